@@ -1,0 +1,101 @@
+"""How an answer comes about: who owns it, how far it is, and the tools it called."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from tortoise import fields
+from tortoise.models import Model
+
+from chat.models.ids import uuid7
+
+if TYPE_CHECKING:
+    from chat.models.threads import ChatMessage, ChatThread
+
+
+class State(StrEnum):
+    """Queued and running are alive; a thread has at most one alive generation (index `one_active`)."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    INTERRUPTED = "interrupted"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Generation(Model):
+    """One attempt at an answer.
+
+    The owner holds a lease by the database's clock and a fence: every write says `fence = mine and state alive`, so
+    that a worker which lost its lease writes nothing. `partial`, `up_seq` (the provider's sequence number) and
+    `ckpt_epoch`/`ckpt_s` (place in the live log) are one checkpoint and are saved together.
+    """
+
+    id = fields.UUIDField(primary_key=True, default=uuid7)
+    thread: fields.ForeignKeyRelation[ChatThread] = fields.ForeignKeyField(
+        "models.ChatThread", related_name="generations", on_delete=fields.CASCADE, db_index=True
+    )
+    user_message: fields.ForeignKeyRelation[ChatMessage] = fields.ForeignKeyField(
+        "models.ChatMessage", related_name="attempts", on_delete=fields.CASCADE
+    )
+    answer: fields.ForeignKeyRelation[ChatMessage] = fields.ForeignKeyField(
+        "models.ChatMessage", related_name="generations", on_delete=fields.CASCADE, db_index=True
+    )
+    attempt = fields.IntField(default=1)
+    takeovers = fields.IntField(default=0)
+    state = fields.CharEnumField(State, max_length=12, default=State.QUEUED)
+    owner = fields.CharField(max_length=64, null=True)
+    fence = fields.BigIntField(default=0)
+    lease_until = fields.DatetimeField(null=True)
+    request_at = fields.DatetimeField(null=True)  # committed before the provider is asked
+    response_id = fields.CharField(max_length=128, null=True)
+    up_seq = fields.IntField(default=-1)
+    partial = fields.TextField(default="")
+    partial_len = fields.IntField(default=0)  # UTF-16 code units, like `pos` on the wire
+    ckpt_epoch = fields.CharField(max_length=8, default="")
+    ckpt_s = fields.BigIntField(default=0)
+    cancel_at = fields.DatetimeField(null=True)
+    reason = fields.CharField(max_length=40, default="")
+    created_at = fields.DatetimeField(auto_now_add=True)
+    finished_at = fields.DatetimeField(null=True)
+
+    thread_id: UUID
+    user_message_id: UUID
+    answer_id: UUID
+
+    class Meta:
+        table = "generation"
+        unique_together = (("user_message_id", "attempt"),)
+
+
+class ToolState(StrEnum):
+    """Where a tool call stands; the same words as on the wire."""
+
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class ToolCall(Model):
+    """One call of a tool by the model, and what it gave back."""
+
+    id = fields.UUIDField(primary_key=True, default=uuid7)
+    generation: fields.ForeignKeyRelation[Generation] = fields.ForeignKeyField(
+        "models.Generation", related_name="tool_calls", on_delete=fields.CASCADE
+    )
+    call_id = fields.CharField(max_length=128)
+    name = fields.CharField(max_length=64)
+    arguments = fields.TextField(default="")
+    output = fields.TextField(default="")
+    state = fields.CharEnumField(ToolState, max_length=8, default=ToolState.RUNNING)
+    created_at = fields.DatetimeField(auto_now_add=True)
+    finished_at = fields.DatetimeField(null=True)
+
+    generation_id: UUID
+
+    class Meta:
+        table = "tool_call"
+        unique_together = (("generation_id", "call_id"),)

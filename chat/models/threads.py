@@ -1,0 +1,87 @@
+"""What is said: threads and their messages."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from tortoise import fields
+from tortoise.models import Model
+
+from chat.models.ids import uuid7
+
+if TYPE_CHECKING:
+    from chat.models.accounts import User
+
+TITLE_MAX_LENGTH = 255
+
+
+class Role(StrEnum):
+    """Who speaks."""
+
+    USER = "user"
+    ASSISTANT = "assistant"
+    SYSTEM = "system"
+    TOOL = "tool"
+
+
+class Status(StrEnum):
+    """Where a message stands. Everything but `streaming` is the end: a finished message never changes."""
+
+    STREAMING = "streaming"
+    FINAL = "final"
+    STOPPED = "stopped"
+    INTERRUPTED = "interrupted"
+    ERROR = "error"
+
+
+class ChatThread(Model):
+    """A conversation.
+
+    `rev` counts the committed changes that a tab shows; `fence` rises by two with each owner of a reply; `log_epoch`
+    and `log_s` say how far the live log had come when the last reply was stored.
+    """
+
+    id = fields.UUIDField(primary_key=True, default=uuid7)
+    user: fields.ForeignKeyRelation[User] = fields.ForeignKeyField(
+        "models.User", related_name="threads", on_delete=fields.CASCADE
+    )
+    title = fields.CharField(max_length=TITLE_MAX_LENGTH, default="")
+    archived = fields.BooleanField(default=False)
+    rev = fields.IntField(default=0)
+    fence = fields.BigIntField(default=0)
+    log_epoch = fields.CharField(max_length=8, default="")
+    log_s = fields.BigIntField(default=0)
+    message_count = fields.IntField(default=0)
+    created_at = fields.DatetimeField(auto_now_add=True)
+    last_message_at = fields.DatetimeField(auto_now_add=True)
+
+    user_id: UUID
+
+    class Meta:
+        table = "chat_thread"
+        indexes = (("user_id", "last_message_at"),)
+
+
+class ChatMessage(Model):
+    """One message; `number` is its place in the thread, from 1, given under the thread's row lock."""
+
+    id = fields.UUIDField(primary_key=True, default=uuid7)
+    thread: fields.ForeignKeyRelation[ChatThread] = fields.ForeignKeyField(
+        "models.ChatThread", related_name="messages", on_delete=fields.CASCADE
+    )
+    number = fields.IntField()
+    role = fields.CharEnumField(Role, max_length=10)
+    status = fields.CharEnumField(Status, max_length=12, default=Status.FINAL)
+    content = fields.TextField(default="")
+    error = fields.TextField(default="")  # a sentence for people
+    token_count = fields.IntField(null=True)
+    client_id = fields.UUIDField(null=True)  # chosen by the tab, so that sending twice stores once
+    created_at = fields.DatetimeField(auto_now_add=True)
+
+    thread_id: UUID
+
+    class Meta:
+        table = "chat_message"
+        unique_together = (("thread_id", "number"), ("thread_id", "client_id"))
