@@ -1,4 +1,4 @@
-"""PostgreSQL: what DATABASE_URL means, opening and closing the pool, and migrations that two deploys may run at once."""
+"""PostgreSQL: what DATABASE_URL means, opening and closing the pool, and migrations that may run twice at once."""
 
 from __future__ import annotations
 

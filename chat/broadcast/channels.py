@@ -1,0 +1,228 @@
+"""The channels of a worker: one connection, owned by one task, feeds every socket."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
+from redis.exceptions import RedisError
+
+from chat.broadcast.log import Unavailable
+from chat.events import Frame, encode, with_cursor
+
+logger = logging.getLogger(__name__)
+
+QUEUE_MAX_ITEMS = 256
+QUEUE_MAX_CHARACTERS = 512 * 1024
+PROBE_SECONDS = 5  # a frozen Redis closes nothing: ask it, and give it as long again to answer
+CONTROL = "ctl"
+
+
+def user_channel(user_id: UUID) -> str:
+    """Carries what concerns every tab of a user, neither numbered nor logged."""
+    return f"u:{user_id}"
+
+
+def control_channel() -> str:
+    """Carries what concerns every worker."""
+    return CONTROL
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What came over a channel. A thread's event has its place in the log; others have offset 0."""
+
+    channel: str
+    frame: str
+    epoch: str = ""
+    offset: int = 0
+
+
+class Gap:
+    """Something may have been missed: read again."""
+
+
+GAP = Gap()
+Item = Event | Gap | Frame
+
+
+@dataclass(eq=False, slots=True)
+class Subscription:
+    """What one listener has yet to take; on overflow the events are dropped and a gap stands in their place."""
+
+    channels: tuple[str, ...]
+    ready: asyncio.Event = field(default_factory=asyncio.Event)  # every channel was acknowledged
+    _items: deque[Item] = field(default_factory=deque)
+    _characters: int = 0
+    _arrived: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def put(self, item: Item) -> None:
+        """Add an event, or a frame of the listener's own that has to go out in turn."""
+        size = len(item.frame) if isinstance(item, Event) else 0
+        if len(self._items) >= QUEUE_MAX_ITEMS or self._characters + size > QUEUE_MAX_CHARACTERS:
+            self._items = deque(kept for kept in self._items if isinstance(kept, Frame))
+            self._items.append(GAP)
+            self._characters = 0
+        self._items.append(item)
+        self._characters += size
+        self._arrived.set()
+
+    async def get(self) -> Item:
+        """The next item; waits for one."""
+        while not self._items:
+            self._arrived.clear()
+            await self._arrived.wait()
+        item = self._items.popleft()
+        if isinstance(item, Event):
+            self._characters -= len(item.frame)
+        return item
+
+
+class Channels:
+    """Publish to channels, subscribe to them, and know whether Redis is there."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._listeners: dict[str, set[Subscription]] = {CONTROL: set()}
+        self._acknowledged: set[str] = set()
+        self._changed = asyncio.Event()
+
+    async def publish(self, channel: str, event: Frame) -> None:
+        """Tell every worker; whoever is not there misses it. Raises Unavailable."""
+        try:
+            await self._redis.publish(channel, encode(event))
+        except (RedisError, OSError) as error:
+            raise Unavailable(str(error)) from error
+
+    @asynccontextmanager
+    async def subscribe(self, *channels: str) -> AsyncIterator[Subscription]:
+        """Listen to channels; wait for `ready` before reading what the events will continue."""
+        subscription = Subscription(channels)
+        for channel in channels:
+            self._listeners.setdefault(channel, set()).add(subscription)
+        self._changed.set()
+        self._mark_ready(subscription)
+        try:
+            yield subscription
+        finally:
+            for channel in channels:
+                self._listeners[channel].discard(subscription)
+                if not self._listeners[channel] and channel != CONTROL:
+                    del self._listeners[channel]
+            self._changed.set()
+
+    async def run(self) -> None:
+        """Listen until cancelled. Any error ends the connection; a new one subscribes to everything again."""
+        while True:
+            try:
+                await _Connection(self._redis).listen(self)
+            except (RedisError, OSError) as error:
+                logger.warning("Redis: the channel connection was lost (%s), connecting again", error)
+            self._acknowledged.clear()
+            for subscription in {one for group in self._listeners.values() for one in group}:
+                subscription.put(GAP)
+            await asyncio.sleep(0.05 + secrets.randbelow(200) / 1000)
+
+    @property
+    def desired(self) -> set[str]:
+        """The channels that somebody listens to."""
+        return set(self._listeners)
+
+    async def wait_for_change(self) -> None:
+        """Wait until `desired` may be another."""
+        await self._changed.wait()
+        self._changed.clear()
+
+    def forget(self, channels: set[str]) -> None:
+        """These were unsubscribed: their next listener has to wait for a new acknowledgement."""
+        self._acknowledged -= channels
+
+    def dispatch(self, message: dict[str, Any]) -> None:
+        """Hand a message of the connection to whom it concerns."""
+        if message["type"] not in ("subscribe", "message"):
+            return
+        channel = message["channel"].decode()
+        listeners = self._listeners.get(channel, set())
+        if message["type"] == "subscribe":
+            self._acknowledged.add(channel)
+            for subscription in listeners:
+                self._mark_ready(subscription)
+        else:
+            event = _received(channel, message["data"].decode())
+            for subscription in listeners:
+                subscription.put(event)
+
+    def _mark_ready(self, subscription: Subscription) -> None:
+        if self._acknowledged.issuperset(subscription.channels):
+            subscription.ready.set()
+
+
+class _Connection:
+    """One pub/sub connection; only the task in `listen` touches it. Shared, it can go deaf during a reconnect."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._pubsub: PubSub = redis.pubsub()
+        self._sent: set[str] = set()
+        self._heard = self._asked = asyncio.get_running_loop().time()
+
+    async def listen(self, channels: Channels) -> None:
+        """Keep the subscriptions as desired and dispatch what comes, until an error."""
+        changed = asyncio.create_task(channels.wait_for_change())
+        reading: asyncio.Task[dict[str, Any] | None] | None = None
+        try:
+            while True:
+                await self._synchronise(channels)
+                reading = reading or asyncio.create_task(self._pubsub.get_message(timeout=1))
+                await asyncio.wait((changed, reading), return_when=asyncio.FIRST_COMPLETED)
+                if reading.done():
+                    message, reading = reading.result(), None
+                    self._take(message, channels)
+                if changed.done():
+                    changed = asyncio.create_task(channels.wait_for_change())
+                await self._probe()
+        finally:
+            tasks = [task for task in (changed, reading) if task]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._pubsub.aclose()  # type: ignore[no-untyped-call]
+
+    def _take(self, message: dict[str, Any] | None, channels: Channels) -> None:
+        if message:
+            self._heard = asyncio.get_running_loop().time()
+            channels.dispatch(message)
+
+    async def _synchronise(self, channels: Channels) -> None:
+        desired = channels.desired
+        if new := desired - self._sent:
+            await self._pubsub.subscribe(*new)
+        if old := self._sent - desired:
+            channels.forget(old)
+            await self._pubsub.unsubscribe(*old)
+        self._sent = desired
+
+    async def _probe(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - max(self._heard, self._asked) < PROBE_SECONDS:
+            return
+        if self._asked > self._heard:
+            raise ConnectionError("no answer to a ping")
+        self._asked = now
+        await self._pubsub.ping()
+
+
+def _received(channel: str, data: str) -> Event:
+    """A thread's channel carries `offset:epoch:payload`; the frame is spliced here, once for all tabs of a worker."""
+    if not channel.startswith("t:"):
+        return Event(channel, data)
+    offset, epoch, payload = data.split(":", 2)
+    return Event(channel, with_cursor(payload, epoch, int(offset)), epoch, int(offset))

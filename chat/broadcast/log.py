@@ -1,0 +1,162 @@
+"""The log of a thread: each live event gets an offset in an epoch, is kept for a while, and is published at once."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from redis.asyncio import Redis
+from redis.exceptions import NoScriptError, RedisError
+
+from chat.events import Frame, encode
+
+MAX_EVENTS = 1000
+TTL_RUNNING_MS = 300_000
+TTL_ENDED_MS = 120_000  # by then the text is in PostgreSQL
+META_TTL_MS = 86_400_000  # much longer than the log's, so that an epoch outlives what it numbers
+FOLDER = Path(__file__).parent
+
+
+class Unavailable(Exception):
+    """Redis did not answer, or refused to write."""
+
+
+def thread_channel(thread_id: UUID) -> str:
+    """Carries the events of one thread, numbered and logged."""
+    return f"t:{thread_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """One event for a thread's log."""
+
+    thread_id: UUID
+    event: Frame
+    fence: int | None = None
+    terminal: bool = False
+    expected_epoch: str = ""
+    minimum: tuple[int, str] = (0, "")  # an offset that was reached, and its epoch: less means Redis went back in time
+
+    def keys(self) -> list[str]:
+        """The log and its meta; the braces keep both on one node of a cluster."""
+        return _keys(self.thread_id)
+
+    def arguments(self) -> list[str | int]:
+        """In the order that append.lua documents."""
+        return [
+            thread_channel(self.thread_id),
+            self.expected_epoch,
+            _new_epoch(),
+            MAX_EVENTS,
+            TTL_ENDED_MS if self.terminal else TTL_RUNNING_MS,
+            META_TTL_MS,
+            "" if self.fence is None else self.fence,
+            int(self.terminal),
+            encode(self.event),
+            *self.minimum,
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """Where the event stands. `offset` is 0 if the epoch has moved and -1 if the fence is old: nothing was written."""
+
+    offset: int
+    epoch: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogSlice:
+    """The log after an offset: the last offset, the epoch, and (offset, payload) in order."""
+
+    top: int
+    epoch: str
+    entries: list[tuple[int, str]]
+
+    def follows(self, after: int) -> bool:
+        """Whether nothing is missing between `after` and the top."""
+        return after <= self.top and [offset for offset, _ in self.entries] == list(range(after + 1, self.top + 1))
+
+
+Waiting = tuple[Append, "asyncio.Future[Appended]"]
+
+
+class Log:
+    """Appends of all threads of this worker share round trips; what comes up during one makes the next."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._append = redis.register_script((FOLDER / "append.lua").read_text())
+        self._read = redis.register_script((FOLDER / "read.lua").read_text())
+        self._pending: list[Waiting] = []
+        self._wanted = asyncio.Event()
+
+    async def run(self) -> None:
+        """Write until cancelled."""
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            batch, self._pending = self._pending, []
+            try:
+                await self._write(batch)
+            finally:
+                for _, future in batch:
+                    future.cancel()  # only what got no result: the worker is ending
+
+    async def append(self, item: Append) -> Appended:
+        """Write one event and publish it. Raises Unavailable; the event may then have been written all the same."""
+        future: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
+        self._pending.append((item, future))
+        self._wanted.set()
+        return await future
+
+    async def read(self, thread_id: UUID, *, after: int = 0) -> LogSlice:
+        """The log after an offset; an empty one gets an epoch. Raises Unavailable."""
+        try:
+            top, epoch, entries = await self._read(
+                keys=_keys(thread_id), args=[max(after, 0), _new_epoch(), MAX_EVENTS, META_TTL_MS]
+            )
+        except (RedisError, OSError) as error:
+            raise Unavailable(str(error)) from error
+        pairs = [(int(entry_id.split(b"-")[0]), fields[1].decode()) for entry_id, fields in entries]
+        return LogSlice(top, epoch.decode(), pairs)
+
+    async def _write(self, batch: list[Waiting]) -> None:
+        results: list[Any]
+        try:
+            results = await self._pipeline([item for item, _ in batch])
+        except (RedisError, OSError) as error:
+            results = [error] * len(batch)
+        for (_, future), result in zip(batch, results, strict=True):
+            if future.done():
+                continue
+            if isinstance(result, Exception):
+                future.set_exception(Unavailable(str(result)))
+            else:
+                future.set_result(Appended(int(result[0]), result[1].decode()))
+
+    async def _pipeline(self, items: list[Append]) -> list[Any]:
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for item in items:
+                pipe.evalsha(self._append.sha, len(item.keys()), *item.keys(), *item.arguments())
+            results: list[Any] = await pipe.execute(raise_on_error=False)
+        if any(isinstance(result, NoScriptError) for result in results):  # the first call, or Redis was restarted
+            results = [
+                await self._append(keys=item.keys(), args=item.arguments())
+                if isinstance(result, NoScriptError)
+                else result
+                for item, result in zip(items, results, strict=True)
+            ]
+        return results
+
+
+def _keys(thread_id: UUID) -> list[str]:
+    return [f"{{t:{thread_id}}}:log", f"{{t:{thread_id}}}:meta"]
+
+
+def _new_epoch() -> str:
+    return secrets.token_hex(4)

@@ -1,0 +1,320 @@
+"""The wire contract: every frame that a tab can send or receive. docs/protocol.md is its prose."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import IntEnum
+from typing import Any, Literal
+from uuid import UUID
+
+import msgspec
+
+PROTOCOL_VERSION = 1
+MESSAGE_MAX_LENGTH = 32_000  # characters
+FRAME_MAX_BYTES = 64 * 1024
+
+
+class Close(IntEnum):
+    """Why a socket was closed. 4000 to 4499: come back; 4500 to 4999: don't."""
+
+    RESTART = 1012
+    OVERLOAD = 1013
+    FAILED = 1011
+    SLOW = 4000
+    RESYNC_FAILED = 4001
+    NO_PONG = 4002
+    NO_HELLO = 4003
+    FLOOD = 4004
+    BAD_FRAME = 4500
+    SESSION_ENDED = 4501
+    NO_SUCH_THREAD = 4503
+    TOO_MANY_SOCKETS = 4504
+    DELETED = 4505
+    RELOAD = 4506
+
+
+class Frame(msgspec.Struct, frozen=True, tag_field="type", omit_defaults=False):
+    """Anything that travels; `type` is the tag."""
+
+
+# What a tab sends.
+
+
+class Hello(Frame, frozen=True, tag="hello"):
+    """The first frame of a socket: where the tab stands."""
+
+    v: int
+    cursor: str = ""
+    rev: int = 0
+    want: str = ""
+
+
+class MessageSend(Frame, frozen=True, tag="message.send"):
+    """A new message; sent again with the same `client_id` until it is acknowledged."""
+
+    client_id: UUID
+    content: str
+
+
+class ResponseCancel(Frame, frozen=True, tag="response.cancel"):
+    """Stop the running answer."""
+
+    message_id: UUID
+
+
+class Sync(Frame, frozen=True, tag="sync"):
+    """The tab has noticed that its text does not fit: it wants a snapshot."""
+
+
+class Pong(Frame, frozen=True, tag="pong"):
+    """The answer to a ping."""
+
+    n: int = 0
+    cursor: str = ""
+
+
+Inbound = Hello | MessageSend | ResponseCancel | Sync | Pong
+
+
+# What a tab receives.
+
+
+class MessageView(msgspec.Struct, frozen=True):
+    """A message as tabs and the JSON API see it."""
+
+    id: UUID
+    client_id: UUID | None
+    role: str
+    status: str
+    content: str
+    error: str
+    created_at: datetime
+    tool_calls: list[ToolCallView] = []
+
+
+class ToolCallView(msgspec.Struct, frozen=True):
+    """A tool call as tabs see it."""
+
+    call_id: str
+    name: str
+    status: str
+    arguments: str
+    output: str
+
+
+class Welcome(Frame, frozen=True, tag="welcome"):
+    """The hello was accepted; what follows is a replay of events or a snapshot."""
+
+    mode: Literal["replay", "snapshot"]
+    cursor: str
+    rev: int
+    heartbeat_ms: int
+
+
+class Snapshot(Frame, frozen=True, tag="thread.snapshot"):
+    """The thread as it is; replaces what the tab shows. Large ones come in several parts."""
+
+    cursor: str
+    rev: int
+    title: str
+    part: int
+    parts: int
+    has_older: bool
+    older_cursor: str
+    messages: list[MessageView]
+
+
+class Ack(Frame, frozen=True, tag="ack"):
+    """The message is stored."""
+
+    client_id: UUID
+    message_id: UUID
+    reply_id: UUID
+
+
+class Nack(Frame, frozen=True, tag="nack"):
+    """The message was refused and nothing was stored."""
+
+    client_id: UUID
+    code: str
+    message: str
+    retry_ms: int = 0
+
+
+class MessageCreated(Frame, frozen=True, tag="message.created"):
+    """Somebody wrote a message."""
+
+    rev: int
+    message: MessageView
+
+
+class ResponseStarted(Frame, frozen=True, tag="response.started"):
+    """A worker owns the answer now."""
+
+    rev: int
+    message_id: UUID
+
+
+class TextDelta(Frame, frozen=True, tag="response.output_text.delta"):
+    """More text; `pos` is the UTF-16 length of the answer before it."""
+
+    message_id: UUID
+    pos: int
+    delta: str
+
+
+class ToolCallChanged(Frame, frozen=True, tag="response.tool_call"):
+    """A tool is running, done or failed."""
+
+    message_id: UUID
+    call_id: str
+    name: str
+    status: str
+    arguments: str = ""
+    output: str = ""
+
+
+class ResponseText(Frame, frozen=True, tag="response.text"):
+    """The whole text so far; replaces what the tab has."""
+
+    message_id: UUID
+    text: str
+
+
+class Final(Frame, frozen=True, tag="final"):
+    """The answer is stored as it is now."""
+
+    rev: int
+    message_id: UUID
+    status: str
+    content_length: int
+    content_sha8: str
+    usage: dict[str, Any] | None
+    call_log_id: UUID | None
+
+
+class ResponseError(Frame, frozen=True, tag="response.error"):
+    """The answer failed; what was received of it is kept."""
+
+    rev: int
+    message_id: UUID
+    code: str
+    message: str
+    retryable: bool
+
+
+class TitleUpdated(Frame, frozen=True, tag="thread.title.updated"):
+    """The thread has a new title."""
+
+    rev: int
+    thread_id: UUID
+    title: str
+
+
+class ThreadUpdated(Frame, frozen=True, tag="thread.updated"):
+    """For the sidebar of every tab of the user."""
+
+    thread_id: UUID
+    title: str
+    last_message_at: datetime
+    running: bool
+
+
+class ThreadDeleted(Frame, frozen=True, tag="thread.deleted"):
+    """For the sidebar of every tab of the user."""
+
+    thread_id: UUID
+
+
+class Live(Frame, frozen=True, tag="live"):
+    """Whether Redis is there; without it a tab is fed from the database and is some seconds late."""
+
+    on: bool
+
+
+class Refused(Frame, frozen=True, tag="error"):
+    """A frame was not understood or not allowed; the socket stays open."""
+
+    code: str
+    message: str
+
+
+class Ping(Frame, frozen=True, tag="ping"):
+    """Are you there?"""
+
+    n: int
+
+
+class Bye(Frame, frozen=True, tag="bye"):
+    """The socket is about to be closed."""
+
+    reason: str
+    retry_ms: int
+
+
+Outbound = (
+    Welcome
+    | Snapshot
+    | Ack
+    | Nack
+    | MessageCreated
+    | ResponseStarted
+    | TextDelta
+    | ToolCallChanged
+    | ResponseText
+    | Final
+    | ResponseError
+    | TitleUpdated
+    | ThreadUpdated
+    | ThreadDeleted
+    | Live
+    | Refused
+    | Ping
+    | Bye
+)
+
+
+class SessionEnded(Frame, frozen=True, tag="session.ended"):
+    """Between workers only: sockets of this session have to close."""
+
+    session_id: UUID
+
+
+class StopRequested(Frame, frozen=True, tag="stop"):
+    """Between workers only: the owner of this generation has to stop."""
+
+    generation_id: UUID
+
+
+Logged = MessageCreated | ResponseStarted | TextDelta | ToolCallChanged | ResponseText | Final | ResponseError
+
+_encoder = msgspec.json.Encoder()
+_inbound = msgspec.json.Decoder(Inbound)
+_logged = msgspec.json.Decoder(Logged | TitleUpdated)
+_between_workers = msgspec.json.Decoder(SessionEnded | StopRequested | ThreadUpdated | ThreadDeleted)
+
+
+def encode(frame: Frame) -> str:
+    """One JSON text frame."""
+    return _encoder.encode(frame).decode()
+
+
+def decode_inbound(text: str | bytes) -> Inbound:
+    """A tab's frame. Raises msgspec.DecodeError, or its subclass ValidationError where it is JSON of a wrong shape."""
+    frame: Inbound = _inbound.decode(text)
+    return frame
+
+
+def decode_logged(payload: str | bytes) -> Any:
+    """An event of a thread's log."""
+    return _logged.decode(payload)
+
+
+def decode_between_workers(payload: str | bytes) -> Any:
+    """An event of a user's channel or of the control channel."""
+    return _between_workers.decode(payload)
+
+
+def with_cursor(payload: str, epoch: str, offset: int) -> str:
+    """A logged event as tabs get it: the cursor is put in front of the encoded fields, nothing is encoded again."""
+    return f'{{"cursor":"{epoch}:{offset}",{payload[1:]}'

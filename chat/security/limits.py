@@ -1,0 +1,70 @@
+"""How often something may be done: named limits, decided and counted by one atomic script in Redis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
+from pathlib import Path
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+SCRIPT = Path(__file__).with_name("limit.lua")
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most `count` in `period_seconds`, all of them at once if need be."""
+
+    name: str
+    count: int
+    period_seconds: int
+    fails_closed: bool = False  # without Redis: refuse (guessing passwords) or let pass (everything else)
+
+    @property
+    def interval_ms(self) -> int:
+        """The time that one of them takes to be forgiven."""
+        return max(1, self.period_seconds * 1000 // self.count)
+
+
+LOGIN = Limit("login", 30, 60)
+LOGIN_FAILURE_ACCOUNT = Limit("login-failure-account", 5, 300, fails_closed=True)
+LOGIN_FAILURE_ADDRESS = Limit("login-failure-address", 10, 60, fails_closed=True)
+SIGNUP = Limit("signup", 5, 3600)
+VERIFICATION = Limit("verification", 20, 3600)
+MESSAGE_EACH_SECOND = Limit("message-second", 1, 1)
+MESSAGE_EACH_MINUTE = Limit("message-minute", 20, 60)
+SOCKET_CONNECT = Limit("socket", 30, 60)
+PREFERENCE = Limit("preference", 60, 60)
+
+UNAVAILABLE_WAIT_MS = 5_000
+
+
+class Limits:
+    """Counts against limits; `enabled=False` lets everything pass."""
+
+    def __init__(self, redis: Redis, *, enabled: bool = True) -> None:
+        self._script = redis.register_script(SCRIPT.read_text())
+        self._enabled = enabled
+
+    async def wait_ms(self, limit: Limit, key: str) -> int:
+        """0 if it may be done now, and then it is counted; else the milliseconds to wait."""
+        if not self._enabled:
+            return 0
+        try:
+            return int(await self._script(keys=[f"limit:{limit.name}:{key}"], args=[limit.interval_ms, limit.count]))
+        except (RedisError, OSError):
+            return UNAVAILABLE_WAIT_MS if limit.fails_closed else 0
+
+
+def network(address: str) -> str:
+    """What an address counts as: itself, or its /64 in IPv6, where one customer has that many addresses."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, IPv6Address):
+        if parsed.ipv4_mapped:
+            return str(parsed.ipv4_mapped)
+        return str(IPv6Address(int(parsed) >> 64 << 64)) + "/64"
+    return str(parsed)
