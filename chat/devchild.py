@@ -1,0 +1,31 @@
+"""Become another program that ends with its parent: `python -I -S devchild.py PARENT SIGNAL UID:GID COMMAND…`."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+
+PR_SET_PDEATHSIG = 1
+
+
+def main(parent: str, last_signal: str, account: str, *command: str) -> None:
+    """Run between fork and exec, in a program of its own: after a fork beside other threads little is safe."""
+    if account != "-":
+        _become(*map(int, account.split(":")))
+    if sys.platform == "linux":
+        # After setuid, which clears it; exec keeps it.
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(last_signal), 0, 0, 0)
+    if os.getppid() != int(parent):
+        sys.exit("the parent ended before its child had begun")
+    os.execv(command[0], command)  # noqa: S606
+
+
+def _become(uid: int, gid: int) -> None:
+    os.setgroups([])
+    os.setgid(gid)
+    os.setuid(uid)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

