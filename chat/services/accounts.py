@@ -1,0 +1,146 @@
+"""Becoming a user: sign-up, the address's verification, login, and administrators."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from email_validator import EmailNotValidError, validate_email
+from tortoise.exceptions import IntegrityError
+from tortoise.transactions import in_transaction
+
+from chat.mailer import Mailer
+from chat.models import EMAIL_MAX_LENGTH, EmailVerificationToken, User, UserSettings
+from chat.security.passwords import PASSWORD_MAX_BYTES, Passwords
+from chat.security.tokens import new_token, token_hash
+from chat.settings import Settings
+
+
+class Refused(Exception):
+    """An account was refused; `field` is the form's field that the sentence belongs to."""
+
+    def __init__(self, field: str, sentence: str) -> None:
+        self.field = field
+        super().__init__(sentence)
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """What the workflows of this module need."""
+
+    settings: Settings
+    passwords: Passwords
+    mailer: Mailer
+
+    async def sign_up(self, email: str, password: str) -> User | None:
+        """Make a user and return it if it may log in at once.
+
+        With verification the answer is None for a known address too, whose owner is told by e-mail: whoever signs up
+        does not learn who has an account. Without verification that cannot be hidden, and Refused says it.
+        """
+        email = normalised_email(email)
+        self.check_password(password, email=email)
+        password_hash = await self.passwords.hash(password)
+        required = self.settings.email_verification_required
+        user = await _new_user(email, password_hash)
+        if user is None and not required:
+            raise Refused("email", "There is already an account with this e-mail address. Log in instead?")
+        if user is None:
+            self.mailer.send_later(email, "account_exists", {"url": self.settings.public_url + "/accounts/login/"})
+        elif required:
+            await self.send_verification(user)
+        return None if required else user
+
+    async def authenticate(self, email: str, password: str) -> User | None:
+        """The user with this address and password, if active. Takes the same time when there is none."""
+        user = await User.get_or_none(email=email.strip().lower())
+        right = await self.passwords.verify(user.password_hash if user else None, password)
+        if user is None or not right or not user.is_active:
+            return None
+        if self.passwords.needs_rehash(user.password_hash):
+            user.password_hash = await self.passwords.hash(password)
+            await user.save(update_fields=["password_hash"])
+        return user
+
+    def may_log_in(self, user: User) -> bool:
+        """Whether the address is verified, or need not be."""
+        return user.email_verified or not self.settings.email_verification_required
+
+    async def send_verification(self, user: User) -> None:
+        """Mail a new link; older ones of this user die."""
+        token = new_token()
+        now = datetime.now(UTC)
+        async with in_transaction():
+            await EmailVerificationToken.filter(user_id=user.id).delete()
+            await EmailVerificationToken.create(
+                token_sha256=token_hash(token),
+                user_id=user.id,
+                email=user.email,
+                expires_at=now + timedelta(seconds=self.settings.email_verification_timeout),
+            )
+            await User.filter(id=user.id).update(verification_sent_at=now)
+        url = f"{self.settings.public_url}/accounts/verify-email/{token}/"
+        hours = max(1, self.settings.email_verification_timeout // 3600)
+        self.mailer.send_later(user.email, "verify_email", {"url": url, "hours": hours})
+
+    async def verify_email(self, token: str) -> User | None:
+        """Use up a link; None if it is unknown, used, replaced by a newer one or too old."""
+        async with in_transaction():
+            found = (
+                await EmailVerificationToken.filter(token_sha256=token_hash(token), expires_at__gt=datetime.now(UTC))
+                .select_for_update()
+                .first()
+            )
+            if found is None:
+                return None
+            await found.delete()
+            user = await User.get_or_none(id=found.user_id, email=found.email, is_active=True)  # type: ignore[attr-defined]
+            if user:
+                user.email_verified = True
+                await user.save(update_fields=["email_verified"])
+            return user
+
+    async def ensure_superuser(self, email: str, password: str) -> User:
+        """Make this user an administrator with this password, creating it if need be."""
+        email = normalised_email(email)
+        self.check_password(password, email=email)
+        user = await User.get_or_none(email=email)
+        if user is None:
+            user = await _new_user(email, await self.passwords.hash(password)) or await User.get(email=email)
+        elif not await self.passwords.verify(user.password_hash, password):
+            user.password_hash = await self.passwords.hash(password)
+        user.is_staff = user.is_active = user.email_verified = True
+        await user.save()
+        return user
+
+    def check_password(self, password: str, *, email: str) -> None:
+        """Raise Refused unless the password is long enough, not too long and not the address."""
+        least = self.settings.password_min_length
+        if len(password) < least:
+            raise Refused("password1", f"The password needs {least} characters or more.")
+        if len(password.encode("utf-8", "surrogatepass")) > PASSWORD_MAX_BYTES:
+            raise Refused("password1", f"The password can have {PASSWORD_MAX_BYTES} bytes at most.")
+        if password.strip().lower() in (email, email.split("@")[0]):
+            raise Refused("password1", "The password must not be the e-mail address.")
+
+
+def normalised_email(email: str) -> str:
+    """The address as it is stored: lower case. Raises Refused for what is no address."""
+    try:
+        address = validate_email(email.strip(), check_deliverability=False).normalized.lower()
+    except EmailNotValidError:
+        raise Refused("email", "Enter an e-mail address like name@example.com.") from None
+    if len(address) > EMAIL_MAX_LENGTH:
+        raise Refused("email", f"The address can have {EMAIL_MAX_LENGTH} characters at most.")
+    return address
+
+
+async def _new_user(email: str, password_hash: str) -> User | None:
+    """The new user with its settings; None if the address is taken, be it in this very moment."""
+    try:
+        async with in_transaction():
+            user = await User.create(email=email, password_hash=password_hash)
+            await UserSettings.create(user_id=user.id)
+    except IntegrityError:
+        return None
+    return user

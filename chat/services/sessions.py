@@ -1,0 +1,54 @@
+"""Where somebody is logged in: start a session, find it by its cookie, end it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from chat.broadcast import Broadcast, Unavailable, user_channel
+from chat.events import SessionEnded
+from chat.models import AuthSession, User
+from chat.security.tokens import new_token, token_hash
+
+IDLE, ABSOLUTE = timedelta(days=14), timedelta(days=30)
+STAFF_IDLE, STAFF_ABSOLUTE = timedelta(hours=1), timedelta(hours=12)
+SEEN_EVERY = timedelta(minutes=1)  # a write for each request would be the site's busiest query
+
+
+async def start_session(user: User, *, ip: str, user_agent: str) -> str:
+    """A new session; returns the token for the cookie, which is stored nowhere."""
+    token = new_token()
+    await AuthSession.create(token_sha256=token_hash(token), user_id=user.id, ip=ip[:45], user_agent=user_agent[:255])
+    return token
+
+
+async def find_session(token: str) -> AuthSession | None:
+    """The living session of a token, with its user and the user's settings."""
+    session = (
+        await AuthSession.filter(token_sha256=token_hash(token)).select_related("user", "user__settings").first()
+    )
+    if session is None or not session.user.is_active or _is_over(session, now := datetime.now(UTC)):
+        return None
+    if now - session.last_seen_at > SEEN_EVERY:
+        await AuthSession.filter(id=session.id).update(last_seen_at=now)
+        await User.filter(id=session.user.id).update(last_seen_at=now)
+    return session
+
+
+async def end_session(session: AuthSession, *, broadcast: Broadcast) -> None:
+    """Log out: the token stops working, and the session's sockets close."""
+    await AuthSession.filter(id=session.id).delete()
+    try:
+        await broadcast.channels.publish(user_channel(session.user.id), SessionEnded(session.id))
+    except Unavailable:
+        return  # each socket looks for its session once a minute as well
+
+
+async def session_lives(session_id: object) -> bool:
+    """Whether a socket may stay open."""
+    session = await AuthSession.filter(id=session_id).select_related("user").first()
+    return session is not None and session.user.is_active and not _is_over(session, datetime.now(UTC))
+
+
+def _is_over(session: AuthSession, now: datetime) -> bool:
+    idle, absolute = (STAFF_IDLE, STAFF_ABSOLUTE) if session.user.is_staff else (IDLE, ABSOLUTE)
+    return now - session.last_seen_at > idle or now - session.created_at > absolute
