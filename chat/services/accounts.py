@@ -120,7 +120,7 @@ class Accounts:
             raise Refused("password1", f"The password needs {least} characters or more.")
         if len(password.encode("utf-8", "surrogatepass")) > PASSWORD_MAX_BYTES:
             raise Refused("password1", f"The password can have {PASSWORD_MAX_BYTES} bytes at most.")
-        if password.strip().lower() in (email, email.split("@")[0]):
+        if password.strip().lower() in (email, email.split("@", 1)[0]):
             raise Refused("password1", "The password must not be the e-mail address.")
 
 
