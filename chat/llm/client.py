@@ -1,0 +1,164 @@
+"""The model, called: one request in, a stream of events out, and no exception for what goes wrong at the provider."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+import msgspec
+import openai
+
+from chat.llm import failures
+from chat.llm.events import Event
+from chat.llm.stream import ResponseReader
+
+if TYPE_CHECKING:
+    from openai._response import AsyncAPIResponse
+
+OPENAI_BASE_URL = "https://api.openai.com/v1"
+KEEPALIVE_CONNECTIONS = 20  # the pool is searched at every request, so idle connections are not free
+KEEPALIVE_SECONDS = 30.0
+AFTERGLOW_SECONDS = 0.2  # how long the end of a finished body is waited for, so that its connection can be used again
+
+
+class ModelRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """One call of a model; `input` and `tools` are items of the Responses API, `metadata` is sent as it is."""
+
+    model: str
+    input: tuple[dict[str, Any], ...]
+    max_output_tokens: int
+    instructions: str = ""
+    tools: tuple[dict[str, Any], ...] = ()
+    metadata: dict[str, str] = {}
+    background: bool = False
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """How long is waited for what, in seconds, and how many calls can run at once."""
+
+    connect_seconds: float = 5
+    write_seconds: float = 10
+    pool_seconds: float = 5
+    silence_seconds: float = 90  # without a byte, also before the first
+    total_seconds: float = 15 * 60  # looked at when bytes arrive, so it can be late by one silence
+    max_connections: int = 1000
+
+
+class LLMClient:
+    """A provider of the Responses API. Make one for each process, and close it."""
+
+    def __init__(self, *, api_key: str, base_url: str = "", limits: Limits | None = None) -> None:
+        self._limits = limits or Limits()
+        # Everything is said here, because what is not is read from the environment by the SDK.
+        self._openai = openai.AsyncOpenAI(
+            api_key=api_key or "none",
+            base_url=base_url or OPENAI_BASE_URL,
+            max_retries=0,
+            http_client=_http_client(self._limits),
+        )
+
+    def stream(self, request: ModelRequest) -> AsyncGenerator[Event, None]:
+        """Events as they come; the last one is Completed or Failed. Cancelling or closing it ends the run at once.
+
+        Wrap it in `contextlib.aclosing` where the loop can be left early.
+        """
+        # Sending again what failed before its first event belongs here, around `_events`.
+        create = self._openai.responses.with_streaming_response.create
+        return self._events(partial(create, **_arguments(request)))
+
+    async def warm_up(self) -> None:
+        """Do once, before anybody waits, what stalls the loop for 60-100 ms at the SDK's first use."""
+        request = ModelRequest(model="warm-up", input=({"role": "user", "content": "warm-up"},), max_output_tokens=16)
+        async with httpx2.AsyncClient(transport=httpx2.MockTransport(_answer_nothing)) as nowhere:
+            client = self._openai.with_options(http_client=nowhere)
+            async with client.responses.with_streaming_response.create(**_arguments(request)) as response:
+                async for chunk in response.iter_bytes():
+                    ResponseReader().feed(chunk)
+
+    async def close(self) -> None:
+        """Close every connection; running streams break."""
+        await self._openai.close()
+
+    async def _events(
+        self, open_response: Callable[[], AbstractAsyncContextManager[AsyncAPIResponse[Any]]]
+    ) -> AsyncGenerator[Event, None]:
+        reader = ResponseReader()
+        deadline = time.monotonic() + self._limits.total_seconds
+        try:
+            async with open_response() as response:
+                chunks = _chunks_of(response, reader)
+                async for chunk in chunks:
+                    events = reader.feed(chunk)
+                    if time.monotonic() > deadline and not reader.finished:
+                        events.append(reader.broken(f"it took more than {self._limits.total_seconds} s"))
+                    if reader.finished:
+                        await _give_back(response, chunks)
+                    for event in events:
+                        yield event
+                    if reader.finished:
+                        return
+        except (openai.OpenAIError, httpx2.HTTPError) as error:
+            if not reader.finished:
+                yield failures.from_exception(error, began=reader.began)
+            return
+        yield reader.ended()
+
+
+def _chunks_of(response: AsyncAPIResponse[Any], reader: ResponseReader) -> AsyncIterator[bytes]:
+    reader.request_id = response.headers.get("x-request-id", "")
+    return response.iter_bytes()
+
+
+async def _give_back(response: AsyncAPIResponse[Any], chunks: AsyncIterator[bytes]) -> None:
+    """Read the few bytes after the terminal event, so that the next call finds a warm connection, or close it."""
+    with contextlib.suppress(httpx2.HTTPError, TimeoutError):
+        async with asyncio.timeout(AFTERGLOW_SECONDS):
+            async for _ in chunks:
+                pass
+    await response.close()
+
+
+def _http_client(limits: Limits) -> httpx2.AsyncClient:
+    return openai.DefaultAsyncHttpxClient(
+        timeout=httpx2.Timeout(
+            connect=limits.connect_seconds,
+            read=limits.silence_seconds,
+            write=limits.write_seconds,
+            pool=limits.pool_seconds,
+        ),
+        limits=httpx2.Limits(
+            max_connections=limits.max_connections,
+            max_keepalive_connections=KEEPALIVE_CONNECTIONS,
+            keepalive_expiry=KEEPALIVE_SECONDS,
+        ),
+    )
+
+
+def _arguments(request: ModelRequest) -> dict[str, Any]:
+    """What is sent: nothing empty, and nothing is stored at the provider unless the run has to go on by itself."""
+    arguments: dict[str, Any] = {
+        "model": request.model,
+        "input": list(request.input),
+        "max_output_tokens": request.max_output_tokens,
+        "stream": True,
+        "store": request.background,
+    }
+    if request.instructions:
+        arguments["instructions"] = request.instructions
+    if request.tools:
+        arguments["tools"] = list(request.tools)
+    if request.metadata:
+        arguments["metadata"] = request.metadata
+    if request.background:
+        arguments["background"] = True
+    return arguments
+
+
+def _answer_nothing(_request: httpx2.Request) -> httpx2.Response:
+    return httpx2.Response(200, headers={"content-type": "text/event-stream"}, content=b"data: [DONE]\n\n")

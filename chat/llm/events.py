@@ -1,0 +1,127 @@
+"""What comes out of a model's stream: pieces of text, calls of tools, and one last event that says how it ended."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+
+class Code(StrEnum):
+    """Why a call failed. Every call that fails has one of these; `FAILURES` says what each means for the caller."""
+
+    RATE_LIMITED = "rate_limited"
+    QUOTA_EXCEEDED = "quota_exceeded"
+    OVERLOADED = "overloaded"
+    UNREACHABLE = "unreachable"
+    PROVIDER_ERROR = "provider_error"
+    BAD_REQUEST = "bad_request"
+    CONTEXT_TOO_LONG = "context_too_long"
+    UNAUTHORIZED = "unauthorized"
+    MODEL_NOT_FOUND = "model_not_found"
+    CONTENT_FILTER = "content_filter"
+    NOT_FOUND = "not_found"
+    AMBIGUOUS = "ambiguous"
+    CUT = "cut"
+
+
+class Meaning(msgspec.Struct, frozen=True):
+    """`retryable`: the same request may succeed later. `uncertain`: it may have run, and be billed."""
+
+    retryable: bool
+    uncertain: bool
+    message: str
+
+
+# A request may be sent again without asking only where it is retryable, not uncertain, and nothing has come yet.
+FAILURES: dict[Code, Meaning] = {
+    # 429
+    Code.RATE_LIMITED: Meaning(True, False, "The model is getting too many requests just now. Please try again."),
+    # 429 with the code insufficient_quota: waiting does not help
+    Code.QUOTA_EXCEEDED: Meaning(False, False, "The model's account is used up. Please tell the administrator."),
+    # 503 and 529, or a code that says so
+    Code.OVERLOADED: Meaning(True, False, "The model is overloaded just now. Please try again."),
+    # no such host, refused, no connection in time, or the request could not be written: it never ran
+    Code.UNREACHABLE: Meaning(True, False, "The model could not be reached. Please try again."),
+    # 500, 408, 409, an `error` event or response.failed: it is known to have failed
+    Code.PROVIDER_ERROR: Meaning(True, False, "The model ran into an error. Please try again."),
+    # 400 and any other 4xx
+    Code.BAD_REQUEST: Meaning(False, False, "The model did not accept this request."),
+    # 413, or a code or message about the context's length
+    Code.CONTEXT_TOO_LONG: Meaning(
+        False, False, "This conversation is too long for the model. Please start a new one."
+    ),
+    # 401 and 403
+    Code.UNAUTHORIZED: Meaning(False, False, "The model refused the site's key. Please tell the administrator."),
+    # 404 of a create
+    Code.MODEL_NOT_FOUND: Meaning(False, False, "The model is not available. Please tell the administrator."),
+    # response.incomplete with the reason content_filter, or a code that says so
+    Code.CONTENT_FILTER: Meaning(False, False, "The model's content filter stopped this answer."),
+    # 404 of something stored at the provider: unknown, deleted or expired
+    Code.NOT_FOUND: Meaning(False, False, "The model no longer has this answer."),
+    # sent, and no word came back: 502, 504, other 5xx, silence or a break before the first event, no event stream
+    Code.AMBIGUOUS: Meaning(True, True, "The model's answer got lost on the way. You can try again."),
+    # it began, then it broke, fell silent, took too long, made no sense, or ended without saying that it is complete
+    Code.CUT: Meaning(True, True, "The connection to the model broke off. You can try again."),
+}
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """Tokens of one call as the provider counted them; what a server does not report is 0."""
+
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+    total_tokens: int = 0
+
+
+class Created(msgspec.Struct, frozen=True):
+    """The provider took the request. At most once, before everything else."""
+
+    response_id: str
+    model: str
+    sequence: int
+
+
+class TextDelta(msgspec.Struct, frozen=True, gc=False):
+    """The next piece of the answer, never empty, never with what PostgreSQL cannot store."""
+
+    text: str
+    sequence: int
+
+
+class ToolCall(msgspec.Struct, frozen=True):
+    """The model asks for a tool; `arguments` is its complete JSON text, which may still be nonsense."""
+
+    call_id: str
+    name: str
+    arguments: str
+    sequence: int
+
+
+class Completed(msgspec.Struct, frozen=True):
+    """The last event of a call that went well; `text` is all of it, `incomplete_reason` says if it is cut short."""
+
+    response_id: str
+    model: str
+    text: str
+    usage: Usage
+    sequence: int
+    incomplete_reason: str | None = None
+    request_id: str = ""
+
+
+class Failed(msgspec.Struct, frozen=True):
+    """The last event of a call that went wrong; `message` is for people, `detail` for our log only."""
+
+    code: Code
+    message: str
+    retryable: bool
+    uncertain: bool
+    detail: str
+    retry_after_seconds: float | None = None
+    usage: Usage | None = None
+
+
+Event = Created | TextDelta | ToolCall | Completed | Failed

@@ -1,0 +1,114 @@
+"""Whatever can go wrong at the provider, turned into one `Failed` with a fixed sentence for people."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import httpx2
+import openai
+
+from chat.llm.events import FAILURES, Code, Failed, Usage
+from chat.llm.text import storable
+
+MAX_DETAIL_CHARACTERS = 1000
+
+STATUSES: dict[int, Code] = {
+    401: Code.UNAUTHORIZED,
+    403: Code.UNAUTHORIZED,
+    404: Code.MODEL_NOT_FOUND,
+    408: Code.PROVIDER_ERROR,
+    409: Code.PROVIDER_ERROR,
+    413: Code.CONTEXT_TOO_LONG,
+    429: Code.RATE_LIMITED,
+    500: Code.PROVIDER_ERROR,
+    503: Code.OVERLOADED,
+    529: Code.OVERLOADED,
+}
+PROVIDER_CODES: dict[str, Code] = {
+    "rate_limit_exceeded": Code.RATE_LIMITED,
+    "insufficient_quota": Code.QUOTA_EXCEEDED,
+    "billing_hard_limit_reached": Code.QUOTA_EXCEEDED,
+    "server_is_overloaded": Code.OVERLOADED,
+    "overloaded": Code.OVERLOADED,
+    "slow_down": Code.OVERLOADED,
+    "context_length_exceeded": Code.CONTEXT_TOO_LONG,
+    "string_above_max_length": Code.CONTEXT_TOO_LONG,
+    "invalid_api_key": Code.UNAUTHORIZED,
+    "model_not_found": Code.MODEL_NOT_FOUND,
+    "content_filter": Code.CONTENT_FILTER,
+    "content_policy_violation": Code.CONTENT_FILTER,
+    "invalid_prompt": Code.BAD_REQUEST,
+    "invalid_request_error": Code.BAD_REQUEST,
+    "server_error": Code.PROVIDER_ERROR,
+}
+CONTEXT_WORDS = ("context length", "context window", "maximum context")  # compatible servers send no code for it
+NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.WriteTimeout, httpx2.ProxyError)
+
+
+def failed(code: Code, detail: str, *, retry_after_seconds: float | None = None, usage: Usage | None = None) -> Failed:
+    """The failure of this kind; `detail` goes to the log, never to people."""
+    meaning = FAILURES[code]
+    return Failed(
+        code=code,
+        message=meaning.message,
+        retryable=meaning.retryable,
+        uncertain=meaning.uncertain,
+        detail=storable(detail[:MAX_DETAIL_CHARACTERS]),
+        retry_after_seconds=retry_after_seconds,
+        usage=usage,
+    )
+
+
+def from_exception(error: Exception, *, began: bool) -> Failed:
+    """For what the SDK and its HTTP client raise; `began` says that an event had come."""
+    if isinstance(error, openai.APIStatusError):
+        return _from_status(error)
+    cause = error.__cause__ if isinstance(error, openai.APIConnectionError) and error.__cause__ else error
+    detail = f"{type(cause).__name__}: {cause}"
+    if began:
+        return failed(Code.CUT, detail)
+    return failed(Code.UNREACHABLE if isinstance(cause, NEVER_SENT) else Code.AMBIGUOUS, detail)
+
+
+def from_body(body: object, *, usage: Usage | None = None) -> Failed:
+    """For an error that came as an event or inside a response: an object with `code` and `message`, or nearly."""
+    error = body if isinstance(body, Mapping) else {}
+    return failed(_provider_code(error) or Code.PROVIDER_ERROR, f"the provider said: {body}", usage=usage)
+
+
+def _from_status(error: openai.APIStatusError) -> Failed:
+    body = error.body if isinstance(error.body, Mapping) else {}
+    status = error.status_code
+    code = _provider_code(body) if status < HTTPStatus.INTERNAL_SERVER_ERROR else None
+    code = (
+        code
+        or STATUSES.get(status)
+        or (Code.AMBIGUOUS if status >= HTTPStatus.INTERNAL_SERVER_ERROR else Code.BAD_REQUEST)
+    )
+    detail = f"HTTP {status}, request {error.request_id}: {error.body if error.body else error.message}"
+    return failed(code, detail, retry_after_seconds=_retry_after_seconds(error.response.headers))
+
+
+def _provider_code(error: Mapping[str, Any]) -> Code | None:
+    for key in ("code", "type"):
+        if (code := PROVIDER_CODES.get(str(error.get(key)))) not in (None, Code.BAD_REQUEST):
+            return code
+    message = str(error.get("message")).lower()
+    if any(words in message for words in CONTEXT_WORDS):
+        return Code.CONTEXT_TOO_LONG
+    return PROVIDER_CODES.get(str(error.get("code"))) or PROVIDER_CODES.get(str(error.get("type")))
+
+
+def _retry_after_seconds(headers: Mapping[str, str]) -> float | None:
+    """From `retry-after-ms` or `retry-after` in seconds; the form with a date is not used by model APIs."""
+    for name, divisor in (("retry-after-ms", 1000), ("retry-after", 1)):
+        try:
+            seconds = float(headers[name]) / divisor
+        except (KeyError, ValueError):
+            continue
+        if math.isfinite(seconds) and seconds >= 0:
+            return seconds
+    return None

@@ -1,0 +1,63 @@
+"""Server-sent events, decoded from bytes that may be split anywhere."""
+
+from __future__ import annotations
+
+MAX_EVENT_BYTES = 8 * 2**20
+DONE = b"[DONE]"  # what some servers send last; it says nothing that the events did not
+
+
+class EventTooLargeError(Exception):
+    """One event is larger than MAX_EVENT_BYTES: no sane server sends that."""
+
+    def __init__(self) -> None:
+        super().__init__(f"one event is larger than {MAX_EVENT_BYTES} bytes")
+
+
+class Decoder:
+    """Turns chunks into the data of complete events; an event that has no blank line after it at the end is dropped.
+
+    Names, ids and comments are skipped: the Responses API repeats the name as `type` inside the data.
+    """
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._after_return = False  # the last chunk ended in CR: an LF at the start of the next one belongs to it
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """The data of every event that this chunk completes. Raises EventTooLargeError."""
+        if self._after_return or b"\r" in chunk:
+            chunk = self._with_plain_newlines(chunk)
+        buffer = self._buffer
+        searched = max(len(buffer) - 1, 0)  # keeps a large event in many chunks linear
+        buffer += chunk
+        end = buffer.rfind(b"\n\n", searched)
+        if end < 0:
+            _check_size(buffer)
+            return []
+        complete = bytes(buffer[:end])
+        del buffer[: end + 2]
+        _check_size(buffer)
+        return [data for block in complete.split(b"\n\n") if (data := _data(block)) and data != DONE]
+
+    def _with_plain_newlines(self, chunk: bytes) -> bytes:
+        if self._after_return and chunk.startswith(b"\n"):
+            chunk = chunk[1:]
+            self._after_return = False
+        if chunk:
+            self._after_return = chunk.endswith(b"\r")
+        return chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+
+def _data(block: bytes) -> bytes:
+    _check_size(block)
+    lines = [
+        line[6:] if line.startswith(b"data: ") else line[5:]
+        for line in block.split(b"\n")
+        if line.startswith(b"data:") or line == b"data"
+    ]
+    return lines[0] if len(lines) == 1 else b"\n".join(lines)
+
+
+def _check_size(block: bytes | bytearray) -> None:
+    if len(block) > MAX_EVENT_BYTES:
+        raise EventTooLargeError

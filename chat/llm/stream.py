@@ -1,0 +1,127 @@
+"""The provider's event stream, read: bytes in, our events out, exactly one of them terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chat.llm import failures, sse
+from chat.llm.events import Code, Completed, Created, Event, Failed, TextDelta, ToolCall, Usage
+from chat.llm.text import Joiner, storable
+from chat.llm.wire import (
+    ErrorEvent,
+    ItemDone,
+    Known,
+    MalformedEventError,
+    OutputTextDelta,
+    RefusalDelta,
+    Response,
+    ResponseCompleted,
+    ResponseCreated,
+    ResponseFailed,
+    ResponseIncomplete,
+    ResponseInProgress,
+    ResponseQueued,
+    incomplete_reason,
+    objects,
+    output_text,
+    parsed,
+    string,
+    token_usage,
+)
+
+
+class ResponseReader:
+    """Reads one response. Feed it chunks until `finished`; ask `ended()` if the stream is over before that."""
+
+    def __init__(self) -> None:
+        self.request_id = ""  # of the HTTP request, for support and logs
+        self.began = False  # an event came: the provider has the request
+        self.finished = False  # the terminal event is out
+        self._sse = sse.Decoder()
+        self._joiner = Joiner()
+        self._created = False
+        self._texts: list[str] = []
+        self._calls: set[str] = set()
+        self._sequence = 0
+
+    def feed(self, chunk: bytes) -> list[Event]:
+        """The events that this chunk completes; after a terminal one there are no more."""
+        events: list[Event] = []
+        try:
+            for data in self._sse.feed(chunk):
+                self._take(parsed(data), events)
+                if self.finished:
+                    break
+        except (MalformedEventError, sse.EventTooLargeError) as error:
+            events.append(self.broken(str(error)))
+        return events
+
+    def broken(self, detail: str) -> Failed:
+        """The terminal event where the stream cannot be read on."""
+        self.finished = True
+        return failures.failed(Code.CUT if self.began else Code.AMBIGUOUS, detail)
+
+    def ended(self) -> Failed:
+        """The terminal event where the stream ended without one."""
+        return self.broken("the stream ended without a terminal event")
+
+    def _take(self, event: Known, events: list[Event]) -> None:
+        self.began = True
+        self._sequence = event.sequence_number or self._sequence
+        match event:
+            case OutputTextDelta() | RefusalDelta():
+                self._add_text(self._joiner.push(event.delta), events)
+            case ItemDone():
+                self._add_call(event.item, events)
+            case ResponseCreated() | ResponseInProgress() | ResponseQueued():
+                self._add_created(event.response, events)
+            case ResponseCompleted() | ResponseIncomplete() | ResponseFailed():
+                self._finish(event, events)
+            case ErrorEvent():
+                self.finished = True
+                events.append(failures.from_body(event.error or {"code": event.code, "message": event.message}))
+            case _:
+                pass  # known and of no use to us
+
+    def _add_text(self, text: str, events: list[Event]) -> None:
+        if text:
+            self._texts.append(text)
+            events.append(TextDelta(text, self._sequence))
+
+    def _add_created(self, response: Response, events: list[Event]) -> None:
+        if not self._created and response.id:
+            self._created = True
+            events.append(Created(storable(response.id), storable(response.model), self._sequence))
+
+    def _add_call(self, item: dict[str, Any], events: list[Event]) -> None:
+        call_id = storable(string(item.get("call_id")))
+        if item.get("type") != "function_call" or call_id in self._calls:
+            return
+        self._calls.add(call_id)
+        name, arguments = storable(string(item.get("name"))), storable(string(item.get("arguments")))
+        events.append(ToolCall(call_id, name, arguments, self._sequence))
+
+    def _finish(self, event: ResponseCompleted | ResponseIncomplete | ResponseFailed, events: list[Event]) -> None:
+        response, usage = event.response, token_usage(event.response.usage)
+        self._add_text(self._joiner.flush(), events)
+        reason = incomplete_reason(event)
+        self.finished = True
+        if isinstance(event, ResponseFailed):
+            events.append(failures.from_body(response.error, usage=usage))
+        elif reason == "content_filter":
+            events.append(failures.failed(Code.CONTENT_FILTER, "response.incomplete: content_filter", usage=usage))
+        else:
+            for item in objects(response.output):  # a server that sends no output_item.done
+                self._add_call(item, events)
+            events.append(self._completed(response, usage, reason))
+
+    def _completed(self, response: Response, usage: Usage, reason: str | None) -> Completed:
+        return Completed(
+            response_id=storable(response.id),
+            model=storable(response.model),
+            text=output_text(response.output) or "".join(self._texts),
+            usage=usage,
+            sequence=self._sequence,
+            incomplete_reason=reason,
+            request_id=self.request_id,
+        )

@@ -1,0 +1,37 @@
+"""Text that can be stored: PostgreSQL takes neither NUL nor half of a surrogate pair."""
+
+from __future__ import annotations
+
+import re
+
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def storable(text: str) -> str:
+    """The text with surrogate pairs joined, and U+FFFD in place of lone halves and of NUL."""
+    if text.isascii():
+        return text.replace("\x00", REPLACEMENT) if "\x00" in text else text
+    if not _UNSTORABLE.search(text):
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").replace("\x00", REPLACEMENT)
+
+
+class Joiner:
+    """Makes pieces of one text storable, and joins a surrogate pair that was split between two of them."""
+
+    def __init__(self) -> None:
+        self._half = ""
+
+    def push(self, piece: str) -> str:
+        """The storable part of what is known so far; it may be empty."""
+        if not self._half and piece.isascii() and "\x00" not in piece:  # nearly every piece
+            return piece
+        text = self._half + piece
+        self._half = text[-1] if text and "\ud800" <= text[-1] <= "\udbff" else ""
+        return storable(text[:-1] if self._half else text)
+
+    def flush(self) -> str:
+        """What is left at the end: U+FFFD for a half whose other half never came."""
+        text, self._half = storable(self._half), ""
+        return text

@@ -1,0 +1,154 @@
+"""Tools for the model: a typed, documented function becomes a strict schema, and a call of it always has a result."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from chat.llm.schema import parameters_of
+from chat.llm.text import storable
+
+MAX_ARGUMENT_BYTES = 32 * 2**10
+MAX_RESULT_BYTES = 64 * 2**10
+TIME_LIMIT_SECONDS = 10.0
+THREADS = 16  # a function that hangs keeps its thread: these are the tools' own, so that nothing else starves
+
+logger = logging.getLogger(__name__)
+
+
+class ToolError(Exception):
+    """Raised by a tool for what the model should read and act upon; any other exception is only logged."""
+
+
+class ToolResult(msgspec.Struct, frozen=True):
+    """What the model is told; `ok` says if the tool did its work."""
+
+    output: str
+    ok: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A function that the model may call. `idempotent` says that calling it twice does no harm."""
+
+    function: Callable[..., Any]
+    idempotent: bool
+    schema: dict[str, Any]
+    arguments: type[msgspec.Struct]
+
+    @property
+    def name(self) -> str:
+        return self.function.__name__
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.function(*args, **kwargs)
+
+
+def tool(*, idempotent: bool) -> Callable[[Callable[..., Any]], Tool]:
+    """Make a tool of a function with type hints and a docstring with a line `name: what it is` for each parameter.
+
+    A parameter with a default may be null for the model, and is the default then. Raises TypeError at once for a
+    function that cannot be described.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Tool:
+        description, parameters, arguments = parameters_of(function)
+        schema = {
+            "type": "function",
+            "name": function.__name__,
+            "description": description,
+            "parameters": parameters,
+            "strict": True,
+        }
+        return Tool(function=function, idempotent=idempotent, schema=schema, arguments=arguments)
+
+    return decorate
+
+
+class Registry:
+    """The tools that a model is offered, by name."""
+
+    def __init__(self, tools: Iterable[Tool], *, time_limit_seconds: float = TIME_LIMIT_SECONDS) -> None:
+        self._tools: dict[str, Tool] = {}
+        for item in tools:
+            if item.name in self._tools:
+                raise DuplicateToolError(item.name)
+            self._tools[item.name] = item
+        self._time_limit_seconds = time_limit_seconds
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="tool")
+
+    @property
+    def tools(self) -> tuple[Tool, ...]:
+        return tuple(self._tools.values())
+
+    def schemas(self) -> tuple[dict[str, Any], ...]:
+        """For `ModelRequest.tools`."""
+        return tuple(item.schema for item in self._tools.values())
+
+    def is_idempotent(self, name: str) -> bool:
+        """Whether a call that may have happened can be made again; a name that nobody has harms nobody."""
+        return name not in self._tools or self._tools[name].idempotent
+
+    async def dispatch(self, name: str, arguments_json: str) -> ToolResult:
+        """Run one call. Whatever goes wrong is a result that the model can read; only cancellation is raised."""
+        if name not in self._tools:
+            return _failure(f"There is no tool named {name[:64]!r}. There are: {', '.join(self._tools) or 'none'}.")
+        item = self._tools[name]
+        try:
+            arguments = _decoded(arguments_json, item)
+        except msgspec.MsgspecError as error:
+            return _failure(f"The arguments do not fit {name}: {error}.")
+        try:
+            async with asyncio.timeout(self._time_limit_seconds) as limit:
+                return ToolResult(_output(await self._run(item, arguments)), ok=True)
+        except ToolError as error:
+            return _failure(str(error))
+        except Exception as error:
+            if isinstance(error, TimeoutError) and limit.expired():
+                return _failure(f"{name} took longer than {self._time_limit_seconds:g} seconds.")
+            logger.exception("tool %s failed", name)
+            return _failure(f"{name} failed with an unexpected error. Do not call it again with the same arguments.")
+
+    async def _run(self, item: Tool, arguments: dict[str, Any]) -> object:
+        if inspect.iscoroutinefunction(item.function):
+            return await item.function(**arguments)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, partial(item.function, **arguments))
+
+
+class DuplicateToolError(Exception):
+    """Two tools have the same name, and a model could not tell them apart."""
+
+
+def _decoded(arguments_json: str, item: Tool) -> dict[str, Any]:
+    encoded = arguments_json.encode("utf-8", "replace")
+    if len(encoded) > MAX_ARGUMENT_BYTES:
+        raise msgspec.ValidationError(f"they are larger than {MAX_ARGUMENT_BYTES} bytes")
+    arguments = msgspec.json.decode(encoded or b"{}", type=item.arguments)
+    values = {field: getattr(arguments, field.name) for field in msgspec.structs.fields(item.arguments)}
+    return {field.name: value for field, value in values.items() if field.required or value is not None}
+
+
+def _output(value: object) -> str:
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return _limited(storable(text))
+
+
+def _failure(text: str) -> ToolResult:
+    return ToolResult(_limited(storable(text)), ok=False)
+
+
+def _limited(text: str) -> str:
+    encoded = text.encode()
+    if len(encoded) <= MAX_RESULT_BYTES:
+        return text
+    note = f"\n[cut here: the result has {len(encoded)} bytes, and {MAX_RESULT_BYTES} is the most]"
+    return encoded[: MAX_RESULT_BYTES - len(note)].decode(errors="ignore") + note

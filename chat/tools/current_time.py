@@ -1,0 +1,23 @@
+"""What time it is somewhere, which a model cannot know by itself."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from chat.llm.tools import ToolError, tool
+
+
+@tool(idempotent=True)
+def current_time(timezone: str) -> dict[str, str]:
+    """Get the current date and time in one time zone.
+
+    timezone: IANA name of the zone, like Europe/Oslo or UTC.
+    """
+    try:
+        zone = ZoneInfo(timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # an absolute path is a ValueError, a folder an OSError
+        message = f"There is no time zone {timezone[:64]!r}. Use an IANA name like Europe/Oslo or UTC."
+        raise ToolError(message) from None
+    now = datetime.now(zone)
+    return {"timezone": timezone, "time": now.isoformat(timespec="seconds"), "weekday": now.strftime("%A")}
