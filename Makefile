@@ -1,0 +1,66 @@
+# `make run` starts the site on a machine that has only Python, Node and make; `make help` lists the rest.
+# Paths are relative, since the folder's name may have spaces in it.
+
+SHELL := /bin/sh
+MAKEFLAGS += --no-print-directory
+PYTHON_DONE := .venv/.run-installed
+TESTS_DONE := .venv/.test-installed
+NODE_DONE := node_modules/.installed
+BUILT := static/dist/.built
+SOURCES := $(shell find static/src templates -type f 2>/dev/null)
+COMPILE := .venv/bin/python -m uv pip compile pyproject.toml --quiet --universal --generate-hashes --no-emit-index-url --no-header
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: run test check lint lock clean help FORCE
+
+run: $(PYTHON_DONE) $(BUILT) ## start everything (PORT=8001 make run: on another port)
+	@exec .venv/bin/chat dev
+
+test: $(TESTS_DONE) $(BUILT) ## run the tests (PYTEST_ARGS="-k name": some of them)
+	@CHROMIUM="$$(bin/find-chromium)" && export CHROMIUM && exec .venv/bin/python -m pytest -n 2 $(PYTEST_ARGS)
+
+check: lint test ## what has to be green before a commit: style, types, import contracts, tests
+
+lint: $(TESTS_DONE)
+	.venv/bin/python -m ruff check .
+	.venv/bin/python -m ruff format --check .
+	.venv/bin/python -m mypy
+	.venv/bin/lint-imports
+
+lock: $(TESTS_DONE) ## write the lock files anew (UPGRADE=--upgrade: with newer versions)
+	$(COMPILE) $(UPGRADE) -o requirements.txt
+	$(COMPILE) $(UPGRADE) -o requirements-dev.txt -c requirements.txt --group services
+	$(COMPILE) $(UPGRADE) -o requirements-test.txt -c requirements.txt --group services --group test
+	npm $(if $(UPGRADE),update,install) --package-lock-only
+
+clean: ## remove what was installed and built; var/, with your data, stays
+	rm -rf .venv node_modules static/dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+
+help: ## list these
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 8
+
+$(PYTHON_DONE): requirements-dev.txt pyproject.toml
+	@bin/install-python requirements-dev.txt
+	@touch $@
+
+# The tests' lock holds all of the other one.
+$(TESTS_DONE): requirements-test.txt pyproject.toml
+	@bin/install-python requirements-test.txt
+	@touch $(PYTHON_DONE) $@
+
+$(NODE_DONE): package.json package-lock.json .npmrc
+	@bin/install-node
+	@touch $@
+
+$(BUILT): $(NODE_DONE) $(SOURCES) static/src templates
+	@bin/build-static
+	@touch $@
+
+# A virtual environment has its own place written into it, so one that was moved is made again.
+ifneq ($(wildcard .venv/.place),)
+ifneq ($(shell cat .venv/.place),$(shell pwd -P))
+$(PYTHON_DONE) $(TESTS_DONE): FORCE
+endif
+endif

@@ -1,0 +1,215 @@
+"""What `chat dev` does: all that a fresh checkout needs around the server, started before it and stopped after it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import errno
+import fcntl
+import os
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import asyncpg
+from dotenv import dotenv_values
+
+from chat import database, server
+from chat.devchild import PR_SET_PDEATHSIG
+from chat.devprocess import ServiceError
+from chat.devservices import embedded_postgres, embedded_valkey, offline_model
+from chat.services.accounts import ensure_superuser
+from chat.settings import Settings, SettingsError
+
+ROOT = Path(__file__).parent.parent
+DEFAULTS = {"DEBUG": "True", "EMAIL_VERIFICATION_REQUIRED": "False"}
+OFFLINE_NOTICE = "The offline model answers here. Set OPENAI_API_KEY to talk to a real one."
+LAST_PORT = 65535
+
+
+def run(environment: Mapping[str, str] | None = None, *, root: Path = ROOT) -> int:
+    """Serve this checkout until it is stopped, with what is unset embedded and its data in `var/`. The exit code."""
+    var = root / "var"
+    _stop_on_every_signal()
+    try:
+        var.mkdir(exist_ok=True)
+        chosen = _chosen(os.environ if environment is None else environment, root / ".env")
+        return _run({**DEFAULTS, "SECRET_KEY": _kept_secret(var / "secret_key"), **chosen}, var)
+    except SettingsError as error:
+        _say(str(error))
+        return 2
+    except ServiceError as error:
+        _say(str(error))
+        return 1
+    except PermissionError as error:
+        _say(f"{error.filename or var} belongs to another user: start as that user, or give the folder to yourself.")
+        return 1
+    except KeyboardInterrupt:
+        _say("Stopped.")
+        return 0
+
+
+def _run(environment: dict[str, str], var: Path) -> int:
+    settings = _checked(environment)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_only_run(var / "run.lock", _address(settings)))
+        _check_port(settings.host, settings.port)
+        started = _start_services(environment, var, stack)
+        settings = _checked({**started, **environment})
+        stack.callback(_ignore_signals)  # runs first: what is being stopped now has its own limit
+        _say("Preparing the database …")
+        _prepare(settings)
+        return server.serve(settings, on_listening=partial(_announce, settings, started, var))
+
+
+def _stop_on_every_signal() -> None:
+    """Until the server takes over, SIGTERM and a closed terminal end this like Ctrl-C, through every `finally`."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # ignored under nohup
+        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
+    if sys.platform == "linux" and "MAKELEVEL" in os.environ:  # else a killed `make run` would leave us serving
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
+
+
+def _ignore_signals() -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _chosen(environment: Mapping[str, str], dotenv: Path) -> dict[str, str]:
+    """What is set, in the environment or else in `.env`. Empty there means unset, also against `.env`."""
+    merged = {**dotenv_values(dotenv), **environment}
+    return {name: value for name, value in merged.items() if value and value.strip()}
+
+
+def _kept_secret(path: Path) -> str:
+    """A SECRET_KEY of this checkout, so that a restart signs nobody out."""
+    if not path.exists():
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(48))
+    return path.read_text()
+
+
+def _checked(environment: Mapping[str, str]) -> Settings:
+    settings = Settings.from_environment(environment)
+    if settings.openai_base_url and not settings.openai_api_key:
+        raise SettingsError(["OPENAI_API_KEY is missing: OPENAI_BASE_URL is set; any word will do if it wants none"])
+    return settings
+
+
+@contextlib.contextmanager
+def _only_run(path: Path, address: str) -> Iterator[None]:
+    """Hold this checkout. The kernel lets go of it with the process, however that ends."""
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            process, _, where = file.read().partition(" ")
+            raise ServiceError(
+                f"It is already running in this folder, at {where or 'an address that comes in a moment'}"
+                f" (process {process or 'just starting'}): open that, or stop it with Ctrl-C in its terminal."
+            ) from None
+        file.truncate(0)
+        file.write(f"{os.getpid()} {address}")
+        file.flush()
+        yield
+
+
+def _check_port(host: str, port: int) -> None:
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        other = port + 1 if port < LAST_PORT else 8001
+        sentences = {
+            errno.EADDRINUSE: f"Port {port} is used by another program: take another, with `PORT={other} make run`.",
+            errno.EACCES: f"Port {port} is for root only: take a higher one, with `PORT=8000 make run`.",
+        }
+        unknown = f"HOST={host} is no address of this machine: 127.0.0.1 is only for this machine, 0.0.0.0 is for all."
+        raise ServiceError(sentences.get(error.errno or 0, unknown)) from None
+
+
+def _start_services(environment: Mapping[str, str], var: Path, stack: contextlib.ExitStack) -> dict[str, str]:
+    """Start what the environment does not name; gives the variables that lead to it."""
+    started = {}
+    if "DATABASE_URL" not in environment:
+        _say("Starting PostgreSQL …")
+        started["DATABASE_URL"] = stack.enter_context(embedded_postgres(var / "postgres"))
+    if "REDIS_URL" not in environment:
+        _say("Starting Valkey …")
+        started["REDIS_URL"] = stack.enter_context(embedded_valkey(var / "valkey"))
+    if "OPENAI_API_KEY" not in environment:
+        _say("Starting the offline model …")
+        started["OPENAI_BASE_URL"] = stack.enter_context(offline_model(log=var / "offline-model.log"))
+        started |= {"OPENAI_API_KEY": "offline", "SITE_NOTICE": OFFLINE_NOTICE}
+    return started
+
+
+def _prepare(settings: Settings) -> None:
+    try:
+        asyncio.run(_migrate_and_populate(settings))
+    except (
+        OSError,
+        asyncpg.InvalidAuthorizationSpecificationError,
+        asyncpg.InvalidCatalogNameError,
+    ) as error:
+        raise ServiceError(f"The database that DATABASE_URL names cannot be used: {error}") from None
+
+
+async def _migrate_and_populate(settings: Settings) -> None:
+    await database.migrate(settings)
+    email, password = settings.dev_superuser_email, settings.dev_superuser_password
+    if email and password:
+        async with database.opened(settings):
+            await ensure_superuser(email, password, settings=settings)
+
+
+def _announce(settings: Settings, started: Mapping[str, str], var: Path) -> None:
+    """Where to go, what is embedded, where the data lies, which model answers."""
+    rows = {
+        "Open": _address(settings),
+        "Administrator": _administrator(settings),
+        "Model": _model(settings, started),
+        "Database": _store(
+            "DATABASE_URL", settings.database_url, started, f"embedded PostgreSQL, in {var / 'postgres'}"
+        ),
+        "Redis": _store("REDIS_URL", settings.redis_url, started, f"embedded Valkey, in {var / 'valkey'}"),
+        "Stop": "Ctrl-C",
+    }
+    _say("\n" + "\n".join(f"  {label:<14} {text}" for label, text in rows.items()) + "\n")
+
+
+def _address(settings: Settings) -> str:
+    host = {"0.0.0.0": "localhost", "::": "localhost"}.get(settings.host, settings.host)  # noqa: S104
+    return f"http://[{host}]:{settings.port}/" if ":" in host else f"http://{host}:{settings.port}/"
+
+
+def _administrator(settings: Settings) -> str:
+    if settings.dev_superuser_email and settings.dev_superuser_password:
+        return f"{settings.dev_superuser_email}, with the password of DEV_SUPERUSER_PASSWORD"
+    return "none: set DEV_SUPERUSER_EMAIL and DEV_SUPERUSER_PASSWORD, or run `chat create-admin`"
+
+
+def _model(settings: Settings, started: Mapping[str, str]) -> str:
+    if "OPENAI_API_KEY" in started:
+        return "the offline model, since OPENAI_API_KEY is unset"
+    return f"{settings.llm_model} at {urlsplit(settings.openai_base_url).hostname or 'OpenAI'}"
+
+
+def _store(variable: str, url: str, started: Mapping[str, str], embedded: str) -> str:
+    """Never the whole URL: it has a password in it."""
+    return embedded if variable in started else f"{urlsplit(url).hostname or 'a local socket'}, as {variable} says"
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
