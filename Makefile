@@ -2,7 +2,6 @@
 # Paths are relative, since the folder's name may have spaces in it.
 
 SHELL := /bin/sh
-MAKEFLAGS += --no-print-directory
 PYTHON_DONE := .venv/.run-installed
 TESTS_DONE := .venv/.test-installed
 NODE_DONE := node_modules/.installed
@@ -15,10 +14,10 @@ COMPILE := .venv/bin/python -m uv pip compile pyproject.toml --quiet --universal
 .NOTPARALLEL:
 .PHONY: run test check lint lock clean help FORCE
 
-run: $(PYTHON_DONE) $(BUILT) ## start everything (PORT=8001 make run: on another port)
+run: $(BUILT) $(PYTHON_DONE) ## start everything (PORT=8001 make run: on another port)
 	@exec .venv/bin/chat dev
 
-test: $(TESTS_DONE) $(BUILT) ## run the tests (PYTEST_ARGS="-k name": some of them)
+test: $(BUILT) $(TESTS_DONE) ## run the tests (PYTEST_ARGS="-k name": some of them)
 	@CHROMIUM="$$(bin/find-chromium)" && export CHROMIUM && exec .venv/bin/python -m pytest -n 2 $(PYTEST_ARGS)
 
 check: lint test ## what has to be green before a commit: style, types, import contracts, tests
