@@ -24,7 +24,9 @@ from chat import database, server
 from chat.devchild import PR_SET_PDEATHSIG
 from chat.devprocess import ServiceError
 from chat.devservices import embedded_postgres, embedded_valkey, offline_model
-from chat.services.accounts import ensure_superuser
+from chat.mailer import Mailer
+from chat.security.passwords import Passwords
+from chat.services.accounts import Accounts, Refused
 from chat.settings import Settings, SettingsError
 
 ROOT = Path(__file__).parent.parent
@@ -61,7 +63,7 @@ def _run(environment: dict[str, str], var: Path) -> int:
         stack.enter_context(_only_run(var / "run.lock", _address(settings)))
         _check_port(settings.host, settings.port)
         started = _start_services(environment, var, stack)
-        settings = _checked({**started, **environment})
+        settings = _checked({"PUBLIC_URL": _address(settings).rstrip("/"), **started, **environment})
         stack.callback(_ignore_signals)  # runs first: what is being stopped now has its own limit
         _say("Preparing the database …")
         _prepare(settings)
@@ -167,10 +169,21 @@ def _prepare(settings: Settings) -> None:
 
 async def _migrate_and_populate(settings: Settings) -> None:
     await database.migrate(settings)
-    email, password = settings.dev_superuser_email, settings.dev_superuser_password
-    if email and password:
+    if settings.dev_superuser_email and settings.dev_superuser_password:
         async with database.opened(settings):
-            await ensure_superuser(email, password, settings=settings)
+            await _make_superuser(settings)
+
+
+async def _make_superuser(settings: Settings) -> None:
+    passwords = Passwords()
+    accounts = Accounts(settings, passwords, Mailer(settings))
+    try:
+        await accounts.ensure_superuser(settings.dev_superuser_email, settings.dev_superuser_password)
+    except Refused as error:
+        name = "DEV_SUPERUSER_EMAIL" if error.field == "email" else "DEV_SUPERUSER_PASSWORD"
+        raise SettingsError([f"{name} is refused: {error}"]) from None
+    finally:
+        passwords.close()
 
 
 def _announce(settings: Settings, started: Mapping[str, str], var: Path) -> None:
