@@ -1,0 +1,172 @@
+/** The form at the foot of the page: Enter sends, the field grows, a draft is kept, one message a second. */
+
+const BETWEEN_MS = 1_000;
+// The count is shown when it begins to matter.
+const COUNT_FROM = 0.9;
+
+export class Composer {
+  #form;
+  #field;
+  #clientId;
+  #outside;
+  #draft;
+  #limit;
+  #running = null;
+  #waits = false;
+  #lastSent = -Infinity;
+
+  /**
+   * `outside.onSend(content, clientId)` and `outside.onStop(messageId)`; without `onSend` (the first message of a
+   * thread) the form is posted as it is.
+   */
+  constructor(form, { limit, draft, ...outside }) {
+    this.#form = form;
+    this.#field = form.elements.message;
+    this.#clientId = form.elements.client_id;
+    this.#outside = outside;
+    this.#draft = draft;
+    this.#limit = limit;
+    this.#field.value ||= draft.read();
+    // An Enter in an empty field is no mistake that needs a bubble.
+    form.noValidate = true;
+    form.addEventListener("submit", (event) => this.#submitted(event));
+    this.#field.addEventListener("input", () => this.#typed());
+    this.#field.addEventListener("keydown", (event) => this.#pressed(event));
+    this.#stop.addEventListener("click", () => this.#outside.onStop?.(this.#running));
+    // The browser may bring the page back as it was left, with its button still off.
+    window.addEventListener("pageshow", () => this.#sendable(true));
+    this.#typed();
+    // On a phone the keyboard would cover half of what the reader came for.
+    if (window.matchMedia("(pointer: fine)").matches) this.#field.focus({ preventScroll: true });
+  }
+
+  /** While an answer runs, Stop stands in the place of Send; writing the next message goes on. */
+  show({ running, waits }) {
+    const hadFocus = document.activeElement === this.#stop;
+    this.#running = running;
+    this.#waits = waits;
+    this.#stop.hidden = !running;
+    this.#send.hidden = Boolean(running);
+    if (!running) this.#stop.removeAttribute("aria-disabled");
+    if (hadFocus && !running) this.#field.focus({ preventScroll: true });
+    this.#sendable(!waits);
+  }
+
+  stopping() {
+    this.#stop.setAttribute("aria-disabled", "true");
+  }
+
+  /** A message that was refused: its text comes back, above what was written since. */
+  putBack(content, sentence) {
+    this.#field.value = [content, this.#field.value].filter(Boolean).join("\n\n");
+    this.#typed();
+    this.say(sentence);
+  }
+
+  say(sentence) {
+    const place = this.#form.querySelector("#composer-error");
+    place.textContent = sentence;
+    place.hidden = !sentence;
+    if (sentence) this.#field.setAttribute("aria-describedby", place.id);
+    else this.#field.removeAttribute("aria-describedby");
+  }
+
+  close() {
+    this.#field.disabled = true;
+    this.#sendable(false);
+    this.#stop.hidden = true;
+    this.#send.hidden = false;
+    this.#waits = true;
+  }
+
+  get #send() {
+    return this.#form.querySelector("#send");
+  }
+
+  get #stop() {
+    return this.#form.querySelector("#stop");
+  }
+
+  #pressed(event) {
+    // Enter also ends a word in Japanese, Chinese and Korean input; keyCode 229 is how Safari says so.
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+    event.preventDefault();
+    this.#form.requestSubmit();
+  }
+
+  #submitted(event) {
+    const problem = this.#problem();
+    if (problem !== null || this.#outside.onSend) event.preventDefault();
+    if (problem !== null) return problem && this.say(problem);
+    this.#lastSent = performance.now();
+    this.say("");
+    if (!this.#outside.onSend) return this.#leave();
+    const content = this.#field.value.trim();
+    const clientId = this.#clientId.value;
+    this.#clientId.value = newId();
+    this.#field.value = "";
+    this.#typed();
+    this.#outside.onSend(content, clientId);
+  }
+
+  /** Why nothing is sent now: a sentence, "" where silence is clearer, or null when all is well. */
+  #problem() {
+    if (this.#field.disabled) return "";
+    if (!this.#field.value.trim()) return "";
+    if (this.#running) return "Wait for the answer, or stop it first.";
+    if (this.#waits || performance.now() - this.#lastSent < BETWEEN_MS) return "One moment: the last message is still being sent.";
+    const over = this.#length() - this.#limit;
+    return over > 0 ? `This is ${over.toLocaleString("en")} characters too long.` : null;
+  }
+
+  /** The page is about to be replaced by the server's answer. */
+  #leave() {
+    this.#draft.write("");
+    this.#waits = true;
+    this.#sendable(false);
+  }
+
+  #sendable(isOn) {
+    if (isOn && !this.#outside.onSend) this.#waits = false;
+    // Not `disabled`: a button that loses its focus in mid-use throws keyboard users to the top of the page.
+    if (isOn) this.#send.removeAttribute("aria-disabled");
+    else this.#send.setAttribute("aria-disabled", "true");
+  }
+
+  #typed() {
+    this.#draft.write(this.#field.value);
+    grow(this.#field);
+    this.#count();
+    this.#form.toggleAttribute("data-empty", !this.#field.value.trim());
+  }
+
+  #count() {
+    const place = this.#form.querySelector("#composer-count");
+    const length = this.#length();
+    place.hidden = length < this.#limit * COUNT_FROM;
+    place.toggleAttribute("data-over", length > this.#limit);
+    place.textContent = place.hidden ? "" : `${length.toLocaleString("en")} / ${this.#limit.toLocaleString("en")}`;
+  }
+
+  /** In characters, as the server counts: an emoji is one, though JavaScript says two. */
+  #length() {
+    const { value } = this.#field;
+    return value.length < this.#limit * COUNT_FROM ? value.length : Array.from(value).length;
+  }
+}
+
+/** Up to the max-height of the style sheet; newer browsers do it by themselves (`field-sizing`). */
+function grow(field) {
+  if (CSS.supports("field-sizing", "content")) return;
+  field.style.height = "auto";
+  field.style.height = `${field.scrollHeight}px`;
+}
+
+/** A random UUID; `crypto.randomUUID` is missing on plain http. */
+export function newId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+}

@@ -1,0 +1,82 @@
+/** What the page adds to sanitized Markdown, by DOM code only: copy buttons, scrolling tables, hosts of links. */
+import { hostOf } from "./sanitizer.js";
+
+export function decorate(fragment) {
+  fragment.querySelectorAll("pre").forEach(frameCode);
+  fragment.querySelectorAll("table").forEach(letTableScroll);
+  fragment.querySelectorAll("a[href]").forEach(showHost);
+  fragment.querySelectorAll('span[title^="Image"]').forEach((chip) => chip.classList.add("image-chip"));
+  fragment.querySelectorAll("input").forEach(nameCheckbox);
+  fragment.querySelectorAll("h1, h2, h3, h4, h5, h6").forEach(placeHeading);
+  return fragment;
+}
+
+function frameCode(pre) {
+  const language = /language-(\S+)/.exec(pre.querySelector("code")?.className ?? "")?.[1] ?? "";
+  const bar = element("div", "code-bar");
+  const button = element("button", "code-copy", "Copy");
+  button.type = "button";
+  button.setAttribute("aria-label", language ? `Copy ${language} code` : "Copy code");
+  bar.append(element("span", "code-language", language), button);
+  const frame = element("div", "code-block");
+  pre.replaceWith(frame);
+  pre.tabIndex = 0;
+  frame.append(bar, pre);
+}
+
+function letTableScroll(table) {
+  const frame = element("div", "table-scroll");
+  frame.tabIndex = 0;
+  table.replaceWith(frame);
+  frame.append(table);
+}
+
+/** A link's words can say anything; where it leads is told behind it, unless the words are just that address. */
+function showHost(link) {
+  const host = hostOf(link.getAttribute("href"));
+  const words = link.textContent.trim();
+  if (!host || words === host || hostOf(words) === host || host === window.location.host) return;
+  link.append(element("span", "link-host", ` (${host})`));
+}
+
+function nameCheckbox(box) {
+  box.setAttribute("aria-label", box.checked ? "Done" : "To do");
+  box.closest("li")?.classList.add("task");
+}
+
+/** The page's title is level 1 and the speaker level 2: an answer's own headings come below, whatever they look like. */
+function placeHeading(heading) {
+  heading.setAttribute("aria-level", Math.min(Number(heading.nodeName[1]) + 2, 6));
+}
+
+function element(tag, className, text = "") {
+  const node = document.createElement(tag);
+  node.className = className;
+  node.textContent = text;
+  return node;
+}
+
+const COPIED_MS = 1_500;
+
+/** One listener for all copy buttons, those of later repaints, too. */
+export function startCopyButtons(root, announce) {
+  root.addEventListener("click", async ({ target }) => {
+    const button = target.closest?.(".code-copy");
+    if (!button) return;
+    const done = await copied(button.closest(".code-block").querySelector("pre"));
+    button.textContent = done ? "Copied" : "Press Ctrl+C";
+    announce(done ? "Code copied" : "Code selected. Press Ctrl+C to copy.");
+    window.setTimeout(() => (button.textContent = "Copy"), COPIED_MS);
+  });
+}
+
+/** The clipboard is missing on plain http: then the code is selected, one key away. */
+async function copied(pre) {
+  try {
+    await navigator.clipboard.writeText(pre.textContent.replace(/\n$/, ""));
+    return true;
+  } catch {
+    window.getSelection().selectAllChildren(pre);
+    return false;
+  }
+}

@@ -1,0 +1,161 @@
+/** The list of messages on the page: one article for each, keyed by id, painted at most once a frame. */
+import { decorate } from "./decoration.js";
+import { toHtml } from "./markdown.js";
+import { morphChildren } from "./morph.js";
+import { sanitize } from "./sanitizer.js";
+import { showTools } from "./tools.js";
+
+const SHOWN_ROLES = new Set(["user", "assistant"]);
+
+// Parsing a long answer takes longer the longer it gets: painting may take a fifth of the time, no more.
+const REST_FACTOR = 4;
+
+const NOTES = {
+  stopped: "Stopped before the end.",
+  interrupted: "Interrupted: the server went away before the answer was complete. What had arrived is kept.",
+  error: "Something went wrong while answering.",
+};
+
+export class MessageList {
+  #root;
+  #templates;
+  #painted;
+  #views = new Map();
+  #wanted = [];
+  #scheduled = false;
+  #restUntil = 0;
+
+  /** `around` is called with the painting as its argument, so that scrolling can be kept right. */
+  constructor(root, templates, around = (paint) => paint()) {
+    this.#root = root;
+    this.#templates = templates;
+    this.#painted = around;
+  }
+
+  /** The messages that the server rendered, as the store wants them. */
+  read() {
+    return [...this.#root.querySelectorAll("article[data-message-id]")].map((article) => ({
+      id: article.dataset.messageId,
+      client_id: article.dataset.clientId || null,
+      role: article.dataset.role,
+      status: article.dataset.status,
+      content: contentOf(article).textContent,
+      error: article.dataset.error || null,
+      created_at: article.dataset.createdAt || null,
+    }));
+  }
+
+  /** Takes over what the server rendered: same articles, now with Markdown. */
+  adopt(messages) {
+    for (const message of messages) {
+      const article = this.#root.querySelector(`article[data-message-id="${CSS.escape(message.id)}"]`);
+      if (!article) continue;
+      this.#views.set(message.id, { article, message });
+      paintContent(article, message);
+    }
+  }
+
+  show(messages) {
+    this.#wanted = messages.filter(({ role }) => SHOWN_ROLES.has(role));
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    const rest = this.#restUntil - performance.now();
+    if (rest > 0) window.setTimeout(() => this.#atNextFrame(), rest);
+    else this.#atNextFrame();
+  }
+
+  /** Paints at once, for a change whose scroll position is measured around it. */
+  flush() {
+    this.#paint();
+  }
+
+  #atNextFrame() {
+    requestAnimationFrame(() => {
+      this.#scheduled = false;
+      const began = performance.now();
+      this.#painted(() => this.#paint());
+      const ended = performance.now();
+      this.#restUntil = ended + (ended - began) * REST_FACTOR;
+    });
+  }
+
+  #paint() {
+    this.#removeGone();
+    let after = null;
+    for (const message of this.#wanted) {
+      const article = this.#articleOf(message);
+      const place = after ? after.nextElementSibling : this.#root.firstElementChild;
+      if (place !== article) this.#root.insertBefore(article, place);
+      after = article;
+    }
+  }
+
+  #removeGone() {
+    const wanted = new Set(this.#wanted.map(keyOf));
+    for (const [key, { article }] of this.#views) {
+      if (wanted.has(key)) continue;
+      article.remove();
+      this.#views.delete(key);
+    }
+  }
+
+  /** The article of a message, with all that changed since it was last painted. */
+  #articleOf(message) {
+    const key = this.#adoptedKey(message);
+    const view = this.#views.get(key) ?? { article: this.#blank(message.role), message: null };
+    if (view.message !== message) paint(view.article, message, view.message);
+    this.#views.set(key, { article: view.article, message });
+    return view.article;
+  }
+
+  /** A message that was pending gets its id from the server; its article stays where the reader sees it. */
+  #adoptedKey(message) {
+    const local = `local:${message.client_id}`;
+    if (message.id !== local && this.#views.has(local)) {
+      this.#views.set(message.id, this.#views.get(local));
+      this.#views.delete(local);
+    }
+    return keyOf(message);
+  }
+
+  #blank(role) {
+    return this.#templates[role].content.firstElementChild.cloneNode(true);
+  }
+}
+
+function keyOf({ id }) {
+  return id;
+}
+
+function contentOf(article) {
+  return article.querySelector(".markdown-content");
+}
+
+function paint(article, message, before) {
+  article.dataset.messageId = message.id;
+  article.dataset.status = message.pending ? "pending" : message.status;
+  if (message.client_id) article.dataset.clientId = message.client_id;
+  if (message.created_at) article.dataset.createdAt = message.created_at;
+  if (message.status !== before?.status || message.content !== before?.content) paintContent(article, message);
+  if (message.tools !== before?.tools) showTools(article, message.tools);
+  if (message.status !== before?.status || message.error !== before?.error) paintNote(article, message);
+}
+
+/** People's own words stay exactly as they typed them; an answer is Markdown. */
+function paintContent(article, message) {
+  const target = contentOf(article);
+  if (message.role !== "assistant") {
+    if (target.textContent !== message.content) target.textContent = message.content;
+    return;
+  }
+  const isGrowing = message.status === "streaming";
+  target.classList.add("is-rendered");
+  morphChildren(target, decorate(sanitize(toHtml(message.content, { isGrowing }))));
+}
+
+function paintNote(article, message) {
+  const note = article.querySelector(".message-note");
+  if (!note) return;
+  note.textContent = message.status === "error" ? message.error || NOTES.error : NOTES[message.status] ?? "";
+  note.hidden = !note.textContent;
+}

@@ -1,0 +1,76 @@
+/**
+ * The one way for a model's text into the page: an allowlist, and nothing in it that loads from elsewhere.
+ *
+ * A URL that is fetched by itself is a leak: whatever the model was made to write into it arrives there. So there are
+ * no images, only their text and host, and a link says where it really goes.
+ */
+import DOMPurify from "dompurify";
+
+export const ALLOWED_TAGS = [
+  "p", "br", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "blockquote", "pre", "code", "strong", "em", "del",
+  "table", "thead", "tbody", "tr", "th", "td", "a", "span", "input",
+];
+const ALLOWED_ATTR = ["href", "title", "class", "align", "start", "type", "checked", "disabled"];
+const CLASS = /^(language-[\w+#.-]+|hljs[\w-]*|(function|class|inherited)_)$/;
+
+const CONFIG = {
+  ALLOWED_TAGS,
+  ALLOWED_ATTR,
+  ALLOWED_URI_REGEXP: /^(https?:|mailto:)/i,
+  ALLOW_DATA_ATTR: false,
+  ALLOW_ARIA_ATTR: false,
+  SANITIZE_NAMED_PROPS: true,
+  // Nodes instead of a string: then no innerHTML is needed at all, and Trusted Types have nothing to object to.
+  RETURN_DOM_FRAGMENT: true,
+};
+
+let purifier = null;
+
+/** HTML that nobody trusts → a DocumentFragment that the page can show. */
+export function sanitize(html) {
+  purifier ??= prepared();
+  return purifier.sanitize(html, CONFIG);
+}
+
+function prepared() {
+  DOMPurify.addHook("uponSanitizeElement", replaceImage);
+  DOMPurify.addHook("uponSanitizeAttribute", keepKnownClasses);
+  DOMPurify.addHook("afterSanitizeAttributes", mendElement);
+  return DOMPurify;
+}
+
+/** An image becomes words before the allowlist drops it. */
+function replaceImage(node, { tagName }) {
+  if (tagName !== "img" || !node.parentNode) return;
+  const chip = node.ownerDocument.createElement("span");
+  const host = hostOf(node.getAttribute("src") ?? "");
+  chip.title = host ? `Image from ${host}, not loaded` : "Image, not loaded";
+  chip.textContent = [node.getAttribute("alt") || "Image", host && `(${host})`].filter(Boolean).join(" ");
+  node.before(chip);
+}
+
+function keepKnownClasses(node, attribute) {
+  if (attribute.attrName !== "class") return;
+  attribute.attrValue = attribute.attrValue.split(/\s+/).filter((name) => CLASS.test(name)).join(" ");
+  attribute.keepAttr = attribute.attrValue !== "";
+}
+
+function mendElement(node) {
+  if (node.tagName === "A" && node.hasAttribute("href")) {
+    node.setAttribute("rel", "noopener noreferrer nofollow");
+    node.setAttribute("target", "_blank");
+  }
+  if (node.tagName !== "INPUT") return;
+  if (node.getAttribute("type") !== "checkbox") return node.remove();
+  node.setAttribute("disabled", "");
+}
+
+/** The host of an absolute web address, in ASCII form: look-alike letters show as xn--…; "" for everything else. */
+export function hostOf(address) {
+  try {
+    const { protocol, host } = new URL(address);
+    return /^https?:$/.test(protocol) ? host : "";
+  } catch {
+    return "";
+  }
+}

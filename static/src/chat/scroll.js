@@ -1,0 +1,62 @@
+/** Follows the answer down, until the reader scrolls up; a button leads back. */
+
+const NEAR_PX = 48;
+
+export class Follower {
+  #scroller;
+  #button;
+  #follows = true;
+
+  constructor(scroller, button) {
+    this.#scroller = scroller;
+    this.#button = button;
+    scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
+    // A wheel turned up says it before the first pixel has moved; a repaint must not win that race.
+    scroller.addEventListener("wheel", ({ deltaY }) => deltaY < 0 && this.#leave(), { passive: true });
+    button.addEventListener("click", () => this.toLatest({ focus: true }));
+    new ResizeObserver(() => this.#follows && this.#toEnd()).observe(scroller);
+  }
+
+  /** Wraps a repaint: who was at the end stays there. */
+  around(paint) {
+    paint();
+    if (this.#follows) this.#toEnd();
+    else this.#show();
+  }
+
+  /** Wraps an insertion above: what the reader looks at stays where it is. */
+  keeping(anchor, insert) {
+    const before = anchor?.getBoundingClientRect().top ?? 0;
+    insert();
+    if (anchor) this.#scroller.scrollTop += anchor.getBoundingClientRect().top - before;
+  }
+
+  toLatest({ focus = false } = {}) {
+    this.#follows = true;
+    this.#toEnd();
+    if (focus) this.#scroller.focus({ preventScroll: true });
+  }
+
+  #scrolled() {
+    this.#follows = this.#distance() <= NEAR_PX;
+    this.#show();
+  }
+
+  #leave() {
+    if (this.#scroller.scrollHeight > this.#scroller.clientHeight) this.#follows = false;
+  }
+
+  #toEnd() {
+    this.#scroller.scrollTop = this.#scroller.scrollHeight;
+    this.#show();
+  }
+
+  #distance() {
+    const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
+    return scrollHeight - scrollTop - clientHeight;
+  }
+
+  #show() {
+    this.#button.hidden = this.#follows || this.#distance() <= NEAR_PX;
+  }
+}

@@ -1,0 +1,56 @@
+/** The list of threads: follows what happens in any tab, the newest on top. */
+
+export const UNTITLED = "New chat";
+
+export class Sidebar {
+  #list;
+  #template;
+
+  constructor(list, template) {
+    this.#list = list;
+    this.#template = template;
+  }
+
+  /** `{thread_id, title, last_message_at, running}`; what is missing stays as it is. */
+  update({ thread_id: id, title, last_message_at: lastMessageAt, running }) {
+    const row = this.#row(id) ?? (lastMessageAt ? this.#newRow(id) : null);
+    if (!row) return;
+    if (title !== undefined) row.querySelector(".thread-title").textContent = title || UNTITLED;
+    if (running !== undefined) row.querySelector(".thread-running").hidden = !running;
+    if (lastMessageAt) this.#place(row, lastMessageAt);
+    this.#showEmpty();
+  }
+
+  remove(id) {
+    this.#row(id)?.remove();
+    this.#showEmpty();
+  }
+
+  /** Moves a row only when its place changes: who has the focus there keeps it. */
+  #place(row, lastMessageAt) {
+    row.dataset.lastMessageAt = lastMessageAt;
+    const time = Date.parse(lastMessageAt);
+    const others = [...this.#list.children].filter((other) => other !== row);
+    const below = others.find((other) => !(Date.parse(other.dataset.lastMessageAt) > time)) ?? null;
+    if (row.parentNode === this.#list && row.nextElementSibling === below) return;
+    const focused = row.contains(document.activeElement) ? document.activeElement : null;
+    this.#list.insertBefore(row, below);
+    focused?.focus({ preventScroll: true });
+  }
+
+  #row(id) {
+    return this.#list.querySelector(`[data-thread-id="${CSS.escape(id)}"]`);
+  }
+
+  #newRow(id) {
+    const row = this.#template.content.firstElementChild.cloneNode(true);
+    row.dataset.threadId = id;
+    row.querySelector("a").href = `/chat/${encodeURIComponent(id)}/`;
+    return row;
+  }
+
+  #showEmpty() {
+    const empty = document.getElementById("thread-list-empty");
+    if (empty) empty.hidden = this.#list.children.length > 0;
+  }
+}

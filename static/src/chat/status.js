@@ -1,0 +1,58 @@
+/** How the connection is: a dot, a spinner or a sentence; and what is said aloud, politely and rarely. */
+
+const WORDS = {
+  connecting: "Connecting…",
+  connected: "Connected",
+  reconnecting: "Reconnecting…",
+  disconnected: "Disconnected",
+};
+
+// A connection that is back at once is not worth a word.
+const PATIENCE_MS = 600;
+
+export class Status {
+  #root;
+  #text;
+  #retry;
+  #live;
+  #timer;
+  #announce;
+
+  constructor(root, { announce, onRetry }) {
+    this.#root = root;
+    this.#text = root.querySelector(".status-text");
+    this.#retry = root.querySelector("#retry-now");
+    this.#live = root.querySelector(".status-live");
+    this.#announce = announce;
+    this.#retry.addEventListener("click", onRetry);
+  }
+
+  show({ phase }) {
+    window.clearTimeout(this.#timer);
+    const calm = phase === "reconnecting" && this.#root.dataset.phase === "connected";
+    if (calm) this.#timer = window.setTimeout(() => this.#put(phase), PATIENCE_MS);
+    else this.#put(phase);
+  }
+
+  /** Redis is away: answers still come, later. */
+  showLive(isOn) {
+    this.#live.hidden = isOn;
+    this.#announce(isOn ? "Live updates are back" : "Live updates are delayed");
+  }
+
+  /** The connection is over for good, for the reason that the notice on the page gives. */
+  end() {
+    window.clearTimeout(this.#timer);
+    this.#put("disconnected");
+    this.#retry.hidden = true;
+  }
+
+  #put(phase) {
+    const before = this.#root.dataset.phase;
+    if (before === phase) return;
+    this.#root.dataset.phase = phase;
+    this.#text.textContent = WORDS[phase];
+    this.#retry.hidden = phase !== "disconnected";
+    if (phase === "disconnected" || (phase === "connected" && before !== "connecting")) this.#announce(WORDS[phase]);
+  }
+}

@@ -1,0 +1,199 @@
+/**
+ * What a tab knows about its thread: state + frame → new state + effects. No DOM, no clock, no socket.
+ *
+ * The transport may repeat, reorder at a reconnect, or lose; these rules make that harmless:
+ * everything is an upsert by id, a finished status never goes back, a delta fits by its position or is refused.
+ * Effects say what the world outside must do: {sync, acked, nacked, postponed, announce, thread, removed, gap}.
+ */
+import { sha8 } from "./sha256.js";
+import { answer, appended, complete, findMessage, isFinished, settled, withoutPending, written } from "./upserts.js";
+
+export function initialState({ threadId, cursor = "", rev = 0, title = "", messages = [] }) {
+  return { threadId, cursor, rev, title, messages: messages.map(complete), wantSnapshot: false, parts: null };
+}
+
+const HANDLERS = new Map([
+  ["thread.snapshot", snapshot],
+  ["message.created", created],
+  ["response.started", started],
+  ["response.output_text.delta", delta],
+  ["response.text", wholeText],
+  ["response.tool_call", toolCall],
+  ["final", final],
+  ["response.error", failed],
+  ["ack", ack],
+  ["nack", nack],
+  ["thread.title.updated", titleUpdated],
+  ["thread.updated", threadUpdated],
+  ["thread.deleted", threadDeleted],
+  ["local.send", localSend],
+  ["local.older", localOlder],
+  ["local.doubt", (state) => needsSync(state)],
+]);
+
+export function reduce(state, frame) {
+  const handle = HANDLERS.get(frame.type);
+  // A newer server may say things that this page does not know; what it knows stays right without them.
+  if (!handle) return unchanged(state);
+  const { state: next, effects } = handle(state, frame);
+  return { state: frame.type === "thread.snapshot" ? next : atPosition(next, frame), effects };
+}
+
+// -- frames -----------------------------------------------------------------------------------------------------
+
+/** Parts count from 1. Nothing is shown before the last one: half a thread is worse than the old one. */
+function snapshot(state, frame) {
+  const { part = 1, parts = 1 } = frame;
+  const collected = part === 1 ? [] : state.parts;
+  if (!collected || collected.length !== part - 1) return needsSync({ ...state, parts: null });
+  const pages = [...collected, frame.messages];
+  if (part < parts) return changed({ ...state, parts: pages });
+  return replaced({ ...state, parts: null, wantSnapshot: false }, frame, pages.flat());
+}
+
+function replaced(state, frame, fresh) {
+  const stored = state.messages.filter((message) => !message.pending);
+  const incoming = fresh.map((message) => settled(findMessage(state, message.id), complete(message)));
+  const known = new Set(incoming.map((message) => message.id));
+  const sent = new Set(incoming.map((message) => message.client_id).filter(Boolean));
+  const pending = state.messages.filter((message) => message.pending && !sent.has(message.client_id));
+  // What was loaded above the snapshot stays, if the two meet; otherwise there would be a silent hole.
+  const meeting = stored.findIndex((message) => known.has(message.id));
+  const above = stored.slice(0, Math.max(meeting, 0)).filter((message) => !known.has(message.id));
+  const messages = [...above, ...incoming, ...pending];
+  const title = frame.title ?? state.title;
+  const next = { ...state, cursor: frame.cursor ?? state.cursor, rev: frame.rev ?? state.rev, title, messages };
+  const effects = { acked: [...sent], thread: { thread_id: state.threadId, title } };
+  if (stored.length && incoming.length && meeting < 0) effects.gap = true;
+  return changed(next, effects);
+}
+
+function created(state, { message }) {
+  const acked = message.client_id ? [message.client_id] : [];
+  const known = findMessage(state, message.id);
+  // A replay says again how the message began; it must not take back what came since.
+  if (known) return changed(withoutPending(state, message.client_id), { acked });
+  const position = state.messages.findIndex((other) => other.pending && other.client_id === message.client_id);
+  if (position < 0 || !message.client_id) return changed(appended(state, complete(message)), { acked });
+  return changed({ ...state, messages: state.messages.with(position, complete(message)) }, { acked });
+}
+
+function started(state, { message_id: id }) {
+  if (findMessage(state, id)) return unchanged(state);
+  return changed(appended(state, answer(id)), { announce: "Answering" });
+}
+
+function delta(state, frame) {
+  const message = findMessage(state, frame.message_id);
+  if (message && isFinished(message)) return unchanged(state);
+  const content = message?.content ?? "";
+  const overlap = content.length - frame.pos;
+  if (overlap < 0) return needsSync(state);
+  return changed(written(state, frame.message_id, { content: content + frame.delta.slice(overlap) }));
+}
+
+function wholeText(state, { message_id: id, text }) {
+  const message = findMessage(state, id);
+  if (message && isFinished(message)) return unchanged(state);
+  return changed(written(state, id, { content: text }));
+}
+
+function toolCall(state, frame) {
+  const { message_id: id, call_id, name, status, arguments: args, output } = frame;
+  const tools = findMessage(state, id)?.tools ?? [];
+  const known = tools.find((tool) => tool.call_id === call_id);
+  if (known && known.status !== "running" && status === "running") return unchanged(state);
+  const call = { call_id, name, status, arguments: args, output };
+  const next = known ? tools.map((tool) => (tool === known ? call : tool)) : [...tools, call];
+  return changed(written(state, id, { tools: next }));
+}
+
+function final(state, frame) {
+  const message = findMessage(state, frame.message_id);
+  if (!message) return needsSync(state);
+  if (isFinished(message)) return unchanged(state);
+  const next = written(state, message.id, { status: frame.status });
+  const effects = { announce: ENDINGS[frame.status] ?? ENDINGS.final };
+  return isWhole(message, frame) ? changed(next, effects) : needsSync(next, effects);
+}
+
+const ENDINGS = { final: "Answer finished", stopped: "Answer stopped", interrupted: "Answer interrupted" };
+
+function isWhole({ content }, { content_length: length, content_sha8: digest }) {
+  if (length !== undefined && length !== content.length) return false;
+  return !digest || digest === sha8(content);
+}
+
+function failed(state, frame) {
+  const message = findMessage(state, frame.message_id);
+  if (!message) return needsSync(state);
+  if (isFinished(message)) return unchanged(state);
+  const end = { status: "error", error: frame.message, retryable: frame.retryable };
+  return changed(written(state, message.id, end), { announce: `The answer failed. ${frame.message}` });
+}
+
+function ack(state, { client_id: clientId, message_id: id, reply_id: replyId }) {
+  const effects = { acked: [clientId] };
+  const stored = findMessage(state, id)
+    ? withoutPending(state, clientId)
+    : { ...state, messages: state.messages.map((message) => acknowledged(message, clientId, id)) };
+  if (!replyId || findMessage(stored, replyId)) return changed(stored, effects);
+  return changed(appended(stored, answer(replyId)), effects);
+}
+
+function acknowledged(message, clientId, id) {
+  return message.pending && message.client_id === clientId ? { ...message, id, pending: false } : message;
+}
+
+/** A server that is shutting down refuses for now: the message stays in the outbox for the next one. */
+function nack(state, frame) {
+  if (frame.code === "draining") return changed(state, { postponed: frame.client_id });
+  return changed(withoutPending(state, frame.client_id), { nacked: frame });
+}
+
+function titleUpdated(state, { thread_id: id, title }) {
+  const mine = (id ?? state.threadId) === state.threadId;
+  return changed(mine ? { ...state, title } : state, { thread: { thread_id: id ?? state.threadId, title } });
+}
+
+function threadUpdated(state, { type, ...thread }) {
+  const mine = thread.thread_id === state.threadId && thread.title !== undefined;
+  return changed(mine ? { ...state, title: thread.title } : state, { thread });
+}
+
+function threadDeleted(state, { thread_id: id }) {
+  return changed(state, { removed: id });
+}
+
+// -- what the reader does ---------------------------------------------------------------------------------------
+
+function localSend(state, { client_id, content, created_at }) {
+  if (state.messages.some((message) => message.client_id === client_id)) return unchanged(state);
+  const message = complete({ id: `local:${client_id}`, client_id, role: "user", content, created_at });
+  return changed({ ...state, messages: [...state.messages, { ...message, pending: true }] });
+}
+
+function localOlder(state, { messages }) {
+  const fresh = messages.filter((message) => !findMessage(state, message.id)).map(complete);
+  return changed({ ...state, messages: [...fresh, ...state.messages] });
+}
+
+// -- results ----------------------------------------------------------------------------------------------------
+
+/** `welcome` has a cursor too, of events that are yet to come: only what was logged and seen moves ours. */
+function atPosition(state, { cursor, rev }) {
+  return { ...state, cursor: cursor ?? state.cursor, rev: Math.max(rev ?? 0, state.rev) };
+}
+
+/** The wish is sticky: until a snapshot was applied, every hello asks for one and the cursor is not trusted. */
+function needsSync(state, effects = {}) {
+  return changed({ ...state, wantSnapshot: true }, { ...effects, sync: true });
+}
+
+function changed(state, effects = {}) {
+  return { state, effects };
+}
+
+function unchanged(state) {
+  return { state, effects: {} };
+}

@@ -1,0 +1,41 @@
+/** The tools that an answer used, each as a row that opens. */
+
+const WORDS = { running: "running…", done: "done", failed: "failed" };
+
+export function showTools(article, tools) {
+  const place = article.querySelector(".message-tools");
+  if (!place) return;
+  tools.forEach((tool) => showTool(place, tool));
+}
+
+function showTool(place, tool) {
+  const row = place.querySelector(`[data-call-id="${CSS.escape(tool.call_id)}"]`) ?? newRow(place, tool.call_id);
+  row.dataset.status = tool.status;
+  row.querySelector(".tool-name").textContent = tool.name;
+  row.querySelector(".tool-status").textContent = WORDS[tool.status] ?? tool.status;
+  show(row.querySelector(".tool-arguments"), tool.arguments);
+  show(row.querySelector(".tool-output"), tool.output);
+}
+
+function newRow(place, callId) {
+  const row = place.ownerDocument.getElementById("tool-template").content.firstElementChild.cloneNode(true);
+  row.dataset.callId = callId;
+  place.append(row);
+  return row;
+}
+
+function show(section, value) {
+  section.hidden = value === undefined || value === null || value === "";
+  if (!section.hidden) section.querySelector("pre").textContent = readable(value);
+}
+
+/** Arguments come as JSON text or as an object: either is shown with one key a line. */
+function readable(value) {
+  if (typeof value !== "string") return JSON.stringify(value, null, 2);
+  try {
+    const parsed = JSON.parse(value);
+    return typeof parsed === "object" ? JSON.stringify(parsed, null, 2) : value;
+  } catch {
+    return value;
+  }
+}

@@ -1,0 +1,51 @@
+/** Messages of a thread as values: how one is made, found, changed and ordered. */
+
+/** The answer that is being written, or undefined. */
+export function runningAnswer(state) {
+  return state.messages.findLast((message) => message.role === "assistant" && !isFinished(message));
+}
+
+export function hasPending(state) {
+  return state.messages.some((message) => message.pending);
+}
+
+export function isFinished(message) {
+  return message.status !== "streaming";
+}
+
+export function findMessage(state, id) {
+  return state.messages.find((message) => message.id === id);
+}
+
+export function complete(message) {
+  return { client_id: null, status: "final", content: "", error: null, created_at: null, tools: [], ...message };
+}
+
+export function answer(id) {
+  return complete({ id, role: "assistant", status: "streaming" });
+}
+
+/** The incoming message, unless it would make an ended one run again; what only this tab knows is kept. */
+export function settled(known, incoming) {
+  if (!known) return incoming;
+  if (isFinished(known) && !isFinished(incoming)) return known;
+  return { ...incoming, tools: incoming.tools.length ? incoming.tools : known.tools };
+}
+
+/** Changes one answer; an answer that the tab has not heard of begins here. */
+export function written(state, id, change) {
+  if (!findMessage(state, id)) return appended(state, { ...answer(id), ...change });
+  const messages = state.messages.map((message) => (message.id === id ? { ...message, ...change } : message));
+  return { ...state, messages };
+}
+
+/** What is stored stands above what is still on its way. */
+export function appended(state, message) {
+  const stored = state.messages.filter((other) => !other.pending);
+  const pending = state.messages.filter((other) => other.pending);
+  return { ...state, messages: [...stored, message, ...pending] };
+}
+
+export function withoutPending(state, clientId) {
+  return { ...state, messages: state.messages.filter((m) => !(m.pending && m.client_id === clientId)) };
+}

@@ -1,0 +1,12 @@
+/** Starts what the page has. */
+import { startChat } from "./chat/thread.js";
+import { startForms } from "./forms.js";
+import { startMenus } from "./menu.js";
+import { startTheme } from "./theme.js";
+
+startTheme();
+startForms();
+startMenus();
+
+const chat = document.getElementById("chat");
+if (chat) startChat(chat);

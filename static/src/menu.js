@@ -1,0 +1,17 @@
+/** The account menu is a <details>: it works by itself, and here learns to close like a menu. */
+
+export function startMenus() {
+  document.querySelectorAll("details[data-menu]").forEach((menu) => {
+    document.addEventListener("click", ({ target }) => menu.contains(target) || (menu.open = false));
+    menu.addEventListener("keydown", (event) => event.key === "Escape" && close(menu));
+    menu.addEventListener("focusout", ({ relatedTarget }) => {
+      if (relatedTarget && !menu.contains(relatedTarget)) menu.open = false;
+    });
+  });
+}
+
+function close(menu) {
+  if (!menu.open) return;
+  menu.open = false;
+  menu.querySelector("summary").focus();
+}
