@@ -1,0 +1,78 @@
+"""Faults on demand: the words that script what goes wrong. The package's docstring has the table."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+_IN_ANSWERS = re.compile(r"\[offline: ([^\]]*)\]")
+_IN_STRUCTURED = re.compile(r"\[offline-structured: ([^\]]*)\]")
+_ANY = re.compile(r"\s*\[offline(?:-structured)?: [^\]]*\]\s*")
+
+
+class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One script; numbers are counts of deltas, seconds, or an HTTP status."""
+
+    status: int = 0
+    code: str = ""
+    retry_after: float | None = None
+    html: int = 0
+    times: int | None = None
+    delay: float = 0
+    delay_first: float = 0
+    pace: float | None = None
+    cut: int | None = None
+    eof: int | None = None
+    silence: int | None = None
+    pause: str = ""
+    badjson: int | None = None
+    midutf8: int | None = None
+    error: int | None = None
+    failed: bool = False
+    incomplete: bool = False
+    filter: bool = False
+    surrogates: bool = False
+    nul: bool = False
+    refusal: bool = False
+    tool: str = ""
+    loop: bool = False
+    repeat: bool = False
+    skip: bool = False
+    expire: bool = False
+
+    def stream_fault(self) -> tuple[str, int] | None:
+        """What happens to the stream, and after how many deltas."""
+        for name in ("cut", "eof", "silence", "badjson", "midutf8"):
+            if (at := getattr(self, name)) is not None:
+                return name, at
+        return ("pause", int(self.pause.partition(":")[0])) if self.pause else None
+
+    @property
+    def pause_seconds(self) -> float:
+        return float(self.pause.partition(":")[2] or 1)
+
+
+NONE = Script()
+
+
+def script_of(message: str, metadata: dict[str, str], *, structured: bool) -> Script:
+    """The script in the metadata, or else in the message. Raises ValueError for words that mean nothing."""
+    found = (_IN_STRUCTURED if structured else _IN_ANSWERS).search(message)
+    words = metadata.get("offline_script") or (found[1] if found else "")
+    pairs: dict[str, Any] = {}
+    for word in words.split():
+        name, _, value = word.partition("=")
+        pairs[name] = value or "true"
+    try:
+        script = msgspec.convert(pairs, Script, strict=False)
+        script.stream_fault()
+    except (msgspec.ValidationError, ValueError) as error:
+        raise ValueError(f"the offline script {words!r}: {error}") from None
+    return script
+
+
+def without_scripts(message: str) -> str:
+    """What the message says apart from its scripts."""
+    return _ANY.sub(" ", message).strip()

@@ -1,0 +1,69 @@
+"""The offline model's longer texts, in rich markdown, so that a page has something to show."""
+
+from __future__ import annotations
+
+HONEST = "I am the **offline model**: no key is set, so this answer is written by rules."
+
+GREETING = f"""Hello! :wave: {HONEST}
+
+Ask me for a *table*, some *code*, something *long*, to *count to 20*, or for the *secret number*. $seen"""
+
+TABLE = """| Planet | Moons | Day in hours |
+|:--|--:|--:|
+| Earth | 1 | 24 |
+| Mars | 2 | 24.6 |
+| Jupiter | 97 | 9.9 |
+"""
+
+CODE = '''```python
+from collections.abc import Iterator
+
+
+def fibonacci() -> Iterator[int]:
+    """The numbers of Fibonacci, for ever."""
+    a, b = 0, 1
+    while True:
+        yield a
+        a, b = b, a + b
+```
+
+```bash
+curl --fail http://127.0.0.1:8000/healthz && echo "it runs"
+```
+
+```json
+{"model": "offline", "honest": true, "tools": ["get_secret_number", "current_time"]}
+```
+'''
+
+DEFAULT = f"""## What you asked :sparkles:
+
+$quote
+
+{HONEST} It is here to show what an answer can look like.
+
+### What rules can do
+
+- **bold**, *italic* and ~~struck~~ words
+- a [link](https://developer.mozilla.org/) and `inline code`
+- lists with
+  1. first things
+  2. second things
+
+{TABLE}
+{CODE}
+> A quotation, as there are in books.
+
+---
+
+$seen Set a key, and a real model answers. :tada:"""
+
+PARAGRAPH = """## Part $number
+
+This is part $number of an answer that goes on for a while, so that scrolling, catching up after a reload and stopping
+can be tried in peace. It has **bold** and *italic* words, and a sentence that is a little longer than the others,
+because real answers have those too.
+"""
+
+SURROGATES = ("An emoji in halves: ", "\ud83d", "\ude00", ", and half of one: ", "\ud83d", " - the end", ".")
+NUL = ("Before the NUL", "\x00", "and after", ".")
