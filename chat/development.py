@@ -42,7 +42,7 @@ def run(environment: Mapping[str, str] | None = None, *, root: Path = ROOT) -> i
     try:
         var.mkdir(exist_ok=True)
         chosen = _chosen(os.environ if environment is None else environment, root / ".env")
-        return _run({**DEFAULTS, "SECRET_KEY": _kept_secret(var / "secret_key"), **chosen}, var)
+        code = _run({**DEFAULTS, "SECRET_KEY": _kept_secret(var / "secret_key"), **chosen}, var)
     except SettingsError as error:
         _say(str(error))
         return 2
@@ -52,9 +52,10 @@ def run(environment: Mapping[str, str] | None = None, *, root: Path = ROOT) -> i
     except PermissionError as error:
         _say(f"{error.filename or var} belongs to another user: start as that user, or give the folder to yourself.")
         return 1
-    except KeyboardInterrupt:
-        _say("Stopped.")
-        return 0
+    except KeyboardInterrupt:  # before the server had taken over
+        code = 0
+    _say("Stopped.")
+    return code
 
 
 def _run(environment: dict[str, str], var: Path) -> int:

