@@ -80,26 +80,24 @@ def from_body(body: object, *, usage: Usage | None = None) -> Failed:
 
 
 def _from_status(error: openai.APIStatusError) -> Failed:
-    body = error.body if isinstance(error.body, Mapping) else {}
     status = error.status_code
-    code = _provider_code(body) if status < HTTPStatus.INTERNAL_SERVER_ERROR else None
-    code = (
-        code
-        or STATUSES.get(status)
-        or (Code.AMBIGUOUS if status >= HTTPStatus.INTERNAL_SERVER_ERROR else Code.BAD_REQUEST)
-    )
     detail = f"HTTP {status}, request {error.request_id}: {error.body if error.body else error.message}"
-    return failed(code, detail, retry_after_seconds=_retry_after_seconds(error.response.headers))
+    retry_after_seconds = _retry_after_seconds(error.response.headers)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:  # a gateway's answer has a body of its own, so the status decides
+        return failed(STATUSES.get(status, Code.AMBIGUOUS), detail, retry_after_seconds=retry_after_seconds)
+    code = _provider_code(error.body) if isinstance(error.body, Mapping) else None
+    if code in (None, Code.BAD_REQUEST):
+        code = STATUSES.get(status, Code.BAD_REQUEST)
+    return failed(code, detail, retry_after_seconds=retry_after_seconds)
 
 
 def _provider_code(error: Mapping[str, Any]) -> Code | None:
-    for key in ("code", "type"):
-        if (code := PROVIDER_CODES.get(str(error.get(key)))) not in (None, Code.BAD_REQUEST):
-            return code
+    codes = [PROVIDER_CODES.get(str(error.get("code"))), PROVIDER_CODES.get(str(error.get("type")))]
     message = str(error.get("message")).lower()
     if any(words in message for words in CONTEXT_WORDS):
-        return Code.CONTEXT_TOO_LONG
-    return PROVIDER_CODES.get(str(error.get("code"))) or PROVIDER_CODES.get(str(error.get("type")))
+        codes.insert(1, Code.CONTEXT_TOO_LONG)  # the type is often no more than invalid_request_error
+    known = [code for code in codes if code]
+    return next((code for code in known if code is not Code.BAD_REQUEST), known[0] if known else None)
 
 
 def _retry_after_seconds(headers: Mapping[str, str]) -> float | None:

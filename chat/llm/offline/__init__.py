@@ -37,7 +37,7 @@ a title that is made from a message does not fail with its answer. An unknown wo
 | Control | Answer |
 |---|---|
 | `GET /control/creates?generation_id=X` | `{"creates": n}`: accepted ones whose metadata has the query's pairs |
-| `GET /control/open` | `{"open": n}`: streams being written; with `?until=0` it waits up to 10 s until n is that |
+| `GET /control/open` | `{"open": n}`: streams under way; `?until=0` waits up to 10 s until n is that |
 | `GET /control/bill` | `{"responses": {id: {generation_id, status, input_tokens, …}}, "total_tokens": n}` |
 | `GET /control/requests` | `{"requests": [body, …]}`: the last 50 accepted creates, as they were sent |
 | `POST /control/reset` | ends every run and forgets everything |

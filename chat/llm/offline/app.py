@@ -99,10 +99,10 @@ class OfflineModel:
                 self.ledger.stop(run)
 
     async def _respond(self, run: Run, send: Send) -> None:
-        await asyncio.sleep(run.script.delay)
         if run.request.stream:
             await write_stream(self.ledger, run, send)
             return
+        await asyncio.sleep(run.script.delay)
         if not run.request.background:
             await run.ended()
         await send_json(send, HTTPStatus.OK, run.as_response(), {"x-request-id": self.ledger.request_id()})

@@ -28,6 +28,7 @@ async def write_stream(ledger: Ledger, run: Run, send: Send, *, first: int = 0) 
     frames = _resumed(run, first) if first else _frames(run, 0)
     ledger.opened(+1)
     try:
+        await asyncio.sleep(0 if first else run.script.delay)
         await start(send, HTTPStatus.OK, CONTENT_TYPE, {"x-request-id": ledger.request_id()})
         if fault is None:
             async for batch in frames:

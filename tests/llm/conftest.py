@@ -1,0 +1,98 @@
+"""The offline model as a real server, and the client that talks to it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from chat.llm.client import Limits, LLMClient, ModelRequest
+from chat.llm.events import Event
+
+PROJECT = Path(__file__).parents[2]
+
+
+class OfflineServer:
+    """A running offline model, its books, and requests that are told apart by a generation id."""
+
+    def __init__(self, base_url: str) -> None:
+        self.base_url = base_url
+        self.root = base_url.removesuffix("/v1")
+        self.http = httpx.AsyncClient(base_url=self.root, headers={"authorization": "Bearer test"}, timeout=20)
+
+    async def creates(self, generation_id: str) -> int:
+        return (await self.http.get("/control/creates", params={"generation_id": generation_id})).json()["creates"]
+
+    async def open(self, *, until: int) -> int:
+        return (await self.http.get("/control/open", params={"until": until})).json()["open"]
+
+    async def billed(self, generation_id: str) -> list[dict[str, Any]]:
+        responses = (await self.http.get("/control/bill")).json()["responses"]
+        return [entry for entry in responses.values() if entry["generation_id"] == generation_id]
+
+
+def start_offline_model(*arguments: str) -> tuple[subprocess.Popen[str], str]:
+    """Start one, and read from its only line where it listens."""
+    command = [sys.executable, "-m", "chat.llm.offline", "--port", "0", *arguments]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=PROJECT)
+    assert process.stdout is not None
+    return process, process.stdout.readline().rpartition(" ")[2].strip()
+
+
+@pytest.fixture(scope="session")
+def offline_url() -> Iterator[str]:
+    process, url = start_offline_model("--pace-ms", "0")
+    yield url
+    process.kill()
+    process.communicate()
+
+
+@pytest.fixture(scope="session")
+async def offline(offline_url: str) -> AsyncIterator[OfflineServer]:
+    server = OfflineServer(offline_url)
+    yield server
+    await server.http.aclose()
+
+
+@pytest.fixture(scope="session")
+async def client(offline_url: str) -> AsyncIterator[LLMClient]:
+    client = LLMClient(api_key="test", base_url=offline_url)
+    await client.warm_up()
+    yield client
+    await client.close()
+
+
+@pytest.fixture(scope="session")
+async def hasty_client(offline_url: str) -> AsyncIterator[LLMClient]:
+    """For silence, which it does not stand for long."""
+    client = LLMClient(api_key="test", base_url=offline_url, limits=Limits(silence_seconds=0.75))
+    yield client
+    await client.close()
+
+
+@pytest.fixture
+def generation_id() -> str:
+    return str(uuid.uuid4())
+
+
+def asking(text: str, generation_id: str = "", **fields: Any) -> ModelRequest:
+    """A request with one message of a user."""
+    defaults: dict[str, Any] = {
+        "model": "offline",
+        "input": ({"role": "user", "content": text},),
+        "max_output_tokens": 4096,
+        "metadata": {"generation_id": generation_id} if generation_id else {},
+    }
+    return ModelRequest(**{**defaults, **fields})
+
+
+async def events_of(client: LLMClient, request: ModelRequest) -> list[Event]:
+    async with aclosing(client.stream(request)) as events:
+        return [event async for event in events]

@@ -1,0 +1,343 @@
+"""The client gives events and exactly one end, whatever the provider does."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from contextlib import aclosing, suppress
+from itertools import pairwise
+
+import pytest
+
+from chat.llm.client import Limits, LLMClient
+from chat.llm.events import FAILURES, Code, Completed, Created, Failed, TextDelta, ToolCall
+from chat.tools import load
+
+from .conftest import OfflineServer, asking, events_of, start_offline_model
+
+WHOLE = "one two three four five six seven ten"  # ten deltas
+
+
+def text_of(events: list) -> str:
+    return "".join(event.text for event in events if isinstance(event, TextDelta))
+
+
+def failure_of(events: list) -> Failed:
+    """The last event, and the only terminal one."""
+    assert [isinstance(event, Completed | Failed) for event in events].count(True) == 1
+    assert isinstance(events[-1], Failed), events[-1]
+    return events[-1]
+
+
+async def test_an_answer_is_created_written_and_completed(client: LLMClient, generation_id: str) -> None:
+    events = await events_of(client, asking("say smørbrød and 🎉!", generation_id))
+    created, *deltas, completed = events
+    assert isinstance(created, Created)
+    assert isinstance(completed, Completed)
+    assert all(isinstance(delta, TextDelta) for delta in deltas)
+    assert text_of(events) == completed.text == "smørbrød and 🎉!"
+    assert completed.response_id == created.response_id
+    assert completed.model == created.model == "offline"
+    assert completed.incomplete_reason is None
+    assert completed.request_id.startswith("req_")
+    assert all(first.sequence < second.sequence for first, second in pairwise(events))
+
+
+async def test_usage_is_what_the_provider_bills(client: LLMClient, offline: OfflineServer, generation_id: str) -> None:
+    completed = (await events_of(client, asking("hello", generation_id)))[-1]
+    assert isinstance(completed, Completed)
+    [billed] = await offline.billed(generation_id)
+    assert completed.usage.input_tokens == billed["input_tokens"] > 0
+    assert completed.usage.output_tokens == billed["output_tokens"] > 0
+    assert completed.usage.total_tokens == billed["total_tokens"]
+
+
+async def test_a_request_is_sent_as_it_is(client: LLMClient, offline: OfflineServer, generation_id: str) -> None:
+    request = asking("hello", generation_id, instructions="Be brief.", tools=load().schemas())
+    await events_of(client, request)
+    bodies = (await offline.http.get("/control/requests")).json()["requests"]
+    [body] = [body for body in bodies if body.get("metadata", {}).get("generation_id") == generation_id]
+    assert body == {
+        "model": "offline",
+        "input": [{"role": "user", "content": "hello"}],
+        "max_output_tokens": 4096,
+        "metadata": {"generation_id": generation_id},
+        "instructions": "Be brief.",
+        "tools": list(load().schemas()),
+        "stream": True,
+        "store": False,
+    }
+
+
+async def test_a_background_run_is_asked_for_and_stored(client: LLMClient, offline: OfflineServer) -> None:
+    created = (await events_of(client, asking("hello", background=True)))[0]
+    assert isinstance(created, Created)
+    stored = (await offline.http.get(f"/v1/responses/{created.response_id}")).json()
+    assert (stored["background"], stored["status"]) == (True, "completed")
+
+
+async def test_a_tool_call_comes_with_its_complete_arguments(client: LLMClient) -> None:
+    events = await events_of(client, asking("What time is it in Europe/Oslo?", tools=load().schemas()))
+    [call] = [event for event in events if isinstance(event, ToolCall)]
+    assert (call.name, call.arguments) == ("current_time", '{"timezone": "Europe/Oslo"}')
+    assert call.call_id
+    assert isinstance(events[-1], Completed)
+    assert events[-1].text == ""
+
+
+async def test_a_tool_s_result_leads_to_the_answer(client: LLMClient) -> None:
+    registry = load()
+    question = {"role": "user", "content": "What is the secret number?"}
+    first = await events_of(client, asking("", input=(question,), tools=registry.schemas()))
+    [call] = [event for event in first if isinstance(event, ToolCall)]
+    result = await registry.dispatch(call.name, call.arguments)
+    items = (
+        question,
+        {"type": "function_call", "call_id": call.call_id, "name": call.name, "arguments": call.arguments},
+        {"type": "function_call_output", "call_id": call.call_id, "output": result.output},
+    )
+    second = await events_of(client, asking("", input=items, tools=registry.schemas()))
+    assert "**7421**" in text_of(second)
+
+
+async def test_a_refusal_counts_as_text(client: LLMClient) -> None:
+    events = await events_of(client, asking("say no, thank you [offline: refusal]"))
+    assert isinstance(events[-1], Completed)
+    assert text_of(events) == events[-1].text == "no, thank you"
+
+
+async def test_an_answer_that_hits_the_token_limit_is_completed_and_says_so(client: LLMClient) -> None:
+    events = await events_of(client, asking("something long", max_output_tokens=16))
+    assert isinstance(events[-1], Completed)
+    assert events[-1].incomplete_reason == "max_output_tokens"
+    assert events[-1].usage.output_tokens <= 16
+    assert text_of(events) == events[-1].text != ""
+
+
+async def test_an_incomplete_answer_is_completed_with_its_reason(client: LLMClient) -> None:
+    events = await events_of(client, asking(f"say {WHOLE} [offline: incomplete]"))
+    assert isinstance(events[-1], Completed)
+    assert events[-1].incomplete_reason == "max_output_tokens"
+    assert WHOLE.startswith(text_of(events))
+
+
+async def test_what_postgresql_cannot_store_is_replaced(client: LLMClient) -> None:
+    surrogates = await events_of(client, asking("hello [offline: surrogates]"))
+    assert text_of(surrogates) == "An emoji in halves: 😀, and half of one: \ufffd - the end."
+    assert isinstance(surrogates[-1], Completed)
+    assert surrogates[-1].text == text_of(surrogates)
+    nul = await events_of(client, asking("hello [offline: nul]"))
+    assert text_of(nul) == "Before the NUL\ufffdand after."
+    assert isinstance(nul[-1], Completed)
+    assert nul[-1].text == text_of(nul)
+
+
+NOTHING, SOME = 0, 5
+FAULTS = [
+    # script, code, deltas that came before
+    ("status=400", Code.BAD_REQUEST, NOTHING),
+    ("status=400 code=context_length_exceeded", Code.CONTEXT_TOO_LONG, NOTHING),
+    ("status=413", Code.CONTEXT_TOO_LONG, NOTHING),
+    ("status=422", Code.BAD_REQUEST, NOTHING),
+    ("status=401", Code.UNAUTHORIZED, NOTHING),
+    ("status=403", Code.UNAUTHORIZED, NOTHING),
+    ("status=404", Code.MODEL_NOT_FOUND, NOTHING),
+    ("status=408", Code.PROVIDER_ERROR, NOTHING),
+    ("status=429", Code.RATE_LIMITED, NOTHING),
+    ("status=429 code=insufficient_quota", Code.QUOTA_EXCEEDED, NOTHING),
+    ("status=500", Code.PROVIDER_ERROR, NOTHING),
+    ("status=502", Code.AMBIGUOUS, NOTHING),
+    ("status=503", Code.OVERLOADED, NOTHING),
+    ("status=504", Code.AMBIGUOUS, NOTHING),
+    ("status=520", Code.AMBIGUOUS, NOTHING),
+    ("status=529", Code.OVERLOADED, NOTHING),
+    ("html=200", Code.AMBIGUOUS, NOTHING),
+    ("html=404", Code.MODEL_NOT_FOUND, NOTHING),
+    ("html=500", Code.PROVIDER_ERROR, NOTHING),
+    ("html=502", Code.AMBIGUOUS, NOTHING),
+    ("html=503", Code.OVERLOADED, NOTHING),
+    ("cut=0", Code.AMBIGUOUS, NOTHING),
+    ("eof=0", Code.AMBIGUOUS, NOTHING),
+    ("badjson=0", Code.AMBIGUOUS, NOTHING),
+    ("midutf8=0", Code.AMBIGUOUS, NOTHING),
+    ("cut=5", Code.CUT, SOME),
+    ("eof=5", Code.CUT, SOME),
+    ("badjson=5", Code.CUT, SOME),
+    ("midutf8=5", Code.CUT, SOME),
+    ("error=5", Code.PROVIDER_ERROR, SOME),
+    ("error=0 code=rate_limit_exceeded", Code.RATE_LIMITED, NOTHING),
+    ("error=0 code=server_is_overloaded", Code.OVERLOADED, NOTHING),
+    ("failed", Code.PROVIDER_ERROR, SOME),
+    ("failed code=context_length_exceeded", Code.CONTEXT_TOO_LONG, SOME),
+    ("filter", Code.CONTENT_FILTER, SOME),
+]
+SILENCES = [
+    ("delay=60", Code.AMBIGUOUS, NOTHING),
+    ("silence=0", Code.AMBIGUOUS, NOTHING),
+    ("delay_first=60", Code.CUT, NOTHING),
+    ("silence=5", Code.CUT, SOME),
+    ("pause=5:60", Code.CUT, SOME),
+]
+
+
+@pytest.mark.parametrize(("script", "code", "deltas"), FAULTS)
+async def test_every_fault_ends_in_its_failure(client: LLMClient, script: str, code: Code, deltas: int) -> None:
+    assert_fails(await events_of(client, asking(f"say {WHOLE} [offline: {script}]")), code, deltas)
+
+
+@pytest.mark.parametrize(("script", "code", "deltas"), SILENCES)
+async def test_silence_ends_in_its_failure(hasty_client: LLMClient, script: str, code: Code, deltas: int) -> None:
+    assert_fails(await events_of(hasty_client, asking(f"say {WHOLE} [offline: {script}]")), code, deltas)
+
+
+def assert_fails(events: list, code: Code, deltas: int) -> None:
+    failure = failure_of(events)
+    assert failure.code is code, failure
+    assert (failure.retryable, failure.uncertain) == (FAILURES[code].retryable, FAILURES[code].uncertain)
+    assert failure.message == FAILURES[code].message
+    assert "offline" not in failure.message
+    assert failure.detail
+    assert [isinstance(event, TextDelta) for event in events].count(True) == deltas
+    assert WHOLE.startswith(text_of(events))
+
+
+def test_every_code_is_described() -> None:
+    assert set(FAILURES) == set(Code)
+
+
+async def test_how_long_to_wait_is_passed_on(client: LLMClient) -> None:
+    failure = failure_of(await events_of(client, asking("hello [offline: status=429 retry_after=1.5]")))
+    assert failure.retry_after_seconds == 1.5
+
+
+async def test_what_a_failed_run_cost_is_passed_on(client: LLMClient) -> None:
+    failure = failure_of(await events_of(client, asking("say something longer [offline: filter]")))
+    assert failure.usage is not None
+    assert failure.usage.output_tokens > 0
+
+
+async def test_a_pause_shorter_than_the_limit_does_no_harm(client: LLMClient) -> None:
+    events = await events_of(client, asking(f"say {WHOLE} [offline: pause=5:0.1]"))
+    assert text_of(events) == WHOLE
+    assert isinstance(events[-1], Completed)
+
+
+async def test_nothing_is_sent_twice(client: LLMClient, offline: OfflineServer, generation_id: str) -> None:
+    failure_of(await events_of(client, asking("hello [offline: status=500 times=1]", generation_id)))
+    assert await offline.creates(generation_id) == 0
+    await events_of(client, asking("hello [offline: status=500 times=1]", generation_id))
+    assert await offline.creates(generation_id) == 1
+
+
+async def test_a_server_that_is_not_there_is_unreachable() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    client = LLMClient(api_key="test", base_url=f"http://127.0.0.1:{port}/v1")
+    assert failure_of(await events_of(client, asking("hello"))).code is Code.UNREACHABLE
+    await client.close()
+
+
+async def test_a_host_that_does_not_exist_is_unreachable() -> None:
+    client = LLMClient(api_key="test", base_url="http://nowhere.invalid/v1")
+    assert failure_of(await events_of(client, asking("hello"))).code is Code.UNREACHABLE
+    await client.close()
+
+
+async def test_a_full_pool_is_unreachable_because_nothing_was_sent(offline_url: str) -> None:
+    limits = Limits(pool_seconds=0.1, silence_seconds=5, max_connections=1)
+    client = LLMClient(api_key="test", base_url=offline_url, limits=limits)
+    async with aclosing(client.stream(asking("hello [offline: silence=1]"))) as busy:
+        await anext(busy)
+        assert failure_of(await events_of(client, asking("hello"))).code is Code.UNREACHABLE
+    assert isinstance((await events_of(client, asking("hello")))[-1], Completed)
+    await client.close()
+
+
+async def test_an_answer_that_takes_too_long_is_cut(offline_url: str) -> None:
+    client = LLMClient(api_key="test", base_url=offline_url, limits=Limits(total_seconds=0.2))
+    failure = failure_of(await events_of(client, asking("something long [offline: pace=5]")))
+    assert failure.code is Code.CUT
+    assert "0.2 s" in failure.detail
+    await client.close()
+
+
+async def test_cancelling_hangs_up_at_once(client: LLMClient, offline: OfflineServer, generation_id: str) -> None:
+    request = asking("something long [offline: pace=20]", generation_id)
+    streaming = asyncio.Event()
+
+    async def read() -> None:
+        async for event in client.stream(request):
+            if isinstance(event, TextDelta):
+                streaming.set()
+
+    task = asyncio.create_task(read())
+    await streaming.wait()
+    assert await offline.open(until=1) == 1
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+    assert task.cancelled()
+    assert await offline.open(until=0) == 0
+    [billed] = await offline.billed(generation_id)
+    assert billed["status"] == "cancelled"
+    assert billed["output_tokens"] < 500
+
+
+async def test_cancelling_before_the_headers_hangs_up_too(
+    client: LLMClient, offline: OfflineServer, generation_id: str
+) -> None:
+    task = asyncio.create_task(events_of(client, asking("hello [offline: delay=60]", generation_id)))
+    assert await offline.open(until=1) == 1
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+    assert await offline.open(until=0) == 0
+    assert await offline.creates(generation_id) == 1
+
+
+async def test_leaving_the_loop_early_hangs_up(client: LLMClient, offline: OfflineServer, generation_id: str) -> None:
+    async with aclosing(client.stream(asking("something long [offline: pace=20]", generation_id))) as events:
+        async for event in events:
+            if isinstance(event, TextDelta):
+                break
+    assert await offline.open(until=0) == 0
+    [billed] = await offline.billed(generation_id)
+    assert billed["status"] == "cancelled"
+
+
+async def test_a_background_run_goes_on_when_its_reader_hangs_up(client: LLMClient, offline: OfflineServer) -> None:
+    request = asking(f"say {WHOLE} [offline: pace=20]", background=True)
+    async with aclosing(client.stream(request)) as events:
+        created = await anext(events)
+    assert isinstance(created, Created)
+    assert await offline.open(until=0) == 0
+    replayed = await offline.http.get(f"/v1/responses/{created.response_id}", params={"stream": "true"})
+    assert "response.completed" in replayed.text
+
+
+async def test_a_finished_answer_leaves_its_connection_for_the_next(client: LLMClient) -> None:
+    await events_of(client, asking("hello"))
+    pool = client._openai._client._transport._pool
+    before = [connection for connection in pool.connections if connection.is_idle()]
+    await events_of(client, asking("hello"))
+    assert before
+    assert set(before) & {connection for connection in pool.connections if connection.is_idle()}
+
+
+async def test_many_answers_at_once_do_not_mix(client: LLMClient) -> None:
+    texts = [f"answer number {number} " * 20 for number in range(60)]
+    answers = await asyncio.gather(*(events_of(client, asking(f"say {text}")) for text in texts))
+    assert [text_of(events) for events in answers] == [text.strip() for text in texts]
+
+
+async def test_a_provider_that_is_killed_cuts_its_answers() -> None:
+    process, url = start_offline_model("--pace-ms", "20")
+    client = LLMClient(api_key="test", base_url=url)
+    events = []
+    async for event in client.stream(asking("something long")):
+        events.append(event)
+        if len(events) == 5:
+            process.kill()
+            process.communicate()
+    assert failure_of(events).code is Code.CUT
+    await client.close()

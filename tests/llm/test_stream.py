@@ -1,0 +1,172 @@
+"""The reader makes sense of what compatible servers send, and of nothing else."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from chat.llm.events import Code, Completed, Created, Event, Failed, TextDelta, ToolCall, Usage
+from chat.llm.stream import ResponseReader
+
+HELLO = {"type": "response.output_text.delta", "delta": "Hello", "sequence_number": 3}
+
+
+def sse(*events: Any) -> bytes:
+    parts = [event if isinstance(event, bytes) else json.dumps(event).encode() for event in events]
+    return b"".join(b"data: " + part + b"\n\n" for part in parts)
+
+
+def read(*events: Any) -> list[Event]:
+    return ResponseReader().feed(sse(*events))
+
+
+def completed(**response: Any) -> dict[str, Any]:
+    return {"type": "response.completed", "response": {"id": "r", "model": "m", **response}}
+
+
+def test_unknown_events_are_ignored_whatever_they_look_like() -> None:
+    events = read({"type": "response.audio.delta", "delta": [1]}, {"type": "keepalive"}, {"type": 7}, {}, HELLO)
+    assert events == [TextDelta("Hello", 3)]
+
+
+def test_the_text_is_taken_from_the_deltas_where_the_last_event_has_none() -> None:
+    assert read(HELLO, completed()) == [
+        TextDelta("Hello", 3),
+        Completed(response_id="r", model="m", text="Hello", usage=Usage(), sequence=3),
+    ]
+
+
+def test_the_last_event_knows_better_than_the_deltas() -> None:
+    output = [{"type": "reasoning"}, {"type": "message", "content": [{"type": "output_text", "text": "Hello, you"}]}]
+    last = read(HELLO, completed(output=output))[-1]
+    assert isinstance(last, Completed)
+    assert last.text == "Hello, you"
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        None,
+        "many",
+        {"input_tokens": 4, "output_tokens": 2, "total_tokens": 6},
+        {"input_tokens": 4, "input_tokens_details": None, "output_tokens": 2, "total_tokens": 6},
+        {"input_tokens": 4, "input_tokens_details": {"cached_tokens": None}, "output_tokens": 2, "total_tokens": 6},
+    ],
+)
+def test_usage_that_lacks_details_counts_them_as_nothing(usage: Any) -> None:
+    last = read(completed(usage=usage))[-1]
+    assert isinstance(last, Completed)
+    assert last.usage == (Usage(4, 0, 2, 0, 6) if isinstance(usage, dict) else Usage())
+
+
+def test_usage_has_its_details() -> None:
+    usage = {
+        "input_tokens": 9,
+        "input_tokens_details": {"cached_tokens": 4},
+        "output_tokens": 5,
+        "output_tokens_details": {"reasoning_tokens": 3},
+        "total_tokens": 14,
+    }
+    last = read(completed(usage=usage))[-1]
+    assert isinstance(last, Completed)
+    assert last.usage == Usage(9, 4, 5, 3, 14)
+
+
+def test_a_response_is_created_once() -> None:
+    kinds = ("response.created", "response.queued", "response.in_progress")
+    assert read(*({"type": kind, "response": {"id": "r", "model": "m"}} for kind in kinds)) == [Created("r", "m", 0)]
+
+
+def test_a_tool_call_comes_once_even_if_only_the_last_event_has_it() -> None:
+    item = {"type": "function_call", "call_id": "c", "name": "n", "arguments": "{}"}
+    for events in (
+        read({"type": "response.output_item.done", "item": item}, completed(output=[item])),
+        read(completed(output=[item])),
+    ):
+        assert [event for event in events if isinstance(event, ToolCall)] == [ToolCall("c", "n", "{}", 0)]
+        assert isinstance(events[-1], Completed)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "error", "code": "rate_limit_exceeded", "message": "slow"},
+        {"type": "error", "error": {"type": "rate_limit_exceeded", "message": "slow"}},
+        {"error": {"code": "rate_limit_exceeded", "message": "slow"}},
+        {"type": "response.failed", "response": {"error": {"code": "rate_limit_exceeded", "message": "slow"}}},
+    ],
+)
+def test_an_error_of_any_shape_ends_the_stream(event: dict[str, Any]) -> None:
+    events = read(HELLO, event, HELLO, completed())
+    assert [type(event) for event in events] == [TextDelta, Failed]
+    assert isinstance(events[-1], Failed)
+    assert events[-1].code is Code.RATE_LIMITED
+    assert "slow" in events[-1].detail
+    assert "slow" not in events[-1].message
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"{", b"[1]", b"null", b'"text"', b'{"type":"response.output_text.delta","delta":7}', b"<p>", b"[" * 100_000],
+)
+def test_nonsense_cuts_the_stream_and_keeps_what_came_before(data: bytes) -> None:
+    events = read(HELLO, data, HELLO)
+    assert events[0] == TextDelta("Hello", 3)
+    assert [event.code for event in events[1:] if isinstance(event, Failed)] == [Code.CUT]
+
+
+def test_nonsense_before_any_event_leaves_it_open_whether_the_model_ran() -> None:
+    [failure] = read(b"{")
+    assert isinstance(failure, Failed)
+    assert failure.code is Code.AMBIGUOUS
+
+
+def test_broken_utf8_is_replaced() -> None:
+    assert read(b'{"type":"response.output_text.delta","delta":"a\xffb"}') == [TextDelta("a\ufffdb", 0)]
+
+
+@pytest.mark.parametrize(
+    ("deltas", "text"),
+    [
+        (["\ud83d", "\ude00"], "😀"),
+        (["a\ud83d", "", "\ude00b"], "a😀b"),
+        (["\ud83d", "x"], "\ufffdx"),
+        (["\ude00", "x"], "\ufffdx"),
+        (["\ud83d\ud83d", "\ude00"], "\ufffd😀"),
+        (["x\ud83d"], "x\ufffd"),
+        (["a\x00", "é\x00"], "a\ufffdé\ufffd"),
+        (["é", "ø🎉"], "éø🎉"),
+    ],
+)
+def test_halves_of_characters_are_joined_or_replaced(deltas: list[str], text: str) -> None:
+    pieces = [{"type": "response.output_text.delta", "delta": delta} for delta in deltas]
+    *events, last = read(*pieces, completed())
+    assert "".join(event.text for event in events if isinstance(event, TextDelta)) == text
+    assert isinstance(last, Completed)
+    assert last.text == text
+
+
+def test_no_text_that_cannot_be_stored_comes_out_anywhere() -> None:
+    item = {"type": "function_call", "call_id": "c\x00", "name": "n\ud800", "arguments": '"\x00\udfff"'}
+    output = [{"type": "message", "content": [{"type": "output_text", "text": "x\x00\ud800"}]}]
+    events = read(
+        {"type": "response.created", "response": {"id": "r\x00", "model": "m\ud800"}},
+        {"type": "response.output_item.done", "item": item},
+        completed(output=output),
+    )
+    events += read({"type": "error", "code": "x\x00", "message": "\ud800"})
+    values = [getattr(event, field) for event in events for field in event.__struct_fields__]
+    texts = [value for value in values if isinstance(value, str)]
+    assert len(texts) > 8
+    assert not any("\x00" in text for text in texts)
+    "".join(texts).encode()
+
+
+def test_a_stream_that_ends_early_says_so() -> None:
+    reader = ResponseReader()
+    assert reader.ended().code is Code.AMBIGUOUS
+    reader = ResponseReader()
+    reader.feed(sse(HELLO))
+    assert reader.ended().code is Code.CUT
