@@ -104,7 +104,7 @@ class Registry:
         item = self._tools[name]
         try:
             arguments = _decoded(arguments_json, item)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, RecursionError) as error:
             return _failure(f"The arguments do not fit {name}: {error}.")
         try:
             async with asyncio.timeout(self._time_limit_seconds) as limit:
@@ -133,8 +133,8 @@ def _decoded(arguments_json: str, item: Tool) -> dict[str, Any]:
     if len(encoded) > MAX_ARGUMENT_BYTES:
         raise msgspec.ValidationError(f"they are larger than {MAX_ARGUMENT_BYTES} bytes")
     arguments = msgspec.json.decode(encoded or b"{}", type=item.arguments)
-    values = {field: getattr(arguments, field.name) for field in msgspec.structs.fields(item.arguments)}
-    return {field.name: value for field, value in values.items() if field.required or value is not None}
+    values = [(field, getattr(arguments, field.name)) for field in msgspec.structs.fields(item.arguments)]
+    return {field.name: value for field, value in values if field.required or value is not None}
 
 
 def _output(value: object) -> str:

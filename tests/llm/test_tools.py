@@ -1,0 +1,267 @@
+"""A typed function is a tool, and a call of it always has a result that the model can read."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable
+from typing import Any, Literal
+
+import pytest
+
+from chat.llm.schema import UndescribedToolError
+from chat.llm.tools import MAX_ARGUMENT_BYTES, MAX_RESULT_BYTES, DuplicateToolError, Registry, ToolError, tool
+from chat.tools import load
+
+
+@tool(idempotent=True)
+async def describe(  # noqa: PLR0917 - the model names its arguments
+    name: str,
+    count: int,
+    ratio: float,
+    loud: bool,
+    size: Literal["small", "large"],
+    tags: list[str],
+    note: str | None,
+    level: Literal[1, 2] = 2,
+) -> dict[str, Any]:
+    """Describe a thing.
+
+    It takes every type that there is.
+
+    name: what it is called
+    count: how many there are
+    ratio: a share
+    loud: whether to shout
+    size: how large it is
+    tags: words for it
+    note: a remark, or null
+    level: how deep
+    """
+    return {"name": name, "tags": tags, "note": note, "level": level, "sum": count + ratio, "size": size, "loud": loud}
+
+
+@tool(idempotent=False)
+def echo(text: str) -> str:
+    """Say it again.
+
+    text: what to say
+    """
+    return text
+
+
+@tool(idempotent=True)
+def where() -> str:
+    """Tell the name of the thread."""
+    return threading.current_thread().name
+
+
+@tool(idempotent=True)
+async def fail(kindly: bool) -> None:
+    """Fail.
+
+    kindly: with words for the model
+    """
+    if kindly:
+        raise ToolError("Take the other door.")
+    raise RuntimeError("secret path /srv/key")
+
+
+@tool(idempotent=True)
+async def hang() -> None:
+    """Never come back."""
+    await asyncio.Event().wait()
+
+
+@tool(idempotent=True)
+async def time_out() -> None:
+    """Run into a limit of its own."""
+    raise TimeoutError
+
+
+@tool(idempotent=True)
+def odd() -> object:
+    """Return what has no JSON."""
+    return object()
+
+
+ARGUMENTS = {"name": "x", "count": 1, "ratio": 0.5, "loud": True, "size": "small", "tags": ["a"], "note": None}
+
+
+@pytest.fixture
+def registry() -> Registry:
+    return Registry([describe, echo, where, fail, hang, time_out, odd], time_limit_seconds=0.2)
+
+
+def test_a_function_s_hints_and_words_become_a_strict_schema() -> None:
+    assert describe.schema == {
+        "type": "function",
+        "name": "describe",
+        "description": "Describe a thing.\n\nIt takes every type that there is.",
+        "strict": True,
+        "parameters": {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["name", "count", "ratio", "loud", "size", "tags", "note", "level"],
+            "properties": {
+                "name": {"type": "string", "description": "what it is called"},
+                "count": {"type": "integer", "description": "how many there are"},
+                "ratio": {"type": "number", "description": "a share"},
+                "loud": {"type": "boolean", "description": "whether to shout"},
+                "size": {"type": "string", "enum": ["small", "large"], "description": "how large it is"},
+                "tags": {"type": "array", "items": {"type": "string"}, "description": "words for it"},
+                "note": {"type": ["string", "null"], "description": "a remark, or null"},
+                "level": {"type": ["integer", "null"], "enum": [1, 2, None], "description": "how deep"},
+            },
+        },
+    }
+
+
+def undocumented(text: str) -> str:
+    return text
+
+
+def half_documented(text: str) -> str:
+    """Say it."""
+    return text
+
+
+def untyped(text) -> str:
+    """Say it.
+
+    text: what to say
+    """
+    return text
+
+
+def starred(*texts: str) -> str:
+    """Say it.
+
+    texts: what to say
+    """
+    return " ".join(texts)
+
+
+def too_free(value: dict[str, Any]) -> str:
+    """Say it.
+
+    value: anything
+    """
+    return str(value)
+
+
+def mixed(value: Literal["a", 1]) -> str:
+    """Say it.
+
+    value: one or the other
+    """
+    return str(value)
+
+
+@pytest.mark.parametrize("function", [undocumented, half_documented, untyped, starred, too_free, mixed])
+def test_a_function_that_cannot_be_described_is_refused_at_once(function: Callable[..., Any]) -> None:
+    with pytest.raises(UndescribedToolError, match=function.__name__):
+        tool(idempotent=True)(function)
+
+
+def test_two_tools_of_one_name_are_refused() -> None:
+    with pytest.raises(DuplicateToolError):
+        Registry([echo, echo])
+
+
+def test_a_tool_can_still_be_called_as_a_function() -> None:
+    assert echo("hello") == "hello"
+
+
+def test_a_tool_says_whether_it_can_be_repeated(registry: Registry) -> None:
+    assert registry.is_idempotent("describe")
+    assert not registry.is_idempotent("echo")
+    assert registry.is_idempotent("nobody's")
+
+
+async def test_a_call_gives_its_result_as_json(registry: Registry) -> None:
+    result = await registry.dispatch("describe", json.dumps(ARGUMENTS | {"level": 1}))
+    assert result.ok
+    assert json.loads(result.output) == {
+        "name": "x", "tags": ["a"], "note": None, "level": 1, "sum": 1.5, "size": "small", "loud": True,
+    }  # fmt: skip
+
+
+async def test_null_or_nothing_for_a_parameter_with_a_default_is_the_default(registry: Registry) -> None:
+    for arguments in (ARGUMENTS, ARGUMENTS | {"level": None}):
+        assert json.loads((await registry.dispatch("describe", json.dumps(arguments))).output)["level"] == 2
+
+
+async def test_text_is_the_result_as_it_is(registry: Registry) -> None:
+    assert (await registry.dispatch("echo", '{"text": "å \\ud83c\\udf89"}')).output == "å 🎉"
+
+
+async def test_an_ordinary_function_runs_in_a_thread(registry: Registry) -> None:
+    assert (await registry.dispatch("where", "{}")).output.startswith("tool")
+
+
+async def test_no_arguments_at_all_are_the_same_as_an_empty_object(registry: Registry) -> None:
+    assert (await registry.dispatch("where", "")).ok
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "says"),
+    [
+        ("nobody", "{}", "no tool named 'nobody'"),
+        ("echo", "{", "do not fit echo"),
+        ("echo", "[]", "do not fit echo"),
+        ("echo", "{}", "missing required field `text`"),
+        ("echo", '{"text": 7}', "Expected `str`"),
+        ("echo", '{"text": "a", "more": 1}', "unknown field `more`"),
+        ("echo", '{"text": "\\ud800"}', "do not fit echo"),
+        ("echo", '{"text": "\ud800"}', "?"),
+        ("echo", '{"text": "' + "x" * MAX_ARGUMENT_BYTES + '"}', "larger than 32768 bytes"),
+        ("describe", json.dumps(ARGUMENTS | {"size": "huge"}), "Invalid enum value 'huge'"),
+        ("fail", '{"kindly": true}', "Take the other door."),
+        ("fail", '{"kindly": false}', "unexpected error"),
+        ("hang", "{}", "longer than 0.2 seconds"),
+        ("time_out", "{}", "unexpected error"),
+        ("odd", "{}", "unexpected error"),
+    ],
+)
+async def test_whatever_goes_wrong_is_a_result_that_the_model_can_read(
+    registry: Registry, name: str, arguments: str, says: str
+) -> None:
+    result = await registry.dispatch(name, arguments)
+    assert says in result.output
+    assert result.ok is (says == "?")
+    assert "secret" not in result.output
+
+
+async def test_a_long_result_is_cut_and_says_so(registry: Registry) -> None:
+    text = "æ" * (MAX_ARGUMENT_BYTES // 2 - 50)
+    assert (await registry.dispatch("echo", json.dumps({"text": text}, ensure_ascii=False))).output == text
+    [big] = Registry([long_text]).tools
+    result = await Registry([big]).dispatch("long_text", "{}")
+    assert result.ok
+    assert result.output.startswith("ææ")
+    assert result.output.endswith("[cut here: the result has 200000 bytes, and 65536 is the most]")
+    assert MAX_RESULT_BYTES - 4 < len(result.output.encode()) <= MAX_RESULT_BYTES
+
+
+@tool(idempotent=True)
+def long_text() -> str:
+    """Talk for long."""
+    return "æ" * 100_000
+
+
+async def test_a_result_never_has_what_postgresql_cannot_store(registry: Registry) -> None:
+    assert (await registry.dispatch("echo", '{"text": "a\\u0000b"}')).output == "a\ufffdb"
+
+
+async def test_cancelling_a_call_is_the_only_thing_that_is_raised() -> None:
+    task = asyncio.create_task(Registry([hang]).dispatch("hang", "{}"))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+def test_every_module_of_the_package_is_offered() -> None:
+    assert {item.name for item in load().tools} >= {"current_time", "get_secret_number"}
