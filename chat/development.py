@@ -24,9 +24,8 @@ from chat import database, server
 from chat.devchild import PR_SET_PDEATHSIG
 from chat.devprocess import ServiceError
 from chat.devservices import embedded_postgres, embedded_valkey, offline_model
-from chat.mailer import Mailer
 from chat.security.passwords import Passwords
-from chat.services.accounts import Accounts, Refused
+from chat.services.accounts import Refused, ensure_superuser
 from chat.settings import Settings, SettingsError
 
 ROOT = Path(__file__).parent.parent
@@ -177,9 +176,10 @@ async def _migrate_and_populate(settings: Settings) -> None:
 
 async def _make_superuser(settings: Settings) -> None:
     passwords = Passwords()
-    accounts = Accounts(settings, passwords, Mailer(settings))
     try:
-        await accounts.ensure_superuser(settings.dev_superuser_email, settings.dev_superuser_password)
+        await ensure_superuser(
+            settings.dev_superuser_email, settings.dev_superuser_password, passwords=passwords, settings=settings
+        )
     except Refused as error:
         name = "DEV_SUPERUSER_EMAIL" if error.field == "email" else "DEV_SUPERUSER_PASSWORD"
         raise SettingsError([f"{name} is refused: {error}"]) from None

@@ -191,6 +191,7 @@ class Final(Frame, frozen=True, tag="final"):
     content_sha8: str
     usage: dict[str, Any] | None
     call_log_id: UUID | None
+    message: str = ""  # a sentence for people where the answer did not end by itself
 
 
 class ResponseError(Frame, frozen=True, tag="response.error"):

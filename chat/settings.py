@@ -222,3 +222,30 @@ def _unfit_for_production(settings: Settings, *, already: set[str]) -> list[str]
          "is for development only: remove it, and make administrators with `chat create-admin`"),
     ]  # fmt: skip
     return [f"{name} {problem}" for name, wrong, problem in checks if wrong and name not in already]
+
+
+def environment_example() -> str:
+    """The text of .env.example: every variable, commented out, with its meaning and default."""
+    lines = [
+        "# Copy to .env and set what you need; the real environment wins over this file.",
+        "# A variable that is unset or empty takes its default.",
+    ]
+    for item in fields(Settings):
+        if item.metadata["group"]:
+            lines += ["", f"# --- {item.metadata['group']} ---"]
+        lines += ["", f"# {item.metadata['help'].replace('`', '')}", f"# {variable(item)}={_shown(item.default)}"]
+    return "\n".join(lines) + "\n"
+
+
+def settings_table() -> str:
+    """The README's table."""
+    rows = [f"| `{variable(item)}` | {_code(item.default)} | {item.metadata['help']} |" for item in fields(Settings)]
+    return "\n".join(["| Variable | Default | Meaning |", "|---|---|---|", *rows]) + "\n"
+
+
+def _shown(default: Any) -> str:
+    return ",".join(default) if isinstance(default, tuple) else str(default)
+
+
+def _code(default: Any) -> str:
+    return f"`{_shown(default)}`" if _shown(default) else "unset"

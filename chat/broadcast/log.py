@@ -18,6 +18,7 @@ MAX_EVENTS = 1000
 TTL_RUNNING_MS = 300_000
 TTL_ENDED_MS = 120_000  # by then the text is in PostgreSQL
 META_TTL_MS = 86_400_000  # much longer than the log's, so that an epoch outlives what it numbers
+NEVER = 2**53  # no log gets so far
 FOLDER = Path(__file__).parent
 
 
@@ -124,6 +125,11 @@ class Log:
             raise Unavailable(str(error)) from error
         pairs = [(int(entry_id.split(b"-")[0]), fields[1].decode()) for entry_id, fields in entries]
         return LogSlice(top, epoch.decode(), pairs)
+
+    async def position(self, thread_id: UUID) -> tuple[str, int]:
+        """Epoch and last offset of the log. Raises Unavailable."""
+        log = await self.read(thread_id, after=NEVER)
+        return log.epoch, log.top
 
     async def _write(self, batch: list[Waiting]) -> None:
         results: list[Any]

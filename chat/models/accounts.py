@@ -26,6 +26,8 @@ class User(Model):
     created_at = fields.DatetimeField(auto_now_add=True)
     last_seen_at = fields.DatetimeField(null=True)
 
+    settings: fields.OneToOneRelation[UserSettings]
+
     class Meta:
         table = "users"  # "user" is a reserved word
 

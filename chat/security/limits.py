@@ -34,6 +34,7 @@ SIGNUP = Limit("signup", 5, 3600)
 VERIFICATION = Limit("verification", 20, 3600)
 MESSAGE_EACH_SECOND = Limit("message-second", 1, 1)
 MESSAGE_EACH_MINUTE = Limit("message-minute", 20, 60)
+PAGE_POST = Limit("page-post", 60, 60)
 SOCKET_CONNECT = Limit("socket", 30, 60)
 PREFERENCE = Limit("preference", 60, 60)
 
@@ -44,6 +45,7 @@ class Limits:
     """Counts against limits; `enabled=False` lets everything pass."""
 
     def __init__(self, redis: Redis, *, enabled: bool = True) -> None:
+        self._redis = redis
         self._script = redis.register_script(SCRIPT.read_text())
         self._enabled = enabled
 
@@ -52,9 +54,20 @@ class Limits:
         if not self._enabled:
             return 0
         try:
-            return int(await self._script(keys=[f"limit:{limit.name}:{key}"], args=[limit.interval_ms, limit.count]))
+            return int(await self._script(keys=[_key(limit, key)], args=[limit.interval_ms, limit.count]))
         except (RedisError, OSError):
             return UNAVAILABLE_WAIT_MS if limit.fails_closed else 0
+
+    async def forgive(self, limit: Limit, key: str) -> None:
+        """Forget what was counted."""
+        try:
+            await self._redis.delete(_key(limit, key))
+        except (RedisError, OSError):
+            return  # it expires by itself
+
+
+def _key(limit: Limit, key: str) -> str:
+    return f"limit:{limit.name}:{key}"
 
 
 def network(address: str) -> str:

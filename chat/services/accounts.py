@@ -11,9 +11,11 @@ from tortoise.transactions import in_transaction
 
 from chat.mailer import Mailer
 from chat.models import EMAIL_MAX_LENGTH, EmailVerificationToken, User, UserSettings
+from chat.security.limits import LOGIN_FAILURE_ACCOUNT, LOGIN_FAILURE_ADDRESS, Limits
 from chat.security.passwords import PASSWORD_MAX_BYTES, Passwords
 from chat.security.tokens import new_token, token_hash
 from chat.settings import Settings
+from chat.text import storable
 
 
 class Refused(Exception):
@@ -24,6 +26,14 @@ class Refused(Exception):
         super().__init__(sentence)
 
 
+class TooManyGuesses(Exception):
+    """Passwords were guessed too often; the wait is in milliseconds."""
+
+    def __init__(self, wait_ms: int) -> None:
+        self.wait_ms = wait_ms
+        super().__init__(f"wait {wait_ms} ms")
+
+
 @dataclass(frozen=True, slots=True)
 class Accounts:
     """What the workflows of this module need."""
@@ -31,6 +41,7 @@ class Accounts:
     settings: Settings
     passwords: Passwords
     mailer: Mailer
+    limits: Limits
 
     async def sign_up(self, email: str, password: str) -> User | None:
         """Make a user and return it if it may log in at once.
@@ -39,7 +50,7 @@ class Accounts:
         does not learn who has an account. Without verification that cannot be hidden, and Refused says it.
         """
         email = normalised_email(email)
-        self.check_password(password, email=email)
+        check_password(password, email=email, min_length=self.settings.password_min_length)
         password_hash = await self.passwords.hash(password)
         required = self.settings.email_verification_required
         user = await _new_user(email, password_hash)
@@ -51,12 +62,23 @@ class Accounts:
             await self.send_verification(user)
         return None if required else user
 
-    async def authenticate(self, email: str, password: str) -> User | None:
-        """The user with this address and password, if active. Takes the same time when there is none."""
-        user = await User.get_or_none(email=email.strip().lower())
+    async def authenticate(self, email: str, password: str, *, address: str) -> User | None:
+        """The user with this e-mail and password, if active. Takes the same time when there is none.
+
+        Raises TooManyGuesses, counted for the account and for the network address. Every try counts until one is
+        right, so that parallel guesses cannot slip through together.
+        """
+        email = storable(email.strip().lower())
+        guesses = ((LOGIN_FAILURE_ACCOUNT, email), (LOGIN_FAILURE_ADDRESS, address))
+        for limit, key in guesses:
+            if wait_ms := await self.limits.wait_ms(limit, key):
+                raise TooManyGuesses(wait_ms)
+        user = await User.get_or_none(email=email)
         right = await self.passwords.verify(user.password_hash if user else None, password)
         if user is None or not right or not user.is_active:
             return None
+        for limit, key in guesses:
+            await self.limits.forgive(limit, key)
         if self.passwords.needs_rehash(user.password_hash):
             user.password_hash = await self.passwords.hash(password)
             await user.save(update_fields=["password_hash"])
@@ -100,28 +122,29 @@ class Accounts:
                 await user.save(update_fields=["email_verified"])
             return user
 
-    async def ensure_superuser(self, email: str, password: str) -> User:
-        """Make this user an administrator with this password, creating it if need be."""
-        email = normalised_email(email)
-        self.check_password(password, email=email)
-        user = await User.get_or_none(email=email)
-        if user is None:
-            user = await _new_user(email, await self.passwords.hash(password)) or await User.get(email=email)
-        elif not await self.passwords.verify(user.password_hash, password):
-            user.password_hash = await self.passwords.hash(password)
-        user.is_staff = user.is_active = user.email_verified = True
-        await user.save()
-        return user
 
-    def check_password(self, password: str, *, email: str) -> None:
-        """Raise Refused unless the password is long enough, not too long and not the address."""
-        least = self.settings.password_min_length
-        if len(password) < least:
-            raise Refused("password1", f"The password needs {least} characters or more.")
-        if len(password.encode("utf-8", "surrogatepass")) > PASSWORD_MAX_BYTES:
-            raise Refused("password1", f"The password can have {PASSWORD_MAX_BYTES} bytes at most.")
-        if password.strip().lower() in (email, email.split("@", 1)[0]):
-            raise Refused("password1", "The password must not be the e-mail address.")
+async def ensure_superuser(email: str, password: str, *, passwords: Passwords, settings: Settings) -> User:
+    """Make this user an administrator with this password, creating it if need be. Raises Refused."""
+    email = normalised_email(email)
+    check_password(password, email=email, min_length=settings.password_min_length)
+    user = await User.get_or_none(email=email)
+    if user is None:
+        user = await _new_user(email, await passwords.hash(password)) or await User.get(email=email)
+    elif not await passwords.verify(user.password_hash, password):
+        user.password_hash = await passwords.hash(password)
+    user.is_staff = user.is_active = user.email_verified = True
+    await user.save()
+    return user
+
+
+def check_password(password: str, *, email: str, min_length: int) -> None:
+    """Raise Refused unless the password is long enough, not too long and not the address."""
+    if len(password) < min_length:
+        raise Refused("password1", f"The password needs {min_length} characters or more.")
+    if len(password.encode("utf-8", "surrogatepass")) > PASSWORD_MAX_BYTES:
+        raise Refused("password1", f"The password can have {PASSWORD_MAX_BYTES} bytes at most.")
+    if password.strip().lower() in (email, email.split("@", 1)[0]):
+        raise Refused("password1", "The password must not be the e-mail address.")
 
 
 def normalised_email(email: str) -> str:

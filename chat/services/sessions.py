@@ -23,9 +23,7 @@ async def start_session(user: User, *, ip: str, user_agent: str) -> str:
 
 async def find_session(token: str) -> AuthSession | None:
     """The living session of a token, with its user and the user's settings."""
-    session = (
-        await AuthSession.filter(token_sha256=token_hash(token)).select_related("user", "user__settings").first()
-    )
+    session = await AuthSession.filter(token_sha256=token_hash(token)).select_related("user", "user__settings").first()
     if session is None or not session.user.is_active or _is_over(session, now := datetime.now(UTC)):
         return None
     if now - session.last_seen_at > SEEN_EVERY:

@@ -1,4 +1,4 @@
-"""Threads of a user: the sidebar, pages of messages. A thread is found through its user, so "not yours" is "not there"."""
+"""Threads of a user, always found through the user: what is not yours is not there."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FROM chat_thread t WHERE t.user_id = $1 AND NOT t.archived
 ORDER BY t.last_message_at DESC LIMIT $2
 """
 TOOL_CALLS = """
-SELECT g.answer_id, c.call_id, c.name, c.state, c.arguments, c.output
+SELECT g.answer_id, c.call_id, c.name, c.state, left(c.arguments, 2000) AS arguments, left(c.output, 2000) AS output
 FROM tool_call c JOIN generation g ON g.id = c.generation_id
 WHERE g.answer_id = ANY($1::uuid[]) ORDER BY c.created_at, c.id
 """

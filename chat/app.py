@@ -1,0 +1,118 @@
+"""The whole wiring: what a request passes, which pages there are, what is open while the app serves."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from quart import Quart, render_template, request
+from quart.typing import ResponseReturnValue
+from quart.wrappers.response import FileBody
+from quart_rate_limiter import RateLimitExceeded
+from werkzeug.exceptions import HTTPException, InternalServerError
+
+from chat.services.sessions import ABSOLUTE
+from chat.settings import Settings
+from chat.web import accounts, admin, auth, chat, guards, pages, socket
+from chat.web.connection import BoundedWebsocketConnection, TrustedProxies
+from chat.web.resources import EXTENSION, opened
+
+logger = logging.getLogger(__name__)
+
+ROOT = Path(__file__).parent.parent
+# 32,000 characters of four bytes, percent-encoded, are 384 KB.
+MAX_FORM_BYTES = 512 * 1024
+FileBody.buffer_size = 1024 * 1024  # the default of 8 KiB makes a thread hop for each: ten times slower
+
+
+class App(Quart):
+    """Quart, with files that browsers keep when their address has a version."""
+
+    asgi_websocket_class = BoundedWebsocketConnection
+
+    def get_send_file_max_age(self, filename: str | None) -> int | None:
+        """Seconds; None makes a browser ask each time."""
+        return guards.ONE_YEAR_SECONDS if request.args.get("v") else super().get_send_file_max_age(filename)
+
+
+def create_app(settings: Settings) -> Quart:
+    """The app for these settings; what it needs is opened when it begins to serve."""
+    app = App(__name__, root_path=str(ROOT), static_folder="static", template_folder="templates")
+    app.secret_key = settings.secret_key
+    app.config.update(
+        MAX_CONTENT_LENGTH=MAX_FORM_BYTES,
+        BODY_TIMEOUT=10,
+        SESSION_COOKIE_NAME="chat_form" if settings.debug else "__Host-chat_form",
+        SESSION_COOKIE_SECURE=not settings.debug,
+        SESSION_COOKIE_SAMESITE="Lax",
+        PERMANENT_SESSION_LIFETIME=ABSOLUTE,
+        BACKGROUND_TASK_SHUTDOWN_TIMEOUT=1,
+    )
+    auth.install(app, settings)
+    guards.install(app, settings)
+    for area in (pages, accounts, chat, socket, admin):
+        app.register_blueprint(area.blueprint)
+    _install_templates(app, settings)
+    _install_error_pages(app)
+    _install_resources(app, settings)
+    if settings.trusted_proxies:
+        app.asgi_app = TrustedProxies(app.asgi_app, settings.trusted_proxies)  # type: ignore[method-assign]
+    return app
+
+
+def _install_resources(app: Quart, settings: Settings) -> None:
+    @app.while_serving
+    async def keep_open() -> AsyncGenerator[None, None]:
+        async with opened(settings) as resources:
+            app.extensions[EXTENSION] = resources
+            yield
+
+
+def _install_templates(app: Quart, settings: Settings) -> None:
+    versions: dict[str, str] = {}
+
+    def static_url(name: str) -> str:
+        """With the content's hash, so that browsers may keep it for ever."""
+        if settings.debug or name not in versions:
+            versions[name] = sha256((ROOT / "static" / name).read_bytes()).hexdigest()[:12]
+        return f"/static/{name}?v={versions[name]}"
+
+    @app.context_processor
+    async def common() -> dict[str, Any]:
+        session = await auth.current_session()
+        return {
+            "site_name": settings.site_name,
+            "nonce": guards.nonce(),
+            "user": session.user if session else None,
+            "theme": session.user.settings.theme if session else None,
+            "static_url": static_url,
+        }
+
+
+def _install_error_pages(app: Quart) -> None:
+    @app.errorhandler(HTTPException)
+    async def explain(error: HTTPException) -> ResponseReturnValue:
+        status = error.code or 500
+        headers = {"Retry-After": str(error.retry_after)} if isinstance(error, RateLimitExceeded) else {}
+        title, sentence = SENTENCES.get(status, (error.name, error.description or error.name))
+        if guards.wants_json():
+            return {"code": error.name.lower().replace(" ", "_"), "message": sentence}, status, headers
+        return await render_template("pages/error.html", status=status, title=title, message=sentence), status, headers
+
+    @app.errorhandler(Exception)
+    async def fail(error: Exception) -> ResponseReturnValue:
+        logger.exception("%s %s failed", request.method, request.path, exc_info=error)
+        return await explain(InternalServerError())
+
+
+SENTENCES = {
+    404: ("Not found", "There is no such page, or it is not yours."),
+    405: ("Not possible", "This page cannot be used like that. Go back and try from the page itself."),
+    413: ("Too much at once", "That was more than this site takes in one go. Send less."),
+    429: ("Too often", "That was too often. Wait a little and try again."),
+    500: ("Something went wrong", "The mistake is ours and is in the log. Try again in a moment."),
+    503: ("Not available", "The site is restarting or its database is away. Try again in a moment."),
+}

@@ -1,0 +1,109 @@
+"""The `chat` command."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import getpass
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from dotenv import load_dotenv
+
+from chat import database, development, server
+from chat.security.passwords import Passwords
+from chat.services.accounts import Refused, ensure_superuser
+from chat.settings import Settings, SettingsError, environment_example, settings_table
+
+
+def main() -> None:
+    """Run one command and exit with its code."""
+    load_dotenv(Path.cwd() / ".env")  # the real environment wins
+    arguments = _parser().parse_args()
+    try:
+        sys.exit(arguments.command(arguments))
+    except SettingsError as error:
+        _fail(str(error), 2)
+    except Refused as error:
+        _fail(str(error), 1)
+    except OSError as error:
+        _fail(f"Something that is needed did not answer: {error}", 1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="chat", description="A self-hosted LLM chat.")
+    commands = parser.add_subparsers(required=True, metavar="command")
+    _add(commands, "dev", _dev, "serve this checkout, with all that is not set embedded")
+    _add(commands, "serve", _serve, "serve in production")
+    _add(commands, "migrate", _migrate, "bring the database to the newest migration")
+    new = _add(commands, "make-migration", _make_migration, "write a migration for what changed in the models")
+    new.add_argument("name", help="a word or two, like add_title")
+    admin = _add(commands, "create-admin", _create_admin, "make an administrator; asks for the password")
+    admin.add_argument("email")
+    listing = _add(commands, "settings", _settings, "list every setting")
+    listing.add_argument("--env-example", action="store_true", help="as a file .env.example")
+    return parser
+
+
+def _add(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    command: Callable[[argparse.Namespace], int],
+    description: str,
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=description, description=description)
+    parser.set_defaults(command=command)
+    return parser
+
+
+def _dev(_: argparse.Namespace) -> int:
+    return development.run()
+
+
+def _serve(_: argparse.Namespace) -> int:
+    return server.serve(Settings.from_environment(os.environ))
+
+
+def _migrate(_: argparse.Namespace) -> int:
+    applied = asyncio.run(database.migrate(Settings.from_environment(os.environ)))
+    sys.stdout.write("".join(f"Applied {name}\n" for name in applied) or "Nothing to apply.\n")
+    return 0
+
+
+def _make_migration(arguments: argparse.Namespace) -> int:
+    written = asyncio.run(database.make_migration(arguments.name))
+    sys.stdout.write(
+        f"Wrote migrations/models/{written}: read it before you commit it.\n" if written else "No change.\n"
+    )
+    return 0
+
+
+def _create_admin(arguments: argparse.Namespace) -> int:
+    settings = Settings.from_environment(os.environ)
+    password = getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    asyncio.run(_make_admin(arguments.email, password, settings))
+    sys.stdout.write(f"{arguments.email} is an administrator now.\n")
+    return 0
+
+
+async def _make_admin(email: str, password: str, settings: Settings) -> None:
+    passwords = Passwords()
+    try:
+        async with database.opened(settings):
+            await ensure_superuser(email, password, passwords=passwords, settings=settings)
+    finally:
+        passwords.close()
+
+
+def _settings(arguments: argparse.Namespace) -> int:
+    sys.stdout.write(environment_example() if arguments.env_example else settings_table())
+    return 0
+
+
+def _fail(sentence: str, code: int) -> None:
+    sys.stderr.write(sentence + "\n")
+    sys.exit(code)

@@ -1,0 +1,216 @@
+"""hypercorn, driven by us: N processes on one socket, and a SIGTERM that loses nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+
+import hypercorn.protocol.ws_stream
+import uvloop
+from hypercorn.asyncio import serve as hypercorn_serve
+from hypercorn.config import Config
+from hypercorn.utils import LifespanFailureError
+from quart import Quart
+
+from chat.app import create_app
+from chat.events import FRAME_MAX_BYTES
+from chat.settings import Settings
+from chat.web.resources import EXTENSION, Resources
+
+logger = logging.getLogger(__name__)
+
+BACKLOG = 2048  # with hypercorn's 100, 5,000 simultaneous connects took 28 s instead of 4
+SOCKETS_CLOSE_SECONDS = 3.0
+GRACEFUL_SECONDS = 4.0
+HARD_EXIT_SECONDS = 28.0  # hosts kill at 30 s
+INTERACTIVE_DRAIN_SECONDS = 1.0  # Ctrl-C: whoever sits there wants it to end
+RESPAWN_MIN_SECONDS = 5.0  # a process that lives shorter than this never got to work
+PR_SET_PDEATHSIG = 1
+
+# hypercorn accepts permessage-deflate whenever it is offered: three times the memory for each connection, and a small
+# frame can unpack to hundreds of megabytes. There is no setting for it.
+hypercorn.protocol.ws_stream.server_extensions_handshake = lambda *_: None  # type: ignore[attr-defined]
+
+
+def serve(settings: Settings, *, on_listening: Callable[[], None] | None = None) -> int:
+    """Serve until SIGTERM or SIGINT; the exit code. Blocks, and wants the main thread."""
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        listener = _bind(settings)
+    except OSError as error:
+        sys.stderr.write(f"Port {settings.port} of {settings.host} cannot be used ({error.strerror}): set PORT.\n")
+        return 1
+    with listener:
+        if settings.web_concurrency == 1:
+            return _serve_here(settings, listener, on_listening)
+        return _Supervisor(settings, listener, on_listening).run()
+
+
+def _bind(settings: Settings) -> socket.socket:
+    """Bound and not yet listening, so that nobody connects before there is somebody to answer."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _serve_here(settings: Settings, listener: socket.socket, on_listening: Callable[[], None] | None) -> int:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        try:
+            runner.run(_serve(settings, listener, on_listening))
+        except LifespanFailureError as error:
+            sys.stderr.write(f"The server could not start: {error.__cause__ or error}\n")
+            return 1
+    return 0
+
+
+async def _serve(settings: Settings, listener: socket.socket, on_listening: Callable[[], None] | None) -> None:
+    app = create_app(settings)
+    stop = _Stop()
+    announcing = asyncio.create_task(_announce(listener, on_listening)) if on_listening else None
+    try:
+        await hypercorn_serve(
+            app, _config(listener), shutdown_trigger=partial(_drained, app, stop, settings.drain_seconds)
+        )
+    finally:
+        if announcing:
+            announcing.cancel()
+
+
+def _config(listener: socket.socket) -> Config:
+    config = Config()
+    config.bind = [f"fd://{listener.fileno()}"]
+    config.backlog = BACKLOG
+    config.keep_alive_timeout = 5  # also ends a client that sends its headers one byte a second
+    config.graceful_timeout = GRACEFUL_SECONDS
+    config.h11_max_incomplete_size = 16 * 1024
+    config.websocket_max_message_size = FRAME_MAX_BYTES
+    config.websocket_ping_interval = None  # ours is in the protocol, and expects an answer
+    config.include_server_header = False
+    config.accesslog = None
+    config.errorlog = logging.getLogger("hypercorn")
+    config.errorlog.setLevel(logging.WARNING)
+    return config
+
+
+class _Stop:
+    """The first SIGTERM or SIGINT; a second one changes nothing."""
+
+    def __init__(self) -> None:
+        self.wanted = asyncio.Event()
+        self.interactive = False
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._stop, False)
+        loop.add_signal_handler(signal.SIGINT, self._stop, True)
+
+    def _stop(self, interactive: bool) -> None:
+        if not self.wanted.is_set():
+            self.interactive = interactive
+            self.wanted.set()
+            _arm_hard_exit()
+
+
+async def _drained(app: Quart, stop: _Stop, drain_seconds: float) -> None:
+    """hypercorn closes its connections when this returns.
+
+    It cancels handlers only after the database is closed, so the sockets have to be gone before.
+    """
+    await stop.wanted.wait()
+    opened: Resources | None = app.extensions.get(EXTENSION)
+    if opened is None:
+        return
+    opened.worker.draining = True
+    for one in list(opened.sockets):
+        one.leave()
+    await opened.worker.drain(seconds=INTERACTIVE_DRAIN_SECONDS if stop.interactive else drain_seconds)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(SOCKETS_CLOSE_SECONDS):
+            await opened.sockets.all_gone()
+
+
+def _arm_hard_exit() -> None:
+    timer = threading.Timer(HARD_EXIT_SECONDS, os._exit, [1])
+    timer.daemon = True
+    timer.start()
+
+
+async def _announce(listener: socket.socket, on_listening: Callable[[], None]) -> None:
+    """Say that the server listens when it really takes connections."""
+    host, port = listener.getsockname()[:2]
+    while True:
+        try:
+            _, writer = await asyncio.open_connection({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port)  # noqa: S104
+        except OSError:
+            await asyncio.sleep(0.02)
+        else:
+            writer.close()
+            on_listening()
+            return
+
+
+class _Supervisor:
+    """Forks the processes before any loop or thread is there, and makes a new one for each that was killed."""
+
+    def __init__(self, settings: Settings, listener: socket.socket, on_listening: Callable[[], None] | None) -> None:
+        self._settings = settings
+        self._listener = listener
+        self._on_listening = on_listening
+        self._children: dict[int, float] = {}
+        self._stopping = False
+
+    def run(self) -> int:
+        """Until the last child has ended; 0 if all ended well after a signal."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._forward)
+        for index in range(self._settings.web_concurrency):
+            self._fork(self._on_listening if index == 0 else None)
+        failed = 0
+        while self._children:
+            child, status = os.wait()
+            lived = time.monotonic() - self._children.pop(child)
+            code = os.waitstatus_to_exitcode(status)
+            if self._stopping:
+                failed = failed or code
+            elif lived < RESPAWN_MIN_SECONDS and code:
+                logger.critical("A server process ended with %s right after its start, so everything stops", code)
+                failed = 1
+                self._forward(signal.SIGTERM, None)
+            else:
+                logger.error("Server process %s ended with %s; a new one takes its place", child, code)
+                self._fork(None)
+        return 1 if failed else 0
+
+    def _fork(self, on_listening: Callable[[], None] | None) -> None:
+        child = os.fork()
+        if child:
+            self._children[child] = time.monotonic()
+            return
+        if sys.platform == "linux":  # a supervisor that is killed leaves no orphans
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
+        code = 1
+        try:
+            code = _serve_here(self._settings, self._listener, on_listening)
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+
+    def _forward(self, number: int, _frame: object) -> None:
+        self._stopping = True
+        for child in self._children:
+            os.kill(child, number)

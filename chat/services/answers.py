@@ -1,0 +1,144 @@
+"""The text of a running answer: what was received, what of it was published, and where in the log that stands."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from chat.broadcast import Append, Broadcast, Unavailable
+from chat.events import Frame, ResponseStarted, ResponseText, TextDelta
+from chat.services.ownership import Checkpoint, Claim, Fenced
+from chat.text import utf16_length
+
+logger = logging.getLogger(__name__)
+
+PIECE = 1024  # characters that are sent without waiting for more
+RETRY_SECONDS = (0.05, 2.0)  # first and longest wait while Redis is away; the text gathers meanwhile
+
+
+class LiveAnswer:
+    """Takes pieces as they come, and publishes them gathered, each with its position."""
+
+    def __init__(self, mine: Claim, *, broadcast: Broadcast, flush_seconds: float, text: str = "") -> None:
+        self._mine = mine
+        self._log = broadcast.log
+        self._flush_seconds = flush_seconds
+        self._pieces = [text] if text else []
+        self._length = utf16_length(text)
+        self._shown_pieces, self._shown_length = 0, 0
+        self._epoch, self._offset = "", 0
+        self._up_seq = -1
+        self._waiting = 0  # characters not yet published
+        self._arrived, self._enough = asyncio.Event(), asyncio.Event()
+        self._writing = asyncio.Lock()
+
+    @property
+    def text(self) -> str:
+        """Everything received."""
+        return "".join(self._pieces)
+
+    @property
+    def position(self) -> tuple[str, int]:
+        """Epoch and offset of the last event in the log."""
+        return self._epoch, self._offset
+
+    def add(self, piece: str, *, up_seq: int) -> None:
+        """The next piece; `up_seq` is the provider's number for it."""
+        self._pieces.append(piece)
+        self._length += utf16_length(piece)
+        self._up_seq = up_seq
+        self._waiting += len(piece)
+        self._arrived.set()
+        if self._waiting >= PIECE:
+            self._enough.set()
+
+    def at_round(self, up_seq: int) -> None:
+        """Another call of the provider has begun, which numbers its events anew."""
+        self._up_seq = up_seq
+
+    def checkpoint(self) -> Checkpoint:
+        """All of it at this moment: between reading text and position nothing else runs."""
+        return Checkpoint(self.text, self._length, self._up_seq, self._epoch, self._offset)
+
+    async def announce(self) -> None:
+        """Tell the tabs that the answer has an owner, and what there is of it already."""
+        try:
+            await self._append(ResponseStarted(self._mine.rev, self._mine.answer_id), any_epoch=True)
+            if self._pieces:
+                await self._show_everything()
+        except Unavailable as error:
+            logger.warning("Redis is away at the start of an answer, which goes on: %s", error)
+
+    async def publish_always(self) -> None:
+        """Publish until cancelled: the first piece at once, then gathered. Raises Fenced."""
+        retry = RETRY_SECONDS[0]
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            try:
+                await self.flush()
+            except Unavailable:
+                await asyncio.sleep(retry)
+                retry = min(retry * 2, RETRY_SECONDS[1])
+                self._arrived.set()
+            else:
+                retry = RETRY_SECONDS[0]
+                await self._gather()
+
+    async def flush(self) -> None:
+        """Publish what is waiting. Raises Unavailable, Fenced."""
+        async with self._writing:
+            await self._show_waiting()
+
+    async def tell(self, event: Frame, *, terminal: bool = False) -> None:
+        """Publish another event of this answer after the text before it. Without Redis it is dropped: rows have it."""
+        try:
+            async with self._writing:
+                await self._show_waiting()
+                await self._append(event, any_epoch=True, terminal=terminal)
+        except Unavailable as error:
+            logger.warning("Redis is away, tabs learn of %s from the database: %s", type(event).__name__, error)
+
+    async def _gather(self) -> None:
+        self._enough.clear()
+        if self._waiting < PIECE:
+            try:
+                async with asyncio.timeout(self._flush_seconds):
+                    await self._enough.wait()
+            except TimeoutError:
+                return
+
+    async def _show_waiting(self) -> None:
+        if self._shown_pieces == len(self._pieces):
+            return
+        upto, length, self._waiting = len(self._pieces), self._length, 0
+        delta = "".join(self._pieces[self._shown_pieces : upto])
+        written = await self._append(TextDelta(self._mine.answer_id, self._shown_length, delta))
+        if written:
+            self._shown_pieces, self._shown_length = upto, length
+        else:
+            await self._show_everything()
+
+    async def _show_everything(self) -> None:
+        upto, length = len(self._pieces), self._length
+        await self._append(ResponseText(self._mine.answer_id, self.text), any_epoch=True)
+        self._shown_pieces, self._shown_length = upto, length
+
+    async def _append(self, event: Frame, *, any_epoch: bool = False, terminal: bool = False) -> bool:
+        """Whether it was written; if not, the log has begun a new epoch and needs the whole text."""
+        appended = await self._log.append(
+            Append(
+                self._mine.thread_id,
+                event,
+                fence=self._mine.fence,
+                terminal=terminal,
+                expected_epoch="" if any_epoch else self._epoch,
+                minimum=(self._offset, self._epoch),
+            )
+        )
+        if appended.offset < 0 and not terminal:  # of a terminal event it says that an earlier try arrived
+            raise Fenced(self._mine.generation_id)
+        self._epoch = appended.epoch
+        if appended.offset > 0:
+            self._offset = appended.offset
+        return appended.offset > 0

@@ -1,0 +1,144 @@
+"""Who owns a running answer: claim, lease and checkpoint, each one statement by the database's clock.
+
+Every write names the fence and asks that the generation is alive. No row means that the lease was lost to somebody
+else: Fenced, and the worker stops at once. Who needs the rows of a thread and of its generation locks the thread
+first: otherwise two of them could wait for each other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from chat.database import query
+from chat.models import State
+
+LEASE = "12 seconds"
+
+CLAIM = f"""
+WITH thread AS (
+    SELECT t.id FROM chat_thread t JOIN generation g ON g.thread_id = t.id WHERE g.id = $1 FOR UPDATE OF t
+), mine AS (
+    SELECT id, thread_id, user_message_id, state, request_at FROM generation
+    WHERE id = $1 AND thread_id = (SELECT id FROM thread) AND state IN ('queued', 'running')
+        AND (owner IS NULL OR lease_until < now())
+    FOR UPDATE
+), fenced AS (
+    UPDATE chat_thread t SET fence = t.fence + 2 FROM mine WHERE t.id = mine.thread_id
+    RETURNING t.id, t.user_id, t.fence, t.rev
+)
+UPDATE generation g
+SET owner = $2, fence = fenced.fence, state = 'running', lease_until = now() + interval '{LEASE}',
+    takeovers = g.takeovers + (mine.state = 'running')::int
+FROM mine, fenced, chat_message question WHERE g.id = mine.id AND question.id = mine.user_message_id
+RETURNING g.id AS generation_id, g.thread_id, g.answer_id, g.fence, g.partial, g.ckpt_epoch, g.ckpt_s,
+    g.cancel_at IS NOT NULL AS cancelled, mine.request_at IS NOT NULL AS asked, fenced.user_id, fenced.rev,
+    question.number AS question_number
+"""  # noqa: S608 - the lease is a constant
+MINE = "id = $1 AND fence = $2 AND state IN ('queued', 'running')"
+ASKING = f"UPDATE generation SET request_at = now(), response_id = NULL, up_seq = -1 WHERE {MINE} RETURNING id"  # noqa: S608
+CREATED = f"UPDATE generation SET response_id = $3, up_seq = $4 WHERE {MINE} RETURNING id"  # noqa: S608
+CHECKPOINT = f"""
+UPDATE generation SET partial = $3, partial_len = $4, up_seq = $5, ckpt_epoch = $6, ckpt_s = $7
+WHERE {MINE} RETURNING id
+"""  # noqa: S608
+FINISH = f"""
+UPDATE generation SET state = $3, reason = $4, finished_at = now(), lease_until = NULL, partial = '', partial_len = 0
+WHERE {MINE} RETURNING id
+"""  # noqa: S608
+RENEW = f"""
+UPDATE generation SET lease_until = now() + interval '{LEASE}'
+WHERE owner = $1 AND state = 'running' AND id = ANY($2::uuid[])
+RETURNING id, cancel_at IS NOT NULL AS cancelled
+"""  # noqa: S608
+EXPIRED = """
+SELECT id FROM generation
+WHERE (state = 'running' AND lease_until < now())
+   OR (state = 'queued' AND owner IS NULL AND created_at < now() - interval '3 seconds')
+ORDER BY created_at LIMIT 20
+"""
+REQUEST_STOP = """
+UPDATE generation g SET cancel_at = coalesce(g.cancel_at, now()) FROM chat_thread t
+WHERE t.id = g.thread_id AND t.user_id = $1 AND t.id = $2 AND g.answer_id = $3 AND g.state IN ('queued', 'running')
+RETURNING g.id
+"""
+
+
+class Fenced(Exception):
+    """The generation is somebody else's, or over: write nothing more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A generation that this worker owns, as it was found."""
+
+    generation_id: UUID
+    thread_id: UUID
+    user_id: UUID
+    answer_id: UUID
+    question_number: int
+    fence: int
+    rev: int
+    asked: bool  # the provider may have been asked before
+    cancelled: bool
+    partial: str
+    ckpt_epoch: str
+    ckpt_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Text, upstream position and log position of one moment; `length` counts UTF-16 code units."""
+
+    text: str
+    length: int
+    up_seq: int
+    epoch: str
+    offset: int
+
+
+async def claim(generation_id: UUID, *, owner: str) -> Claim | None:
+    """Own a generation that nobody owns; None if somebody does, or it is over. Of two at once one wins."""
+    rows = await query(CLAIM, generation_id, owner)
+    return Claim(**rows[0]) if rows else None
+
+
+async def asking(mine: Claim) -> None:
+    """Committed before the provider is asked: from now on the generation is never asked again by itself."""
+    await _fenced(ASKING, mine)
+
+
+async def response_created(mine: Claim, response_id: str, up_seq: int) -> None:
+    """Committed before the first text is shown."""
+    await _fenced(CREATED, mine, response_id, up_seq)
+
+
+async def checkpoint(mine: Claim, at: Checkpoint) -> None:
+    """Keep what was received, so that a killed worker loses little."""
+    await _fenced(CHECKPOINT, mine, at.text, at.length, at.up_seq, at.epoch, at.offset)
+
+
+async def finish(mine: Claim, state: State, *, reason: str) -> None:
+    """End the generation; belongs into the transaction that stores the answer."""
+    await _fenced(FINISH, mine, state, reason[:40])
+
+
+async def renew(owner: str, generation_ids: list[UUID]) -> dict[UUID, bool]:
+    """Renew the leases of a worker; returns which it still has, and whether the user asked to stop."""
+    return {row["id"]: row["cancelled"] for row in await query(RENEW, owner, generation_ids)}
+
+
+async def expired() -> list[UUID]:
+    """Generations whose owner is gone, or that nobody ever took."""
+    return [row["id"] for row in await query(EXPIRED)]
+
+
+async def request_stop(user_id: UUID, thread_id: UUID, answer_id: UUID) -> UUID | None:
+    """Mark the running generation of an answer of the user's; None if there is none."""
+    rows = await query(REQUEST_STOP, user_id, thread_id, answer_id)
+    return rows[0]["id"] if rows else None
+
+
+async def _fenced(sql: str, mine: Claim, *values: object) -> None:
+    if not await query(sql, mine.generation_id, mine.fence, *values):
+        raise Fenced(mine.generation_id)

@@ -1,0 +1,152 @@
+"""The replies that this process owns: start them, keep their leases, stop them, take over lost ones, drain."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import socket
+import time
+from uuid import UUID
+
+from chat.broadcast import Event, Unavailable, control_channel
+from chat.events import StopRequested, decode_between_workers
+from chat.models import User
+from chat.services import outcomes, ownership, takeover
+from chat.services.outcomes import Outcome
+from chat.services.ownership import Claim
+from chat.services.replies import Collaborators, Reply
+
+logger = logging.getLogger(__name__)
+
+HEARTBEAT_SECONDS = 3.0
+SELF_FENCE_SECONDS = 9.0  # shorter than the lease: this worker stops before another can begin
+REAPER_SECONDS = (2.0, 4.0)
+
+
+class Worker:
+    """One for each process."""
+
+    def __init__(self, work_with: Collaborators) -> None:
+        self._with = work_with
+        self.name = f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
+        self.draining = False
+        self._replies: dict[UUID, Reply] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def running(self) -> int:
+        """How many replies are under way here."""
+        return len(self._tasks)
+
+    async def run(self) -> None:
+        """Keep leases, listen for stops, and look for lost replies until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._keep_leases(), name="leases")
+            group.create_task(self._listen(), name="control")
+            group.create_task(self._look_for_lost(), name="reaper")
+
+    def start(self, generation_id: UUID) -> None:
+        """Answer in a task of this worker's: closing every tab changes nothing."""
+        task = asyncio.create_task(self._claim_and_answer(generation_id), name=f"reply {generation_id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    async def stop(self, user: User, thread_id: UUID, answer_id: UUID) -> bool:
+        """Stop the user's running answer, wherever its owner is. False if nothing runs."""
+        generation_id = await ownership.request_stop(user.id, thread_id, answer_id)
+        if generation_id is None:
+            return False
+        if not self._end(generation_id, outcomes.STOPPED):
+            try:
+                await self._with.broadcast.channels.publish(control_channel(), StopRequested(generation_id))
+            except Unavailable:
+                logger.warning("Redis is away: the owner learns of a stop with its next heartbeat")
+        return True
+
+    async def drain(self, *, seconds: float) -> None:
+        """Take nothing new, let running replies go on for a while, then end them with their text kept."""
+        self.draining = True
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=seconds)
+        for generation_id in list(self._replies):
+            self._end(generation_id, outcomes.RESTARTED)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=3)
+
+    def _end(self, generation_id: UUID, outcome: Outcome) -> bool:
+        reply = self._replies.get(generation_id)
+        if reply:
+            reply.end(outcome)
+        return reply is not None
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            logger.error("%s ended by an error; its lease will run out", task.get_name(), exc_info=error)
+
+    async def _claim_and_answer(self, generation_id: UUID) -> None:
+        mine = await ownership.claim(generation_id, owner=self.name)
+        if mine is None:
+            return
+        if mine.asked or mine.cancelled:
+            await takeover.end_lost(mine, self._with)
+        else:
+            await self._answer(mine)
+
+    async def _answer(self, mine: Claim) -> None:
+        reply = self._replies[mine.generation_id] = Reply(mine, self._with)
+        try:
+            await reply.run()
+        finally:
+            del self._replies[mine.generation_id]
+
+    async def _keep_leases(self) -> None:
+        renewed = time.monotonic()
+        while True:
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+            owned = list(self._replies)
+            if not owned:
+                renewed = time.monotonic()
+                continue
+            try:
+                kept = await ownership.renew(self.name, owned)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the lease runs on
+                logger.warning("Leases were not renewed: %r", error)
+                if time.monotonic() - renewed > SELF_FENCE_SECONDS:
+                    self._abandon(owned)
+                continue
+            renewed = time.monotonic()
+            self._abandon([one for one in owned if one not in kept])
+            for generation_id in (one for one, cancelled in kept.items() if cancelled):
+                self._end(generation_id, outcomes.STOPPED)
+
+    def _abandon(self, generation_ids: list[UUID]) -> None:
+        """Write nothing more for these: somebody else may own them by now."""
+        for generation_id in generation_ids:
+            if reply := self._replies.get(generation_id):
+                reply.abandon()
+
+    async def _listen(self) -> None:
+        async with self._with.broadcast.channels.subscribe(control_channel()) as control:
+            while True:
+                item = await control.get()
+                if isinstance(item, Event):
+                    match decode_between_workers(item.frame):
+                        case StopRequested(generation_id=generation_id):
+                            self._end(generation_id, outcomes.STOPPED)
+
+    async def _look_for_lost(self) -> None:
+        low, high = REAPER_SECONDS
+        while True:
+            await asyncio.sleep(low + (high - low) * secrets.randbelow(1000) / 1000)
+            if self.draining:
+                continue
+            try:
+                lost = await ownership.expired()
+            except Exception as error:  # noqa: BLE001 - the next round comes in three seconds
+                logger.warning("Could not look for lost replies: %r", error)
+                continue
+            for generation_id in lost:
+                self.start(generation_id)

@@ -1,0 +1,91 @@
+"""Who is asking: the session behind the cookie, looked up once a request."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Any
+from urllib.parse import urlsplit
+
+from quart import abort, g, redirect, request, url_for
+from quart.typing import ResponseReturnValue
+from quart_auth import AuthUser, QuartAuth, current_user, login_user, logout_user
+
+from chat.models import AuthSession, User
+from chat.services import sessions
+from chat.settings import Settings
+from chat.web.resources import resources
+
+View = Callable[..., Awaitable[ResponseReturnValue]]
+
+
+def install(app: Any, settings: Settings) -> None:
+    """Quart-Auth signs the cookie and sets its flags; what the cookie carries is an opaque token of our own.
+
+    Quart-Auth by itself revokes nothing: a copied cookie would outlive the logout. The session's row decides.
+    """
+    QuartAuth(
+        app,
+        # The prefix makes browsers refuse the cookie from a subdomain or over http; development has neither https
+        # nor, therefore, the prefix.
+        cookie_name="chat" if settings.debug else "__Host-chat",
+        cookie_secure=not settings.debug,
+        cookie_samesite="Lax",
+        cookie_http_only=True,
+        duration=int(sessions.ABSOLUTE.total_seconds()),
+    )
+
+
+async def current_session() -> AuthSession | None:
+    """The living session of this request or websocket."""
+    if not hasattr(g, "auth_session"):
+        token = current_user.auth_id
+        g.auth_session = await sessions.find_session(token) if token else None
+    session: AuthSession | None = g.auth_session
+    return session
+
+
+async def signed_in_user() -> User | None:
+    """The user of this request."""
+    session = await current_session()
+    return session.user if session else None
+
+
+def login_required(view: View) -> View:
+    """Give the view the user; everybody else goes to the login page, and comes back afterwards."""
+
+    @wraps(view)
+    async def guarded(*args: Any, **kwargs: Any) -> ResponseReturnValue:
+        user = await signed_in_user()
+        if user:
+            return await view(user, *args, **kwargs)
+        if request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json":
+            abort(401, "Log in first.")
+        target = request.full_path.rstrip("?") if request.method == "GET" else "/chat/"
+        return redirect(url_for("accounts.login", next=target), 303)
+
+    guarded.login_required = True  # type: ignore[attr-defined]
+    return guarded
+
+
+async def log_in(user: User, *, remember: bool = True) -> None:
+    """Start a session, with a new token: one that was planted before is worth nothing."""
+    token = await sessions.start_session(
+        user, ip=request.remote_addr or "", user_agent=request.headers.get("User-Agent", "")
+    )
+    login_user(AuthUser(token), remember=remember)
+
+
+async def log_out() -> None:
+    """End this session and forget the cookie."""
+    if session := await current_session():
+        await sessions.end_session(session, broadcast=resources().broadcast)
+    logout_user()
+
+
+def safe_target(target: str | None) -> str:
+    """Where to go after the login: a path of this site, or the chat."""
+    if not target or not target.startswith("/") or target.startswith(("//", "/\\")) or "\\" in target:
+        return "/chat/"
+    parts = urlsplit(target)
+    return "/chat/" if parts.scheme or parts.netloc or any(ord(letter) < 32 for letter in target) else target  # noqa: PLR2004

@@ -1,0 +1,128 @@
+"""The chat's pages: a new thread, a thread, and older messages as JSON. What is live comes over the socket."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from uuid import UUID, uuid4
+
+import msgspec
+from quart import Blueprint, abort, redirect, render_template, request, url_for
+from quart.typing import ResponseReturnValue
+from quart.wrappers import Response
+
+from chat.events import MESSAGE_MAX_LENGTH, MessageView
+from chat.models import ChatThread, User
+from chat.security.limits import PAGE_POST
+from chat.services import live, messages, threads
+from chat.services.messages import Accepted, Refused
+from chat.web.auth import login_required
+from chat.web.guards import limited, wants_json
+from chat.web.resources import resources
+
+blueprint = Blueprint("chat", __name__, url_prefix="/chat")
+
+STATUS_OF = {
+    "busy": HTTPStatus.CONFLICT,
+    "rate_limited": HTTPStatus.TOO_MANY_REQUESTS,
+    "not_found": HTTPStatus.NOT_FOUND,
+    "draining": HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+
+class Posted(msgspec.Struct):
+    """What a program gets for its message."""
+
+    thread_id: UUID
+    message_id: UUID
+    reply_id: UUID
+
+
+class OlderMessages(msgspec.Struct):
+    """A page of messages, oldest first."""
+
+    thread_id: UUID
+    thread_title: str
+    messages: list[MessageView]
+    has_older: bool
+    older_cursor: str
+
+
+@blueprint.route("/", methods=["GET", "POST"])
+@limited(PAGE_POST)
+@login_required
+async def new_thread(user: User) -> ResponseReturnValue:
+    """An empty chat; its first message opens the thread."""
+    return await (_post(user, None) if request.method == "POST" else _page(user, None))
+
+
+@blueprint.route("/<uuid:thread_id>/", methods=["GET", "POST"])
+@limited(PAGE_POST)
+@login_required
+async def thread(user: User, thread_id: UUID) -> ResponseReturnValue:
+    """A thread as it is now. Posting to it works without JavaScript."""
+    found = await threads.own_thread(user, thread_id) or abort(404)
+    return await (_post(user, found) if request.method == "POST" else _page(user, found))
+
+
+@blueprint.get("/api/threads/<uuid:thread_id>/messages/")
+@login_required
+async def older_messages(user: User, thread_id: UUID) -> ResponseReturnValue:
+    """A page of messages before a cursor, as JSON."""
+    found = await threads.own_thread(user, thread_id) or abort(404)
+    page = await threads.message_page(thread_id, before=request.args.get("before", ""))
+    return _json(OlderMessages(found.id, found.title, page.messages, page.has_older, page.older_cursor))
+
+
+async def _post(user: User, found: ChatThread | None) -> ResponseReturnValue:
+    form = await request.form
+    content = form.get("message", "")
+    try:
+        accepted = await _send(user, found, content, form.get("client_id", ""))
+    except Refused as refused:
+        status = STATUS_OF.get(refused.code, HTTPStatus.UNPROCESSABLE_ENTITY)
+        if wants_json():
+            return {"code": refused.code, "message": str(refused), "retry_ms": refused.retry_ms}, status
+        return await _page(user, found, form_error=str(refused), draft=content), status
+    if wants_json():
+        return _json(Posted(accepted.thread_id, accepted.message_id, accepted.reply_id), HTTPStatus.CREATED)
+    return redirect(url_for("chat.thread", thread_id=accepted.thread_id), 303)
+
+
+async def _send(user: User, found: ChatThread | None, content: str, client_id: str) -> Accepted:
+    opened = resources()
+    if opened.worker.draining:
+        raise Refused("draining", "The server is restarting. Send again in a moment.", retry_ms=1000)
+    try:
+        chosen = UUID(client_id) if client_id else None
+    except ValueError:
+        raise Refused("bad_client_id", "client_id has to be a UUID.") from None
+    accepted = await messages.send_message(
+        user, found.id if found else None, content, chosen, broadcast=opened.broadcast, limits=opened.limits
+    )
+    if accepted.fresh:
+        opened.worker.start(accepted.generation_id)
+    return accepted
+
+
+async def _page(user: User, found: ChatThread | None, *, form_error: str = "", draft: str = "") -> str:
+    opened = resources()
+    view = await live.view_thread(found.id, broadcast=opened.broadcast) if found else None
+    return await render_template(
+        "chat/thread.html",
+        thread=found,
+        threads=await threads.sidebar(user),
+        messages=view.page.messages if view else [],
+        has_older=view.page.has_older if view else False,
+        older_cursor=view.page.older_cursor if view else "",
+        cursor=str(view.place) if view else "",
+        rev=view.rev if view else 0,
+        client_id=uuid4(),
+        site_notice=opened.settings.site_notice,
+        max_length=MESSAGE_MAX_LENGTH,
+        form_error=form_error,
+        draft=draft,
+    )
+
+
+def _json(body: msgspec.Struct, status: HTTPStatus = HTTPStatus.OK) -> Response:
+    return Response(msgspec.json.encode(body), status, content_type="application/json")

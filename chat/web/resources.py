@@ -1,0 +1,107 @@
+"""What is open while the app serves: one object, made at the start and closed at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+from quart import current_app
+from redis.asyncio import Redis
+
+from chat import broadcast, database, tools
+from chat.broadcast import Broadcast
+from chat.llm.client import LLMClient
+from chat.mailer import Mailer
+from chat.security.limits import Limits
+from chat.security.passwords import Passwords
+from chat.services.accounts import Accounts
+from chat.services.replies import Collaborators
+from chat.services.worker import Worker
+from chat.settings import Settings
+
+if TYPE_CHECKING:
+    from chat.web.socket import Socket
+
+logger = logging.getLogger(__name__)
+
+EXTENSION = "chat"
+
+
+class Sockets(set["Socket"]):
+    """The open sockets of this process, which can be waited for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._none_left = asyncio.Event()
+
+    def discard(self, socket: Socket) -> None:
+        """This one has ended."""
+        super().discard(socket)
+        if not self:
+            self._none_left.set()
+
+    async def all_gone(self) -> None:
+        """Wait until there is none."""
+        while self:
+            self._none_left.clear()
+            await self._none_left.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Everything a view hands to a service."""
+
+    settings: Settings
+    redis: Redis
+    broadcast: Broadcast
+    limits: Limits
+    accounts: Accounts
+    mailer: Mailer
+    worker: Worker
+    sockets: Sockets = field(default_factory=Sockets)
+
+
+def resources() -> Resources:
+    """Those of the app that serves this request."""
+    return cast(Resources, current_app.extensions[EXTENSION])
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Resources]:
+    """Open everything, run the worker's loops, close in the opposite order."""
+    await database.open_database(settings)
+    redis = broadcast.connect(settings.redis_url)
+    passwords, mailer = Passwords(), Mailer(settings)
+    llm = LLMClient(api_key=settings.openai_api_key, base_url=settings.openai_base_url)
+    live = Broadcast(redis)
+    limits = Limits(redis, enabled=settings.rate_limits)
+    worker = Worker(Collaborators(settings, live, llm, tools.load()))
+    accounts = Accounts(settings, passwords, mailer, limits)
+    loops = [asyncio.create_task(live.run(), name="broadcast"), asyncio.create_task(worker.run(), name="worker")]
+    for loop in loops:
+        loop.add_done_callback(_end_process)
+    try:
+        await llm.warm_up()
+        yield Resources(settings, redis, live, limits, accounts, mailer, worker)
+    finally:
+        for loop in loops:
+            loop.cancel()
+        await asyncio.gather(*loops, return_exceptions=True)
+        await mailer.close()
+        await llm.close()
+        passwords.close()
+        await redis.aclose()
+        await database.close_database()
+
+
+def _end_process(loop: asyncio.Task[None]) -> None:
+    """A worker without one of its loops would look well and do nothing: it says so and stops, like on SIGTERM."""
+    if not loop.cancelled():
+        logger.critical("The loop %s ended, so this worker ends", loop.get_name(), exc_info=loop.exception())
+        os.kill(os.getpid(), signal.SIGTERM)

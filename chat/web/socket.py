@@ -1,0 +1,198 @@
+"""The websocket of one tab: what it says is answered here, what it hears comes from its feed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from uuid import UUID
+
+import msgspec
+from quart import Blueprint, Websocket, abort, websocket
+from quart_auth import current_user
+
+from chat import events
+from chat.broadcast import Subscription, thread_channel, user_channel
+from chat.events import Ack, Bye, Close, Hello, Inbound, MessageSend, Nack, Pong, Refused, ResponseCancel, Sync
+from chat.models import User
+from chat.services import messages, sessions, threads
+from chat.text import storable
+from chat.web.feed import Feed, Leave
+from chat.web.resources import Resources, resources
+
+logger = logging.getLogger(__name__)
+blueprint = Blueprint("socket", __name__)
+
+HELLO_SECONDS = 5.0
+SUBSCRIBE_SECONDS = 2.0
+FRAMES_PER_SECOND, FRAMES_AT_ONCE = 5.0, 20.0
+SOCKETS_PER_USER = 20
+
+
+@blueprint.websocket("/ws/chat/<uuid:thread_id>/")
+async def thread_socket(thread_id: UUID) -> None:
+    """One tab of one thread. After accept each end gets a close code: an exception that escaped would look clean."""
+    if not current_user.auth_id:
+        abort(403, "Log in first.")
+    await websocket.accept()
+    code = Close.FAILED
+    try:
+        await _serve(thread_id, resources())
+    except* Leave as group:
+        code = _leaves(group)[0]
+    except* Exception:
+        logger.exception("A socket failed")
+    await _close(code)
+
+
+async def _serve(thread_id: UUID, opened: Resources) -> None:
+    hello = await _hello()
+    session = await sessions.find_session(current_user.auth_id or "")
+    if session is None:
+        raise Leave(Close.SESSION_ENDED)
+    if not await threads.own_thread(session.user, thread_id):
+        raise Leave(Close.NO_SUCH_THREAD)
+    if sum(socket.user.id == session.user.id for socket in opened.sockets) >= SOCKETS_PER_USER:
+        raise Leave(Close.TOO_MANY_SOCKETS)
+    channels = (thread_channel(thread_id), user_channel(session.user.id))
+    async with opened.broadcast.channels.subscribe(*channels) as subscription:
+        socket = Socket(session.user, thread_id, subscription, opened)
+        opened.sockets.add(socket)
+        try:
+            await socket.run(hello, session.id)
+        finally:
+            opened.sockets.discard(socket)
+
+
+async def _hello() -> Hello:
+    try:
+        async with asyncio.timeout(HELLO_SECONDS):
+            frame = _decoded(await websocket.receive())
+    except TimeoutError:
+        raise Leave(Close.NO_HELLO) from None
+    except msgspec.MsgspecError:
+        raise Leave(Close.BAD_FRAME) from None
+    if not isinstance(frame, Hello):
+        raise Leave(Close.BAD_FRAME)
+    if frame.v != events.PROTOCOL_VERSION:
+        raise Leave(Close.RELOAD)
+    return frame
+
+
+class Socket:
+    """A tab that has said hello."""
+
+    def __init__(self, user: User, thread_id: UUID, subscription: Subscription, opened: Resources) -> None:
+        self.user = user
+        self._thread_id = thread_id
+        self._subscription = subscription
+        self._opened = opened
+        self._allowance, self._counted_at = FRAMES_AT_ONCE, time.monotonic()
+
+    async def run(self, hello: Hello, session_id: UUID) -> None:
+        """Until one side ends it: Leave, or a cancellation when the tab is gone."""
+        tab: Websocket = websocket._get_current_object()  # type: ignore[attr-defined]
+        feed = Feed(self._thread_id, session_id, self._subscription, broadcast=self._opened.broadcast, send=tab.send)
+        await self._subscribed()
+        await feed.start(hello)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(feed.run())
+            group.create_task(self._listen(tab, feed))
+
+    def leave(self) -> None:
+        """The worker is going away."""
+        self._subscription.put(Bye("restart", 0))
+
+    async def _subscribed(self) -> None:
+        """Before the log is read, or what is published in between would be missed. Without Redis, rows have to do."""
+        try:
+            async with asyncio.timeout(SUBSCRIBE_SECONDS):
+                await self._subscription.ready.wait()
+        except TimeoutError:
+            logger.warning("Redis did not confirm a subscription in time")
+
+    async def _listen(self, tab: Websocket, feed: Feed) -> None:
+        while True:
+            data = await tab.receive()
+            self._count_frame()
+            try:
+                frame = _decoded(data)
+            except msgspec.MsgspecError as error:
+                self._subscription.put(Refused("bad_frame", f"This frame was not understood: {error}."))
+                continue
+            await self._answer(frame, feed)
+
+    async def _answer(self, frame: Inbound, feed: Feed) -> None:
+        match frame:
+            case MessageSend():
+                self._subscription.put(await self._send(frame))
+            case ResponseCancel():
+                if not await self._opened.worker.stop(self.user, self._thread_id, frame.message_id):
+                    self._subscription.put(Refused("not_running", "There is no running answer to stop."))
+            case Sync():
+                feed.request_snapshot()
+            case Pong():
+                feed.pong()
+            case Hello():
+                self._subscription.put(Refused("bad_frame", "A second hello means nothing."))
+
+    async def _send(self, frame: MessageSend) -> Ack | Nack:
+        opened = self._opened
+        if opened.worker.draining:
+            return Nack(frame.client_id, "draining", "The server is restarting; this is sent again in a moment.", 1000)
+        try:
+            accepted = await messages.send_message(
+                self.user,
+                self._thread_id,
+                frame.content,
+                frame.client_id,
+                broadcast=opened.broadcast,
+                limits=opened.limits,
+            )
+        except messages.Refused as refused:
+            return Nack(frame.client_id, refused.code, str(refused), refused.retry_ms)
+        if accepted.fresh:
+            opened.worker.start(accepted.generation_id)
+        return Ack(frame.client_id, accepted.message_id, accepted.reply_id)
+
+    def _count_frame(self) -> None:
+        now = time.monotonic()
+        self._allowance = min(FRAMES_AT_ONCE, self._allowance + (now - self._counted_at) * FRAMES_PER_SECOND) - 1
+        self._counted_at = now
+        if self._allowance < 0:
+            raise Leave(Close.FLOOD)
+
+
+def _decoded(data: str | bytes) -> Inbound:
+    if not isinstance(data, str):
+        raise Leave(Close.BAD_FRAME)  # a tab of ours never sends binary
+    try:
+        return events.decode_inbound(data)
+    except msgspec.DecodeError:
+        if "\\ud" not in data.lower():
+            raise
+    return _with_lone_surrogates(data)
+
+
+def _with_lone_surrogates(data: str) -> Inbound:
+    """Half an emoji, cut by some program, is valid in JavaScript's JSON and not in msgspec's: mended, not lost."""
+    try:
+        mended = storable(json.dumps(json.loads(data), ensure_ascii=False))
+    except (ValueError, RecursionError) as error:
+        raise msgspec.DecodeError(str(error)) from None
+    return events.decode_inbound(mended)
+
+
+def _leaves(group: BaseExceptionGroup[Leave]) -> list[Close]:
+    found: list[Close] = []
+    for error in group.exceptions:
+        found += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error.code]
+    return found
+
+
+async def _close(code: Close) -> None:
+    try:
+        await websocket.close(code, code.name.lower().replace("_", " "))
+    except Exception as error:  # noqa: BLE001 - whatever the server says about a socket that is gone already
+        logger.debug("A socket was gone before it could be closed: %r", error)
