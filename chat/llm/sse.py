@@ -27,17 +27,22 @@ class Decoder:
         """The data of every event that this chunk completes. Raises EventTooLargeError."""
         if self._after_return or b"\r" in chunk:
             chunk = self._with_plain_newlines(chunk)
+        if chunk.endswith(b"\n\n") and not self._buffer:  # nearly every chunk: whole events
+            complete = chunk[:-2]
+        else:
+            complete = self._completed(chunk)
+        return [data for block in complete.split(b"\n\n") if (data := _data(block)) and data != DONE]
+
+    def _completed(self, chunk: bytes) -> bytes:
+        """Everything up to the last blank line so far; the rest waits."""
         buffer = self._buffer
         searched = max(len(buffer) - 1, 0)  # keeps a large event in many chunks linear
         buffer += chunk
         end = buffer.rfind(b"\n\n", searched)
-        if end < 0:
-            _check_size(buffer)
-            return []
-        complete = bytes(buffer[:end])
-        del buffer[: end + 2]
+        complete = bytes(buffer[:end]) if end >= 0 else b""
+        del buffer[: end + 2 if end >= 0 else 0]
         _check_size(buffer)
-        return [data for block in complete.split(b"\n\n") if (data := _data(block)) and data != DONE]
+        return complete
 
     def _with_plain_newlines(self, chunk: bytes) -> bytes:
         if self._after_return and chunk.startswith(b"\n"):

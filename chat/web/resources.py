@@ -40,7 +40,7 @@ class Sockets(set["Socket"]):
         super().__init__()
         self._none_left = asyncio.Event()
 
-    def discard(self, socket: Socket) -> None:
+    def discard(self, socket: object) -> None:
         """This one has ended."""
         super().discard(socket)
         if not self:
