@@ -45,6 +45,7 @@ hypercorn.protocol.ws_stream.server_extensions_handshake = lambda *_: None  # ty
 def serve(settings: Settings, *, on_listening: Callable[[], None] | None = None) -> int:
     """Serve until SIGTERM or SIGINT; the exit code. Blocks, and wants the main thread."""
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("httpx2").setLevel(logging.WARNING)  # it logs every request
     try:
         listener = _bind(settings)
     except OSError as error:
