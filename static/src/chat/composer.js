@@ -42,13 +42,15 @@ export class Composer {
 
   /** While an answer runs, Stop stands in the place of Send; writing the next message goes on. */
   show({ running, waits }) {
-    const hadFocus = document.activeElement === this.#stop;
+    const isLeft = document.activeElement === (running ? this.#send : this.#stop);
+    if (this.#running && !running) this.say("");
     this.#running = running;
     this.#waits = waits;
     this.#stop.hidden = !running;
     this.#send.hidden = Boolean(running);
     if (!running) this.#stop.removeAttribute("aria-disabled");
-    if (hadFocus && !running) this.#field.focus({ preventScroll: true });
+    // The button that has the focus goes away: the focus must not fall to the top of the page.
+    if (isLeft) this.#field.focus({ preventScroll: true });
     this.#sendable(!waits);
   }
 
@@ -68,11 +70,12 @@ export class Composer {
     place.textContent = sentence;
     place.hidden = !sentence;
     if (sentence) this.#field.setAttribute("aria-describedby", place.id);
-    else this.#field.removeAttribute("aria-describedby");
+    else ["aria-describedby", "aria-invalid"].forEach((name) => this.#field.removeAttribute(name));
   }
 
   close() {
-    this.#field.disabled = true;
+    // Not `disabled`: what is written there can still be copied.
+    this.#field.readOnly = true;
     this.#sendable(false);
     this.#stop.hidden = true;
     this.#send.hidden = false;
@@ -111,7 +114,7 @@ export class Composer {
 
   /** Why nothing is sent now: a sentence, "" where silence is clearer, or null when all is well. */
   #problem() {
-    if (this.#field.disabled) return "";
+    if (this.#field.readOnly) return "";
     if (!this.#field.value.trim()) return "";
     if (this.#running) return "Wait for the answer, or stop it first.";
     if (this.#waits || performance.now() - this.#lastSent < BETWEEN_MS) return "One moment: the last message is still being sent.";

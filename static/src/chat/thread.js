@@ -115,6 +115,7 @@ class ThreadPage {
     const running = runningAnswer(this.#state)?.id ?? null;
     this.#list.show(this.#state.messages);
     this.#composer.show({ running, waits: hasPending(this.#state) });
+    this.#sidebar.update({ thread_id: this.#state.threadId, running: Boolean(running) });
   }
 
   // -- what the reader does -----------------------------------------------------------------------------------
@@ -187,11 +188,19 @@ class ThreadPage {
   #end({ action, text }) {
     if (action === "login") return window.location.assign(`/accounts/login/?next=${encodeURIComponent(window.location.pathname)}`);
     this.#status.end();
+    if (action === "stay") this.#returnUnsent();
     this.#composer.close();
     const notice = document.getElementById("chat-notice");
     notice.hidden = false;
     notice.querySelector(".notice-text").textContent = text;
     notice.querySelector('[data-action="reload"]').hidden = action === "stay";
+  }
+
+  /** There is no thread any more that could take them. */
+  #returnUnsent() {
+    for (const { client_id: clientId } of this.#outbox.letters) {
+      this.#dispatch({ type: "nack", client_id: clientId, code: "not_found", message: "The message was not sent." });
+    }
   }
 
   #announce(text) {

@@ -1,0 +1,279 @@
+import assert from "node:assert/strict";
+import { beforeEach, describe, it } from "node:test";
+
+import { Connection } from "../../static/src/chat/connection.js";
+import { Outbox, helloFrame } from "../../static/src/chat/outbox.js";
+
+/** A world with a clock that is moved by hand and sockets that do what the test says. */
+class World {
+  time = 0;
+  sockets = [];
+  timers = new Map();
+  heard = { frames: [], phases: [], endings: [], doubts: 0 };
+  position = { cursor: "ab12cd34:1", rev: 1, wantSnapshot: false };
+  letters = [];
+  isWaiting = false;
+  hidden = false;
+  #lastId = 0;
+
+  constructor() {
+    this.connection = new Connection("ws://chat/", this.#outside(), this.#env());
+    this.connection.open();
+  }
+
+  get socket() {
+    return this.sockets.at(-1);
+  }
+
+  welcome() {
+    this.socket.readyState = 1;
+    this.socket.onopen();
+    this.say({ type: "welcome", mode: "replay", cursor: "ab12cd34:9", rev: 1, heartbeat_ms: 25_000 });
+  }
+
+  say(frame) {
+    this.socket.onmessage({ data: JSON.stringify(frame) });
+  }
+
+  pass(ms) {
+    const end = this.time + ms;
+    for (;;) {
+      const due = [...this.timers].filter(([, { at }]) => at <= end).sort(([, a], [, b]) => a.at - b.at)[0];
+      if (!due) break;
+      this.timers.delete(due[0]);
+      this.time = due[1].at;
+      due[1].action();
+    }
+    this.time = end;
+  }
+
+  passUntilNextSocket() {
+    const { length } = this.sockets;
+    for (let ms = 0; ms < 30_000 && this.sockets.length === length; ms += 100) this.pass(100);
+  }
+
+  sent(type) {
+    return this.sockets.flatMap(({ frames }) => frames).filter((frame) => frame.type === type);
+  }
+
+  #outside() {
+    return {
+      position: () => this.position,
+      letters: () => this.letters,
+      isWaiting: () => this.isWaiting,
+      onFrame: (frame) => this.heard.frames.push(frame),
+      onStatus: ({ phase }) => this.heard.phases.push(phase),
+      onEnd: (ending) => this.heard.endings.push(ending),
+      onDoubt: () => this.#doubt(),
+    };
+  }
+
+  #doubt() {
+    this.heard.doubts += 1;
+    this.position = { ...this.position, wantSnapshot: true };
+    this.connection.sync();
+  }
+
+  #env() {
+    return {
+      open: () => this.#newSocket(),
+      now: () => this.time,
+      isHidden: () => this.hidden,
+      random: () => 0.5,
+      setTimeout: (action, ms) => {
+        this.timers.set((this.#lastId += 1), { at: this.time + ms, action });
+        return this.#lastId;
+      },
+      clearTimeout: (id) => this.timers.delete(id),
+    };
+  }
+
+  #newSocket() {
+    const frames = [];
+    const socket = { readyState: 0, frames, send: (data) => frames.push(JSON.parse(data)), close: () => (socket.readyState = 3) };
+    this.sockets.push(socket);
+    return socket;
+  }
+}
+
+let world;
+beforeEach(() => {
+  world = new World();
+});
+
+describe("a connection", () => {
+  it("says first where the page stands", () => {
+    world.welcome();
+    assert.deepEqual(world.socket.frames[0], { type: "hello", v: 1, cursor: "ab12cd34:1", rev: 1 });
+    assert.deepEqual(world.heard.phases, ["connecting", "connected"]);
+  });
+
+  it("answers a ping with its number and the page's cursor", () => {
+    world.welcome();
+    world.say({ type: "ping", n: 7 });
+    assert.deepEqual(world.sent("pong"), [{ type: "pong", n: 7, cursor: "ab12cd34:1" }]);
+  });
+
+  it("sends again what was not acknowledged, each time it is welcomed", () => {
+    world.letters = [{ client_id: "c1", content: "Hi", created_at: "now" }];
+    world.welcome();
+    world.socket.onclose({ code: 1006 });
+    world.pass(1_000);
+    world.welcome();
+    assert.deepEqual(world.sent("message.send"), Array(2).fill({ type: "message.send", client_id: "c1", content: "Hi" }));
+  });
+
+  it("asks for a snapshot in every hello while the wish is open", () => {
+    world.position = { ...world.position, wantSnapshot: true };
+    world.welcome();
+    assert.equal(world.sent("hello")[0].want, "snapshot");
+  });
+
+  it("hands on what it does not know, and swallows what is not JSON", () => {
+    world.welcome();
+    world.socket.onmessage({ data: "{" });
+    world.say({ type: "live", on: false });
+    world.say({ type: "final", message_id: "a" });
+    assert.deepEqual(world.heard.frames.map(({ type }) => type), ["live", "final"]);
+  });
+});
+
+describe("coming back", () => {
+  it("happens by itself, and says so after five failures", () => {
+    for (let failure = 0; failure < 5; failure += 1) {
+      world.socket.onclose({ code: 1006 });
+      assert.equal(world.heard.phases.at(-1), failure < 4 ? "reconnecting" : "disconnected");
+      world.passUntilNextSocket();
+    }
+    assert.equal(world.sockets.length, 6);
+  });
+
+  it("waits while nobody looks, and is done at once when the tab is seen again", () => {
+    world.welcome();
+    world.hidden = true;
+    world.socket.onclose({ code: 1006 });
+    world.pass(3_600_000);
+    assert.equal(world.sockets.length, 1);
+    world.connection.hurry();
+    assert.equal(world.sockets.length, 2);
+  });
+
+  it("does not open a second socket beside a good one", () => {
+    world.welcome();
+    world.connection.hurry();
+    assert.equal(world.sockets.length, 1);
+  });
+
+  it("never happens after a code that says so", () => {
+    world.welcome();
+    world.socket.onclose({ code: 4505 });
+    world.pass(3_600_000);
+    world.connection.hurry();
+    assert.equal(world.sockets.length, 1);
+    assert.equal(world.heard.endings[0].action, "stay");
+  });
+
+  it("happens when no welcome comes, and when the line has gone silent", () => {
+    world.pass(10_600);
+    assert.equal(world.sockets.length, 2);
+    world.welcome();
+    world.pass(65_000);
+    assert.equal(world.sockets.length, 3);
+  });
+});
+
+describe("the watchdog", () => {
+  beforeEach(() => {
+    world.welcome();
+    world.isWaiting = true;
+    world.connection.watch();
+  });
+
+  it("asks after fifteen seconds without an event; pings are no events", () => {
+    world.pass(10_000);
+    world.say({ type: "ping", n: 1 });
+    world.pass(4_999);
+    assert.equal(world.sent("sync").length, 0);
+    world.pass(1);
+    assert.equal(world.sent("sync").length, 1);
+  });
+
+  it("is calmed by every event of the reply", () => {
+    world.pass(14_000);
+    world.say({ type: "response.output_text.delta", message_id: "a", pos: 0, delta: "x" });
+    world.pass(14_000);
+    assert.equal(world.sent("sync").length, 0);
+  });
+
+  it("connects anew when the question gets no answer in five seconds, and trusts no cursor then", () => {
+    world.pass(20_600);
+    assert.equal(world.sockets.length, 2);
+    world.welcome();
+    assert.equal(world.sent("hello")[1].want, "snapshot");
+  });
+
+  it("is content with a snapshot", () => {
+    world.pass(15_000);
+    world.say({ type: "thread.snapshot", messages: [] });
+    world.isWaiting = false;
+    world.connection.watch();
+    world.pass(20_000);
+    assert.equal(world.sockets.length, 1);
+  });
+});
+
+describe("a sync", () => {
+  beforeEach(() => {
+    world.welcome();
+    world.position = { ...world.position, wantSnapshot: true };
+  });
+
+  it("is asked at most once in two seconds, and a wish in between is not lost", () => {
+    for (let n = 0; n < 10; n += 1) world.connection.sync();
+    assert.equal(world.sent("sync").length, 1);
+    world.say({ type: "thread.snapshot", messages: [] });
+    world.pass(1_999);
+    assert.equal(world.sent("sync").length, 1);
+    world.pass(1);
+    assert.equal(world.sent("sync").length, 2);
+  });
+
+  it("that was granted in the meantime is not asked again", () => {
+    world.connection.sync();
+    world.connection.sync();
+    world.position = { ...world.position, wantSnapshot: false };
+    world.say({ type: "thread.snapshot", messages: [] });
+    world.pass(3_000);
+    assert.equal(world.sent("sync").length, 1);
+  });
+});
+
+describe("the outbox", () => {
+  function storage() {
+    const items = new Map();
+    return { getItem: (key) => items.get(key) ?? null, setItem: (key, value) => items.set(key, value), removeItem: (key) => items.delete(key), items };
+  }
+
+  it("survives a reload until the letter is settled", () => {
+    const tab = storage();
+    new Outbox(tab, "t").add({ client_id: "c1", content: "Hi" });
+    const reloaded = new Outbox(tab, "t");
+    assert.deepEqual(reloaded.letters, [{ client_id: "c1", content: "Hi" }]);
+    reloaded.settle("c1");
+    assert.equal(tab.items.size, 0);
+    assert.deepEqual(new Outbox(tab, "other").letters, []);
+  });
+
+  it("works without a storage, and with one that refuses or holds nonsense", () => {
+    const refusing = { getItem: () => "{nonsense", setItem: () => { throw new Error("full"); }, removeItem() {} };
+    for (const tab of [null, refusing]) {
+      const outbox = new Outbox(tab, "t");
+      outbox.add({ client_id: "c1", content: "Hi" });
+      assert.equal(outbox.letters.length, 1);
+    }
+  });
+});
+
+it("hello says nothing of a snapshot when none is wanted", () => {
+  assert.equal("want" in helloFrame({ cursor: "", rev: 0, wantSnapshot: false }), false);
+});

@@ -1,0 +1,298 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+
+import { sha8 } from "../../static/src/chat/sha256.js";
+import { hasPending, runningAnswer } from "../../static/src/chat/upserts.js";
+import { ANSWER, THREAD, assistant, delta, page, play, snapshot, statusOf, textOf, user } from "./story.mjs";
+
+function final(text, more = {}) {
+  const digest = { content_length: text.length, content_sha8: sha8(text) };
+  return { type: "final", rev: 3, message_id: ANSWER, status: "final", ...digest, ...more };
+}
+
+describe("a delta", () => {
+  it("is appended when its position is the length that the tab has", () => {
+    const { state, syncs } = play(page([assistant("Hel")]), delta(3, "lo"));
+    assert.equal(textOf(state), "Hello");
+    assert.equal(syncs, 0);
+  });
+
+  it("is cut when the tab has its beginning already", () => {
+    assert.equal(textOf(play(page([assistant("Hello")]), delta(3, "lo, wor")).state), "Hello, wor");
+  });
+
+  it("changes nothing when the tab has all of it", () => {
+    const before = page([assistant("Hello")]);
+    assert.equal(textOf(play(before, delta(0, "Hel"), delta(3, "lo")).state), "Hello");
+  });
+
+  it("is refused and asks for a sync when something before it is missing", () => {
+    const { state, last } = play(page([assistant("Hel")]), delta(5, "!"));
+    assert.equal(textOf(state), "Hel");
+    assert.deepEqual(last, { sync: true });
+  });
+
+  it("counts in UTF-16 units, as the server does", () => {
+    const { state, syncs } = play(page([assistant("")]), delta(0, "a😀"), delta(3, "é"), delta(4, "👩‍🚀"), delta(9, "."));
+    assert.equal(textOf(state), "a😀é👩‍🚀.");
+    assert.equal(syncs, 0);
+  });
+
+  it("may overlap in the middle of a surrogate pair and still comes out whole", () => {
+    assert.equal(textOf(play(page([assistant("a\ud83d")]), delta(1, "😀!")).state), "a😀!");
+  });
+
+  it("begins an answer that the tab has not heard of, if it is its first", () => {
+    const { state } = play(page([user("Hi")]), delta(0, "Hel"));
+    assert.equal(textOf(state), "Hel");
+    assert.equal(runningAnswer(state).id, ANSWER);
+  });
+
+  it("of an unknown answer that began before asks for a sync", () => {
+    const { state, last } = play(page(), delta(7, "lo"));
+    assert.equal(state.messages.length, 0);
+    assert.equal(last.sync, true);
+  });
+
+  it("does not let an ended answer grow", () => {
+    for (const status of ["final", "stopped", "interrupted", "error"]) {
+      assert.equal(textOf(play(page([assistant("Hel", status)]), delta(3, "lo")).state), "Hel");
+    }
+  });
+});
+
+describe("the end of an answer", () => {
+  it("is taken over when length and digest agree", () => {
+    const { state, last } = play(page([assistant("Hello 😀")]), final("Hello 😀"));
+    assert.equal(statusOf(state), "final");
+    assert.equal(last.sync, undefined);
+    assert.equal(last.announce, "Answer finished");
+    assert.equal(state.wantSnapshot, false);
+  });
+
+  it("asks for a sync when the length differs", () => {
+    const { state, last } = play(page([assistant("Hell")]), final("Hello"));
+    assert.equal(last.sync, true);
+    assert.equal(statusOf(state), "final");
+  });
+
+  it("asks for a sync when only the digest differs", () => {
+    assert.equal(play(page([assistant("Hallo")]), final("Hello")).last.sync, true);
+  });
+
+  it("said twice is said once", () => {
+    const { state, effects } = play(page([assistant("Hello")]), final("Hello"), final("Hello"));
+    assert.equal(statusOf(state), "final");
+    assert.deepEqual(effects[1], {});
+  });
+
+  it("never goes back, whatever is replayed after it", () => {
+    const ended = play(page([user("Hi"), assistant("Hello")]), final("Hello", { status: "stopped" })).state;
+    const { state } = play(
+      ended,
+      { type: "response.started", message_id: ANSWER },
+      { type: "message.created", message: assistant("") },
+      { type: "response.text", message_id: ANSWER, text: "H" },
+      delta(5, " again"),
+      final("Hello", { status: "final" }),
+      { type: "response.error", message_id: ANSWER, message: "late" },
+    );
+    assert.equal(statusOf(state), "stopped");
+    assert.equal(textOf(state), "Hello");
+  });
+
+  it("of an answer that the tab does not have asks for a sync", () => {
+    assert.equal(play(page(), final("Hello")).last.sync, true);
+  });
+
+  it("by an error keeps the text and the sentence", () => {
+    const failure = { type: "response.error", rev: 4, message_id: ANSWER, code: "overloaded", message: "Busy.", retryable: true };
+    const { state, last } = play(page([assistant("Hel")]), failure);
+    assert.equal(textOf(state), "Hel");
+    assert.equal(state.messages[0].error, "Busy.");
+    assert.equal(statusOf(state), "error");
+    assert.match(last.announce, /Busy/);
+  });
+});
+
+describe("a whole text", () => {
+  it("replaces what the tab has, also by something shorter", () => {
+    const { state } = play(page([assistant("Hello wurld")]), { type: "response.text", message_id: ANSWER, text: "Hello" }, delta(5, "!"));
+    assert.equal(textOf(state), "Hello!");
+  });
+});
+
+describe("a snapshot", () => {
+  it("replaces all", () => {
+    const { state } = play(page([user("Hi"), assistant("wrong")]), snapshot([user("Hi"), assistant("right", "final")]));
+    assert.equal(textOf(state), "right");
+    assert.equal(state.cursor, "ab12cd34:9");
+    assert.equal(state.rev, 9);
+    assert.equal(state.title, "Eggs");
+  });
+
+  it("in parts is applied with the last of them", () => {
+    const first = snapshot([user("Hi")], { part: 1, parts: 2 });
+    const second = snapshot([assistant("Hello", "final")], { part: 2, parts: 2 });
+    const half = play(page([assistant("old")]), first).state;
+    assert.equal(textOf(half), "old");
+    assert.equal(half.cursor, "ab12cd34:1");
+    const { state } = play(half, second);
+    assert.deepEqual(state.messages.map(({ id }) => id), ["question-1", ANSWER]);
+  });
+
+  it("with a part missing is thrown away and asked for again", () => {
+    const { state, last } = play(page([assistant("old")]), snapshot([], { part: 1, parts: 3 }), snapshot([], { part: 3, parts: 3 }));
+    assert.equal(textOf(state), "old");
+    assert.equal(last.sync, true);
+    assert.equal(state.wantSnapshot, true);
+  });
+
+  it("that starts over in the middle forgets the half one", () => {
+    const half = snapshot([user("Hi"), user("Twice", { id: "x" })], { part: 1, parts: 2 });
+    const { state } = play(page(), half, snapshot([user("Hi")]));
+    assert.equal(state.messages.length, 1);
+  });
+
+  it("keeps the older messages that were loaded above it", () => {
+    const older = user("long ago", { id: "old" });
+    const { state, last } = play(page([older, user("Hi")]), snapshot([user("Hi"), assistant("Hello", "final")]));
+    assert.deepEqual(state.messages.map(({ id }) => id), ["old", "question-1", ANSWER]);
+    assert.equal(last.gap, undefined);
+  });
+
+  it("that does not meet what is shown leaves no silent hole", () => {
+    const { state, last } = play(page([user("long ago", { id: "old" })]), snapshot([user("Hi")]));
+    assert.deepEqual(state.messages.map(({ id }) => id), ["question-1"]);
+    assert.equal(last.gap, true);
+  });
+
+  it("does not make an ended answer run again", () => {
+    assert.equal(statusOf(play(page([assistant("Hello", "final")]), snapshot([assistant("He")])).state), "final");
+  });
+
+  it("keeps what is still on its way and settles what has arrived", () => {
+    const sent = { type: "local.send", client_id: "client-1", content: "Hi" };
+    const other = { type: "local.send", client_id: "client-2", content: "Ho" };
+    const { state, last } = play(page(), sent, other, snapshot([user("Hi")]));
+    assert.deepEqual(state.messages.map(({ content }) => content), ["Hi", "Ho"]);
+    assert.deepEqual(last.acked, ["client-1"]);
+    assert.equal(hasPending(state), true);
+  });
+});
+
+describe("the wish for a snapshot", () => {
+  it("is sticky until one was applied, whatever comes in between", () => {
+    const asked = play(page([assistant("Hel")]), delta(9, "?"), delta(3, "lo"), { type: "response.text", message_id: ANSWER, text: "Hello" });
+    assert.equal(asked.state.wantSnapshot, true);
+    const half = play(asked.state, snapshot([], { part: 1, parts: 2 }));
+    assert.equal(half.state.wantSnapshot, true);
+    assert.equal(play(asked.state, snapshot([assistant("Hello")])).state.wantSnapshot, false);
+  });
+
+  it("also comes from the watchdog's doubt", () => {
+    const { state, last } = play(page(), { type: "local.doubt" });
+    assert.equal(state.wantSnapshot, true);
+    assert.equal(last.sync, true);
+  });
+});
+
+describe("one's own message", () => {
+  const sent = { type: "local.send", client_id: "client-1", content: "Hi", created_at: "2026-01-01T00:00:00Z" };
+
+  it("is shown at once, as pending, below everything else", () => {
+    const { state } = play(page([assistant("Hello", "final")]), sent, delta(0, "late", "answer-0"));
+    assert.deepEqual(state.messages.map(({ content }) => content), ["Hello", "late", "Hi"]);
+    assert.equal(hasPending(state), true);
+  });
+
+  it("is matched by its client_id when the server tells of it", () => {
+    const { state, last } = play(page(), sent, { type: "message.created", rev: 2, message: user("Hi") });
+    assert.deepEqual(state.messages.map(({ id }) => id), ["question-1"]);
+    assert.equal(hasPending(state), false);
+    assert.deepEqual(last.acked, ["client-1"]);
+  });
+
+  it("is acknowledged in either order, and stays one message", () => {
+    const created = { type: "message.created", message: user("Hi") };
+    const ack = { type: "ack", client_id: "client-1", message_id: "question-1", reply_id: ANSWER };
+    for (const order of [[created, ack], [ack, created], [ack, ack, created, created]]) {
+      const { state } = play(page(), sent, ...order);
+      assert.deepEqual(state.messages.map(({ id }) => id), ["question-1", ANSWER]);
+      assert.equal(hasPending(state), false);
+    }
+  });
+
+  it("that was resent after its answer ended does not start it again", () => {
+    const ack = { type: "ack", client_id: "client-1", message_id: "question-1", reply_id: ANSWER };
+    const { state } = play(page([user("Hi"), assistant("Hello", "final")]), sent, ack);
+    assert.equal(statusOf(state), "final");
+    assert.equal(state.messages.length, 2);
+  });
+
+  it("goes away when it was refused, and its frame is handed on", () => {
+    const nack = { type: "nack", client_id: "client-1", code: "busy", message: "Wait.", retry_ms: 0 };
+    const { state, last } = play(page(), sent, nack);
+    assert.equal(state.messages.length, 0);
+    assert.equal(last.nacked, nack);
+  });
+
+  it("stays when the server is only draining", () => {
+    const { state, last } = play(page(), sent, { type: "nack", client_id: "client-1", code: "draining", message: "", retry_ms: 500 });
+    assert.equal(hasPending(state), true);
+    assert.equal(last.postponed, "client-1");
+  });
+});
+
+describe("a tool call", () => {
+  const call = { type: "response.tool_call", message_id: ANSWER, call_id: "c1", name: "secret_number", arguments: "{}" };
+
+  it("is an upsert by its id and does not run again once it is done", () => {
+    const { state } = play(page(), { ...call, status: "running" }, { ...call, status: "done", output: "7" }, { ...call, status: "running" });
+    assert.deepEqual(state.messages[0].tools.map(({ status, output }) => [status, output]), [["done", "7"]]);
+  });
+
+  it("survives a snapshot that does not tell of it", () => {
+    const { state } = play(page(), { ...call, status: "done" }, snapshot([assistant("Hello", "final")]));
+    assert.equal(state.messages[0].tools.length, 1);
+  });
+});
+
+describe("the cursor", () => {
+  it("is the one of the last logged event", () => {
+    const { state } = play(page([assistant("")]), { ...delta(0, "a"), cursor: "ab12cd34:2" }, { ...delta(1, "b"), cursor: "ab12cd34:3" });
+    assert.equal(state.cursor, "ab12cd34:3");
+  });
+
+  it("is not moved by frames that tell of what is yet to come", () => {
+    assert.equal(play(page(), { type: "welcome", mode: "replay", cursor: "ab12cd34:99", rev: 50 }).state.cursor, "ab12cd34:1");
+  });
+});
+
+describe("threads", () => {
+  it("tell the sidebar of a new title, and this page of its own", () => {
+    const { state, last } = play(page(), { type: "thread.title.updated", rev: 2, thread_id: THREAD, title: "Eggs" });
+    assert.equal(state.title, "Eggs");
+    assert.deepEqual(last.thread, { thread_id: THREAD, title: "Eggs" });
+    assert.equal(play(state, { type: "thread.updated", thread_id: "other", title: "Tea", running: true }).state.title, "Eggs");
+  });
+
+  it("that are gone are taken out", () => {
+    assert.equal(play(page(), { type: "thread.deleted", thread_id: "other" }).last.removed, "other");
+  });
+});
+
+describe("a frame of a later protocol", () => {
+  it("changes nothing", () => {
+    const before = page([user("Hi")]);
+    assert.equal(play(before, { type: "response.smell", message_id: ANSWER }, { type: "toString" }).state, before);
+  });
+});
+
+describe("older messages", () => {
+  it("come in above, each once", () => {
+    const old = user("long ago", { id: "old" });
+    const { state } = play(page([user("Hi")]), { type: "local.older", messages: [old, user("Hi")] }, { type: "local.older", messages: [old] });
+    assert.deepEqual(state.messages.map(({ id }) => id), ["old", "question-1"]);
+  });
+});
