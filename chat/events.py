@@ -89,7 +89,7 @@ class MessageView(msgspec.Struct, frozen=True):
     content: str
     error: str
     created_at: datetime
-    tool_calls: list[ToolCallView] = []
+    tools: list[ToolCallView] = []
 
 
 class ToolCallView(msgspec.Struct, frozen=True):

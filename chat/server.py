@@ -86,16 +86,17 @@ async def _serve(settings: Settings, listener: socket.socket, on_listening: Call
     announcing = asyncio.create_task(_announce(listener, on_listening)) if on_listening else None
     try:
         await hypercorn_serve(
-            app, _config(listener), shutdown_trigger=partial(_drained, app, stop, settings.drain_seconds)
+            app, hypercorn_config(listener), shutdown_trigger=partial(_drained, app, stop, settings.drain_seconds)
         )
     finally:
         if announcing:
             announcing.cancel()
 
 
-def _config(listener: socket.socket) -> Config:
+def hypercorn_config(listener: socket.socket) -> Config:
+    """How hypercorn listens on a bound socket."""
     config = Config()
-    config.bind = [f"fd://{listener.fileno()}"]
+    config.bind = [f"fd://{os.dup(listener.fileno())}"]  # hypercorn closes the one it gets
     config.backlog = BACKLOG
     config.keep_alive_timeout = 5  # also ends a client that sends its headers one byte a second
     config.graceful_timeout = GRACEFUL_SECONDS

@@ -73,13 +73,18 @@ class LLMClient:
         return self._events(partial(create, **_arguments(request)))
 
     async def warm_up(self) -> None:
-        """Do once, before anybody waits, what stalls the loop for 60-100 ms at the SDK's first use."""
+        """Do once, before anybody waits, what stalls the loop for 60-200 ms at the SDK's first use.
+
+        The request goes to a socket of our own, so nothing leaves this machine and nothing is billed.
+        """
         request = ModelRequest(model="warm-up", input=({"role": "user", "content": "warm-up"},), max_output_tokens=16)
-        async with httpx2.AsyncClient(transport=httpx2.MockTransport(_answer_nothing)) as nowhere:
-            client = self._openai.with_options(http_client=nowhere)
-            async with client.responses.with_streaming_response.create(**_arguments(request)) as response:
-                async for chunk in response.iter_bytes():
-                    ResponseReader().feed(chunk)
+        async with await asyncio.start_server(_answer_nothing, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            sdk = self._openai.with_options(base_url=f"http://127.0.0.1:{port}", api_key="warm-up")
+            create = sdk.responses.with_streaming_response.create
+            async with contextlib.aclosing(self._events(partial(create, **_arguments(request)))) as events:
+                async for _ in events:
+                    pass
 
     async def close(self) -> None:
         """Close every connection; running streams break."""
@@ -160,5 +165,8 @@ def _arguments(request: ModelRequest) -> dict[str, Any]:
     return arguments
 
 
-def _answer_nothing(_request: httpx2.Request) -> httpx2.Response:
-    return httpx2.Response(200, headers={"content-type": "text/event-stream"}, content=b"data: [DONE]\n\n")
+async def _answer_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\ndata: [DONE]\n\n")
+    await writer.drain()
+    writer.close()

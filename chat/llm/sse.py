@@ -27,10 +27,8 @@ class Decoder:
         """The data of every event that this chunk completes. Raises EventTooLargeError."""
         if self._after_return or b"\r" in chunk:
             chunk = self._with_plain_newlines(chunk)
-        if chunk.endswith(b"\n\n") and not self._buffer:  # nearly every chunk: whole events
-            complete = chunk[:-2]
-        else:
-            complete = self._completed(chunk)
+        whole = not self._buffer and chunk.endswith(b"\n\n")  # nearly every chunk
+        complete = chunk[:-2] if whole else self._completed(chunk)
         return [data for block in complete.split(b"\n\n") if (data := _data(block)) and data != DONE]
 
     def _completed(self, chunk: bytes) -> bytes:

@@ -71,7 +71,7 @@ async def message_page(thread_id: UUID, *, before: str = "") -> MessagePage:
     )
 
 
-def view(message: ChatMessage, tool_calls: list[ToolCallView] | None = None, *, text: str | None = None) -> MessageView:
+def view(message: ChatMessage, tools: list[ToolCallView] | None = None, *, text: str | None = None) -> MessageView:
     """The message as it travels; `text` stands in for what is not stored yet."""
     return MessageView(
         id=message.id,
@@ -81,7 +81,7 @@ def view(message: ChatMessage, tool_calls: list[ToolCallView] | None = None, *, 
         content=message.content if text is None else text,
         error=message.error,
         created_at=message.created_at,
-        tool_calls=tool_calls or [],
+        tools=tools or [],
     )
 
 

@@ -112,7 +112,7 @@ function final(state, frame) {
   const message = findMessage(state, frame.message_id);
   if (!message) return needsSync(state);
   if (isFinished(message)) return unchanged(state);
-  const next = written(state, message.id, { status: frame.status });
+  const next = written(state, message.id, { status: frame.status, error: frame.message || null });
   const effects = { announce: ENDINGS[frame.status] ?? ENDINGS.final };
   return isWhole(message, frame) ? changed(next, effects) : needsSync(next, effects);
 }

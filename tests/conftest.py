@@ -1,0 +1,102 @@
+"""What every test can have: PostgreSQL, Valkey and the offline model as real servers, a served site, and the cast."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from chat import database
+from chat.devservices import embedded_postgres, embedded_valkey, offline_model
+from chat.models import User
+from chat.settings import Settings
+from tests.cast import Person
+from tests.llm.conftest import OfflineServer
+from tests.site import Site, serving
+
+
+@dataclass(frozen=True)
+class Stores:
+    """Where PostgreSQL and Valkey of this test run are."""
+
+    database_url: str
+    redis_url: str
+
+
+@pytest.fixture(scope="session")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
+    folder = tmp_path_factory.mktemp("stores")
+    with (
+        embedded_postgres(folder / "postgres", durable=False) as database_url,
+        embedded_valkey(folder / "valkey", durable=False) as redis_url,
+    ):
+        yield Stores(database_url, redis_url)
+
+
+@pytest.fixture(scope="session")
+async def model(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[OfflineServer]:
+    log = tmp_path_factory.mktemp("model") / "log"
+    with offline_model("--pace-ms", "1", log=Path(log)) as url:
+        server = OfflineServer(url)
+        yield server
+        await server.http.aclose()
+
+
+@pytest.fixture(scope="session")
+def environment(stores: Stores, model: OfflineServer) -> dict[str, str]:
+    """The settings of the site that most tests share."""
+    return {
+        "DEBUG": "True",
+        "SECRET_KEY": "only-for-tests-0123456789-abcdefghijklmnop",
+        "DATABASE_URL": stores.database_url,
+        "REDIS_URL": stores.redis_url,
+        "OPENAI_API_KEY": "test",
+        "OPENAI_BASE_URL": model.base_url,
+        "RATE_LIMITS": "off",
+        "EMAIL_VERIFICATION_REQUIRED": "False",
+        "LOG_LEVEL": "WARNING",
+    }
+
+
+@pytest.fixture(scope="session")
+async def migrated(environment: dict[str, str]) -> None:
+    """A database at the newest migration."""
+    await database.migrate(Settings.from_environment(environment))
+
+
+@pytest.fixture(scope="session")
+async def site(environment: dict[str, str], migrated: None) -> AsyncIterator[Site]:
+    """The site, served by hypercorn on a real port."""
+    async with serving(environment) as site:
+        yield site
+
+
+@pytest.fixture
+async def alice(site: Site) -> AsyncIterator[Person]:
+    """Owns what a test is about."""
+    async with Person.signed_up(site, "alice") as person:
+        yield person
+
+
+@pytest.fixture
+async def bob(site: Site) -> AsyncIterator[Person]:
+    """Also has an account."""
+    async with Person.signed_up(site, "bob") as person:
+        yield person
+
+
+@pytest.fixture
+async def root(site: Site) -> AsyncIterator[Person]:
+    """Is staff."""
+    async with Person.signed_up(site, "root") as person:
+        await User.filter(email=person.email).update(is_staff=True)
+        yield person
+
+
+@pytest.fixture
+async def nobody(site: Site) -> AsyncIterator[Person]:
+    """Has no account."""
+    async with Person.visiting(site) as person:
+        yield person

@@ -1,0 +1,67 @@
+"""A site on a real port, in the tests' own event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import cast
+
+from hypercorn.asyncio import serve
+from quart import Quart
+
+from chat.app import create_app
+from chat.server import hypercorn_config
+from chat.settings import Settings
+from chat.web.resources import EXTENSION, Resources
+
+
+@dataclass
+class Site:
+    """A served app; `url` is like http://127.0.0.1:12345."""
+
+    app: Quart
+    url: str
+
+    @property
+    def resources(self) -> Resources:
+        """What the app has open."""
+        return cast(Resources, self.app.extensions[EXTENSION])
+
+    @property
+    def socket_url(self) -> str:
+        """For websockets."""
+        return self.url.replace("http", "ws", 1)
+
+
+@asynccontextmanager
+async def serving(environment: dict[str, str], **more: str) -> AsyncIterator[Site]:
+    """Serve with these settings, until the block ends."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        settings = Settings.from_environment({"PUBLIC_URL": url, **environment, **more})
+        app, stop = create_app(settings), asyncio.Event()
+        config = hypercorn_config(listener)
+        config.graceful_timeout = 0.1
+        server = asyncio.create_task(serve(app, config, shutdown_trigger=stop.wait))
+        await _listening(listener, server)
+        try:
+            yield Site(app, url)
+        finally:
+            stop.set()
+            await server
+
+
+async def _listening(listener: socket.socket, server: asyncio.Task[None]) -> None:
+    while not server.done():
+        try:
+            _, writer = await asyncio.open_connection(*listener.getsockname())
+        except ConnectionRefusedError:
+            await asyncio.sleep(0.01)
+        else:
+            writer.close()
+            return
+    await server

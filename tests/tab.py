@@ -1,0 +1,183 @@
+"""A tab in Python: the twin of static/src/chat/store.js, which fails a test at once when a rule of the wire is broken."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import websockets
+
+from chat.text import from_utf16, sha8, utf16_length
+
+RECEIVE_SECONDS = 15
+
+
+class Store:
+    """What a tab knows. `syncs` counts how often it had to ask for a snapshot."""
+
+    def __init__(self, *, cursor: str = "", rev: int = 0, messages: list[dict[str, Any]] | None = None) -> None:
+        self.cursor, self.rev, self.title = cursor, rev, ""
+        self.messages: list[dict[str, Any]] = [dict(message) for message in messages or []]
+        self.parts: list[dict[str, Any]] = []
+        self.syncs = 0
+
+    def find(self, message_id: str) -> dict[str, Any] | None:
+        """The message with this id."""
+        return next((message for message in self.messages if message["id"] == message_id), None)
+
+    def apply(self, frame: dict[str, Any]) -> None:
+        """One frame."""
+        match frame["type"]:
+            case "thread.snapshot":
+                self._snapshot(frame)
+                return
+            case "message.created":
+                if not self.find(frame["message"]["id"]):
+                    self.messages.append(dict(frame["message"]))
+            case "response.started":
+                self._written(frame["message_id"], {})
+            case "response.output_text.delta":
+                self._delta(frame)
+            case "response.text":
+                self._written(frame["message_id"], {"content": frame["text"]})
+            case "response.tool_call":
+                self._tool_call(frame)
+            case "final":
+                self._final(frame)
+            case "response.error":
+                self._written(frame["message_id"], {"status": "error", "error": frame["message"]})
+            case "thread.title.updated":
+                self.title = frame["title"]
+            case _:
+                return
+        self.cursor = frame.get("cursor") or self.cursor
+        self.rev = max(self.rev, frame.get("rev") or 0)
+
+    def _snapshot(self, frame: dict[str, Any]) -> None:
+        self.parts = (self.parts if frame["part"] > 1 else []) + frame["messages"]
+        if frame["part"] < frame["parts"]:
+            return
+        for message in self.parts:
+            known = self.find(message["id"])
+            if known and known["status"] != "streaming" and message["status"] == "streaming":
+                message |= known
+        self.messages = [dict(message) for message in self.parts]
+        self.cursor, self.rev, self.title = frame["cursor"], frame["rev"], frame["title"]
+
+    def _written(self, message_id: str, change: dict[str, Any]) -> None:
+        message = self.find(message_id)
+        if message is None:
+            message = {"id": message_id, "role": "assistant", "status": "streaming", "content": "", "tools": []}
+            self.messages.append(message)
+        if message["status"] == "streaming":
+            message |= change
+
+    def _delta(self, frame: dict[str, Any]) -> None:
+        message = self.find(frame["message_id"])
+        if message and message["status"] != "streaming":
+            return
+        content = message["content"] if message else ""
+        overlap = utf16_length(content) - frame["pos"]
+        if overlap < 0:
+            self.syncs += 1
+            return
+        self._written(frame["message_id"], {"content": content + from_utf16(frame["delta"], overlap)})
+
+    def _tool_call(self, frame: dict[str, Any]) -> None:
+        self._written(frame["message_id"], {})
+        message = self.find(frame["message_id"])
+        assert message is not None
+        calls = message.setdefault("tools", [])
+        call = {name: frame.get(name, "") for name in ("call_id", "name", "status", "arguments", "output")}
+        known = next((one for one in calls if one["call_id"] == frame["call_id"]), None)
+        if known is None:
+            calls.append(call)
+        elif known["status"] == "running" or call["status"] != "running":
+            known |= call
+
+    def _final(self, frame: dict[str, Any]) -> None:
+        message = self.find(frame["message_id"])
+        if message is None:
+            self.syncs += 1
+            return
+        if message["status"] != "streaming":
+            return
+        message["status"] = frame["status"]
+        if frame["content_length"] != utf16_length(message["content"]) or frame["content_sha8"] != sha8(
+            message["content"]
+        ):
+            self.syncs += 1
+
+
+class Tab:
+    """A connected tab. Every frame is checked: offsets rise by one inside an epoch, and nothing ever has to be synced."""
+
+    def __init__(self, connection: websockets.ClientConnection) -> None:
+        self.connection = connection
+        self.store = Store()
+        self.frames: list[dict[str, Any]] = []
+
+    async def hello(self, *, cursor: str = "", rev: int = 0, want: str = "") -> None:
+        """The first frame."""
+        self.store.cursor = cursor
+        await self.send({"type": "hello", "v": 1, "cursor": cursor, "rev": rev, "want": want})
+
+    async def send(self, frame: dict[str, Any]) -> None:
+        """Any frame."""
+        await self.connection.send(json.dumps(frame))
+
+    async def say(self, text: str, client_id: str = "") -> dict[str, Any]:
+        """Send a message; returns the ack or nack."""
+        client_id = client_id or str(uuid.uuid4())
+        await self.send({"type": "message.send", "client_id": client_id, "content": text})
+        return await self.until(lambda frame: frame.get("client_id") == client_id and frame["type"] in ("ack", "nack"))
+
+    async def receive(self) -> dict[str, Any]:
+        """The next frame, applied."""
+        data = await asyncio.wait_for(self.connection.recv(), RECEIVE_SECONDS)
+        frame: dict[str, Any] = json.loads(data)
+        self._check_order(frame)
+        self.store.apply(frame)
+        self.frames.append(frame)
+        if frame["type"] == "ping":
+            await self.send({"type": "pong", "n": frame["n"], "cursor": self.store.cursor})
+        return frame
+
+    async def until(self, matches: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """Receive until a frame matches."""
+        while True:
+            frame = await self.receive()
+            if matches(frame):
+                return frame
+
+    async def until_type(self, *types: str) -> dict[str, Any]:
+        """Receive until a frame of one of these types."""
+        return await self.until(lambda frame: frame["type"] in types)
+
+    async def until_finished(self, message_id: str) -> dict[str, Any]:
+        """Receive until an answer is over; returns the message as the tab has it."""
+        while True:
+            message = self.store.find(message_id)
+            if message and message["status"] != "streaming":
+                assert self.store.syncs == 0, "the tab would have had to ask for a snapshot"
+                return message
+            await self.receive()
+
+    async def until_text(self, message_id: str, length: int) -> str:
+        """Receive until an answer has so many characters."""
+        while True:
+            message = self.store.find(message_id)
+            if message and len(message["content"]) >= length:
+                text: str = message["content"]
+                return text
+            await self.receive()
+
+    def _check_order(self, frame: dict[str, Any]) -> None:
+        if frame["type"] in ("welcome", "thread.snapshot") or not frame.get("cursor") or not self.store.cursor:
+            return
+        (epoch, offset), (old_epoch, old_offset) = frame["cursor"].split(":"), self.store.cursor.split(":")
+        if epoch == old_epoch:
+            assert int(offset) == int(old_offset) + 1, f"{self.store.cursor} was followed by {frame['cursor']}"
