@@ -185,9 +185,11 @@ async def test_every_fault_ends_in_its_failure(client: LLMClient, script: str, c
     assert_fails(await events_of(client, asking(f"say {WHOLE} [offline: {script}]")), code, deltas)
 
 
-@pytest.mark.parametrize(("script", "code", "deltas"), SILENCES)
-async def test_silence_ends_in_its_failure(hasty_client: LLMClient, script: str, code: Code, deltas: int) -> None:
-    assert_fails(await events_of(hasty_client, asking(f"say {WHOLE} [offline: {script}]")), code, deltas)
+async def test_silence_ends_in_its_failure(hasty_client: LLMClient) -> None:
+    requests = [asking(f"say {WHOLE} [offline: {script}]") for script, _, _ in SILENCES]
+    answers = await asyncio.gather(*(events_of(hasty_client, request) for request in requests))
+    for events, (_, code, deltas) in zip(answers, SILENCES, strict=True):
+        assert_fails(events, code, deltas)
 
 
 def assert_fails(events: list, code: Code, deltas: int) -> None:
@@ -322,6 +324,15 @@ async def test_a_finished_answer_leaves_its_connection_for_the_next(client: LLMC
     await events_of(client, asking("hello"))
     assert before
     assert set(before) & {connection for connection in pool.connections if connection.is_idle()}
+
+
+async def test_warming_up_needs_no_provider_and_bills_nothing(offline: OfflineServer, offline_url: str) -> None:
+    before = (await offline.http.get("/control/creates")).json()
+    for url in (offline_url, "http://nowhere.invalid/v1"):
+        client = LLMClient(api_key="test", base_url=url)
+        await client.warm_up()
+        await client.close()
+    assert (await offline.http.get("/control/creates")).json() == before
 
 
 async def test_many_answers_at_once_do_not_mix(client: LLMClient) -> None:

@@ -15,6 +15,7 @@ STREAM = (
     'event: response.output_text.delta\ndata: {"delta":"smørbrød 🎉"}\n\n'
     "data:no space\r\n\r\n"
     "data: first\ndata:  second\ndata\ndata: last\nid: 7\nretry: 10\n\n"
+    "data: one\r\ndata: two\r\n\r\n"
     "event: nothing to say\n\n"
     "data: lone returns\r\rdata: after\r\r"
     "\n\n\n"
@@ -26,6 +27,7 @@ EVENTS = [
     '{"delta":"smørbrød 🎉"}'.encode(),
     b"no space",
     b"first\n second\n\nlast",
+    b"one\ntwo",
     b"lone returns",
     b"after",
 ]
