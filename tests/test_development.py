@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -58,8 +59,10 @@ def start(folder: Path, port: int) -> Iterator[Start]:
 
     yield begin
     for process in begun:
-        process.kill()
+        process.terminate()
         process.communicate()
+    for link in folder.glob("var/*.sockets"):  # what a killed one left; the next start would remove it
+        shutil.rmtree(link.readlink())
 
 
 def banner(process: subprocess.Popen[str]) -> str:

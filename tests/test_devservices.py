@@ -61,6 +61,10 @@ def wait_until_none_is_in(folder: Path) -> None:
     assert processes_in(folder) == set()
 
 
+def socket_folders(folder: Path) -> list[Path]:
+    return [link.readlink() for link in folder.glob("*.sockets")]
+
+
 def services_of_another_process(folder: Path) -> subprocess.Popen[str]:
     return subprocess.Popen([sys.executable, "-c", PARENT, str(folder)], stdout=subprocess.PIPE, text=True)
 
@@ -112,8 +116,10 @@ async def test_after_kill_9_no_process_is_left_and_the_rows_are_there(folder: Pa
         await execute(database, "CREATE TABLE kept AS SELECT 7 AS number")
         assert len(processes_in(folder)) > 1
         parent.kill()
-    with embedded_postgres(folder / "postgres") as url:  # at once: it waits for the one before
+    left = socket_folders(folder)
+    with embedded_postgres(folder / "postgres") as url, embedded_valkey(folder / "valkey"):  # waits for those before
         assert await execute(url, "SELECT number FROM kept") == 7
+    assert [path.exists() for path in left] == [False, False]
     wait_until_none_is_in(folder)
 
 
