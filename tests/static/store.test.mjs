@@ -105,6 +105,11 @@ describe("the end of an answer", () => {
     assert.equal(play(page(), final("Hello")).last.sync, true);
   });
 
+  it("can come with a sentence of its own", () => {
+    const { state } = play(page([assistant("Hello")]), final("Hello", { status: "interrupted", message: "The server restarted." }));
+    assert.equal(state.messages[0].error, "The server restarted.");
+  });
+
   it("by an error keeps the text and the sentence", () => {
     const failure = { type: "response.error", rev: 4, message_id: ANSWER, code: "overloaded", message: "Busy.", retryable: true };
     const { state, last } = play(page([assistant("Hel")]), failure);
@@ -129,6 +134,11 @@ describe("a snapshot", () => {
     assert.equal(state.cursor, "ab12cd34:9");
     assert.equal(state.rev, 9);
     assert.equal(state.title, "Eggs");
+  });
+
+  it("in which an answer has ended says so aloud, as its end would have", () => {
+    assert.equal(play(page([assistant("Hel")]), snapshot([assistant("Hello", "stopped")])).last.announce, "Answer stopped");
+    assert.equal(play(page([assistant("Hel")]), snapshot([assistant("Hello")])).last.announce, undefined);
   });
 
   it("in parts is applied with the last of them", () => {
@@ -158,13 +168,14 @@ describe("a snapshot", () => {
     const older = user("long ago", { id: "old" });
     const { state, last } = play(page([older, user("Hi")]), snapshot([user("Hi"), assistant("Hello", "final")]));
     assert.deepEqual(state.messages.map(({ id }) => id), ["old", "question-1", ANSWER]);
-    assert.equal(last.gap, undefined);
+    assert.equal(last.older, undefined);
   });
 
   it("that does not meet what is shown leaves no silent hole", () => {
-    const { state, last } = play(page([user("long ago", { id: "old" })]), snapshot([user("Hi")]));
+    const older = { has_older: true, older_cursor: "7" };
+    const { state, last } = play(page([user("long ago", { id: "old" })]), snapshot([user("Hi")], older));
     assert.deepEqual(state.messages.map(({ id }) => id), ["question-1"]);
-    assert.equal(last.gap, true);
+    assert.deepEqual(last.older, older);
   });
 
   it("does not make an ended answer run again", () => {

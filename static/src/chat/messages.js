@@ -3,7 +3,7 @@ import { decorate } from "./decoration.js";
 import { toHtml } from "./markdown.js";
 import { morphChildren } from "./morph.js";
 import { sanitize } from "./sanitizer.js";
-import { showTools } from "./tools.js";
+import { readTools, showTools } from "./tools.js";
 
 const SHOWN_ROLES = new Set(["user", "assistant"]);
 
@@ -42,6 +42,7 @@ export class MessageList {
       content: contentOf(article).textContent,
       error: article.dataset.error || null,
       created_at: article.dataset.createdAt || null,
+      tools: readTools(article),
     }));
   }
 
@@ -156,6 +157,6 @@ function paintContent(article, message) {
 function paintNote(article, message) {
   const note = article.querySelector(".message-note");
   if (!note) return;
-  note.textContent = message.status === "error" ? message.error || NOTES.error : NOTES[message.status] ?? "";
+  note.textContent = message.status in NOTES ? message.error || NOTES[message.status] : "";
   note.hidden = !note.textContent;
 }

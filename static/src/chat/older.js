@@ -12,13 +12,13 @@ export class Older {
     this.#note = root.querySelector("#load-older-note");
     this.#url = root.dataset.url;
     this.#outside = outside;
-    this.#button?.addEventListener("click", () => this.#load());
+    this.#button.addEventListener("click", () => this.#load());
   }
 
-  /** The page and the thread no longer meet: more from above would leave a hole. */
-  close() {
-    this.#button?.remove();
-    this.#say("Reload the page to see earlier messages.");
+  /** Where the messages begin that are not on the page yet, if there are any. */
+  beginAt({ has_older: hasOlder, older_cursor: cursor }) {
+    this.#button.dataset.cursor = cursor ?? "";
+    this.#button.hidden = !hasOlder;
   }
 
   async #load() {
@@ -43,12 +43,10 @@ export class Older {
 
   #shown({ messages, has_older: hasOlder, older_cursor: cursor }) {
     this.#outside.add(messages);
-    this.#button.dataset.cursor = cursor ?? "";
-    if (!hasOlder) this.#button.remove();
+    this.beginAt({ has_older: hasOlder, older_cursor: cursor });
   }
 
   #say(text) {
-    if (!this.#note) return;
     this.#note.textContent = text;
     this.#note.hidden = !text;
   }

@@ -3,10 +3,12 @@
  *
  * The transport may repeat, reorder at a reconnect, or lose; these rules make that harmless:
  * everything is an upsert by id, a finished status never goes back, a delta fits by its position or is refused.
- * Effects say what the world outside must do: {sync, acked, nacked, postponed, announce, thread, removed, gap}.
+ * Effects say what the world outside must do: {sync, acked, nacked, postponed, announce, thread, removed, older}.
  */
 import { sha8 } from "./sha256.js";
-import { answer, appended, complete, findMessage, isFinished, settled, withoutPending, written } from "./upserts.js";
+import {
+  answer, appended, complete, findMessage, isFinished, runningAnswer, settled, withoutPending, written,
+} from "./upserts.js";
 
 export function initialState({ threadId, cursor = "", rev = 0, title = "", messages = [] }) {
   return { threadId, cursor, rev, title, messages: messages.map(complete), wantSnapshot: false, parts: null };
@@ -57,15 +59,22 @@ function replaced(state, frame, fresh) {
   const known = new Set(incoming.map((message) => message.id));
   const sent = new Set(incoming.map((message) => message.client_id).filter(Boolean));
   const pending = state.messages.filter((message) => message.pending && !sent.has(message.client_id));
-  // What was loaded above the snapshot stays, if the two meet; otherwise there would be a silent hole.
+  // What was loaded above the snapshot stays if the two meet; if not, keeping it would leave a silent hole.
   const meeting = stored.findIndex((message) => known.has(message.id));
   const above = stored.slice(0, Math.max(meeting, 0)).filter((message) => !known.has(message.id));
   const messages = [...above, ...incoming, ...pending];
   const title = frame.title ?? state.title;
   const next = { ...state, cursor: frame.cursor ?? state.cursor, rev: frame.rev ?? state.rev, title, messages };
   const effects = { acked: [...sent], thread: { thread_id: state.threadId, title } };
-  if (stored.length && incoming.length && meeting < 0) effects.gap = true;
+  const ended = findMessage(next, runningAnswer(state)?.id);
+  if (ended && isFinished(ended)) effects.announce = ENDINGS[ended.status] ?? ENDINGS.final;
+  if (!above.length && frame.has_older !== undefined) effects.older = olderOf(frame);
   return changed(next, effects);
+}
+
+/** Nothing is kept above the snapshot: what is older than it begins where the server says. */
+function olderOf({ has_older, older_cursor }) {
+  return { has_older, older_cursor };
 }
 
 function created(state, { message }) {

@@ -100,14 +100,14 @@ class ThreadPage {
     this.#render();
   }
 
-  #apply({ acked = [], nacked, announce, thread, removed, gap, sync }) {
+  #apply({ acked = [], nacked, announce, thread, removed, older, sync }) {
     acked.forEach((clientId) => this.#outbox.settle(clientId));
     if (nacked) this.#refused(nacked);
     if (announce) this.#announce(announce);
     if (thread) this.#threadChanged(thread);
     if (removed) this.#sidebar.remove(removed);
     if (removed === this.#state.threadId) this.#end({ action: "stay", text: "This conversation was deleted." });
-    if (gap) this.#older.close();
+    if (older) this.#older.beginAt(older);
     if (sync) this.#connection.sync();
   }
 

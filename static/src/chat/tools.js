@@ -2,6 +2,17 @@
 
 const WORDS = { running: "running…", done: "done", failed: "failed" };
 
+/** The tool calls that the server rendered, as the store wants them. */
+export function readTools(article) {
+  return [...article.querySelectorAll(".tool-call")].map((row) => ({
+    call_id: row.dataset.callId,
+    name: row.querySelector(".tool-name").textContent,
+    status: row.dataset.status,
+    arguments: row.querySelector(".tool-arguments pre").textContent,
+    output: row.querySelector(".tool-output pre").textContent,
+  }));
+}
+
 export function showTools(article, tools) {
   const place = article.querySelector(".message-tools");
   if (!place) return;
