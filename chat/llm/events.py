@@ -20,7 +20,6 @@ class Code(StrEnum):
     UNAUTHORIZED = "unauthorized"
     MODEL_NOT_FOUND = "model_not_found"
     CONTENT_FILTER = "content_filter"
-    NOT_FOUND = "not_found"
     AMBIGUOUS = "ambiguous"
     CUT = "cut"
 
@@ -57,8 +56,6 @@ FAILURES: dict[Code, Meaning] = {
     Code.MODEL_NOT_FOUND: Meaning(False, False, "The model is not available. Please tell the administrator."),
     # response.incomplete with the reason content_filter, or a code that says so
     Code.CONTENT_FILTER: Meaning(False, False, "The model's content filter stopped this answer."),
-    # 404 of something stored at the provider: unknown, deleted or expired
-    Code.NOT_FOUND: Meaning(False, False, "The model no longer has this answer."),
     # sent, and no word came back: 502, 504, other 5xx, silence or a break before the first event, no event stream
     Code.AMBIGUOUS: Meaning(True, True, "The model's answer got lost on the way. You can try again."),
     # it began, then it broke, fell silent, took too long, made no sense, or ended without saying that it is complete

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import pkgutil
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 
+import chat.tools
 from chat.llm.schema import UndescribedToolError
 from chat.llm.tools import MAX_ARGUMENT_BYTES, MAX_RESULT_BYTES, DuplicateToolError, Registry, ToolError, tool
 from chat.tools import load
@@ -263,5 +266,9 @@ async def test_cancelling_a_call_is_the_only_thing_that_is_raised() -> None:
         await task
 
 
-def test_every_module_of_the_package_is_offered() -> None:
-    assert {item.name for item in load().tools} >= {"current_time", "get_secret_number"}
+def test_every_module_of_the_package_is_offered_and_has_a_test() -> None:
+    modules = {module.name for module in pkgutil.iter_modules(chat.tools.__path__)}
+    offered = {item.function.__module__.rpartition(".")[2] for item in load().tools}
+    tests = {path.stem.removeprefix("test_") for path in (Path(__file__).parents[1] / "tools").glob("test_*.py")}
+    assert modules == offered
+    assert modules <= tests

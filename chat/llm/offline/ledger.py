@@ -46,8 +46,10 @@ class Ledger:
 
     def effective(self, script: Script, key: str) -> Script:
         """The script, or none once it has struck `times` creates with this key."""
+        if script.times is None:
+            return script
         self._tries[key] += 1
-        return script if script.times is None or self._tries[key] <= script.times else NONE
+        return script if self._tries[key] <= script.times else NONE
 
     def accept(self, request: CreateRequest, conversation: Conversation, script: Script, body: bytes) -> Run:
         """Count a create and start its run, in a task of its own."""

@@ -47,17 +47,10 @@ class Run:
 
     async def generate(self) -> None:
         """Write the log to its end."""
-        due = time.monotonic() + self.script.delay_first
-        for event in self._events():
-            is_delta = event["type"].endswith(".delta")
-            if is_delta and (wait := due - time.monotonic()) > 0:
-                await asyncio.sleep(wait)
-            elif len(self.frames) % BREATHER_FRAMES == 0:
-                await asyncio.sleep(0)
-            if is_delta:
-                due += self._pace_seconds
-            self._append(event, is_delta)
-        self._end()
+        try:
+            await self._write_log()
+        finally:
+            self._end()
 
     def stop(self) -> None:
         """It was cancelled, or nobody reads it: what is there stays, and is billed."""
@@ -77,6 +70,18 @@ class Run:
 
     def usage(self) -> dict[str, Any]:
         return shapes.usage(self.input_tokens, shapes.tokens(self.output_characters))
+
+    async def _write_log(self) -> None:
+        due = time.monotonic() + self.script.delay_first
+        for event in self._events():
+            is_delta = event["type"].endswith(".delta")
+            if is_delta and (wait := due - time.monotonic()) > 0:
+                await asyncio.sleep(wait)
+            elif len(self.frames) % BREATHER_FRAMES == 0:
+                await asyncio.sleep(0)
+            if is_delta:
+                due += self._pace_seconds
+            self._append(event, is_delta)
 
     def _append(self, event: dict[str, Any], is_delta: bool) -> None:
         self.frames.append(Frame(shapes.frame(event, len(self.frames)), is_delta))
