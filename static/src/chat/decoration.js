@@ -7,7 +7,7 @@ export function decorate(fragment) {
   fragment.querySelectorAll("a[href]").forEach(showHost);
   fragment.querySelectorAll('span[title^="Image"]').forEach((chip) => chip.classList.add("image-chip"));
   fragment.querySelectorAll("input").forEach(nameCheckbox);
-  fragment.querySelectorAll("h1, h2, h3, h4, h5, h6").forEach(placeHeading);
+  placeHeadings([...fragment.querySelectorAll("h1, h2, h3, h4, h5, h6")]);
   return fragment;
 }
 
@@ -44,9 +44,17 @@ function nameCheckbox(box) {
   box.closest("li")?.classList.add("task");
 }
 
-/** The page's title is level 1 and the speaker level 2: an answer's own headings come below, whatever they look like. */
-function placeHeading(heading) {
-  heading.setAttribute("aria-level", Math.min(Number(heading.nodeName[1]) + 2, 6));
+const SPEAKER_LEVEL = 2;
+
+/** The page's title is level 1, the speaker level 2: an answer's headings come below, without gaps, whatever they look like. */
+function placeHeadings(headings) {
+  const levels = headings.map(({ nodeName }) => Number(nodeName[1]));
+  const highest = Math.min(...levels);
+  let above = SPEAKER_LEVEL;
+  headings.forEach((heading, index) => {
+    above = Math.min(levels[index] - highest + SPEAKER_LEVEL + 1, above + 1);
+    heading.setAttribute("aria-level", above);
+  });
 }
 
 function element(tag, className, text = "") {
