@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from chat.broadcast.channels import GAP, Channels, Event, Gap, Subscription, control_channel, user_channel
-from chat.broadcast.log import Append, Appended, Log, LogSlice, Unavailable, thread_channel
+from chat.broadcast.log import (
+    COMMAND_TIMEOUT_SECONDS,
+    Append,
+    Appended,
+    Log,
+    LogSlice,
+    Unavailable,
+    thread_channel,
+)
 
 __all__ = [
     "GAP",
@@ -27,22 +36,35 @@ __all__ = [
     "user_channel",
 ]
 
-COMMAND_TIMEOUT_SECONDS = 2
 CONNECTIONS = 4
+CONNECT_TIMEOUT_SECONDS = 2
+
+
+class Client(Redis):
+    """A client that shows every error at once, and no command takes longer than two seconds.
+
+    The limit is ours and not redis-py's `socket_timeout`: that writes by `asyncio.wait_for`, which in Python 3.11 can
+    swallow a cancellation, so that a loop or a socket whose end was asked for would live on.
+    """
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        """Raises RedisError or OSError, of which TimeoutError is one."""
+        async with asyncio.timeout(COMMAND_TIMEOUT_SECONDS):
+            return await super().execute_command(*args, **options)
 
 
 def connect(url: str) -> Redis:
-    """A client that shows every error at once: whoever calls decides what to do about it."""
+    """A client of this server; nothing is sent yet."""
     pool = BlockingConnectionPool.from_url(
         url,
         max_connections=CONNECTIONS,
-        timeout=COMMAND_TIMEOUT_SECONDS,
-        socket_timeout=COMMAND_TIMEOUT_SECONDS,
-        socket_connect_timeout=COMMAND_TIMEOUT_SECONDS,
+        timeout=CONNECT_TIMEOUT_SECONDS,
+        socket_timeout=None,
+        socket_connect_timeout=CONNECT_TIMEOUT_SECONDS,
         health_check_interval=15,
         retry=Retry(NoBackoff(), 0),
     )
-    return Redis.from_pool(pool)
+    return Client.from_pool(pool)
 
 
 class Broadcast:

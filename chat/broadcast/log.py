@@ -14,6 +14,7 @@ from redis.exceptions import NoScriptError, RedisError
 
 from chat.events import Frame, encode
 
+COMMAND_TIMEOUT_SECONDS = 2
 MAX_EVENTS = 1000
 TTL_RUNNING_MS = 300_000
 TTL_ENDED_MS = 120_000  # by then the text is in PostgreSQL
@@ -149,7 +150,8 @@ class Log:
         async with self._redis.pipeline(transaction=False) as pipe:
             for item in items:
                 pipe.evalsha(self._append.sha, len(item.keys()), *item.keys(), *item.arguments())
-            results: list[Any] = await pipe.execute(raise_on_error=False)
+            async with asyncio.timeout(COMMAND_TIMEOUT_SECONDS):
+                results: list[Any] = await pipe.execute(raise_on_error=False)
         if any(isinstance(result, NoScriptError) for result in results):  # the first call, or Redis was restarted
             results = [
                 await self._append(keys=item.keys(), args=item.arguments())

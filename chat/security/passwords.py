@@ -31,7 +31,7 @@ class Passwords:
 
     async def verify(self, stored: str | None, password: str) -> bool:
         """Whether this is the password. Without a stored hash it takes as long, so that time tells nothing."""
-        matches = await self._run(self._matches, stored or self._dummy, password)
+        matches = await self._run(self._matches, self._dummy if stored is None else stored, password)
         return matches and stored is not None
 
     def needs_rehash(self, stored: str) -> bool:

@@ -1,0 +1,85 @@
+"""Limits on a real Valkey."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+
+import pytest
+
+from chat import broadcast
+from chat.security.limits import Limit, Limits, network
+from tests.conftest import Stores
+
+FIVE = Limit("five", 5, 60)
+
+
+@pytest.fixture(scope="module")
+async def limits(stores: Stores) -> AsyncIterator[Limits]:
+    client = broadcast.connect(stores.redis_url)
+    yield Limits(client)
+    await client.aclose()
+
+
+@pytest.fixture
+def key() -> str:
+    return uuid.uuid4().hex
+
+
+async def test_of_fifty_at_once_five_pass(limits: Limits, key: str) -> None:
+    waits = await asyncio.gather(*(limits.wait_ms(FIVE, key) for _ in range(50)))
+
+    assert sum(wait == 0 for wait in waits) == 5
+    assert all(0 <= wait <= 12_000 for wait in waits)
+
+
+async def test_keys_do_not_share_a_limit_and_disappear_by_themselves(limits: Limits, key: str, stores: Stores) -> None:
+    for _ in range(5):
+        await limits.wait_ms(FIVE, key)
+
+    assert await limits.wait_ms(FIVE, key + "other") == 0
+    client = broadcast.connect(stores.redis_url)
+    assert 0 < await client.pttl(f"limit:five:{key}") <= 60_000
+    await client.aclose()
+
+
+async def test_what_was_counted_can_be_forgiven(limits: Limits, key: str) -> None:
+    for _ in range(5):
+        await limits.wait_ms(FIVE, key)
+    await limits.forgive(FIVE, key)
+
+    assert await limits.wait_ms(FIVE, key) == 0
+
+
+async def test_after_the_interval_one_more_passes(limits: Limits, key: str) -> None:
+    quick = Limit("quick", 1, 1)
+    assert await limits.wait_ms(quick, key) == 0
+    wait = await limits.wait_ms(quick, key)
+    assert 0 < wait <= 1000
+    await asyncio.sleep(wait / 1000 + 0.01)
+
+    assert await limits.wait_ms(quick, key) == 0
+
+
+async def test_without_redis_guessing_is_refused_and_the_rest_passes(key: str) -> None:
+    nowhere = broadcast.connect("redis://127.0.0.1:1/0")
+    limits = Limits(nowhere)
+
+    assert await limits.wait_ms(FIVE, key) == 0
+    assert await limits.wait_ms(Limit("closed", 5, 60, fails_closed=True), key) > 0
+    await limits.forgive(FIVE, key)
+    await nowhere.aclose()
+
+
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("<local>", "<local>"),
+    ],
+)
+def test_an_address_counts_by_its_network(address: str, counted: str) -> None:
+    assert network(address) == counted

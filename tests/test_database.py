@@ -1,0 +1,111 @@
+"""DATABASE_URL as managed databases write it, and migrations that two deploys run at once."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import ssl
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from chat import database
+from chat.database import credentials
+from chat.settings import Settings, SettingsError
+from tests.conftest import Stores
+
+
+def test_a_url_with_sslmode_is_understood() -> None:
+    known = credentials("postgres://us%20er:p%40ss@db.example.com:6432/my_chat?sslmode=require&application_name=x")
+
+    assert (known["host"], known["port"], known["user"], known["password"], known["database"], known["ssl"]) == (
+        "db.example.com", 6432, "us er", "p@ss", "my_chat", "require",
+    )  # fmt: skip
+    assert known["server_settings"]["application_name"] == "x"
+    assert known["server_settings"]["statement_timeout"] == "15s"
+
+
+def test_verifying_modes_check_the_certificate_and_only_full_the_name() -> None:
+    full, authority = (credentials(f"postgres://db/chat?sslmode=verify-{mode}")["ssl"] for mode in ("full", "ca"))
+
+    assert full.verify_mode is authority.verify_mode is ssl.CERT_REQUIRED
+    assert (full.check_hostname, authority.check_hostname) == (True, False)
+
+
+@pytest.mark.parametrize(
+    "url", ["postgres://db/chat?sslmode=maybe", "postgres://db/chat?pool=9", "postgres://db:x/chat", "postgres://db/c?sslmode=verify-ca&sslrootcert=/none"]
+)  # fmt: skip
+def test_a_url_that_cannot_be_followed_says_why(url: str) -> None:
+    with pytest.raises(SettingsError, match="DATABASE_URL"):
+        credentials(url)
+
+
+@pytest.fixture
+async def empty(stores: Stores, environment: dict[str, str]) -> AsyncIterator[Settings]:
+    """A database of its own, with nothing in it."""
+    name = f"test_{uuid.uuid4().hex}"
+    admin = await asyncpg.connect(**credentials(stores.database_url))
+    await admin.execute(f'CREATE DATABASE "{name}"')
+    yield Settings.from_environment(
+        {**environment, "DATABASE_URL": stores.database_url.replace("/postgres?", f"/{name}?")}
+    )
+    await admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    await admin.close()
+
+
+async def test_processes_that_migrate_at_once_apply_each_migration_once(empty: Settings, tmp_path: Path) -> None:
+    program = "import asyncio, os; from chat import database; from chat.settings import Settings; "
+    program += "print(asyncio.run(database.migrate(Settings.from_environment(os.environ))))"
+    environment = {"DEBUG": "True", "DATABASE_URL": empty.database_url, "PATH": "/usr/bin:/bin"}
+    python = str(Path(__import__("sys").executable))
+    runs = [
+        await asyncio.create_subprocess_exec(
+            python, "-c", program, env=environment, cwd=database.MIGRATIONS.parent,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )
+        for _ in range(3)
+    ]  # fmt: skip
+    outputs = [await run.communicate() for run in runs]
+
+    assert [run.returncode for run in runs] == [0, 0, 0], outputs
+    applied = [line for output, _ in outputs for line in eval(output)]
+    assert sorted(applied) == sorted(path.name for path in (database.MIGRATIONS / "models").glob("[0-9]*.py"))
+    connection = await asyncpg.connect(**credentials(empty.database_url))
+    assert await connection.fetchval("SELECT count(*) = count(DISTINCT version) FROM aerich") is True
+    await connection.close()
+
+
+async def test_models_and_migrations_do_not_drift(tmp_path: Path) -> None:
+    copy = shutil.copytree(database.MIGRATIONS, tmp_path / "migrations")
+    written = await asyncio.to_thread(asyncio.run, database.make_migration("drift", location=copy))
+
+    assert written == "", "the models have changed: run `chat make-migration NAME`"
+
+
+PARTIAL_INDEXES = {"one_active", "generation_alive"}
+CHECKS = {"email_lower_case", "known_theme", "known_role", "known_status", "known_state", "known_tool_state"}
+
+
+async def test_what_aerich_cannot_write_is_in_the_migrated_database(migrated: None, stores: Stores) -> None:
+    connection = await asyncpg.connect(**credentials(stores.database_url))
+    indexes = await connection.fetch("SELECT indexname FROM pg_indexes WHERE indexdef LIKE '%WHERE%'")
+    checks = await connection.fetch("SELECT conname FROM pg_constraint WHERE contype = 'c'")
+    unique = await connection.fetch("SELECT indexdef FROM pg_indexes WHERE indexdef LIKE 'CREATE UNIQUE%'")
+    await connection.close()
+
+    assert {row["indexname"] for row in indexes} >= PARTIAL_INDEXES
+    assert {row["conname"] for row in checks} >= CHECKS
+    definitions = " ".join(row["indexdef"] for row in unique)
+    for columns in (
+        "chat_message USING btree (thread_id, client_id)",
+        "chat_message USING btree (thread_id, number)",
+        "generation USING btree (user_message_id, attempt)",
+        "llm_call_log USING btree (response_id)",
+        "llm_call_log USING btree (generation_id, round)",
+        "user_monthly_usage USING btree (user_id, month)",
+        "tool_call USING btree (generation_id, call_id)",
+    ):
+        assert columns in definitions

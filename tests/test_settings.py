@@ -1,0 +1,91 @@
+"""Settings: read from the environment, refused all at once, and documented to the last one."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from chat.settings import Settings, SettingsError, environment_example, settings_table, variable
+
+ROOT = Path(__file__).parents[1]
+PRODUCTION = {
+    "SECRET_KEY": "kJ8s-2nQ_vX0zR4bT6yU1wE3mP5hG7dF9aLcViOo",
+    "PUBLIC_URL": "https://chat.example.com",
+    "DATABASE_URL": "postgres://chat:secret@db/chat?sslmode=require",
+    "REDIS_URL": "rediss://:secret@redis:6379/0",
+    "OPENAI_API_KEY": "sk-test",
+    "EMAIL_BACKEND": "smtp",
+    "SMTP_HOST": "mail.example.com",
+    "DEFAULT_FROM_EMAIL": "Chat <noreply@example.com>",
+}
+
+
+def test_a_complete_production_environment_is_accepted() -> None:
+    settings = Settings.from_environment(PRODUCTION)
+
+    assert settings.public_url == "https://chat.example.com"
+    assert settings.email_verification_required is True
+    assert settings.debug is False
+
+
+def test_production_names_everything_that_is_missing_at_once() -> None:
+    with pytest.raises(SettingsError) as refused:
+        Settings.from_environment({})
+
+    named = {problem.split()[0] for problem in refused.value.problems}
+    assert named == {"SECRET_KEY", "PUBLIC_URL", "DATABASE_URL", "REDIS_URL", "OPENAI_API_KEY", "EMAIL_BACKEND"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SECRET_KEY", "short"),
+        ("SECRET_KEY", "a" * 64),
+        ("SECRET_KEY", "changeme" * 8),
+        ("PUBLIC_URL", "http://chat.example.com"),
+        ("PUBLIC_URL", "chat.example.com"),
+        ("DATABASE_URL", "mysql://db/chat"),
+        ("REDIS_URL", "memcached://x"),
+        ("RATE_LIMITS", "off"),
+        ("DEV_SUPERUSER_PASSWORD", "whatever-it-is"),
+        ("PORT", "eighty"),
+        ("PORT", "70000"),
+        ("WEB_CONCURRENCY", "0"),
+        ("STREAM_FLUSH_MS", "-1"),
+        ("LLM_BACKGROUND", "perhaps"),
+        ("LOG_LEVEL", "LOUD"),
+        ("PASSWORD_MIN_LENGTH", "7"),
+        ("SMTP_TLS", "ssl"),
+    ],
+)
+def test_a_bad_value_names_its_variable(name: str, value: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        Settings.from_environment({**PRODUCTION, name: value})
+
+    assert [problem.split()[0] for problem in refused.value.problems] == [name]
+
+
+def test_an_empty_variable_counts_as_unset() -> None:
+    assert Settings.from_environment({**PRODUCTION, "PORT": " ", "LLM_MODEL": ""}).port == 8000
+
+
+def test_lists_are_separated_by_commas() -> None:
+    settings = Settings.from_environment({**PRODUCTION, "ALLOWED_HOSTS": "a.example.com, b.example.com,"})
+
+    assert settings.allowed_hosts == ("a.example.com", "b.example.com")
+
+
+def test_secrets_are_not_in_the_representation() -> None:
+    text = repr(Settings.from_environment({**PRODUCTION, "SMTP_PASSWORD": "mail-secret"}))
+
+    assert not any(secret in text for secret in ("kJ8s", "sk-test", "mail-secret", ":secret@"))
+
+
+def test_every_setting_is_in_the_example_file_and_in_the_readme() -> None:
+    example, readme = (ROOT / ".env.example").read_text(), (ROOT / "README.md").read_text()
+
+    assert example == environment_example(), "run `chat settings --env-example > .env.example`"
+    assert settings_table() in readme, "run `chat settings` and put the table into the README"
+    assert all(variable(item) in example for item in fields(Settings))
