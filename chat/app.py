@@ -8,8 +8,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from quart import Quart, render_template, request
+from quart import Quart, has_websocket_context, render_template, request, websocket
 from quart.typing import ResponseReturnValue
+from quart.wrappers import Response
 from quart.wrappers.response import FileBody
 from quart_rate_limiter import RateLimitExceeded
 from werkzeug.exceptions import HTTPException, InternalServerError
@@ -29,13 +30,29 @@ FileBody.buffer_size = 1024 * 1024  # the default of 8 KiB makes a thread hop fo
 
 
 class App(Quart):
-    """Quart, with files that browsers keep when their address has a version."""
+    """Quart, with static files that browsers keep for as long as their address has the version of their content."""
 
     asgi_websocket_class = BoundedWebsocketConnection
 
-    def get_send_file_max_age(self, filename: str | None) -> int | None:
-        """Seconds; None makes a browser ask each time."""
-        return guards.ONE_YEAR_SECONDS if request.args.get("v") else super().get_send_file_max_age(filename)
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self._versions: dict[str, str] = {}
+
+    def static_version(self, name: str) -> str:
+        """A hash of the content, made anew each time in development."""
+        if self.config["FILES_CHANGE"] or name not in self._versions:
+            self._versions[name] = sha256((ROOT / "static" / name).read_bytes()).hexdigest()[:12]
+        return self._versions[name]
+
+    async def send_static_file(self, filename: str) -> Response:
+        """During a deploy the new page can reach an old server: what that sends must not be kept as the new version."""
+        response = await super().send_static_file(filename)
+        if request.args.get("v") == self.static_version(filename):
+            response.cache_control.max_age = guards.ONE_YEAR_SECONDS
+            response.cache_control.immutable = True
+        else:
+            response.cache_control.no_cache = True
+        return response
 
 
 def create_app(settings: Settings) -> Quart:
@@ -50,6 +67,8 @@ def create_app(settings: Settings) -> Quart:
         SESSION_COOKIE_SAMESITE="Lax",
         PERMANENT_SESSION_LIFETIME=ABSOLUTE,
         BACKGROUND_TASK_SHUTDOWN_TIMEOUT=1,
+        SEND_FILE_MAX_AGE_DEFAULT=None,
+        FILES_CHANGE=settings.debug,
     )
     auth.install(app, settings)
     guards.install(app, settings)
@@ -71,14 +90,9 @@ def _install_resources(app: Quart, settings: Settings) -> None:
             yield
 
 
-def _install_templates(app: Quart, settings: Settings) -> None:
-    versions: dict[str, str] = {}
-
+def _install_templates(app: App, settings: Settings) -> None:
     def static_url(name: str) -> str:
-        """With the content's hash, so that browsers may keep it for ever."""
-        if settings.debug or name not in versions:
-            versions[name] = sha256((ROOT / "static" / name).read_bytes()).hexdigest()[:12]
-        return f"/static/{name}?v={versions[name]}"
+        return f"/static/{name}?v={app.static_version(name)}"
 
     @app.context_processor
     async def common() -> dict[str, Any]:
@@ -98,13 +112,16 @@ def _install_error_pages(app: Quart) -> None:
         status = error.code or 500
         headers = {"Retry-After": str(error.retry_after)} if isinstance(error, RateLimitExceeded) else {}
         title, sentence = SENTENCES.get(status, (error.name, error.description or error.name))
+        if has_websocket_context():  # a handshake that was refused: no browser shows a page for it
+            return sentence, status
         if guards.wants_json():
             return {"code": error.name.lower().replace(" ", "_"), "message": sentence}, status, headers
         return await render_template("pages/error.html", status=status, title=title, message=sentence), status, headers
 
     @app.errorhandler(Exception)
     async def fail(error: Exception) -> ResponseReturnValue:
-        logger.exception("%s %s failed", request.method, request.path, exc_info=error)
+        what = f"The websocket {websocket.path}" if has_websocket_context() else f"{request.method} {request.path}"
+        logger.exception("%s failed", what, exc_info=error)
         return await explain(InternalServerError())
 
 

@@ -1,4 +1,4 @@
-"""A tab in Python: the twin of static/src/chat/store.js, which fails a test at once when a rule of the wire is broken."""
+"""A tab in Python, the twin of static/src/chat/store.js: fails a test at once when a rule of the wire is broken."""
 
 from __future__ import annotations
 
@@ -60,12 +60,14 @@ class Store:
         self.parts = (self.parts if frame["part"] > 1 else []) + frame["messages"]
         if frame["part"] < frame["parts"]:
             return
-        for message in self.parts:
-            known = self.find(message["id"])
-            if known and known["status"] != "streaming" and message["status"] == "streaming":
-                message |= known
-        self.messages = [dict(message) for message in self.parts]
+        self.messages = [self._settled(message) for message in self.parts]
         self.cursor, self.rev, self.title = frame["cursor"], frame["rev"], frame["title"]
+
+    def _settled(self, incoming: dict[str, Any]) -> dict[str, Any]:
+        """A finished message does not begin to run again."""
+        known = self.find(incoming["id"])
+        goes_back = known and known["status"] != "streaming" and incoming["status"] == "streaming"
+        return dict(known if known and goes_back else incoming)
 
     def _written(self, message_id: str, change: dict[str, Any]) -> None:
         message = self.find(message_id)
@@ -113,7 +115,7 @@ class Store:
 
 
 class Tab:
-    """A connected tab. Every frame is checked: offsets rise by one inside an epoch, and nothing ever has to be synced."""
+    """A connected tab. Every frame is checked: offsets rise by one inside an epoch, and nothing has to be synced."""
 
     def __init__(self, connection: websockets.ClientConnection) -> None:
         self.connection = connection
@@ -127,7 +129,7 @@ class Tab:
 
     async def send(self, frame: dict[str, Any]) -> None:
         """Any frame."""
-        await self.connection.send(json.dumps(frame))
+        await self.connection.send(json.dumps(frame, ensure_ascii=False))
 
     async def say(self, text: str, client_id: str = "") -> dict[str, Any]:
         """Send a message; returns the ack or nack."""

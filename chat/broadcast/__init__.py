@@ -50,7 +50,7 @@ class Client(Redis):
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         """Raises RedisError or OSError, of which TimeoutError is one."""
         async with asyncio.timeout(COMMAND_TIMEOUT_SECONDS):
-            return await super().execute_command(*args, **options)
+            return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
 
 
 def connect(url: str) -> Redis:

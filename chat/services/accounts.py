@@ -68,7 +68,7 @@ class Accounts:
         Raises TooManyGuesses, counted for the account and for the network address. Every try counts until one is
         right, so that parallel guesses cannot slip through together.
         """
-        email = storable(email.strip().lower())
+        email = _as_stored(email)
         guesses = ((LOGIN_FAILURE_ACCOUNT, email), (LOGIN_FAILURE_ADDRESS, address))
         for limit, key in guesses:
             if wait_ms := await self.limits.wait_ms(limit, key):
@@ -156,6 +156,14 @@ def normalised_email(email: str) -> str:
     if len(address) > EMAIL_MAX_LENGTH:
         raise Refused("email", f"The address can have {EMAIL_MAX_LENGTH} characters at most.")
     return address
+
+
+def _as_stored(email: str) -> str:
+    """The address as sign-up would store it; what it would not take belongs to nobody and is only counted."""
+    try:
+        return normalised_email(email)
+    except Refused:
+        return storable(email.strip().lower())[:EMAIL_MAX_LENGTH]
 
 
 async def _new_user(email: str, password_hash: str) -> User | None:

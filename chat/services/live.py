@@ -10,6 +10,7 @@ import msgspec
 from chat.broadcast import Broadcast, LogSlice, Unavailable
 from chat.database import query
 from chat.events import MessageView, ResponseText, Snapshot, TextDelta, decode_logged
+from chat.models import Status
 from chat.services.threads import MessagePage, message_page
 from chat.text import from_utf16, utf16_length
 
@@ -68,18 +69,22 @@ class ThreadView:
 
 
 async def view_thread(thread_id: UUID, *, broadcast: Broadcast) -> ThreadView | None:
-    """The thread as it is now, or None if it is gone. Without Redis the place is empty and the text a little older."""
-    place = await _place(thread_id, broadcast)  # before the rows: what happens in between is told twice, not never
+    """The thread as it is now, or None if it is gone. Without Redis the place is empty and the text a little older.
+
+    The order matters: the place before the rows, so that what happens in between is told twice and not never; the
+    running text before the messages, so that an answer which ends in between is shown with its stored text.
+    """
+    place = await _place(thread_id, broadcast)
     threads = await query(THREAD, thread_id)
     if not threads:
         return None
+    running = await query(RUNNING, thread_id)
     page = await message_page(thread_id)
-    if running := await query(RUNNING, thread_id):
-        found = running[0]
+    for one in running:
         text = await text_so_far(
-            thread_id, found["answer_id"], found["partial"], Place(found["ckpt_epoch"], found["ckpt_s"]), broadcast
+            thread_id, one["answer_id"], one["partial"], Place(one["ckpt_epoch"], one["ckpt_s"]), broadcast
         )
-        page = replace(page, messages=[_with_text(message, found["answer_id"], text) for message in page.messages])
+        page = replace(page, messages=[_with_text(message, one["answer_id"], text) for message in page.messages])
     return ThreadView(place, threads[0]["rev"], threads[0]["title"], page)
 
 
@@ -118,7 +123,8 @@ def _continued(text: str, answer_id: UUID, log: LogSlice) -> str:
 
 
 def _with_text(message: MessageView, answer_id: UUID, text: str) -> MessageView:
-    return msgspec.structs.replace(message, content=text) if message.id == answer_id else message
+    running = message.id == answer_id and message.status == Status.STREAMING
+    return msgspec.structs.replace(message, content=text) if running else message
 
 
 def _parts(messages: list[MessageView]) -> list[list[MessageView]]:

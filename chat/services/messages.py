@@ -85,17 +85,16 @@ async def send_message(
     thread = thread_id or uuid5(user.id, str(client_id))
     if stored := await _stored(user, thread, client_id):
         return stored
-    content = _checked(content)
-    if await query(ACTIVE, thread):
-        raise Refused("busy", BUSY)
-    await _within_limits(user, limits)
     try:
+        content = _checked(content)
+        await _no_answer_runs(thread)
+        await _within_limits(user, limits)
         async with in_transaction():
             accepted, created, thread_event = await _store(user, thread, content, client_id, opening=opening)
-    except IntegrityError:  # somebody was faster: this very message from another try, or another message
-        if stored := await _stored(user, thread, client_id):
+    except (Refused, IntegrityError) as error:
+        if stored := await _stored(user, thread, client_id):  # another try of this very message was faster
             return stored
-        raise Refused("busy", BUSY) from None
+        raise error if isinstance(error, Refused) else Refused("busy", BUSY) from None
     await _tell(user, created, thread_event, broadcast)
     return accepted
 
@@ -109,6 +108,12 @@ def _checked(content: str) -> str:
             "too_long", f"The message has {len(content):,} characters; {MESSAGE_MAX_LENGTH:,} are possible. Shorten it."
         )
     return content
+
+
+async def _no_answer_runs(thread_id: UUID) -> None:
+    """Saves the work; the index `one_active` has the last word."""
+    if await query(ACTIVE, thread_id):
+        raise Refused("busy", BUSY)
 
 
 async def _within_limits(user: User, limits: Limits) -> None:

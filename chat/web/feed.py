@@ -78,11 +78,14 @@ class Feed:
         }
         self._pings = 0
 
-    async def start(self, hello: Hello) -> None:
-        """Say welcome and bring the tab from where it is to now. The subscription has to be ready."""
+    async def start(self, hello: Hello, *, rev: int) -> None:
+        """Say welcome and bring the tab from where it is to now. The subscription has to be ready.
+
+        `rev` is the thread's, read before: a replay that does not tell of it is not enough.
+        """
         place = Place.parse(hello.cursor)
-        if place and hello.want != "snapshot" and (log := await self._replayable(place, hello.rev)):
-            rev = max([hello.rev, *(_rev(payload) for _, payload in log.entries)])
+        log = await self._replayable(place) if place and hello.want != "snapshot" else None
+        if place and log and max([hello.rev, *(_rev(payload) for _, payload in log.entries)]) >= rev:
             await self._send(Welcome("replay", str(place), rev, round(PING_SECONDS * 1000)))
             for offset, payload in log.entries:
                 await self._send(with_cursor(payload, log.epoch, offset))
@@ -143,7 +146,8 @@ class Feed:
         if "ping" in due:
             self._pings += 1
             await self._send(Ping(self._pings))
-            self._timers |= {"ping": now + PING_SECONDS, "pong": now + PONG_SECONDS}
+            self._timers["ping"] = now + PING_SECONDS
+            self._timers.setdefault("pong", now + PONG_SECONDS)
         if "session" in due:
             if not await session_lives(self._session_id):
                 raise Leave(Close.SESSION_ENDED)
@@ -158,7 +162,7 @@ class Feed:
             return  # Redis is away; a timer looks again
         if self._live:
             self._count_catch_up()
-        log = await self._replayable(self._place, None) if self._place.epoch else None
+        log = await self._replayable(self._place) if self._place.epoch else None
         if log is None:
             await self._send_snapshot()
             return
@@ -173,8 +177,8 @@ class Feed:
             raise Leave(Close.RESYNC_FAILED)
         self._caught_up.append(now)
 
-    async def _replayable(self, place: Place, rev: int | None) -> LogSlice | None:
-        """The log after a place if it continues it without a hole, is not too much, and tells of every change."""
+    async def _replayable(self, place: Place) -> LogSlice | None:
+        """The log after a place, if it continues it without a hole and is not too much."""
         try:
             log = await self._broadcast.log.read(self._thread_id, after=place.offset)
         except Unavailable:
@@ -182,11 +186,7 @@ class Feed:
         size = sum(len(payload) for _, payload in log.entries)
         if log.epoch != place.epoch or not log.follows(place.offset) or size > REPLAY_MAX_CHARACTERS:
             return None
-        if rev is None:
-            return log
-        view = await view_thread(self._thread_id, broadcast=self._broadcast)
-        told = max([rev, *(_rev(payload) for _, payload in log.entries)])
-        return log if view and told >= view.rev else None
+        return log
 
     async def _send_snapshot(self, *, welcome: bool = False) -> None:
         view = await view_thread(self._thread_id, broadcast=self._broadcast)

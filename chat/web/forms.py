@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wtforms import EmailField, Form, PasswordField
-from wtforms.validators import InputRequired, Length
+from wtforms.validators import InputRequired, Length, ValidationError
 
 from chat.models import EMAIL_MAX_LENGTH
 from chat.security.passwords import PASSWORD_MAX_BYTES
@@ -30,7 +30,7 @@ class SignUpForm(Form):
     def validate_password2(self, field: PasswordField) -> None:
         """Both have to be the same, as a guard against a slip."""
         if field.data != self.password1.data:
-            raise ValueError("The two passwords are not the same.")
+            raise ValidationError("The two passwords are not the same.")
 
 
 def add_error(form: Form, field: str, sentence: str) -> None:

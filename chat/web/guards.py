@@ -18,6 +18,7 @@ from chat.web.auth import signed_in_user
 from chat.web.resources import resources
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+PROBES = {"pages.healthz", "pages.readyz"}
 ONE_YEAR_SECONDS = 31_536_000
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -50,7 +51,7 @@ class _Guard:
 
     async def check_host(self) -> None:
         """Links, cookies and the origin check rely on the host's name; health checks come by address."""
-        if self._check_hosts and request.endpoint != "pages.healthz" and _hostname(request.host) not in self._hosts:
+        if self._check_hosts and request.endpoint not in PROBES and _hostname(request.host) not in self._hosts:
             abort(400, "This site is not known by that name. Add the name to ALLOWED_HOSTS.")
 
     async def check_origin(self) -> None:
@@ -97,9 +98,11 @@ class _Guard:
         )
 
     def _is_own(self, origin: str, host: str) -> bool:
-        if not origin or origin == "null":
-            return False
-        return origin == self._public_origin.lower() or urlsplit(origin).netloc == host.lower()
+        """The host alone is not enough in production: whoever can change what http brings could post to https."""
+        if origin == self._public_origin.lower():
+            return bool(origin)
+        schemes = ("https",) if self._https else ("http", "https")
+        return origin in [f"{scheme}://{host.lower()}" for scheme in schemes]
 
 
 def nonce() -> str:
@@ -157,4 +160,7 @@ class AtomicRateLimiter(RateLimiter):
 
 
 def _hostname(host: str) -> str:
-    return (urlsplit(f"//{host}").hostname or "").lower()
+    try:
+        return (urlsplit(f"//{host}").hostname or "").lower()
+    except ValueError:
+        return ""

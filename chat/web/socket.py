@@ -51,7 +51,8 @@ async def _serve(thread_id: UUID, opened: Resources) -> None:
     session = await sessions.find_session(current_user.auth_id or "")
     if session is None:
         raise Leave(Close.SESSION_ENDED)
-    if not await threads.own_thread(session.user, thread_id):
+    thread = await threads.own_thread(session.user, thread_id)
+    if thread is None:
         raise Leave(Close.NO_SUCH_THREAD)
     if sum(socket.user.id == session.user.id for socket in opened.sockets) >= SOCKETS_PER_USER:
         raise Leave(Close.TOO_MANY_SOCKETS)
@@ -60,7 +61,7 @@ async def _serve(thread_id: UUID, opened: Resources) -> None:
         socket = Socket(session.user, thread_id, subscription, opened)
         opened.sockets.add(socket)
         try:
-            await socket.run(hello, session.id)
+            await socket.run(hello, session.id, rev=thread.rev)
         finally:
             opened.sockets.discard(socket)
 
@@ -90,12 +91,12 @@ class Socket:
         self._opened = opened
         self._allowance, self._counted_at = FRAMES_AT_ONCE, time.monotonic()
 
-    async def run(self, hello: Hello, session_id: UUID) -> None:
+    async def run(self, hello: Hello, session_id: UUID, *, rev: int) -> None:
         """Until one side ends it: Leave, or a cancellation when the tab is gone."""
         tab: Websocket = websocket._get_current_object()  # type: ignore[attr-defined]
         feed = Feed(self._thread_id, session_id, self._subscription, broadcast=self._opened.broadcast, send=tab.send)
         await self._subscribed()
-        await feed.start(hello)
+        await feed.start(hello, rev=rev)
         async with asyncio.TaskGroup() as group:
             group.create_task(feed.run())
             group.create_task(self._listen(tab, feed))

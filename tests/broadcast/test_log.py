@@ -101,7 +101,9 @@ async def test_a_lost_meta_begins_a_new_epoch_and_an_empty_log(live: Broadcast, 
 
 
 async def test_a_log_behind_its_meta_begins_a_new_epoch(live: Broadcast, redis: Redis, thread: UUID) -> None:
-    first = [await live.log.append(delta(thread)) for _ in range(3)][0]
+    first = await live.log.append(delta(thread))
+    await live.log.append(delta(thread))
+    await live.log.append(delta(thread))
     await redis.hset(f"{{t:{thread}}}:meta", "s", 1)  # the stream refuses an id that is not the greatest
 
     assert (await live.log.append(delta(thread, expected_epoch=first.epoch))).offset == 0

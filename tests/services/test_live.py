@@ -1,0 +1,118 @@
+"""What a tab is shown when it comes: nothing is missing, whatever of Redis and the rows is newer."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+from redis.asyncio import Redis
+
+from chat.broadcast import Append, Broadcast
+from chat.events import ResponseText, TextDelta
+from chat.models import ChatMessage, Generation
+from chat.services.live import Place, ThreadView, text_so_far, view_thread
+from chat.services.threads import MessagePage, message_page
+from tests.cast import Person
+from tests.site import Site
+
+
+@pytest.mark.parametrize(
+    "cursor", ["", ":", "ab12cd34", "ab12cd34:", ":5", "ab12cd34:x", "ab12cd34:-1", "a:1" + "0" * 20]
+)
+def test_a_nonsense_cursor_is_no_place(cursor: str) -> None:
+    assert Place.parse(cursor) is None
+
+
+def test_a_cursor_is_the_text_of_a_place() -> None:
+    assert Place.parse("ab12cd34:17") == Place("ab12cd34", 17)
+    assert (str(Place("ab12cd34", 17)), str(Place())) == ("ab12cd34:17", "")
+
+
+async def test_text_continues_a_checkpoint_up_to_the_first_hole(site: Site) -> None:
+    live, thread, answer = site.resources.broadcast, uuid.uuid4(), uuid.uuid4()
+    for pos, delta in ((0, "Hé"), (2, "llo😀"), (7, " wor"), (99, "lost")):
+        last = await live.log.append(Append(thread, TextDelta(answer, pos, delta)))
+
+    assert await text_so_far(thread, answer, "", Place(), live) == "Héllo😀 wor"
+    assert await text_so_far(thread, answer, "Héllo", Place(last.epoch, 1), live) == "Héllo😀 wor"
+    assert await text_so_far(thread, answer, "Hé", Place(last.epoch, 2), live) == "Hé", "a hole"
+    assert await text_so_far(thread, uuid.uuid4(), "Other", Place(), live) == "Other"
+
+
+async def test_a_checkpoint_of_an_older_epoch_is_continued_from_the_logs_start(site: Site) -> None:
+    live, thread, answer = site.resources.broadcast, uuid.uuid4(), uuid.uuid4()
+    await live.log.append(Append(thread, ResponseText(answer, "Hello the")))
+    await live.log.append(Append(thread, TextDelta(answer, 9, "re")))
+
+    assert await text_so_far(thread, answer, "Hello", Place("00000000", 40), live) == "Hello there"
+
+
+async def test_a_running_answer_is_shown_with_more_than_its_row_has(alice: Person, site: Site) -> None:
+    posted = await alice.ask("Tell me something long [offline: pace=20]")
+    async with alice.tab(posted["thread_id"]) as tab:
+        seen = await tab.until_text(posted["reply_id"], 40)
+        view = await view_thread(uuid.UUID(posted["thread_id"]), broadcast=site.resources.broadcast)
+        await tab.send({"type": "response.cancel", "message_id": posted["reply_id"]})
+        await tab.until_finished(posted["reply_id"])
+
+    assert view is not None
+    assert view.page.messages[-1].content.startswith(seen)
+    assert view.page.messages[-1].status == "streaming"
+
+
+async def test_an_answer_that_ends_while_the_view_is_read_is_shown_with_its_stored_text(
+    alice: Person, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    posted = await alice.ask("say Hello")
+    async with alice.tab(posted["thread_id"]) as tab:
+        await tab.until_finished(posted["reply_id"])
+    await ChatMessage.filter(id=posted["reply_id"]).update(status="streaming", content="")
+    future = (await Generation.get(answer_id=posted["reply_id"])).created_at.replace(year=2090)
+    await Generation.filter(answer_id=posted["reply_id"]).update(
+        state="running", owner="x", lease_until=future, partial="Hel"
+    )
+
+    async def ends_now(thread_id: uuid.UUID) -> MessagePage:
+        await ChatMessage.filter(id=posted["reply_id"]).update(status="final", content="Hello, all of it")
+        await Generation.filter(answer_id=posted["reply_id"]).update(state="completed")
+        return await message_page(thread_id)
+
+    monkeypatch.setattr("chat.services.live.message_page", ends_now)
+    view = await view_thread(uuid.UUID(posted["thread_id"]), broadcast=site.resources.broadcast)
+
+    assert view is not None
+    assert (view.page.messages[-1].status, view.page.messages[-1].content) == ("final", "Hello, all of it")
+
+
+async def test_without_redis_the_rows_have_to_do(alice: Person, stores: object) -> None:
+    posted = await alice.ask("say Hello")
+    async with alice.tab(posted["thread_id"]) as tab:
+        await tab.until_finished(posted["reply_id"])
+    nowhere = Broadcast(Redis.from_url("redis://127.0.0.1:1/0"))
+    view = await view_thread(uuid.UUID(posted["thread_id"]), broadcast=nowhere)
+
+    assert view is not None
+    assert (view.place, view.page.messages[-1].content) == (Place(), "Hello")
+
+
+async def test_a_thread_that_is_gone_has_no_view(site: Site) -> None:
+    assert await view_thread(uuid.uuid4(), broadcast=site.resources.broadcast) is None
+
+
+async def test_a_large_thread_comes_in_parts_that_hold_every_message_once(alice: Person, site: Site) -> None:
+    posted = await alice.ask("say Hello")
+    async with alice.tab(posted["thread_id"]) as tab:
+        await tab.until_finished(posted["reply_id"])
+    view = await view_thread(uuid.UUID(posted["thread_id"]), broadcast=site.resources.broadcast)
+    assert view is not None
+    assert await Generation.filter(thread_id=posted["thread_id"]).count() == 1
+    one = view.page.messages[0]
+    large = [one.__class__(uuid.uuid4(), None, "user", "final", "x" * 20_000, "", one.created_at) for _ in range(9)]
+    parts = ThreadView(view.place, 1, "", MessagePage(large, False, "")).snapshots()
+
+    assert len(parts) > 1
+    assert [message.id for part in parts for message in part.messages] == [message.id for message in large]
+    assert [(part.part, part.parts) for part in parts] == [(n, len(parts)) for n in range(1, len(parts) + 1)]
+    assert all(sum(len(message.content) for message in part.messages) <= 49_152 for part in parts)
+    empty = ThreadView(view.place, 1, "", MessagePage([], False, "")).snapshots()
+    assert [(part.part, part.parts, part.messages) for part in empty] == [(1, 1, [])]

@@ -1,0 +1,159 @@
+"""Sending a message: stored once, answered once, refused without a trace."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+
+from chat.events import MESSAGE_MAX_LENGTH
+from chat.models import ChatMessage, ChatThread, Generation, User
+from chat.services import messages
+from chat.services.messages import Accepted, Refused, title_from
+from tests.site import Site
+
+
+@dataclass
+class Sender:
+    """A user who sends straight through the service; nothing is answered."""
+
+    user: User
+    site: Site
+
+    async def send(
+        self, content: str, thread_id: uuid.UUID | None = None, client_id: uuid.UUID | None = None
+    ) -> Accepted:
+        resources = self.site.resources
+        return await messages.send_message(
+            self.user, thread_id, content, client_id, broadcast=resources.broadcast, limits=resources.limits
+        )
+
+    async def refused(self, content: str, thread_id: uuid.UUID | None = None) -> Refused:
+        with pytest.raises(Refused) as refused:
+            await self.send(content, thread_id)
+        return refused.value
+
+
+@pytest.fixture
+async def alice(site: Site) -> AsyncIterator[Sender]:
+    yield Sender(await User.create(email=f"alice-{uuid.uuid4().hex}@example.com", password_hash="x"), site)
+
+
+@pytest.fixture
+async def bob(site: Site) -> AsyncIterator[Sender]:
+    yield Sender(await User.create(email=f"bob-{uuid.uuid4().hex}@example.com", password_hash="x"), site)
+
+
+async def finished(accepted: Accepted) -> None:
+    """The answer is over, as far as sending is concerned."""
+    await Generation.filter(id=accepted.generation_id).update(state="completed")
+
+
+async def test_a_message_stores_an_empty_answer_and_a_queued_generation(alice: Sender) -> None:
+    accepted = await alice.send("Hello there")
+
+    thread = await ChatThread.get(id=accepted.thread_id)
+    stored = await ChatMessage.filter(thread_id=thread.id).order_by("number")
+    assert [(one.number, one.role, one.status, one.content) for one in stored] == [
+        (1, "user", "final", "Hello there"),
+        (2, "assistant", "streaming", ""),
+    ]
+    assert (thread.rev, thread.message_count, thread.title) == (1, 2, "Hello there")
+    assert (await Generation.get(id=accepted.generation_id)).state == "queued"
+    assert accepted.fresh
+
+
+async def test_the_same_message_again_is_acknowledged_and_stored_once(alice: Sender) -> None:
+    client_id = uuid.uuid4()
+    first = await alice.send("Hello", client_id=client_id)
+    again = await alice.send("Hello", first.thread_id, client_id)
+    as_a_form = await alice.send("Hello", None, client_id)
+
+    assert (again.message_id, again.reply_id, again.fresh) == (first.message_id, first.reply_id, False)
+    assert as_a_form.message_id == first.message_id
+    assert await ChatMessage.filter(thread_id=first.thread_id).count() == 2
+
+
+async def test_the_same_message_many_times_at_once_is_stored_once(alice: Sender) -> None:
+    client_id = uuid.uuid4()
+    results = await asyncio.gather(*(alice.send("Hello", None, client_id) for _ in range(20)))
+
+    assert len({one.message_id for one in results}) == 1
+    assert sum(one.fresh for one in results) == 1
+    assert await ChatThread.filter(user_id=alice.user.id).count() == 1
+
+
+async def test_of_many_messages_at_once_one_is_taken_and_the_rest_is_told_busy(alice: Sender) -> None:
+    opened = await alice.send("First")
+    await finished(opened)
+    results = await asyncio.gather(
+        *(alice.send(f"Number {number}", opened.thread_id) for number in range(40)), return_exceptions=True
+    )
+
+    taken = [one for one in results if isinstance(one, Accepted)]
+    codes = {one.code for one in results if isinstance(one, Refused)}
+    assert len(taken) == 1
+    assert codes == {"busy"}
+    assert await ChatMessage.filter(thread_id=opened.thread_id).count() == 4
+    assert (await ChatThread.get(id=opened.thread_id)).rev == 2
+
+
+async def test_a_message_while_one_is_answered_is_refused_as_busy(alice: Sender) -> None:
+    opened = await alice.send("First")
+
+    assert (await alice.refused("Second", opened.thread_id)).code == "busy"
+
+
+@pytest.mark.parametrize("content", ["", "   ", "\n\t\n"])
+async def test_nothing_is_not_a_message(alice: Sender, content: str) -> None:
+    assert (await alice.refused(content)).code == "empty"
+    assert not await ChatThread.filter(user_id=alice.user.id).exists()
+
+
+async def test_the_longest_message_is_taken_and_one_more_character_is_not(alice: Sender) -> None:
+    refused = await alice.refused("x" * (MESSAGE_MAX_LENGTH + 1))
+    accepted = await alice.send("😀" * MESSAGE_MAX_LENGTH)
+
+    assert refused.code == "too_long"
+    assert "32,001" in str(refused)
+    assert len((await ChatMessage.get(id=accepted.message_id)).content) == MESSAGE_MAX_LENGTH
+
+
+async def test_what_postgresql_cannot_store_is_replaced_and_nothing_is_lost(alice: Sender) -> None:
+    accepted = await alice.send("a\x00b\ud800c😀")
+
+    assert (await ChatMessage.get(id=accepted.message_id)).content == "a\ufffdb\ufffdc😀"
+
+
+async def test_a_foreign_thread_and_a_missing_one_get_the_same_answer(alice: Sender, bob: Sender) -> None:
+    opened = await alice.send("Mine")
+    await finished(opened)
+    foreign = await bob.refused("Yours", opened.thread_id)
+    missing = await bob.refused("Nobody's", uuid.uuid4())
+
+    assert (foreign.code, str(foreign)) == (missing.code, str(missing)) == ("not_found", "There is no such thread.")
+    assert await ChatMessage.filter(thread_id=opened.thread_id).count() == 2
+
+
+async def test_a_strangers_client_id_finds_nothing(alice: Sender, bob: Sender) -> None:
+    client_id = uuid.uuid4()
+    mine = await alice.send("Mine", None, client_id)
+    theirs = await bob.send("Theirs", None, client_id)
+
+    assert mine.thread_id != theirs.thread_id
+
+
+@pytest.mark.parametrize(
+    ("content", "title"),
+    [
+        ("Hello", "Hello"),
+        ("  Two\n lines", "Two"),
+        ("word " * 40, "word word word word word word word word word word word word…"),
+        ("x" * 300, "x" * 60 + "…"),
+    ],
+)
+def test_a_title_is_the_first_words(content: str, title: str) -> None:
+    assert title_from(content.strip()) == title

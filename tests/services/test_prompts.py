@@ -1,0 +1,67 @@
+"""What the model is shown: the newest messages that fit, and always the newest of all."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from chat.llm.tokens import count_tokens, most_tokens
+from chat.models import ChatMessage, ChatThread, Role, Status, User
+from chat.services.prompts import MESSAGE_OVERHEAD_TOKENS, turns
+from tests.site import Site
+
+
+@pytest.fixture
+async def thread(site: Site) -> ChatThread:
+    user = await User.create(email=f"alice-{uuid.uuid4().hex}@example.com", password_hash="x")
+    return await ChatThread.create(user_id=user.id)
+
+
+async def say(thread: ChatThread, *contents: str) -> None:
+    for number, content in enumerate(contents, start=1):
+        role = Role.USER if number % 2 else Role.ASSISTANT
+        await ChatMessage.create(thread_id=thread.id, number=number, role=role, content=content, status=Status.FINAL)
+
+
+async def shown(thread: ChatThread, up_to: int, max_tokens: int) -> list[str]:
+    return [turn["content"] for turn in await turns(thread.id, up_to=up_to, max_tokens=max_tokens)]
+
+
+async def test_a_short_conversation_is_shown_whole_in_order_and_nothing_is_counted(thread: ChatThread) -> None:
+    await say(thread, "one", "two", "three", "")
+
+    assert await turns(thread.id, up_to=3, max_tokens=1000) == [
+        {"role": "user", "content": "one"},
+        {"role": "assistant", "content": "two"},
+        {"role": "user", "content": "three"},
+    ]
+    assert not await ChatMessage.filter(thread_id=thread.id, token_count__isnull=False).exists()
+
+
+async def test_of_a_long_one_the_newest_that_fit_are_shown_and_counted_once(thread: ChatThread) -> None:
+    await say(thread, *(f"message {number} " + "word " * 50 for number in range(1, 10)))
+    each = (await count_tokens(["message 9 " + "word " * 50]))[0] + MESSAGE_OVERHEAD_TOKENS
+
+    seen = await shown(thread, 9, each * 3)
+
+    assert [text.split()[1] for text in seen] == ["7", "8", "9"]
+    counts = await ChatMessage.filter(thread_id=thread.id).values_list("token_count", flat=True)
+    assert set(counts) == {each - MESSAGE_OVERHEAD_TOKENS}
+
+
+async def test_the_newest_is_shown_even_if_it_is_too_long_alone(thread: ChatThread) -> None:
+    await say(thread, "one", "two", "word " * 2000)
+
+    assert [text[:4] for text in await shown(thread, 3, 500)] == ["word"]
+
+
+async def test_failed_answers_without_a_word_and_later_messages_are_left_out(thread: ChatThread) -> None:
+    await say(thread, "one", "", "three", "four")
+
+    assert await shown(thread, 3, 1000) == ["one", "three"]
+
+
+@pytest.mark.parametrize("text", ["", "hello", "пример", "😀" * 20, "a" * 5000, "<|endoftext|>", "\ufffd"])
+async def test_no_text_has_more_tokens_than_its_bound(text: str) -> None:
+    assert (await count_tokens([text]))[0] <= most_tokens(text)

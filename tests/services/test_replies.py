@@ -1,0 +1,283 @@
+"""The life of a reply, with the real model server: every way it can go, and what is stored and told of it."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+
+import pytest
+
+from chat.models import ChatMessage, ChatThread, Generation, LLMCallLog, ToolCall, UserMonthlyUsage
+from chat.services import ownership
+from tests.cast import Person
+from tests.llm.conftest import OfflineServer
+from tests.site import Site
+from tests.tab import Tab
+
+WAIT_SECONDS = 20
+
+
+async def answered(person: Person, text: str, thread_id: str = "") -> tuple[dict[str, object], Generation, Tab]:
+    """Ask, and follow the answer in a tab to its end."""
+    posted = await person.ask(text, thread_id)
+    async with person.tab(posted["thread_id"]) as tab:
+        message = await tab.until_finished(posted["reply_id"])
+    return message, await Generation.get(answer_id=posted["reply_id"]), tab
+
+
+async def test_a_reply_is_stored_with_its_call_and_the_months_usage(alice: Person, model: OfflineServer) -> None:
+    message, generation, _ = await answered(alice, "say Hello, world")
+    call = await LLMCallLog.get(generation_id=generation.id)
+    billed = (await model.billed(str(generation.id)))[0]
+    month = await UserMonthlyUsage.get(user_id=call.user_id)  # type: ignore[attr-defined]
+
+    assert (message["status"], message["content"]) == ("final", "Hello, world")
+    assert (generation.state, generation.partial, generation.owner is None) == ("completed", "", False)
+    assert (call.input_tokens, call.output_tokens, call.total_tokens) == (
+        billed["input_tokens"],
+        billed["output_tokens"],
+        billed["total_tokens"],
+    )
+    assert (call.status, call.estimated, call.uncertain, call.cost) == ("completed", False, False, None)
+    assert (month.calls, month.total_tokens) == (1, call.total_tokens)
+
+
+async def test_the_model_is_shown_the_conversation_so_far(alice: Person) -> None:
+    posted = await alice.ask("say One")
+    async with alice.tab(posted["thread_id"]) as tab:
+        await tab.until_finished(posted["reply_id"])
+        message, _, _ = await answered(alice, "Hello again", posted["thread_id"])
+
+    assert "2 messages from you" in str(message["content"])
+
+
+@pytest.mark.parametrize(
+    ("script", "status", "state", "begins"),
+    [
+        ("status=500", "error", "failed", False),
+        ("status=429", "error", "failed", False),
+        ("status=401", "error", "failed", False),
+        ("html=502", "error", "failed", False),
+        ("cut=3", "interrupted", "interrupted", True),
+        ("eof=3", "interrupted", "interrupted", True),
+        ("badjson=3", "interrupted", "interrupted", True),
+        ("midutf8=3", "interrupted", "interrupted", True),
+        ("error=3", "error", "failed", True),
+        ("failed", "error", "failed", True),
+        ("filter", "error", "failed", True),
+        ("incomplete", "final", "completed", True),
+    ],
+)
+async def test_a_model_that_fails_gets_an_honest_end_with_the_text_kept(
+    alice: Person, model: OfflineServer, script: str, status: str, state: str, begins: bool
+) -> None:
+    posted = await alice.ask(f"Show me some code [offline: {script}]")
+    async with alice.tab(posted["thread_id"]) as tab:
+        message = await tab.until_finished(posted["reply_id"])
+    row = await ChatMessage.get(id=posted["reply_id"])
+    generation = await Generation.get(answer_id=row.id)
+    last = tab.frames[-1]
+
+    assert (message["status"], row.status, generation.state) == (status, status, state)
+    assert message["content"] == row.content
+    assert bool(row.content) is begins
+    assert row.error and "offline" not in row.error, "people get a sentence of ours"
+    if last["type"] != "thread.snapshot":
+        assert last["type"] == ("response.error" if status == "error" else "final")
+        assert last["message"] == row.error
+    assert await LLMCallLog.filter(generation_id=generation.id).count() == 1
+    assert await model.creates(str(generation.id)) <= 1
+    assert (await alice.post("And now?", posted["thread_id"])).status_code == 201, "the thread is free again"
+
+
+async def test_text_that_cannot_be_stored_arrives_mended(alice: Person) -> None:
+    for script in ("surrogates", "nul"):
+        message, _, _ = await answered(alice, f"Hello [offline: {script}]")
+        assert message["status"] == "final"
+        assert "\x00" not in str(message["content"])
+
+
+async def test_a_tool_runs_between_two_rounds_of_one_reply(alice: Person, model: OfflineServer) -> None:
+    message, generation, tab = await answered(alice, "What is the secret number?")
+    call = await ToolCall.get(generation_id=generation.id)
+    rounds = await LLMCallLog.filter(generation_id=generation.id).order_by("round")
+
+    assert "7421" in str(message["content"])
+    assert (call.name, call.state, call.output) == ("get_secret_number", "done", "7421")
+    assert [one.round for one in rounds] == [1, 2]
+    assert await model.creates(str(generation.id)) == 2
+    told = [frame["status"] for frame in tab.frames if frame["type"] == "response.tool_call"]
+    assert told in (["running", "done"], ["done"], []), told
+    stored = (await alice.messages(str(generation.thread_id)))[-1]["tools"]
+    assert [(one["name"], one["status"], one["output"]) for one in stored] == [("get_secret_number", "done", "7421")]
+
+
+async def test_an_unknown_tool_is_a_result_that_the_model_reads(alice: Person) -> None:
+    message, generation, _ = await answered(alice, "Hello [offline: tool=launch_rockets]")
+
+    assert message["status"] == "final"
+    assert (await ToolCall.get(generation_id=generation.id)).state == "failed"
+
+
+async def test_a_model_that_only_calls_tools_is_stopped_after_eight_rounds(alice: Person, model: OfflineServer) -> None:
+    message, generation, _ = await answered(alice, "Hello [offline: loop]")
+
+    assert (message["status"], generation.reason) == ("error", "tool_rounds")
+    assert await model.creates(str(generation.id)) == 8
+
+
+async def test_stop_keeps_what_was_seen_and_ends_the_call(alice: Person, model: OfflineServer) -> None:
+    posted = await alice.ask("Tell me something long [offline: pace=20]")
+    async with alice.tab(posted["thread_id"]) as tab, alice.tab(posted["thread_id"]) as other:
+        seen = await tab.until_text(posted["reply_id"], 20)
+        await tab.send({"type": "response.cancel", "message_id": posted["reply_id"]})
+        message = await tab.until_finished(posted["reply_id"])
+        same = await other.until_finished(posted["reply_id"])
+    generation = await Generation.get(answer_id=posted["reply_id"])
+    row = await ChatMessage.get(id=posted["reply_id"])
+
+    assert message["status"] == same["status"] == row.status == "stopped"
+    assert message["content"] == same["content"] == row.content
+    assert row.content.startswith(seen)
+    assert generation.state == "cancelled"
+    assert (await LLMCallLog.get(generation_id=generation.id)).estimated is True
+    billed = await model.billed(str(generation.id))
+    assert billed[0]["status"] != "completed", "the provider saw the connection close"
+
+
+async def test_stop_of_what_does_not_run_is_refused_and_strangers_cannot_stop(alice: Person, bob: Person) -> None:
+    posted = await alice.ask("Hello [offline: pace=20]")
+    other = await bob.ask("Hello")
+    async with alice.tab(posted["thread_id"]) as tab, bob.tab(other["thread_id"]) as stranger:
+        await stranger.send({"type": "response.cancel", "message_id": posted["reply_id"]})
+        assert (await stranger.until_type("error"))["code"] == "not_running"
+        assert (await tab.until_finished(posted["reply_id"]))["status"] == "final"
+        await tab.send({"type": "response.cancel", "message_id": posted["reply_id"]})
+        assert (await tab.until_type("error"))["code"] == "not_running"
+
+
+async def test_closing_every_tab_changes_nothing(alice: Person) -> None:
+    posted = await alice.ask("Show me a table [offline: pace=10]")
+    async with alice.tab(posted["thread_id"]) as tab:
+        await tab.until_text(posted["reply_id"], 5)
+    async with alice.tab(posted["thread_id"]) as tab:
+        message = await tab.until_finished(posted["reply_id"])
+
+    assert message["status"] == "final"
+
+
+async def test_while_it_runs_the_text_is_kept_in_checkpoints(alice: Person) -> None:
+    posted = await alice.ask("Tell me something long [offline: pace=25]")
+    async with alice.tab(posted["thread_id"]) as tab, asyncio.timeout(WAIT_SECONDS):
+        while not (generation := await Generation.get(answer_id=posted["reply_id"])).partial:
+            await tab.receive()
+        await tab.send({"type": "response.cancel", "message_id": posted["reply_id"]})
+        message = await tab.until_finished(posted["reply_id"])
+
+    assert message["content"].startswith(generation.partial)
+    assert generation.partial_len == len(generation.partial)
+    assert (generation.response_id, generation.up_seq > 0, generation.ckpt_s > 0) == (
+        generation.response_id,
+        True,
+        True,
+    )
+    assert generation.response_id
+
+
+async def lost(person: Person, text: str, **columns: object) -> tuple[dict[str, str], Generation]:
+    """A reply whose owner went away: asked by a worker that is not there any more."""
+    posted = await person.ask("say Hello")
+    async with person.tab(posted["thread_id"]) as tab:
+        await tab.until_finished(posted["reply_id"])
+    generation = await Generation.get(answer_id=posted["reply_id"])
+    await ChatMessage.filter(id=posted["reply_id"]).update(status="streaming", content="")
+    past = generation.created_at.replace(year=2020)
+    values = {"state": "running", "owner": "gone:1:x", "lease_until": past, "partial": text, "ckpt_s": 0, **columns}
+    await Generation.filter(id=generation.id).update(**values)
+    return posted, generation
+
+
+async def ended(answer_id: str) -> ChatMessage:
+    async with asyncio.timeout(WAIT_SECONDS):
+        while (row := await ChatMessage.get(id=answer_id)).status == "streaming":
+            await asyncio.sleep(0.05)
+    return row
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "kept"),
+    [("Hel", "Hello"), ("", "Hello"), ("Hello, and more than the log has", "Hello, and more than the log has")],
+)
+async def test_a_reply_whose_worker_went_away_ends_as_interrupted_with_its_text(
+    alice: Person, checkpoint: str, kept: str
+) -> None:
+    posted, generation = await lost(alice, checkpoint, ckpt_epoch="00000000", ckpt_s=9)
+    row = await ended(posted["reply_id"])
+    after = await Generation.get(id=generation.id)
+
+    assert (row.status, row.content) == ("interrupted", kept), "a checkpoint, and what the log has beyond it"
+    assert row.error
+    assert (after.state, after.takeovers, after.fence) == ("interrupted", 1, generation.fence + 2)
+
+
+async def test_a_reply_that_was_never_asked_for_is_run_by_whoever_finds_it(
+    alice: Person, site: Site, model: OfflineServer
+) -> None:
+    posted = await alice.ask("say Hello")
+    async with alice.tab(posted["thread_id"]) as tab:
+        await tab.until_finished(posted["reply_id"])
+    past = (await ChatThread.get(id=posted["thread_id"])).created_at.replace(year=2020)
+    await ChatMessage.filter(id=posted["reply_id"]).update(status="streaming", content="")
+    await Generation.filter(answer_id=posted["reply_id"]).update(
+        state="queued", owner=None, lease_until=None, request_at=None, created_at=past
+    )
+
+    assert ((await ended(posted["reply_id"])).content) == "Hello"
+
+
+async def test_a_stopped_reply_of_a_lost_worker_ends_as_stopped(alice: Person) -> None:
+    posted, generation = await lost(alice, "Some text")
+    await Generation.filter(id=generation.id).update(cancel_at=generation.created_at)
+
+    assert (await ended(posted["reply_id"])).status == "stopped"
+
+
+async def test_of_many_claims_at_once_one_wins(alice: Person, site: Site) -> None:
+    posted = await alice.ask("say Hello")
+    async with alice.tab(posted["thread_id"]) as tab:
+        await tab.until_finished(posted["reply_id"])
+    generation = await Generation.get(answer_id=posted["reply_id"])
+    for _ in range(20):
+        future = generation.created_at.replace(year=2090)
+        await Generation.filter(id=generation.id).update(state="queued", owner=None, created_at=future)
+        claims = await asyncio.gather(*(ownership.claim(generation.id, owner=str(n)) for n in range(8)))
+        won = [one for one in claims if one]
+        assert len(won) == 1
+        assert (await Generation.get(id=generation.id)).owner is not None
+        await ownership.checkpoint(won[0], ownership.Checkpoint("x", 1, 1, "", 0))
+    await Generation.filter(id=generation.id).update(state="completed")
+
+
+async def test_an_owner_that_lost_its_lease_writes_nothing(alice: Person) -> None:
+    posted = await alice.ask("say Hello")
+    async with alice.tab(posted["thread_id"]) as tab:
+        await tab.until_finished(posted["reply_id"])
+    generation = await Generation.get(answer_id=posted["reply_id"])
+    future = generation.created_at.replace(year=2090)
+    await Generation.filter(id=generation.id).update(state="queued", owner=None, created_at=future)
+    first = await ownership.claim(generation.id, owner="first")
+    await Generation.filter(id=generation.id).update(lease_until=generation.created_at)
+    second = await ownership.claim(generation.id, owner="second")
+
+    assert first is not None
+    assert second is not None
+    assert second.fence == first.fence + 2
+    for write in (
+        ownership.asking(first),
+        ownership.response_created(first, str(uuid.uuid4()), 0),
+        ownership.checkpoint(first, ownership.Checkpoint("zombie", 6, 1, "", 0)),
+    ):
+        with pytest.raises(ownership.Fenced):
+            await write
+    assert (await Generation.get(id=generation.id)).partial == ""
+    await Generation.filter(id=generation.id).update(state="completed")

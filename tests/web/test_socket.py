@@ -1,0 +1,376 @@
+"""The websocket: every frame that a broken or hostile tab can send has its answer, and a reload misses nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import uuid
+from html import unescape
+
+import pytest
+import websockets
+
+from chat.events import Close
+from chat.models import AuthSession, ChatMessage, User
+from tests.cast import Person
+from tests.llm.conftest import OfflineServer
+from tests.site import Site
+from tests.tab import Tab
+
+HELLO = {"type": "hello", "v": 1, "cursor": "", "rev": 0}
+
+
+async def closed(connection: websockets.ClientConnection) -> int:
+    """The code with which the server closes; what comes before is dropped."""
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                await connection.recv()
+            except websockets.ConnectionClosed as end:
+                assert end.rcvd is not None
+                return end.rcvd.code
+
+
+async def ready(person: Person, text: str = "say Hello") -> dict[str, str]:
+    """A thread with one finished answer."""
+    posted = await person.ask(text)
+    async with person.tab(posted["thread_id"]) as tab:
+        await tab.until_finished(posted["reply_id"])
+    return posted
+
+
+@pytest.mark.parametrize(
+    ("first", "code"),
+    [
+        ("not json", Close.BAD_FRAME),
+        (b"\x00\x01", Close.BAD_FRAME),
+        (b"", Close.BAD_FRAME),
+        ("[]", Close.BAD_FRAME),
+        ('{"type":"sync"}', Close.BAD_FRAME),
+        ('{"type":"hello"}', Close.BAD_FRAME),
+        ('{"type":"hello","v":2}', Close.RELOAD),
+        ('{"type":"hello","v":1,"cursor":5}', Close.BAD_FRAME),
+    ],
+)
+async def test_a_first_frame_that_is_no_hello_ends_the_socket(alice: Person, first: str | bytes, code: Close) -> None:
+    posted = await ready(alice)
+    async with alice.connection(posted["thread_id"]) as connection:
+        await connection.send(first)
+
+        assert await closed(connection) == code
+
+
+async def test_a_tab_that_says_nothing_is_let_go(alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chat.web.socket.HELLO_SECONDS", 0.1)
+    posted = await ready(alice)
+    async with alice.connection(posted["thread_id"]) as connection:
+        assert await closed(connection) == Close.NO_HELLO
+
+
+async def test_a_foreign_thread_and_a_random_one_get_the_same_answer(alice: Person, bob: Person) -> None:
+    posted = await ready(alice)
+    for thread_id in (posted["thread_id"], str(uuid.uuid4())):
+        async with bob.connection(thread_id) as connection:
+            await connection.send(json.dumps(HELLO))
+
+            assert await closed(connection) == Close.NO_SUCH_THREAD
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example.com", "null", "http://127.0.0.1:1"])
+async def test_another_origin_is_refused_before_the_handshake(alice: Person, origin: str) -> None:
+    posted = await ready(alice)
+    with pytest.raises(websockets.InvalidStatus) as refused:
+        async with alice.connection(posted["thread_id"], origin=origin):
+            pass
+
+    assert refused.value.response.status_code == 403
+
+
+async def test_nobody_gets_no_socket(alice: Person, nobody: Person) -> None:
+    posted = await ready(alice)
+    with pytest.raises(websockets.InvalidStatus) as refused:
+        async with nobody.connection(posted["thread_id"]):
+            pass
+
+    assert refused.value.response.status_code == 403
+
+
+async def test_an_ended_session_gets_the_code_for_the_login_page(alice: Person) -> None:
+    posted = await ready(alice)
+    user = await User.get(email=alice.email)
+    await AuthSession.filter(user_id=user.id).delete()
+    async with alice.connection(posted["thread_id"]) as connection:
+        await connection.send(json.dumps(HELLO))
+
+        assert await closed(connection) == Close.SESSION_ENDED
+
+
+async def test_no_compression_is_agreed_upon(alice: Person) -> None:
+    posted = await ready(alice)
+    cookie = "; ".join(f"{name}={value}" for name, value in alice.http.cookies.items())
+    async with websockets.connect(
+        f"{alice.site.socket_url}/ws/chat/{posted['thread_id']}/",
+        origin=websockets.Origin(alice.site.url),
+        additional_headers={"Cookie": cookie},
+        compression="deflate",
+    ) as connection:
+        assert connection.response is not None
+        assert "Sec-WebSocket-Extensions" not in connection.response.headers
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        "{",
+        '"text"',
+        "null",
+        '{"type":"launch"}',
+        '{"no":"type"}',
+        '{"type":"message.send","content":"no id"}',
+        '{"type":"message.send","client_id":"x","content":"y"}',
+        '{"type":"message.send","client_id":"7d444840-9dc0-11d1-b245-5ffdce74fad2","content":7}',
+        '{"type":"response.cancel","message_id":"nonsense"}',
+        '{"type":"pong","n":"x"}',
+        "[" * 2000,
+        '{"type":"hello","v":1}',
+        '{"type":"message.send","client_id":"\\ud800","content":"x"}',
+    ],
+)
+async def test_a_frame_that_makes_no_sense_is_refused_and_the_socket_stays(alice: Person, frame: str) -> None:
+    posted = await ready(alice)
+    async with alice.tab(posted["thread_id"]) as tab:
+        await tab.connection.send(frame)
+        refused = await tab.until_type("error")
+        acknowledged = await tab.say("say Still here")
+
+    assert refused["code"] == "bad_frame"
+    assert acknowledged["type"] == "ack"
+
+
+async def test_a_binary_frame_ends_the_socket(alice: Person) -> None:
+    posted = await ready(alice)
+    async with alice.tab(posted["thread_id"]) as tab:
+        await tab.connection.send(b"\x80binary")
+
+        assert await closed(tab.connection) == Close.BAD_FRAME
+
+
+async def test_an_oversize_frame_ends_the_socket(alice: Person) -> None:
+    posted = await ready(alice)
+    async with alice.tab(posted["thread_id"]) as tab:
+        await tab.connection.send("x" * 70_000)
+
+        assert await closed(tab.connection) == 1009
+
+
+async def test_a_flood_ends_the_socket(alice: Person) -> None:
+    posted = await ready(alice)
+    async with alice.tab(posted["thread_id"]) as tab:
+        for _ in range(40):
+            await tab.connection.send('{"type":"pong","n":0}')
+
+        assert await closed(tab.connection) in (Close.FLOOD, 1006)
+
+
+@pytest.mark.parametrize(
+    ("content", "code"), [("", "empty"), (" \n ", "empty"), ("x" * 32_001, "too_long"), ("é" * 32_001, "too_long")]
+)
+async def test_a_message_that_cannot_be_taken_is_refused_and_stores_nothing(
+    alice: Person, content: str, code: str
+) -> None:
+    posted = await ready(alice)
+    async with alice.tab(posted["thread_id"]) as tab:
+        refused = await tab.say(content)
+
+    assert (refused["type"], refused["code"]) == ("nack", code)
+    assert refused["message"]
+    assert await ChatMessage.filter(thread_id=posted["thread_id"]).count() == 2
+
+
+@pytest.mark.parametrize("content", ["漢" * 32_000, "😀" * 32_000, 'q"\n' * 10_600, "a\x00b", "x"])
+async def test_every_message_within_the_limit_is_taken(alice: Person, content: str) -> None:
+    posted = await ready(alice)
+    async with alice.tab(posted["thread_id"]) as tab:
+        acknowledged = await tab.say(content)
+        await tab.until_finished(acknowledged["reply_id"])
+    stored = (await ChatMessage.get(id=acknowledged["message_id"])).content
+
+    assert stored == content.replace("\x00", "\ufffd").strip()
+
+
+async def test_half_an_emoji_is_replaced_and_the_message_is_not_lost(alice: Person) -> None:
+    posted = await ready(alice)
+    client_id = str(uuid.uuid4())
+    async with alice.tab(posted["thread_id"]) as tab:
+        await tab.connection.send(
+            f'{{"type":"message.send","client_id":"{client_id}","content":"a\\ud83db\\ud83d\\ude00"}}'
+        )
+        acknowledged = await tab.until_type("ack", "nack")
+        await tab.until_finished(acknowledged["reply_id"])
+
+    assert (await ChatMessage.get(id=acknowledged["message_id"])).content == "a\ufffdb😀"
+
+
+async def test_a_message_while_one_is_answered_is_busy_and_the_same_again_is_acknowledged(
+    alice: Person, model: OfflineServer
+) -> None:
+    posted = await ready(alice)
+    client_id = str(uuid.uuid4())
+    async with alice.tab(posted["thread_id"]) as one, alice.tab(posted["thread_id"]) as two:
+        first = await one.say("Tell me something long [offline: pace=15]", client_id)
+        refused = await two.say("Me too")
+        again, also = await asyncio.gather(one.say("whatever", client_id), two.say("whatever", client_id))
+        await one.send({"type": "response.cancel", "message_id": first["reply_id"]})
+        await two.until_finished(first["reply_id"])
+
+    assert (refused["type"], refused["code"]) == ("nack", "busy")
+    assert first == again == also
+    assert await ChatMessage.filter(thread_id=posted["thread_id"]).count() == 4
+
+
+async def test_the_other_tab_sees_the_message_and_the_sidebar_of_every_thread_hears_of_it(alice: Person) -> None:
+    posted, other = await ready(alice), await ready(alice)
+    async with (
+        alice.tab(posted["thread_id"]) as one,
+        alice.tab(posted["thread_id"]) as two,
+        alice.tab(other["thread_id"]) as elsewhere,
+    ):
+        for tab in (two, elsewhere):
+            await tab.until_type("thread.snapshot")
+        acknowledged = await one.say("say Hi")
+        created = await two.until_type("message.created")
+        started = await elsewhere.until_type("thread.updated")
+        ended = await elsewhere.until_type("thread.updated")
+        await two.until_finished(acknowledged["reply_id"])
+
+    assert (created["message"]["id"], created["message"]["content"]) == (acknowledged["message_id"], "say Hi")
+    assert (started["thread_id"], started["running"], ended["running"]) == (posted["thread_id"], True, False)
+
+
+async def page_of(person: Person, thread_id: str) -> dict[str, str]:
+    """The attributes of a thread's page."""
+    html = (await person.http.get(f"/chat/{thread_id}/")).text
+    found = re.search(r'<main id="chat"([^>]*)>', html)
+    assert found
+    return dict(re.findall(r'data-([a-z-]+)="([^"]*)"', found[1])) | {"html": html}
+
+
+async def test_a_reload_in_mid_answer_goes_on_where_the_page_ends(alice: Person) -> None:
+    posted = await alice.ask("Show me a table and some code [offline: pace=8]")
+    async with alice.tab(posted["thread_id"]) as tab:
+        seen = await tab.until_text(posted["reply_id"], 30)
+    page = await page_of(alice, posted["thread_id"])
+    shown = (await alice.messages(posted["thread_id"]))[-1]
+    async with alice.connection(posted["thread_id"]) as connection:
+        tab = Tab(connection)
+        tab.store.messages = [{**shown, "content": text_in(page["html"], posted["reply_id"])}]
+        assert tab.store.messages[0]["content"].startswith(seen)
+        await tab.hello(cursor=page["cursor"], rev=int(page["rev"]))
+        message = await tab.until_finished(posted["reply_id"])
+
+    assert tab.frames[0]["mode"] == "replay"
+    assert message["content"] == (await ChatMessage.get(id=posted["reply_id"])).content
+
+
+def text_in(html: str, message_id: str) -> str:
+    """The text of a message as the page shows it before any script has run."""
+    article = html[html.index(f'data-message-id="{message_id}"') :]
+    found = re.search(r'class="markdown-content[^>]*>(.*?)</div>', article, re.S)
+    assert found
+    return unescape(found[1])
+
+
+async def test_an_old_cursor_gets_a_replay_and_a_nonsense_one_a_snapshot(alice: Person) -> None:
+    posted = await alice.ask("say Hello")
+    async with alice.tab(posted["thread_id"]) as tab:
+        await tab.until_finished(posted["reply_id"])
+        acknowledged = await tab.say("say Again")
+        await tab.until_finished(acknowledged["reply_id"])
+        epoch, last = tab.store.cursor.split(":")
+    modes = {}
+    for cursor in (f"{epoch}:1", f"{epoch}:{last}", f"{epoch}:{int(last) + 5}", "00000000:1", "", "nonsense", "a:b"):
+        async with alice.tab(posted["thread_id"], cursor=cursor, rev=tab.store.rev) as again:
+            modes[cursor] = (await again.until_type("welcome"))["mode"]
+    async with alice.tab(posted["thread_id"], cursor=f"{epoch}:1", rev=0, want="snapshot") as again:
+        wished = (await again.until_type("welcome"))["mode"]
+
+    assert list(modes.values()) == ["replay", "replay", *["snapshot"] * 5]
+    assert wished == "snapshot"
+
+
+async def test_a_tab_whose_rev_is_behind_and_whose_log_is_gone_gets_a_snapshot(alice: Person, site: Site) -> None:
+    posted = await ready(alice)
+    async with alice.tab(posted["thread_id"]) as tab:
+        await tab.until_type("thread.snapshot")
+        cursor, rev = tab.store.cursor, tab.store.rev
+    async with alice.tab(posted["thread_id"], cursor=cursor, rev=rev) as same:
+        assert (await same.until_type("welcome"))["mode"] == "replay"
+    async with alice.tab(posted["thread_id"], cursor=cursor, rev=rev - 1) as behind:
+        assert (await behind.until_type("welcome"))["mode"] == "snapshot"
+
+
+async def test_sync_brings_the_thread_as_it_is(alice: Person) -> None:
+    posted = await ready(alice)
+    async with alice.tab(posted["thread_id"]) as tab:
+        await tab.until_type("thread.snapshot")
+        await tab.send({"type": "sync"})
+        snapshot = await tab.until_type("thread.snapshot")
+
+    assert [message["content"] for message in snapshot["messages"]] == ["say Hello", "Hello"]
+
+
+async def test_redis_that_lost_everything_in_mid_answer_costs_a_snapshot_and_no_text(alice: Person, site: Site) -> None:
+    posted = await alice.ask("Show me a table and some code [offline: pace=8]")
+    async with alice.tab(posted["thread_id"]) as tab:
+        await tab.until_text(posted["reply_id"], 20)
+        await site.resources.redis.delete(*(f"{{t:{posted['thread_id']}}}:{name}" for name in ("log", "meta")))
+        message = await tab.until_finished(posted["reply_id"])
+
+    assert message["content"] == (await ChatMessage.get(id=posted["reply_id"])).content
+
+
+async def test_a_tab_that_does_not_answer_pings_is_let_go(alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chat.web.feed.PING_SECONDS", 0.1)
+    monkeypatch.setattr("chat.web.feed.PONG_SECONDS", 0.2)
+    posted = await ready(alice)
+    async with alice.connection(posted["thread_id"]) as connection:
+        await connection.send(json.dumps(HELLO))
+
+        assert await closed(connection) == Close.NO_PONG
+
+
+async def test_a_tab_that_answers_pings_stays(alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chat.web.feed.PING_SECONDS", 0.05)
+    monkeypatch.setattr("chat.web.feed.PONG_SECONDS", 5)
+    posted = await ready(alice)
+    async with alice.tab(posted["thread_id"]) as tab:
+        pings = [(await tab.until_type("ping"))["n"] for _ in range(3)]
+
+    assert pings == [1, 2, 3]
+
+
+async def test_a_user_has_twenty_sockets_at_most(alice: Person) -> None:
+    posted = await ready(alice)
+    async with asyncio.timeout(20):
+        tabs = [alice.tab(posted["thread_id"]) for _ in range(20)]
+        for tab in tabs:
+            await (await tab.__aenter__()).until_type("welcome")
+        async with alice.connection(posted["thread_id"]) as one_more:
+            await one_more.send(json.dumps(HELLO))
+            assert await closed(one_more) == Close.TOO_MANY_SOCKETS
+        for tab in tabs:
+            await tab.__aexit__(None, None, None)
+
+
+async def test_an_error_of_ours_closes_with_a_code_that_says_come_back(
+    alice: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("chat.services.threads.own_thread", broken)
+    async with alice.connection(str(uuid.uuid4())) as connection:
+        await connection.send(json.dumps(HELLO))
+
+        assert await closed(connection) == Close.FAILED
