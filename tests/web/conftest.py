@@ -1,0 +1,122 @@
+"""Other sites beside the one that all tests share: with throttles, and as in production behind a proxy with https."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+
+import httpx
+import pytest
+from tortoise import context as tortoise_context
+
+from tests.cast import Person
+from tests.conftest import Stores
+from tests.llm.conftest import OfflineServer
+from tests.site import Site, serving
+from tests.test_settings import PRODUCTION
+from tests.web.mailbox import Mailbox
+
+Beside = Callable[..., AbstractAsyncContextManager[Site]]
+
+
+@asynccontextmanager
+async def _beside(environment: dict[str, str]) -> AsyncIterator[Site]:
+    """Tortoise has one context a process: the other site begins with none, and leaves the first one's in its place."""
+    token = tortoise_context._current_context.set(None)
+    kept, tortoise_context._global_context = tortoise_context._global_context, None
+    other = serving(environment)
+    try:
+        site = await other.__aenter__()
+    finally:
+        tortoise_context._global_context = kept
+        tortoise_context._current_context.reset(token)
+    try:
+        yield site
+    finally:
+        await other.__aexit__(None, None, None)
+
+
+@pytest.fixture(scope="session")
+def beside(site: Site, environment: dict[str, str]) -> Beside:
+    """Serve another site on the same stores, with these settings besides."""
+
+    def serve(**more: str) -> AbstractAsyncContextManager[Site]:
+        return _beside({**environment, **more})
+
+    return serve
+
+
+@pytest.fixture(scope="session")
+async def throttled(beside: Beside) -> AsyncIterator[Site]:
+    """With rate limits, and nothing in front."""
+    async with beside(RATE_LIMITS="on") as site:
+        yield site
+
+
+@pytest.fixture(scope="session")
+async def mailbox() -> AsyncIterator[Mailbox]:
+    """A real mail server; it takes what the production site sends."""
+    async with Mailbox.listening() as mailbox:
+        yield mailbox
+
+
+@dataclass
+class Production:
+    """A site as in production. Its visitors come through a proxy that ends https, each from an address of their own."""
+
+    site: Site
+    origin: str = "https://chat.example.com"
+    addresses: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+
+    @asynccontextmanager
+    async def visitor(self) -> AsyncIterator[Person]:
+        """Somebody without an account."""
+        proxy = TlsProxy(self.site, address=f"203.0.113.{next(self.addresses)}")
+        async with httpx.AsyncClient(
+            base_url=self.origin, transport=proxy, headers={"Origin": self.origin}, timeout=20
+        ) as http:
+            yield Person(self.site, http)
+
+
+class TlsProxy(httpx.AsyncHTTPTransport):
+    """What stands in front of the server: takes https for the public host, passes it on, and says so in headers."""
+
+    def __init__(self, site: Site, *, address: str) -> None:
+        super().__init__()
+        self._target = httpx.URL(site.url)
+        self._address = address
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Pass it on."""
+        assert request.url.scheme == "https"
+        headers = httpx.Headers(request.headers)
+        hops = [value for value in (headers.get("X-Forwarded-For"), self._address) if value]
+        headers.update({"X-Forwarded-For": ", ".join(hops), "X-Forwarded-Proto": "https"})
+        url = request.url.copy_with(scheme="http", host=self._target.host, port=self._target.port)
+        passed_on = httpx.Request(
+            request.method, url, headers=headers, stream=request.stream, extensions=request.extensions
+        )
+        return await super().handle_async_request(passed_on)
+
+
+@pytest.fixture(scope="session")
+async def production(
+    beside: Beside, stores: Stores, model: OfflineServer, mailbox: Mailbox
+) -> AsyncIterator[Production]:
+    """All that production demands, with one trusted proxy, and e-mail that arrives."""
+    settings = PRODUCTION | {
+        "DEBUG": "False",
+        "RATE_LIMITS": "on",
+        "TRUSTED_PROXIES": "1",
+        "EMAIL_VERIFICATION_REQUIRED": "True",
+        "DATABASE_URL": stores.database_url,
+        "REDIS_URL": stores.redis_url,
+        "OPENAI_BASE_URL": model.base_url,
+        "SMTP_HOST": mailbox.host,
+        "SMTP_PORT": str(mailbox.port),
+        "SMTP_TLS": "none",
+    }
+    async with beside(**settings) as site:
+        yield Production(site)

@@ -1,0 +1,59 @@
+"""A real SMTP server that keeps what it is given, and can be waited for."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+ARRIVAL_SECONDS = 10
+LINK = re.compile(r"https?://[^/\s]+(/\S+)")
+
+
+class Mailbox:
+    """Where the e-mails of the tests arrive, told apart by their address."""
+
+    host = "127.0.0.1"
+
+    def __init__(self, port: int = 0) -> None:
+        self.port = port
+        self._letters: defaultdict[str, asyncio.Queue[EmailMessage]] = defaultdict(asyncio.Queue)
+
+    @classmethod
+    @asynccontextmanager
+    async def listening(cls) -> AsyncIterator[Mailbox]:
+        """On a free port, in this event loop."""
+        mailbox, loop = cls(), asyncio.get_running_loop()
+        async with await loop.create_server(lambda: SMTP(mailbox, hostname="mail.test"), mailbox.host, 0) as server:
+            mailbox.port = server.sockets[0].getsockname()[1]
+            yield mailbox
+
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
+        """What aiosmtpd calls for each message."""
+        letter = message_from_bytes(envelope.original_content or b"", EmailMessage, policy=policy.default)
+        for address in envelope.rcpt_tos:
+            self._letters[address].put_nowait(letter)
+        return "250 OK"
+
+    async def next_letter(self, address: str) -> EmailMessage:
+        """The oldest one that was not taken yet."""
+        return await asyncio.wait_for(self._letters[address].get(), ARRIVAL_SECONDS)
+
+    async def next_link(self, address: str) -> str:
+        """The path of the link in it, which both of its parts have."""
+        letter = await self.next_letter(address)
+        texts = [part.get_content() for part in letter.iter_parts()]
+        paths = {found[1].rstrip('">') for text in texts if (found := LINK.search(text.replace('">', " ")))}
+        assert len(texts) == 2
+        assert len(paths) == 1
+        return paths.pop()
+
+    def is_empty(self, address: str) -> bool:
+        """Whether nothing waits for this address."""
+        return self._letters[address].empty()
