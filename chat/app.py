@@ -13,7 +13,7 @@ from quart.typing import ResponseReturnValue
 from quart.wrappers import Response
 from quart.wrappers.response import FileBody
 from quart_rate_limiter import RateLimitExceeded
-from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed
 
 from chat.services.sessions import ABSOLUTE
 from chat.settings import Settings
@@ -110,7 +110,7 @@ def _install_error_pages(app: Quart) -> None:
     @app.errorhandler(HTTPException)
     async def explain(error: HTTPException) -> ResponseReturnValue:
         status = error.code or 500
-        headers = {"Retry-After": str(error.retry_after)} if isinstance(error, RateLimitExceeded) else {}
+        headers = _headers_of(error)
         title, sentence = SENTENCES.get(status, (error.name, error.description or error.name))
         if has_websocket_context():  # a handshake that was refused: no browser shows a page for it
             return sentence, status
@@ -123,6 +123,15 @@ def _install_error_pages(app: Quart) -> None:
         what = f"The websocket {websocket.path}" if has_websocket_context() else f"{request.method} {request.path}"
         logger.exception("%s failed", what, exc_info=error)
         return await explain(InternalServerError())
+
+
+def _headers_of(error: HTTPException) -> dict[str, str]:
+    match error:
+        case RateLimitExceeded():
+            return {"Retry-After": str(error.retry_after)}
+        case MethodNotAllowed(valid_methods=methods) if methods:
+            return {"Allow": ", ".join(sorted(methods))}
+    return {}
 
 
 SENTENCES = {

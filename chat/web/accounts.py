@@ -26,7 +26,7 @@ WRONG = "The e-mail address or the password is wrong."
 async def signup() -> ResponseReturnValue:
     """A new account; without verification one is logged in at once."""
     form = SignUpForm(await request.form)
-    if request.method == "GET" or not form.validate():
+    if request.method != "POST" or not form.validate():
         return await _page("accounts/signup.html", form)
     try:
         user = await resources().accounts.sign_up(form.email.data, form.password1.data)
@@ -41,10 +41,10 @@ async def signup() -> ResponseReturnValue:
 async def login() -> ResponseReturnValue:
     """Log in, and go where one wanted to."""
     target = safe_target((await request.values).get("next"))
-    if request.method == "GET" and await signed_in_user():
+    if request.method != "POST" and await signed_in_user():
         return redirect(target, 303)
     form = LoginForm(await request.form)
-    if request.method == "GET" or not form.validate():
+    if request.method != "POST" or not form.validate():
         return await _page("accounts/login.html", form, next=target)
     user = await _authenticated(form)
     if user is None:
@@ -77,8 +77,8 @@ async def verify_required() -> ResponseReturnValue:
 @blueprint.route("/verify-email/<token>/", methods=["GET", "POST"])
 @limited(VERIFICATION)
 async def verify_email(token: str) -> ResponseReturnValue:
-    """The mailed link. Only the button uses it up: mail scanners open links too."""
-    if request.method == "GET":
+    """The mailed link. Only the button uses it up: mail scanners open links too, some with HEAD."""
+    if request.method != "POST":
         page = await render_template("accounts/verify_email.html", token=token)
         return page, 200, {"Referrer-Policy": "no-referrer"}
     user = await resources().accounts.verify_email(token)

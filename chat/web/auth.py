@@ -61,7 +61,7 @@ def login_required(view: View) -> View:
             return await view(user, *args, **kwargs)
         if request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json":
             abort(401, "Log in first.")
-        target = request.full_path.rstrip("?") if request.method == "GET" else "/chat/"
+        target = request.full_path.rstrip("?") if request.method in ("GET", "HEAD") else "/chat/"
         return redirect(url_for("accounts.login", next=target), 303)
 
     guarded.login_required = True  # type: ignore[attr-defined]

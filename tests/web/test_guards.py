@@ -1,0 +1,455 @@
+"""What every request passes: the right host, a page of ours behind it, not too often; and what every answer carries."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import secrets
+import uuid
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+import websockets
+
+from chat.security.limits import SIGNUP
+from chat.web.connection import TrustedProxies
+from tests.cast import PASSWORD, Person
+from tests.site import Site
+from tests.web.conftest import Beside, Production
+from tests.web.page import Page
+
+FRIEND = "https://friend.example"
+OWN = "own"  # stands for the origin of the site itself
+JSON = {"Accept": "application/json"}
+
+
+@pytest.fixture(scope="module")
+async def trusting(beside: Beside) -> AsyncIterator[Site]:
+    """A site that believes another origin, too."""
+    async with beside(CSRF_TRUSTED_ORIGINS=f"{FRIEND}/") as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+async def member(site: Site) -> AsyncIterator[Person]:
+    """Somebody with an account, whom no test of this file logs out."""
+    async with Person.signed_up(site, "member") as person:
+        yield person
+
+
+def headers_of(site: Site, origin: str | None, fetch_site: str | None) -> dict[str, str]:
+    sent = {"Origin": site.url if origin == OWN else origin, "Sec-Fetch-Site": fetch_site}
+    return {name: value for name, value in sent.items() if value is not None}
+
+
+# Forms of other sites
+
+
+@pytest.mark.parametrize(
+    ("fetch_site", "origin", "passes"),
+    [
+        ("same-origin", OWN, True),
+        ("same-origin", None, True),
+        ("same-origin", "https://evil.example", True),  # a browser never sends this pair, and no page can
+        ("cross-site", OWN, False),
+        ("cross-site", "https://evil.example", False),
+        ("cross-site", FRIEND, True),
+        ("same-site", "http://127.0.0.1:1", False),
+        ("same-site", OWN, False),
+        ("none", None, False),
+        ("none", OWN, False),
+        ("nonsense", OWN, False),
+        ("", OWN, False),
+        (None, OWN, True),
+        (None, FRIEND, True),
+        (None, "https://evil.example", False),
+        (None, "http://127.0.0.1:1", False),
+        (None, "http://localhost", False),
+        (None, "null", False),
+        (None, "", False),
+        (None, "http://[", False),
+        (None, "http://127.0.0.1:x", False),
+        (None, None, False),
+    ],
+)
+async def test_only_pages_of_ours_may_change_something(
+    trusting: Site, fetch_site: str | None, origin: str | None, passes: bool
+) -> None:
+    async with httpx.AsyncClient(base_url=trusting.url) as browser:
+        response = await browser.post("/accounts/logout/", headers=headers_of(trusting, origin, fetch_site))
+
+    assert response.status_code == (303 if passes else 403)
+
+
+async def test_a_form_of_another_site_does_not_log_anybody_out(member: Person) -> None:
+    refused = await member.http.post("/accounts/logout/", headers={"Origin": "https://evil.example"})
+
+    assert refused.status_code == 403
+    assert "did not come from a page of this site" in Page(refused.text).text
+    assert (await member.http.get("/chat/")).status_code == 200
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "QUERY"])
+async def test_other_methods_of_other_sites_are_refused_before_anything_else(site: Site, method: str) -> None:
+    async with httpx.AsyncClient(base_url=site.url) as browser:
+        assert (await browser.request(method, "/chat/")).status_code in (403, 405)
+
+
+async def test_looking_at_a_page_is_open_to_links_from_everywhere(site: Site) -> None:
+    async with httpx.AsyncClient(base_url=site.url, headers={"Sec-Fetch-Site": "cross-site"}) as browser:
+        assert (await browser.get("/accounts/login/")).status_code == 200
+
+
+async def test_in_production_a_page_that_came_by_http_is_another_site(production: Production) -> None:
+    async with production.visitor() as visitor:
+        for origin, status in [("http://chat.example.com", 403), (production.origin, 303)]:
+            assert (await visitor.http.post("/accounts/logout/", headers={"Origin": origin})).status_code == status
+
+
+# Headers
+
+
+async def answers_of_every_kind(person: Person) -> dict[str, httpx.Response]:
+    return {
+        "page": await person.http.get("/chat/"),
+        "json": await person.http.get("/healthz"),
+        "static": await person.http.get("/static/images/favicon.svg"),
+        "missing": await person.http.get("/nowhere/"),
+        "missing static": await person.http.get("/static/nothing.js"),
+        "refused": await person.http.post("/accounts/logout/", headers={"Origin": "null"}),
+        "wrong method": await person.http.post("/"),
+        "redirect": await person.http.get("/"),
+        "too large": await person.http.post("/accounts/login/", data={"email": "x" * 600_000}),
+    }
+
+
+async def test_every_kind_of_answer_carries_the_headers(member: Person) -> None:
+    answers = await answers_of_every_kind(member)
+
+    assert [answer.status_code for answer in answers.values()] == [200, 200, 200, 404, 404, 403, 405, 303, 413]
+    for kind, answer in answers.items():
+        assert answer.headers["X-Content-Type-Options"] == "nosniff", kind
+        assert answer.headers["Referrer-Policy"] == "strict-origin-when-cross-origin", kind
+        assert answer.headers["Cross-Origin-Opener-Policy"] == "same-origin", kind
+        assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin", kind
+        assert "camera=()" in answer.headers["Permissions-Policy"], kind
+        assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"], kind
+        assert "Strict-Transport-Security" not in answer.headers, kind
+        assert "Server" not in answer.headers, kind
+    nonces = {nonce_of(answer) for answer in answers.values()}
+    assert len(nonces) == len(answers)
+    assert all(len(nonce) >= 22 for nonce in nonces)
+
+
+def nonce_of(answer: httpx.Response) -> str:
+    return answer.headers["Content-Security-Policy"].split("'nonce-")[1].split("'")[0]
+
+
+async def test_only_our_scripts_have_the_nonce_and_nothing_else_may_run(nobody: Person) -> None:
+    answer = await nobody.http.get("/accounts/login/")
+    policy = dict(part.split(" ", 1) for part in answer.headers["Content-Security-Policy"].split("; ") if " " in part)
+    page = Page(answer.text)
+
+    assert policy["default-src"] == "'none'"
+    assert policy["script-src"] == f"'nonce-{nonce_of(answer)}' 'strict-dynamic'"
+    assert policy["style-src"] == policy["form-action"] == policy["font-src"] == "'self'"
+    assert policy["base-uri"] == policy["object-src"] == policy["frame-ancestors"] == "'none'"
+    assert policy["connect-src"].split() == ["'self'", nobody.site.socket_url]
+    assert policy["require-trusted-types-for"] == "'script'"
+    assert {script["nonce"] for script in page.all("script")} == {nonce_of(answer)}
+    assert not [one for one in page.elements if "style" in one or any(name.startswith("on") for name in one)]
+
+
+async def test_what_is_somebodys_own_is_not_stored_by_browsers(member: Person, nobody: Person) -> None:
+    for path in (
+        "/chat/",
+        "/",
+        "/accounts/login/",
+        f"/chat/{uuid.uuid4()}/",
+        f"/chat/api/threads/{uuid.uuid4()}/messages/",
+    ):
+        assert (await member.http.get(path)).headers["Cache-Control"] == "no-store", path
+    assert "no-store" not in (await nobody.http.get("/")).headers.get("Cache-Control", "")
+    assert "no-store" not in (await member.http.get("/static/images/favicon.svg")).headers["Cache-Control"]
+
+
+async def test_production_is_https_for_two_years(production: Production) -> None:
+    async with production.visitor() as visitor:
+        for path in ("/", "/healthz", "/nowhere/", "/static/images/favicon.svg"):
+            headers = (await visitor.http.get(path)).headers
+            assert headers["Strict-Transport-Security"] == "max-age=63072000", path
+            assert "connect-src 'self' wss://chat.example.com;" in headers["Content-Security-Policy"]
+
+
+# The host
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "127.0.0.1", "chat.example.com.evil.example", "[", "", "a b", "[::1]"]
+)
+async def test_in_production_another_host_name_is_not_known(production: Production, host: str) -> None:
+    async with production.visitor() as visitor:
+        answer = await visitor.http.get("/accounts/login/", headers={"Host": host})
+
+        assert answer.status_code == 400
+        assert "ALLOWED_HOSTS" in Page(answer.text).text
+
+
+async def test_the_own_host_name_may_have_capitals_and_a_port(production: Production) -> None:
+    async with production.visitor() as visitor:
+        for host in ("CHAT.example.com", "chat.example.com:443", "chat.example.com"):
+            assert (await visitor.http.get("/accounts/login/", headers={"Host": host})).status_code == 200
+
+
+async def test_health_checks_come_by_address(production: Production) -> None:
+    async with httpx.AsyncClient(base_url=production.site.url) as probe:
+        assert [(await probe.get(path)).status_code for path in ("/healthz", "/readyz", "/")] == [200, 200, 400]
+
+
+# Websockets
+
+
+async def handshake(person: Person, **headers: str | None) -> websockets.Response:
+    """The answer to a handshake, read byte by byte as it came; a header that is None is left out."""
+    cookie = "; ".join(f"{name}={value}" for name, value in person.http.cookies.items())
+    target = httpx.URL(person.site.url)
+    sent = {
+        "Host": target.netloc.decode(),
+        "Upgrade": "websocket",
+        "Connection": "Upgrade",
+        "Sec-WebSocket-Key": base64.b64encode(secrets.token_bytes(16)).decode(),
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Extensions": "permessage-deflate; client_max_window_bits",
+        "Origin": person.site.url,
+        "Cookie": cookie or None,
+        **headers,
+    }
+    lines = [f"{name}: {value}" for name, value in sent.items() if value is not None]
+    reader, writer = await asyncio.open_connection(target.host, target.port)
+    try:
+        request = "\r\n".join([f"GET /ws/chat/{uuid.uuid4()}/ HTTP/1.1", *lines, "", ""])
+        writer.write(request.encode("latin-1"))
+        answer = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)).decode("latin-1")
+    finally:
+        writer.close()
+    first, *rest = answer.strip().split("\r\n")
+    fields = websockets.Headers([tuple(line.split(": ", 1)) for line in rest])
+    return websockets.Response(int(first.split()[1]), first, fields)
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        (OWN, 101),
+        ("https://evil.example", 403),
+        ("http://127.0.0.1:1", 403),
+        ("http://127.0.0.1", 403),
+        ("null", 403),
+        ("", 403),
+        ("http://[", 403),
+        (None, 403),
+    ],
+)
+async def test_only_a_page_of_ours_opens_a_socket(member: Person, origin: str | None, status: int) -> None:
+    answer = await handshake(member, Origin=member.site.url if origin == OWN else origin)
+
+    assert answer.status_code == status
+
+
+async def test_a_trusted_origin_may_open_a_socket(trusting: Site, member: Person) -> None:
+    person = Person(trusting, member.http)
+
+    assert (await handshake(person, Origin=FRIEND)).status_code == 101
+
+
+async def test_without_a_cookie_there_is_no_socket(nobody: Person, member: Person) -> None:
+    assert (await handshake(nobody)).status_code == 403
+    assert (await handshake(member, Cookie="chat=forged")).status_code == 403
+
+
+async def test_no_compression_is_agreed_on_though_it_was_offered(member: Person) -> None:
+    answer = await handshake(member)
+
+    assert answer.status_code == 101
+    assert "Sec-WebSocket-Extensions" not in answer.headers
+
+
+async def test_an_unknown_socket_is_a_404(member: Person) -> None:
+    with pytest.raises(websockets.InvalidStatus) as refused:
+        async with websockets.connect(f"{member.site.socket_url}/ws/other/", origin=member.site.url, open_timeout=10):
+            pytest.fail("it must not open")
+
+    assert refused.value.response.status_code == 404
+
+
+async def test_sockets_in_production_come_by_https_and_by_name(production: Production) -> None:
+    auth = production.site.app.extensions["QUART_AUTH"][0]
+    cookie = f"__Host-chat={auth.dump_token('some token', app=production.site.app)}"
+    nobody = Person(production.site, httpx.AsyncClient())
+    own = {"Host": "chat.example.com", "Origin": production.origin, "Cookie": cookie, "X-Forwarded-Proto": "https"}
+
+    assert (await handshake(nobody, **own)).status_code == 101
+    assert (await handshake(nobody, **own | {"Origin": "http://chat.example.com"})).status_code == 403
+    assert (await handshake(nobody, **own | {"Origin": "https://evil.example"})).status_code == 403
+    assert (await handshake(nobody, **own | {"Host": "evil.example"})).status_code == 400
+    assert (
+        await handshake(nobody, **own | {"Host": "evil.example", "Origin": "https://evil.example"})
+    ).status_code == 400
+
+
+# Too much, and too often
+
+
+@pytest.mark.parametrize("headers", [{}, JSON])
+async def test_a_body_that_is_too_large_is_not_read(member: Person, headers: dict[str, str]) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(20):
+            yield b"message=" + b"x" * 50_000
+
+    form = {"Content-Type": "application/x-www-form-urlencoded", **headers}
+    for content in (b"x" * 600_000, pieces()):
+        answer = await member.http.post("/chat/", content=content, headers=form)
+        assert answer.status_code == 413
+        assert "more than this site takes" in (answer.json()["message"] if headers else Page(answer.text).text)
+
+
+async def sign_up_badly(person: Person, **headers: str) -> httpx.Response:
+    """It counts, and hashes no password."""
+    return await person.http.post("/accounts/signup/", data={"email": "x"}, headers=headers)
+
+
+async def test_the_sixth_sign_up_in_an_hour_is_one_too_many_whatever_a_visitor_claims(throttled: Site) -> None:
+    async with Person.visiting(throttled) as person:
+        answers = [
+            await sign_up_badly(person, **{"X-Forwarded-For": f"198.51.100.{number}", "X-Real-IP": f"10.0.0.{number}"})
+            for number in range(6)
+        ]
+        program = await sign_up_badly(person, **JSON)
+        looked_at = await person.http.get("/accounts/signup/")
+
+    assert [answer.status_code for answer in answers] == [422] * 5 + [429]
+    assert 0 < int(answers[5].headers["Retry-After"]) <= SIGNUP.period_seconds // SIGNUP.count
+    assert "too often" in Page(answers[5].text).text
+    assert program.status_code == 429
+    assert program.json()["code"] == "too_many_requests"
+    assert looked_at.status_code == 200
+
+
+async def test_sign_ups_at_once_do_not_slip_through_together(production: Production) -> None:
+    async with production.visitor() as person:
+        answers = await asyncio.gather(*(sign_up_badly(person) for _ in range(20)))
+
+    assert sorted(answer.status_code for answer in answers) == [422] * 5 + [429] * 15
+
+
+async def test_behind_a_proxy_the_address_that_the_proxy_saw_counts(production: Production) -> None:
+    async with production.visitor() as spoofer, production.visitor() as neighbour:
+        claims = [{"X-Forwarded-For": f"198.51.100.{number}"} for number in range(6)]
+        answers = [await sign_up_badly(spoofer, **claim) for claim in claims]
+
+        assert [answer.status_code for answer in answers] == [422] * 5 + [429]
+        assert (await sign_up_badly(neighbour)).status_code == 422
+
+
+async def test_guessing_passwords_is_stopped_for_the_account_and_told(production: Production) -> None:
+    address = f"victim-{uuid.uuid4().hex}@example.com"
+    answers = []
+    for _ in range(6):
+        async with production.visitor() as guesser:  # each from an address of its own
+            answers.append(await guesser.log_in(address, "guess"))
+    async with production.visitor() as other:
+        elsewhere = await other.log_in("somebody-else@example.com", PASSWORD)
+
+    assert {answer.status_code for answer in answers} == {422}
+    assert "wrong" in Page(answers[4].text).error_of("password")
+    assert Page(answers[5].text).error_of("password") == "Too many tries. Try again in 1 minute."
+    assert "wrong" in Page(elsewhere.text).error_of("password")
+
+
+# Trusted proxies
+
+
+async def corrected(hops: int, kind: str = "http", **headers: str | list[str]) -> dict[str, Any]:
+    """The scope that the app gets."""
+    seen: list[dict[str, Any]] = []
+
+    async def app(scope: dict[str, Any], _receive: object, _send: object) -> None:
+        seen.append(scope)
+
+    pairs = [(b"host", b"inner:8000")]
+    for name, values in headers.items():
+        pairs += [
+            (name.replace("_", "-").encode(), value.encode())
+            for value in ([values] if isinstance(values, str) else values)
+        ]
+    scheme = {"http": "http", "websocket": "ws"}[kind]
+    await TrustedProxies(app, hops)(
+        {"type": kind, "scheme": scheme, "client": ("10.0.0.1", 4711), "headers": pairs}, None, None
+    )
+    return seen[0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "sent", "scheme"),
+    [
+        ("http", "https", "https"),
+        ("http", "http", "http"),
+        ("http", "HTTPS", "https"),
+        ("http", "wss", "https"),
+        ("http", "gopher", "http"),
+        ("websocket", "https", "wss"),
+        ("websocket", "wss", "wss"),
+        ("websocket", "http", "ws"),
+        ("websocket", "ws", "ws"),
+    ],
+)
+async def test_the_scheme_is_that_of_the_outside_in_the_words_of_the_protocol(
+    kind: str, sent: str, scheme: str
+) -> None:
+    assert (await corrected(1, kind, x_forwarded_proto=sent))["scheme"] == scheme
+
+
+@pytest.mark.parametrize(
+    ("hops", "sent", "client"),
+    [
+        (1, "203.0.113.9", "203.0.113.9"),
+        (1, "6.6.6.6, 203.0.113.9", "203.0.113.9"),
+        (2, "6.6.6.6, 203.0.113.9, 10.1.1.1", "203.0.113.9"),
+        (2, ["6.6.6.6", "203.0.113.9, 10.1.1.1"], "203.0.113.9"),
+        (1, " 203.0.113.9 ,, ", "203.0.113.9"),
+        (1, "2001:db8::7", "2001:db8::7"),
+        (2, "203.0.113.9", "10.0.0.1"),
+        (1, "", "10.0.0.1"),
+        (1, " , ", "10.0.0.1"),
+    ],
+)
+async def test_as_many_hops_as_are_trusted_are_counted_from_the_right(
+    hops: int, sent: str | list[str], client: str
+) -> None:
+    assert (await corrected(hops, x_forwarded_for=sent))["client"][0] == client
+
+
+async def test_the_host_is_that_of_the_outside() -> None:
+    scope = await corrected(1, x_forwarded_host="evil.example, chat.example.com")
+
+    assert [value for name, value in scope["headers"] if name == b"host"] == [b"chat.example.com"]
+
+
+async def test_without_forwarded_headers_nothing_is_changed() -> None:
+    scope = await corrected(1)
+
+    assert (scope["scheme"], scope["client"]) == ("http", ("10.0.0.1", 4711))
+    assert scope["headers"] == [(b"host", b"inner:8000")]
+
+
+async def test_the_beginning_and_the_end_of_serving_pass_untouched() -> None:
+    seen: list[object] = []
+
+    async def app(scope: object, receive: object, send: object) -> None:
+        seen.extend((scope, receive, send))
+
+    scope = {"type": "lifespan"}
+    await TrustedProxies(app, 1)(scope, "receive", "send")
+    assert seen == [scope, "receive", "send"]

@@ -1,0 +1,141 @@
+"""Every route, walked: who may come in, how often, and that there is an answer for everybody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import chain
+from typing import Any
+
+import pytest
+from quart_rate_limiter import QUART_RATE_LIMITER_LIMITS_ATTRIBUTE
+from werkzeug.routing import Rule
+
+from chat.app import create_app
+from chat.settings import Settings
+from chat.web.guards import SAFE_METHODS
+from tests.cast import Person
+from tests.web.page import Page
+
+APP = create_app(Settings(debug=True, secret_key="only to look at the routes"))
+PUBLIC = {
+    "static",
+    "pages.landing",
+    "pages.healthz",
+    "pages.readyz",
+    "accounts.signup",
+    "accounts.login",
+    "accounts.logout",
+    "accounts.verify_email",
+    "accounts.verify_email_sent",
+    "accounts.verify_required",
+    "accounts.verify_email_resend",
+    "accounts.password_reset",
+    "accounts.password_reset_sent",
+    "accounts.password_reset_link",
+    "accounts.password_reset_confirm",
+}
+CHECKS_ITSELF = {"socket.thread_socket"}  # after accept, where a close code can say why
+UNKNOWN = [
+    "/nowhere",
+    "/chat/not-a-uuid/",
+    "/accounts/",
+    "/chat/api/",
+    "/ws/chat/",
+    "/index.php",
+    "/%00",
+    "/ü/🔑",
+    "/" + "x" * 5000,
+]
+
+
+def routes() -> Iterator[Rule]:
+    return APP.url_map.iter_rules()
+
+
+def view_of(rule: Rule) -> Callable[..., Any]:
+    return APP.view_functions[rule.endpoint]
+
+
+def test_every_route_needs_a_login_or_is_public_by_decision() -> None:
+    open_to_all = {rule.endpoint for rule in routes() if not getattr(view_of(rule), "login_required", False)}
+
+    assert open_to_all <= PUBLIC | CHECKS_ITSELF
+    assert not [rule.endpoint for rule in routes() if rule.endpoint in PUBLIC and rule.endpoint not in open_to_all]
+
+
+def test_every_view_that_changes_something_is_limited() -> None:
+    unlimited = {
+        rule.endpoint
+        for rule in routes()
+        if set(rule.methods or ()) - SAFE_METHODS
+        and not getattr(view_of(rule), QUART_RATE_LIMITER_LIMITS_ATTRIBUTE, None)
+    }
+
+    assert unlimited == set()
+
+
+def test_every_address_of_a_page_ends_with_a_slash() -> None:
+    assert [rule.rule for rule in routes() if not rule.is_leaf and not rule.rule.endswith("/")] == []
+
+
+def plain_paths() -> list[str]:
+    """Addresses of GET routes without parameters."""
+    return sorted({rule.rule for rule in routes() if "GET" in (rule.methods or ()) and not rule.arguments})
+
+
+async def test_every_page_has_an_answer_for_everybody(nobody: Person, alice: Person, root: Person) -> None:
+    paths = [path for path in plain_paths() if not path.startswith("/ws/")]
+    assert {"/", "/chat/", "/admin/", "/accounts/login/", "/healthz"} <= set(paths)
+    for person, path in chain.from_iterable([(person, path) for path in paths] for person in (nobody, alice, root)):
+        answer = await person.http.get(path)
+        head = await person.http.head(path)
+
+        assert answer.status_code in (200, 303, 404), path
+        assert head.status_code == answer.status_code, path
+        assert head.content == b"", path
+        if answer.status_code != 303 and answer.headers["Content-Type"].startswith("text/html"):
+            page = Page(answer.text)
+            assert len(page.all("h1")) == 1, path
+            assert page.find("html")["lang"] == "en", path
+            assert page.find("title").text or answer.text.count("<title>") == 1, path
+            assert len({element["id"] for element in page.elements if "id" in element}) == len(
+                [element for element in page.elements if "id" in element]
+            ), path
+
+
+async def test_whoever_has_to_log_in_comes_back_to_the_page(nobody: Person) -> None:
+    for rule in routes():
+        if getattr(view_of(rule), "login_required", False) and "GET" in rule.methods and not rule.arguments:
+            answer = await nobody.http.get(rule.rule)
+            assert (answer.status_code, answer.headers["Location"]) == (303, f"/accounts/login/?next={rule.rule}")
+
+
+async def test_a_program_without_a_login_gets_a_401_in_json(nobody: Person) -> None:
+    answer = await nobody.http.get("/chat/", headers={"Accept": "application/json"})
+
+    assert (answer.status_code, answer.json()) == (401, {"code": "unauthorized", "message": "Log in first."})
+
+
+@pytest.mark.parametrize("path", UNKNOWN)
+async def test_what_is_not_there_is_a_404_for_people_and_for_programs(alice: Person, nobody: Person, path: str) -> None:
+    for person in (alice, nobody):
+        page = await person.http.get(path)
+        program = await person.http.get(path, headers={"Accept": "application/json"})
+
+        assert (page.status_code, program.status_code) == (404, 404)
+        assert Page(page.text).find("h1").text == "Not found"
+        assert program.json() == {"code": "not_found", "message": "There is no such page, or it is not yours."}
+
+
+async def test_a_page_that_cannot_be_used_like_that_says_so(alice: Person) -> None:
+    answer = await alice.http.get("/accounts/logout/")
+
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "OPTIONS, POST")
+    assert Page(answer.text).find("h1").text == "Not possible"
+
+
+async def test_an_address_without_its_last_slash_leads_to_the_page(nobody: Person) -> None:
+    answer = await nobody.http.get("/accounts/login?next=/admin/")
+
+    assert answer.status_code in (301, 308)
+    assert answer.headers["Location"].endswith("/accounts/login/?next=/admin/")
