@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import errno
 import fcntl
 import os
@@ -21,9 +20,7 @@ import asyncpg
 from dotenv import dotenv_values
 
 from chat import database, server
-from chat.devchild import PR_SET_PDEATHSIG
-from chat.devprocess import ServiceError
-from chat.devservices import embedded_postgres, embedded_valkey, offline_model
+from chat.devservices import ServiceError, embedded_postgres, embedded_valkey, offline_model
 from chat.security.passwords import Passwords
 from chat.services.accounts import Refused, ensure_superuser
 from chat.settings import Settings, SettingsError
@@ -75,8 +72,8 @@ def _stop_on_every_signal() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # ignored under nohup
         signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
-    if sys.platform == "linux" and "MAKELEVEL" in os.environ:  # else a killed `make run` would leave us serving
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
+    if "MAKELEVEL" in os.environ:  # else a killed `make run` would leave us serving
+        server.end_with_parent()
 
 
 def _ignore_signals() -> None:

@@ -57,6 +57,12 @@ def serve(settings: Settings, *, on_listening: Callable[[], None] | None = None)
         return _Supervisor(settings, listener, on_listening).run()
 
 
+def end_with_parent() -> None:
+    """Get SIGTERM when the parent ends, however it ends: who is killed leaves no orphans. Only Linux can do that."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
+
+
 def _bind(settings: Settings) -> socket.socket:
     """Bound and not yet listening, so that nobody connects before there is somebody to answer."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
@@ -202,8 +208,7 @@ class _Supervisor:
         if child:
             self._children[child] = time.monotonic()
             return
-        if sys.platform == "linux":  # a supervisor that is killed leaves no orphans
-            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
+        end_with_parent()
         code = 1
         try:
             code = _serve_here(self._settings, self._listener, on_listening)

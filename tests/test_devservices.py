@@ -16,9 +16,8 @@ import pytest
 from redis.asyncio import Redis
 
 from chat.database import credentials
-from chat.devprocess import ServiceError
-from chat.devservices import embedded_postgres, embedded_valkey
-from chat.postgres_programs import PROGRAMS, copied, package_folder
+from chat.devservices import ServiceError, embedded_postgres, embedded_valkey
+from chat.devservices.postgres_programs import PROGRAMS, copied, package_folder
 
 NOBODY = 65534
 needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")

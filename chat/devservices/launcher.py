@@ -1,4 +1,4 @@
-"""Become another program that ends with its parent: `python -I -S devchild.py PARENT SIGNAL UID:GID COMMAND…`."""
+"""Become another program that ends with its parent: `python -I -S launcher.py PARENT SIGNAL UID:GID COMMAND…`."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ START_LIMIT_SECONDS = 30.0
 STOP_LIMIT_SECONDS = 10.0
 POLL_SECONDS = 0.01
 SHOWN_LOG_LINES = 8
-LAUNCHER = Path(__file__).with_name("devchild.py")
+LAUNCHER = Path(__file__).with_name("launcher.py")
 PLAIN_ENVIRONMENT = {"LC_ALL": "C"}
 
 

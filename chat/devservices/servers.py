@@ -1,4 +1,4 @@
-"""PostgreSQL, Valkey and the offline model as child processes of our own, for development and for tests."""
+"""The three servers: what each is run with, where its data lies, and how it says that it is ready."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
-from chat.devprocess import Account, Program, ServiceError, last_lines, wait_for_predecessor
-from chat.postgres_programs import package_folder, programs_for
+from chat.devservices.postgres_programs import package_folder, programs_for
+from chat.devservices.program import Account, Program, ServiceError, last_lines, wait_for_predecessor
 
 SOCKET_FOLDER_LIMIT_BYTES = 70  # a socket's whole path may have 107 bytes, on macOS 103
 OFFLINE_GREETING = "offline model on "

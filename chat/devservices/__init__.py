@@ -1,0 +1,6 @@
+"""PostgreSQL, Valkey and the offline model as child processes of our own, for development and for tests."""
+
+from chat.devservices.program import ServiceError
+from chat.devservices.servers import embedded_postgres, embedded_valkey, offline_model
+
+__all__ = ["ServiceError", "embedded_postgres", "embedded_valkey", "offline_model"]
