@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 QUEUE_MAX_ITEMS = 256
 QUEUE_MAX_CHARACTERS = 512 * 1024
 PROBE_SECONDS = 5  # a frozen Redis closes nothing: ask it, and give it as long again to answer
+RETRY_SECONDS = (0.05, 1.0)  # first and longest pause before connecting again
+STEADY_SECONDS = 5  # a connection that lived so long was a good one
 CONTROL = "ctl"
 
 
@@ -122,15 +124,20 @@ class Channels:
 
     async def run(self) -> None:
         """Listen until cancelled. Any error ends the connection; a new one subscribes to everything again."""
+        loop = asyncio.get_running_loop()
+        pause = RETRY_SECONDS[0]
         while True:
+            began = loop.time()
             try:
                 await _Connection(self._redis).listen(self)
             except (RedisError, OSError) as error:
-                logger.warning("Redis: the channel connection was lost (%s), connecting again", error)
+                if pause == RETRY_SECONDS[0]:  # else this is still the same outage
+                    logger.warning("Redis: the channel connection was lost (%s), connecting again", error)
+            pause = RETRY_SECONDS[0] if loop.time() - began > STEADY_SECONDS else min(pause * 2, RETRY_SECONDS[1])
             self._acknowledged.clear()
             for subscription in {one for group in self._listeners.values() for one in group}:
                 subscription.put(GAP)
-            await asyncio.sleep(0.05 + secrets.randbelow(200) / 1000)
+            await asyncio.sleep(pause * (0.5 + secrets.randbelow(500) / 1000))
 
     @property
     def desired(self) -> set[str]:
@@ -155,6 +162,8 @@ class Channels:
         if message["type"] == "subscribe":
             self._acknowledged.add(channel)
             for subscription in listeners:
+                if subscription.ready.is_set():  # once more, on a new connection: only from here on is nothing missed
+                    subscription.put(GAP)
                 self._mark_ready(subscription)
         else:
             event = _received(channel, message["data"].decode())

@@ -33,7 +33,7 @@ SEND_SECONDS = 10.0  # a tab that takes nothing for so long is let go
 SESSION_SECONDS = 60.0  # Redis may have been away when the session ended
 REDIS_RETRY_SECONDS = 2.0
 REPLAY_MAX_CHARACTERS = 512 * 1024
-CATCH_UPS, CATCH_UP_SECONDS = 3, 10.0
+SNAPSHOTS, SNAPSHOTS_SECONDS = 3, 10.0
 
 
 class Leave(Exception):
@@ -70,7 +70,7 @@ class Feed:
         self._place = Place()
         self._settled = False  # a live event has continued the place; before that, older ones are leftovers
         self._live = True
-        self._caught_up: deque[float] = deque(maxlen=CATCH_UPS)
+        self._snapshots: deque[float] = deque(maxlen=SNAPSHOTS)
         self._loop = asyncio.get_running_loop()
         self._timers: dict[str, float] = {
             "ping": self._loop.time() + PING_SECONDS * (0.5 + secrets.randbelow(500) / 1000),
@@ -160,10 +160,9 @@ class Feed:
         """Something may be missing: send what the log has, else the thread as it is."""
         if "redis" in self._timers:
             return  # Redis is away; a timer looks again
-        if self._live:
-            self._count_catch_up()
         log = await self._replayable(self._place) if self._place.epoch else None
         if log is None:
+            self._count_snapshot()
             await self._send_snapshot()
             return
         for offset, payload in log.entries:
@@ -171,11 +170,12 @@ class Feed:
         self._continue_from(Place(log.epoch, log.top))
         await self._set_live(on=True)
 
-    def _count_catch_up(self) -> None:
+    def _count_snapshot(self) -> None:
+        """A tab that needs one again and again is better off with a new socket. Without Redis all need them."""
         now = self._loop.time()
-        if len(self._caught_up) == CATCH_UPS and now - self._caught_up[0] < CATCH_UP_SECONDS:
+        if self._live and len(self._snapshots) == SNAPSHOTS and now - self._snapshots[0] < SNAPSHOTS_SECONDS:
             raise Leave(Close.RESYNC_FAILED)
-        self._caught_up.append(now)
+        self._snapshots.append(now)
 
     async def _replayable(self, place: Place) -> LogSlice | None:
         """The log after a place, if it continues it without a hole and is not too much."""

@@ -374,3 +374,37 @@ async def test_an_error_of_ours_closes_with_a_code_that_says_come_back(
         await connection.send(json.dumps(HELLO))
 
         assert await closed(connection) == Close.FAILED
+
+
+async def test_a_cut_redis_connection_in_mid_answer_costs_nothing(alice: Person, site: Site) -> None:
+    posted = await alice.ask("Show me a table and some code [offline: pace=8]")
+    async with alice.tab(posted["thread_id"]) as tab:
+        for length in (20, 60, 100, 140):
+            await tab.until_text(posted["reply_id"], length)
+            await site.resources.redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+        message = await tab.until_finished(posted["reply_id"])
+
+    assert message["content"] == (await ChatMessage.get(id=posted["reply_id"])).content
+
+
+async def test_an_end_that_is_published_while_the_channel_is_away_is_not_missed(alice: Person, site: Site) -> None:
+    posted = await ready(alice)
+    async with alice.tab(posted["thread_id"]) as tab:
+        await tab.until_type("thread.snapshot")
+        await site.resources.redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+        accepted = await alice.ask("say Hello again", posted["thread_id"])
+        message = await tab.until_finished(accepted["reply_id"])
+
+    assert message["content"] == "Hello again"
+
+
+async def test_a_tab_that_syncs_again_and_again_is_sent_to_a_new_socket(alice: Person) -> None:
+    posted = await ready(alice)
+    async with alice.tab(posted["thread_id"]) as tab:
+        await tab.until_type("thread.snapshot")
+        for _ in range(3):
+            await tab.send({"type": "sync"})
+            await tab.until_type("thread.snapshot")
+        await tab.send({"type": "sync"})
+
+        assert await closed(tab.connection) == Close.RESYNC_FAILED
