@@ -1,0 +1,32 @@
+"""Conversations that were had before the test begins, as rows."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from chat.models import ChatMessage, ChatThread, Role, User
+from tests.cast import Person
+
+
+async def past_thread(person: Person, *, messages: int = 2, title: str = "An older talk", days_ago: int = 1) -> str:
+    """A thread of questions and answers in turn, `Message 1` to the last; returns its id."""
+    user = await User.get(email=person.email)
+    then = datetime.now(UTC) - timedelta(days=days_ago)
+    thread = await ChatThread.create(user=user, title=title, message_count=messages, rev=messages)
+    await ChatThread.filter(id=thread.id).update(last_message_at=then)
+    await ChatMessage.bulk_create(_message(thread.id, number) for number in range(1, messages + 1))
+    return str(thread.id)
+
+
+async def answered(person: Person, question: str, answer: str) -> str:
+    """A thread with one question and its answer; returns its id."""
+    thread_id = await past_thread(person)
+    await ChatMessage.filter(thread_id=thread_id, role=Role.USER).update(content=question)
+    await ChatMessage.filter(thread_id=thread_id, role=Role.ASSISTANT).update(content=answer)
+    return thread_id
+
+
+def _message(thread_id: UUID, number: int) -> ChatMessage:
+    role = Role.USER if number % 2 else Role.ASSISTANT
+    return ChatMessage(thread_id=thread_id, number=number, role=role, content=f"Message {number}")

@@ -1,0 +1,132 @@
+"""axe-core finds nothing on any page: light and dark, on a phone and on a desk."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.browser.desk import DESKTOP, PHONE, REFUSED_FORM, Desk
+from tests.browser.rows import answered
+from tests.cast import Person
+
+AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
+# Colours that fade into others are neither: they are let go first.
+RUN = """
+    new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))
+      .then(() => document.getAnimations().filter((one) => one instanceof CSSTransition).forEach((one) => one.finish()))
+      .then(() => axe.run({ resultTypes: ["violations"] }))
+"""
+ANSWER = """\
+## A heading
+
+- [ ] to do
+- [x] done with [a link](https://example.com/)
+
+| Planet | Moons |
+|:--|--:|
+| Earth | 1 |
+
+```python
+def one() -> int:
+    # A comment
+    return 1
+```
+
+> A quotation with `code`.
+"""
+
+
+@pytest.fixture(scope="module")
+def axe() -> str:
+    return AXE.read_text()
+
+
+@pytest.fixture
+async def page(desk: Desk, axe: str) -> AsyncIterator[Page]:
+    """Of a visitor."""
+    yield await (await desk.context(allowed=(REFUSED_FORM,))).new_page()
+
+
+async def violations(page: Page, axe: str) -> list[str]:
+    """What axe finds in both themes and both widths. The debugger puts it in, past the page's policy."""
+    debugger = await page.context.new_cdp_session(page)
+    await debugger.send("Runtime.evaluate", {"expression": axe})
+    found: list[str] = []
+    for viewport in (DESKTOP, PHONE):
+        await page.set_viewport_size({"width": viewport["width"], "height": viewport["height"]})
+        for theme in ("light", "dark"):
+            await page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
+            await expect(page.locator("html.dark")).to_have_count(int(theme == "dark"))
+            answer = await debugger.send(
+                "Runtime.evaluate", {"expression": RUN, "awaitPromise": True, "returnByValue": True}
+            )
+            found += [
+                _sentence(one, f"{theme}, {viewport['width']}") for one in answer["result"]["value"]["violations"]
+            ]
+    return found
+
+
+def _sentence(violation: dict[str, Any], where: str) -> str:
+    targets = [" ".join(map(str, node["target"])) for node in violation["nodes"]]
+    return f"{where}: {violation['id']}: {violation['help']}: {', '.join(targets)}"
+
+
+@pytest.mark.parametrize("path", ["/", "/accounts/login/", "/accounts/signup/", "/nowhere/"])
+async def test_pages_for_visitors(page: Page, axe: str, path: str) -> None:
+    await page.goto(path)
+    assert await violations(page, axe) == []
+
+
+@pytest.mark.parametrize(
+    "path", ["/accounts/verify-email/sent/", "/accounts/verify-email/a-token/", "/accounts/verify-required/"]
+)
+async def test_pages_on_the_way_to_a_verified_address(page: Page, axe: str, path: str) -> None:
+    await page.goto(path)
+    assert await violations(page, axe) == []
+
+
+async def test_a_form_with_errors(page: Page, axe: str) -> None:
+    await page.goto("/accounts/signup/")
+    await page.get_by_label("E-mail").fill("me@example.com")
+    await page.get_by_label("Password", exact=True).fill("a-good-long-passphrase-7")
+    await page.get_by_label("Password again", exact=True).fill("another-passphrase")
+    await page.get_by_role("button", name="Sign up").click()
+    await expect(page.locator(".field-error").first).to_be_visible()
+    assert await violations(page, axe) == []
+
+
+async def test_a_new_chat(desk: Desk, alice: Person, axe: str) -> None:
+    chat = await desk.chat(alice)
+    assert await violations(chat.page, axe) == []
+
+
+async def test_a_thread(desk: Desk, alice: Person, axe: str) -> None:
+    chat = await desk.chat(alice, await answered(alice, "What is what?", ANSWER))
+    await expect(chat.answer.locator(".hljs-keyword").first).to_be_visible()
+    assert await violations(chat.page, axe) == []
+
+
+async def test_a_thread_whose_answer_used_a_tool_failed_and_runs(desk: Desk, alice: Person, axe: str) -> None:
+    thread_id = await answered(alice, "What is what?", ANSWER)
+    chat = await desk.chat(alice, thread_id)
+    await chat.say("What is the secret number?")
+    await chat.is_over(answers=2)
+    await chat.answer.locator(".tool-call summary").click()
+    await alice.ask("say nothing [offline: status=400]", thread_id)
+    await chat.is_over("error", answers=3)
+    await alice.ask("say something [offline: delay_first=9]", thread_id)
+    await expect(chat.stop_button).to_be_visible()
+    assert await violations(chat.page, axe) == []
+    await chat.stop_button.click()
+    await chat.is_over("stopped", answers=4)
+
+
+async def test_the_administrators_page(desk: Desk, root: Person, axe: str) -> None:
+    page = await (await desk.context(root)).new_page()
+    await page.goto("/admin/")
+    await expect(page.get_by_role("heading", name="Administration")).to_be_visible()
+    assert await violations(page, axe) == []

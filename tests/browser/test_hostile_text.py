@@ -1,0 +1,70 @@
+"""Nobody can be trusted with what they write, the model least of all: nothing runs and nothing is loaded.
+
+The watch of `desk` fails these tests when a dialog opens, a page asks another site for anything, or a policy is broken.
+"""
+
+from __future__ import annotations
+
+from playwright.async_api import expect
+
+from chat.models import ChatThread
+from tests.browser.desk import HARMLESS_IN_HOSTILE_HTML, Desk
+from tests.browser.rows import answered, past_thread
+from tests.cast import Person
+
+HOSTILE = """\
+<img src=x onerror=alert(1)><script>alert(2)</script>
+
+[a link](javascript:alert(3)) and [another](data:text/html,<script>alert(4)</script>) and a [good one](https://good.example/x)
+
+<svg onload=alert(5)><a xlink:href="javascript:alert(6)"><rect width=9 height=9 /></a></svg>
+
+<iframe src="https://evil.example/frame"></iframe><form action="https://evil.example"><button>Go</button></form>
+
+![a tracker](https://evil.example/pixel.png?secret=1)
+
+<a href="/accounts/logout/" id="chat" name="send" style="position:fixed;inset:0" onclick="alert(7)">cover</a>
+
+<style>body { background: url(https://evil.example/style) }</style><base href="https://evil.example/">
+
+| <img src="https://evil.example/cell.png"> | `<b onmouseover=alert(8)>` |
+|---|---|
+| <math><mi xlink:href="javascript:alert(9)">m</mi></math> | <input type=image src="https://evil.example/i.png"> |
+"""
+FORBIDDEN = "img, script, svg, iframe, form, style, base, math, object, embed, link, [style], [onclick], [onerror]"
+RUNNING = f"say {HOSTILE}"
+
+
+async def test_what_the_model_writes_is_shown_and_does_nothing(desk: Desk, alice: Person) -> None:
+    chat = await desk.chat(alice, await past_thread(alice), allowed=(HARMLESS_IN_HOSTILE_HTML,))
+    await chat.say(RUNNING)
+    await chat.is_over(answers=2)
+
+    content = chat.answer.locator(".markdown-content")
+    for _ in ("live", "after a reload"):
+        await expect(content.locator(FORBIDDEN)).to_have_count(0)
+        await expect(content.locator('[href^="javascript:"], [href^="data:"], #chat, [name="send"]')).to_have_count(0)
+        chip = content.locator(".image-chip").filter(has_text="a tracker")
+        await expect(chip).to_have_text("a tracker (evil.example)")
+        await expect(chip).to_have_attribute("title", "Image from evil.example, not loaded")
+        link = content.get_by_role("link", name="good one (good.example)")
+        await expect(link).to_have_attribute("rel", "noopener noreferrer nofollow")
+        await content.hover()
+        await chat.page.reload()
+        await chat.is_connected()
+    await expect(chat.page.locator("#chat")).to_have_count(1)
+
+
+async def test_what_a_person_writes_stays_exactly_that(desk: Desk, alice: Person) -> None:
+    thread_id = await answered(alice, HOSTILE, "Well.")
+    await ChatThread.filter(id=thread_id).update(title="<img src=x onerror=alert(1)>")
+    chat = await desk.chat(alice, thread_id)
+    await chat.say(HOSTILE)
+    await chat.is_over(answers=2)
+
+    for number in range(2):
+        content = chat.questions.nth(number).locator(".markdown-content")
+        assert await content.text_content() == (HOSTILE if number == 0 else HOSTILE.strip())
+        await expect(content.locator("*")).to_have_count(0)
+    await expect(chat.threads.first.locator(".thread-title")).to_have_text("<img src=x onerror=alert(1)>")
+    await expect(chat.page.get_by_role("heading", level=1)).to_have_text("<img src=x onerror=alert(1)>")

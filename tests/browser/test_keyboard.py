@@ -1,0 +1,85 @@
+"""Everything can be done without a mouse."""
+
+from __future__ import annotations
+
+from playwright.async_api import Page, expect
+
+from tests.browser.desk import Desk
+from tests.browser.rows import past_thread
+from tests.cast import Person
+
+FOCUSED = """
+    () => {
+      const it = document.activeElement;
+      return it.getAttribute("aria-label") || it.labels?.[0]?.textContent || it.innerText.trim().replace(/\\s+/g, " ");
+    }
+"""
+
+
+async def tabbed(page: Page, times: int) -> list[str]:
+    """The names of what gets the focus with each Tab."""
+    names = []
+    for _ in range(times):
+        await page.keyboard.press("Tab")
+        names.append(await page.evaluate(FOCUSED))
+    return names
+
+
+async def test_the_order_of_a_thread_and_the_way_around_it(desk: Desk, alice: Person) -> None:
+    chat = await desk.chat(alice, await past_thread(alice, title="Today's talk"))
+    await expect(chat.field).to_be_focused()
+    await chat.page.reload()
+    await chat.is_connected()
+    await chat.page.evaluate("document.activeElement.blur()")
+    await chat.page.locator("body").press("Shift+Tab")
+    await chat.page.keyboard.press("Home")
+    order = await tabbed(chat.page, 30)
+    start = order.index("Skip to the message field")
+
+    assert order[start : start + 9] == [
+        "Skip to the message field",
+        "Quart Chat",
+        "New chat",
+        "Today's talk",
+        order[start + 4],
+        "Account",
+        "Conversation",
+        "Copy answer",
+        "Message",
+    ]
+    assert order[start + 4].startswith("Theme: ")
+
+
+async def test_the_skip_link_is_seen_when_it_has_the_focus_and_leads_to_the_field(desk: Desk, alice: Person) -> None:
+    chat = await desk.chat(alice, await past_thread(alice))
+    skip = chat.page.get_by_role("link", name="Skip to the message field")
+    await expect(skip).not_to_be_in_viewport()
+    await skip.focus()
+    await expect(skip).to_be_in_viewport()
+    await skip.press("Enter")
+    await expect(chat.field).to_be_focused()
+    await chat.page.keyboard.type("say hello")
+    await chat.page.keyboard.press("Tab")
+    await expect(chat.send_button).to_be_focused()
+    await chat.page.keyboard.press("Enter")
+
+    await chat.is_over(answers=2)
+    await expect(chat.field).to_be_focused()
+
+
+async def test_logging_out(desk: Desk, alice: Person) -> None:
+    chat = await desk.chat(alice, await past_thread(alice))
+    menu = chat.page.get_by_label("Account")
+    await menu.focus()
+    await menu.press("Enter")
+    await expect(chat.page.get_by_text(alice.email)).to_be_visible()
+    await chat.page.keyboard.press("Escape")
+    await expect(chat.page.get_by_text(alice.email)).to_be_hidden()
+    await expect(menu).to_be_focused()
+    await chat.page.keyboard.press("Enter")
+    assert await tabbed(chat.page, 2) == ["Chats", "Log out"]
+    await chat.page.keyboard.press("Enter")
+
+    await expect(chat.page.get_by_role("link", name="Log in")).to_be_visible()
+    await chat.page.goto("/chat/")
+    await expect(chat.page.get_by_role("heading", name="Log in")).to_be_visible()

@@ -1,0 +1,61 @@
+"""The chat is a page and a form: without JavaScript it is slower, and works."""
+
+from __future__ import annotations
+
+from playwright.async_api import expect
+
+from tests.browser.desk import REFUSED_FORM, ChatPage, Desk
+from tests.browser.rows import answered
+from tests.cast import Person
+
+
+async def test_a_stored_conversation_is_readable(desk: Desk, alice: Person) -> None:
+    thread_id = await answered(alice, "What is\n1 < 2?", "It is **true**.\n\nBoth are numbers.")
+    page = await (await desk.context(alice, java_script_enabled=False)).new_page()
+    await page.goto(f"/chat/{thread_id}/")
+
+    chat = ChatPage(page)
+    await expect(chat.questions.locator(".markdown-content")).to_have_text("What is\n1 < 2?")
+    await expect(chat.answer.locator(".markdown-content")).to_have_text("It is **true**.\n\nBoth are numbers.")
+    assert (
+        await chat.answer.locator(".markdown-content").evaluate("it => getComputedStyle(it).whiteSpace") == "pre-wrap"
+    )
+    for useless in ("#theme-toggle", "#connection-status", "#load-older", "#jump-to-latest", "[data-action=copy]"):
+        await expect(page.locator(useless).first).to_be_hidden()
+
+
+async def test_a_whole_conversation(desk: Desk, alice: Person) -> None:
+    page = await (await desk.context(alice, java_script_enabled=False)).new_page()
+    chat = ChatPage(page)
+    await page.goto("/chat/")
+    for number, number_in_words in enumerate(("one", "two"), start=1):
+        await chat.field.fill(f"say {number_in_words} [offline: delay_first=0.3]")
+        await chat.send_button.click()
+        await expect(chat.answers).to_have_count(number)
+        await expect(page.locator("noscript .site-notice")).to_be_visible()
+        async with alice.tab(chat.thread_id) as tab:
+            await tab.until_type("thread.snapshot")
+            await tab.until_finished(tab.store.messages[-1]["id"])
+        await page.reload()
+        await expect(chat.answer.locator(".markdown-content")).to_have_text(number_in_words)
+        await expect(page.locator("noscript")).to_have_count(0)
+    await expect(chat.questions).to_have_count(2)
+
+
+async def test_a_refused_message_comes_back_with_a_sentence(desk: Desk, alice: Person) -> None:
+    context = await desk.context(alice, java_script_enabled=False, allowed=(REFUSED_FORM,))
+    chat = await ChatPage.opened(await context.new_page())
+    await chat.field.fill("x" * 32_001)
+    await chat.send_button.click()
+
+    await expect(chat.error).to_have_text("The message has 32,001 characters; 32,000 are possible. Shorten it.")
+    await expect(chat.field).to_have_value("x" * 32_001)
+
+
+async def test_logging_out(desk: Desk, alice: Person) -> None:
+    page = await (await desk.context(alice, java_script_enabled=False)).new_page()
+    await page.goto("/chat/")
+    await page.get_by_label("Account").click()
+    await page.get_by_role("button", name="Log out").click()
+
+    await expect(page.get_by_role("link", name="Log in")).to_be_visible()
