@@ -119,7 +119,7 @@ export class Composer {
     if (this.#running) return "Wait for the answer, or stop it first.";
     if (this.#waits || performance.now() - this.#lastSent < BETWEEN_MS) return "One moment: the last message is still being sent.";
     const over = this.#length() - this.#limit;
-    return over > 0 ? `This is ${over.toLocaleString("en")} characters too long.` : null;
+    return over > 0 ? `This is ${over.toLocaleString("en")} ${over === 1 ? "character" : "characters"} too long.` : null;
   }
 
   /** The page is about to be replaced by the server's answer. */

@@ -1,0 +1,137 @@
+"""Writing a message: what the keys do, how the field grows, and that nothing written is lost."""
+
+from __future__ import annotations
+
+from playwright.async_api import expect
+
+from tests.browser.desk import ChatPage, Desk
+from tests.browser.rows import past_thread
+from tests.cast import Person
+
+LINE_PIXELS = 24
+ENTER = {"type": "rawKeyDown", "key": "Enter", "code": "Enter"}
+
+
+async def test_enter_sends_and_shift_enter_makes_a_line(desk: Desk, alice: Person) -> None:
+    chat = await desk.chat(alice, await past_thread(alice))
+    await chat.field.press_sequentially("one")
+    await chat.field.press("Shift+Enter")
+    await chat.field.press_sequentially("two")
+    await expect(chat.field).to_have_value("one\ntwo")
+    await chat.field.press("Enter")
+
+    await expect(chat.questions.last.locator(".markdown-content")).to_have_text("one\ntwo")
+    await expect(chat.field).to_have_value("")
+    await expect(chat.field).to_be_focused()
+
+
+async def test_an_enter_that_ends_a_word_of_an_input_method_does_not_send(desk: Desk, alice: Person) -> None:
+    thread_id = await past_thread(alice)
+    chat = await desk.chat(alice, thread_id)
+    keyboard = await chat.page.context.new_cdp_session(chat.page)
+    await chat.field.focus()
+    await keyboard.send("Input.imeSetComposition", {"text": "にほん", "selectionStart": 3, "selectionEnd": 3})
+    await keyboard.send("Input.dispatchKeyEvent", {**ENTER, "windowsVirtualKeyCode": 13})
+    await keyboard.send("Input.insertText", {"text": "日本"})
+    # Safari says that the composition is over before the key comes, and marks the key instead.
+    await keyboard.send("Input.dispatchKeyEvent", {**ENTER, "windowsVirtualKeyCode": 229})
+    await expect(chat.field).to_have_value("日本")
+    await chat.field.press("Enter")
+
+    await chat.is_over(answers=2)
+    assert [message["content"] for message in await alice.messages(thread_id)][2::2] == ["日本"]
+
+
+async def test_the_field_grows_to_five_lines_and_then_scrolls(desk: Desk, alice: Person) -> None:
+    chat = await desk.chat(alice)
+    heights = []
+    for lines in range(1, 9):
+        await chat.field.fill("\n".join(["line"] * lines))
+        heights.append(await chat.field.evaluate("it => it.clientHeight"))
+
+    assert heights[4] - heights[0] == 4 * LINE_PIXELS
+    assert heights[:5] == sorted(set(heights[:5]))
+    assert set(heights[4:]) == {heights[4]}
+    assert await chat.field.evaluate("it => it.scrollHeight > it.clientHeight")
+    await chat.field.fill("")
+    assert await chat.field.evaluate("it => it.clientHeight") == heights[0]
+
+
+async def test_an_empty_message_is_not_sent(desk: Desk, alice: Person) -> None:
+    thread_id = await past_thread(alice)
+    chat = await desk.chat(alice, thread_id)
+    await chat.field.press("Enter")
+    await chat.say("  \n ")
+    await chat.send_button.click()
+    await expect(chat.error).to_be_hidden()
+    await chat.say("say something")
+
+    await chat.is_over(answers=2)
+    assert len(await alice.messages(thread_id)) == 4
+
+
+async def test_a_draft_survives_a_reload_and_is_gone_when_it_was_sent(desk: Desk, alice: Person) -> None:
+    chat = await desk.chat(alice, await past_thread(alice))
+    await chat.field.fill("say half a thou")
+    await chat.page.reload()
+    await chat.is_connected()
+    await expect(chat.field).to_have_value("say half a thou")
+    await chat.field.press("End")
+    await chat.field.press_sequentially("ght")
+    await chat.field.press("Enter")
+
+    await chat.is_over(answers=2)
+    assert await chat.text() == "half a thought"
+    await chat.page.reload()
+    await expect(chat.field).to_have_value("")
+
+
+async def test_the_draft_of_a_first_message_is_not_left_behind(desk: Desk, alice: Person) -> None:
+    chat = await desk.chat(alice)
+    await chat.say("say something")
+    await chat.is_over()
+    await chat.page.get_by_role("link", name="New chat").click()
+
+    await expect(chat.page.get_by_role("heading", level=1)).to_be_visible()
+    await expect(chat.field).to_have_value("")
+
+
+async def test_a_message_that_is_too_long_is_kept_and_the_reason_said(desk: Desk, alice: Person) -> None:
+    thread_id = await past_thread(alice)
+    chat = await desk.chat(alice, thread_id)
+    for text in ("x" * 32_001, "🎉" * 32_001):
+        await chat.field.fill(text)
+        await chat.field.press("Enter")
+        await expect(chat.error).to_have_text("This is 1 character too long.")
+        await expect(chat.field).to_have_value(text)
+        await expect(chat.page.locator("#composer-count")).to_have_text("32,001 / 32,000")
+    assert len(await alice.messages(thread_id)) == 2
+    await chat.field.fill("🎉" * 32_000)
+    await chat.field.press("Enter")
+
+    await expect(chat.error).to_be_hidden()
+    await chat.is_over(answers=2)
+    assert (await alice.messages(thread_id))[2]["content"] == "🎉" * 32_000
+
+
+async def test_the_next_message_can_be_written_while_an_answer_runs_but_not_sent(desk: Desk, alice: Person) -> None:
+    posted = await alice.ask("count to 2000 [offline: pace=12]")
+    chat = await desk.chat(alice, posted["thread_id"])
+    await chat.say("And then?")
+    await expect(chat.error).to_have_text("Wait for the answer, or stop it first.")
+    await expect(chat.field).to_have_value("And then?")
+    await chat.stop_button.click()
+
+    await chat.is_over("stopped")
+    await expect(chat.error).to_be_hidden()
+    await expect(chat.field).to_have_value("And then?")
+    await expect(chat.questions).to_have_count(1)
+
+
+async def test_a_page_of_somebody_else_is_not_there(desk: Desk, alice: Person, bob: Person) -> None:
+    thread_id = await past_thread(alice)
+    page = await (await desk.context(bob, allowed=("status of 404",))).new_page()
+    await page.goto(f"/chat/{thread_id}/")
+
+    await expect(page.get_by_role("heading", name="Not found")).to_be_visible()
+    await expect(ChatPage(page).field).to_have_count(0)
