@@ -157,6 +157,6 @@ function paintContent(article, message) {
 function paintNote(article, message) {
   const note = article.querySelector(".message-note");
   if (!note) return;
-  note.textContent = message.status in NOTES ? message.error || NOTES[message.status] : "";
+  note.textContent = message.error || NOTES[message.status] || "";
   note.hidden = !note.textContent;
 }

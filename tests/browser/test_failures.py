@@ -1,0 +1,94 @@
+"""What the model does wrong is said in a sentence, and the chat goes on."""
+
+from __future__ import annotations
+
+from playwright.async_api import expect
+
+from tests.browser.desk import Desk
+from tests.browser.rows import past_thread
+from tests.cast import Person
+
+
+async def test_a_model_that_fails_is_said_and_asking_again_works(desk: Desk, alice: Person) -> None:
+    thread_id = await past_thread(alice)
+    chat = await desk.chat(alice, thread_id)
+    await chat.say("say hello [offline: status=500]")
+    await chat.is_over("error", answers=2)
+    sentence = (await alice.messages(thread_id))[-1]["error"]
+    assert sentence.endswith(".")
+    await expect(chat.note).to_have_text(sentence)
+    await expect(chat.send_button).to_be_visible()
+
+    await chat.page.reload()
+    await chat.is_connected()
+    await expect(chat.note).to_have_text(sentence)
+    await chat.say("say hello")
+    await chat.is_over(answers=3)
+    assert await chat.text() == "hello"
+
+
+async def test_try_again_asks_the_same_question_once_more(desk: Desk, alice: Person) -> None:
+    chat = await desk.chat(alice, await past_thread(alice))
+    await chat.say("say hello again [offline: cut=1]")
+    await chat.is_over("interrupted", answers=2)
+    await chat.answer.get_by_role("button", name="Try again").click()
+
+    await chat.is_over("interrupted", answers=3)
+    await expect(chat.questions.last.locator(".markdown-content")).to_have_text("say hello again [offline: cut=1]")
+    await expect(chat.page.get_by_role("button", name="Try again")).to_have_count(1)
+
+
+async def test_a_stream_that_breaks_keeps_what_came_and_says_that_it_is_not_all(desk: Desk, alice: Person) -> None:
+    thread_id = await past_thread(alice)
+    chat = await desk.chat(alice, thread_id)
+    await chat.say("count to 90 [offline: cut=5]")
+    await chat.is_over("interrupted", answers=2)
+
+    row = (await alice.messages(thread_id))[-1]
+    assert row["content"].startswith("1, 2")
+    assert await chat.text() == row["content"].strip()
+    await expect(chat.note).to_have_text(row["error"])
+    assert row["error"] == "The connection to the model broke off. You can try again."
+    await expect(chat.answer.get_by_role("button", name="Try again")).to_be_visible()
+    await expect(chat.send_button).to_be_visible()
+
+
+async def test_an_answer_that_reached_its_greatest_length_says_so(desk: Desk, alice: Person) -> None:
+    chat = await desk.chat(alice, await past_thread(alice))
+    await chat.say("count to 20 [offline: incomplete]")
+    await chat.is_over(answers=2)
+    await expect(chat.note).to_have_text("The answer ends here because it reached its greatest length.")
+    await chat.page.reload()
+
+    await chat.is_connected()
+    await expect(chat.note).to_have_text("The answer ends here because it reached its greatest length.")
+
+
+async def test_a_tool_is_shown_while_it_runs_and_stays(desk: Desk, alice: Person) -> None:
+    thread_id = await past_thread(alice)
+    chat = await desk.chat(alice, thread_id)
+    states = await chat.page.evaluate_handle(
+        """() => {
+          const states = [];
+          new MutationObserver(() => {
+            const state = document.querySelector(".tool-call")?.dataset.status;
+            if (state && state !== states.at(-1)) states.push(state);
+          }).observe(document.getElementById("chat-messages"), { subtree: true, childList: true, attributes: true });
+          return states;
+        }"""
+    )
+    await chat.say("What is the secret number?")
+    await chat.is_over(answers=2)
+    tool = chat.answer.locator(".tool-call")
+    await expect(tool).to_have_count(1)
+    await expect(tool.locator(".tool-status")).to_have_text("done")
+    assert await states.json_value() in (["running", "done"], ["done"])
+
+    await chat.page.reload()
+    await chat.is_connected()
+    await expect(tool).to_have_count(1)
+    await expect(tool.locator("summary")).to_contain_text("get_secret_number")
+    await expect(tool.locator("summary")).to_contain_text("done")
+    await tool.locator("summary").click()
+    secret = await tool.locator(".tool-output pre").text_content()
+    await expect(chat.answer.locator("strong", has_text=secret or "nothing").first).to_be_visible()
