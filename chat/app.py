@@ -19,7 +19,7 @@ from chat.services.sessions import ABSOLUTE
 from chat.settings import Settings
 from chat.web import accounts, admin, auth, chat, guards, pages, socket
 from chat.web.connection import BoundedWebsocketConnection, TrustedProxies
-from chat.web.resources import EXTENSION, opened
+from chat.web.resources import EXTENSION, CannotStart, opened
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +43,11 @@ class App(Quart):
         if self.config["FILES_CHANGE"] or name not in self._versions:
             self._versions[name] = sha256((ROOT / "static" / name).read_bytes()).hexdigest()[:12]
         return self._versions[name]
+
+    def log_exception(self, exception_info: Any) -> None:
+        """With its traceback, unless it is a sentence that the server writes when it gives up."""
+        if not isinstance(exception_info[1], CannotStart):
+            super().log_exception(exception_info)
 
     async def send_static_file(self, filename: str) -> Response:
         """During a deploy the new page can reach an old server: what that sends must not be kept as the new version."""

@@ -22,6 +22,7 @@ from hypercorn.config import Config
 from hypercorn.utils import LifespanFailureError
 from quart import Quart
 
+from chat import database
 from chat.app import create_app
 from chat.events import FRAME_MAX_BYTES
 from chat.settings import Settings
@@ -43,9 +44,10 @@ hypercorn.protocol.ws_stream.server_extensions_handshake = lambda *_: None  # ty
 
 
 def serve(settings: Settings, *, on_listening: Callable[[], None] | None = None) -> int:
-    """Serve until SIGTERM or SIGINT; the exit code. Blocks, and wants the main thread."""
+    """Serve until SIGTERM or SIGINT; the exit code. Blocks, and wants the main thread. Raises SettingsError."""
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx2").setLevel(logging.WARNING)  # it logs every request
+    database.credentials(settings.database_url)  # a URL that is not understood is told like any other bad setting
     try:
         listener = _bind(settings)
     except OSError as error:
@@ -81,7 +83,8 @@ def _serve_here(settings: Settings, listener: socket.socket, on_listening: Calla
         try:
             runner.run(_serve(settings, listener, on_listening))
         except LifespanFailureError as error:
-            sys.stderr.write(f"The server could not start: {error.__cause__ or error}\n")
+            sentence = str(error).partition(". ")[2].strip("'")  # hypercorn: "Lifespan failure in startup. '…'"
+            sys.stderr.write(f"The server could not start. {sentence}\n")
             return 1
     return 0
 

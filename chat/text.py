@@ -1,15 +1,19 @@
 """Text that PostgreSQL can store and that Python and a browser count alike."""
 
+import re
 from hashlib import sha256
 
-UNSTORABLE = dict.fromkeys([0, *range(0xD800, 0xE000)], "\ufffd")  # NUL and lone surrogates
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def storable(text: str) -> str:
-    """The text with what PostgreSQL refuses (NUL, lone surrogates) replaced by U+FFFD."""
-    if text.isascii() and "\x00" not in text:
+    """The text with surrogate pairs joined, and U+FFFD in place of lone halves and of NUL, which PostgreSQL refuses."""
+    if text.isascii():
+        return text.replace("\x00", REPLACEMENT)
+    if not UNSTORABLE.search(text):
         return text
-    return text.translate(UNSTORABLE)
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").replace("\x00", REPLACEMENT)
 
 
 def utf16_length(text: str) -> int:

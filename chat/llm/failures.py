@@ -11,7 +11,7 @@ import httpx2
 import openai
 
 from chat.llm.events import FAILURES, Code, Failed, Usage
-from chat.llm.text import storable
+from chat.text import storable
 
 MAX_DETAIL_CHARACTERS = 1000
 

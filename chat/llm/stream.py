@@ -6,7 +6,7 @@ from typing import Any
 
 from chat.llm import failures, sse
 from chat.llm.events import Code, Completed, Created, Event, Failed, TextDelta, ToolCall, Usage
-from chat.llm.text import Joiner, storable
+from chat.llm.text import Joiner
 from chat.llm.wire import (
     ErrorEvent,
     ItemDone,
@@ -28,6 +28,7 @@ from chat.llm.wire import (
     string,
     token_usage,
 )
+from chat.text import storable
 
 
 class ResponseReader:

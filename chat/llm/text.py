@@ -1,20 +1,8 @@
-"""Text that can be stored: PostgreSQL takes neither NUL nor half of a surrogate pair."""
+"""A text that arrives in pieces, each of which has to be storable."""
 
 from __future__ import annotations
 
-import re
-
-REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-
-
-def storable(text: str) -> str:
-    """The text with surrogate pairs joined, and U+FFFD in place of lone halves and of NUL."""
-    if text.isascii():
-        return text.replace("\x00", REPLACEMENT) if "\x00" in text else text
-    if not _UNSTORABLE.search(text):
-        return text
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").replace("\x00", REPLACEMENT)
+from chat.text import storable
 
 
 class Joiner:

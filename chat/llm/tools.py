@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from chat.llm.schema import parameters_of
-from chat.llm.text import storable
+from chat.text import storable
 
 MAX_ARGUMENT_BYTES = 32 * 2**10
 MAX_RESULT_BYTES = 64 * 2**10

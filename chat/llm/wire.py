@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from chat.llm.events import Usage
-from chat.llm.text import storable
+from chat.text import storable
 
 
 class Wire(msgspec.Struct, tag_field="type"):

@@ -9,15 +9,18 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import Protocol, cast
 
+import asyncpg
 from quart import current_app
 from redis.asyncio import Redis
+from tortoise.exceptions import BaseORMException
 
 from chat import broadcast, database, tools
 from chat.broadcast import Broadcast
 from chat.llm.client import LLMClient
 from chat.mailer import Mailer
+from chat.models import User
 from chat.security.limits import Limits
 from chat.security.passwords import Passwords
 from chat.services.accounts import Accounts
@@ -25,15 +28,25 @@ from chat.services.replies import Collaborators
 from chat.services.worker import Worker
 from chat.settings import Settings
 
-if TYPE_CHECKING:
-    from chat.web.socket import Socket
-
 logger = logging.getLogger(__name__)
 
 EXTENSION = "chat"
 
 
-class Sockets(set["Socket"]):
+class CannotStart(Exception):
+    """Something that has to be there is not; the sentence is for whoever started the server."""
+
+
+class OpenSocket(Protocol):
+    """A tab's connection, as the rest of the process sees it."""
+
+    user: User
+
+    def leave(self) -> None:
+        """Say bye and close."""
+
+
+class Sockets(set[OpenSocket]):
     """The open sockets of this process, which can be waited for."""
 
     def __init__(self) -> None:
@@ -75,7 +88,7 @@ def resources() -> Resources:
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Resources]:
     """Open everything, run the worker's loops, close in the opposite order."""
-    await database.open_database(settings)
+    await _open_database(settings)
     redis = broadcast.connect(settings.redis_url)
     passwords, mailer = Passwords(), Mailer(settings)
     llm = LLMClient(api_key=settings.openai_api_key, base_url=settings.openai_base_url)
@@ -98,6 +111,15 @@ async def opened(settings: Settings) -> AsyncIterator[Resources]:
         passwords.close()
         await redis.aclose()
         await database.close_database()
+
+
+async def _open_database(settings: Settings) -> None:
+    try:
+        await database.open_database(settings)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, BaseORMException) as error:
+        await database.close_database()
+        why = str(error) or type(error).__name__
+        raise CannotStart(f"PostgreSQL cannot be used ({why}): see DATABASE_URL.") from error
 
 
 def _end_process(loop: asyncio.Task[None]) -> None:
