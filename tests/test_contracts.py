@@ -1,0 +1,68 @@
+"""Promises between files: imports go down, the browser's modules pass their tests, the wire is documented."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from chat import events
+
+ROOT = Path(__file__).parent.parent
+MODULES = sorted((ROOT / "chat").rglob("*.py"))
+BROWSER_TESTS = sorted((ROOT / "tests" / "static").glob("*.test.mjs"))
+PROTOCOL = (ROOT / "docs" / "protocol.md").read_text()
+BROWSER = "\n".join(path.read_text() for path in sorted((ROOT / "static" / "src" / "chat").glob("*.js")))
+FRAMES = {frame.__struct_config__.tag: frame for side in (events.Inbound, events.Outbound) for frame in get_args(side)}
+ROWS = dict(re.findall(r"^\| `([a-z_.]+)`[^|]*\|(.*)\|$", PROTOCOL, re.MULTILINE))
+
+
+def run(*command: str) -> str:
+    """What it printed; a failure shows all of it."""
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=50, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_imports_go_down_only() -> None:
+    assert "0 broken" in run(str(Path(sys.executable).with_name("lint-imports")), "--no-cache")
+
+
+def test_the_modules_of_the_browser_pass_their_tests() -> None:
+    node = shutil.which("node")
+    assert node, "Node is needed: it builds the pages' scripts as well"
+    assert BROWSER_TESTS
+    assert re.search(r"^# fail 0$", run(node, "--test", "--test-reporter=tap", *map(str, BROWSER_TESTS)), re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", FRAMES)
+def test_every_frame_is_documented_with_what_it_carries(name: str) -> None:
+    assert name in ROWS
+    assert [field for field in FRAMES[name].__struct_fields__ if f"`{field}`" not in ROWS[name]] == []
+
+
+@pytest.mark.parametrize("name", FRAMES)
+def test_every_frame_is_known_in_the_browser(name: str) -> None:
+    assert re.search(rf"""["']{re.escape(name)}["']|^\s*{re.escape(name)}:""", BROWSER, re.MULTILINE)
+
+
+@pytest.mark.parametrize("code", events.Close, ids=lambda code: code.name)
+def test_every_close_code_is_documented(code: events.Close) -> None:
+    assert str(code.value) in PROTOCOL
+
+
+def test_no_frame_is_documented_that_there_is_not() -> None:
+    assert {name for name in ROWS if "." in name} <= set(FRAMES)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_module_says_what_it_is_for(path: Path) -> None:
+    source = path.read_text()
+    if source.strip():
+        assert ast.get_docstring(ast.parse(source))

@@ -1,0 +1,345 @@
+"""`chat serve` as a host meets it: one real command, signals, killed processes, and sentences when it cannot start."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import websockets
+from websockets.frames import Frame, Opcode
+
+from tests.cast import Person
+from tests.site import Site
+from tests.tab import Tab
+
+ROOT = Path(__file__).parent.parent
+# A process that lives shorter than this counts as one that cannot start: 5 s, which no test wants to wait for.
+COMMAND = """
+import sys
+from chat import cli, server
+server.RESPAWN_MIN_SECONDS = 0.5
+sys.argv = ["chat", "serve"]
+cli.main()
+"""
+START_SECONDS, END_SECONDS = 40, 25
+needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+@dataclass
+class Server:
+    """A running command."""
+
+    process: asyncio.subprocess.Process
+    url: str
+    started_at: float = field(default_factory=time.monotonic)
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """To the process that was started, like a host does."""
+        self.process.send_signal(number)
+
+    async def end(self) -> tuple[int, str]:
+        """Its exit code and what it wrote to stderr."""
+        _, errors = await asyncio.wait_for(self.process.communicate(), END_SECONDS)
+        assert self.process.returncode is not None
+        return self.process.returncode, errors.decode()
+
+    async def answers(self) -> bool:
+        """Whether it serves; asked without a client, since that takes longer to make than the question."""
+        target = httpx.URL(self.url)
+        try:
+            reader, writer = await asyncio.open_connection(target.host, target.port)
+        except OSError:
+            return False
+        try:
+            writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            return b" 200 " in await asyncio.wait_for(reader.readline(), START_SECONDS)
+        except OSError:
+            return False
+        finally:
+            writer.close()
+
+    async def until_it_answers(self) -> None:
+        """Ask until it does."""
+        async with asyncio.timeout(START_SECONDS):
+            while not await self.answers():
+                assert self.process.returncode is None, (await self.end())[1]
+                await asyncio.sleep(0.02)
+
+    def children(self) -> set[int]:
+        """Its processes."""
+        found = subprocess.run(
+            ["ps", "-o", "pid=", "--ppid", str(self.process.pid)], capture_output=True, text=True, check=False
+        )
+        return {int(pid) for pid in found.stdout.split()}
+
+
+Start = Callable[..., Any]
+
+
+@pytest.fixture
+async def start(environment: dict[str, str], migrated: None, tmp_path: Path) -> AsyncIterator[Start]:
+    """Start one with these settings; what a test leaves running is killed."""
+    begun: list[Server] = []
+
+    async def begin(*, without: tuple[str, ...] = (), wait: bool = True, **settings: str) -> Server:
+        port = free_port()
+        variables = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "PORT": str(port), **environment, **settings}
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-c",
+            COMMAND,
+            cwd=tmp_path,
+            env={name: value for name, value in variables.items() if name not in without},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        begun.append(Server(process, f"http://127.0.0.1:{settings.get('PORT', port)}"))
+        if wait:
+            await begun[-1].until_it_answers()
+        return begun[-1]
+
+    yield begin
+    for server in begun:
+        if server.process.returncode is None:
+            for pid in (server.process.pid, *server.children()):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            await server.process.communicate()
+
+
+@contextlib.asynccontextmanager
+async def moved(person: Person, server: Server) -> AsyncIterator[Person]:
+    """The same browser at another server of the same site: key and database are the same, so the cookie is good."""
+    cookies = dict(person.http.cookies)
+    async with httpx.AsyncClient(
+        base_url=server.url, cookies=cookies, headers={"Origin": server.url}, timeout=20
+    ) as http:
+        yield Person(Site(person.site.app, server.url), http, person.email)
+
+
+async def farewell(tab: Tab) -> int:
+    """The close code of a tab that is told goodbye before."""
+    bye = await tab.until_type("bye")
+    assert bye["reason"] == "restart"
+    with pytest.raises(websockets.ConnectionClosed) as closed:
+        await tab.receive()
+    assert closed.value.rcvd is not None
+    return closed.value.rcvd.code
+
+
+# One process
+
+
+async def test_sigterm_says_goodbye_finishes_the_answers_and_takes_nothing_new(start: Start, alice: Person) -> None:
+    server = await start(DRAIN_SECONDS="15")
+    async with moved(alice, server) as person:
+        posted = await person.ask("Count to 150 [offline: pace=15]")
+        async with person.tab(posted["thread_id"]) as one, person.tab(posted["thread_id"]) as two:
+            await one.until_text(posted["reply_id"], 5)
+            server.send_signal(signal.SIGTERM)
+            codes = [await farewell(one), await farewell(two)]
+        server.send_signal(signal.SIGTERM)  # changes nothing
+        ready, refused = await person.http.get("/readyz"), await person.post("Say more")
+    code, errors = await server.end()
+
+    assert codes == [1012, 1012]
+    assert (ready.status_code, ready.json()["draining"]) == (503, True)
+    assert (refused.status_code, refused.json()["code"]) == (503, "draining")
+    assert (code, errors) == (0, "")
+    answer = (await alice.messages(posted["thread_id"]))[-1]
+    assert answer["status"] == "final"
+    assert answer["content"] == ", ".join(str(number) for number in range(1, 151))
+
+
+async def test_what_the_drain_cannot_finish_is_interrupted_with_its_text(start: Start, alice: Person) -> None:
+    server = await start(DRAIN_SECONDS="1")
+    async with moved(alice, server) as person:
+        posted = await person.ask("Count to 9000 [offline: pace=10]")
+        async with person.tab(posted["thread_id"]) as tab, never_closing(person, posted["thread_id"]):
+            seen = await tab.until_text(posted["reply_id"], 10)
+            signalled_at = time.monotonic()
+            server.send_signal(signal.SIGTERM)
+            server.send_signal(signal.SIGTERM)
+            assert await farewell(tab) == 1012
+            code, errors = await server.end()
+
+    assert (code, errors) == (0, "")
+    assert time.monotonic() - signalled_at < 15
+    answer = (await alice.messages(posted["thread_id"]))[-1]
+    assert answer["status"] == "interrupted"
+    assert answer["content"].startswith(seen)
+
+
+@contextlib.asynccontextmanager
+async def never_closing(person: Person, thread_id: str) -> AsyncIterator[None]:
+    """A client that opens a socket, says hello, and answers nothing more, not even a close."""
+    target = httpx.URL(person.site.url)
+    cookie = "; ".join(f"{name}={value}" for name, value in person.http.cookies.items())
+    lines = [
+        f"GET /ws/chat/{thread_id}/ HTTP/1.1", f"Host: {target.netloc.decode()}", f"Origin: {person.site.url}",
+        f"Cookie: {cookie}", "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "", "",
+    ]  # fmt: skip
+    hello = Frame(Opcode.TEXT, b'{"type":"hello","v":1}').serialize(mask=True)
+    reader, writer = await asyncio.open_connection(target.host, target.port)
+    writer.write("\r\n".join(lines).encode())
+    assert b"101" in await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+    writer.write(hello)
+    await asyncio.wait_for(reader.readuntil(b"welcome"), 10)
+    try:
+        yield
+    finally:
+        writer.close()
+
+
+async def test_ctrl_c_is_quick(start: Start, alice: Person) -> None:
+    server = await start()
+    async with moved(alice, server) as person:
+        posted = await person.ask("Count to 9000 [offline: pace=10]")
+        async with person.tab(posted["thread_id"]) as tab:
+            await tab.until_text(posted["reply_id"], 10)
+            interrupted_at = time.monotonic()
+            server.send_signal(signal.SIGINT)
+            assert await farewell(tab) == 1012
+    code, errors = await server.end()
+
+    assert (code, errors) == (0, "")
+    assert time.monotonic() - interrupted_at < 10
+    assert (await alice.messages(posted["thread_id"]))[-1]["status"] == "interrupted"
+
+
+# Several processes
+
+
+async def test_two_processes_serve_and_one_that_is_killed_is_replaced(start: Start, alice: Person) -> None:
+    server = await start(WEB_CONCURRENCY="2")
+    async with asyncio.timeout(START_SECONDS):
+        first, second = await served_by_two(server)
+    for stopped in (first, second):
+        os.kill(stopped, signal.SIGSTOP)  # now the other one has to answer
+        try:
+            await asyncio.wait_for(served_while_one_sleeps(server), START_SECONDS)
+        finally:
+            os.kill(stopped, signal.SIGCONT)
+    os.kill(first, signal.SIGKILL)
+    async with asyncio.timeout(START_SECONDS):
+        while len(now := server.children() - {first}) < 2:
+            await asyncio.sleep(0.02)
+    assert second in now
+    await server.until_it_answers()
+    async with moved(alice, server) as person:
+        posted = await person.ask("Say still here")
+        async with person.tab(posted["thread_id"]) as tab:
+            assert (await tab.until_finished(posted["reply_id"]))["content"] == "still here"
+            server.send_signal(signal.SIGTERM)
+            assert await farewell(tab) == 1012
+    code, errors = await server.end()
+
+    assert code == 0
+    assert await all_gone(now)
+    assert "Traceback" not in errors
+    assert [line.split(": ", 1)[1] for line in errors.splitlines()] == [
+        f"Server process {first} ended with -9; a new one takes its place"
+    ]
+
+
+async def served_by_two(server: Server) -> list[int]:
+    """Both processes, once each has had the time to start that counts as a life."""
+    while len(children := server.children()) < 2 or time.monotonic() - server.started_at < 1.5:
+        await asyncio.sleep(0.02)
+    return sorted(children)
+
+
+async def served_while_one_sleeps(server: Server) -> None:
+    while not await server.answers():
+        pass
+
+
+async def all_gone(pids: set[int]) -> bool:
+    async with asyncio.timeout(END_SECONDS):
+        while any(is_alive(pid) for pid in pids):
+            await asyncio.sleep(0.02)
+    return True
+
+
+def is_alive(pid: int) -> bool:
+    """A zombie, which waits for its parent to look, is not."""
+    found = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return bool(found.stdout.strip()) and not found.stdout.startswith("Z")
+
+
+@needs_linux
+async def test_a_supervisor_that_is_killed_leaves_nobody_behind(start: Start) -> None:
+    server = await start(WEB_CONCURRENCY="2")
+    async with asyncio.timeout(START_SECONDS):
+        children = set(await served_by_two(server))
+    server.send_signal(signal.SIGKILL)
+
+    assert await all_gone(children)
+    assert not await server.answers()
+
+
+# What keeps it from starting
+
+
+async def test_missing_settings_are_all_named(start: Start) -> None:
+    everything = ("DEBUG", "SECRET_KEY", "DATABASE_URL", "REDIS_URL", "OPENAI_API_KEY", "RATE_LIMITS", "PORT")
+    server = await start(wait=False, without=everything, WEB_CONCURRENCY="none")
+    code, errors = await server.end()
+
+    assert code == 2
+    for name in ("SECRET_KEY", "PUBLIC_URL", "DATABASE_URL", "REDIS_URL", "OPENAI_API_KEY", "WEB_CONCURRENCY"):
+        assert f"  - {name} " in errors
+    assert "Traceback" not in errors
+
+
+async def test_a_busy_port_is_told_in_a_sentence(start: Start) -> None:
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        port = busy.getsockname()[1]
+        server = await start(wait=False, PORT=str(port))
+        code, errors = await server.end()
+
+    assert code == 1
+    assert errors == f"Port {port} of 127.0.0.1 cannot be used (Address already in use): set PORT.\n"
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+async def test_a_database_that_cannot_be_reached_is_told_in_a_sentence(start: Start, processes: str) -> None:
+    url = "postgres://somebody:hidden-word@127.0.0.1:1/chat"
+    server = await start(wait=False, DATABASE_URL=url, WEB_CONCURRENCY=processes)
+    code, errors = await server.end()
+
+    assert code == 1
+    assert "The server could not start. PostgreSQL cannot be used (" in errors
+    assert "see DATABASE_URL.\n" in errors
+    assert "hidden-word" not in errors
+    assert "Traceback" not in errors
+
+
+async def test_a_database_url_that_is_not_understood_is_a_bad_setting(start: Start) -> None:
+    server = await start(wait=False, DATABASE_URL="postgres://somebody:hidden-word@127.0.0.1/chat?speed=9")
+    code, errors = await server.end()
+
+    assert code == 2
+    assert "  - DATABASE_URL has parameters that are not understood: speed\n" in errors
+    assert "hidden-word" not in errors
