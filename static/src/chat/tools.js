@@ -28,8 +28,9 @@ function showTool(place, tool) {
   show(row.querySelector(".tool-output"), tool.output);
 }
 
+/** Not by `place.ownerDocument`: an article that is not on the page yet still belongs to its template's document. */
 function newRow(place, callId) {
-  const row = place.ownerDocument.getElementById("tool-template").content.firstElementChild.cloneNode(true);
+  const row = document.getElementById("tool-template").content.firstElementChild.cloneNode(true);
   row.dataset.callId = callId;
   place.append(row);
   return row;

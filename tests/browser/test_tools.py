@@ -1,0 +1,49 @@
+"""What the model asked its tools, and what came back, stands above its answer."""
+
+from __future__ import annotations
+
+from playwright.async_api import expect
+
+from tests.browser.desk import Desk
+from tests.browser.rows import past_thread
+from tests.cast import Person
+
+
+async def test_a_tool_is_shown_while_it_runs_and_stays(desk: Desk, alice: Person) -> None:
+    thread_id = await past_thread(alice)
+    chat = await desk.chat(alice, thread_id)
+    states = await chat.page.evaluate_handle(
+        """() => {
+          const states = [];
+          new MutationObserver(() => {
+            const state = document.querySelector(".tool-call")?.dataset.status;
+            if (state && state !== states.at(-1)) states.push(state);
+          }).observe(document.getElementById("chat-messages"), { subtree: true, childList: true, attributes: true });
+          return states;
+        }"""
+    )
+    await chat.say("What is the secret number?")
+    await chat.is_over(answers=2)
+    tool = chat.answer.locator(".tool-call")
+    await expect(tool).to_have_count(1)
+    await expect(tool.locator(".tool-status")).to_have_text("done")
+    assert await states.json_value() in (["running", "done"], ["done"])
+
+    await chat.page.reload()
+    await chat.is_connected()
+    await expect(tool).to_have_count(1)
+    await expect(tool.locator("summary")).to_contain_text("get_secret_number")
+    await expect(tool.locator("summary")).to_contain_text("done")
+    await tool.locator("summary").click()
+    secret = await tool.locator(".tool-output pre").text_content()
+    await expect(chat.answer.locator("strong", has_text=secret or "nothing").first).to_be_visible()
+
+
+async def test_a_tab_that_paints_late_shows_the_tool_too(desk: Desk, alice: Person) -> None:
+    """As a hidden one does: the answer begins for it with the tool's call."""
+    chat = await desk.chat(alice, await past_thread(alice))
+    await chat.page.evaluate("window.requestAnimationFrame = (paint) => setTimeout(paint, 300)")
+    await chat.say("What is the secret number?")
+
+    await chat.is_over(answers=2)
+    await expect(chat.answer.locator(".tool-call .tool-status")).to_have_text("done")
