@@ -92,9 +92,6 @@ class Settings:
     llm_max_output_tokens: int = setting(
         8192, "The most tokens that one model call may write.", minimum=16, maximum=200_000
     )
-    llm_background: bool = setting(
-        False, "Ask the provider to keep a run going by itself, so that it can be resumed after a cut."
-    )
     stream_flush_ms: int = setting(
         50, "Pieces of an answer that arrive within so many milliseconds travel as one event.", minimum=5, maximum=1000
     )

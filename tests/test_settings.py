@@ -54,7 +54,7 @@ def test_production_names_everything_that_is_missing_at_once() -> None:
         ("PORT", "70000"),
         ("WEB_CONCURRENCY", "0"),
         ("STREAM_FLUSH_MS", "-1"),
-        ("LLM_BACKGROUND", "perhaps"),
+        ("TEST_APIS", "perhaps"),
         ("LOG_LEVEL", "LOUD"),
         ("PASSWORD_MIN_LENGTH", "7"),
         ("SMTP_TLS", "ssl"),

@@ -157,7 +157,6 @@ class Reply:
             tools=self._with.tools.schemas(),
             max_output_tokens=settings.llm_max_output_tokens,
             metadata={"generation_id": str(self._mine.generation_id)},
-            background=settings.llm_background,
         )
 
     async def _run_tools(self, calls: list[llm_events.ToolCall]) -> list[dict[str, Any]]:
