@@ -23,6 +23,7 @@ from websockets.frames import Frame, Opcode
 from tests.cast import Person
 from tests.site import Site
 from tests.tab import Tab
+from tests.web.client import new_client
 
 ROOT = Path(__file__).parent.parent
 # A process that lives shorter than this counts as one that cannot start: 5 s, which no test wants to wait for.
@@ -129,9 +130,7 @@ async def start(environment: dict[str, str], migrated: None, tmp_path: Path) -> 
 async def moved(person: Person, server: Server) -> AsyncIterator[Person]:
     """The same browser at another server of the same site: key and database are the same, so the cookie is good."""
     cookies = dict(person.http.cookies)
-    async with httpx.AsyncClient(
-        base_url=server.url, cookies=cookies, headers={"Origin": server.url}, timeout=20
-    ) as http:
+    async with new_client(base_url=server.url, cookies=cookies, headers={"Origin": server.url}, timeout=20) as http:
         yield Person(Site(person.site.app, server.url), http, person.email)
 
 

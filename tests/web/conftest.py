@@ -16,6 +16,7 @@ from tests.conftest import Stores
 from tests.llm.conftest import OfflineServer
 from tests.site import Site, serving
 from tests.test_settings import PRODUCTION
+from tests.web.client import new_client
 from tests.web.mailbox import Mailbox
 
 Beside = Callable[..., AbstractAsyncContextManager[Site]]
@@ -74,7 +75,7 @@ class Production:
     async def visitor(self) -> AsyncIterator[Person]:
         """Somebody without an account."""
         proxy = TlsProxy(self.site, address=f"203.0.113.{next(self.addresses)}")
-        async with httpx.AsyncClient(
+        async with new_client(
             base_url=self.origin, transport=proxy, headers={"Origin": self.origin}, timeout=20
         ) as http:
             yield Person(self.site, http)
@@ -84,7 +85,7 @@ class TlsProxy(httpx.AsyncHTTPTransport):
     """What stands in front of the server: takes https for the public host, passes it on, and says so in headers."""
 
     def __init__(self, site: Site, *, address: str) -> None:
-        super().__init__()
+        super().__init__(verify=False)
         self._target = httpx.URL(site.url)
         self._address = address
 

@@ -20,6 +20,7 @@ from chat.services import sessions
 from chat.web.accounts import WRONG
 from tests.cast import PASSWORD, Person
 from tests.site import Site
+from tests.web.client import new_client
 from tests.web.conftest import Production
 from tests.web.mailbox import Mailbox
 from tests.web.page import Page
@@ -41,6 +42,13 @@ async def session_of(person: Person) -> AuthSession:
 async def members(site: Site) -> AsyncIterator[Person]:
     """An account that many tests of this file look at and none changes: hashing its password once is enough."""
     async with Person.signed_up(site, "member") as person:
+        yield person
+
+
+@pytest.fixture(scope="module")
+async def visitor(site: Site) -> AsyncIterator[Person]:
+    """Nobody, for tests in which every form is refused."""
+    async with Person.visiting(site) as person:
         yield person
 
 
@@ -72,10 +80,10 @@ async def test_whoever_signs_up_is_in_the_chat_at_once(nobody: Person) -> None:
     ],
 )
 async def test_a_bad_password_is_explained_at_its_field(
-    nobody: Person, password: str, again: str, field: str, sentence: str
+    visitor: Person, password: str, again: str, field: str, sentence: str
 ) -> None:
     fields = {"email": "dora.long@example.com", "password1": password, "password2": again}
-    response = await nobody.http.post("/accounts/signup/", data=fields)
+    response = await visitor.http.post("/accounts/signup/", data=fields)
 
     page = Page(response.text)
     assert response.status_code == 422
@@ -90,8 +98,8 @@ async def test_a_bad_password_is_explained_at_its_field(
     ["", "nobody", "@example.com", "a@b", "a b@example.com", "a@example..com", "a\x00b@example.com", "a@ex_ample.com",
      "<script>@example.com", "x" * 250 + "@example.com", "İ" * 130 + "@example.com"],
 )  # fmt: skip
-async def test_what_is_no_address_is_explained_and_kept(nobody: Person, address: str) -> None:
-    response = await nobody.sign_up(address)
+async def test_what_is_no_address_is_explained_and_kept(visitor: Person, address: str) -> None:
+    response = await visitor.sign_up(address)
 
     page = Page(response.text)
     assert response.status_code == 422
@@ -99,9 +107,9 @@ async def test_what_is_no_address_is_explained_and_kept(nobody: Person, address:
     assert page.find("input", id="email")["value"] == address
 
 
-async def test_an_address_can_have_one_account_whatever_its_case(nobody: Person, members: Person) -> None:
+async def test_an_address_can_have_one_account_whatever_its_case(visitor: Person, members: Person) -> None:
     for address in (members.email, members.email.upper(), f"  {members.email} "):
-        response = await nobody.sign_up(address)
+        response = await visitor.sign_up(address)
 
         assert response.status_code == 422
         assert "already an account" in Page(response.text).error_of("email")
@@ -146,13 +154,13 @@ async def test_the_right_password_opens_the_chat(site: Site, members: Person) ->
         assert (await person.http.get("/accounts/login/?next=/admin/")).headers["Location"] == "/admin/"
 
 
-async def test_a_wrong_password_and_an_unknown_address_get_the_same_answer(nobody: Person, members: Person) -> None:
+async def test_a_wrong_password_and_an_unknown_address_get_the_same_answer(visitor: Person, members: Person) -> None:
     inactive = new_address("gone")
     await User.create(email=inactive, password_hash=(await User.get(email=members.email)).password_hash)
     await User.filter(email=inactive).update(is_active=False)
     tries = [(members.email, "wrong"), (new_address(), PASSWORD), (inactive, PASSWORD), (inactive, "wrong")]
 
-    answers = [await nobody.log_in(address, password) for address, password in tries]
+    answers = [await visitor.log_in(address, password) for address, password in tries]
 
     texts = {
         Page(answer.text.replace(escape(address), "")).text for answer, (address, _) in zip(answers, tries, strict=True)
@@ -160,21 +168,21 @@ async def test_a_wrong_password_and_an_unknown_address_get_the_same_answer(nobod
     assert {answer.status_code for answer in answers} == {422}
     assert len(texts) == 1
     assert Page(answers[0].text).error_of("password") == WRONG
-    assert not nobody.http.cookies
+    assert not visitor.http.cookies
 
 
 @pytest.mark.parametrize("address", ["İ" * 200 + "@example.com", "a\x00@example.com", "no address", "x" * 300, "@"])
-async def test_nonsense_for_an_address_is_simply_wrong(nobody: Person, address: str) -> None:
-    response = await nobody.log_in(address, "some password")
+async def test_nonsense_for_an_address_is_simply_wrong(visitor: Person, address: str) -> None:
+    response = await visitor.log_in(address, "some password")
 
     assert response.status_code == 422
     assert (Page(response.text).error_of("password") or Page(response.text).error_of("email")) != ""
 
 
-async def test_bytes_that_are_no_text_are_no_crash(nobody: Person) -> None:
+async def test_bytes_that_are_no_text_are_no_crash(visitor: Person) -> None:
     for body in (b"email=\xff\xfe&password=%ED%A0%80%FF", b"email", b"&&&==&%", b"a=1&" * 2000):
         form = {"Content-Type": "application/x-www-form-urlencoded"}
-        response = await nobody.http.post("/accounts/login/", content=body, headers=form)
+        response = await visitor.http.post("/accounts/login/", content=body, headers=form)
         assert response.status_code in (413, 422)
 
 
@@ -215,7 +223,7 @@ async def test_the_login_never_leads_to_another_site(site: Site, members: Person
 
 
 async def test_logging_out_ends_the_session_for_a_copied_cookie_too(site: Site, alice: Person) -> None:
-    async with httpx.AsyncClient(base_url=site.url, cookies=dict(alice.http.cookies)) as thief:
+    async with new_client(base_url=site.url, cookies=dict(alice.http.cookies)) as thief:
         assert (await thief.get("/chat/")).status_code == 200
         response = await alice.http.post("/accounts/logout/")
 
@@ -258,9 +266,9 @@ async def test_a_changed_cookie_is_worth_nothing(site: Site, members: Person) ->
     cookie = members.http.cookies["chat"]
     changed = [cookie[:-3] + "abc", cookie[1:], cookie.split(".")[0], "", "x" * 3000, cookie + cookie, "\x7f", '""']
     for value in changed:
-        async with httpx.AsyncClient(base_url=site.url, headers={"Cookie": f"chat={value}"}) as forger:
+        async with new_client(base_url=site.url, headers={"Cookie": f"chat={value}"}) as forger:
             assert (await forger.get("/chat/")).status_code == 303, value
-    async with httpx.AsyncClient(base_url=site.url, headers={"Cookie": f"chat={cookie}"}) as browser:
+    async with new_client(base_url=site.url, headers={"Cookie": f"chat={cookie}"}) as browser:
         assert (await browser.get("/chat/")).status_code == 200
 
 
@@ -281,7 +289,7 @@ async def test_a_session_ends_when_it_is_idle_or_old(
     token = await sessions.start_session(user, ip="", user_agent="")
     cookie = site.app.extensions["QUART_AUTH"][0].dump_token(token, app=site.app)
     session = await AuthSession.get(user_id=user.id)
-    async with httpx.AsyncClient(base_url=site.url, headers={"Cookie": f"chat={cookie}"}) as browser:
+    async with new_client(base_url=site.url, headers={"Cookie": f"chat={cookie}"}) as browser:
         almost = datetime.now(UTC) - most + timedelta(minutes=1)
         await AuthSession.filter(id=session.id).update(**{column: almost})
         assert (await browser.get("/chat/")).status_code == 200

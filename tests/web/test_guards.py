@@ -17,6 +17,7 @@ from chat.security.limits import SIGNUP
 from chat.web.connection import TrustedProxies
 from tests.cast import PASSWORD, Person
 from tests.site import Site
+from tests.web.client import new_client
 from tests.web.conftest import Beside, Production
 from tests.web.page import Page
 
@@ -30,6 +31,13 @@ async def trusting(beside: Beside) -> AsyncIterator[Site]:
     """A site that believes another origin, too."""
     async with beside(CSRF_TRUSTED_ORIGINS=f"{FRIEND}/") as site:
         yield site
+
+
+@pytest.fixture(scope="module")
+async def no_browser(trusting: Site) -> AsyncIterator[httpx.AsyncClient]:
+    """A client that sends no header of its own accord."""
+    async with new_client(base_url=trusting.url) as client:
+        yield client
 
 
 @pytest.fixture(scope="module")
@@ -75,10 +83,9 @@ def headers_of(site: Site, origin: str | None, fetch_site: str | None) -> dict[s
     ],
 )
 async def test_only_pages_of_ours_may_change_something(
-    trusting: Site, fetch_site: str | None, origin: str | None, passes: bool
+    trusting: Site, no_browser: httpx.AsyncClient, fetch_site: str | None, origin: str | None, passes: bool
 ) -> None:
-    async with httpx.AsyncClient(base_url=trusting.url) as browser:
-        response = await browser.post("/accounts/logout/", headers=headers_of(trusting, origin, fetch_site))
+    response = await no_browser.post("/accounts/logout/", headers=headers_of(trusting, origin, fetch_site))
 
     assert response.status_code == (303 if passes else 403)
 
@@ -93,12 +100,12 @@ async def test_a_form_of_another_site_does_not_log_anybody_out(member: Person) -
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "QUERY"])
 async def test_other_methods_of_other_sites_are_refused_before_anything_else(site: Site, method: str) -> None:
-    async with httpx.AsyncClient(base_url=site.url) as browser:
+    async with new_client(base_url=site.url) as browser:
         assert (await browser.request(method, "/chat/")).status_code in (403, 405)
 
 
 async def test_looking_at_a_page_is_open_to_links_from_everywhere(site: Site) -> None:
-    async with httpx.AsyncClient(base_url=site.url, headers={"Sec-Fetch-Site": "cross-site"}) as browser:
+    async with new_client(base_url=site.url, headers={"Sec-Fetch-Site": "cross-site"}) as browser:
         assert (await browser.get("/accounts/login/")).status_code == 200
 
 
@@ -204,7 +211,7 @@ async def test_the_own_host_name_may_have_capitals_and_a_port(production: Produc
 
 
 async def test_health_checks_come_by_address(production: Production) -> None:
-    async with httpx.AsyncClient(base_url=production.site.url) as probe:
+    async with new_client(base_url=production.site.url) as probe:
         assert [(await probe.get(path)).status_code for path in ("/healthz", "/readyz", "/")] == [200, 200, 400]
 
 
@@ -287,7 +294,7 @@ async def test_an_unknown_socket_is_a_404(member: Person) -> None:
 async def test_sockets_in_production_come_by_https_and_by_name(production: Production) -> None:
     auth = production.site.app.extensions["QUART_AUTH"][0]
     cookie = f"__Host-chat={auth.dump_token('some token', app=production.site.app)}"
-    nobody = Person(production.site, httpx.AsyncClient())
+    nobody = Person(production.site, new_client())
     own = {"Host": "chat.example.com", "Origin": production.origin, "Cookie": cookie, "X-Forwarded-Proto": "https"}
 
     assert (await handshake(nobody, **own)).status_code == 101

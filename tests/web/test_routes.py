@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import chain
+from itertools import product
 from typing import Any
 
-import pytest
 from quart_rate_limiter import QUART_RATE_LIMITER_LIMITS_ATTRIBUTE
 from werkzeug.routing import Rule
 
@@ -86,7 +85,7 @@ def plain_paths() -> list[str]:
 async def test_every_page_has_an_answer_for_everybody(nobody: Person, alice: Person, root: Person) -> None:
     paths = [path for path in plain_paths() if not path.startswith("/ws/")]
     assert {"/", "/chat/", "/admin/", "/accounts/login/", "/healthz"} <= set(paths)
-    for person, path in chain.from_iterable([(person, path) for path in paths] for person in (nobody, alice, root)):
+    for person, path in product((nobody, alice, root), paths):
         answer = await person.http.get(path)
         head = await person.http.head(path)
 
@@ -116,13 +115,12 @@ async def test_a_program_without_a_login_gets_a_401_in_json(nobody: Person) -> N
     assert (answer.status_code, answer.json()) == (401, {"code": "unauthorized", "message": "Log in first."})
 
 
-@pytest.mark.parametrize("path", UNKNOWN)
-async def test_what_is_not_there_is_a_404_for_people_and_for_programs(alice: Person, nobody: Person, path: str) -> None:
-    for person in (alice, nobody):
+async def test_what_is_not_there_is_a_404_for_people_and_for_programs(alice: Person, nobody: Person) -> None:
+    for person, path in product((alice, nobody), UNKNOWN):
         page = await person.http.get(path)
         program = await person.http.get(path, headers={"Accept": "application/json"})
 
-        assert (page.status_code, program.status_code) == (404, 404)
+        assert (page.status_code, program.status_code) == (404, 404), path
         assert Page(page.text).find("h1").text == "Not found"
         assert program.json() == {"code": "not_found", "message": "There is no such page, or it is not yours."}
 
