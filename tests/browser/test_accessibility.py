@@ -118,7 +118,7 @@ async def test_a_thread_whose_answer_used_a_tool_failed_and_runs(desk: Desk, ali
     await chat.answer.locator(".tool-call summary").click()
     await alice.ask("say nothing [offline: status=400]", thread_id)
     await chat.is_over("error", answers=3)
-    await alice.ask("say something [offline: delay_first=9]", thread_id)
+    await alice.ask("say something [offline: delay_first=50]", thread_id)
     await expect(chat.stop_button).to_be_visible()
     assert await violations(chat.page, axe) == []
     await chat.stop_button.click()

@@ -71,7 +71,7 @@ async def test_an_answer_that_was_written_meanwhile_is_whole_and_not_doubled(
 ) -> None:
     thread_id = await past_thread(alice)
     chat = await opened(desk, alice, thread_id)
-    await chat.say("count to 200 [offline: pace=4]")
+    await chat.say("count to 200 [offline: pause=40:1.5]")
     seen = await chat.has_text(10, answers=2)
     await cut(chat, alice, site)
     assert seen in await chat.text()

@@ -18,7 +18,7 @@ async def test_a_message_in_an_older_thread_moves_it_to_the_top_of_other_tabs(de
     await expect(chat.threads.nth(0).get_by_role("link")).to_have_attribute("aria-current", "page")
     await chat.threads.nth(1).get_by_role("link").focus()
 
-    await alice.ask("say hello [offline: delay_first=0.5]", older)
+    await alice.ask("say hello [offline: delay_first=1.5]", older)
     await expect(titles).to_have_text(["The older one", "The newer one"])
     link = chat.threads.nth(0).get_by_role("link")
     await expect(link).to_be_focused()

@@ -29,7 +29,7 @@ async def test_a_whole_conversation(desk: Desk, alice: Person) -> None:
     chat = ChatPage(page)
     await page.goto("/chat/")
     for number, number_in_words in enumerate(("one", "two"), start=1):
-        await chat.field.fill(f"say {number_in_words} [offline: delay_first=0.3]")
+        await chat.field.fill(f"say {number_in_words} [offline: delay_first=1]")
         await chat.send_button.click()
         await expect(chat.answers).to_have_count(number)
         await expect(page.locator("noscript .site-notice")).to_be_visible()
