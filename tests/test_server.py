@@ -296,6 +296,46 @@ async def test_a_supervisor_that_is_killed_leaves_nobody_behind(start: Start) ->
     assert not await server.answers()
 
 
+# Several servers
+
+
+async def test_two_servers_share_a_thread_and_each_stops_the_answers_of_the_other(start: Start, alice: Person) -> None:
+    first, second = await start(), await start()
+    async with moved(alice, first) as here, moved(alice, second) as there:
+        posted = await here.ask("Count to 9000 [offline: pace=10]")
+        async with here.tab(posted["thread_id"]) as one, there.tab(posted["thread_id"]) as two:
+            await asyncio.gather(one.until_text(posted["reply_id"], 20), two.until_text(posted["reply_id"], 20))
+            await two.send({"type": "response.cancel", "message_id": posted["reply_id"]})
+            stopped = [await tab.until_finished(posted["reply_id"]) for tab in (one, two)]
+
+    row = (await alice.messages(posted["thread_id"]))[-1]
+    assert [message["status"] for message in (*stopped, row)] == ["stopped"] * 3
+    assert stopped[0]["content"] == stopped[1]["content"] == row["content"]
+
+
+async def test_the_answer_of_a_killed_server_ends_in_the_tabs_of_another_with_its_text(
+    start: Start, alice: Person
+) -> None:
+    first, second = await start(), await start()
+    async with moved(alice, first) as here, moved(alice, second) as there:
+        posted = await here.ask("Count to 9000 [offline: pace=10]")
+        async with there.tab(posted["thread_id"]) as tab:
+            await tab.until_text(posted["reply_id"], 40)
+            first.send_signal(signal.SIGKILL)
+            killed_at = time.monotonic()
+            message = await tab.until_finished(posted["reply_id"])
+        took = time.monotonic() - killed_at
+        again = await there.post("say Free again", posted["thread_id"])
+
+    row = (await alice.messages(posted["thread_id"]))[-3]
+    numbers = row["content"].split(", ")
+    assert (message["status"], row["status"]) == ("interrupted", "interrupted")
+    assert message["content"] == row["content"]
+    assert numbers[:-1] == [str(number) for number in range(1, len(numbers))], "nothing lost, nothing doubled"
+    assert took < 20
+    assert again.status_code == 201
+
+
 # What keeps it from starting
 
 
