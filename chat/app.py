@@ -119,7 +119,7 @@ def _install_error_pages(app: Quart) -> None:
         title, sentence = SENTENCES.get(status, (error.name, error.description or error.name))
         if has_websocket_context():  # a handshake that was refused: no browser shows a page for it
             return sentence, status
-        if guards.wants_json():
+        if auth.wants_json():
             return {"code": error.name.lower().replace(" ", "_"), "message": sentence}, status, headers
         return await render_template("pages/error.html", status=status, title=title, message=sentence), status, headers
 

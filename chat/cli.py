@@ -69,7 +69,7 @@ def _serve(_: argparse.Namespace) -> int:
 
 
 def _migrate(_: argparse.Namespace) -> int:
-    applied = asyncio.run(database.migrate(Settings.from_environment(os.environ)))
+    applied = asyncio.run(database.migrate(_settings_with_database()))
     sys.stdout.write("".join(f"Applied {name}\n" for name in applied) or "Nothing to apply.\n")
     return 0
 
@@ -83,11 +83,19 @@ def _make_migration(arguments: argparse.Namespace) -> int:
 
 
 def _create_admin(arguments: argparse.Namespace) -> int:
-    settings = Settings.from_environment(os.environ)
+    settings = _settings_with_database()
     password = getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
     asyncio.run(_make_admin(arguments.email, password, settings))
     sys.stdout.write(f"{arguments.email} is an administrator now.\n")
     return 0
+
+
+def _settings_with_database() -> Settings:
+    """Those of the environment; without a DATABASE_URL, the database of a running `make run`."""
+    settings = Settings.from_environment(development.beside_a_run(os.environ))
+    if not settings.database_url:
+        raise SettingsError(["DATABASE_URL is missing, and no `make run` is going on in this checkout"])
+    return settings
 
 
 async def _make_admin(email: str, password: str, settings: Settings) -> None:

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import asyncpg
 from dotenv import dotenv_values
@@ -52,6 +52,15 @@ def run(environment: Mapping[str, str] | None = None, *, root: Path = ROOT) -> i
         code = 0
     _say("Stopped.")
     return code
+
+
+def beside_a_run(environment: Mapping[str, str], *, root: Path = ROOT) -> dict[str, str]:
+    """For a command beside a running `chat dev`: without a DATABASE_URL, development with the embedded database."""
+    sockets = root / "var" / "postgres.sockets"
+    if environment.get("DATABASE_URL") or not sockets.exists():
+        return dict(environment)
+    url = f"postgres://postgres@/postgres?host={quote(str(sockets.resolve()))}"
+    return {**DEFAULTS, **environment, "DATABASE_URL": url}
 
 
 def _run(environment: dict[str, str], var: Path) -> int:
@@ -207,7 +216,7 @@ def _address(settings: Settings) -> str:
 def _administrator(settings: Settings) -> str:
     if settings.dev_superuser_email and settings.dev_superuser_password:
         return f"{settings.dev_superuser_email}, with the password of DEV_SUPERUSER_PASSWORD"
-    return "none: set DEV_SUPERUSER_EMAIL and DEV_SUPERUSER_PASSWORD, or run `chat create-admin`"
+    return "none: set DEV_SUPERUSER_EMAIL and DEV_SUPERUSER_PASSWORD, or run `.venv/bin/chat create-admin EMAIL`"
 
 
 def _model(settings: Settings, started: Mapping[str, str]) -> str:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class LLMCallLog(Model):
     """One round with the provider.
 
-    `estimated`: the tokens were counted here, because the call ended without a usage report. `uncertain`: it is not
-    known whether the provider ran the call. `cost` is in USD; null is "unknown", never zero.
+    `estimated`: the tokens were counted here, because the call ran and ended without a usage report. `uncertain`: it
+    is not known whether the provider ran the call. `cost` is in USD; null is "unknown", never zero.
     """
 
     id = fields.UUIDField(primary_key=True, default=uuid7)

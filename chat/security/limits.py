@@ -14,7 +14,7 @@ SCRIPT = Path(__file__).with_name("limit.lua")
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """At most `count` in `period_seconds`, all of them at once if need be."""
+    """`count` at once if need be, and from then on one each `period_seconds / count`."""
 
     name: str
     count: int

@@ -77,6 +77,7 @@ def outcome_of(ended: Completed | Failed) -> Outcome:
 async def finish(mine: Claim, live: LiveAnswer, outcome: Outcome, rounds: list[Round], *, broadcast: Broadcast) -> None:
     """Store the answer, the calls and the month's usage, then publish the end. Raises Fenced with nothing stored."""
     text = live.text
+    rounds = await usage.with_estimates(rounds)
     async with in_transaction():
         # The thread first, everywhere: see ownership.py.
         thread = (await query(END_THREAD, mine.thread_id, *live.position))[0]

@@ -128,12 +128,13 @@ class Reply:
         self, number: int, conversation: list[dict[str, Any]]
     ) -> tuple[list[llm_events.ToolCall], llm_events.Completed | llm_events.Failed]:
         """One call of the model: its text goes to the tabs, its tool calls and its last word come back."""
-        round_ = _Clock(number, self._with.settings.llm_model)
+        request = self._request(conversation)
+        watch = _RoundWatch(number, request)
         calls: list[llm_events.ToolCall] = []
         try:
-            async with aclosing(self._with.llm.stream(self._request(conversation))) as events:
+            async with aclosing(self._with.llm.stream(request)) as events:
                 async for event in events:
-                    round_.saw(event)
+                    watch.saw(event)
                     match event:
                         case llm_events.Created():
                             self.live.at_round(event.sequence)
@@ -146,7 +147,7 @@ class Reply:
                             return calls, event
             raise RuntimeError("the model's stream ended without its last event")
         finally:
-            self._rounds.append(round_.record())
+            self._rounds.append(watch.record())
 
     def _request(self, conversation: list[dict[str, Any]]) -> ModelRequest:
         settings = self._with.settings
@@ -193,16 +194,24 @@ class Reply:
         while True:
             await asyncio.sleep(max(CHECKPOINT_SECONDS, kept.length / CHECKPOINT_CHARACTERS_PER_SECOND))
             now = self.live.checkpoint()
-            if now != kept:
+            if now == kept:
+                continue
+            try:
                 await ownership.checkpoint(self._mine, now)
+            except Fenced:
+                raise
+            except Exception as error:  # noqa: BLE001 - the next one tries again; without heartbeats the lease ends it
+                logger.warning("A checkpoint was not stored: %r", error)
+            else:
                 kept = now
 
 
-class _Clock:
+class _RoundWatch:
     """Watches one round, and says in the end how it went."""
 
-    def __init__(self, number: int, model: str) -> None:
-        self._number, self._asked = number, model
+    def __init__(self, number: int, request: ModelRequest) -> None:
+        self._number, self._request = number, request
+        self._pieces: list[str] = []
         self._began = time.monotonic()
         self._first_ms: int | None = None
         self._created: llm_events.Created | None = None
@@ -215,6 +224,8 @@ class _Clock:
         match event:
             case llm_events.Created():
                 self._created = event
+            case llm_events.TextDelta():
+                self._pieces.append(event.text)
             case llm_events.Completed() | llm_events.Failed():
                 self._ended = event
 
@@ -225,7 +236,7 @@ class _Clock:
         completed = ended if isinstance(ended, llm_events.Completed) else None
         return Round(
             number=self._number,
-            model_asked=self._asked,
+            model_asked=self._request.model,
             model=(completed or self._created or llm_events.Created("", "", 0)).model,
             response_id=self._created.response_id if self._created else None,
             request_id=completed.request_id if completed else "",
@@ -235,7 +246,15 @@ class _Clock:
             uncertain=failed.uncertain if failed else False,
             duration_ms=self._elapsed_ms(),
             first_event_ms=self._first_ms,
+            sent=_text_of(self._request),
+            received="".join(self._pieces),
         )
 
     def _elapsed_ms(self) -> int:
         return round((time.monotonic() - self._began) * 1000)
+
+
+def _text_of(request: ModelRequest) -> str:
+    """What the model is given to read, without its wrapping."""
+    items = (item.get("content") or item.get("output") or item.get("arguments") or "" for item in request.input)
+    return "\n".join((request.instructions, *items))

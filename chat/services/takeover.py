@@ -25,7 +25,7 @@ async def end_lost(mine: Claim, work_with: Collaborators) -> None:
     live = LiveAnswer(mine, text=text, broadcast=work_with.broadcast, flush_seconds=0)
     outcome = outcomes.STOPPED if mine.cancelled else outcomes.LOST
     response_id: str | None = (await query(RESPONSE_ID, mine.generation_id))[0]["response_id"]
-    lost = _lost_round(work_with.settings.llm_model, response_id)
+    lost = _lost_round(work_with.settings.llm_model, response_id, text)
     try:
         await live.announce()
         await outcomes.finish(mine, live, outcome, [lost], broadcast=work_with.broadcast)
@@ -33,8 +33,8 @@ async def end_lost(mine: Claim, work_with: Collaborators) -> None:
         logger.warning("Generation %s is somebody else's now", mine.generation_id)
 
 
-def _lost_round(model: str, response_id: str | None) -> Round:
-    """What it cost is not known here; without a response id it is not even known whether it ran."""
+def _lost_round(model: str, response_id: str | None, text: str) -> Round:
+    """What it cost is estimated from what came; without a response id it is not even known whether it ran."""
     return Round(
         number=1,
         model_asked=model,
@@ -47,4 +47,5 @@ def _lost_round(model: str, response_id: str | None) -> Round:
         uncertain=response_id is None,
         duration_ms=0,
         first_event_ms=None,
+        received=text,
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from chat.database import query
 from chat.llm.events import Usage
+from chat.llm.tokens import count_tokens
 from chat.models.ids import uuid7
 
 RECORD = """
@@ -28,7 +29,10 @@ ON CONFLICT (user_id, month) DO UPDATE SET calls = user_monthly_usage.calls + 1,
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One call of the provider, as it went. `usage` is None where the provider did not report any."""
+    """One call of the provider, as it went. `usage` is None where the provider did not report any.
+
+    `sent` and `received` are the texts, by which the tokens of such a call are estimated.
+    """
 
     number: int
     model_asked: str
@@ -41,6 +45,24 @@ class Round:
     uncertain: bool
     duration_ms: int
     first_event_ms: int | None
+    sent: str = ""
+    received: str = ""
+    counted: Usage | None = None
+
+    @property
+    def estimated(self) -> bool:
+        """It ran, or may have run, and nobody says what it took."""
+        return self.usage is None and (self.response_id is not None or self.uncertain)
+
+
+async def with_estimates(rounds: list[Round]) -> list[Round]:
+    """The same, with the tokens counted here where a call ended without a report: after Stop, or a cut."""
+    return [replace(one, counted=await _counted(one)) if one.estimated else one for one in rounds]
+
+
+async def _counted(one: Round) -> Usage:
+    sent, received = await count_tokens([one.sent, one.received])
+    return Usage(input_tokens=sent, output_tokens=received, total_tokens=sent + received)
 
 
 async def record(rounds: list[Round], *, user_id: UUID, generation_id: UUID) -> UUID | None:
@@ -52,7 +74,7 @@ async def record(rounds: list[Round], *, user_id: UUID, generation_id: UUID) -> 
 
 
 async def _record(one: Round, user_id: UUID, generation_id: UUID) -> UUID | None:
-    used = one.usage or Usage()
+    used = one.usage or one.counted or Usage()
     rows = await query(
         RECORD,
         uuid7(),
@@ -70,7 +92,7 @@ async def _record(one: Round, user_id: UUID, generation_id: UUID) -> UUID | None
         used.output_tokens,
         used.reasoning_tokens,
         used.total_tokens,
-        one.usage is None,
+        one.estimated,
         one.uncertain,
         one.duration_ms,
         one.first_event_ms,

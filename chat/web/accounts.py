@@ -25,6 +25,8 @@ WRONG = "The e-mail address or the password is wrong."
 @limited(SIGNUP)
 async def signup() -> ResponseReturnValue:
     """A new account; without verification one is logged in at once."""
+    if request.method != "POST" and await signed_in_user():
+        return redirect(url_for("chat.new_thread"), 303)
     form = SignUpForm(await request.form)
     if request.method != "POST" or not form.validate():
         return await _page("accounts/signup.html", form)

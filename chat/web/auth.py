@@ -59,7 +59,7 @@ def login_required(view: View) -> View:
         user = await signed_in_user()
         if user:
             return await view(user, *args, **kwargs)
-        if request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json":
+        if wants_json():
             abort(401, "Log in first.")
         target = request.full_path.rstrip("?") if request.method in ("GET", "HEAD") else "/chat/"
         return redirect(url_for("accounts.login", next=target), 303)
@@ -68,12 +68,31 @@ def login_required(view: View) -> View:
     return guarded
 
 
-async def log_in(user: User, *, remember: bool = True) -> None:
+def staff_required(view: View) -> View:
+    """Give the view the administrator; to everybody else the page is not there."""
+
+    @wraps(view)
+    async def guarded(*args: Any, **kwargs: Any) -> ResponseReturnValue:
+        user = await signed_in_user()
+        if user is None or not user.is_staff:
+            abort(404)
+        return await view(user, *args, **kwargs)
+
+    guarded.login_required = True  # type: ignore[attr-defined]
+    return guarded
+
+
+def wants_json() -> bool:
+    """Whether a program is asking; a browser takes HTML first."""
+    return request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json"
+
+
+async def log_in(user: User) -> None:
     """Start a session, with a new token: one that was planted before is worth nothing."""
     token = await sessions.start_session(
         user, ip=request.remote_addr or "", user_agent=request.headers.get("User-Agent", "")
     )
-    login_user(AuthUser(token), remember=remember)
+    login_user(AuthUser(token), remember=True)
 
 
 async def log_out() -> None:

@@ -15,8 +15,8 @@ from chat.models import ChatThread, User
 from chat.security.limits import PAGE_POST
 from chat.services import live, messages, threads
 from chat.services.messages import Accepted, Refused
-from chat.web.auth import login_required
-from chat.web.guards import limited, wants_json
+from chat.web.auth import login_required, wants_json
+from chat.web.guards import limited
 from chat.web.resources import resources
 
 blueprint = Blueprint("chat", __name__, url_prefix="/chat")

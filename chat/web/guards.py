@@ -113,11 +113,6 @@ def nonce() -> str:
     return value
 
 
-def wants_json() -> bool:
-    """Whether a program is asking; a browser takes HTML first."""
-    return request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json"
-
-
 def client_address() -> str:
     """The address that limits count: IPv6 by the /64."""
     return network(request.remote_addr or "unknown")

@@ -16,6 +16,7 @@ from chat import events
 from chat.broadcast import Subscription, thread_channel, user_channel
 from chat.events import Ack, Bye, Close, Hello, Inbound, MessageSend, Nack, Pong, Refused, ResponseCancel, Sync
 from chat.models import User
+from chat.security.limits import SOCKET_CONNECT
 from chat.services import messages, sessions, threads
 from chat.text import storable
 from chat.web.feed import Feed, Leave
@@ -28,6 +29,7 @@ HELLO_SECONDS = 5.0
 SUBSCRIBE_SECONDS = 2.0
 FRAMES_PER_SECOND, FRAMES_AT_ONCE = 5.0, 20.0
 SOCKETS_PER_USER = 20
+COME_BACK_MS = 1000  # at most; another process, or this one anew, is there by then or soon
 
 
 @blueprint.websocket("/ws/chat/<uuid:thread_id>/")
@@ -54,12 +56,16 @@ async def _serve(thread_id: UUID, opened: Resources) -> None:
     thread = await threads.own_thread(session.user, thread_id)
     if thread is None:
         raise Leave(Close.NO_SUCH_THREAD)
+    if await opened.limits.wait_ms(SOCKET_CONNECT, str(session.user.id)):
+        raise Leave(Close.OVERLOAD)
     if sum(socket.user.id == session.user.id for socket in opened.sockets) >= SOCKETS_PER_USER:
         raise Leave(Close.TOO_MANY_SOCKETS)
     channels = (thread_channel(thread_id), user_channel(session.user.id))
     async with opened.broadcast.channels.subscribe(*channels) as subscription:
         socket = Socket(session.user, thread_id, subscription, opened)
         opened.sockets.add(socket)
+        if opened.worker.draining:  # a tab that came back to the server which had just sent it away
+            socket.leave()
         try:
             await socket.run(hello, session.id, rev=thread.rev)
         finally:
@@ -103,7 +109,7 @@ class Socket:
 
     def leave(self) -> None:
         """The worker is going away."""
-        self._subscription.put(Bye("restart", 0))
+        self._subscription.put(Bye("restart", COME_BACK_MS))
 
     async def _subscribed(self) -> None:
         """Before the log is read, or what is published in between would be missed. Without Redis, rows have to do."""

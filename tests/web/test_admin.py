@@ -28,10 +28,10 @@ async def test_for_a_user_there_is_no_such_page(alice: Person) -> None:
     assert "no such page" in Page(answer.text).text
 
 
-async def test_nobody_is_asked_to_log_in(nobody: Person) -> None:
-    answer = await nobody.http.get("/admin/")
+async def test_for_nobody_there_is_no_such_page_either(nobody: Person) -> None:
+    answer, missing = await nobody.http.get("/admin/"), await nobody.http.get("/nowhere")
 
-    assert (answer.status_code, answer.headers["Location"]) == (303, "/accounts/login/?next=/admin/")
+    assert (answer.status_code, Page(answer.text).text) == (404, Page(missing.text).text)
 
 
 @pytest.mark.parametrize("change", [{"is_staff": False}, {"is_active": False}])
