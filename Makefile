@@ -22,7 +22,7 @@ test: $(BUILT) $(TESTS_DONE) ## run the tests (PYTEST_ARGS="-k name": some of th
 
 check: lint test ## what has to be green before a commit: style, types, import contracts, tests
 
-lint: $(TESTS_DONE)
+lint: $(TESTS_DONE) ## style, types and import contracts alone
 	.venv/bin/python -m ruff check .
 	.venv/bin/python -m ruff format --check .
 	.venv/bin/python -m mypy

@@ -233,7 +233,7 @@ class Live(Frame, frozen=True, tag="live"):
     on: bool
 
 
-class Refused(Frame, frozen=True, tag="error"):
+class FrameRefused(Frame, frozen=True, tag="error"):
     """A frame was not understood or not allowed; the socket stays open."""
 
     code: str
@@ -269,7 +269,7 @@ Outbound = (
     | ThreadUpdated
     | ThreadDeleted
     | Live
-    | Refused
+    | FrameRefused
     | Ping
     | Bye
 )

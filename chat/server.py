@@ -37,6 +37,7 @@ HARD_EXIT_SECONDS = 28.0  # hosts kill at 30 s
 INTERACTIVE_DRAIN_SECONDS = 1.0  # Ctrl-C: whoever sits there wants it to end
 RESPAWN_MIN_SECONDS = 5.0  # a process that lives shorter than this never got to work
 PR_SET_PDEATHSIG = 1
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 # hypercorn accepts permessage-deflate whenever it is offered: three times the memory for each connection, and a small
 # frame can unpack to hundreds of megabytes. There is no setting for it.
@@ -186,7 +187,7 @@ class _Supervisor:
 
     def run(self) -> int:
         """Until the last child has ended; 0 if all ended well after a signal."""
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in STOP_SIGNALS:
             signal.signal(number, self._forward)
         for index in range(self._settings.web_concurrency):
             self._fork(self._on_listening if index == 0 else None)
@@ -196,7 +197,7 @@ class _Supervisor:
             lived = time.monotonic() - self._children.pop(child)
             code = os.waitstatus_to_exitcode(status)
             if self._stopping:
-                failed = failed or code
+                failed = failed or code not in (0, *(-number for number in STOP_SIGNALS))
             elif lived < RESPAWN_MIN_SECONDS and code:
                 logger.critical("A server process ended with %s right after its start, so everything stops", code)
                 failed = 1
@@ -207,13 +208,26 @@ class _Supervisor:
         return 1 if failed else 0
 
     def _fork(self, on_listening: Callable[[], None] | None) -> None:
-        child = os.fork()
-        if child:
-            self._children[child] = time.monotonic()
-            return
-        end_with_parent()
+        """Signals wait until the child is known here, and in the child until it has this process's handler no more."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+        try:
+            if self._stopping:
+                return
+            child = os.fork()
+            if child:
+                self._children[child] = time.monotonic()
+            else:
+                self._be_child(on_listening)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+
+    def _be_child(self, on_listening: Callable[[], None] | None) -> None:
         code = 1
         try:
+            for number in STOP_SIGNALS:
+                signal.signal(number, signal.SIG_DFL)  # until the loop has its own: there is nothing to lose yet
+            end_with_parent()
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
             code = _serve_here(self._settings, self._listener, on_listening)
         finally:
             sys.stdout.flush()
@@ -223,4 +237,5 @@ class _Supervisor:
     def _forward(self, number: int, _frame: object) -> None:
         self._stopping = True
         for child in self._children:
-            os.kill(child, number)
+            with contextlib.suppress(ProcessLookupError):  # it has just ended
+                os.kill(child, number)

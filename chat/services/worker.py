@@ -8,17 +8,22 @@ import os
 import secrets
 import socket
 import time
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 from uuid import UUID
 
 from chat.broadcast import Event, Unavailable, control_channel
 from chat.events import StopRequested, decode_between_workers
 from chat.models import User
+from chat.security.limits import Limits
 from chat.services import outcomes, ownership, takeover
+from chat.services.messages import Accepted, Refused, send_message
 from chat.services.outcomes import Outcome
 from chat.services.ownership import Claim
 from chat.services.replies import Collaborators, Reply
 
 logger = logging.getLogger(__name__)
+Result = TypeVar("Result")
 
 HEARTBEAT_SECONDS = 3.0
 SELF_FENCE_SECONDS = 9.0  # shorter than the lease: this worker stops before another can begin
@@ -33,12 +38,12 @@ class Worker:
         self.name = f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
         self.draining = False
         self._replies: dict[UUID, Reply] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
 
     @property
     def running(self) -> int:
         """How many replies are under way here."""
-        return len(self._tasks)
+        return len(self._replies)
 
     async def run(self) -> None:
         """Keep leases, listen for stops, and look for lost replies until cancelled."""
@@ -47,11 +52,21 @@ class Worker:
             group.create_task(self._listen(), name="control")
             group.create_task(self._look_for_lost(), name="reaper")
 
+    async def take(
+        self, user: User, thread_id: UUID | None, content: str, client_id: UUID | None, *, limits: Limits
+    ) -> Accepted:
+        """Store a message and start its answer. Raises Refused.
+
+        Whoever sent it may be gone in the middle of it, and the server cancels for them: both happen all the same.
+        """
+        if self.draining:
+            raise Refused("draining", "The server is restarting. Send again in a moment.", retry_ms=1000)
+        taking = self._keep(self._store_and_start(user, thread_id, content, client_id, limits), "message")
+        return await asyncio.shield(taking)
+
     def start(self, generation_id: UUID) -> None:
         """Answer in a task of this worker's: closing every tab changes nothing."""
-        task = asyncio.create_task(self._claim_and_answer(generation_id), name=f"reply {generation_id}")
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
+        self._keep(self._claim_and_answer(generation_id), f"reply {generation_id}")
 
     async def stop(self, user: User, thread_id: UUID, answer_id: UUID) -> bool:
         """Stop the user's running answer, wherever its owner is. False if nothing runs."""
@@ -81,9 +96,25 @@ class Worker:
             reply.end(outcome)
         return reply is not None
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    async def _store_and_start(
+        self, user: User, thread_id: UUID | None, content: str, client_id: UUID | None, limits: Limits
+    ) -> Accepted:
+        accepted = await send_message(
+            user, thread_id, content, client_id, broadcast=self._with.broadcast, limits=limits
+        )
+        if accepted.fresh:
+            self.start(accepted.generation_id)
+        return accepted
+
+    def _keep(self, work: Coroutine[Any, Any, Result], name: str) -> asyncio.Task[Result]:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()):
+        if not task.cancelled() and (error := task.exception()) and not isinstance(error, Refused):
             logger.error("%s ended by an error; its lease will run out", task.get_name(), exc_info=error)
 
     async def _claim_and_answer(self, generation_id: UUID) -> None:

@@ -13,7 +13,7 @@ from quart.wrappers import Response
 from chat.events import MESSAGE_MAX_LENGTH, MessageView
 from chat.models import ChatThread, User
 from chat.security.limits import PAGE_POST
-from chat.services import live, messages, threads
+from chat.services import live, threads
 from chat.services.messages import Accepted, Refused
 from chat.web.auth import login_required, wants_json
 from chat.web.guards import limited
@@ -90,18 +90,11 @@ async def _post(user: User, found: ChatThread | None) -> ResponseReturnValue:
 
 async def _send(user: User, found: ChatThread | None, content: str, client_id: str) -> Accepted:
     opened = resources()
-    if opened.worker.draining:
-        raise Refused("draining", "The server is restarting. Send again in a moment.", retry_ms=1000)
     try:
         chosen = UUID(client_id) if client_id else None
     except ValueError:
         raise Refused("bad_client_id", "client_id has to be a UUID.") from None
-    accepted = await messages.send_message(
-        user, found.id if found else None, content, chosen, broadcast=opened.broadcast, limits=opened.limits
-    )
-    if accepted.fresh:
-        opened.worker.start(accepted.generation_id)
-    return accepted
+    return await opened.worker.take(user, found.id if found else None, content, chosen, limits=opened.limits)
 
 
 async def _page(user: User, found: ChatThread | None, *, form_error: str = "", draft: str = "") -> str:

@@ -14,10 +14,11 @@ from quart_auth import current_user
 
 from chat import events
 from chat.broadcast import Subscription, thread_channel, user_channel
-from chat.events import Ack, Bye, Close, Hello, Inbound, MessageSend, Nack, Pong, Refused, ResponseCancel, Sync
+from chat.events import Ack, Bye, Close, FrameRefused, Hello, Inbound, MessageSend, Nack, Pong, ResponseCancel, Sync
 from chat.models import User
 from chat.security.limits import SOCKET_CONNECT
-from chat.services import messages, sessions, threads
+from chat.services import sessions, threads
+from chat.services.messages import Refused
 from chat.text import storable
 from chat.web.feed import Feed, Leave
 from chat.web.resources import Resources, resources
@@ -126,7 +127,7 @@ class Socket:
             try:
                 frame = _decoded(data)
             except msgspec.MsgspecError as error:
-                self._subscription.put(Refused("bad_frame", f"This frame was not understood: {error}."))
+                self._subscription.put(FrameRefused("bad_frame", f"This frame was not understood: {error}."))
                 continue
             await self._answer(frame, feed)
 
@@ -136,31 +137,21 @@ class Socket:
                 self._subscription.put(await self._send(frame))
             case ResponseCancel():
                 if not await self._opened.worker.stop(self.user, self._thread_id, frame.message_id):
-                    self._subscription.put(Refused("not_running", "There is no running answer to stop."))
+                    self._subscription.put(FrameRefused("not_running", "There is no running answer to stop."))
             case Sync():
                 feed.request_snapshot()
             case Pong():
                 feed.pong()
             case Hello():
-                self._subscription.put(Refused("bad_frame", "A second hello means nothing."))
+                self._subscription.put(FrameRefused("bad_frame", "A second hello means nothing."))
 
     async def _send(self, frame: MessageSend) -> Ack | Nack:
-        opened = self._opened
-        if opened.worker.draining:
-            return Nack(frame.client_id, "draining", "The server is restarting; this is sent again in a moment.", 1000)
         try:
-            accepted = await messages.send_message(
-                self.user,
-                self._thread_id,
-                frame.content,
-                frame.client_id,
-                broadcast=opened.broadcast,
-                limits=opened.limits,
+            accepted = await self._opened.worker.take(
+                self.user, self._thread_id, frame.content, frame.client_id, limits=self._opened.limits
             )
-        except messages.Refused as refused:
+        except Refused as refused:
             return Nack(frame.client_id, refused.code, str(refused), refused.retry_ms)
-        if accepted.fresh:
-            opened.worker.start(accepted.generation_id)
         return Ack(frame.client_id, accepted.message_id, accepted.reply_id)
 
     def _count_frame(self) -> None:

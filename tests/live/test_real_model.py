@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import os
 from contextlib import aclosing
+from pathlib import Path
 
 import pytest
+from dotenv import dotenv_values
 
 from chat import tools
 from chat.llm.client import LLMClient, ModelRequest
 from chat.llm.events import Completed, Created, Event, TextDelta, ToolCall
-from chat.settings import TRUE_WORDS, Settings
+from chat.settings import Settings
+
+DOTENV = {name: value for name, value in dotenv_values(Path(__file__).parents[2] / ".env").items() if value}
+SETTINGS = Settings.from_environment({**DOTENV, **os.environ, "DEBUG": "True"})
 
 pytestmark = pytest.mark.skipif(
-    os.environ.get("TEST_APIS", "").lower() not in TRUE_WORDS or not os.environ.get("OPENAI_API_KEY"),
+    not (SETTINGS.test_apis and SETTINGS.openai_api_key),
     reason="calls the real API: set TEST_APIS=True and OPENAI_API_KEY",
 )
 
 
 async def asked(text: str) -> list[Event]:
     """What a real model answers."""
-    settings = Settings.from_environment({**os.environ, "DEBUG": "True"})
-    client = LLMClient(api_key=settings.openai_api_key, base_url=settings.openai_base_url)
+    client = LLMClient(api_key=SETTINGS.openai_api_key, base_url=SETTINGS.openai_base_url)
     request = ModelRequest(
-        model=settings.llm_model,
+        model=SETTINGS.llm_model,
         input=({"role": "user", "content": text},),
         max_output_tokens=2000,
         tools=tools.load().schemas(),

@@ -8,7 +8,7 @@ import uuid
 import pytest
 
 from chat.llm.tokens import count_tokens
-from chat.models import ChatMessage, ChatThread, Generation, LLMCallLog, ToolCall, UserMonthlyUsage
+from chat.models import ChatMessage, ChatThread, Generation, LLMCallLog, ToolCall, User, UserMonthlyUsage
 from chat.services import ownership
 from chat.services.prompts import INSTRUCTIONS
 from tests.cast import Person
@@ -291,3 +291,21 @@ async def test_an_owner_that_lost_its_lease_writes_nothing(alice: Person) -> Non
             await write
     assert (await Generation.get(id=generation.id)).partial == ""
     await Generation.filter(id=generation.id).update(state="completed")
+
+
+async def test_whoever_leaves_in_the_moment_of_sending_gets_an_answer_all_the_same(alice: Person, site: Site) -> None:
+    user, worker = await User.get(email=alice.email), site.resources.worker
+    for steps in range(12):
+        client_id = uuid.uuid4()
+        sending = asyncio.create_task(worker.take(user, None, "say Hello", client_id, limits=site.resources.limits))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        sending.cancel()
+        async with asyncio.timeout(WAIT_SECONDS):
+            if steps:  # it had begun
+                while not (stored := await ChatMessage.filter(client_id=client_id).first()):
+                    await asyncio.sleep(0.01)
+                generation = await Generation.get(user_message_id=stored.id)
+                assert (await ended(str(generation.answer_id))).content == "Hello"
+                took = (await Generation.get(id=generation.id)).finished_at - generation.created_at
+                assert took.total_seconds() < 2.5, "nobody had to find it"

@@ -135,6 +135,7 @@ function contentOf(article) {
 function paint(article, message, before) {
   article.dataset.messageId = message.id;
   article.dataset.status = message.pending ? "pending" : message.status;
+  article.toggleAttribute("data-final-failure", message.retryable === false);
   if (message.client_id) article.dataset.clientId = message.client_id;
   if (message.created_at) article.dataset.createdAt = message.created_at;
   if (message.status !== before?.status || message.content !== before?.content) paintContent(article, message);
