@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import ssl
+import sys
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -60,10 +61,9 @@ async def test_processes_that_migrate_at_once_apply_each_migration_once(empty: S
     program = "import asyncio, os; from chat import database; from chat.settings import Settings; "
     program += "print(asyncio.run(database.migrate(Settings.from_environment(os.environ))))"
     environment = {"DEBUG": "True", "DATABASE_URL": empty.database_url, "PATH": "/usr/bin:/bin"}
-    python = str(Path(__import__("sys").executable))
     runs = [
         await asyncio.create_subprocess_exec(
-            python, "-c", program, env=environment, cwd=database.MIGRATIONS.parent,
+            sys.executable, "-c", program, env=environment, cwd=database.MIGRATIONS.parent,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )
         for _ in range(3)
@@ -80,9 +80,14 @@ async def test_processes_that_migrate_at_once_apply_each_migration_once(empty: S
 
 async def test_models_and_migrations_do_not_drift(tmp_path: Path) -> None:
     copy = shutil.copytree(database.MIGRATIONS, tmp_path / "migrations")
-    written = await asyncio.to_thread(asyncio.run, database.make_migration("drift", location=copy))
+    program = "import asyncio, pathlib, sys; from chat import database; "
+    program += "print(asyncio.run(database.make_migration('drift', location=pathlib.Path(sys.argv[1]))))"
+    run = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, str(copy), cwd=database.MIGRATIONS.parent, stdout=asyncio.subprocess.PIPE
+    )
+    written, _ = await run.communicate()
 
-    assert written == "", "the models have changed: run `chat make-migration NAME`"
+    assert (run.returncode, written) == (0, b"\n"), "the models have changed: run `chat make-migration NAME`"
 
 
 PARTIAL_INDEXES = {"one_active", "generation_alive"}
