@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -28,13 +29,16 @@ from tests.web.client import new_client
 ROOT = Path(__file__).parent.parent
 # A process that lives shorter than this counts as one that cannot start: 5 s, which no test wants to wait for.
 COMMAND = """
-import sys
+import os, sys, time
 from chat import cli, server
 server.RESPAWN_MIN_SECONDS = 0.5
+serve_here = server._serve_here
+server._serve_here = lambda *given: (time.sleep(float(os.environ.get("SLOW_START", 0))), serve_here(*given))[1]
 sys.argv = ["chat", "serve"]
 cli.main()
 """
-START_SECONDS, END_SECONDS = 40, 25
+START_SECONDS, ANSWER_SECONDS, END_SECONDS = 50, 5, 50  # about a second each on a quiet machine
+pytestmark = pytest.mark.timeout(150)
 needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
 
 
@@ -71,7 +75,7 @@ class Server:
             return False
         try:
             writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-            return b" 200 " in await asyncio.wait_for(reader.readline(), START_SECONDS)
+            return b" 200 " in await asyncio.wait_for(reader.readline(), ANSWER_SECONDS)
         except OSError:
             return False
         finally:
@@ -144,13 +148,18 @@ async def farewell(tab: Tab) -> int:
     return closed.value.rcvd.code
 
 
+def assert_no_trouble(errors: str) -> None:
+    """Warnings may be: on a busy machine Redis is slow to answer."""
+    assert not re.search(r"Traceback| ERROR | CRITICAL |never retrieved|never awaited|Warning:", errors), errors
+
+
 # One process
 
 
 async def test_sigterm_says_goodbye_finishes_the_answers_and_takes_nothing_new(start: Start, alice: Person) -> None:
-    server = await start(DRAIN_SECONDS="15")
+    server = await start(DRAIN_SECONDS="25")
     async with moved(alice, server) as person:
-        posted = await person.ask("Count to 150 [offline: pace=15]")
+        posted = await person.ask("Count to 300 [offline: pace=15]")
         async with person.tab(posted["thread_id"]) as one, person.tab(posted["thread_id"]) as two:
             await one.until_text(posted["reply_id"], 5)
             server.send_signal(signal.SIGTERM)
@@ -162,10 +171,11 @@ async def test_sigterm_says_goodbye_finishes_the_answers_and_takes_nothing_new(s
     assert codes == [1012, 1012]
     assert (ready.status_code, ready.json()["draining"]) == (503, True)
     assert (refused.status_code, refused.json()["code"]) == (503, "draining")
-    assert (code, errors) == (0, "")
+    assert code == 0
+    assert_no_trouble(errors)
     answer = (await alice.messages(posted["thread_id"]))[-1]
     assert answer["status"] == "final"
-    assert answer["content"] == ", ".join(str(number) for number in range(1, 151))
+    assert answer["content"] == ", ".join(str(number) for number in range(1, 301))
 
 
 async def test_what_the_drain_cannot_finish_is_interrupted_with_its_text(start: Start, alice: Person) -> None:
@@ -180,8 +190,9 @@ async def test_what_the_drain_cannot_finish_is_interrupted_with_its_text(start: 
             assert await farewell(tab) == 1012
             code, errors = await server.end()
 
-    assert (code, errors) == (0, "")
-    assert time.monotonic() - signalled_at < 15
+    assert code == 0
+    assert_no_trouble(errors)
+    assert time.monotonic() - signalled_at < 25  # as hosts demand
     answer = (await alice.messages(posted["thread_id"]))[-1]
     assert answer["status"] == "interrupted"
     assert answer["content"].startswith(seen)
@@ -220,8 +231,9 @@ async def test_ctrl_c_is_quick(start: Start, alice: Person) -> None:
             assert await farewell(tab) == 1012
     code, errors = await server.end()
 
-    assert (code, errors) == (0, "")
-    assert time.monotonic() - interrupted_at < 10
+    assert code == 0
+    assert_no_trouble(errors)
+    assert time.monotonic() - interrupted_at < 15  # the drain would take 18
     assert (await alice.messages(posted["thread_id"]))[-1]["status"] == "interrupted"
 
 
@@ -235,7 +247,7 @@ async def test_two_processes_serve_and_one_that_is_killed_is_replaced(start: Sta
     for stopped in (first, second):
         os.kill(stopped, signal.SIGSTOP)  # now the other one has to answer
         try:
-            await asyncio.wait_for(served_while_one_sleeps(server), START_SECONDS)
+            await server.until_it_answers()
         finally:
             os.kill(stopped, signal.SIGCONT)
     os.kill(first, signal.SIGKILL)
@@ -255,9 +267,23 @@ async def test_two_processes_serve_and_one_that_is_killed_is_replaced(start: Sta
     assert code == 0
     assert await all_gone(now)
     assert "Traceback" not in errors
-    assert [line.split(": ", 1)[1] for line in errors.splitlines()] == [
+    assert re.findall(r"Server process .*", errors) == [
         f"Server process {first} ended with -9; a new one takes its place"
     ]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_in_the_middle_of_the_start_ends_them_all(start: Start, number: signal.Signals) -> None:
+    server = await start(wait=False, WEB_CONCURRENCY="3", SLOW_START="3")
+    async with asyncio.timeout(START_SECONDS):
+        while len(children := server.children()) < 3:
+            await asyncio.sleep(0.02)
+    server.send_signal(number)
+    code, errors = await server.end()
+
+    assert code == 0
+    assert_no_trouble(errors)
+    assert await all_gone(children)
 
 
 async def served_by_two(server: Server) -> list[int]:
@@ -265,11 +291,6 @@ async def served_by_two(server: Server) -> list[int]:
     while len(children := server.children()) < 2 or time.monotonic() - server.started_at < 1.5:
         await asyncio.sleep(0.02)
     return sorted(children)
-
-
-async def served_while_one_sleeps(server: Server) -> None:
-    while not await server.answers():
-        pass
 
 
 async def all_gone(pids: set[int]) -> bool:
