@@ -18,7 +18,7 @@ run: $(BUILT) $(PYTHON_DONE) ## start everything (PORT=8001 make run: on another
 	@exec .venv/bin/chat dev
 
 test: $(BUILT) $(TESTS_DONE) ## run the tests (PYTEST_ARGS="-k name": some of them)
-	@CHROMIUM="$$(bin/find-chromium)" && export CHROMIUM && exec .venv/bin/python -m pytest -n 2 $(PYTEST_ARGS)
+	@CHROMIUM="$$(bin/find-chromium)" && export CHROMIUM && exec .venv/bin/python -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
 
 check: lint test ## what has to be green before a commit: style, types, import contracts, tests
 
