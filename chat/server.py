@@ -47,7 +47,8 @@ hypercorn.protocol.ws_stream.server_extensions_handshake = lambda *_: None  # ty
 def serve(settings: Settings, *, on_listening: Callable[[], None] | None = None) -> int:
     """Serve until SIGTERM or SIGINT; the exit code. Blocks, and wants the main thread. Raises SettingsError."""
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx2").setLevel(logging.WARNING)  # it logs every request
+    for name in ("httpx2", "tortoise"):  # they log every request, and every shutdown
+        logging.getLogger(name).setLevel(logging.WARNING)
     database.credentials(settings.database_url)  # a URL that is not understood is told like any other bad setting
     try:
         listener = _bind(settings)
