@@ -6,9 +6,10 @@ import logging
 from collections.abc import AsyncGenerator
 from hashlib import sha256
 from pathlib import Path
+from posixpath import normpath
 from typing import Any
 
-from quart import Quart, has_websocket_context, render_template, request, websocket
+from quart import Quart, abort, has_websocket_context, render_template, request, websocket
 from quart.typing import ResponseReturnValue
 from quart.wrappers import Response
 from quart.wrappers.response import FileBody
@@ -51,7 +52,12 @@ class App(Quart):
 
     async def send_static_file(self, filename: str) -> Response:
         """During a deploy the new page can reach an old server: what that sends must not be kept as the new version."""
-        response = await super().send_static_file(filename)
+        if normpath(filename) != filename:  # each other spelling of a name would be a version of its own to remember
+            abort(404)
+        try:
+            response = await super().send_static_file(filename)
+        except OSError:  # no file system has names like that
+            abort(404)
         if request.args.get("v") == self.static_version(filename):
             response.cache_control.max_age = guards.ONE_YEAR_SECONDS
             response.cache_control.immutable = True

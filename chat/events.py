@@ -302,7 +302,10 @@ def encode(frame: Frame) -> str:
 
 def decode_inbound(text: str | bytes) -> Inbound:
     """A tab's frame. Raises msgspec.DecodeError, or its subclass ValidationError where it is JSON of a wrong shape."""
-    frame: Inbound = _inbound.decode(text)
+    try:
+        frame: Inbound = _inbound.decode(text)
+    except RecursionError:
+        raise msgspec.DecodeError("nested too deeply") from None
     return frame
 
 

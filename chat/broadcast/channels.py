@@ -26,7 +26,7 @@ QUEUE_MAX_CHARACTERS = 512 * 1024
 PROBE_SECONDS = 5  # a frozen Redis closes nothing: ask it, and give it as long again to answer
 RETRY_SECONDS = (0.05, 1.0)  # first and longest pause before connecting again
 STEADY_SECONDS = 5  # a connection that lived so long was a good one
-CONTROL = "ctl"
+CONTROL = "chat:ctl"
 
 
 def user_channel(user_id: UUID) -> str:
@@ -63,6 +63,7 @@ class Subscription:
 
     channels: tuple[str, ...]
     ready: asyncio.Event = field(default_factory=asyncio.Event)  # every channel was acknowledged
+    late: bool = False  # the listener has gone on without waiting for that: then a gap comes before the first event
     _items: deque[Item] = field(default_factory=deque)
     _characters: int = 0
     _arrived: asyncio.Event = field(default_factory=asyncio.Event)
@@ -166,13 +167,20 @@ class Channels:
                     subscription.put(GAP)
                 self._mark_ready(subscription)
         else:
-            event = _received(channel, message["data"].decode())
+            try:
+                event = _received(channel, message["data"].decode())
+            except ValueError:  # another program on the same Redis, perhaps: publishing knows no databases
+                logger.warning("Something that is no event of ours came over %s", channel)
+                return
             for subscription in listeners:
                 subscription.put(event)
 
     def _mark_ready(self, subscription: Subscription) -> None:
-        if self._acknowledged.issuperset(subscription.channels):
-            subscription.ready.set()
+        if not self._acknowledged.issuperset(subscription.channels):
+            return
+        if subscription.late and not subscription.ready.is_set():
+            subscription.put(GAP)
+        subscription.ready.set()
 
 
 class _Connection:

@@ -19,6 +19,7 @@ class Limit:
     name: str
     count: int
     period_seconds: int
+    by_address: bool = False  # of the network, even for a user: accounts are what these limits keep from multiplying
     fails_closed: bool = False  # without Redis: refuse (guessing passwords) or let pass (everything else)
 
     @property
@@ -27,11 +28,11 @@ class Limit:
         return max(1, self.period_seconds * 1000 // self.count)
 
 
-LOGIN = Limit("login", 30, 60)
+LOGIN = Limit("login", 30, 60, by_address=True)
 LOGIN_FAILURE_ACCOUNT = Limit("login-failure-account", 5, 300, fails_closed=True)
 LOGIN_FAILURE_ADDRESS = Limit("login-failure-address", 10, 60, fails_closed=True)
-SIGNUP = Limit("signup", 5, 3600)
-VERIFICATION = Limit("verification", 20, 3600)
+SIGNUP = Limit("signup", 5, 3600, by_address=True)
+VERIFICATION = Limit("verification", 20, 3600, by_address=True)
 MESSAGE_EACH_SECOND = Limit("message-second", 1, 1)
 MESSAGE_EACH_MINUTE = Limit("message-minute", 20, 60)
 PAGE_POST = Limit("page-post", 60, 60)

@@ -77,8 +77,8 @@ class Accounts:
         right = await self.passwords.verify(user.password_hash if user else None, password)
         if user is None or not right or not user.is_active:
             return None
-        for limit, key in guesses:
-            await self.limits.forgive(limit, key)
+        # Not those of the address: one's own account would be the way to guess at others' without end.
+        await self.limits.forgive(LOGIN_FAILURE_ACCOUNT, email)
         if self.passwords.needs_rehash(user.password_hash):
             user.password_hash = await self.passwords.hash(password)
             await user.save(update_fields=["password_hash"])

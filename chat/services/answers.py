@@ -95,7 +95,10 @@ class LiveAnswer:
         try:
             async with self._writing:
                 await self._show_waiting()
+                epoch = self._epoch
                 await self._append(event, any_epoch=True, terminal=terminal)
+                if epoch not in ("", self._epoch) and not terminal:  # a new log: it has to begin with the whole text
+                    await self._show_everything()
         except Unavailable as error:
             logger.warning("Redis is away, tabs learn of %s from the database: %s", type(event).__name__, error)
 

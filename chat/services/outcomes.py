@@ -25,6 +25,10 @@ logger = logging.getLogger(__name__)
 END_THREAD = """
 UPDATE chat_thread SET rev = rev + 1, log_epoch = $2, log_s = $3 WHERE id = $1 RETURNING rev, title, last_message_at
 """
+END_TOOLS = """
+UPDATE tool_call SET state = 'failed', output = 'It was not finished.', finished_at = now()
+WHERE generation_id = $1 AND state = 'running'
+"""
 END_ANSWER = "UPDATE chat_message SET content = $2, status = $3, error = $4 WHERE id = $1"
 
 
@@ -82,6 +86,7 @@ async def finish(mine: Claim, live: LiveAnswer, outcome: Outcome, rounds: list[R
         # The thread first, everywhere: see ownership.py.
         thread = (await query(END_THREAD, mine.thread_id, *live.position))[0]
         await ownership.finish(mine, outcome.state, reason=outcome.reason)
+        await query(END_TOOLS, mine.generation_id)
         await query(END_ANSWER, mine.answer_id, text, outcome.status, outcome.sentence)
         call_log_id = await usage.record(rounds, user_id=mine.user_id, generation_id=mine.generation_id)
     await live.tell(_last_event(mine, outcome, text, thread["rev"], rounds, call_log_id), terminal=True)

@@ -28,7 +28,7 @@ async def end_lost(mine: Claim, work_with: Collaborators) -> None:
     lost = _lost_round(work_with.settings.llm_model, response_id, text)
     try:
         await live.announce()
-        await outcomes.finish(mine, live, outcome, [lost], broadcast=work_with.broadcast)
+        await outcomes.finish(mine, live, outcome, [lost] if mine.asked else [], broadcast=work_with.broadcast)
     except Fenced:
         logger.warning("Generation %s is somebody else's now", mine.generation_id)
 

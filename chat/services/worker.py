@@ -12,6 +12,8 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 from uuid import UUID
 
+import msgspec
+
 from chat.broadcast import Event, Unavailable, control_channel
 from chat.events import StopRequested, decode_between_workers
 from chat.models import User
@@ -164,9 +166,16 @@ class Worker:
             while True:
                 item = await control.get()
                 if isinstance(item, Event):
-                    match decode_between_workers(item.frame):
-                        case StopRequested(generation_id=generation_id):
-                            self._end(generation_id, outcomes.STOPPED)
+                    self._on_control(item)
+
+    def _on_control(self, event: Event) -> None:
+        try:
+            message = decode_between_workers(event.frame)
+        except msgspec.MsgspecError:  # of a newer release, or of somebody else on this Redis
+            logger.warning("Something that is no event of ours came over the control channel")
+            return
+        if isinstance(message, StopRequested):
+            self._end(message.generation_id, outcomes.STOPPED)
 
     async def _look_for_lost(self) -> None:
         low, high = REAPER_SECONDS

@@ -131,12 +131,14 @@ class Feed:
             await self._catch_up()
 
     async def _on_user_event(self, event: Event) -> None:
-        match decode_between_workers(event.frame):
-            case SessionEnded(session_id=session_id):
-                if session_id == self._session_id:
-                    raise Leave(Close.SESSION_ENDED)
-            case _:
-                await self._send(event.frame)
+        try:
+            message = decode_between_workers(event.frame)
+        except msgspec.MsgspecError:
+            return  # of a newer release, or of somebody else on this Redis
+        if not isinstance(message, SessionEnded):
+            await self._send(event.frame)
+        elif message.session_id == self._session_id:
+            raise Leave(Close.SESSION_ENDED)
 
     async def _on_timers(self) -> None:
         now = self._loop.time()

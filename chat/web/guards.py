@@ -124,6 +124,10 @@ async def client_key() -> str:
     return str(user.id) if user else client_address()
 
 
+async def _counted(limit: Limit) -> str:
+    return client_address() if limit.by_address else await client_key()
+
+
 class _Policy(RateLimit):
     """quart-rate-limiter's mark on a view, with the named limit behind it."""
 
@@ -146,7 +150,7 @@ class AtomicRateLimiter(RateLimiter):
             return
         policies = [one for one in self._get_limits_for_view_function(view, None) if isinstance(one, _Policy)]
         for policy in policies:
-            wait_ms = await resources().limits.wait_ms(policy.limit, await client_key())
+            wait_ms = await resources().limits.wait_ms(policy.limit, await _counted(policy.limit))
             if wait_ms:
                 raise RateLimitExceeded(-(-wait_ms // 1000))
 

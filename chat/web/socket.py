@@ -118,6 +118,7 @@ class Socket:
             async with asyncio.timeout(SUBSCRIBE_SECONDS):
                 await self._subscription.ready.wait()
         except TimeoutError:
+            self._subscription.late = True
             logger.warning("Redis did not confirm a subscription in time")
 
     async def _listen(self, tab: Websocket, feed: Feed) -> None:

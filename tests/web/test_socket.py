@@ -133,6 +133,7 @@ async def test_no_compression_is_agreed_upon(alice: Person) -> None:
         '{"type":"response.cancel","message_id":"nonsense"}',
         '{"type":"pong","n":"x"}',
         "[" * 2000,
+        '{"type":"sync","y":' + "[" * 30_000 + "]" * 30_000 + "}",
         '{"type":"hello","v":1}',
         '{"type":"message.send","client_id":"\\ud800","content":"x"}',
     ],
@@ -408,3 +409,16 @@ async def test_a_tab_that_syncs_again_and_again_is_sent_to_a_new_socket(alice: P
         await tab.send({"type": "sync"})
 
         assert await closed(tab.connection) == Close.RESYNC_FAILED
+
+
+async def test_words_of_others_on_the_same_redis_change_nothing(alice: Person, site: Site) -> None:
+    posted, user = await ready(alice), await User.get(email=alice.email)
+    async with alice.tab(posted["thread_id"]) as tab:
+        await tab.until_type("thread.snapshot")
+        for channel in ("chat:ctl", f"u:{user.id}", f"t:{posted['thread_id']}"):
+            for words in ("hello", "1:2", '{"type":"from.the.future"}', b"\xff"):
+                await site.resources.redis.publish(channel, words)
+        acknowledged = await tab.say("say Still here")
+        message = await tab.until_finished(acknowledged["reply_id"])
+
+    assert message["content"] == "Still here"
