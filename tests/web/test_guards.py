@@ -344,6 +344,16 @@ async def test_the_sixth_sign_up_in_an_hour_is_one_too_many_whatever_a_visitor_c
     assert looked_at.status_code == 200
 
 
+async def test_an_account_is_no_new_allowance_to_sign_up(throttled: Site, alice: Person, bob: Person) -> None:
+    codes = []
+    for somebody, times in ((alice, 5), (bob, 1)):
+        async with Person.visiting(throttled) as person:
+            person.http.cookies.update(dict(somebody.http.cookies))
+            codes += [(await sign_up_badly(person)).status_code for _ in range(times)]
+
+    assert codes[-1] == 429
+
+
 async def test_sign_ups_at_once_do_not_slip_through_together(production: Production) -> None:
     async with production.visitor() as person:
         answers = await asyncio.gather(*(sign_up_badly(person) for _ in range(20)))
