@@ -123,15 +123,13 @@ def test_a_second_start_says_that_one_runs_and_where(start: Start, folder: Path,
     assert healthy(port)
 
 
-def test_a_restart_keeps_the_secret_key_and_is_quick(start: Start, folder: Path) -> None:
+def test_a_restart_keeps_the_secret_key(start: Start, folder: Path) -> None:
     first = start()
     banner(first)
     secret = (folder / "var" / "secret_key").read_text()
     first.terminate()
     first.communicate(timeout=30)
-    began = time.monotonic()
     banner(start())
-    assert time.monotonic() - began < 10  # 2 s on a quiet machine
     assert (folder / "var" / "secret_key").read_text() == secret
     assert (folder / "var" / "secret_key").stat().st_mode & 0o777 == 0o600
 

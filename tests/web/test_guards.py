@@ -317,7 +317,10 @@ async def test_a_body_that_is_too_large_is_not_read(member: Person, headers: dic
 
     form = {"Content-Type": "application/x-www-form-urlencoded", **headers}
     for content in (b"x" * 600_000, pieces()):
-        answer = await member.http.post("/chat/", content=content, headers=form)
+        try:
+            answer = await member.http.post("/chat/", content=content, headers=form)
+        except (httpx.ReadError, httpx.WriteError):  # it hung up while more was still being sent, which is its right
+            continue
         assert answer.status_code == 413
         assert "more than this site takes" in (answer.json()["message"] if headers else Page(answer.text).text)
 
