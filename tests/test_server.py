@@ -27,12 +27,11 @@ from tests.tab import Tab
 from tests.web.client import new_client
 
 ROOT = Path(__file__).parent.parent
-# A process that lives shorter than this counts as one that cannot start: 5 s, which no test wants to wait for.
-LIFE_SECONDS = 0.5
-COMMAND = f"""
+# Times of the server that a test sets: how long a life has to be for its end not to end everything, and a slow start.
+COMMAND = """
 import os, sys, time
 from chat import cli, server
-server.RESPAWN_MIN_SECONDS = {LIFE_SECONDS}
+server.RESPAWN_MIN_SECONDS = float(os.environ.get("RESPAWN_MIN_SECONDS", 60))
 serve_here = server._serve_here
 server._serve_here = lambda *given: (time.sleep(float(os.environ.get("SLOW_START", 0))), serve_here(*given))[1]
 sys.argv = ["chat", "serve"]
@@ -241,9 +240,9 @@ async def test_ctrl_c_is_quick(start: Start, alice: Person) -> None:
 
 
 async def test_two_processes_serve_and_one_that_is_killed_is_replaced(start: Start, alice: Person) -> None:
-    server = await start(WEB_CONCURRENCY="2")
+    server = await start(WEB_CONCURRENCY="2", RESPAWN_MIN_SECONDS="0")
     async with asyncio.timeout(START_SECONDS):
-        first, second = await served_by_two(server)
+        first, second = sorted(await all_of(2, server))
     for stopped in (first, second):
         os.kill(stopped, signal.SIGSTOP)  # now the other one has to answer
         try:
@@ -252,8 +251,7 @@ async def test_two_processes_serve_and_one_that_is_killed_is_replaced(start: Sta
             os.kill(stopped, signal.SIGCONT)
     os.kill(first, signal.SIGKILL)
     async with asyncio.timeout(START_SECONDS):
-        while len(now := server.children() - {first}) < 2:
-            await asyncio.sleep(0.02)
+        now = await all_of(2, server, but=first)
     assert second in now
     await server.until_it_answers()
     async with moved(alice, server) as person:
@@ -276,8 +274,7 @@ async def test_two_processes_serve_and_one_that_is_killed_is_replaced(start: Sta
 async def test_a_signal_in_the_middle_of_the_start_ends_them_all(start: Start, number: signal.Signals) -> None:
     server = await start(wait=False, WEB_CONCURRENCY="3", SLOW_START="3")
     async with asyncio.timeout(START_SECONDS):
-        while len(children := server.children()) < 3:
-            await asyncio.sleep(0.02)
+        children = await all_of(3, server)
     server.send_signal(number)
     code, errors = await server.end()
 
@@ -286,12 +283,12 @@ async def test_a_signal_in_the_middle_of_the_start_ends_them_all(start: Start, n
     assert await all_gone(children)
 
 
-async def served_by_two(server: Server) -> list[int]:
-    """Both processes, once each has had the time to start that counts as a life."""
-    while len(children := server.children()) < 2:
+async def all_of(count: int, server: Server, *, but: int = 0) -> set[int]:
+    """The processes of a server, when there are so many besides that one."""
+    while len(children := server.children() - {but}) < count:
+        assert server.process.returncode is None, (await server.end())[1]
         await asyncio.sleep(0.02)
-    await asyncio.sleep(LIFE_SECONDS + 0.2)  # counted from the fork, which a busy machine comes to late
-    return sorted(children)
+    return children
 
 
 async def all_gone(pids: set[int]) -> bool:
@@ -311,7 +308,7 @@ def is_alive(pid: int) -> bool:
 async def test_a_supervisor_that_is_killed_leaves_nobody_behind(start: Start) -> None:
     server = await start(WEB_CONCURRENCY="2")
     async with asyncio.timeout(START_SECONDS):
-        children = set(await served_by_two(server))
+        children = await all_of(2, server)
     server.send_signal(signal.SIGKILL)
 
     assert await all_gone(children)
