@@ -15,7 +15,8 @@ from dotenv import load_dotenv
 from chat import database, development, server
 from chat.security.passwords import Passwords
 from chat.services.accounts import Refused, ensure_superuser
-from chat.settings import Settings, SettingsError, environment_example, settings_table
+from chat.settings import Settings, SettingsError
+from chat.settings.listing import environment_example, settings_table
 
 
 def main() -> None:

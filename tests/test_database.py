@@ -91,7 +91,15 @@ async def test_models_and_migrations_do_not_drift(tmp_path: Path) -> None:
 
 
 PARTIAL_INDEXES = {"one_active", "generation_alive"}
-CHECKS = {"email_lower_case", "known_theme", "known_role", "known_status", "known_state", "known_tool_state"}
+CHECKS = {
+    "email_lower_case",
+    "known_theme",
+    "known_role",
+    "known_status",
+    "known_state",
+    "known_tool_state",
+    "known_title_by",
+}
 
 
 async def test_what_aerich_cannot_write_is_in_the_migrated_database(migrated: None, stores: Stores) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from chat.settings import Settings, SettingsError, environment_example, settings_table, variable
+from chat.settings import Settings, SettingsError, variable
+from chat.settings.listing import environment_example, settings_table
 
 ROOT = Path(__file__).parents[1]
 PRODUCTION = {
@@ -89,3 +91,37 @@ def test_every_setting_is_in_the_example_file_and_in_the_readme() -> None:
     assert example == environment_example(), "run `chat settings --env-example > .env.example`"
     assert settings_table() in readme, "run `chat settings` and put the table into the README"
     assert all(variable(item) in example for item in fields(Settings))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "gpt-5",
+        "gpt-5=",
+        "gpt-5=1",
+        "gpt-5=1/2/3/4",
+        "gpt-5=a/b",
+        "=1/2",
+        "gpt-5=-1/2",
+        "gpt-5=0.0000001/1",
+        "gpt-5=NaN/1",
+    ],
+)
+def test_a_price_that_makes_no_sense_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(SettingsError, match=r"LLM_PRICES .*"):
+        Settings.from_environment({**PRODUCTION, "LLM_PRICES": text})
+
+
+def test_prices_are_for_input_cached_input_and_output() -> None:
+    settings = Settings.from_environment({**PRODUCTION, "LLM_PRICES": "small = 0.25/0.025/2, own=0/0"})
+
+    assert dict(settings.llm_prices) == {
+        "small": (Decimal("0.25"), Decimal("0.025"), Decimal(2)),
+        "own": (Decimal(0), Decimal(0), Decimal(0)),
+    }
+
+
+@pytest.mark.parametrize("text", ["ten", "-1", "NaN", "Infinity"])
+def test_a_budget_is_a_number_of_dollars(text: str) -> None:
+    with pytest.raises(SettingsError, match="LLM_MONTHLY_BUDGET"):
+        Settings.from_environment({**PRODUCTION, "LLM_MONTHLY_BUDGET": text})

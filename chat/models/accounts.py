@@ -25,6 +25,7 @@ class User(Model):
     verification_resends = fields.IntField(default=0)  # doubles the wait before the next one
     created_at = fields.DatetimeField(auto_now_add=True)
     last_seen_at = fields.DatetimeField(null=True)
+    monthly_budget = fields.DecimalField(max_digits=12, decimal_places=4, null=True)  # USD; null: the site's setting
 
     settings: fields.OneToOneRelation[UserSettings]
 

@@ -46,6 +46,7 @@ class Generation(Model):
     )
     attempt = fields.IntField(default=1)
     takeovers = fields.IntField(default=0)
+    model = fields.CharField(max_length=100, default="")  # that was asked, or is to be
     state = fields.CharEnumField(State, max_length=12, default=State.QUEUED)
     owner = fields.CharField(max_length=64, null=True)
     fence = fields.BigIntField(default=0)
@@ -90,6 +91,7 @@ class ToolCall(Model):
     name = fields.CharField(max_length=64)
     arguments = fields.TextField(default="")
     output = fields.TextField(default="")
+    token_count = fields.IntField(null=True)  # of the call and its output together, once it is done
     state = fields.CharEnumField(ToolState, max_length=8, default=ToolState.RUNNING)
     created_at = fields.DatetimeField(auto_now_add=True)
     finished_at = fields.DatetimeField(null=True)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from chat.models.accounts import User
 
 TITLE_MAX_LENGTH = 255
+MODEL_MAX_LENGTH = 100
 
 
 class Role(StrEnum):
@@ -36,11 +37,20 @@ class Status(StrEnum):
     ERROR = "error"
 
 
+class TitleBy(StrEnum):
+    """Who gave a thread its title; what a user typed is never replaced."""
+
+    WORDS = "words"  # the first words of the first message
+    MODEL = "model"
+    USER = "user"
+
+
 class ChatThread(Model):
     """A conversation.
 
     `rev` counts the committed changes that a tab shows; `fence` rises by two with each owner of a reply; `log_epoch`
-    and `log_s` say how far the live log had come when the last reply was stored.
+    and `log_s` say how far the live log had come when the last reply was stored. `model` is the user's choice, empty
+    for the site's default.
     """
 
     id = fields.UUIDField(primary_key=True, default=uuid7)
@@ -48,6 +58,8 @@ class ChatThread(Model):
         "models.User", related_name="threads", on_delete=fields.CASCADE
     )
     title = fields.CharField(max_length=TITLE_MAX_LENGTH, default="")
+    title_by = fields.CharEnumField(TitleBy, max_length=5, default=TitleBy.WORDS)
+    model = fields.CharField(max_length=MODEL_MAX_LENGTH, default="")
     archived = fields.BooleanField(default=False)
     rev = fields.IntField(default=0)
     fence = fields.BigIntField(default=0)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
+from decimal import Decimal
 from typing import Any, get_type_hints
 from urllib.parse import urlsplit
 
-TRUE_WORDS = {"1", "true", "yes", "on"}
-FALSE_WORDS = {"0", "false", "no", "off"}
+from chat.settings.parsing import PARSERS, PriceList
+
 SECRET_KEY_MIN_BYTES = 32
 SECRET_KEY_MIN_DISTINCT = 8  # "aaaa…" and "changeme" repeated are long and still weak
 
@@ -89,6 +90,16 @@ class Settings:
         "", "Any server that speaks the Responses API, like `https://host/v1`. Unset: OpenAI's own."
     )
     llm_model: str = setting("gpt-5-mini", "The model that answers.")
+    llm_models: tuple[str, ...] = setting(
+        (), "Models that users can choose from, by commas, besides `LLM_MODEL`. Empty: there is no choice."
+    )
+    llm_reasoning_effort: str = setting(
+        "",
+        "How much a reasoning model thinks before it answers. Unset: as the provider has it.",
+        choices=("none", "minimal", "low", "medium", "high", "xhigh"),
+    )
+    llm_titles: bool = setting(True, "Let a model write the titles of threads; otherwise they are the first words.")
+    llm_title_model: str = setting("", "The model that does, a small one. Unset: `LLM_MODEL`.")
     llm_max_output_tokens: int = setting(
         8192, "The most tokens that one model call may write.", minimum=16, maximum=200_000
     )
@@ -97,6 +108,20 @@ class Settings:
     )
     chat_history_tokens: int = setting(
         20_000, "How much of the conversation the model is shown, in tokens, newest first.", minimum=500
+    )
+    llm_prices: PriceList = setting(
+        (),
+        "USD for a million tokens, where the price list that comes with the site does not know a model or you pay "
+        "otherwise: `model=input/output` or `model=input/cached/output`, by commas. The start of a name is enough.",
+    )
+    llm_monthly_budget: Decimal | None = setting(
+        None, "USD that each user may spend in a calendar month (UTC). Unset: no limit.", minimum=0
+    )
+    llm_concurrent_replies: int = setting(
+        2, "How many answers can be written for one user at the same time.", minimum=1, maximum=1000
+    )
+    llm_log_text: bool = setting(
+        False, "Keep what the model was sent, besides what it answered, with the log of each call."
     )
     test_apis: bool = setting(False, "Let `tests/live/` call the real API; that costs money.")
 
@@ -152,28 +177,6 @@ def variable(item: Field[Any]) -> str:
     return item.name.upper()
 
 
-def _boolean(text: str) -> bool:
-    if text.lower() in TRUE_WORDS:
-        return True
-    if text.lower() in FALSE_WORDS:
-        return False
-    raise ValueError(f"is {text!r}: say True or False")
-
-
-def _integer(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise ValueError(f"is {text!r}: a whole number is needed") from None
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-PARSERS: dict[Any, Callable[[str], Any]] = {bool: _boolean, int: _integer, str: str, tuple[str, ...]: _names}
-
-
 def _within_limits(value: Any, item: Field[Any]) -> Any:
     limits = item.metadata
     if "choices" in limits and value not in limits["choices"]:
@@ -221,30 +224,3 @@ def _unfit_for_production(settings: Settings, *, already: set[str]) -> list[str]
          "is for development only: remove it, and make administrators with `chat create-admin`"),
     ]  # fmt: skip
     return [f"{name} {problem}" for name, wrong, problem in checks if wrong and name not in already]
-
-
-def environment_example() -> str:
-    """The text of .env.example: every variable, commented out, with its meaning and default."""
-    lines = [
-        "# Copy to .env and set what you need; the real environment wins over this file.",
-        "# A variable that is unset or empty takes its default.",
-    ]
-    for item in fields(Settings):
-        if item.metadata["group"]:
-            lines += ["", f"# --- {item.metadata['group']} ---"]
-        lines += ["", f"# {item.metadata['help'].replace('`', '')}", f"# {variable(item)}={_shown(item.default)}"]
-    return "\n".join(lines) + "\n"
-
-
-def settings_table() -> str:
-    """The README's table."""
-    rows = [f"| `{variable(item)}` | {_code(item.default)} | {item.metadata['help']} |" for item in fields(Settings)]
-    return "\n".join(["| Variable | Default | Meaning |", "|---|---|---|", *rows]) + "\n"
-
-
-def _shown(default: Any) -> str:
-    return ",".join(default) if isinstance(default, tuple) else str(default)
-
-
-def _code(default: Any) -> str:
-    return f"`{_shown(default)}`" if _shown(default) else "unset"
