@@ -64,13 +64,23 @@ FAILURES: dict[Code, Meaning] = {
 
 
 class Usage(msgspec.Struct, frozen=True):
-    """Tokens of one call as the provider counted them; what a server does not report is 0."""
+    """Tokens of one call; what a server does not report is 0. Those in the cache are part of the input, those of
+    reasoning of the output.
+    """
 
     input_tokens: int = 0
     cached_tokens: int = 0
+    cache_write_tokens: int = 0
     output_tokens: int = 0
     reasoning_tokens: int = 0
     total_tokens: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        pairs = zip(msgspec.structs.astuple(self), msgspec.structs.astuple(other), strict=True)
+        return Usage(*(mine + others for mine, others in pairs))
+
+
+# What a provider's stream is read as, in the order in which it can come.
 
 
 class Created(msgspec.Struct, frozen=True):
@@ -81,11 +91,38 @@ class Created(msgspec.Struct, frozen=True):
     sequence: int
 
 
+class Reasoning(msgspec.Struct, frozen=True, gc=False):
+    """The model thinks. `summary` is the next piece of what the provider tells of it, often nothing."""
+
+    summary: str
+
+
 class TextDelta(msgspec.Struct, frozen=True, gc=False):
     """The next piece of the answer, never empty, never with what PostgreSQL cannot store."""
 
     text: str
     sequence: int
+
+
+class RefusalDelta(msgspec.Struct, frozen=True, gc=False):
+    """The same, where the model says why it does not answer."""
+
+    text: str
+    sequence: int
+
+
+class ToolCallStarted(msgspec.Struct, frozen=True):
+    """The model begins to ask for a tool."""
+
+    call_id: str
+    name: str
+
+
+class ToolCallArguments(msgspec.Struct, frozen=True):
+    """The next piece of the arguments' JSON text."""
+
+    call_id: str
+    delta: str
 
 
 class ToolCall(msgspec.Struct, frozen=True):
@@ -98,27 +135,38 @@ class ToolCall(msgspec.Struct, frozen=True):
 
 
 class Completed(msgspec.Struct, frozen=True):
-    """The last event of a call that went well; `text` is all of it, `incomplete_reason` says if it is cut short."""
+    """The last event of a request that went well.
+
+    `text` is all of the answer, `refused` says that the model would not give one, `incomplete_reason` why it is cut
+    short if it is. `usage` is None if the server does not count.
+    """
 
     response_id: str
     model: str
     text: str
-    usage: Usage
+    usage: Usage | None
     sequence: int
+    refused: bool = False
     incomplete_reason: str | None = None
     request_id: str = ""
 
 
 class Failed(msgspec.Struct, frozen=True):
-    """The last event of a call that went wrong; `message` is for people, `detail` for our log only."""
+    """The last event of a request that went wrong; `message` is for people, `detail` for our log only.
+
+    `status` is the HTTP status if that is how it failed: then nothing of a response had come.
+    """
 
     code: Code
     message: str
     retryable: bool
     uncertain: bool
     detail: str
+    status: int | None = None
     retry_after_seconds: float | None = None
     usage: Usage | None = None
+    request_id: str = ""
 
 
-Event = Created | TextDelta | ToolCall | Completed | Failed
+Progress = Created | Reasoning | TextDelta | RefusalDelta | ToolCallStarted | ToolCallArguments | ToolCall
+Event = Progress | Completed | Failed

@@ -48,7 +48,15 @@ CONTEXT_WORDS = ("context length", "context window", "maximum context")  # compa
 NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.WriteTimeout, httpx2.ProxyError)
 
 
-def failed(code: Code, detail: str, *, retry_after_seconds: float | None = None, usage: Usage | None = None) -> Failed:
+def failed(
+    code: Code,
+    detail: str,
+    *,
+    status: int | None = None,
+    retry_after_seconds: float | None = None,
+    usage: Usage | None = None,
+    request_id: str = "",
+) -> Failed:
     """The failure of this kind; `detail` goes to the log, never to people."""
     meaning = FAILURES[code]
     return Failed(
@@ -57,8 +65,10 @@ def failed(code: Code, detail: str, *, retry_after_seconds: float | None = None,
         retryable=meaning.retryable,
         uncertain=meaning.uncertain,
         detail=storable(detail[:MAX_DETAIL_CHARACTERS]),
+        status=status,
         retry_after_seconds=retry_after_seconds,
         usage=usage,
+        request_id=storable(request_id),
     )
 
 
@@ -81,14 +91,20 @@ def from_body(body: object, *, usage: Usage | None = None) -> Failed:
 
 def _from_status(error: openai.APIStatusError) -> Failed:
     status = error.status_code
-    detail = f"HTTP {status}, request {error.request_id}: {error.body if error.body else error.message}"
-    retry_after_seconds = _retry_after_seconds(error.response.headers)
+    return failed(
+        _code_of(status, error.body),
+        f"HTTP {status}: {error.body if error.body else error.message}",
+        status=status,
+        retry_after_seconds=_retry_after_seconds(error.response.headers),
+        request_id=error.request_id or "",
+    )
+
+
+def _code_of(status: int, body: object) -> Code:
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:  # a gateway's answer has a body of its own, so the status decides
-        return failed(STATUSES.get(status, Code.AMBIGUOUS), detail, retry_after_seconds=retry_after_seconds)
-    code = _provider_code(error.body) if isinstance(error.body, Mapping) else None
-    if code in (None, Code.BAD_REQUEST):
-        code = STATUSES.get(status, Code.BAD_REQUEST)
-    return failed(code, detail, retry_after_seconds=retry_after_seconds)
+        return STATUSES.get(status, Code.AMBIGUOUS)
+    code = _provider_code(body) if isinstance(body, Mapping) else None
+    return STATUSES.get(status, Code.BAD_REQUEST) if code in (None, Code.BAD_REQUEST) else code
 
 
 def _provider_code(error: Mapping[str, Any]) -> Code | None:

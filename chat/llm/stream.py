@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from chat.llm import events as out
 from chat.llm import failures, sse
-from chat.llm.events import Code, Completed, Created, Event, Failed, TextDelta, ToolCall, Usage
+from chat.llm.events import Code, Completed, Created, Event, Failed, Usage
 from chat.llm.text import Joiner
 from chat.llm.wire import (
+    ArgumentsDelta,
     ErrorEvent,
+    ItemAdded,
     ItemDone,
     Known,
     MalformedEventError,
     OutputTextDelta,
+    ReasoningSummaryDelta,
     RefusalDelta,
     Response,
     ResponseCompleted,
@@ -25,6 +29,7 @@ from chat.llm.wire import (
     objects,
     output_text,
     parsed,
+    refused,
     string,
     token_usage,
 )
@@ -42,7 +47,9 @@ class ResponseReader:
         self._joiner = Joiner()
         self._created = False
         self._texts: list[str] = []
-        self._calls: set[str] = set()
+        self._refused = False
+        self._started: dict[str, str] = {}  # calls that have begun, by the id of their item
+        self._calls: set[str] = set()  # and those that are complete
         self._sequence = 0
 
     def feed(self, chunk: bytes) -> list[Event]:
@@ -70,8 +77,17 @@ class ResponseReader:
         self.began = True
         self._sequence = event.sequence_number or self._sequence
         match event:
-            case OutputTextDelta() | RefusalDelta():
+            case OutputTextDelta():
                 self._add_text(self._joiner.push(event.delta), events)
+            case RefusalDelta():
+                self._refused = True
+                self._add_text(self._joiner.push(event.delta), events)
+            case ReasoningSummaryDelta():
+                events.append(out.Reasoning(storable(event.delta)))
+            case ItemAdded():
+                self._add_item(event.item, events)
+            case ArgumentsDelta() if call_id := self._started.get(event.item_id):
+                events.append(out.ToolCallArguments(call_id, storable(event.delta)))
             case ItemDone():
                 self._add_call(event.item, events)
             case ResponseCreated() | ResponseInProgress() | ResponseQueued():
@@ -87,20 +103,29 @@ class ResponseReader:
     def _add_text(self, text: str, events: list[Event]) -> None:
         if text:
             self._texts.append(text)
-            events.append(TextDelta(text, self._sequence))
+            events.append((out.RefusalDelta if self._refused else out.TextDelta)(text, self._sequence))
 
     def _add_created(self, response: Response, events: list[Event]) -> None:
         if not self._created and response.id:
             self._created = True
             events.append(Created(storable(response.id), storable(response.model), self._sequence))
 
+    def _add_item(self, item: dict[str, Any], events: list[Event]) -> None:
+        if item.get("type") == "reasoning":
+            events.append(out.Reasoning(""))
+        call_id = storable(string(item.get("call_id")))
+        if item.get("type") == "function_call" and call_id not in self._started.values():
+            self._started[string(item.get("id")) or call_id] = call_id
+            events.append(out.ToolCallStarted(call_id, storable(string(item.get("name")))))
+
     def _add_call(self, item: dict[str, Any], events: list[Event]) -> None:
         call_id = storable(string(item.get("call_id")))
         if item.get("type") != "function_call" or call_id in self._calls:
             return
+        self._add_item(item, events)  # where the server did not announce it
         self._calls.add(call_id)
         name, arguments = storable(string(item.get("name"))), storable(string(item.get("arguments")))
-        events.append(ToolCall(call_id, name, arguments, self._sequence))
+        events.append(out.ToolCall(call_id, name, arguments, self._sequence))
 
     def _finish(self, event: ResponseCompleted | ResponseIncomplete | ResponseFailed, events: list[Event]) -> None:
         response, usage = event.response, token_usage(event.response.usage)
@@ -116,13 +141,14 @@ class ResponseReader:
                 self._add_call(item, events)
             events.append(self._completed(response, usage, reason))
 
-    def _completed(self, response: Response, usage: Usage, reason: str | None) -> Completed:
+    def _completed(self, response: Response, usage: Usage | None, reason: str | None) -> Completed:
         return Completed(
             response_id=storable(response.id),
             model=storable(response.model),
             text=output_text(response.output) or "".join(self._texts),
             usage=usage,
             sequence=self._sequence,
+            refused=self._refused or refused(response.output),
             incomplete_reason=reason,
             request_id=self.request_id,
         )

@@ -23,6 +23,14 @@ class RefusalDelta(Wire, tag="response.refusal.delta"):
     delta: str = ""
 
 
+class ReasoningSummaryDelta(Wire, tag="response.reasoning_summary_text.delta"):
+    delta: str = ""
+
+
+class ItemAdded(Wire, tag="response.output_item.added"):
+    item: dict[str, Any] = {}
+
+
 class ItemDone(Wire, tag="response.output_item.done"):
     item: dict[str, Any] = {}
 
@@ -73,12 +81,19 @@ class ErrorEvent(Wire, tag="error"):
 
 
 class ArgumentsDelta(Wire, tag="response.function_call_arguments.delta"):
+    item_id: str = ""
+    delta: str = ""
+
+
+class ReasoningTextDelta(Wire, tag="response.reasoning_text.delta"):
     """Ignored, but frequent: being known makes it cheap."""
 
 
 Known = (
     OutputTextDelta
     | RefusalDelta
+    | ReasoningSummaryDelta
+    | ItemAdded
     | ItemDone
     | ResponseCreated
     | ResponseInProgress
@@ -88,10 +103,11 @@ Known = (
     | ResponseFailed
     | ErrorEvent
     | ArgumentsDelta
+    | ReasoningTextDelta
 )
 _decode = msgspec.json.Decoder(Known).decode
 _KNOWN_TYPES = frozenset(str(part.__struct_config__.tag) for part in Known.__args__)
-_IGNORED = ArgumentsDelta()
+_IGNORED = ReasoningTextDelta()
 
 
 class MalformedEventError(Exception):
@@ -138,6 +154,11 @@ def output_text(output: object) -> str:
     return storable("".join(string(part.get("text")) or string(part.get("refusal")) for part in parts))
 
 
+def refused(output: object) -> bool:
+    parts = (part for item in objects(output) for part in objects(item.get("content")))
+    return any(part.get("type") == "refusal" for part in parts)
+
+
 def incomplete_reason(event: WithResponse) -> str | None:
     if not isinstance(event, ResponseIncomplete):
         return None
@@ -145,11 +166,14 @@ def incomplete_reason(event: WithResponse) -> str | None:
     return storable(string(details.get("reason")) if isinstance(details, dict) else "") or "unknown"
 
 
-def token_usage(value: object) -> Usage:
-    usage = value if isinstance(value, dict) else {}
+def token_usage(usage: object) -> Usage | None:
+    """None where the server does not report any."""
+    if not isinstance(usage, dict) or not (_count(usage, "input_tokens") or _count(usage, "output_tokens")):
+        return None
     return Usage(
         input_tokens=_count(usage, "input_tokens"),
         cached_tokens=_count(usage.get("input_tokens_details"), "cached_tokens"),
+        cache_write_tokens=_count(usage.get("input_tokens_details"), "cache_write_tokens"),
         output_tokens=_count(usage, "output_tokens"),
         reasoning_tokens=_count(usage.get("output_tokens_details"), "reasoning_tokens"),
         total_tokens=_count(usage, "total_tokens"),

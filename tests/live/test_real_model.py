@@ -10,8 +10,8 @@ import pytest
 from dotenv import dotenv_values
 
 from chat import tools
-from chat.llm.client import LLMClient, ModelRequest
 from chat.llm.events import Completed, Created, Event, TextDelta, ToolCall
+from chat.llm.provider import ModelRequest, Provider
 from chat.settings import Settings
 
 DOTENV = {name: value for name, value in dotenv_values(Path(__file__).parents[2] / ".env").items() if value}
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(
 
 async def asked(text: str) -> list[Event]:
     """What a real model answers."""
-    client = LLMClient(api_key=SETTINGS.openai_api_key, base_url=SETTINGS.openai_base_url)
+    client = Provider(api_key=SETTINGS.openai_api_key, base_url=SETTINGS.openai_base_url)
     request = ModelRequest(
         model=SETTINGS.llm_model,
         input=({"role": "user", "content": text},),

@@ -1,4 +1,4 @@
-"""The offline model as a real server, and the client that talks to it."""
+"""The offline model as a real server, and the provider that talks to it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
-from chat.llm.client import Limits, LLMClient, ModelRequest
 from chat.llm.events import Event
+from chat.llm.provider import Limits, ModelRequest, Provider
 
 PROJECT = Path(__file__).parents[2]
 
@@ -62,19 +62,19 @@ async def offline(offline_url: str) -> AsyncIterator[OfflineServer]:
 
 
 @pytest.fixture(scope="session")
-async def client(offline_url: str) -> AsyncIterator[LLMClient]:
-    client = LLMClient(api_key="test", base_url=offline_url)
-    await client.warm_up()
-    yield client
-    await client.close()
+async def provider(offline_url: str) -> AsyncIterator[Provider]:
+    provider = Provider(api_key="test", base_url=offline_url)
+    await provider.warm_up()
+    yield provider
+    await provider.close()
 
 
 @pytest.fixture(scope="session")
-async def hasty_client(offline_url: str) -> AsyncIterator[LLMClient]:
+async def hasty_provider(offline_url: str) -> AsyncIterator[Provider]:
     """For silence, which it does not stand for long."""
-    client = LLMClient(api_key="test", base_url=offline_url, limits=Limits(silence_seconds=0.75))
-    yield client
-    await client.close()
+    provider = Provider(api_key="test", base_url=offline_url, limits=Limits(silence_seconds=0.75))
+    yield provider
+    await provider.close()
 
 
 @pytest.fixture
@@ -93,6 +93,6 @@ def asking(text: str, generation_id: str = "", **fields: Any) -> ModelRequest:
     return ModelRequest(**{**defaults, **fields})
 
 
-async def events_of(client: LLMClient, request: ModelRequest) -> list[Event]:
-    async with aclosing(client.stream(request)) as events:
+async def events_of(provider: Provider, request: ModelRequest) -> list[Event]:
+    async with aclosing(provider.stream(request)) as events:
         return [event async for event in events]

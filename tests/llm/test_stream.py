@@ -7,7 +7,19 @@ from typing import Any
 
 import pytest
 
-from chat.llm.events import Code, Completed, Created, Event, Failed, TextDelta, ToolCall, Usage
+from chat.llm.events import (
+    Code,
+    Completed,
+    Created,
+    Event,
+    Failed,
+    Reasoning,
+    TextDelta,
+    ToolCall,
+    ToolCallArguments,
+    ToolCallStarted,
+    Usage,
+)
 from chat.llm.stream import ResponseReader
 
 HELLO = {"type": "response.output_text.delta", "delta": "Hello", "sequence_number": 3}
@@ -34,7 +46,7 @@ def test_unknown_events_are_ignored_whatever_they_look_like() -> None:
 def test_the_text_is_taken_from_the_deltas_where_the_last_event_has_none() -> None:
     assert read(HELLO, completed()) == [
         TextDelta("Hello", 3),
-        Completed(response_id="r", model="m", text="Hello", usage=Usage(), sequence=3),
+        Completed(response_id="r", model="m", text="Hello", usage=None, sequence=3),
     ]
 
 
@@ -58,20 +70,20 @@ def test_the_last_event_knows_better_than_the_deltas() -> None:
 def test_usage_that_lacks_details_counts_them_as_nothing(usage: Any) -> None:
     last = read(completed(usage=usage))[-1]
     assert isinstance(last, Completed)
-    assert last.usage == (Usage(4, 0, 2, 0, 6) if isinstance(usage, dict) else Usage())
+    assert last.usage == (Usage(input_tokens=4, output_tokens=2, total_tokens=6) if isinstance(usage, dict) else None)
 
 
 def test_usage_has_its_details() -> None:
     usage = {
         "input_tokens": 9,
-        "input_tokens_details": {"cached_tokens": 4},
+        "input_tokens_details": {"cached_tokens": 4, "cache_write_tokens": 2},
         "output_tokens": 5,
         "output_tokens_details": {"reasoning_tokens": 3},
         "total_tokens": 14,
     }
     last = read(completed(usage=usage))[-1]
     assert isinstance(last, Completed)
-    assert last.usage == Usage(9, 4, 5, 3, 14)
+    assert last.usage == Usage(9, 4, 2, 5, 3, 14)
 
 
 def test_a_response_is_created_once() -> None:
@@ -170,3 +182,38 @@ def test_a_stream_that_ends_early_says_so() -> None:
     reader = ResponseReader()
     reader.feed(sse(HELLO))
     assert reader.ended().code is Code.CUT
+
+
+def test_a_call_is_seen_beginning_growing_and_complete() -> None:
+    item = {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "add", "arguments": ""}
+    events = read(
+        {"type": "response.output_item.added", "item": item},
+        {"type": "response.function_call_arguments.delta", "item_id": "fc_1", "delta": '{"a"'},
+        {"type": "response.function_call_arguments.delta", "item_id": "another", "delta": "?"},
+        {"type": "response.function_call_arguments.delta", "item_id": "fc_1", "delta": ": 1}"},
+        {"type": "response.output_item.done", "item": {**item, "arguments": '{"a": 1}'}},
+    )
+    assert events == [
+        ToolCallStarted("call_1", "add"),
+        ToolCallArguments("call_1", '{"a"'),
+        ToolCallArguments("call_1", ": 1}"),
+        ToolCall("call_1", "add", '{"a": 1}', 0),
+    ]
+
+
+def test_a_call_that_was_not_announced_begins_when_it_is_complete() -> None:
+    item = {"type": "function_call", "call_id": "call_1", "name": "add", "arguments": "{}"}
+    assert read({"type": "response.output_item.done", "item": item}) == [
+        ToolCallStarted("call_1", "add"),
+        ToolCall("call_1", "add", "{}", 0),
+    ]
+
+
+def test_thinking_is_seen_and_told_apart_from_the_answer() -> None:
+    events = read(
+        {"type": "response.output_item.added", "item": {"type": "reasoning"}},
+        {"type": "response.reasoning_summary_text.delta", "delta": "Hm"},
+        {"type": "response.reasoning_text.delta", "delta": "secret"},
+        HELLO,
+    )
+    assert events == [Reasoning(""), Reasoning("Hm"), TextDelta("Hello", 3)]

@@ -1,4 +1,4 @@
-"""The client gives events and exactly one end, whatever the provider does."""
+"""The provider gives events and exactly one end, whatever the provider does."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from itertools import pairwise
 
 import pytest
 
-from chat.llm.client import Limits, LLMClient
-from chat.llm.events import FAILURES, Code, Completed, Created, Failed, TextDelta, ToolCall
+from chat.llm.events import FAILURES, Code, Completed, Created, Failed, RefusalDelta, TextDelta, ToolCall
+from chat.llm.provider import Limits, Provider
 from chat.tools import load
 
 from .conftest import OfflineServer, asking, events_of, start_offline_model
@@ -29,8 +29,8 @@ def failure_of(events: list) -> Failed:
     return events[-1]
 
 
-async def test_an_answer_is_created_written_and_completed(client: LLMClient, generation_id: str) -> None:
-    events = await events_of(client, asking("say smørbrød and 🎉!", generation_id))
+async def test_an_answer_is_created_written_and_completed(provider: Provider, generation_id: str) -> None:
+    events = await events_of(provider, asking("say smørbrød and 🎉!", generation_id))
     created, *deltas, completed = events
     assert isinstance(created, Created)
     assert isinstance(completed, Completed)
@@ -43,8 +43,8 @@ async def test_an_answer_is_created_written_and_completed(client: LLMClient, gen
     assert all(first.sequence < second.sequence for first, second in pairwise(events))
 
 
-async def test_usage_is_what_the_provider_bills(client: LLMClient, offline: OfflineServer, generation_id: str) -> None:
-    completed = (await events_of(client, asking("hello", generation_id)))[-1]
+async def test_usage_is_what_the_provider_bills(provider: Provider, offline: OfflineServer, generation_id: str) -> None:
+    completed = (await events_of(provider, asking("hello", generation_id)))[-1]
     assert isinstance(completed, Completed)
     [billed] = await offline.billed(generation_id)
     assert completed.usage.input_tokens == billed["input_tokens"] > 0
@@ -52,9 +52,9 @@ async def test_usage_is_what_the_provider_bills(client: LLMClient, offline: Offl
     assert completed.usage.total_tokens == billed["total_tokens"]
 
 
-async def test_a_request_is_sent_as_it_is(client: LLMClient, offline: OfflineServer, generation_id: str) -> None:
+async def test_a_request_is_sent_as_it_is(provider: Provider, offline: OfflineServer, generation_id: str) -> None:
     request = asking("hello", generation_id, instructions="Be brief.", tools=load().schemas())
-    await events_of(client, request)
+    await events_of(provider, request)
     bodies = (await offline.http.get("/control/requests")).json()["requests"]
     [body] = [body for body in bodies if body.get("metadata", {}).get("generation_id") == generation_id]
     assert body == {
@@ -69,15 +69,15 @@ async def test_a_request_is_sent_as_it_is(client: LLMClient, offline: OfflineSer
     }
 
 
-async def test_a_background_run_is_asked_for_and_stored(client: LLMClient, offline: OfflineServer) -> None:
-    created = (await events_of(client, asking("hello", background=True)))[0]
+async def test_a_background_run_is_asked_for_and_stored(provider: Provider, offline: OfflineServer) -> None:
+    created = (await events_of(provider, asking("hello", background=True)))[0]
     assert isinstance(created, Created)
     stored = (await offline.http.get(f"/v1/responses/{created.response_id}")).json()
     assert (stored["background"], stored["status"]) == (True, "completed")
 
 
-async def test_a_tool_call_comes_with_its_complete_arguments(client: LLMClient) -> None:
-    events = await events_of(client, asking("What time is it in Europe/Oslo?", tools=load().schemas()))
+async def test_a_tool_call_comes_with_its_complete_arguments(provider: Provider) -> None:
+    events = await events_of(provider, asking("What time is it in Europe/Oslo?", tools=load().schemas()))
     [call] = [event for event in events if isinstance(event, ToolCall)]
     assert (call.name, call.arguments) == ("current_time", '{"timezone": "Europe/Oslo"}')
     assert call.call_id
@@ -85,10 +85,10 @@ async def test_a_tool_call_comes_with_its_complete_arguments(client: LLMClient) 
     assert events[-1].text == ""
 
 
-async def test_a_tool_s_result_leads_to_the_answer(client: LLMClient) -> None:
+async def test_a_tool_s_result_leads_to_the_answer(provider: Provider) -> None:
     registry = load()
     question = {"role": "user", "content": "What is the secret number?"}
-    first = await events_of(client, asking("", input=(question,), tools=registry.schemas()))
+    first = await events_of(provider, asking("", input=(question,), tools=registry.schemas()))
     [call] = [event for event in first if isinstance(event, ToolCall)]
     result = await registry.dispatch(call.name, call.arguments)
     items = (
@@ -96,37 +96,39 @@ async def test_a_tool_s_result_leads_to_the_answer(client: LLMClient) -> None:
         {"type": "function_call", "call_id": call.call_id, "name": call.name, "arguments": call.arguments},
         {"type": "function_call_output", "call_id": call.call_id, "output": result.output},
     )
-    second = await events_of(client, asking("", input=items, tools=registry.schemas()))
+    second = await events_of(provider, asking("", input=items, tools=registry.schemas()))
     assert "**7421**" in text_of(second)
 
 
-async def test_a_refusal_counts_as_text(client: LLMClient) -> None:
-    events = await events_of(client, asking("say no, thank you [offline: refusal]"))
+async def test_a_refusal_says_so(provider: Provider) -> None:
+    events = await events_of(provider, asking("say no, thank you [offline: refusal]"))
     assert isinstance(events[-1], Completed)
-    assert text_of(events) == events[-1].text == "no, thank you"
+    assert events[-1].refused
+    assert "".join(event.text for event in events if isinstance(event, RefusalDelta)) == "no, thank you"
+    assert events[-1].text == "no, thank you"
 
 
-async def test_an_answer_that_hits_the_token_limit_is_completed_and_says_so(client: LLMClient) -> None:
-    events = await events_of(client, asking("something long", max_output_tokens=16))
+async def test_an_answer_that_hits_the_token_limit_is_completed_and_says_so(provider: Provider) -> None:
+    events = await events_of(provider, asking("something long", max_output_tokens=16))
     assert isinstance(events[-1], Completed)
     assert events[-1].incomplete_reason == "max_output_tokens"
     assert events[-1].usage.output_tokens <= 16
     assert text_of(events) == events[-1].text != ""
 
 
-async def test_an_incomplete_answer_is_completed_with_its_reason(client: LLMClient) -> None:
-    events = await events_of(client, asking(f"say {WHOLE} [offline: incomplete]"))
+async def test_an_incomplete_answer_is_completed_with_its_reason(provider: Provider) -> None:
+    events = await events_of(provider, asking(f"say {WHOLE} [offline: incomplete]"))
     assert isinstance(events[-1], Completed)
     assert events[-1].incomplete_reason == "max_output_tokens"
     assert WHOLE.startswith(text_of(events))
 
 
-async def test_what_postgresql_cannot_store_is_replaced(client: LLMClient) -> None:
-    surrogates = await events_of(client, asking("hello [offline: surrogates]"))
+async def test_what_postgresql_cannot_store_is_replaced(provider: Provider) -> None:
+    surrogates = await events_of(provider, asking("hello [offline: surrogates]"))
     assert text_of(surrogates) == "An emoji in halves: 😀, and half of one: \ufffd - the end."
     assert isinstance(surrogates[-1], Completed)
     assert surrogates[-1].text == text_of(surrogates)
-    nul = await events_of(client, asking("hello [offline: nul]"))
+    nul = await events_of(provider, asking("hello [offline: nul]"))
     assert text_of(nul) == "Before the NUL\ufffdand after."
     assert isinstance(nul[-1], Completed)
     assert nul[-1].text == text_of(nul)
@@ -181,13 +183,13 @@ SILENCES = [
 
 
 @pytest.mark.parametrize(("script", "code", "deltas"), FAULTS)
-async def test_every_fault_ends_in_its_failure(client: LLMClient, script: str, code: Code, deltas: int) -> None:
-    assert_fails(await events_of(client, asking(f"say {WHOLE} [offline: {script}]")), code, deltas)
+async def test_every_fault_ends_in_its_failure(provider: Provider, script: str, code: Code, deltas: int) -> None:
+    assert_fails(await events_of(provider, asking(f"say {WHOLE} [offline: {script}]")), code, deltas)
 
 
-async def test_silence_ends_in_its_failure(hasty_client: LLMClient) -> None:
+async def test_silence_ends_in_its_failure(hasty_provider: Provider) -> None:
     requests = [asking(f"say {WHOLE} [offline: {script}]") for script, _, _ in SILENCES]
-    answers = await asyncio.gather(*(events_of(hasty_client, request) for request in requests))
+    answers = await asyncio.gather(*(events_of(hasty_provider, request) for request in requests))
     for events, (_, code, deltas) in zip(answers, SILENCES, strict=True):
         assert_fails(events, code, deltas)
 
@@ -207,68 +209,68 @@ def test_every_code_is_described() -> None:
     assert set(FAILURES) == set(Code)
 
 
-async def test_how_long_to_wait_is_passed_on(client: LLMClient) -> None:
-    failure = failure_of(await events_of(client, asking("hello [offline: status=429 retry_after=1.5]")))
+async def test_how_long_to_wait_is_passed_on(provider: Provider) -> None:
+    failure = failure_of(await events_of(provider, asking("hello [offline: status=429 retry_after=1.5]")))
     assert failure.retry_after_seconds == 1.5
 
 
-async def test_what_a_failed_run_cost_is_passed_on(client: LLMClient) -> None:
-    failure = failure_of(await events_of(client, asking("say something longer [offline: filter]")))
+async def test_what_a_failed_run_cost_is_passed_on(provider: Provider) -> None:
+    failure = failure_of(await events_of(provider, asking("say something longer [offline: filter]")))
     assert failure.usage is not None
     assert failure.usage.output_tokens > 0
 
 
-async def test_a_pause_shorter_than_the_limit_does_no_harm(client: LLMClient) -> None:
-    events = await events_of(client, asking(f"say {WHOLE} [offline: pause=5:0.1]"))
+async def test_a_pause_shorter_than_the_limit_does_no_harm(provider: Provider) -> None:
+    events = await events_of(provider, asking(f"say {WHOLE} [offline: pause=5:0.1]"))
     assert text_of(events) == WHOLE
     assert isinstance(events[-1], Completed)
 
 
-async def test_nothing_is_sent_twice(client: LLMClient, offline: OfflineServer, generation_id: str) -> None:
-    failure_of(await events_of(client, asking("hello [offline: status=500 times=1]", generation_id)))
+async def test_nothing_is_sent_twice(provider: Provider, offline: OfflineServer, generation_id: str) -> None:
+    failure_of(await events_of(provider, asking("hello [offline: status=500 times=1]", generation_id)))
     assert await offline.creates(generation_id) == 0
-    await events_of(client, asking("hello [offline: status=500 times=1]", generation_id))
+    await events_of(provider, asking("hello [offline: status=500 times=1]", generation_id))
     assert await offline.creates(generation_id) == 1
 
 
 async def test_a_server_that_is_not_there_is_unreachable() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    client = LLMClient(api_key="test", base_url=f"http://127.0.0.1:{port}/v1")
-    assert failure_of(await events_of(client, asking("hello"))).code is Code.UNREACHABLE
-    await client.close()
+    provider = Provider(api_key="test", base_url=f"http://127.0.0.1:{port}/v1")
+    assert failure_of(await events_of(provider, asking("hello"))).code is Code.UNREACHABLE
+    await provider.close()
 
 
 async def test_a_host_that_does_not_exist_is_unreachable() -> None:
-    client = LLMClient(api_key="test", base_url="http://nowhere.invalid/v1")
-    assert failure_of(await events_of(client, asking("hello"))).code is Code.UNREACHABLE
-    await client.close()
+    provider = Provider(api_key="test", base_url="http://nowhere.invalid/v1")
+    assert failure_of(await events_of(provider, asking("hello"))).code is Code.UNREACHABLE
+    await provider.close()
 
 
 async def test_a_full_pool_is_unreachable_because_nothing_was_sent(offline_url: str) -> None:
     limits = Limits(pool_seconds=0.1, silence_seconds=5, max_connections=1)
-    client = LLMClient(api_key="test", base_url=offline_url, limits=limits)
-    async with aclosing(client.stream(asking("hello [offline: silence=1]"))) as busy:
+    provider = Provider(api_key="test", base_url=offline_url, limits=limits)
+    async with aclosing(provider.stream(asking("hello [offline: silence=1]"))) as busy:
         await anext(busy)
-        assert failure_of(await events_of(client, asking("hello"))).code is Code.UNREACHABLE
-    assert isinstance((await events_of(client, asking("hello")))[-1], Completed)
-    await client.close()
+        assert failure_of(await events_of(provider, asking("hello"))).code is Code.UNREACHABLE
+    assert isinstance((await events_of(provider, asking("hello")))[-1], Completed)
+    await provider.close()
 
 
 async def test_an_answer_that_takes_too_long_is_cut(offline_url: str) -> None:
-    client = LLMClient(api_key="test", base_url=offline_url, limits=Limits(total_seconds=0.2))
-    failure = failure_of(await events_of(client, asking("something long [offline: pace=5]")))
+    provider = Provider(api_key="test", base_url=offline_url, limits=Limits(total_seconds=0.2))
+    failure = failure_of(await events_of(provider, asking("something long [offline: pace=5]")))
     assert failure.code is Code.CUT
     assert "0.2 s" in failure.detail
-    await client.close()
+    await provider.close()
 
 
-async def test_cancelling_hangs_up_at_once(client: LLMClient, offline: OfflineServer, generation_id: str) -> None:
+async def test_cancelling_hangs_up_at_once(provider: Provider, offline: OfflineServer, generation_id: str) -> None:
     request = asking("something long [offline: pace=20]", generation_id)
     streaming = asyncio.Event()
 
     async def read() -> None:
-        async for event in client.stream(request):
+        async for event in provider.stream(request):
             if isinstance(event, TextDelta):
                 streaming.set()
 
@@ -286,9 +288,9 @@ async def test_cancelling_hangs_up_at_once(client: LLMClient, offline: OfflineSe
 
 
 async def test_cancelling_before_the_headers_hangs_up_too(
-    client: LLMClient, offline: OfflineServer, generation_id: str
+    provider: Provider, offline: OfflineServer, generation_id: str
 ) -> None:
-    task = asyncio.create_task(events_of(client, asking("hello [offline: delay=60]", generation_id)))
+    task = asyncio.create_task(events_of(provider, asking("hello [offline: delay=60]", generation_id)))
     assert await offline.open(until=1) == 1
     task.cancel()
     with suppress(asyncio.CancelledError):
@@ -297,8 +299,8 @@ async def test_cancelling_before_the_headers_hangs_up_too(
     assert await offline.creates(generation_id) == 1
 
 
-async def test_leaving_the_loop_early_hangs_up(client: LLMClient, offline: OfflineServer, generation_id: str) -> None:
-    async with aclosing(client.stream(asking("something long [offline: pace=20]", generation_id))) as events:
+async def test_leaving_the_loop_early_hangs_up(provider: Provider, offline: OfflineServer, generation_id: str) -> None:
+    async with aclosing(provider.stream(asking("something long [offline: pace=20]", generation_id))) as events:
         async for event in events:
             if isinstance(event, TextDelta):
                 break
@@ -307,9 +309,9 @@ async def test_leaving_the_loop_early_hangs_up(client: LLMClient, offline: Offli
     assert billed["status"] == "cancelled"
 
 
-async def test_a_background_run_goes_on_when_its_reader_hangs_up(client: LLMClient, offline: OfflineServer) -> None:
+async def test_a_background_run_goes_on_when_its_reader_hangs_up(provider: Provider, offline: OfflineServer) -> None:
     request = asking(f"say {WHOLE} [offline: pace=20]", background=True)
-    async with aclosing(client.stream(request)) as events:
+    async with aclosing(provider.stream(request)) as events:
         created = await anext(events)
     assert isinstance(created, Created)
     assert await offline.open(until=0) == 0
@@ -317,11 +319,11 @@ async def test_a_background_run_goes_on_when_its_reader_hangs_up(client: LLMClie
     assert "response.completed" in replayed.text
 
 
-async def test_a_finished_answer_leaves_its_connection_for_the_next(client: LLMClient) -> None:
-    await events_of(client, asking("hello"))
-    pool = client._openai._client._transport._pool
+async def test_a_finished_answer_leaves_its_connection_for_the_next(provider: Provider) -> None:
+    await events_of(provider, asking("hello"))
+    pool = provider._openai._client._transport._pool
     before = [connection for connection in pool.connections if connection.is_idle()]
-    await events_of(client, asking("hello"))
+    await events_of(provider, asking("hello"))
     assert before
     assert set(before) & {connection for connection in pool.connections if connection.is_idle()}
 
@@ -329,26 +331,26 @@ async def test_a_finished_answer_leaves_its_connection_for_the_next(client: LLMC
 async def test_warming_up_needs_no_provider_and_bills_nothing(offline: OfflineServer, offline_url: str) -> None:
     before = (await offline.http.get("/control/creates")).json()
     for url in (offline_url, "http://nowhere.invalid/v1"):
-        client = LLMClient(api_key="test", base_url=url)
-        await client.warm_up()
-        await client.close()
+        provider = Provider(api_key="test", base_url=url)
+        await provider.warm_up()
+        await provider.close()
     assert (await offline.http.get("/control/creates")).json() == before
 
 
-async def test_many_answers_at_once_do_not_mix(client: LLMClient) -> None:
+async def test_many_answers_at_once_do_not_mix(provider: Provider) -> None:
     texts = [f"answer number {number} " * 20 for number in range(60)]
-    answers = await asyncio.gather(*(events_of(client, asking(f"say {text}")) for text in texts))
+    answers = await asyncio.gather(*(events_of(provider, asking(f"say {text}")) for text in texts))
     assert [text_of(events) for events in answers] == [text.strip() for text in texts]
 
 
 async def test_a_provider_that_is_killed_cuts_its_answers() -> None:
     process, url = start_offline_model("--pace-ms", "20")
-    client = LLMClient(api_key="test", base_url=url)
+    provider = Provider(api_key="test", base_url=url)
     events = []
-    async for event in client.stream(asking("something long")):
+    async for event in provider.stream(asking("something long")):
         events.append(event)
         if len(events) == 5:
             process.kill()
             process.communicate()
     assert failure_of(events).code is Code.CUT
-    await client.close()
+    await provider.close()
