@@ -1,1 +1,4 @@
-from chat.llm.provider import ModelRequest as ModelRequest
+from chat.llm.provider import ModelRequest, Provider
+
+LLMClient = Provider
+__all__ = ["LLMClient", "ModelRequest"]
