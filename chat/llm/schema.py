@@ -1,10 +1,14 @@
-"""A function's signature and docstring, read as a strict JSON schema and as a type that checks arguments."""
+"""A function's signature and docstring, read as a strict JSON schema and as a type that checks arguments.
+
+A parameter whose type is a class that JSON cannot carry is for the caller's context: the model never hears of it.
+"""
 
 from __future__ import annotations
 
 import inspect
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -21,32 +25,71 @@ class UndescribedToolError(TypeError):
         super().__init__(f"the tool {function.__name__}: {lack}")
 
 
-def parameters_of(function: Callable[..., Any]) -> tuple[str, dict[str, Any], type[msgspec.Struct]]:
-    """Its description, the JSON schema of its parameters, and the struct that its arguments are decoded into."""
-    signature = inspect.signature(function)
-    hints = get_type_hints(function)
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What a function says about itself.
+
+    `parameters` is the JSON schema of what the model gives, `arguments` the struct that it is decoded into, `context`
+    the names and types of what the caller gives.
+    """
+
+    description: str
+    parameters: dict[str, Any]
+    arguments: type[msgspec.Struct]
+    context: dict[str, type]
+
+
+def described(function: Callable[..., Any]) -> Described:
+    """Read a function; raises UndescribedToolError if something is missing."""
+    signature, hints = inspect.signature(function), _hints(function)
     description, notes = _documentation(function, set(signature.parameters))
     properties: dict[str, Any] = {}
     arguments: list[tuple[str, Any] | tuple[str, Any, Any]] = []
+    context: dict[str, type] = {}
     for name, parameter in signature.parameters.items():
-        if name not in hints or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            raise UndescribedToolError(function, f"{name} needs a type hint, and must not be starred")
-        if name not in notes:
-            raise UndescribedToolError(function, f"the docstring needs a line `{name}: what it is`")
+        _check_kind(function, parameter, hints)
         optional = parameter.default is not parameter.empty
-        try:
-            properties[name] = {**_schema(hints[name] | None if optional else hints[name]), "description": notes[name]}
-        except TypeError as error:
-            raise UndescribedToolError(function, f"{name}: {error}") from None
+        if is_context(hints[name]) and not optional:
+            context[name] = hints[name]
+            continue
+        properties[name] = _property(function, name, hints[name] | None if optional else hints[name], notes)
         arguments.append((name, hints[name] | None, None) if optional else (name, hints[name]))
-    struct = msgspec.defstruct(function.__name__, arguments, forbid_unknown_fields=True, kw_only=True)
     schema = {
         "type": "object",
         "properties": properties,
         "required": list(properties),
         "additionalProperties": False,
     }
-    return description, schema, struct
+    struct = msgspec.defstruct(function.__name__, arguments, forbid_unknown_fields=True, kw_only=True)
+    return Described(description, schema, struct, context)
+
+
+def is_context(hint: Any) -> bool:
+    """Whether it is a class of somebody's own; what is built in is for JSON, or a mistake."""
+    return isinstance(hint, type) and get_origin(hint) is None and hint.__module__ not in ("builtins", "typing")
+
+
+def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+    try:
+        return get_type_hints(function)
+    except NameError as error:
+        lack = f"a type hint cannot be read, {error}: import it, and not only under TYPE_CHECKING"
+        raise UndescribedToolError(function, lack) from None
+
+
+def _check_kind(function: Callable[..., Any], parameter: inspect.Parameter, hints: dict[str, Any]) -> None:
+    if parameter.name not in hints or parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+        raise UndescribedToolError(function, f"{parameter.name} needs a type hint, and has to be taken by its name")
+
+
+def _property(function: Callable[..., Any], name: str, hint: Any, notes: dict[str, str]) -> dict[str, Any]:
+    try:
+        schema = _schema(hint)
+    except TypeError as error:
+        raise UndescribedToolError(function, f"{name}: {error}") from None
+    if name not in notes:
+        raise UndescribedToolError(function, f"the docstring needs a line `{name}: what it is`")
+    return {**schema, "description": notes[name]}
 
 
 def _documentation(function: Callable[..., Any], names: set[str]) -> tuple[str, dict[str, str]]:
@@ -71,7 +114,10 @@ def _schema(hint: Any) -> dict[str, Any]:
         inner = [part for part in parts if part is not NoneType]
         if len(inner) == 1:
             return _or_null(_schema(inner[0]))
-    raise TypeError(f"{hint} is not supported: take str, int, float, bool, Literal, list[...] or one of them | None")
+    raise TypeError(
+        f"{hint} is not supported: take str, int, float, bool, Literal, list[...] or one of them | None, "
+        "or a class of the context without a default"
+    )
 
 
 def _type_of_choices(choices: tuple[Any, ...]) -> str:

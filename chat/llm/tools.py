@@ -1,25 +1,33 @@
-"""Tools for the model: a typed, documented function becomes a strict schema, and a call of it always has a result."""
+"""Tools for the model: a typed, documented function becomes a strict schema, and a call of it always has a result.
+
+What a tool works with besides the model's arguments (who asks, say) it takes by type from the context of the call.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Generic, ParamSpec, TypeVar
 
 import msgspec
 
-from chat.llm.schema import parameters_of
+from chat.llm.schema import Described, described
 from chat.text import storable
 
 MAX_ARGUMENT_BYTES = 32 * 2**10
 MAX_RESULT_BYTES = 64 * 2**10
 TIME_LIMIT_SECONDS = 10.0
 THREADS = 16  # a function that hangs keeps its thread: these are the tools' own, so that nothing else starves
+
+P = ParamSpec("P")
+R = TypeVar("R")
+NO_CONTEXT: Mapping[type, object] = MappingProxyType({})
 
 logger = logging.getLogger(__name__)
 
@@ -36,57 +44,71 @@ class ToolResult(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Tool:
-    """A function that the model may call. `idempotent` says that calling it twice does no harm."""
+class Tool(Generic[P, R]):
+    """A function that the model may call, and that can still be called. `idempotent`: calling it twice does no harm."""
 
-    function: Callable[..., Any]
+    function: Callable[P, R]
     idempotent: bool
-    schema: dict[str, Any]
-    arguments: type[msgspec.Struct]
+    described: Described
 
     @property
     def name(self) -> str:
         return self.function.__name__
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    @property
+    def description(self) -> str:
+        return self.described.description
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """What the model is told."""
+        return {
+            "type": "function",
+            "name": self.name,
+            "description": self.description,
+            "parameters": self.described.parameters,
+            "strict": True,
+        }
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         return self.function(*args, **kwargs)
 
 
-def tool(*, idempotent: bool) -> Callable[[Callable[..., Any]], Tool]:
+def tool(*, idempotent: bool) -> Callable[[Callable[P, R]], Tool[P, R]]:
     """Make a tool of a function with type hints and a docstring with a line `name: what it is` for each parameter.
 
-    A parameter with a default may be null for the model, and is the default then. Raises TypeError at once for a
-    function that cannot be described.
+    A parameter with a default may be null for the model, and is the default then. A parameter whose type is a class,
+    like `user: User`, comes from the context and needs no line. Raises TypeError at once for a function that cannot
+    be described.
     """
 
-    def decorate(function: Callable[..., Any]) -> Tool:
-        description, parameters, arguments = parameters_of(function)
-        schema = {
-            "type": "function",
-            "name": function.__name__,
-            "description": description,
-            "parameters": parameters,
-            "strict": True,
-        }
-        return Tool(function=function, idempotent=idempotent, schema=schema, arguments=arguments)
+    def decorate(function: Callable[P, R]) -> Tool[P, R]:
+        return Tool(function, idempotent, described(function))
 
     return decorate
 
 
 class Registry:
-    """The tools that a model is offered, by name."""
+    """The tools that a model is offered, by name. `context_types` is all that a tool may ask its context for."""
 
-    def __init__(self, tools: Iterable[Tool], *, time_limit_seconds: float = TIME_LIMIT_SECONDS) -> None:
-        self._tools: dict[str, Tool] = {}
+    def __init__(
+        self,
+        tools: Iterable[Tool[..., Any]],
+        *,
+        context_types: Collection[type] = (),
+        time_limit_seconds: float = TIME_LIMIT_SECONDS,
+    ) -> None:
+        self._tools: dict[str, Tool[..., Any]] = {}
         for item in tools:
             if item.name in self._tools:
                 raise DuplicateToolError(item.name)
+            _check_context(item, context_types)
             self._tools[item.name] = item
         self._time_limit_seconds = time_limit_seconds
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="tool")
 
     @property
-    def tools(self) -> tuple[Tool, ...]:
+    def tools(self) -> tuple[Tool[..., Any], ...]:
         return tuple(self._tools.values())
 
     def schemas(self) -> tuple[dict[str, Any], ...]:
@@ -97,8 +119,11 @@ class Registry:
         """Whether a call that may have happened can be made again; a name that nobody has harms nobody."""
         return name not in self._tools or self._tools[name].idempotent
 
-    async def dispatch(self, name: str, arguments_json: str) -> ToolResult:
-        """Run one call. Whatever goes wrong is a result that the model can read; only cancellation is raised."""
+    async def dispatch(self, name: str, arguments_json: str, context: Mapping[type, object] = NO_CONTEXT) -> ToolResult:
+        """Run one call; `context` has an object for each type that tools may ask for.
+
+        Whatever goes wrong is a result that the model can read; only cancellation is raised.
+        """
         if name not in self._tools:
             return _failure(f"There is no tool named {name[:64]!r}. There are: {', '.join(self._tools) or 'none'}.")
         item = self._tools[name]
@@ -108,7 +133,7 @@ class Registry:
             return _failure(f"The arguments do not fit {name}: {error}.")
         try:
             async with asyncio.timeout(self._time_limit_seconds) as limit:
-                return ToolResult(_output(await self._run(item, arguments)), ok=True)
+                return ToolResult(_output(await self._run(item, arguments | _given(item, context))), ok=True)
         except ToolError as error:
             return _failure(str(error))
         except Exception as error:
@@ -117,7 +142,7 @@ class Registry:
             logger.exception("tool %s failed", name)
             return _failure(f"{name} failed with an unexpected error. Do not call it again with the same arguments.")
 
-    async def _run(self, item: Tool, arguments: dict[str, Any]) -> object:
+    async def _run(self, item: Tool[..., Any], arguments: dict[str, Any]) -> object:
         if inspect.iscoroutinefunction(item.function):
             return await item.function(**arguments)
         loop = asyncio.get_running_loop()
@@ -128,12 +153,33 @@ class DuplicateToolError(Exception):
     """Two tools have the same name, and a model could not tell them apart."""
 
 
-def _decoded(arguments_json: str, item: Tool) -> dict[str, Any]:
+class MissingContextError(Exception):
+    """The caller did not give a tool what it asks for: a mistake of ours."""
+
+
+def _check_context(item: Tool[..., Any], context_types: Collection[type]) -> None:
+    for name, kind in item.described.context.items():
+        if kind not in context_types:
+            known = ", ".join(one.__name__ for one in context_types) or "nothing"
+            raise TypeError(
+                f"the tool {item.name}: {name} is {kind.__name__}, which JSON cannot carry and which is not in the "
+                f"context; that has {known}"
+            )
+
+
+def _given(item: Tool[..., Any], context: Mapping[type, object]) -> dict[str, object]:
+    try:
+        return {name: context[kind] for name, kind in item.described.context.items()}
+    except KeyError as missing:
+        raise MissingContextError(item.name, missing.args[0]) from None
+
+
+def _decoded(arguments_json: str, item: Tool[..., Any]) -> dict[str, Any]:
     encoded = arguments_json.encode("utf-8", "replace")
     if len(encoded) > MAX_ARGUMENT_BYTES:
         raise msgspec.ValidationError(f"they are larger than {MAX_ARGUMENT_BYTES} bytes")
-    arguments = msgspec.json.decode(encoded or b"{}", type=item.arguments)
-    values = [(field, getattr(arguments, field.name)) for field in msgspec.structs.fields(item.arguments)]
+    arguments = msgspec.json.decode(encoded or b"{}", type=item.described.arguments)
+    values = [(field, getattr(arguments, field.name)) for field in msgspec.structs.fields(item.described.arguments)]
     return {field.name: value for field, value in values if field.required or value is not None}
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import pkgutil
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
@@ -16,6 +19,9 @@ import chat.tools
 from chat.llm.schema import UndescribedToolError
 from chat.llm.tools import MAX_ARGUMENT_BYTES, MAX_RESULT_BYTES, DuplicateToolError, Registry, ToolError, tool
 from chat.tools import load
+
+if TYPE_CHECKING:
+    from chat.models import User
 
 
 @tool(idempotent=True)
@@ -87,6 +93,33 @@ async def time_out() -> None:
 def odd() -> object:
     """Return what has no JSON."""
     return object()
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Somebody who is not in any JSON."""
+
+    name: str
+
+
+@tool(idempotent=True)
+async def greet(asker: Asker, greeting: str = "Hello") -> str:
+    """Greet whoever asks.
+
+    greeting: the first word
+    """
+    return f"{greeting}, {asker.name}"
+
+
+@tool(idempotent=True)
+def who(asker: Asker) -> str:
+    """Tell who asks."""
+    return asker.name
+
+
+@tool(idempotent=True)
+def remind(when: datetime) -> None:
+    """Take a type that JSON cannot carry for one that it can."""
 
 
 ARGUMENTS = {"name": "x", "count": 1, "ratio": 0.5, "loud": True, "size": "small", "tags": ["a"], "note": None}
@@ -162,7 +195,50 @@ def mixed(value: Literal["a", 1]) -> str:
     return str(value)
 
 
-@pytest.mark.parametrize("function", [undocumented, half_documented, untyped, starred, too_free, mixed])
+def bare(values: list) -> str:  # type: ignore[type-arg]
+    """Say it.
+
+    values: what to say
+    """
+    return str(values)
+
+
+def without_import(user: User) -> str:
+    """Say who it is."""
+    return str(user)
+
+
+def perhaps_somebody(asker: Asker | None = None) -> str:
+    """Say who it is.
+
+    asker: somebody
+    """
+    return str(asker)
+
+
+def by_place(text: str, /) -> str:
+    """Say it.
+
+    text: what to say
+    """
+    return text
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        undocumented,
+        half_documented,
+        untyped,
+        starred,
+        too_free,
+        mixed,
+        bare,
+        without_import,
+        perhaps_somebody,
+        by_place,
+    ],
+)
 def test_a_function_that_cannot_be_described_is_refused_at_once(function: Callable[..., Any]) -> None:
     with pytest.raises(UndescribedToolError, match=function.__name__):
         tool(idempotent=True)(function)
@@ -173,8 +249,20 @@ def test_two_tools_of_one_name_are_refused() -> None:
         Registry([echo, echo])
 
 
+def test_a_tool_that_asks_for_what_there_is_not_is_refused_at_the_start() -> None:
+    with pytest.raises(TypeError, match=r"the tool remind: when is datetime.*that has Asker"):
+        Registry([greet, remind], context_types=(Asker,))
+    with pytest.raises(TypeError, match=r"the tool greet: asker is Asker.*that has nothing"):
+        Registry([greet])
+
+
 def test_a_tool_can_still_be_called_as_a_function() -> None:
     assert echo("hello") == "hello"
+    assert who(Asker("alice")) == "alice"
+
+
+def test_a_tool_has_a_name_and_a_description() -> None:
+    assert (echo.name, echo.description) == ("echo", "Say it again.")
 
 
 def test_a_tool_says_whether_it_can_be_repeated(registry: Registry) -> None:
@@ -206,6 +294,41 @@ async def test_an_ordinary_function_runs_in_a_thread(registry: Registry) -> None
 
 async def test_no_arguments_at_all_are_the_same_as_an_empty_object(registry: Registry) -> None:
     assert (await registry.dispatch("where", "")).ok
+
+
+@pytest.fixture
+def asked_by() -> Registry:
+    return Registry([greet, who], context_types=(Asker,))
+
+
+def test_the_model_never_hears_of_the_context() -> None:
+    assert greet.schema["description"] == "Greet whoever asks."
+    assert list(greet.schema["parameters"]["properties"]) == greet.schema["parameters"]["required"] == ["greeting"]
+    assert who.schema["parameters"]["properties"] == {}
+
+
+async def test_a_tool_is_given_what_it_asks_for_by_type(asked_by: Registry) -> None:
+    alice = {Asker: Asker("alice"), str: "of no use"}
+    assert (await asked_by.dispatch("greet", "{}", alice)).output == "Hello, alice"
+    assert (await asked_by.dispatch("greet", '{"greeting": "Hei"}', context=alice)).output == "Hei, alice"
+    assert (await asked_by.dispatch("who", "{}", alice)).output == "alice"
+
+
+async def test_the_model_cannot_say_who_asks(asked_by: Registry) -> None:
+    result = await asked_by.dispatch("who", '{"asker": {"name": "bob"}}', {Asker: Asker("alice")})
+    assert not result.ok
+    assert "unknown field `asker`" in result.output
+
+
+async def test_a_missing_context_is_our_mistake_and_not_the_model_s(
+    asked_by: Registry, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.ERROR):
+        result = await asked_by.dispatch("who", "{}")
+    assert not result.ok
+    assert "unexpected error" in result.output
+    assert "Asker" not in result.output
+    assert "MissingContextError: ('who', <class" in caplog.text
 
 
 @pytest.mark.parametrize(
