@@ -54,6 +54,7 @@ class MessageSend(Frame, frozen=True, tag="message.send"):
 
     client_id: UUID
     content: str
+    model: str = ""  # from now on; empty: as before
 
 
 class ResponseCancel(Frame, frozen=True, tag="response.cancel"):
@@ -219,6 +220,7 @@ class ThreadUpdated(Frame, frozen=True, tag="thread.updated"):
     title: str
     last_message_at: datetime
     running: bool
+    rev: int = 0  # what is older than what the tab has changes nothing; 0: not said
 
 
 class ThreadDeleted(Frame, frozen=True, tag="thread.deleted"):
@@ -287,11 +289,13 @@ class StopRequested(Frame, frozen=True, tag="stop"):
     generation_id: UUID
 
 
-Logged = MessageCreated | ResponseStarted | TextDelta | ToolCallChanged | ResponseText | Final | ResponseError
+Logged = (
+    MessageCreated | ResponseStarted | TextDelta | ToolCallChanged | ResponseText | Final | ResponseError | TitleUpdated
+)
 
 _encoder = msgspec.json.Encoder()
 _inbound = msgspec.json.Decoder(Inbound)
-_logged = msgspec.json.Decoder(Logged | TitleUpdated)
+_logged = msgspec.json.Decoder(Logged)
 _between_workers = msgspec.json.Decoder(SessionEnded | StopRequested | ThreadUpdated | ThreadDeleted)
 
 

@@ -36,22 +36,23 @@ INSERT INTO chat_thread (id, user_id, title, archived, rev, fence, log_epoch, lo
 VALUES ($1, $2, $3, false, 0, 0, '', 0, 0, now(), now()) ON CONFLICT (id) DO NOTHING
 """
 ADVANCE = """
-UPDATE chat_thread SET rev = rev + 1, message_count = message_count + 2, last_message_at = now()
-WHERE id = $1 AND user_id = $2 RETURNING rev, message_count, title, last_message_at
+UPDATE chat_thread SET rev = rev + 1, message_count = message_count + 2, last_message_at = now(),
+    model = coalesce(nullif($3, ''), model)
+WHERE id = $1 AND user_id = $2 RETURNING rev, message_count, title, last_message_at, model
 """
 ADD_MESSAGE = """
 INSERT INTO chat_message (id, thread_id, number, role, status, content, error, client_id, created_at)
 VALUES ($1, $2, $3, $4, $5, $6, '', $7, now()) RETURNING created_at
 """
 ADD_GENERATION = """
-INSERT INTO generation (id, thread_id, user_message_id, answer_id, attempt, takeovers, state, fence, up_seq, partial,
-    partial_len, ckpt_epoch, ckpt_s, reason, created_at)
-VALUES ($1, $2, $3, $4, 1, 0, 'queued', 0, -1, '', 0, '', 0, '', now())
+INSERT INTO generation (id, thread_id, user_message_id, answer_id, model, attempt, takeovers, state, fence, up_seq,
+    partial, partial_len, ckpt_epoch, ckpt_s, reason, created_at)
+VALUES ($1, $2, $3, $4, $5, 1, 0, 'queued', 0, -1, '', 0, '', 0, '', now())
 """
 
 
 class Refused(Exception):
-    """A message was not taken; nothing is stored. The text is for people."""
+    """What a user sent was not taken; nothing is stored. The text is for people."""
 
     def __init__(self, code: str, sentence: str, *, retry_ms: int = 0) -> None:
         self.code = code
@@ -74,10 +75,19 @@ class Accepted:
 
 
 async def send_message(
-    user: User, thread_id: UUID | None, content: str, client_id: UUID | None, *, broadcast: Broadcast, limits: Limits
+    user: User,
+    thread_id: UUID | None,
+    content: str,
+    client_id: UUID | None,
+    *,
+    model: str = "",
+    models: tuple[str, ...],
+    broadcast: Broadcast,
+    limits: Limits,
 ) -> Accepted:
     """Store a message; without a thread it opens one. Raises Refused. The caller starts what is fresh.
 
+    `models` are those on offer, the default first. `model` is the thread's from now on; if empty, its choice stands.
     The id of a new thread follows from the user and the client id, so that a form sent twice opens one thread.
     """
     client_id = client_id or uuid4()
@@ -87,10 +97,13 @@ async def send_message(
         return stored
     try:
         content = _checked(content)
+        _is_offered(model, models)
         await _no_answer_runs(thread)
         await _within_limits(user, limits)
         async with in_transaction():
-            accepted, created, thread_event = await _store(user, thread, content, client_id, opening=opening)
+            if opening:
+                await query(NEW_THREAD, thread, user.id, title_from(content))
+            accepted, created, thread_event = await _store(user, thread, content, client_id, model, models)
     except (Refused, IntegrityError) as error:
         if stored := await _stored(user, thread, client_id):  # another try of this very message was faster
             return stored
@@ -108,6 +121,11 @@ def _checked(content: str) -> str:
             "too_long", f"The message has {len(content):,} characters; {MESSAGE_MAX_LENGTH:,} are possible. Shorten it."
         )
     return content
+
+
+def _is_offered(model: str, models: tuple[str, ...]) -> None:
+    if model and model not in models:
+        raise Refused("unknown_model", f"This model is not offered: choose one of {', '.join(models)}.")
 
 
 async def _no_answer_runs(thread_id: UUID) -> None:
@@ -129,11 +147,9 @@ async def _stored(user: User, thread_id: UUID, client_id: UUID) -> Accepted | No
 
 
 async def _store(
-    user: User, thread_id: UUID, content: str, client_id: UUID, *, opening: bool
+    user: User, thread_id: UUID, content: str, client_id: UUID, model: str, models: tuple[str, ...]
 ) -> tuple[Accepted, MessageCreated, ThreadUpdated]:
-    if opening:
-        await query(NEW_THREAD, thread_id, user.id, title_from(content))
-    rows = await query(ADVANCE, thread_id, user.id)  # locks the thread until COMMIT
+    rows = await query(ADVANCE, thread_id, user.id, model)  # locks the thread until COMMIT
     if not rows:
         raise Refused("not_found", "There is no such thread.")
     thread = rows[0]
@@ -143,9 +159,10 @@ async def _store(
     answer = (accepted.reply_id, thread_id, number + 1, Role.ASSISTANT, Status.STREAMING, "", None)
     created_at = (await query(ADD_MESSAGE, *question))[0]["created_at"]
     await query(ADD_MESSAGE, *answer)
-    await query(ADD_GENERATION, accepted.generation_id, thread_id, accepted.message_id, accepted.reply_id)
+    asked = thread["model"] if thread["model"] in models else models[0]  # what was chosen may be offered no more
+    await query(ADD_GENERATION, accepted.generation_id, thread_id, accepted.message_id, accepted.reply_id, asked)
     message = MessageView(accepted.message_id, client_id, Role.USER, Status.FINAL, content, "", created_at)
-    updated = ThreadUpdated(thread_id, thread["title"], thread["last_message_at"], running=True)
+    updated = ThreadUpdated(thread_id, thread["title"], thread["last_message_at"], running=True, rev=thread["rev"])
     return accepted, MessageCreated(thread["rev"], message), updated
 
 

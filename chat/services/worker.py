@@ -55,16 +55,23 @@ class Worker:
             group.create_task(self._look_for_lost(), name="reaper")
 
     async def take(
-        self, user: User, thread_id: UUID | None, content: str, client_id: UUID | None, *, limits: Limits
+        self,
+        user: User,
+        thread_id: UUID | None,
+        content: str,
+        client_id: UUID | None,
+        *,
+        limits: Limits,
+        model: str = "",
     ) -> Accepted:
-        """Store a message and start its answer. Raises Refused.
+        """Store a message and start its answer, by this model if one is named. Raises Refused.
 
         Whoever sent it may be gone in the middle of it, and the server cancels for them: both happen all the same.
         """
         if self.draining:
             raise Refused("draining", "The server is restarting. Send again in a moment.", retry_ms=1000)
-        taking = self._keep(self._store_and_start(user, thread_id, content, client_id, limits), "message")
-        return await asyncio.shield(taking)
+        storing = self._store_and_start(user, thread_id, content, client_id, model=model, limits=limits)
+        return await asyncio.shield(self._keep(storing, "message"))
 
     def start(self, generation_id: UUID) -> None:
         """Answer in a task of this worker's: closing every tab changes nothing."""
@@ -99,10 +106,17 @@ class Worker:
         return reply is not None
 
     async def _store_and_start(
-        self, user: User, thread_id: UUID | None, content: str, client_id: UUID | None, limits: Limits
+        self, user: User, thread_id: UUID | None, content: str, client_id: UUID | None, *, model: str, limits: Limits
     ) -> Accepted:
         accepted = await send_message(
-            user, thread_id, content, client_id, broadcast=self._with.broadcast, limits=limits
+            user,
+            thread_id,
+            content,
+            client_id,
+            model=model,
+            models=self._with.settings.models,
+            broadcast=self._with.broadcast,
+            limits=limits,
         )
         if accepted.fresh:
             self.start(accepted.generation_id)

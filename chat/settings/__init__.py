@@ -149,6 +149,11 @@ class Settings:
     dev_superuser_email: str = setting("", "Development only: this administrator is made at the start.")
     dev_superuser_password: str = setting("", "Development only: the password of that administrator.", secret=True)
 
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models that can be asked; the first one is the default."""
+        return tuple(dict.fromkeys((self.llm_model, *self.llm_models)))
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
         """Read and check everything at once. Raises SettingsError with the whole list of what is wrong."""

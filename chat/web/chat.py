@@ -26,6 +26,8 @@ STATUS_OF = {
     "rate_limited": HTTPStatus.TOO_MANY_REQUESTS,
     "not_found": HTTPStatus.NOT_FOUND,
     "draining": HTTPStatus.SERVICE_UNAVAILABLE,
+    "budget_exceeded": HTTPStatus.PAYMENT_REQUIRED,
+    "unknown_model": HTTPStatus.UNPROCESSABLE_ENTITY,
 }
 
 
@@ -77,27 +79,28 @@ async def _post(user: User, found: ChatThread | None) -> ResponseReturnValue:
     form = await request.form
     content = form.get("message", "")
     try:
-        accepted = await _send(user, found, content, form.get("client_id", ""))
+        accepted = await _send(user, found, content, form.get("client_id", ""), form.get("model", ""))
     except Refused as refused:
         status = STATUS_OF.get(refused.code, HTTPStatus.UNPROCESSABLE_ENTITY)
         if wants_json():
             return {"code": refused.code, "message": str(refused), "retry_ms": refused.retry_ms}, status
-        return await _page(user, found, form_error=str(refused), draft=content), status
+        return await _page(user, found, form_error=str(refused), draft=content, model=form.get("model", "")), status
     if wants_json():
         return _json(Posted(accepted.thread_id, accepted.message_id, accepted.reply_id), HTTPStatus.CREATED)
     return redirect(url_for("chat.thread", thread_id=accepted.thread_id), 303)
 
 
-async def _send(user: User, found: ChatThread | None, content: str, client_id: str) -> Accepted:
+async def _send(user: User, found: ChatThread | None, content: str, client_id: str, model: str) -> Accepted:
     opened = resources()
     try:
         chosen = UUID(client_id) if client_id else None
     except ValueError:
         raise Refused("bad_client_id", "client_id has to be a UUID.") from None
-    return await opened.worker.take(user, found.id if found else None, content, chosen, limits=opened.limits)
+    thread_id = found.id if found else None
+    return await opened.worker.take(user, thread_id, content, chosen, model=model, limits=opened.limits)
 
 
-async def _page(user: User, found: ChatThread | None, *, form_error: str = "", draft: str = "") -> str:
+async def _page(user: User, found: ChatThread | None, *, form_error: str = "", draft: str = "", model: str = "") -> str:
     opened = resources()
     view = await live.view_thread(found.id, broadcast=opened.broadcast) if found else None
     return await render_template(
@@ -110,6 +113,8 @@ async def _page(user: User, found: ChatThread | None, *, form_error: str = "", d
         cursor=str(view.place) if view else "",
         rev=view.rev if view else 0,
         client_id=uuid4(),
+        models=opened.settings.models,
+        model=model or (found.model if found else ""),
         site_notice=opened.settings.site_notice,
         max_length=MESSAGE_MAX_LENGTH,
         form_error=form_error,

@@ -149,7 +149,12 @@ class Socket:
     async def _send(self, frame: MessageSend) -> Ack | Nack:
         try:
             accepted = await self._opened.worker.take(
-                self.user, self._thread_id, frame.content, frame.client_id, limits=self._opened.limits
+                self.user,
+                self._thread_id,
+                frame.content,
+                frame.client_id,
+                model=frame.model,
+                limits=self._opened.limits,
             )
         except Refused as refused:
             return Nack(frame.client_id, refused.code, str(refused), refused.retry_ms)

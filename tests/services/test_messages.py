@@ -15,6 +15,8 @@ from chat.services import messages
 from chat.services.messages import Accepted, Refused, title_from
 from tests.site import Site
 
+MODELS = ("the-default", "small", "large")
+
 
 @dataclass
 class Sender:
@@ -24,16 +26,29 @@ class Sender:
     site: Site
 
     async def send(
-        self, content: str, thread_id: uuid.UUID | None = None, client_id: uuid.UUID | None = None
+        self,
+        content: str,
+        thread_id: uuid.UUID | None = None,
+        client_id: uuid.UUID | None = None,
+        *,
+        model: str = "",
+        models: tuple[str, ...] = MODELS,
     ) -> Accepted:
         resources = self.site.resources
         return await messages.send_message(
-            self.user, thread_id, content, client_id, broadcast=resources.broadcast, limits=resources.limits
+            self.user,
+            thread_id,
+            content,
+            client_id,
+            model=model,
+            models=models,
+            broadcast=resources.broadcast,
+            limits=resources.limits,
         )
 
-    async def refused(self, content: str, thread_id: uuid.UUID | None = None) -> Refused:
+    async def refused(self, content: str, thread_id: uuid.UUID | None = None, *, model: str = "") -> Refused:
         with pytest.raises(Refused) as refused:
-            await self.send(content, thread_id)
+            await self.send(content, thread_id, model=model)
         return refused.value
 
 
@@ -144,6 +159,64 @@ async def test_a_strangers_client_id_finds_nothing(alice: Sender, bob: Sender) -
     theirs = await bob.send("Theirs", None, client_id)
 
     assert mine.thread_id != theirs.thread_id
+
+
+# The choice of a model
+
+
+async def models_of(accepted: Accepted) -> tuple[str, str]:
+    """The thread's choice, and what this answer is asked of."""
+    thread = await ChatThread.get(id=accepted.thread_id)
+    return thread.model, (await Generation.get(id=accepted.generation_id)).model
+
+
+async def test_without_a_choice_the_default_is_asked(alice: Sender) -> None:
+    assert await models_of(await alice.send("Hello")) == ("", "the-default")
+
+
+async def test_a_choice_is_kept_until_another_is_made(alice: Sender) -> None:
+    seen = []
+    thread_id = None
+    for model in ("small", "", "large", ""):
+        accepted = await alice.send("Hello", thread_id, model=model)
+        await finished(accepted)
+        thread_id = accepted.thread_id
+        seen.append(await models_of(accepted))
+
+    assert seen == [("small", "small"), ("small", "small"), ("large", "large"), ("large", "large")]
+
+
+async def test_a_choice_that_is_offered_no_more_gives_way_to_the_default(alice: Sender) -> None:
+    first = await alice.send("Hello", model="small")
+    await finished(first)
+    second = await alice.send("Again", first.thread_id, models=("the-default", "large"))
+
+    assert await models_of(second) == ("small", "the-default")
+
+
+@pytest.mark.parametrize("unknown", ["unheard-of", " small", "SMALL", "sm\x00all", "\ud800", "x" * 1000])
+async def test_a_model_that_is_not_offered_is_refused_and_nothing_is_stored(alice: Sender, unknown: str) -> None:
+    first = await alice.send("Hello", model="large")
+    await finished(first)
+    opening, going_on = (
+        await alice.refused("Hi", model=unknown),
+        await alice.refused("Hi", first.thread_id, model=unknown),
+    )
+
+    assert opening.code == going_on.code == "unknown_model"
+    assert str(opening) == "This model is not offered: choose one of the-default, small, large."
+    thread = await ChatThread.get(user_id=alice.user.id)  # there is only one
+    assert (thread.model, thread.rev) == ("large", 1)
+    assert await ChatMessage.filter(thread_id=thread.id).count() == 2
+
+
+async def test_a_message_that_comes_again_changes_no_choice(alice: Sender) -> None:
+    client_id = uuid.uuid4()
+    first = await alice.send("Hello", client_id=client_id, model="small")
+    again = await alice.send("Hello", first.thread_id, client_id, model="large")
+
+    assert not again.fresh
+    assert await models_of(again) == ("small", "small")
 
 
 @pytest.mark.parametrize(

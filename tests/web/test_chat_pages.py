@@ -13,9 +13,11 @@ import pytest
 
 from chat.events import MESSAGE_MAX_LENGTH
 from chat.models import ChatMessage, ChatThread, Generation, Role, Status, User
+from chat.services.messages import Refused
 from tests.cast import Person
 from tests.llm.conftest import OfflineServer
 from tests.site import Site
+from tests.web.conftest import Beside
 from tests.web.page import Page
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -328,6 +330,37 @@ async def test_while_it_drains_nothing_new_is_taken(site: Site, reader: Person) 
     assert (program.status_code, program.json()["code"], program.json()["retry_ms"]) == (503, "draining", 1000)
     assert page.status_code == 503
     assert Page(page.text).find("textarea", name="message").text.strip() == "Say later"
+
+
+async def test_a_message_may_name_its_model(beside: Beside) -> None:
+    async with beside(LLM_MODELS="large,gpt-5-mini") as site, Person.signed_up(site, "alice") as alice:
+        form = {"message": "Say six", "model": "large"}
+        posted = (await alice.http.post("/chat/", data=form, headers=JSON)).json()
+        await finish(alice, posted)
+        path = f"/chat/{posted['thread_id']}/"
+        kept = await alice.http.post(path, data={"message": "Say seven"}, headers=JSON)
+        await finish(alice, kept.json())
+        program = await alice.http.post(path, data=form | {"model": "unheard-of"}, headers=JSON)
+
+        answers = (posted["reply_id"], kept.json()["reply_id"])
+        assert [(await Generation.get(answer_id=one)).model for one in answers] == ["large", "large"]
+        assert (program.status_code, program.json()["code"]) == (422, "unknown_model")
+        assert program.json()["message"] == "This model is not offered: choose one of gpt-5-mini, large."
+        assert await ChatMessage.filter(thread_id=posted["thread_id"]).count() == 4
+
+
+async def test_a_spent_budget_is_said_with_402(site: Site, reader: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(*_: object, **__: object) -> None:
+        raise Refused("budget_exceeded", "The budget for this month is spent.")
+
+    monkeypatch.setattr(site.resources.worker, "take", refuse)
+    program = await reader.post("Say much")
+    page = await reader.http.post("/chat/", data={"message": "Say much"})
+
+    assert (program.status_code, program.json()["code"]) == (402, "budget_exceeded")
+    assert page.status_code == 402
+    assert Page(page.text).find("p", id="composer-error").text == "The budget for this month is spent."
+    assert Page(page.text).find("textarea", name="message").text.strip() == "Say much"
 
 
 # Threads of others

@@ -12,11 +12,12 @@ import pytest
 import websockets
 
 from chat.events import Close
-from chat.models import AuthSession, ChatMessage, User
+from chat.models import AuthSession, ChatMessage, Generation, User
 from tests.cast import Person
 from tests.llm.conftest import OfflineServer
 from tests.site import Site
 from tests.tab import Tab
+from tests.web.conftest import Beside
 
 HELLO = {"type": "hello", "v": 1, "cursor": "", "rev": 0}
 
@@ -66,6 +67,22 @@ async def test_a_tab_that_says_nothing_is_let_go(alice: Person, monkeypatch: pyt
     posted = await ready(alice)
     async with alice.connection(posted["thread_id"]) as connection:
         assert await closed(connection) == Close.NO_HELLO
+
+
+async def test_a_message_may_name_its_model(beside: Beside) -> None:
+    async with beside(LLM_MODELS="large") as site, Person.signed_up(site, "alice") as alice:
+        posted = await ready(alice)
+        async with alice.tab(posted["thread_id"]) as tab:
+            send = {"type": "message.send", "client_id": str(uuid.uuid4()), "content": "say Hi"}
+            await tab.send(send | {"model": "unheard-of"})
+            nack = await tab.until_type("nack")
+            await tab.send(send | {"model": "large"})
+            ack = await tab.until_type("ack")
+            await tab.until_finished(ack["reply_id"])
+
+        assert (nack["client_id"], nack["code"]) == (send["client_id"], "unknown_model")
+        assert nack["message"] == "This model is not offered: choose one of gpt-5-mini, large."
+        assert (await Generation.get(answer_id=ack["reply_id"])).model == "large"
 
 
 async def test_a_foreign_thread_and_a_random_one_get_the_same_answer(alice: Person, bob: Person) -> None:
