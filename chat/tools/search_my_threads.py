@@ -1,0 +1,81 @@
+"""What was said before, in other conversations of the same user."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from chat import database
+from chat.llm.tools import ToolError, tool
+from chat.models import User
+from chat.text import storable
+
+MAX_QUERY_CHARACTERS = 200
+MAX_HITS = 10
+SNIPPET_CHARACTERS = 200
+BEFORE_HIT = 60  # characters of a snippet
+
+# Found through the user: there is no thread of anybody else to be found. A thread whose title alone has the words is
+# found once, by its first message. The question that is being answered has the words by itself, and is left out.
+SEARCH = r"""
+SELECT t.id, t.title, m.role, m.content, m.created_at
+FROM chat_thread t JOIN chat_message m ON m.thread_id = t.id
+WHERE t.user_id = $1 AND m.role IN ('user', 'assistant')
+  AND t.title || E'\n' || m.content ILIKE ALL ($2::text[]) AND (m.number = 1 OR m.content ILIKE ANY ($2::text[]))
+  AND NOT EXISTS (SELECT 1 FROM generation g WHERE g.user_message_id = m.id AND g.state IN ('queued', 'running'))
+ORDER BY m.created_at DESC, m.number DESC LIMIT $3
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A message that was found."""
+
+    title: str
+    url: str
+    said_by: str
+    date: str
+    snippet: str
+
+
+@tool(idempotent=True)
+async def search_my_threads(user: User, query: str) -> list[Hit] | str:
+    """Search everything that was said in this user's chats, this one and archived ones included.
+
+    Finds messages that have all of the words, in any order and in upper or lower case, in their text or in the title
+    of their chat: the newest 10, newest first. An answer that is still being written is not found yet. Search for few
+    and rare words, and link to the chats by their url.
+
+    query: one or more words, without operators
+    """
+    words = list(dict.fromkeys(storable(query).split()))
+    if not words:
+        raise ToolError("Say which words to search for.")
+    if len(query) > MAX_QUERY_CHARACTERS:
+        raise ToolError(f"That is too long: search for a few words, of {MAX_QUERY_CHARACTERS} characters together.")
+    rows = await database.query(SEARCH, user.id, [_pattern(word) for word in words], MAX_HITS)
+    hits = [
+        Hit(
+            title=row["title"] or "New chat",
+            url=f"/chat/{row['id']}/",
+            said_by=row["role"],
+            date=row["created_at"].isoformat(timespec="minutes"),
+            snippet=_snippet(row["content"], words),
+        )
+        for row in rows
+    ]
+    return hits or "Nothing was found that has all of these words. Try fewer, or other ones."
+
+
+def _pattern(word: str) -> str:
+    r"""For ILIKE, to which %, _ and \ are special and to the user are not."""
+    return "%" + re.sub(r"[\\%_]", r"\\\g<0>", word) + "%"
+
+
+def _snippet(text: str, words: list[str]) -> str:
+    """What stands around the first word that is found, on one line."""
+    hit = re.search("|".join(map(re.escape, words)), text, re.IGNORECASE)
+    start = max(0, hit.start() - BEFORE_HIT) if hit else 0
+    end = start + SNIPPET_CHARACTERS
+    piece = " ".join(text[start:end].split())
+    return f"{'…' if start else ''}{piece}{'…' if end < len(text) else ''}"
