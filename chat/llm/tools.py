@@ -60,6 +60,17 @@ class Tool(Generic[P, R]):
         return self.described.description
 
     @property
+    def parameters(self) -> dict[str, dict[str, Any]]:
+        """What the model gives, a JSON schema each."""
+        properties: dict[str, dict[str, Any]] = self.described.parameters["properties"]
+        return properties
+
+    @property
+    def context_types(self) -> tuple[type, ...]:
+        """What it asks the context for."""
+        return tuple(self.described.context.values())
+
+    @property
     def schema(self) -> dict[str, Any]:
         """What the model is told."""
         return {

@@ -16,7 +16,7 @@ blueprint = Blueprint("admin", __name__, url_prefix="/admin")
 @blueprint.get("/")
 @staff_required
 async def index(_: User) -> ResponseReturnValue:
-    """Users, threads, replies, tokens, and what runs in this worker."""
+    """Users, threads, replies, tokens, what runs in this worker, and what the model may call."""
     opened = resources()
     return await render_template(
         "admin/index.html",
@@ -24,4 +24,5 @@ async def index(_: User) -> ResponseReturnValue:
         recent=await overview.recent_users(),
         sockets=len(opened.sockets),
         running=opened.worker.running,
+        tools=opened.tools.tools,
     )

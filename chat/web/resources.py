@@ -19,10 +19,12 @@ from tortoise.exceptions import BaseORMException
 from chat import broadcast, database, tools
 from chat.broadcast import Broadcast
 from chat.llm.client import LLMClient
+from chat.llm.tools import Registry
 from chat.mailer import Mailer
 from chat.models import User
 from chat.security.limits import Limits
 from chat.security.passwords import Passwords
+from chat.services import usage
 from chat.services.accounts import Accounts
 from chat.services.replies import Collaborators
 from chat.services.worker import Worker
@@ -77,6 +79,7 @@ class Resources:
     accounts: Accounts
     mailer: Mailer
     worker: Worker
+    tools: Registry
     sockets: Sockets = field(default_factory=Sockets)
 
 
@@ -91,17 +94,19 @@ async def opened(settings: Settings) -> AsyncIterator[Resources]:
     await _open_database(settings)
     redis = broadcast.connect(settings.redis_url)
     passwords, mailer = Passwords(), Mailer(settings)
-    llm = LLMClient(api_key=settings.openai_api_key, base_url=settings.openai_base_url)
+    llm = usage.model_client(settings)
+    _check_prices(settings, llm)
     live = Broadcast(redis)
     limits = Limits(redis, enabled=settings.rate_limits)
-    worker = Worker(Collaborators(settings, live, llm, tools.load()))
+    registry = tools.load()
+    worker = Worker(Collaborators(settings, live, llm, registry))
     accounts = Accounts(settings, passwords, mailer, limits)
     loops = [asyncio.create_task(live.run(), name="broadcast"), asyncio.create_task(worker.run(), name="worker")]
     for loop in loops:
         loop.add_done_callback(_end_process)
     try:
         await llm.warm_up()
-        yield Resources(settings, redis, live, limits, accounts, mailer, worker)
+        yield Resources(settings, redis, live, limits, accounts, mailer, worker, registry)
     finally:
         for loop in loops:
             loop.cancel()
@@ -120,6 +125,13 @@ async def _open_database(settings: Settings) -> None:
         await database.close_database()
         why = str(error) or type(error).__name__
         raise CannotStart(f"PostgreSQL cannot be used ({why}): see DATABASE_URL.") from error
+
+
+def _check_prices(settings: Settings, llm: LLMClient) -> None:
+    """A budget for calls whose cost nobody knows would be no budget."""
+    unknown = [model for model in settings.models if not llm.prices.knows(model)]
+    if settings.llm_monthly_budget is not None and unknown:
+        raise CannotStart(f"LLM_MONTHLY_BUDGET is set, and nobody knows what {unknown[0]} costs: add it to LLM_PRICES.")
 
 
 def _end_process(loop: asyncio.Task[None]) -> None:

@@ -261,8 +261,10 @@ def test_a_tool_can_still_be_called_as_a_function() -> None:
     assert who(Asker("alice")) == "alice"
 
 
-def test_a_tool_has_a_name_and_a_description() -> None:
-    assert (echo.name, echo.description) == ("echo", "Say it again.")
+def test_a_tool_says_what_it_is() -> None:
+    assert (greet.name, greet.description, greet.idempotent) == ("greet", "Greet whoever asks.", True)
+    assert greet.parameters == {"greeting": {"type": ["string", "null"], "description": "the first word"}}
+    assert greet.context_types == (Asker,)
 
 
 def test_a_tool_says_whether_it_can_be_repeated(registry: Registry) -> None:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import pkgutil
+from importlib import import_module
+
 import pytest
 
+import chat.tools
+from chat.llm.tools import Tool
 from chat.models import User
 from tests.cast import Person
 from tests.web.page import Page
@@ -18,6 +23,21 @@ async def test_staff_sees_the_figures_and_who_came_last(root: Person, alice: Per
     assert {root.email, alice.email} <= {cell.text for cell in page.all("td")}
     assert all(count.text.replace(",", "").isdigit() for count in page.all("dd"))
     assert page.all("a", href="/admin/")
+
+
+async def test_every_module_of_tools_is_listed_as_the_model_is_told(root: Person) -> None:
+    page = Page((await root.http.get("/admin/")).text)
+
+    modules = [import_module(f"chat.tools.{module.name}") for module in pkgutil.iter_modules(chat.tools.__path__)]
+    assert modules
+    for module in modules:
+        [tool] = [one for one in vars(module).values() if isinstance(one, Tool)]
+        shown = page.find("li", id=f"tool-{tool.name}").text
+        assert tool.description in shown
+        assert all(f"{name} (" in shown and schema["description"] in shown for name, schema in tool.parameters.items())
+        assert f"Idempotent: {'yes' if tool.idempotent else 'no'}" in shown
+    assert "query (string): one or more words" in page.find("li", id="tool-search_my_threads").text
+    assert "Given by the site: User" in page.find("li", id="tool-search_my_threads").text
 
 
 async def test_for_a_user_there_is_no_such_page(alice: Person) -> None:
