@@ -1,7 +1,8 @@
 """The offline model: a small real server of the Responses API that answers by rules, and fails on demand.
 
 `python -m chat.llm.offline` runs it. Development, tests and benchmarks call it with the real client, over real HTTP.
-`app` is the ASGI application, `repertoire` what it says, `script` the faults, `run` one response while it is written.
+`app` is the ASGI application, `repertoire` what it says, `calls` when it calls tools, `script` the faults, `run` one
+response while it is written, `prices` what that costs. With `--plain` it is a merely compatible server (`dialects`).
 
 Words in the last user message script a fault, like `[offline: status=429 retry_after=1]`; the same words can come as
 the metadata key `offline_script`. Structured calls (`text.format`) heed `[offline-structured: …]` instead, so that
@@ -11,7 +12,7 @@ a title that is made from a message does not fail with its answer. An unknown wo
 |---|---|
 | `status=429` | that status with an error in OpenAI's shape; `code=…` sets its code, `retry_after=1` the header |
 | `html=502` | that status with an HTML page |
-| `times=2` | it strikes 2 creates of one `metadata.generation_id`, 2 streams of one run; else all creates, 1 stream |
+| `times=2` | it strikes 2 creates of one generation, and 2 streams, resumes, retrieves of one run; else all, 1 stream |
 | `delay=3` | 3 s before the headers |
 | `delay_first=3` | 3 s before the first delta |
 | `pace=0` | milliseconds for each delta |
@@ -28,7 +29,18 @@ a title that is made from a message does not fail with its answer. An unknown wo
 | `surrogates` | an emoji whose halves are in two deltas, and a half without its other half |
 | `nul` | a NUL character in the text |
 | `refusal` | the text comes as a refusal |
+| `empty` | no output items at all, and `response.completed` |
+| `reasoning=3` | a reasoning item comes first, its summary in 3 deltas, which count as reasoning tokens |
+| `unknown=3` | 3 events of a type that nobody knows come before the output |
+| `cached=100` | so many of the input tokens are reported as cached, at most all |
+| `cache_write=100` | so many as written to the cache, at most those that are not cached |
+| `nousage` | the response's usage is null; the bill counts nevertheless |
+| `notjson` | a structured call is answered with text that is not JSON |
+| `invalid` | a structured call is answered with JSON that does not fit the schema: one wrong key |
 | `tool=name` | calls that tool with `{}`, offered or not, once |
+| `tools=a,b,c` | the same with several in one response |
+| `arguments=%7B%7D` | the arguments of the scripted calls, percent-encoded; they need not be JSON |
+| `also` | after its calls the same response goes on with a text |
 | `loop` | calls the first tool that is offered in every round |
 | `repeat` | a resumed stream repeats the last 3 events |
 | `skip` | a resumed stream leaves out its first delta |
@@ -38,9 +50,15 @@ a title that is made from a message does not fail with its answer. An unknown wo
 |---|---|
 | `GET /control/creates?generation_id=X` | `{"creates": n}`: accepted ones whose metadata has the query's pairs |
 | `GET /control/open` | `{"open": n}`: streams under way; `?until=0` waits up to 10 s until n is that |
-| `GET /control/bill` | `{"responses": {id: {generation_id, status, input_tokens, …}}, "total_tokens": n}` |
+| `GET /control/bill?generation_id=X` | `{"responses": {id: line, …}, "total_tokens": n, "total_cost": "0.0012"}` |
 | `GET /control/requests` | `{"requests": [body, …]}`: the last 50 accepted creates, as they were sent |
 | `POST /control/reset` | ends every run and forgets everything |
 
-Tokens are counted as one for each four characters, rounded up, and four for each item of the input.
+A line of the bill has generation_id, model, status, cost, and input_tokens, cached_tokens, cache_write_tokens,
+output_tokens, reasoning_tokens and total_tokens. Costs are exact, in USD, and null for a model without a price.
+
+A generation is told by `metadata.generation_id`, or by its message where there is none; its structured calls count
+apart. Deltas count whatever they are of: text, arguments or summaries. `error`, `failed`, `incomplete` and `filter`
+leave a response the calls that it has. Tokens are counted as one for each four characters, rounded up, and four for
+each item of the input.
 """

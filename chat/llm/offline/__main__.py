@@ -27,24 +27,24 @@ def main() -> None:
         signal.signal(signal.SIGINT, _exit)
         sys.stdout.write(f"offline model on http://{HOST}:{listener.getsockname()[1]}/v1\n")
         sys.stdout.flush()
-        asyncio.run(_serve(listener, arguments.pace_ms / 1000))
+        asyncio.run(_serve(listener, OfflineModel(pace_seconds=arguments.pace_ms / 1000, plain=arguments.plain)))
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m chat.llm.offline", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--pace-ms", type=float, default=PACE_SECONDS * 1000, help="milliseconds for each delta")
+    parser.add_argument("--plain", action="store_true", help="answer as a server that is merely compatible")
     return parser.parse_args()
 
 
-async def _serve(listener: socket.socket, pace_seconds: float) -> None:
+async def _serve(listener: socket.socket, model: OfflineModel) -> None:
     config = Config()
     config.bind = [f"fd://{listener.fileno()}"]
     config.backlog = BACKLOG
     config.keep_alive_timeout = IDLE_SECONDS
     config.loglevel = "WARNING"
-    app = cast(Any, OfflineModel(pace_seconds=pace_seconds))
-    await serve(app, config, shutdown_trigger=asyncio.Event().wait)
+    await serve(cast(Any, model), config, shutdown_trigger=asyncio.Event().wait)
 
 
 def _exit(*_: object) -> None:

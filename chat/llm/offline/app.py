@@ -8,7 +8,9 @@ import re
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
-from chat.llm.offline import conversation
+from chat.llm.offline.conversation import Conversation, conversation_of
+from chat.llm.offline.create import CreateRequest, InvalidRequestError, parsed_request
+from chat.llm.offline.dialects import Dialect, PlainDialect
 from chat.llm.offline.http import (
     ProblemError,
     Receive,
@@ -34,10 +36,11 @@ Handler = Callable[[Request, Send, str], Awaitable[None]]
 
 
 class OfflineModel:
-    """Call it as ASGI says. One object is one provider with its own books."""
+    """Call it as ASGI says. One object is one provider with its own books, a merely compatible one if it is `plain`."""
 
-    def __init__(self, *, pace_seconds: float = PACE_SECONDS) -> None:
-        self.ledger = Ledger(pace_seconds=pace_seconds)
+    def __init__(self, *, pace_seconds: float = PACE_SECONDS, plain: bool = False) -> None:
+        self.dialect = PlainDialect() if plain else Dialect()
+        self.ledger = Ledger(pace_seconds=pace_seconds, dialect=self.dialect)
         self._routes: tuple[tuple[str, re.Pattern[str], Handler], ...] = (
             ("POST", re.compile("/v1/responses"), self._create),
             ("GET", re.compile("/v1/responses/([^/]+)"), self._retrieve),
@@ -64,7 +67,7 @@ class OfflineModel:
             handler, argument = self._route(request)
             await handler(request, send, argument)
         except ProblemError as problem:
-            headers = {"x-request-id": self.ledger.request_id(), **(problem.headers or {})}
+            headers = {**self.ledger.headers(), **(problem.headers or {})}
             await send_json(send, problem.status, problem.body, headers)
 
     def _route(self, request: Request) -> tuple[Handler, str]:
@@ -76,16 +79,7 @@ class OfflineModel:
         raise ProblemError(HTTPStatus.NOT_FOUND, f"Invalid URL ({request.method} {request.path})")
 
     async def _create(self, request: Request, send: Send, _: str) -> None:
-        try:
-            create = conversation.parsed_request(request.body)
-            talk = conversation.conversation_of(create)
-            metadata = create.metadata or {}
-            script = script_of(talk.raw_last, metadata, structured=create.output_schema is not None)
-        except conversation.InvalidRequestError as error:
-            raise ProblemError(HTTPStatus.BAD_REQUEST, str(error), code="invalid_value", param=error.param) from None
-        except ValueError as error:
-            raise ProblemError(HTTPStatus.BAD_REQUEST, str(error)) from None
-        script = self.ledger.effective(script, metadata.get("generation_id") or talk.raw_last)
+        create, talk, script = self._understood(request)
         if script.html:
             page = HTML % (script.html, script.html)
             await send_whole(send, script.html, page, "text/html; charset=utf-8")
@@ -98,6 +92,22 @@ class OfflineModel:
             if not create.background:
                 self.ledger.stop(run)
 
+    def _understood(self, request: Request) -> tuple[CreateRequest, Conversation, Script]:
+        """A create, and what its script still does. Raises ProblemError for what the API refuses."""
+        try:
+            create = parsed_request(request.body)
+            self.dialect.check(create)
+            talk = conversation_of(create)
+            metadata = create.metadata or {}
+            structured = create.output_schema is not None
+            script = script_of(talk.raw_last, metadata, structured=structured)
+        except InvalidRequestError as error:
+            raise ProblemError(HTTPStatus.BAD_REQUEST, str(error), code=error.code, param=error.param) from None
+        except ValueError as error:
+            raise ProblemError(HTTPStatus.BAD_REQUEST, str(error)) from None
+        key = metadata.get("generation_id") or talk.raw_last
+        return create, talk, self.ledger.effective(script, (structured, key))
+
     async def _respond(self, run: Run, send: Send) -> None:
         if run.request.stream:
             await write_stream(self.ledger, run, send)
@@ -105,7 +115,7 @@ class OfflineModel:
         await asyncio.sleep(run.script.delay)
         if not run.request.background:
             await run.ended()
-        await send_json(send, HTTPStatus.OK, run.as_response(), {"x-request-id": self.ledger.request_id()})
+        await send_json(send, HTTPStatus.OK, run.as_response(), self.ledger.headers())
 
     async def _retrieve(self, request: Request, send: Send, response_id: str) -> None:
         run = self._stored(response_id)
@@ -129,7 +139,7 @@ class OfflineModel:
 
     def _stored(self, response_id: str) -> Run:
         run = self.ledger.runs.get(response_id)
-        if run is None or run.script.expire or run.request.store is False:
+        if run is None or run.request.store is False or not self.dialect.keeps_responses or run.expires():
             raise ProblemError(HTTPStatus.NOT_FOUND, f"Response with id '{response_id}' not found.")
         return run
 
@@ -147,8 +157,8 @@ class OfflineModel:
                     await self.ledger.open_is(int(until))
         await send_json(send, HTTPStatus.OK, {"open": self.ledger.open})
 
-    async def _bill(self, _: Request, send: Send, __: str) -> None:
-        await send_json(send, HTTPStatus.OK, self.ledger.bill())
+    async def _bill(self, request: Request, send: Send, __: str) -> None:
+        await send_json(send, HTTPStatus.OK, self.ledger.bill(request.query))
 
     async def _requests(self, _: Request, send: Send, __: str) -> None:
         body = b'{"requests":[%b]}' % b",".join(self.ledger.requests)

@@ -8,7 +8,10 @@ import secrets
 from collections import Counter, deque
 from typing import Any
 
-from chat.llm.offline.conversation import Conversation, CreateRequest
+from chat.llm.offline.bill import Entry, bill_of, entry_of
+from chat.llm.offline.conversation import Conversation
+from chat.llm.offline.create import CreateRequest
+from chat.llm.offline.dialects import Dialect
 from chat.llm.offline.repertoire import reply_to
 from chat.llm.offline.run import Run
 from chat.llm.offline.script import NONE, Script
@@ -21,7 +24,8 @@ MAX_REQUESTS = 50
 class Ledger:
     """The books of one server."""
 
-    def __init__(self, *, pace_seconds: float) -> None:
+    def __init__(self, *, pace_seconds: float, dialect: Dialect) -> None:
+        self.dialect = dialect
         self._pace_seconds = pace_seconds
         self._numbers = itertools.count(1)
         self._open = 0
@@ -32,8 +36,8 @@ class Ledger:
         self.runs: dict[str, Run] = {}
         self.creates: deque[dict[str, str]] = deque(maxlen=MAX_CREATES)
         self.requests: deque[bytes] = deque(maxlen=MAX_REQUESTS)
-        self._tries: Counter[str] = Counter()
-        self._settled: dict[str, dict[str, Any]] = {}
+        self._tries: Counter[tuple[bool, str]] = Counter()
+        self._settled: list[Entry] = []
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def reset(self) -> None:
@@ -41,11 +45,12 @@ class Ledger:
             self.stop(run)
         self._forget()
 
-    def request_id(self) -> str:
-        return f"req_offline{next(self._numbers):06}"
+    def headers(self) -> dict[str, str]:
+        """What every answer of the API bears."""
+        return self.dialect.headers(next(self._numbers))
 
-    def effective(self, script: Script, key: str) -> Script:
-        """The script, or none once it has struck `times` creates with this key."""
+    def effective(self, script: Script, key: tuple[bool, str]) -> Script:
+        """The script, or none once it has struck `times` creates with this key, which tells structured calls apart."""
         if script.times is None:
             return script
         self._tries[key] += 1
@@ -57,7 +62,7 @@ class Ledger:
         self.requests.append(body)
         reply = reply_to(conversation, script, request.output_schema)
         response_id = f"resp_{secrets.token_hex(12)}"  # unlike any from before a restart
-        run = Run(response_id, request, reply, script, pace_seconds=self._pace_seconds)
+        run = Run(response_id, request, reply, script, pace_seconds=self._pace_seconds, dialect=self.dialect)
         self.runs[run.id] = run
         self._tasks[run.id] = task = asyncio.create_task(run.generate())
         task.add_done_callback(lambda _: self._tasks.pop(run.id, None))
@@ -72,9 +77,8 @@ class Ledger:
     def counted(self, pairs: dict[str, str]) -> int:
         return sum(1 for metadata in self.creates if pairs.items() <= metadata.items())
 
-    def bill(self) -> dict[str, Any]:
-        responses = {**self._settled, **{run.id: _billed(run) for run in self.runs.values()}}
-        return {"responses": responses, "total_tokens": sum(entry["total_tokens"] for entry in responses.values())}
+    def bill(self, pairs: dict[str, str]) -> dict[str, Any]:
+        return bill_of([*self._settled, *map(entry_of, self.runs.values())], pairs)
 
     @property
     def open(self) -> int:
@@ -94,13 +98,4 @@ class Ledger:
             oldest = next((run for run in self.runs.values() if run.finished), None)
             if oldest is None:
                 return
-            self._settled[oldest.id] = _billed(self.runs.pop(oldest.id))
-
-
-def _billed(run: Run) -> dict[str, Any]:
-    usage = run.usage()
-    return {
-        "generation_id": (run.request.metadata or {}).get("generation_id"),
-        "status": run.status,
-        **{name: usage[name] for name in ("input_tokens", "output_tokens", "total_tokens")},
-    }
+            self._settled.append(entry_of(self.runs.pop(oldest.id)))

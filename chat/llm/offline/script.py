@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 
@@ -37,7 +38,18 @@ class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     nul: bool = False
     refusal: bool = False
     tool: str = ""
+    tools: str = ""
+    arguments: str = ""
     loop: bool = False
+    also: bool = False
+    empty: bool = False
+    notjson: bool = False
+    invalid: bool = False
+    reasoning: int = 0
+    unknown: int = 0
+    cached: int = 0
+    cache_write: int = 0
+    nousage: bool = False
     repeat: bool = False
     skip: bool = False
     expire: bool = False
@@ -48,6 +60,26 @@ class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             if (at := getattr(self, name)) is not None:
                 return name, at
         return ("pause", int(self.pause.partition(":")[0])) if self.pause else None
+
+    def strikes(self, time: int) -> bool:
+        """Whether what befalls a resume or a retrieve of one run befalls the one with this number."""
+        return self.times is None or time <= self.times
+
+    @property
+    def incomplete_reason(self) -> str | None:
+        if self.filter:
+            return "content_filter"
+        return "max_output_tokens" if self.incomplete else None
+
+    @property
+    def called_tools(self) -> list[str]:
+        """The tools to call, offered or not."""
+        return [name for name in (self.tool, *self.tools.split(",")) if name]
+
+    @property
+    def called_arguments(self) -> str:
+        """The JSON of their arguments, or whatever was written instead."""
+        return unquote(self.arguments) or "{}"
 
     @property
     def pause_seconds(self) -> float:
@@ -67,7 +99,7 @@ def script_of(message: str, metadata: dict[str, str], *, structured: bool) -> Sc
         pairs[name] = value or "true"
     try:
         script = msgspec.convert(pairs, Script, strict=False)
-        script.stream_fault()
+        _ = script.stream_fault(), script.pause_seconds
     except (msgspec.ValidationError, ValueError) as error:
         raise ValueError(f"the offline script {words!r}: {error}") from None
     return script

@@ -29,7 +29,7 @@ async def write_stream(ledger: Ledger, run: Run, send: Send, *, first: int = 0) 
     ledger.opened(+1)
     try:
         await asyncio.sleep(0 if first else run.script.delay)
-        await start(send, HTTPStatus.OK, CONTENT_TYPE, {"x-request-id": ledger.request_id()})
+        await start(send, HTTPStatus.OK, CONTENT_TYPE, ledger.headers())
         if fault is None:
             async for batch in frames:
                 await _write(send, b"".join(frame.data for frame in batch))
@@ -49,8 +49,11 @@ async def _frames(run: Run, index: int) -> AsyncIterator[list[Frame]]:
 
 async def _resumed(run: Run, first: int) -> AsyncIterator[list[Frame]]:
     """The later part of a run, with what a resume can get wrong."""
-    skipping = run.script.skip
-    async for frames in _frames(run, max(0, first - REPEATED_EVENTS) if run.script.repeat else first):
+    run.resumes += 1
+    striking = run.script.strikes(run.resumes)
+    skipping = run.script.skip and striking
+    repeating = run.script.repeat and striking
+    async for frames in _frames(run, max(0, first - REPEATED_EVENTS) if repeating else first):
         delta = next((position for position, frame in enumerate(frames) if frame.is_delta), None)
         if skipping and delta is not None:
             skipping = False

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
-MAX_DEPTH = 12
+MAX_REFERENCES = 12
+MAX_DEPTH = 3  # from there on, what may be null or empty is
+ABSURD_DEPTH = 30  # a schema that needs more than that has no instance
 MAX_ITEMS = 100
 MAX_TITLE_WORDS = 6
 _SPEAKER = re.compile(r"(?:^|\n)\s*(?:user|human)\s*:\s*(.+)", re.IGNORECASE)
@@ -26,8 +29,17 @@ def title_of(text: str) -> str:
     return title[:1].upper() + title[1:] if title else "New conversation"
 
 
+def is_nullable(schema: dict[str, Any]) -> bool:
+    kind = schema.get("type")
+    if kind == "null" or (isinstance(kind, list) and "null" in kind):
+        return None in schema.get("enum", [None])
+    return any(is_nullable(choice) for choice in _choices(schema))
+
+
 def _instance(schema: dict[str, Any], root: dict[str, Any], words: str, *, depth: int) -> Any:
-    schema = _resolved(schema, root) if depth <= MAX_DEPTH else {"type": "null"}
+    if depth > ABSURD_DEPTH or (depth > MAX_DEPTH and is_nullable(schema)):
+        return None
+    schema = _resolved(schema, root)
     if "const" in schema or "enum" in schema:
         return schema.get("const", (schema.get("enum") or [None])[0])
     value: Any = None
@@ -36,7 +48,7 @@ def _instance(schema: dict[str, Any], root: dict[str, Any], words: str, *, depth
             properties = schema.get("properties", {})
             value = {name: _instance(part, root, words, depth=depth + 1) for name, part in properties.items()}
         case "array":
-            count = min(max(1, schema.get("minItems", 1)), schema.get("maxItems", MAX_ITEMS))
+            count = _count(schema, wanted=depth <= MAX_DEPTH)
             value = [_instance(schema.get("items", {}), root, words, depth=depth + 1) for _ in range(count)]
         case "integer" | "number":
             value = _number(schema)
@@ -48,31 +60,48 @@ def _instance(schema: dict[str, Any], root: dict[str, Any], words: str, *, depth
 
 
 def _kind(schema: dict[str, Any]) -> str:
-    kind = schema.get("type", "string")
+    kind = schema.get("type", "object" if "properties" in schema else "string")
     return str(next((name for name in kind if name != "null"), "null") if isinstance(kind, list) else kind)
+
+
+def _choices(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    return schema.get("anyOf") or schema.get("oneOf") or []
 
 
 def _resolved(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
     """Follow $ref and take the first choice that is not null."""
-    for _ in range(MAX_DEPTH):
+    for _ in range(MAX_REFERENCES):
         if "$ref" in schema:
             target: Any = root
             for name in str(schema["$ref"]).removeprefix("#").strip("/").split("/"):
-                target = target.get(name, {}) if name else target
+                target = target.get(name, {}) if name and isinstance(target, dict) else target
             schema = target
-        elif choices := schema.get("anyOf") or schema.get("oneOf"):
+        elif choices := _choices(schema):
             schema = next((choice for choice in choices if choice.get("type") != "null"), choices[0])
+        elif len(parts := schema.get("allOf", ())) == 1:  # what pydantic writes around a reference with a default
+            schema = parts[0]
         else:
             break
     return schema
 
 
+def _count(schema: dict[str, Any], *, wanted: bool) -> int:
+    return int(min(max(int(wanted), schema.get("minItems", 0)), schema.get("maxItems", MAX_ITEMS)))
+
+
 def _number(schema: dict[str, Any]) -> int | float:
-    low = schema.get("minimum", schema.get("exclusiveMinimum", 0) + 1)
-    high = schema.get("maximum", low)
-    number: int | float = min(low, high)
+    """The least that is allowed, or 1, or the most if that is less."""
+    whole = schema.get("type") == "integer" or "integer" in schema.get("type", ())
+    over, under = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
+    low = schema.get("minimum", None if over is None else over + 1)
+    high = schema.get("maximum", None if under is None else under - 1)
+    most = schema.get("maximum", under)
+    number: int | float = low if low is not None else min(1, 1 if high is None else high)
+    if over is not None and most is not None and not whole:
+        number = (over + most) / 2
     step = schema.get("multipleOf")
-    return -(-number // step) * step if step else number
+    number = -(-number // step) * step if step else number
+    return math.ceil(number) if whole else number
 
 
 def _string(schema: dict[str, Any], words: str) -> str:

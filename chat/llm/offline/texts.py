@@ -6,7 +6,22 @@ HONEST = "I am the **offline model**: no key is set, so this answer is written b
 
 GREETING = f"""Hello! :wave: {HONEST}
 
-Ask me for a *table*, some *code*, something *long*, to *count to 20*, or for the *secret number*. $seen"""
+Ask me for a *table*, some *code*, something *long*, to *count to 20*, or ask me to *say something*.
+
+$tools$seen"""
+
+QUESTIONS = (
+    ("get_secret_number", "What is the secret number?"),
+    ("current_time", "What time is it in Asia/Tokyo?"),
+    ("calculate", "Calculate 2^10 + 1"),
+    ("search_my_threads", "Search my threads for pasta"),
+)
+
+MEANWHILE = """While my tools are at work, I go on writing: an answer may have text *and* calls, and the calls are
+complete long before the text is. This is such a text, and it says nothing else."""
+
+REFUSAL = "I'm sorry, but I cannot assist with that request."
+NOT_JSON = "Of course! Here is what you asked for, in words and not in JSON."
 
 TABLE = """| Planet | Moons | Day in hours |
 |:--|--:|--:|
@@ -66,4 +81,5 @@ because real answers have those too.
 """
 
 SURROGATES = ("An emoji in halves: ", "\ud83d", "\ude00", ", and half of one: ", "\ud83d", " - the end", ".")
+HALF_EMOJI = "Half of one: \ud83d"
 NUL = ("Before the NUL", "\x00", "and after", ".")
