@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -12,12 +12,16 @@ from tortoise.transactions import in_transaction
 from chat.broadcast import Broadcast, Unavailable, user_channel
 from chat.database import query
 from chat.events import Final, Frame, ResponseError, ThreadUpdated
-from chat.llm.events import Code, Completed, Failed
+from chat.llm.calls import total_cost, total_usage
+from chat.llm.errors import CallFailed, OutputIncomplete, OutputRefused, ProviderFailed
+from chat.llm.events import Code
+from chat.llm.journal import CallLog
+from chat.llm.tokens import count_tokens
 from chat.models import State, Status
-from chat.services import ownership, usage
+from chat.services import ownership
 from chat.services.answers import LiveAnswer
+from chat.services.journals import ReplyJournal
 from chat.services.ownership import Claim
-from chat.services.usage import Round
 from chat.text import sha8, utf16_length
 
 logger = logging.getLogger(__name__)
@@ -29,7 +33,7 @@ END_TOOLS = """
 UPDATE tool_call SET state = 'failed', output = 'It was not finished.', finished_at = now()
 WHERE generation_id = $1 AND state = 'running'
 """
-END_ANSWER = "UPDATE chat_message SET content = $2, status = $3, error = $4 WHERE id = $1"
+END_ANSWER = "UPDATE chat_message SET content = $2, status = $3, error = $4, token_count = $5 WHERE id = $1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,41 +59,38 @@ BROKEN = Outcome(
     Status.ERROR, State.FAILED, "internal", "Something went wrong here while answering. You can try again.", "internal",
     retryable=True,
 )  # fmt: skip
-TOO_MANY_ROUNDS = Outcome(
-    Status.ERROR, State.FAILED, "tool_rounds", "The model called tools again and again, without an answer.",
-    "tool_rounds",
-    retryable=True,
-)  # fmt: skip
-CUT_SHORT = "The answer ends here because it reached its greatest length."
+ANSWERED = Outcome(Status.FINAL, State.COMPLETED)
 
 
-def outcome_of(ended: Completed | Failed) -> Outcome:
-    """What the provider's last word means for the answer."""
-    match ended:
-        case Completed(incomplete_reason=None):
-            return Outcome(Status.FINAL, State.COMPLETED)
-        case Completed():
-            return Outcome(Status.FINAL, State.COMPLETED, str(ended.incomplete_reason), CUT_SHORT)
-        case Failed(code=Code.CUT):
-            return Outcome(Status.INTERRUPTED, State.INTERRUPTED, ended.code, ended.message)
-        case Failed():
+def outcome_of(failure: CallFailed) -> Outcome:
+    """What a call without a result means for the answer: a refusal is one, and so is a text that grew too long."""
+    match failure:
+        case OutputRefused():
+            return replace(ANSWERED, reason="refused")
+        case OutputIncomplete() if failure.text:
+            return replace(ANSWERED, reason=failure.reason, sentence=str(failure))
+        case ProviderFailed(code=Code.CUT):
+            return Outcome(Status.INTERRUPTED, State.INTERRUPTED, failure.code, str(failure))
+        case _:
             return Outcome(
-                Status.ERROR, State.FAILED, ended.code, ended.message, code=ended.code, retryable=ended.retryable
+                Status.ERROR, State.FAILED, failure.code, str(failure), code=failure.code, retryable=failure.retryable
             )
 
 
-async def finish(mine: Claim, live: LiveAnswer, outcome: Outcome, rounds: list[Round], *, broadcast: Broadcast) -> None:
+async def finish(
+    mine: Claim, live: LiveAnswer, outcome: Outcome, journal: ReplyJournal, *, broadcast: Broadcast
+) -> None:
     """Store the answer, the calls and the month's usage, then publish the end. Raises Fenced with nothing stored."""
     text = live.text
-    rounds = await usage.with_estimates(rounds)
+    [tokens] = await count_tokens([text])
     async with in_transaction():
         # The thread first, everywhere: see ownership.py.
         thread = (await query(END_THREAD, mine.thread_id, *live.position))[0]
         await ownership.finish(mine, outcome.state, reason=outcome.reason)
         await query(END_TOOLS, mine.generation_id)
-        await query(END_ANSWER, mine.answer_id, text, outcome.status, outcome.sentence)
-        call_log_id = await usage.record(rounds, user_id=mine.user_id, generation_id=mine.generation_id)
-    await live.tell(_last_event(mine, outcome, text, thread["rev"], rounds, call_log_id), terminal=True)
+        await query(END_ANSWER, mine.answer_id, text, outcome.status, outcome.sentence, tokens)
+        call_log_id = await journal.settle()
+    await live.tell(_last_event(mine, outcome, text, thread["rev"], journal.logs, call_log_id), terminal=True)
     updated = ThreadUpdated(mine.thread_id, thread["title"], thread["last_message_at"], running=False)
     try:
         await broadcast.channels.publish(user_channel(mine.user_id), updated)
@@ -98,7 +99,7 @@ async def finish(mine: Claim, live: LiveAnswer, outcome: Outcome, rounds: list[R
 
 
 def _last_event(
-    mine: Claim, outcome: Outcome, text: str, rev: int, rounds: list[Round], call_log_id: UUID | None
+    mine: Claim, outcome: Outcome, text: str, rev: int, logs: list[CallLog], call_log_id: UUID | None
 ) -> Frame:
     if outcome.code:
         return ResponseError(rev, mine.answer_id, outcome.code, outcome.sentence, outcome.retryable)
@@ -108,18 +109,22 @@ def _last_event(
         status=outcome.status,
         content_length=utf16_length(text),
         content_sha8=sha8(text),
-        usage=_sum(rounds),
+        usage=_figures(logs),
         call_log_id=call_log_id,
         message=outcome.sentence,
     )
 
 
-def _sum(rounds: list[Round]) -> dict[str, Any] | None:
-    reported = [one.usage for one in rounds if one.usage]
-    if not reported:
+def _figures(logs: list[CallLog]) -> dict[str, Any] | None:
+    """What a reply took, of all rounds: `cost` is in USD as a decimal string, null if it is not known."""
+    if not logs:
         return None
+    used, cost = total_usage(logs), total_cost(logs)
     return {
-        "input_tokens": sum(used.input_tokens for used in reported),
-        "output_tokens": sum(used.output_tokens for used in reported),
-        "total_tokens": sum(used.total_tokens for used in reported),
+        "model": logs[-1].model or logs[-1].plan.request.model,
+        "input_tokens": used.input_tokens,
+        "output_tokens": used.output_tokens,
+        "total_tokens": used.total_tokens,
+        "cost": None if cost is None else f"{cost:f}",
+        "estimated": any(log.estimated for log in logs),
     }

@@ -33,7 +33,7 @@ SET owner = $2, fence = fenced.fence, state = 'running', lease_until = now() + i
 FROM mine, fenced, chat_message question WHERE g.id = mine.id AND question.id = mine.user_message_id
 RETURNING g.id AS generation_id, g.thread_id, g.answer_id, g.fence, g.partial, g.ckpt_epoch, g.ckpt_s,
     g.cancel_at IS NOT NULL AS cancelled, mine.request_at IS NOT NULL AS asked, fenced.user_id, fenced.rev,
-    question.number AS question_number
+    question.number AS question_number, g.model
 """  # noqa: S608 - the lease is a constant
 MINE = "id = $1 AND fence = $2 AND state IN ('queued', 'running')"
 ASKING = f"UPDATE generation SET request_at = now(), response_id = NULL, up_seq = -1 WHERE {MINE} RETURNING id"  # noqa: S608
@@ -77,6 +77,7 @@ class Claim:
     user_id: UUID
     answer_id: UUID
     question_number: int
+    model: str
     fence: int
     rev: int
     asked: bool  # the provider may have been asked before

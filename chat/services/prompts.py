@@ -1,27 +1,44 @@
-"""What the model is told: the instructions, and as much of the conversation as fits."""
+"""What the model is told: the instructions in `templates/prompts/`, and as much of the conversation as fits."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from chat.database import query
+from chat.llm.calls import Item
 from chat.llm.tokens import count_tokens, most_tokens
 from chat.models import ChatMessage, Role
 
-INSTRUCTIONS = """\
-You are a helpful assistant in a chat. Answer in the language of the user, to the point and honestly: say so when you
-do not know. Format with markdown where it helps the reader: headings, **bold**, lists, tables, quotes, links, and
-fenced code blocks with the language named. Emoji shortcodes like :sparkles: are shown as emoji; use them sparingly.
-"""
 MESSAGE_OVERHEAD_TOKENS = 4  # what a turn costs besides its text
 HISTORY_MAX_MESSAGES = 400
 
+TOOL_CALLS = """
+SELECT g.answer_id, c.call_id, c.name, c.arguments, c.output, c.token_count
+FROM tool_call c JOIN generation g ON g.id = c.generation_id
+WHERE g.answer_id = ANY($1::uuid[]) AND c.state <> 'running' ORDER BY c.created_at, c.id
+"""
 
-async def turns(thread_id: UUID, *, up_to: int, max_tokens: int) -> list[dict[str, Any]]:
+_templates = Environment(  # what comes out is read by a model, so nothing is to be escaped
+    loader=FileSystemLoader(Path(__file__).parents[2] / "templates" / "prompts"),
+    undefined=StrictUndefined,
+    autoescape=False,  # noqa: S701
+)
+
+
+def instructions(name: str = "instructions", **values: object) -> str:
+    """The text of `templates/prompts/<name>.md` with these values."""
+    return _templates.get_template(f"{name}.md").render(values).strip()
+
+
+async def turns(thread_id: UUID, *, up_to: int, max_tokens: int) -> list[Item]:
     """The conversation up to the message with this number, oldest first, as input items of the Responses API.
 
-    Taken newest backwards while they fit; the newest is always there. Messages without text (an answer that failed
-    before its first word) are left out.
+    Taken newest backwards while they fit; the newest is always there. An answer stands together with the tools that it
+    called, or not at all. Messages without text (an answer that failed before its first word) are left out.
     """
     messages = (
         await ChatMessage.filter(thread_id=thread_id, number__lte=up_to, role__in=[Role.USER, Role.ASSISTANT])
@@ -29,19 +46,40 @@ async def turns(thread_id: UUID, *, up_to: int, max_tokens: int) -> list[dict[st
         .order_by("-number")
         .limit(HISTORY_MAX_MESSAGES)
     )
-    kept = messages if _surely_fits(messages, max_tokens) else await _newest(messages, max_tokens)
-    return [{"role": str(message.role), "content": message.content} for message in reversed(kept)]
+    calls = await _tool_calls([message.id for message in messages if message.role is Role.ASSISTANT])
+    if not _surely_fits(messages, calls, max_tokens):
+        await _count_once(messages)
+        messages = _newest(messages, calls, max_tokens)
+    return [item for message in reversed(messages) for item in _items(message, calls.get(message.id, []))]
 
 
-def _surely_fits(messages: list[ChatMessage], max_tokens: int) -> bool:
-    return sum(most_tokens(message.content) + MESSAGE_OVERHEAD_TOKENS for message in messages) <= max_tokens
+async def _tool_calls(answers: list[UUID]) -> dict[UUID, list[dict[str, Any]]]:
+    found: dict[UUID, list[dict[str, Any]]] = {}
+    for row in await query(TOOL_CALLS, answers) if answers else ():
+        found.setdefault(row["answer_id"], []).append(row)
+    return found
 
 
-async def _newest(messages: list[ChatMessage], max_tokens: int) -> list[ChatMessage]:
-    await _count_once(messages)
+def _items(message: ChatMessage, calls: list[dict[str, Any]]) -> list[Item]:
+    """The calls of an answer, their results, and its text."""
+    return [
+        *({"type": "function_call", **{key: call[key] for key in ("call_id", "name", "arguments")}} for call in calls),
+        *({"type": "function_call_output", "call_id": call["call_id"], "output": call["output"]} for call in calls),
+        {"role": str(message.role), "content": message.content},
+    ]
+
+
+def _surely_fits(messages: list[ChatMessage], calls: dict[UUID, list[dict[str, Any]]], max_tokens: int) -> bool:
+    texts = [message.content for message in messages]
+    texts += [f"{call['name']}{call['arguments']}{call['output']}" for some in calls.values() for call in some]
+    return sum(most_tokens(text) + MESSAGE_OVERHEAD_TOKENS for text in texts) <= max_tokens
+
+
+def _newest(messages: list[ChatMessage], calls: dict[UUID, list[dict[str, Any]]], max_tokens: int) -> list[ChatMessage]:
     kept, total = messages[:1], (messages[0].token_count or 0) + MESSAGE_OVERHEAD_TOKENS
     for message in messages[1:]:
         total += (message.token_count or 0) + MESSAGE_OVERHEAD_TOKENS
+        total += sum((call["token_count"] or 0) + 2 * MESSAGE_OVERHEAD_TOKENS for call in calls.get(message.id, []))
         if total > max_tokens:
             break
         kept.append(message)

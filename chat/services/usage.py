@@ -1,104 +1,127 @@
-"""What a reply cost: one row for each round with the provider, and the month's sum, in the caller's transaction."""
+"""What calls cost: a row for each round with the provider, and the user's month, in one transaction."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
+import msgspec
+from tortoise.transactions import in_transaction
+
 from chat.database import query
-from chat.llm.events import Usage
-from chat.llm.tokens import count_tokens
+from chat.llm.client import LLMClient
+from chat.llm.journal import CallLog, Plan
+from chat.llm.pricing import Prices
+from chat.models import MODEL_MAX_LENGTH
 from chat.models.ids import uuid7
+from chat.services import budgets
+from chat.settings import Settings
 
 RECORD = """
-INSERT INTO llm_call_log (id, generation_id, user_id, round, response_id, request_id, caller, model_asked, model,
-    status, error, input_tokens, cached_tokens, cache_write_tokens, output_tokens, reasoning_tokens, total_tokens,
-    estimated, uncertain, attempts, duration_ms, first_event_ms, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, 'chat', $7, $8, $9, $10, $11, $12, 0, $13, $14, $15, $16, $17, 1, $18, $19, now())
+INSERT INTO llm_call_log (id, generation_id, user_id, call_id, round, response_id, request_id, caller, model_asked,
+    model, schema_name, input_sha256, status, error, input_tokens, cached_tokens, cache_write_tokens, output_tokens,
+    reasoning_tokens, total_tokens, cost, estimated, uncertain, attempts, duration_ms, first_event_ms, created_at)
+VALUES ($1, (SELECT id FROM generation WHERE id = $2), (SELECT id FROM users WHERE id = $3), $4, $5, $6, $7, $8, $9,
+    $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, now())
 ON CONFLICT DO NOTHING RETURNING id
 """
+RECORD_TEXT = """
+INSERT INTO llm_call_text (call_id, user_id, generation_id, input, output)
+SELECT id, user_id, generation_id, $2::jsonb, $3 FROM llm_call_log WHERE id = $1
+"""
 ADD_TO_MONTH = """
-INSERT INTO user_monthly_usage (id, user_id, month, calls, input_tokens, output_tokens, total_tokens, cost)
-VALUES ($1, $2, date_trunc('month', now() AT TIME ZONE 'UTC')::date, 1, $3, $4, $5, 0)
+INSERT INTO user_monthly_usage (id, user_id, month, calls, unpriced_calls, input_tokens, output_tokens, total_tokens,
+    cost)
+SELECT $1, id, date_trunc('month', now() AT TIME ZONE 'UTC')::date, 1, $3, $4, $5, $6, $7 FROM users WHERE id = $2
 ON CONFLICT (user_id, month) DO UPDATE SET calls = user_monthly_usage.calls + 1,
+    unpriced_calls = user_monthly_usage.unpriced_calls + excluded.unpriced_calls,
     input_tokens = user_monthly_usage.input_tokens + excluded.input_tokens,
     output_tokens = user_monthly_usage.output_tokens + excluded.output_tokens,
-    total_tokens = user_monthly_usage.total_tokens + excluded.total_tokens
+    total_tokens = user_monthly_usage.total_tokens + excluded.total_tokens,
+    cost = user_monthly_usage.cost + excluded.cost
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Round:
-    """One call of the provider, as it went. `usage` is None where the provider did not report any.
+class UsageJournal:
+    """The books of calls that stand alone; a reply keeps its own, since its end is one transaction with its text."""
 
-    `sent` and `received` are the texts, by which the tokens of such a call are estimated.
+    def __init__(self, settings: Settings, prices: Prices) -> None:
+        self._settings = settings
+        self._prices = prices
+
+    async def begin(self, plan: Plan) -> None:
+        """Raises BudgetExceeded."""
+        await budgets.reserve(plan, default=self._settings.llm_monthly_budget, prices=self._prices)
+
+    async def created(self, plan: Plan, response_id: str, sequence: int) -> None:
+        """The row comes at the end."""
+
+    async def end(self, log: CallLog) -> None:
+        """Store the round."""
+        async with in_transaction():
+            await record(log, keep_input=self._settings.llm_log_text)
+            await budgets.release(log.plan.call_id, log.plan.user)
+
+
+def model_client(settings: Settings) -> LLMClient:
+    """The client of these settings, whose calls go into the books; the database has to be open."""
+    prices = Prices(settings.llm_prices, base_url=settings.openai_base_url)
+    return LLMClient(
+        api_key=settings.openai_api_key,
+        base_url=settings.openai_base_url,
+        model=settings.llm_model,
+        max_output_tokens=settings.llm_max_output_tokens,
+        prices=prices,
+        journal=UsageJournal(settings, prices),
+    )
+
+
+async def record(log: CallLog, *, generation_id: UUID | None = None, keep_input: bool = False) -> UUID | None:
+    """Store a round and count it into the month (UTC), in the caller's transaction; None if it is there already.
+
+    Who or what was deleted meanwhile is left out: what a call cost stays true.
     """
-
-    number: int
-    model_asked: str
-    model: str
-    response_id: str | None
-    request_id: str
-    status: str
-    error: str
-    usage: Usage | None
-    uncertain: bool
-    duration_ms: int
-    first_event_ms: int | None
-    sent: str = ""
-    received: str = ""
-    counted: Usage | None = None
-
-    @property
-    def estimated(self) -> bool:
-        """It ran, or may have run, and nobody says what it took."""
-        return self.usage is None and (self.response_id is not None or self.uncertain)
-
-
-async def with_estimates(rounds: list[Round]) -> list[Round]:
-    """The same, with the tokens counted here where a call ended without a report: after Stop, or a cut."""
-    return [replace(one, counted=await _counted(one)) if one.estimated else one for one in rounds]
-
-
-async def _counted(one: Round) -> Usage:
-    sent, received = await count_tokens([one.sent, one.received])
-    return Usage(input_tokens=sent, output_tokens=received, total_tokens=sent + received)
-
-
-async def record(rounds: list[Round], *, user_id: UUID, generation_id: UUID) -> UUID | None:
-    """Store each round once, count it into the user's month (UTC), and return the id of the last one."""
-    last = None
-    for one in rounds:
-        last = await _record(one, user_id, generation_id) or last
-    return last
-
-
-async def _record(one: Round, user_id: UUID, generation_id: UUID) -> UUID | None:
-    used = one.usage or one.counted or Usage()
+    plan, used, call_id = log.plan, log.usage, uuid7()
     rows = await query(
         RECORD,
-        uuid7(),
+        call_id,
         generation_id,
-        user_id,
-        one.number,
-        one.response_id,
-        one.request_id,
-        one.model_asked,
-        one.model,
-        one.status,
-        one.error,
+        plan.user,
+        plan.call_id,
+        plan.number,
+        log.response_id,
+        log.request_id[:128],
+        plan.caller,
+        plan.request.model[:MODEL_MAX_LENGTH],
+        log.model[:MODEL_MAX_LENGTH],
+        plan.schema_name,
+        plan.sent_sha256,
+        log.status,
+        log.error,
         used.input_tokens,
         used.cached_tokens,
+        used.cache_write_tokens,
         used.output_tokens,
         used.reasoning_tokens,
         used.total_tokens,
-        one.estimated,
-        one.uncertain,
-        one.duration_ms,
-        one.first_event_ms,
+        log.cost,
+        log.estimated,
+        log.uncertain,
+        log.attempts,
+        log.duration_ms,
+        log.first_event_ms,
     )
     if not rows:
         return None
-    await query(ADD_TO_MONTH, uuid7(), user_id, used.input_tokens, used.output_tokens, used.total_tokens)
-    recorded: UUID = rows[0]["id"]
-    return recorded
+    sent = msgspec.json.encode(plan.sent).decode() if keep_input else None
+    await query(RECORD_TEXT, call_id, sent, log.output)
+    await _add_to_month(log)
+    return call_id
+
+
+async def _add_to_month(log: CallLog) -> None:
+    used = log.usage
+    cost, unpriced = (Decimal(0), 1) if log.cost is None else (log.cost, 0)
+    figures: tuple[Any, ...] = (unpriced, used.input_tokens, used.output_tokens, used.total_tokens, cost)
+    await query(ADD_TO_MONTH, uuid7(), log.plan.user, *figures)

@@ -24,6 +24,7 @@ from chat.mailer import Mailer
 from chat.models import User
 from chat.security.limits import Limits
 from chat.security.passwords import Passwords
+from chat.services import usage
 from chat.services.accounts import Accounts
 from chat.services.replies import Collaborators
 from chat.services.worker import Worker
@@ -93,7 +94,8 @@ async def opened(settings: Settings) -> AsyncIterator[Resources]:
     await _open_database(settings)
     redis = broadcast.connect(settings.redis_url)
     passwords, mailer = Passwords(), Mailer(settings)
-    llm = LLMClient(api_key=settings.openai_api_key, base_url=settings.openai_base_url)
+    llm = usage.model_client(settings)
+    _check_prices(settings, llm)
     live = Broadcast(redis)
     limits = Limits(redis, enabled=settings.rate_limits)
     registry = tools.load()
@@ -123,6 +125,13 @@ async def _open_database(settings: Settings) -> None:
         await database.close_database()
         why = str(error) or type(error).__name__
         raise CannotStart(f"PostgreSQL cannot be used ({why}): see DATABASE_URL.") from error
+
+
+def _check_prices(settings: Settings, llm: LLMClient) -> None:
+    """A budget for calls whose cost nobody knows would be no budget."""
+    unknown = [model for model in settings.models if not llm.prices.knows(model)]
+    if settings.llm_monthly_budget is not None and unknown:
+        raise CannotStart(f"LLM_MONTHLY_BUDGET is set, and nobody knows what {unknown[0]} costs: add it to LLM_PRICES.")
 
 
 def _end_process(loop: asyncio.Task[None]) -> None:

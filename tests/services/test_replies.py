@@ -9,8 +9,7 @@ import pytest
 
 from chat.llm.tokens import count_tokens
 from chat.models import ChatMessage, ChatThread, Generation, LLMCallLog, ToolCall, User, UserMonthlyUsage
-from chat.services import ownership
-from chat.services.prompts import INSTRUCTIONS
+from chat.services import ownership, prompts
 from tests.cast import Person
 from tests.llm.conftest import OfflineServer
 from tests.site import Site
@@ -149,7 +148,7 @@ async def test_stop_keeps_what_was_seen_and_ends_the_call(alice: Person, model: 
         True,
         call.input_tokens + call.output_tokens,
     )
-    assert call.input_tokens > (await count_tokens([INSTRUCTIONS]))[0]
+    assert call.input_tokens > (await count_tokens([prompts.instructions(site_name="Quart Chat")]))[0]
     assert call.output_tokens == (await count_tokens([row.content]))[0]
     billed = await model.billed(str(generation.id))
     assert billed[0]["status"] != "completed", "the provider saw the connection close"

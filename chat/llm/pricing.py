@@ -1,0 +1,69 @@
+"""What a call costs, in USD: by the site's own list, else by the list of the genai-prices package."""
+
+from __future__ import annotations
+
+import logging
+import re
+from decimal import Decimal
+
+import genai_prices
+
+from chat.llm.events import Usage
+from chat.llm.provider import OPENAI_BASE_URL
+from chat.settings.parsing import Price, PriceList
+
+MILLION = Decimal(1_000_000)
+EXACT = Decimal("1e-12")  # the price of a token has no more decimals
+_DATED = re.compile(r"-(?:\d{4}-\d{2}-\d{2}|\d{4,8}|latest)")
+
+logger = logging.getLogger(__name__)
+
+
+class Prices:
+    """The prices of one provider's models. `own` goes first: names, dated names without their date, or `start*`."""
+
+    def __init__(self, own: PriceList = (), *, base_url: str = "") -> None:
+        self._own = dict(own)
+        self._api_url = base_url or OPENAI_BASE_URL
+
+    def knows(self, model: str) -> bool:
+        """Whether calls of this model have a price."""
+        return self.cost(model, Usage()) is not None
+
+    def cost(self, model: str, usage: Usage) -> Decimal | None:
+        """Of one call, exactly; None if the price is not known."""
+        price = self._own_price(model)
+        return self._listed_cost(model, usage) if price is None else _cost_at(price, usage)
+
+    def _own_price(self, model: str) -> Price | None:
+        matching = [name for name in self._own if _stands_for(name, model)]
+        return self._own[max(matching, key=len)] if matching else None
+
+    def _listed_cost(self, model: str, usage: Usage) -> Decimal | None:
+        counted = genai_prices.Usage(
+            input_tokens=usage.input_tokens,
+            cache_read_tokens=min(usage.cached_tokens, usage.input_tokens),
+            cache_write_tokens=usage.cache_write_tokens or None,
+            output_tokens=usage.output_tokens,
+        )
+        try:
+            price = genai_prices.calc_price(counted, model, provider_api_url=self._api_url)
+        except LookupError:
+            return None
+        except ValueError as error:  # counts that contradict each other
+            logger.warning("The cost of a call of %s is not known: %s", model, error)
+            return None
+        return price.total_price.quantize(EXACT)
+
+
+def _stands_for(name: str, model: str) -> bool:
+    if name.endswith("*"):
+        return model.startswith(name[:-1])
+    return model.startswith(name) and (model == name or _DATED.fullmatch(model, len(name)) is not None)
+
+
+def _cost_at(price: Price, usage: Usage) -> Decimal:
+    given, cached, written = price
+    cached_tokens = min(usage.cached_tokens, usage.input_tokens)
+    cost = (usage.input_tokens - cached_tokens) * given + cached_tokens * cached + usage.output_tokens * written
+    return (cost / MILLION).quantize(EXACT)

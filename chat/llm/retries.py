@@ -1,0 +1,82 @@
+"""Sending a request again, by one rule: only what never ran, and only while nothing of the answer has come."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from chat.llm.events import Code, Event, Failed
+from chat.llm.provider import ModelRequest, Provider
+
+MAX_RETRY_AFTER_SECONDS = 20.0  # a provider that asks for more is told no: nobody waits that long for a first word
+MAX_WAIT_SECONDS = 30.0  # for all retries of a request together
+PAUSES: dict[Code, tuple[float, ...]] = {  # seconds before each retry
+    Code.UNREACHABLE: (0.5, 1, 2),
+    Code.RATE_LIMITED: (1, 2, 4),
+    Code.OVERLOADED: (1, 2, 4),
+    Code.PROVIDER_ERROR: (0.5,),  # HTTP 500 only
+}
+JITTER = 0.25  # of a pause, added to it, so that many who were refused together do not come back together
+
+logger = logging.getLogger(__name__)
+
+
+class Attempts:
+    """One request, sent until it is taken or the rule says no."""
+
+    def __init__(self, provider: Provider, request: ModelRequest, *, most: int | None = None) -> None:
+        self._provider = provider
+        self._request = request
+        self._most = most  # retries; None: as many as the rule allows
+        self._waited = 0.0
+        self.count = 0
+        self.in_flight = False  # the provider has the request, or may have it
+
+    async def events(self) -> AsyncGenerator[Event, None]:
+        """Those of the last attempt; failures that lead to another one are only logged."""
+        while True:
+            began, failed = False, None
+            self.count += 1
+            self.in_flight = True
+            async with aclosing(self._provider.stream(self._request)) as events:
+                async for event in events:
+                    if isinstance(event, Failed) and not began:
+                        failed = event
+                        break
+                    began = True
+                    yield event
+            self.in_flight = False
+            if failed is None:
+                return
+            pause = self._pause(failed)
+            logger.warning("Attempt %d failed, %s: %s", self.count, _what_next(pause), failed.detail)
+            if pause is None:
+                yield failed
+                return
+            await asyncio.sleep(pause)
+
+    def _pause(self, failed: Failed) -> float | None:
+        """Seconds until the next attempt; None if there is none."""
+        if self._most is not None and self.count > self._most:
+            return None
+        pause = pause_before_retry(failed, self.count, random.random())  # noqa: S311 - it spreads load, no secret
+        if pause is None or self._waited + pause > MAX_WAIT_SECONDS:
+            return None
+        self._waited += pause
+        return pause
+
+
+def pause_before_retry(failed: Failed, attempt: int, chance: float) -> float | None:
+    """Seconds to wait after that many attempts, with `chance` (0 to 1) of the jitter; None: do not send it again."""
+    pauses = PAUSES.get(failed.code, ())
+    never_ran = failed.code is Code.UNREACHABLE or failed.status in (429, 500, 503, 529)
+    if not never_ran or attempt > len(pauses) or (failed.retry_after_seconds or 0) > MAX_RETRY_AFTER_SECONDS:
+        return None
+    return (failed.retry_after_seconds or pauses[attempt - 1]) * (1 + JITTER * chance)
+
+
+def _what_next(pause: float | None) -> str:
+    return "not to be sent again" if pause is None else f"again in {pause:.1f} s"

@@ -1,0 +1,73 @@
+"""Structured output: the schema that is sent, and the answer held against it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import fastjsonschema
+import openai
+import pydantic
+
+Schema = type[pydantic.BaseModel] | dict[str, Any]
+MAX_NAME = 64
+MAX_DETAIL_ERRORS = 5
+
+
+class OutputSchema:
+    """A pydantic model, or a JSON schema in which every object is closed and all its properties are required."""
+
+    def __init__(self, schema: Schema, name: str = "") -> None:
+        self.name = re.sub(r"[^a-zA-Z0-9_-]", "_", name or _name_of(schema))[:MAX_NAME]
+        if isinstance(schema, dict):
+            self.json, self._parse = schema, _parser(schema)
+        else:
+            self.json, self._parse = _strict_schema(schema), schema.model_validate_json
+
+    @property
+    def format(self) -> dict[str, Any]:
+        """For `text.format` of a request."""
+        return {"type": "json_schema", "name": self.name, "schema": self.json, "strict": True}
+
+    def parsed(self, text: str) -> Any:
+        """The text as an instance of the model, or as what its JSON says. Raises ValueError with what is wrong."""
+        try:
+            return self._parse(text)
+        except pydantic.ValidationError as error:
+            raise ValueError(_complaints(error)) from None
+        except fastjsonschema.JsonSchemaValueException as error:
+            raise ValueError(error.message) from None
+        except RecursionError:
+            raise ValueError("it is nested too deeply") from None
+
+
+def _name_of(schema: Schema) -> str:
+    return str(schema.get("title") or "output") if isinstance(schema, dict) else schema.__name__
+
+
+def _parser(schema: dict[str, Any]) -> Callable[[str], Any]:
+    validate = fastjsonschema.compile(schema, use_default=False)
+    return lambda text: validate(json.loads(text))
+
+
+def _strict_schema(model: type[pydantic.BaseModel]) -> dict[str, Any]:
+    strict: dict[str, Any] = _without_defaults(openai.pydantic_responses_function_tool(model)["parameters"])
+    return strict
+
+
+def _without_defaults(schema: Any) -> Any:
+    """Some servers refuse them in strict schemas, and all properties are required there anyway."""
+    if isinstance(schema, list):
+        return [_without_defaults(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    are_names = "type" not in schema  # of properties or definitions: one of them may be called "default"
+    return {key: _without_defaults(part) for key, part in schema.items() if key != "default" or are_names}
+
+
+def _complaints(error: pydantic.ValidationError) -> str:
+    """Where and why, without the values: they can be long, and are in the log anyway."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)[:MAX_DETAIL_ERRORS]
+    return "; ".join(f"{'.'.join(str(step) for step in one['loc']) or 'the whole'}: {one['msg']}" for one in found)

@@ -1,0 +1,65 @@
+"""Tools that an answer uses: each call is a row before it runs, and every tab sees it run and what it gave."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chat.database import query
+from chat.events import ToolCallChanged
+from chat.llm.events import ToolCall
+from chat.llm.tokens import count_tokens
+from chat.llm.tools import Registry, ToolResult
+from chat.models import ChatThread, ToolState, User
+from chat.models.ids import uuid7
+from chat.services.answers import LiveAnswer
+from chat.services.ownership import Claim
+
+PREVIEW = 2_000  # characters of a tool's arguments and output that tabs are shown
+NAME_MAX_LENGTH = 64
+
+STARTED = """
+INSERT INTO tool_call (id, generation_id, call_id, name, arguments, output, state, created_at)
+VALUES ($1, $2, $3, $4, $5, '', 'running', now()) ON CONFLICT (generation_id, call_id) DO NOTHING
+"""
+ENDED = """
+UPDATE tool_call SET output = $3, state = $4, token_count = $5, finished_at = now()
+WHERE generation_id = $1 AND call_id = $2
+"""
+
+
+class ToolCalls:
+    """The toolbox of one answer."""
+
+    def __init__(self, mine: Claim, live: LiveAnswer, registry: Registry) -> None:
+        self._mine = mine
+        self._live = live
+        self._registry = registry
+        self._context: dict[type, object] = {}
+
+    def schemas(self) -> tuple[dict[str, Any], ...]:
+        """What the model is offered."""
+        return self._registry.schemas()
+
+    async def run(self, call: ToolCall) -> ToolResult:
+        """Run one call, as its user and in its thread."""
+        generation_id = self._mine.generation_id
+        await query(STARTED, uuid7(), generation_id, call.call_id, call.name[:NAME_MAX_LENGTH], call.arguments)
+        await self._tell(call, ToolState.RUNNING, "")
+        result = await self._registry.dispatch(call.name, call.arguments, await self._its_context())
+        state = ToolState.DONE if result.ok else ToolState.FAILED
+        [tokens] = await count_tokens([f"{call.name}{call.arguments}{result.output}"])
+        await query(ENDED, generation_id, call.call_id, result.output, state, tokens)
+        await self._tell(call, state, result.output)
+        return result
+
+    async def _its_context(self) -> dict[type, object]:
+        if not self._context:
+            user, thread = await User.get(id=self._mine.user_id), await ChatThread.get(id=self._mine.thread_id)
+            self._context = {User: user, ChatThread: thread}
+        return self._context
+
+    async def _tell(self, call: ToolCall, state: ToolState, output: str) -> None:
+        name, arguments = call.name[:NAME_MAX_LENGTH], call.arguments[:PREVIEW]
+        await self._live.tell(
+            ToolCallChanged(self._mine.answer_id, call.call_id, name, state, arguments, output[:PREVIEW])
+        )
