@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import pkgutil
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from chat.tools import load
 
 if TYPE_CHECKING:
     from chat.models import User
+
+README = Path(__file__).parents[2] / "README.md"
 
 
 @tool(idempotent=True)
@@ -389,6 +392,18 @@ async def test_cancelling_a_call_is_the_only_thing_that_is_raised() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_the_example_of_the_readme_is_a_tool() -> None:
+    example = re.search(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    assert example
+    module: dict[str, Any] = {"__name__": "dice"}
+    exec(example[1], module)
+
+    registry = Registry([module["roll_dice"]])
+    assert (await registry.dispatch("roll_dice", '{"sides": 1}')).output == "1"
+    assert (await registry.dispatch("roll_dice", '{"sides": 0}')).output == "A die has at least one side."
+    assert not registry.is_idempotent("roll_dice")
 
 
 def test_every_module_of_the_package_is_offered_and_has_a_test() -> None:
