@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
+import httpx
 import pytest
 
+from chat.llm.offline import ledger
+from chat.llm.offline.app import OfflineModel
 from chat.llm.offline.prices import LLM_PRICES, price_of
 from chat.llm.offline.usage import Usage
 
@@ -70,6 +73,21 @@ async def test_the_bill_can_be_asked_for_any_metadata(offline: OfflineServer, ge
 async def test_a_response_without_usage_is_billed(offline: OfflineServer, generation_id: str) -> None:
     line = await billed(offline, generation_id, "say one [offline: nousage]", model="gpt-5")
     assert (line["output_tokens"], line["cost"] is None) == (1, False)
+
+
+async def test_old_responses_are_forgotten_but_stay_on_the_bill(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger, "MAX_RUNS", 2)
+    transport = httpx.ASGITransport(cast(Any, OfflineModel(pace_seconds=0)))
+    bearer = {"authorization": "Bearer test"}
+    async with httpx.AsyncClient(transport=transport, base_url="http://offline", headers=bearer) as http:
+        bodies = [{"model": "gpt-5", "input": "say one", "metadata": {"n": str(number)}} for number in range(5)]
+        ids = [(await http.post("/v1/responses", json=body)).json()["id"] for body in bodies]
+        statuses = [(await http.get(f"/v1/responses/{response_id}")).status_code for response_id in ids]
+        assert statuses == [404, 404, 404, 200, 200]
+        whole = (await http.get("/control/bill")).json()
+        assert (list(whole["responses"]), whole["total_cost"]) == (ids, "0.0000875")
+        first = (await http.get("/control/bill", params={"n": "0"})).json()
+        assert (list(first["responses"]), first["total_cost"]) == (ids[:1], "0.0000175")
 
 
 @pytest.mark.parametrize(

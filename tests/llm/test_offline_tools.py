@@ -126,9 +126,11 @@ async def test_arguments_fit_schemas_that_ask_for_more(offline: OfflineServer) -
         order={"type": "string", "enum": ["newest", "best"]},
         before={"type": ["string", "null"]},
         kind={"type": ["string", "null"], "enum": ["thread", None]},
+        span={"$ref": "#/$defs/span"},
     )
+    search["parameters"]["$defs"] = {"span": {"enum": ["year"]}}
     asked = "search my threads for pasta"
-    expected = {"query": "pasta", "limit": None, "order": "newest", "before": None, "kind": None}
+    expected = {"query": "pasta", "limit": None, "order": "newest", "before": None, "kind": None, "span": "year"}
     assert await calls(offline, asked, [search]) == [("search_my_threads", expected)]
     assert await calls(offline, asked, [{"type": "function", "name": "search_my_threads"}]) == [
         ("search_my_threads", {"query": "pasta"})

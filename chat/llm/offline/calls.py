@@ -82,6 +82,7 @@ def _searched_in(clause: str) -> str:
 
 def _fitted(given: dict[str, str], parameters: dict[str, Any]) -> str:
     """The arguments as JSON, with something for every other parameter that a strict schema has: null if it may be."""
-    others = {name: part for name, part in parameters.get("properties", {}).items() if name not in given}
-    filled = {name: None if is_nullable(part) else instance_of(part, "") for name, part in others.items()}
-    return json.dumps({**given, **filled}, ensure_ascii=False)
+    made = instance_of({**parameters, "type": "object"}, "")
+    properties = parameters.get("properties", {})
+    filled = {name: None if is_nullable(part) else made[name] for name, part in properties.items()}
+    return json.dumps({**filled, **given}, ensure_ascii=False)
