@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass
 from uuid import UUID, uuid4, uuid5
 
@@ -12,7 +13,7 @@ from tortoise.transactions import in_transaction
 from chat.broadcast import Append, Broadcast, Unavailable, user_channel
 from chat.database import query
 from chat.events import MESSAGE_MAX_LENGTH, MessageCreated, MessageView, ThreadUpdated
-from chat.models import TITLE_MAX_LENGTH, Role, Status, User
+from chat.models import Role, Status, User
 from chat.models.ids import uuid7
 from chat.security.limits import MESSAGE_EACH_MINUTE, MESSAGE_EACH_SECOND, Limits
 from chat.text import storable
@@ -20,6 +21,14 @@ from chat.text import storable
 logger = logging.getLogger(__name__)
 
 TITLE_AIM = 60  # characters
+TITLE_LOOK, TITLE_LINES = 300, 20  # how far for them
+LEADING_MARKS = re.compile(r"^(?:#{1,6} +|> ?|[-*+] +|\d{1,3}[.)] +|\[[ xX]\] +)+")
+NO_WORDS = re.compile(r"^(?:```|~~~|[-*_=#> ]+$)")  # the fence of a code block, a rule
+INLINE_MARKS = re.compile(
+    r"(?P<ticks>`+)(?P<code>[^`]+)(?P=ticks)"
+    r"|!?\[(?P<link>[^\[\]]+)\]\([^()]*\)"
+    r"|(?<![\w\\])(?P<mark>\*{1,3}(?!\*)|_{1,3}(?!_)|~~(?!~))(?=\S)(?P<words>.+?)(?<=\S)(?P=mark)(?!\w|\.\w)"
+)
 
 STORED = """
 SELECT question.id AS message_id, answer.id AS reply_id, g.id AS generation_id
@@ -175,8 +184,18 @@ async def _tell(user: User, created: MessageCreated, updated: ThreadUpdated, bro
 
 
 def title_from(content: str) -> str:
-    """The first words of the first line."""
-    line = " ".join(content.split("\n", 1)[0].split())
+    """The first words of the first line that has any, without the marks of markdown."""
+    lines = [" ".join(line[:TITLE_LOOK].split()) for line in content.split("\n", TITLE_LINES)[:TITLE_LINES]]
+    line = next(filter(None, map(_unmarked, lines)), lines[0])
     if len(line) <= TITLE_AIM:
         return line
-    return line[:TITLE_AIM].rsplit(" ", 1)[0][:TITLE_MAX_LENGTH] + "…"
+    return line[:TITLE_AIM].rsplit(" ", 1)[0] + "…"
+
+
+def _unmarked(line: str) -> str:
+    return "" if NO_WORDS.match(line) else INLINE_MARKS.sub(_words, LEADING_MARKS.sub("", line)).strip()
+
+
+def _words(mark: re.Match[str]) -> str:
+    """What stands between the marks; in code a mark is a letter like any other."""
+    return (mark["code"] or INLINE_MARKS.sub(_words, mark["link"] or mark["words"] or "")).strip()
