@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from datetime import UTC, datetime, timedelta
@@ -134,6 +135,23 @@ async def test_the_model_is_told_of_hits_and_of_none(alice: Person) -> None:
     nothing = await load().dispatch("search_my_threads", '{"query": "raclette"}', context)
     assert nothing.ok
     assert "Nothing was found" in nothing.output
+
+
+async def answered(person: Person, question: str) -> str:
+    """What the tool gave in the answer to a new chat's first question."""
+    thread_id = (await person.ask(question))["thread_id"]
+    async with asyncio.timeout(15):
+        while (answer := (await person.messages(thread_id))[-1])["status"] == Status.STREAMING:
+            await asyncio.sleep(0.05)
+    [call] = answer["tools"]
+    return str(call["output"])
+
+
+async def test_in_a_chat_it_searches_for_who_asks(alice: Person, bob: Person) -> None:
+    thread = await conversation(alice, "Dinner", "How is fondue made?")
+
+    assert f"/chat/{thread.id}/" in await answered(alice, "Search my threads for fondue")
+    assert "Nothing was found" in await answered(bob, "Search my threads for fondue")
 
 
 async def test_the_model_cannot_choose_whose_threads_are_searched(alice: Person, bob: Person) -> None:
