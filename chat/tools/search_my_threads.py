@@ -11,6 +11,7 @@ from chat.models import User
 from chat.text import storable
 
 MAX_QUERY_CHARACTERS = 200
+MAX_WORDS = 10  # each is looked for in every message
 MAX_HITS = 10
 SNIPPET_CHARACTERS = 200
 BEFORE_HIT = 60  # characters of a snippet
@@ -46,13 +47,15 @@ async def search_my_threads(user: User, query: str) -> list[Hit] | str:
     of their chat: the newest 10, newest first. An answer that is still being written is not found yet. Search for few
     and rare words, and link to the chats by their url.
 
-    query: one or more words, without operators
+    query: one to ten words, without operators
     """
     words = list(dict.fromkeys(storable(query).split()))
     if not words:
         raise ToolError("Say which words to search for.")
-    if len(query) > MAX_QUERY_CHARACTERS:
-        raise ToolError(f"That is too long: search for a few words, of {MAX_QUERY_CHARACTERS} characters together.")
+    if len(words) > MAX_WORDS or len(query) > MAX_QUERY_CHARACTERS:
+        raise ToolError(
+            f"That is too long: take {MAX_WORDS} words at most, of {MAX_QUERY_CHARACTERS} characters together."
+        )
     rows = await database.query(SEARCH, user.id, [_pattern(word) for word in words], MAX_HITS)
     hits = [
         Hit(

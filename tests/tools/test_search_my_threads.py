@@ -95,7 +95,10 @@ async def test_a_hostile_query_finds_nothing(alice: Person, query: str) -> None:
     assert await hits(alice, query) == []
 
 
-@pytest.mark.parametrize(("query", "says"), [("", "which words"), (" \n ", "which words"), ("x" * 201, "too long")])
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [("", "which words"), (" \n ", "which words"), ("x" * 201, "too long"), ("a b c d e f g h i j k", "too long")],
+)
 async def test_a_query_that_is_none_gives_advice(alice: Person, query: str, says: str) -> None:
     with pytest.raises(ToolError, match=says):
         await hits(alice, query)

@@ -36,7 +36,7 @@ async def test_every_module_of_tools_is_listed_as_the_model_is_told(root: Person
         assert " ".join(tool.description.split()) in shown
         assert all(f"{name} (" in shown and schema["description"] in shown for name, schema in tool.parameters.items())
         assert f"Idempotent: {'yes' if tool.idempotent else 'no'}" in shown
-    assert "query (string): one or more words" in page.find("li", id="tool-search_my_threads").text
+    assert "query (string): one to ten words" in page.find("li", id="tool-search_my_threads").text
     assert "Given by the site: User" in page.find("li", id="tool-search_my_threads").text
 
 
