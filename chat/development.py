@@ -21,13 +21,14 @@ from dotenv import dotenv_values
 
 from chat import database, server
 from chat.devservices import ServiceError, embedded_postgres, embedded_valkey, offline_model
+from chat.llm.offline.prices import LLM_PRICES
 from chat.security.passwords import Passwords
 from chat.services.accounts import Refused, ensure_superuser
 from chat.settings import Settings, SettingsError
 
 ROOT = Path(__file__).parent.parent
 DEFAULTS = {"DEBUG": "True", "EMAIL_VERIFICATION_REQUIRED": "False"}
-OFFLINE_NOTICE = "The offline model answers here. Set OPENAI_API_KEY to talk to a real one."
+OFFLINE_NOTICE = "The offline model answers here, and its prices are pretended. Set OPENAI_API_KEY for a real one."
 LAST_PORT = 65535
 
 
@@ -158,7 +159,7 @@ def _start_services(environment: Mapping[str, str], var: Path, stack: contextlib
     if "OPENAI_API_KEY" not in environment:
         _say("Starting the offline model …")
         started["OPENAI_BASE_URL"] = stack.enter_context(offline_model(log=var / "offline-model.log"))
-        started |= {"OPENAI_API_KEY": "offline", "SITE_NOTICE": OFFLINE_NOTICE}
+        started |= {"OPENAI_API_KEY": "offline", "SITE_NOTICE": OFFLINE_NOTICE, "LLM_PRICES": LLM_PRICES}
     return started
 
 

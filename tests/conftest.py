@@ -10,6 +10,7 @@ import pytest
 
 from chat import database
 from chat.devservices import embedded_postgres, embedded_valkey, offline_model
+from chat.llm.offline.prices import LLM_PRICES
 from chat.models import User
 from chat.settings import Settings
 from tests.cast import Person
@@ -54,6 +55,8 @@ def environment(stores: Stores, model: OfflineServer) -> dict[str, str]:
         "REDIS_URL": stores.redis_url,
         "OPENAI_API_KEY": "test",
         "OPENAI_BASE_URL": model.base_url,
+        "LLM_PRICES": LLM_PRICES,
+        "LLM_TITLES": "off",  # a call of its own after each first answer: tests that want it ask for it
         "RATE_LIMITS": "off",
         "EMAIL_VERIFICATION_REQUIRED": "False",
         "LOG_LEVEL": "WARNING",

@@ -18,7 +18,7 @@ from chat.broadcast import Event, Unavailable, control_channel
 from chat.events import StopRequested, decode_between_workers
 from chat.models import User
 from chat.security.limits import Limits
-from chat.services import outcomes, ownership, takeover
+from chat.services import outcomes, ownership, takeover, titles
 from chat.services.messages import Accepted, Refused, send_message
 from chat.services.outcomes import Outcome
 from chat.services.ownership import Claim
@@ -131,7 +131,7 @@ class Worker:
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) and not isinstance(error, Refused):
-            logger.error("%s ended by an error; its lease will run out", task.get_name(), exc_info=error)
+            logger.error("%s ended by an error", task.get_name(), exc_info=error)
 
     async def _claim_and_answer(self, generation_id: UUID) -> None:
         mine = await ownership.claim(generation_id, owner=self.name)
@@ -148,6 +148,8 @@ class Worker:
             await reply.run()
         finally:
             del self._replies[mine.generation_id]
+        if not self.draining:
+            self._keep(titles.write_title(mine, self._with), f"title {mine.thread_id}")
 
     async def _keep_leases(self) -> None:
         renewed = time.monotonic()

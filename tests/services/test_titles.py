@@ -1,0 +1,131 @@
+"""A thread is titled once, by a model or by its user, and every tab hears of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from chat.models import ChatThread, LLMCallLog, TitleBy
+from chat.services.titles import _cleaned
+from tests.cast import Person
+from tests.llm.conftest import OfflineServer
+from tests.site import Site, serving
+
+WAIT_SECONDS = 20.0
+QUESTION = "How do I bake bread at home without an oven that is any good? [offline: pace=0]"
+
+
+@pytest.fixture(scope="module")
+async def titling(environment: dict[str, str], migrated: None) -> AsyncIterator[Site]:
+    """A site that lets a small model write titles."""
+    async with serving({**environment, "LLM_TITLES": "on", "LLM_TITLE_MODEL": "gpt-5-nano"}) as site:
+        yield site
+
+
+@pytest.fixture
+async def carol(titling: Site) -> AsyncIterator[Person]:
+    async with Person.signed_up(titling, "carol") as person:
+        yield person
+
+
+async def titled(thread_id: str, by: TitleBy) -> ChatThread:
+    """The thread, once that is who titled it."""
+    async with asyncio.timeout(WAIT_SECONDS):
+        while (thread := await ChatThread.get(id=thread_id)).title_by is not by:
+            await asyncio.sleep(0.02)
+    return thread
+
+
+async def call_of(thread_id: str, model: OfflineServer) -> int:
+    """How many titles were asked for."""
+    return (await model.http.get("/control/creates", params={"thread_id": thread_id})).json()["creates"]
+
+
+async def answered(person: Person, text: str, thread_id: str = "") -> str:
+    """Ask, and wait for the whole answer."""
+    posted = await person.ask(text, thread_id)
+    async with person.tab(posted["thread_id"]) as tab:
+        await tab.until_finished(posted["reply_id"])
+    return posted["thread_id"]
+
+
+async def test_a_small_model_titles_the_first_exchange_and_all_tabs_hear_of_it(
+    carol: Person, model: OfflineServer
+) -> None:
+    posted = await carol.ask(QUESTION)
+    async with carol.tab(posted["thread_id"]) as tab, carol.tab(posted["thread_id"]) as other:
+        await tab.until(lambda _: tab.store.title == "How do I bake bread at")
+        await other.until(lambda _: other.store.title == "How do I bake bread at")
+    thread = await titled(posted["thread_id"], TitleBy.MODEL)
+    log = await LLMCallLog.get(caller="title", user__email=carol.email)
+
+    assert thread.title == "How do I bake bread at"
+    assert (log.model_asked, log.schema_name, log.status) == ("gpt-5-nano", "Title", "completed")
+    assert log.cost is not None
+    assert log.cost > 0
+
+
+async def test_only_the_first_exchange_is_titled(carol: Person, model: OfflineServer) -> None:
+    thread_id = await answered(carol, QUESTION)
+    await titled(thread_id, TitleBy.MODEL)
+    await answered(carol, "And what about cakes?", thread_id)
+    await answered(carol, "And pies?", thread_id)
+
+    assert await call_of(thread_id, model) == 1
+    assert (await ChatThread.get(id=thread_id)).title == "How do I bake bread at"
+
+
+async def test_a_title_that_the_user_typed_stands_for_ever(carol: Person, model: OfflineServer) -> None:
+    posted = await carol.ask("say one two three four five six [offline: delay_first=0.3]")
+    renamed = await carol.http.post(f"/chat/{posted['thread_id']}/title/", data={"title": "Mine"})
+    assert renamed.status_code == 303
+    async with carol.tab(posted["thread_id"]) as tab:
+        await tab.until_finished(posted["reply_id"])
+    await answered(carol, "hello", posted["thread_id"])
+    thread = await ChatThread.get(id=posted["thread_id"])
+
+    assert (thread.title, thread.title_by) == ("Mine", TitleBy.USER)
+    assert await call_of(posted["thread_id"], model) == 0
+
+
+@pytest.mark.parametrize("script", ["notjson", "invalid", "refusal", "empty", "incomplete", "status=401", "cut=1"])
+async def test_without_a_good_title_the_first_words_stay(carol: Person, script: str) -> None:
+    thread_id = await answered(carol, f"{QUESTION} [offline-structured: {script}]")
+    async with asyncio.timeout(WAIT_SECONDS):
+        while not await LLMCallLog.filter(caller="title", user__email=carol.email).exists():
+            await asyncio.sleep(0.02)
+    thread = await ChatThread.get(id=thread_id)
+
+    assert thread.title_by is TitleBy.WORDS
+    assert thread.title.startswith("How do I bake bread")
+
+
+async def test_an_answer_that_failed_gets_no_title(carol: Person, model: OfflineServer) -> None:
+    thread_id = await answered(carol, QUESTION.replace("pace=0", "status=401"))
+
+    assert await call_of(thread_id, model) == 0
+
+
+async def test_titles_can_be_switched_off(alice: Person, model: OfflineServer) -> None:
+    thread_id = await answered(alice, QUESTION)
+
+    assert await call_of(thread_id, model) == 0
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ('"Bread at home."', "Bread at home"),
+        ("**Bread**", "Bread"),
+        ("# Bread\nand more", "Bread and more"),
+        ("“Brød hjemme”", "Brød hjemme"),
+        ("x" * 300, "x" * 255),
+        ("Why bake?", "Why bake?"),
+        ("  ", ""),
+        ("a\x00b", "a\ufffdb"),
+    ],
+)
+def test_what_models_add_to_titles_is_taken_off(said: str, kept: str) -> None:
+    assert _cleaned(said) == kept
