@@ -19,7 +19,7 @@ class Store:
     """What a tab knows. `syncs` counts how often it had to ask for a snapshot."""
 
     def __init__(self, *, cursor: str = "", rev: int = 0, messages: list[dict[str, Any]] | None = None) -> None:
-        self.cursor, self.rev, self.title = cursor, rev, ""
+        self.cursor, self.rev, self.title, self.title_rev = cursor, rev, "", rev
         self.messages: list[dict[str, Any]] = [dict(message) for message in messages or []]
         self.parts: list[dict[str, Any]] = []
         self.syncs = 0
@@ -50,7 +50,7 @@ class Store:
             case "response.error":
                 self._written(frame["message_id"], {"status": "error", "error": frame["message"]})
             case "thread.title.updated":
-                self.title = frame["title"]
+                self._title_updated(frame)
             case _:
                 return
         self.cursor = frame.get("cursor") or self.cursor
@@ -62,6 +62,12 @@ class Store:
             return
         self.messages = [self._settled(message) for message in self.parts]
         self.cursor, self.rev, self.title = frame["cursor"], frame["rev"], frame["title"]
+        self.title_rev = self.rev
+
+    def _title_updated(self, frame: dict[str, Any]) -> None:
+        """Of two titles the one with the greater rev is the newer, in whichever order they come."""
+        if frame["rev"] >= self.title_rev:
+            self.title, self.title_rev = frame["title"], frame["rev"]
 
     def _settled(self, incoming: dict[str, Any]) -> dict[str, Any]:
         """A finished message does not begin to run again."""

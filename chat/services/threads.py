@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from tortoise.transactions import in_transaction
+
+from chat.broadcast import Append, Broadcast, Unavailable, user_channel
 from chat.database import query
-from chat.events import MessageView, ToolCallView
-from chat.models import ChatMessage, ChatThread, User
+from chat.events import MessageView, ThreadUpdated, TitleUpdated, ToolCallView
+from chat.models import TITLE_MAX_LENGTH, ChatMessage, ChatThread, TitleBy, User
+from chat.services.messages import Refused
+from chat.text import storable
+
+logger = logging.getLogger(__name__)
 
 PAGE_SIZE = 50
 SIDEBAR_SIZE = 200
 
 SIDEBAR = """
-SELECT t.id, t.title, t.last_message_at,
+SELECT t.id, t.title, t.last_message_at, t.rev,
        EXISTS (SELECT 1 FROM generation g WHERE g.thread_id = t.id AND g.state IN ('queued', 'running')) AS running
 FROM chat_thread t WHERE t.user_id = $1 AND NOT t.archived
 ORDER BY t.last_message_at DESC LIMIT $2
+"""
+SET_TITLE = """
+UPDATE chat_thread SET title = $3, title_by = $4, rev = rev + 1
+WHERE user_id = $1 AND id = $2 AND (title_by <> 'user' OR $4 = 'user') RETURNING rev, last_message_at
+"""
+RUNNING = """
+SELECT EXISTS (SELECT 1 FROM generation WHERE thread_id = $1 AND state IN ('queued', 'running')) AS running
 """
 TOOL_CALLS = """
 SELECT g.answer_id, c.call_id, c.name, c.state, left(c.arguments, 2000) AS arguments, left(c.output, 2000) AS output
@@ -33,6 +48,7 @@ class SidebarThread:
     id: UUID
     title: str
     last_message_at: datetime
+    rev: int
     running: bool
 
 
@@ -53,6 +69,48 @@ async def own_thread(user: User, thread_id: UUID) -> ChatThread | None:
 async def sidebar(user: User) -> list[SidebarThread]:
     """The user's threads, newest first."""
     return [SidebarThread(**row) for row in await query(SIDEBAR, user.id, SIDEBAR_SIZE)]
+
+
+async def rename(user: User, thread_id: UUID, title: str, *, broadcast: Broadcast) -> str | None:
+    """Give the user's thread a title; returns it as stored, or None if there is no such thread. Raises Refused."""
+    title = tidy_title(title)
+    if not any(letter.isprintable() and letter != " " for letter in title):
+        raise Refused("empty", "Write a title first.")
+    if len(title) > TITLE_MAX_LENGTH:
+        raise Refused("too_long", f"The title has {len(title):,} characters; {TITLE_MAX_LENGTH} are possible.")
+    stored = await set_title(user.id, thread_id, title, TitleBy.USER, broadcast=broadcast)
+    return title if stored else None
+
+
+async def set_title(user_id: UUID, thread_id: UUID, title: str, by: TitleBy, *, broadcast: Broadcast) -> bool:
+    """Store a title and tell every tab. False if the thread is gone, or has a title that its user typed.
+
+    What is too long is cut.
+    """
+    title = tidy_title(title)[:TITLE_MAX_LENGTH].rstrip()
+    async with in_transaction():
+        rows = await query(SET_TITLE, user_id, thread_id, title, by)
+        if not rows:
+            return False
+        # Asked under the thread's lock, and not with the UPDATE: that one looks from before it had to wait.
+        running = (await query(RUNNING, thread_id))[0]["running"]
+    rev = rows[0]["rev"]
+    updated = ThreadUpdated(thread_id, title, rows[0]["last_message_at"], running, rev)
+    await _tell(user_id, TitleUpdated(rev, thread_id, title), updated, broadcast)
+    return True
+
+
+def tidy_title(title: str) -> str:
+    """On one line, with single spaces, storable."""
+    return " ".join(storable(title).split())
+
+
+async def _tell(user_id: UUID, titled: TitleUpdated, updated: ThreadUpdated, broadcast: Broadcast) -> None:
+    try:
+        await broadcast.log.append(Append(updated.thread_id, titled))
+        await broadcast.channels.publish(user_channel(user_id), updated)
+    except Unavailable as error:
+        logger.warning("A title is stored and not announced, Redis is away: %s", error)
 
 
 async def message_page(thread_id: UUID, *, before: str = "") -> MessagePage:

@@ -39,6 +39,13 @@ class Posted(msgspec.Struct):
     reply_id: UUID
 
 
+class Renamed(msgspec.Struct):
+    """What a program gets for a title: the one that is stored."""
+
+    thread_id: UUID
+    title: str
+
+
 class OlderMessages(msgspec.Struct):
     """A page of messages, oldest first."""
 
@@ -66,6 +73,24 @@ async def thread(user: User, thread_id: UUID) -> ResponseReturnValue:
     return await (_post(user, found) if request.method == "POST" else _page(user, found))
 
 
+@blueprint.post("/<uuid:thread_id>/title/")
+@limited(PAGE_POST)
+@login_required
+async def rename_thread(user: User, thread_id: UUID) -> ResponseReturnValue:
+    """Give a thread another title."""
+    found = await threads.own_thread(user, thread_id) or abort(404)
+    title = (await request.form).get("title", "")
+    try:
+        stored = await threads.rename(user, thread_id, title, broadcast=resources().broadcast)
+    except Refused as refused:
+        return await _refusal(refused, user, found, title_error=str(refused), title_draft=title)
+    if stored is None:
+        abort(404)
+    if wants_json():
+        return _json(Renamed(found.id, stored))
+    return redirect(url_for("chat.thread", thread_id=found.id), 303)
+
+
 @blueprint.get("/api/threads/<uuid:thread_id>/messages/")
 @login_required
 async def older_messages(user: User, thread_id: UUID) -> ResponseReturnValue:
@@ -77,14 +102,11 @@ async def older_messages(user: User, thread_id: UUID) -> ResponseReturnValue:
 
 async def _post(user: User, found: ChatThread | None) -> ResponseReturnValue:
     form = await request.form
-    content = form.get("message", "")
+    content, model = form.get("message", ""), form.get("model", "")
     try:
-        accepted = await _send(user, found, content, form.get("client_id", ""), form.get("model", ""))
+        accepted = await _send(user, found, content, form.get("client_id", ""), model)
     except Refused as refused:
-        status = STATUS_OF.get(refused.code, HTTPStatus.UNPROCESSABLE_ENTITY)
-        if wants_json():
-            return {"code": refused.code, "message": str(refused), "retry_ms": refused.retry_ms}, status
-        return await _page(user, found, form_error=str(refused), draft=content, model=form.get("model", "")), status
+        return await _refusal(refused, user, found, form_error=str(refused), draft=content, model=model)
     if wants_json():
         return _json(Posted(accepted.thread_id, accepted.message_id, accepted.reply_id), HTTPStatus.CREATED)
     return redirect(url_for("chat.thread", thread_id=accepted.thread_id), 303)
@@ -100,12 +122,21 @@ async def _send(user: User, found: ChatThread | None, content: str, client_id: s
     return await opened.worker.take(user, thread_id, content, chosen, model=model, limits=opened.limits)
 
 
-async def _page(user: User, found: ChatThread | None, *, form_error: str = "", draft: str = "", model: str = "") -> str:
+async def _refusal(refused: Refused, user: User, found: ChatThread | None, **shown: str) -> ResponseReturnValue:
+    status = STATUS_OF.get(refused.code, HTTPStatus.UNPROCESSABLE_ENTITY)
+    if wants_json():
+        return {"code": refused.code, "message": str(refused), "retry_ms": refused.retry_ms}, status
+    return await _page(user, found, **shown), status
+
+
+async def _page(user: User, found: ChatThread | None, **refused: str) -> str:
+    """The page; `refused` is what a form had that was not taken, and why."""
     opened = resources()
     view = await live.view_thread(found.id, broadcast=opened.broadcast) if found else None
     return await render_template(
         "chat/thread.html",
         thread=found,
+        title=view.title if view else "",
         threads=await threads.sidebar(user),
         messages=view.page.messages if view else [],
         has_older=view.page.has_older if view else False,
@@ -114,11 +145,9 @@ async def _page(user: User, found: ChatThread | None, *, form_error: str = "", d
         rev=view.rev if view else 0,
         client_id=uuid4(),
         models=opened.settings.models,
-        model=model or (found.model if found else ""),
         site_notice=opened.settings.site_notice,
         max_length=MESSAGE_MAX_LENGTH,
-        form_error=form_error,
-        draft=draft,
+        **refused,
     )
 
 

@@ -123,6 +123,15 @@ describe("a connection", () => {
     assert.deepEqual(world.sent("message.send"), Array(2).fill({ type: "message.send", client_id: "c1", content: "Hi" }));
   });
 
+  it("sends a message again with the model that it was written for", () => {
+    world.letters = [{ client_id: "c1", content: "Hi", model: "small" }, { client_id: "c2", content: "Ho", model: "" }];
+    world.welcome();
+    assert.deepEqual(world.sent("message.send"), [
+      { type: "message.send", client_id: "c1", content: "Hi", model: "small" },
+      { type: "message.send", client_id: "c2", content: "Ho" },
+    ]);
+  });
+
   it("asks for a snapshot in every hello while the wish is open", () => {
     world.position = { ...world.position, wantSnapshot: true };
     world.welcome();

@@ -241,11 +241,13 @@ describe("one's own message", () => {
     assert.equal(state.messages.length, 2);
   });
 
-  it("goes away when it was refused, and its frame is handed on", () => {
-    const nack = { type: "nack", client_id: "client-1", code: "busy", message: "Wait.", retry_ms: 0 };
-    const { state, last } = play(page(), sent, nack);
-    assert.equal(state.messages.length, 0);
-    assert.equal(last.nacked, nack);
+  it("goes away when it was refused for whatever reason, and its frame is handed on", () => {
+    for (const code of ["busy", "budget_exceeded", "unknown_model", "invented_later"]) {
+      const nack = { type: "nack", client_id: "client-1", code, message: "Wait.", retry_ms: 0 };
+      const { state, last } = play(page(), sent, nack);
+      assert.equal(state.messages.length, 0);
+      assert.equal(last.nacked, nack);
+    }
   });
 
   it("stays when the server is only draining", () => {
@@ -286,6 +288,36 @@ describe("threads", () => {
     assert.equal(state.title, "Eggs");
     assert.deepEqual(last.thread, { thread_id: THREAD, title: "Eggs" });
     assert.equal(play(state, { type: "thread.updated", thread_id: "other", title: "Tea", running: true }).state.title, "Eggs");
+  });
+
+  it("keep the newer of two titles, in whichever order they come", () => {
+    const title = (rev, words) => ({ type: "thread.title.updated", rev, thread_id: THREAD, title: words, cursor: `ab12cd34:${rev}` });
+    const { state, last } = play(page(), title(3, "Newer"), title(2, "Older"));
+    assert.equal(state.title, "Newer");
+    assert.equal(state.rev, 3);
+    assert.deepEqual(last, {});
+    assert.equal(play(state, title(3, "Newer"), title(4, "Newest")).state.title, "Newest");
+    assert.equal(play(page([], { rev: 7, title: "Of the page" }), title(6, "Replayed")).state.title, "Of the page");
+    assert.equal(play(page(), snapshot([]), title(8, "Late")).state.title, "Eggs");
+  });
+
+  it("show one's own title at once, unless a newer one came meanwhile", () => {
+    const mine = { type: "local.title", title: "Mine", since: 1 };
+    const { state, last } = play(page(), mine);
+    assert.equal(state.title, "Mine");
+    assert.deepEqual(last.thread, { thread_id: THREAD, title: "Mine" });
+    const theirs = { type: "thread.title.updated", rev: 3, thread_id: THREAD, title: "Theirs" };
+    assert.equal(play(page(), theirs, mine).state.title, "Theirs");
+    assert.equal(play(state, theirs).state.title, "Theirs");
+  });
+
+  it("take this page's title from its own events, and no rev from those of the sidebar", () => {
+    const before = page([], { title: "Eggs" });
+    const late = { type: "thread.updated", thread_id: THREAD, title: "The first words", running: false, rev: 9 };
+    const { state, last } = play(before, late);
+    assert.deepEqual([state.title, state.rev], ["Eggs", 1]);
+    assert.deepEqual(last.thread, { thread_id: THREAD, title: "Eggs", running: false, rev: 9 });
+    assert.equal(play(before, { ...late, thread_id: "other" }).state.rev, 1);
   });
 
   it("that are gone are taken out", () => {

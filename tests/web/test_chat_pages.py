@@ -403,6 +403,128 @@ async def test_nobody_is_sent_to_the_login(reader: Person, nobody: Person) -> No
     assert (sent.status_code, older.status_code) == (303, 401)
 
 
+# Titles
+
+
+async def test_a_new_title_is_shown_in_the_page_and_in_the_sidebar(reader: Person) -> None:
+    thread = await stored_thread(reader, "Hello", title="The first words")
+    answer = await reader.http.post(f"/chat/{thread.id}/title/", data={"title": "  Eggs &\n bacon "})
+    page = await page_of(reader, answer.headers["Location"])
+
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"/chat/{thread.id}/")
+    assert page.find("h1", id="thread-title").text == "Eggs & bacon"
+    assert page.find("title").text.startswith("Eggs & bacon · ")
+    assert "Eggs & bacon" in [one.text for one in page.all("span", class_="thread-title")]
+    assert page.find("main")["data-rev"] == "4"
+    form = page.find("form", id="rename-form")
+    assert (form["method"], form["action"]) == ("post", f"/chat/{thread.id}/title/")
+    assert page.find("input", name="title")["value"] == "Eggs & bacon"
+
+
+async def test_a_program_gets_the_title_as_it_is_stored(reader: Person) -> None:
+    thread = await stored_thread(reader, "Hello")
+    answer = await reader.http.post(f"/chat/{thread.id}/title/", data={"title": " <b>Eggs</b>  "}, headers=JSON)
+
+    assert answer.status_code == 200
+    assert answer.json() == {"thread_id": str(thread.id), "title": "<b>Eggs</b>"}
+    assert "<b>Eggs" not in (await reader.http.get(f"/chat/{thread.id}/")).text
+
+
+@pytest.mark.parametrize(
+    ("title", "code", "sentence"),
+    [
+        ("", "empty", "Write a title first."),
+        (" \n ", "empty", "Write a title first."),
+        ("x" * 256, "too_long", "The title has 256 characters; 255 are possible."),
+        ('"><script>alert(1)</script>' * 20, "too_long", "The title has 540 characters; 255 are possible."),
+    ],
+)
+async def test_a_title_that_is_refused_is_said_at_the_field(
+    reader: Person, title: str, code: str, sentence: str
+) -> None:
+    thread = await stored_thread(reader, "Hello", title="The first words")
+    program = await reader.http.post(f"/chat/{thread.id}/title/", data={"title": title}, headers=JSON)
+    answer = await reader.http.post(f"/chat/{thread.id}/title/", data={"title": title})
+    page = Page(answer.text)
+
+    assert (program.status_code, answer.status_code) == (422, 422)
+    assert (program.json()["code"], program.json()["message"]) == (code, sentence)
+    assert "open" in page.find("details", id="rename")
+    assert page.error_of("rename-title") == sentence
+    assert page.find("input", id="rename-title")["value"] == title
+    assert page.find("h1", id="thread-title").text == "The first words"
+    assert "<script>alert" not in answer.text
+    assert (await ChatThread.get(id=thread.id)).rev == 3
+
+
+async def test_a_body_without_a_title_is_an_empty_one(reader: Person) -> None:
+    thread = await stored_thread(reader, "Hello")
+    for content, headers in [(b"", FORM), (b'{"title": "x"}', {"Content-Type": "application/json"}), (b"\xff=", FORM)]:
+        answer = await reader.http.post(f"/chat/{thread.id}/title/", content=content, headers=headers | JSON)
+        assert (answer.status_code, answer.json()["code"]) == (422, "empty")
+
+
+async def test_only_the_owner_gives_a_title(reader: Person, stranger: Person, nobody: Person) -> None:
+    thread = await stored_thread(reader, "A secret", title="Mine")
+    answers = []
+    for thread_id in (thread.id, uuid.uuid4()):
+        path = f"/chat/{thread_id}/title/"
+        answers.append(
+            [
+                await stranger.http.post(path, data={"title": "Yours"}),
+                await stranger.http.post(path, data={"title": ""}),
+                await stranger.http.post(path, data={"title": "Yours"}, headers=JSON),
+                await stranger.http.post(path, data={"title": "x" * 300}, headers=JSON),
+            ]
+        )
+    login = await nobody.http.post(f"/chat/{thread.id}/title/", data={"title": "Yours"})
+    other_site = await reader.http.post(
+        f"/chat/{thread.id}/title/", data={"title": "Theirs"}, headers={"Origin": "https://evil.example.com"}
+    )
+
+    foreign, missing = answers
+    assert [one.status_code for one in foreign + missing] == [404] * 8
+    assert [without_nonce(one) for one in foreign] == [without_nonce(one) for one in missing]
+    assert (login.status_code, other_site.status_code) == (303, 403)
+    assert (await ChatThread.get(id=thread.id)).title == "Mine"
+
+
+async def test_titles_are_limited(throttled: Site) -> None:
+    async with Person.signed_up(throttled, "alice") as alice:
+        thread = await stored_thread(alice, "Hello")
+        path = f"/chat/{thread.id}/title/"
+        sent = [alice.http.post(path, data={"title": f"Title {number}"}, headers=JSON) for number in range(70)]
+        statuses = [one.status_code for one in await asyncio.gather(*sent)]
+
+        assert set(statuses) == {200, 429}
+        assert 60 <= statuses.count(200) <= 62
+
+
+# The choice of a model
+
+
+async def test_without_other_models_there_is_no_choice(reader: Person) -> None:
+    assert not (await page_of(reader, "/chat/")).all("select")
+
+
+async def test_the_choice_is_shown_with_the_threads_own_first_of_all(beside: Beside) -> None:
+    async with beside(LLM_MODELS="large,gpt-5-mini,small") as site, Person.signed_up(site, "alice") as alice:
+        thread = await stored_thread(alice, "Hello")
+        chosen = []
+        for model in ("", "large", "offered no more"):
+            await ChatThread.filter(id=thread.id).update(model=model)
+            page = await page_of(alice, f"/chat/{thread.id}/")
+            chosen.append([one.text for one in page.all("option") if "selected" in one])
+        refused = await alice.http.post(f"/chat/{thread.id}/", data={"message": "", "model": "small"})
+
+        assert page.find("select", name="model")["id"] == "model"
+        assert page.find("label", for_="model").text == "Model"
+        assert [one.text for one in page.all("option")] == ["gpt-5-mini", "large", "small"]
+        assert chosen == [[], ["large"], []]  # none: the first
+        assert [one.text for one in Page(refused.text).all("option") if "selected" in one] == ["small"]
+        assert len((await page_of(alice, "/chat/")).all("option")) == 3
+
+
 # Older messages, and the sidebar
 
 

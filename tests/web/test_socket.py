@@ -16,7 +16,7 @@ from chat.models import AuthSession, ChatMessage, Generation, User
 from tests.cast import Person
 from tests.llm.conftest import OfflineServer
 from tests.site import Site
-from tests.tab import Tab
+from tests.tab import Store, Tab
 from tests.web.conftest import Beside
 
 HELLO = {"type": "hello", "v": 1, "cursor": "", "rev": 0}
@@ -67,6 +67,52 @@ async def test_a_tab_that_says_nothing_is_let_go(alice: Person, monkeypatch: pyt
     posted = await ready(alice)
     async with alice.connection(posted["thread_id"]) as connection:
         assert await closed(connection) == Close.NO_HELLO
+
+
+async def test_a_new_title_is_heard_live_in_a_replay_and_in_a_snapshot(alice: Person) -> None:
+    posted = await ready(alice)
+    path = f"/chat/{posted['thread_id']}/title/"
+    async with alice.tab(posted["thread_id"]) as tab:
+        await tab.until_type("thread.snapshot")
+        cursor, rev = tab.store.cursor, tab.store.rev
+        for title in ("Eggs", "Bacon"):
+            await alice.http.post(path, data={"title": title})
+            event = await tab.until_type("thread.title.updated")
+            sidebar = await tab.until_type("thread.updated")
+            assert (event["thread_id"], event["title"], tab.store.title) == (posted["thread_id"], title, title)
+            assert (sidebar["title"], sidebar["running"], sidebar["rev"]) == (title, False, event["rev"])
+    async with alice.tab(posted["thread_id"], cursor=cursor, rev=rev) as late:
+        welcome = await late.until_type("welcome")
+        assert welcome["mode"] == "replay"
+        titles = [(await late.until_type("thread.title.updated"))["title"] for _ in range(2)]
+        assert (titles, late.store.title, late.store.rev) == (["Eggs", "Bacon"], "Bacon", rev + 2)
+    async with alice.tab(posted["thread_id"]) as fresh:
+        await fresh.until_type("thread.snapshot")
+        assert (fresh.store.title, fresh.store.rev) == ("Bacon", rev + 2)
+
+
+async def test_a_title_in_the_middle_of_an_answer_loses_nothing(alice: Person) -> None:
+    posted = await alice.ask("count to 400 [offline: pace=5]")
+    async with alice.tab(posted["thread_id"]) as tab:
+        await tab.until_text(posted["reply_id"], 100)
+        await alice.http.post(f"/chat/{posted['thread_id']}/title/", data={"title": "Numbers"})
+        await tab.until_type("thread.title.updated")
+        sidebar = await tab.until_type("thread.updated")
+        message = await tab.until_finished(posted["reply_id"])
+
+    assert sidebar["running"]
+    assert message["content"] == ", ".join(str(number) for number in range(1, 401))
+    assert tab.store.title == "Numbers"
+
+
+async def test_a_title_that_comes_late_does_not_go_back() -> None:
+    store = Store(rev=4)
+    for rev, title in ((6, "The newer"), (5, "The older"), (3, "Replayed")):
+        store.apply(
+            {"type": "thread.title.updated", "rev": rev, "thread_id": "t", "title": title, "cursor": f"e:{rev}"}
+        )
+
+    assert (store.title, store.rev) == ("The newer", 6)
 
 
 async def test_a_message_may_name_its_model(beside: Beside) -> None:

@@ -16,7 +16,7 @@ export class Composer {
   #lastSent = -Infinity;
 
   /**
-   * `outside.onSend(content, clientId)` and `outside.onStop(messageId)`; without `onSend` (the first message of a
+   * `outside.onSend(content, clientId, model)` and `outside.onStop(messageId)`; without `onSend` (the first message of a
    * thread) the form is posted as it is.
    */
   constructor(form, { limit, draft, ...outside }) {
@@ -52,6 +52,11 @@ export class Composer {
     // The button that has the focus goes away: the focus must not fall to the top of the page.
     if (isLeft) this.#field.focus({ preventScroll: true });
     this.#sendable(!waits);
+  }
+
+  /** The one that is chosen, or "" where there is no choice. */
+  get model() {
+    return this.#form.elements.model?.value ?? "";
   }
 
   stopping() {
@@ -109,7 +114,7 @@ export class Composer {
     this.#clientId.value = newId();
     this.#field.value = "";
     this.#typed();
-    this.#outside.onSend(content, clientId);
+    this.#outside.onSend(content, clientId, this.model);
   }
 
   /** Why nothing is sent now: a sentence, "" where silence is clearer, or null when all is well. */

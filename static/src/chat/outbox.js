@@ -48,8 +48,9 @@ export class Outbox {
 }
 
 /** The words of the wire for a letter. */
-export function sendFrame({ client_id, content }) {
-  return { type: "message.send", client_id, content };
+export function sendFrame({ client_id, content, model }) {
+  const send = { type: "message.send", client_id, content };
+  return model ? { ...send, model } : send;
 }
 
 /** The first frame of every connection: where this tab stands. */

@@ -11,10 +11,11 @@ export class Sidebar {
     this.#template = template;
   }
 
-  /** `{thread_id, title, last_message_at, running}`; what is missing stays as it is. */
-  update({ thread_id: id, title, last_message_at: lastMessageAt, running }) {
+  /** `{thread_id, title, last_message_at, running, rev}`; what is missing stays as it is, what is late is dropped. */
+  update({ thread_id: id, title, last_message_at: lastMessageAt, running, rev }) {
     const row = this.#row(id) ?? (lastMessageAt ? this.#newRow(id) : null);
-    if (!row) return;
+    if (!row || (rev && rev < Number(row.dataset.rev))) return;
+    if (rev) row.dataset.rev = rev;
     if (title !== undefined) row.querySelector(".thread-title").textContent = title || UNTITLED;
     if (running !== undefined) row.querySelector(".thread-running").hidden = !running;
     if (lastMessageAt) this.#place(row, lastMessageAt);

@@ -11,7 +11,8 @@ import {
 } from "./upserts.js";
 
 export function initialState({ threadId, cursor = "", rev = 0, title = "", messages = [] }) {
-  return { threadId, cursor, rev, title, messages: messages.map(complete), wantSnapshot: false, parts: null };
+  const shown = { title, titleRev: rev, messages: messages.map(complete) };
+  return { threadId, cursor, rev, ...shown, wantSnapshot: false, parts: null };
 }
 
 const HANDLERS = new Map([
@@ -30,6 +31,7 @@ const HANDLERS = new Map([
   ["thread.deleted", threadDeleted],
   ["local.send", localSend],
   ["local.older", localOlder],
+  ["local.title", localTitle],
   ["local.doubt", (state) => needsSync(state)],
 ]);
 
@@ -64,7 +66,8 @@ function replaced(state, frame, fresh) {
   const above = stored.slice(0, Math.max(meeting, 0)).filter((message) => !known.has(message.id));
   const messages = [...above, ...incoming, ...pending];
   const title = frame.title ?? state.title;
-  const next = { ...state, cursor: frame.cursor ?? state.cursor, rev: frame.rev ?? state.rev, title, messages };
+  const rev = frame.rev ?? state.rev;
+  const next = { ...state, cursor: frame.cursor ?? state.cursor, rev, title, titleRev: rev, messages };
   const effects = { acked: [...sent], thread: { thread_id: state.threadId, title } };
   const ended = findMessage(next, runningAnswer(state)?.id);
   if (ended && isFinished(ended)) effects.announce = ENDINGS[ended.status] ?? ENDINGS.final;
@@ -160,14 +163,17 @@ function nack(state, frame) {
   return changed(withoutPending(state, frame.client_id), { nacked: frame });
 }
 
-function titleUpdated(state, { thread_id: id, title }) {
-  const mine = (id ?? state.threadId) === state.threadId;
-  return changed(mine ? { ...state, title } : state, { thread: { thread_id: id ?? state.threadId, title } });
+/** Of two titles the one with the greater rev is the newer, in whichever order they come. */
+function titleUpdated(state, { thread_id: id = state.threadId, title, rev = state.titleRev }) {
+  if (id !== state.threadId) return changed(state, { thread: { thread_id: id, title, rev } });
+  if (rev < state.titleRev) return unchanged(state);
+  return changed({ ...state, title, titleRev: rev }, { thread: { thread_id: id, title } });
 }
 
+/** Of this thread it says nothing about the title: that comes with a rev and is replayed. */
 function threadUpdated(state, { type, ...thread }) {
-  const mine = thread.thread_id === state.threadId && thread.title !== undefined;
-  return changed(mine ? { ...state, title: thread.title } : state, { thread });
+  if (thread.thread_id === state.threadId) thread.title = state.title;
+  return changed(state, { thread });
 }
 
 function threadDeleted(state, { thread_id: id }) {
@@ -187,11 +193,20 @@ function localOlder(state, { messages }) {
   return changed({ ...state, messages: [...fresh, ...state.messages] });
 }
 
+/** One's own rename, as the server answered; `since` is the titleRev of then: what the socket said meanwhile is newer. */
+function localTitle(state, { title, since }) {
+  if (state.titleRev !== since) return unchanged(state);
+  return changed({ ...state, title }, { thread: { thread_id: state.threadId, title } });
+}
+
 // -- results ----------------------------------------------------------------------------------------------------
 
-/** `welcome` has a cursor too, of events that are yet to come: only what was logged and seen moves ours. */
+/**
+ * `welcome` has a cursor too, of events that are yet to come, and `thread.updated` the rev of any thread: only what
+ * was logged and seen moves ours.
+ */
 function atPosition(state, { cursor, rev }) {
-  return { ...state, cursor: cursor ?? state.cursor, rev: Math.max(rev ?? 0, state.rev) };
+  return cursor ? { ...state, cursor, rev: Math.max(rev ?? 0, state.rev) } : state;
 }
 
 /** The wish is sticky: until a snapshot was applied, every hello asks for one and the cursor is not trusted. */

@@ -6,6 +6,7 @@ import { draftOf, tabStorage } from "./draft.js";
 import { MessageList } from "./messages.js";
 import { Older } from "./older.js";
 import { Outbox, sendFrame } from "./outbox.js";
+import { Rename, saveTitle } from "./rename.js";
 import { Follower } from "./scroll.js";
 import { Sidebar, UNTITLED } from "./sidebar.js";
 import { Status } from "./status.js";
@@ -45,12 +46,16 @@ class ThreadPage {
     this.#older = new Older(part("older"), { add: (messages) => this.#addOlder(messages) });
     this.#composer = new Composer(form, {
       ...settings,
-      onSend: (content, clientId) => this.#send(content, clientId),
+      onSend: (content, clientId, model) => this.#send(content, clientId, model),
       onStop: (id) => this.#stop(id),
     });
     const announce = (text) => this.#announce(text);
     this.#status = new Status(part("connection-status"), { announce, onRetry: () => this.#connection.open() });
     this.#connection = new Connection(socketAddress(threadId), this.#forConnection());
+    new Rename(part("rename"), {
+      title: () => this.#state.title,
+      save: (address, title) => this.#rename(address, title),
+    });
     startCopyButtons(main, announce);
   }
 
@@ -120,8 +125,8 @@ class ThreadPage {
 
   // -- what the reader does -----------------------------------------------------------------------------------
 
-  #send(content, clientId = newId()) {
-    const letter = { client_id: clientId, content, created_at: new Date().toISOString() };
+  #send(content, clientId, model) {
+    const letter = { client_id: clientId, content, model, created_at: new Date().toISOString() };
     this.#outbox.add(letter);
     this.#dispatch({ type: "local.send", ...letter });
     this.#follower.toLatest();
@@ -149,7 +154,16 @@ class ThreadPage {
     if (runningAnswer(this.#state) || hasPending(this.#state)) return;
     const { messages } = this.#state;
     const question = messages.slice(0, messages.indexOf(message)).findLast(({ role }) => role === "user");
-    if (question) this.#send(question.content);
+    if (question) this.#send(question.content, newId(), this.#composer.model);
+  }
+
+  async #rename(address, title) {
+    const { titleRev } = this.#state;
+    const saved = await saveTitle(address, title);
+    if (saved.problem) return saved;
+    this.#dispatch({ type: "local.title", title: saved.title, since: titleRev });
+    this.#announce("Chat renamed");
+    return saved;
   }
 
   async #copy(text) {
@@ -174,7 +188,7 @@ class ThreadPage {
   #refused({ client_id: clientId, message }) {
     const letter = this.#outbox.letters.find((other) => other.client_id === clientId);
     this.#outbox.settle(clientId);
-    if (letter) this.#composer.putBack(letter.content, message);
+    this.#composer.putBack(letter?.content ?? "", message);
   }
 
   #threadChanged(thread) {
@@ -186,7 +200,7 @@ class ThreadPage {
   }
 
   #end({ action, text }) {
-    if (action === "login") return window.location.assign(`/accounts/login/?next=${encodeURIComponent(window.location.pathname)}`);
+    if (action === "login") return window.location.assign(`/accounts/login/?next=${encodeURIComponent(`/chat/${this.#state.threadId}/`)}`);
     this.#status.end();
     if (action === "stay") this.#returnUnsent();
     this.#composer.close();
