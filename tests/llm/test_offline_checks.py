@@ -105,10 +105,11 @@ async def test_what_pydantic_writes_without_strictness_is_refused(offline: Offli
         {"anyOf": [GOOD]},
         {"$ref": "#/$defs/step", "$defs": GOOD["$defs"]},
         {**GOOD, "required": [*GOOD["required"], "ghost"]},
+        schema_of(bare={"type": ["object", "null"]}),
         {"type": "object", "required": 7, "properties": 7, "anyOf": 7},
     ],
 )
-async def test_a_root_that_is_no_closed_object_is_refused(offline: OfflineServer, schema: dict[str, Any]) -> None:
+async def test_what_is_no_closed_object_is_refused(offline: OfflineServer, schema: dict[str, Any]) -> None:
     assert (await refused(offline, text=with_format(schema)))["param"] == "text.format.schema"
 
 
