@@ -159,13 +159,18 @@ async def test_a_calculation_that_fails_says_why(offline: OfflineServer) -> None
 @pytest.mark.parametrize("wrapped", [False, True])
 async def test_what_a_search_found_is_a_list_of_links(offline: OfflineServer, wrapped: bool) -> None:
     found = [
-        {"title": "Pasta [fresh]", "url": "/threads/1/", "snippet": "boil *it*\nwell"},
+        {
+            "title": "Pasta [fresh]",
+            "url": "/threads/1/",
+            "date": "2026-11-22T17:09+00:00",
+            "snippet": "boil *it*\nwell",
+        },
         {"title": "Sauce", "url": "/threads/2/?q=a b)", "snippet": ""},
         {"title": "Lost"},
     ]
     text = await told(offline, "find pasta in my threads", json.dumps({"threads": found} if wrapped else found))
-    assert "I found 3 threads for “pasta”:\n\n" in text
-    assert "- [Pasta \\[fresh\\]](/threads/1/): boil \\*it\\* well\n" in text
+    assert "I found 3 places for “pasta”:\n\n" in text
+    assert "- [Pasta \\[fresh\\]](/threads/1/), 2026-11-22: boil \\*it\\* well\n" in text
     assert "- [Sauce](/threads/2/?q=a%20b%29)\n" in text
     assert "- **Lost**\n" in text
 
@@ -173,6 +178,14 @@ async def test_what_a_search_found_is_a_list_of_links(offline: OfflineServer, wr
 async def test_a_search_that_finds_nothing_says_so(offline: OfflineServer) -> None:
     for gave in ("[]", '{"threads": []}'):
         assert "I found nothing for “pasta”." in await told(offline, "find pasta in my threads", gave)
+    text = await told(offline, "find pasta in my threads", "Nothing has *all* words.")
+    assert text.startswith("Nothing has \\*all\\* words.\n\n")
+
+
+async def test_a_search_is_for_no_more_words_than_the_tool_takes(offline: OfflineServer) -> None:
+    words = [f"word{number}" for number in range(12)]
+    asked = f"search my threads for {' '.join(words)}"
+    assert await calls(offline, asked, ALL) == [("search_my_threads", {"query": " ".join(words[:10])})]
 
 
 async def test_the_time_is_told_in_words(offline: OfflineServer) -> None:

@@ -11,6 +11,7 @@ from chat.llm.offline.conversation import Call, Conversation
 from chat.llm.offline.script import Script
 from chat.llm.offline.structured import instance_of, is_nullable
 
+MAX_QUERY_WORDS = 10
 MAX_QUERY_CHARACTERS = 200
 _EXACTLY = re.compile(r"say\s", re.IGNORECASE)
 _SECRET = re.compile(r"\bsecret number\b", re.IGNORECASE)
@@ -76,8 +77,8 @@ def _wanted(text: str) -> Iterator[tuple[str, dict[str, str]]]:
 
 def _searched_in(clause: str) -> str:
     found = next(filter(None, (pattern.search(clause) for pattern in _SEARCHES)), None)
-    words = found[1].removesuffix(" please") if found else ""
-    return words.strip(" \t\"'“”,:.")[:MAX_QUERY_CHARACTERS]
+    said = found[1].removesuffix(" please").strip(" \t\"'“”,:.") if found else ""
+    return " ".join(said.split()[:MAX_QUERY_WORDS])[:MAX_QUERY_CHARACTERS]
 
 
 def _fitted(given: dict[str, str], parameters: dict[str, Any]) -> str:

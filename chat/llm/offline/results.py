@@ -28,6 +28,8 @@ def _told(output: Output) -> str:
             text = _time(value)
         case "calculate":
             text = _calculation(_argument(output, "expression"), value, output.text)
+        case "search_my_threads" if isinstance(value, str):
+            text = markdown.escaped(value)
     found = _found(value)
     if not text and found is not None:
         text = _links(found, _argument(output, "query"))
@@ -77,9 +79,12 @@ def _links(found: list[dict[str, Any]], query: str) -> str:
     about = f" for “{markdown.escaped(query)}”" if query else ""
     if not found:
         return f"I found nothing{about}."
-    lines = [f"I found {len(found)} thread{'' if len(found) == 1 else 's'}{about}:", ""]
-    for item in found:
-        snippet = markdown.escaped(" ".join(str(item.get("snippet") or "").split()))
-        link = markdown.link(str(item["title"]), str(item.get("url") or ""))
-        lines.append(f"- {link}{': ' if snippet else ''}{snippet}")
-    return "\n".join(lines)
+    places = "one place" if len(found) == 1 else f"{len(found)} places"
+    return "\n".join([f"I found {places}{about}:\n", *map(_place, found)])
+
+
+def _place(item: dict[str, Any]) -> str:
+    link = markdown.link(str(item["title"]), str(item.get("url") or ""))
+    day = markdown.escaped(str(item.get("date") or "")[: len("2026-11-22")])
+    snippet = markdown.escaped(" ".join(str(item.get("snippet") or "").split()))
+    return f"- {link}{', ' if day else ''}{day}{': ' if snippet else ''}{snippet}"
