@@ -79,9 +79,8 @@ async def release(call_id: UUID, user_id: UUID | None) -> None:
     await query(RELEASE, call_id, user_id)
 
 
-def resets_on() -> date:
-    """When the next month begins, in UTC."""
-    today = datetime.now(UTC).date()
+def first_of_next_month(today: date) -> date:
+    """When a budget is renewed."""
     return date(today.year + today.month // 12, today.month % 12 + 1, 1)
 
 
@@ -93,7 +92,7 @@ async def _budget(user_id: UUID, default: Decimal | None, *, lock: bool = False)
 
 
 def _exceeded(budget: Decimal) -> BudgetExceeded:
-    day = resets_on()
+    day = first_of_next_month(datetime.now(UTC).date())
     sentence = (
         f"Your budget for this month (${budget:.2f}) does not bear another answer. It is renewed on {day:%d %B %Y}."
     )
@@ -102,4 +101,4 @@ def _exceeded(budget: Decimal) -> BudgetExceeded:
 
 def _without_price(model: str) -> BudgetExceeded:
     sentence = f"You have a budget, and the price of {model} is not known. Please tell the administrator."
-    return BudgetExceeded(sentence, resets_on=resets_on())
+    return BudgetExceeded(sentence, resets_on=first_of_next_month(datetime.now(UTC).date()))

@@ -1,4 +1,4 @@
-"""A title for a thread, written by a small model after the first exchange; until then, and otherwise, its first words."""
+"""A title for a thread, written by a small model after the first exchange; else it keeps its first words."""
 
 from __future__ import annotations
 

@@ -1,0 +1,193 @@
+"""A month's budget cannot be overrun, whatever runs at once, and its refusal says when it is renewed."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from chat.llm.client import LLMClient
+from chat.llm.errors import BudgetExceeded
+from chat.llm.events import TextDelta, Usage
+from chat.llm.tokens import count_tokens
+from chat.models import BudgetReservation, LLMCallLog, User, UserMonthlyUsage
+from chat.services import budgets
+from chat.services.usage import model_client
+from chat.settings import Settings
+from tests.llm.conftest import OfflineServer
+from tests.site import Site
+
+MODEL, MAX_OUTPUT_TOKENS = "gpt-5", 1000  # a cent for the output
+
+
+@pytest.fixture
+async def llm(site: Site) -> AsyncIterator[LLMClient]:
+    async with model_client(site.resources.settings) as client:
+        yield client
+
+
+@pytest.fixture
+def run_id() -> str:
+    return str(uuid.uuid4())
+
+
+async def with_budget(budget: Decimal | None) -> User:
+    return await User.create(email=f"{uuid.uuid4().hex}@example.com", password_hash="x", monthly_budget=budget)
+
+
+async def spend(user: User, cost: Decimal, month: date | None = None) -> None:
+    month = month or datetime.now(UTC).date().replace(day=1)
+    await UserMonthlyUsage.create(user_id=user.id, month=month, cost=cost)
+
+
+def options(user: User, run_id: str = "", **more: Any) -> Any:
+    metadata = {"generation_id": run_id} if run_id else {}
+    return {"model": MODEL, "max_output_tokens": MAX_OUTPUT_TOKENS, "user": user.id, "metadata": metadata, **more}
+
+
+async def test_of_a_hundred_calls_at_once_just_the_affordable_ones_run(
+    llm: LLMClient, model: OfflineServer, run_id: str
+) -> None:
+    said = "say hi [offline: delay=1]"  # nobody has ended before everybody has begun
+    amount = await asyncio.create_task(_kept_back(llm, said))
+    user = await with_budget((amount * 10).quantize(Decimal("0.0001"), rounding="ROUND_UP"))
+
+    async def one() -> bool:
+        try:
+            await llm.call(said, **options(user, run_id))
+        except BudgetExceeded:
+            return False
+        return True
+
+    ran = await asyncio.gather(*(one() for _ in range(100)))
+
+    assert sum(ran) == 10
+    assert await model.creates(run_id) == 10
+    assert await LLMCallLog.filter(user_id=user.id).count() == 10
+    assert not await BudgetReservation.filter(user_id=user.id).exists()
+
+
+async def _kept_back(llm: LLMClient, said: str) -> Decimal:
+    """What such a call reserves, seen from the outside while it runs."""
+    user = await with_budget(Decimal(1000))
+    call = asyncio.create_task(llm.call(said, **options(user)))
+    while not (found := await BudgetReservation.filter(user_id=user.id)):
+        await asyncio.sleep(0.01)
+    await call
+    return found[0].amount
+
+
+async def test_what_is_kept_back_is_the_counted_input_and_all_of_the_output(llm: LLMClient) -> None:
+    amount = await _kept_back(llm, "say hi [offline: delay=0.1]")
+
+    assert Decimal("0.01") < amount < Decimal("0.0101")
+
+
+async def test_a_refusal_says_when_the_budget_is_renewed_and_nothing_is_sent(
+    llm: LLMClient, model: OfflineServer, run_id: str
+) -> None:
+    user = await with_budget(Decimal("0.005"))
+    with pytest.raises(BudgetExceeded) as refused:
+        await llm.call("say hi", **options(user, run_id))
+
+    today = datetime.now(UTC).date()
+    assert refused.value.resets_on == (today.replace(day=28) + timedelta(days=5)).replace(day=1)
+    assert f"{refused.value.resets_on:%d %B %Y}" in str(refused.value)
+    assert refused.value.calls == ()
+    assert await model.creates(run_id) == 0
+    assert not await LLMCallLog.filter(user_id=user.id).exists()
+
+
+async def test_what_was_spent_this_month_counts_and_what_was_spent_before_does_not(llm: LLMClient) -> None:
+    user, saver = await with_budget(Decimal(5)), await with_budget(Decimal(5))
+    await spend(user, Decimal("4.995"))
+    await spend(saver, Decimal("4.995"), month=date(2020, 1, 1))
+
+    await llm.call("say hi", **options(saver))
+    with pytest.raises(BudgetExceeded):
+        await llm.call("say hi", **options(user))
+
+
+async def test_the_user_s_own_limit_goes_before_the_site_s(environment: dict[str, str], site: Site) -> None:
+    settings = Settings.from_environment({**environment, "LLM_MONTHLY_BUDGET": "0.001"})
+    rich, other = await with_budget(Decimal(1)), await with_budget(None)
+    async with model_client(settings) as llm:
+        await llm.call("say hi", **options(rich))
+        with pytest.raises(BudgetExceeded):
+            await llm.call("say hi", **options(other))
+
+
+async def test_a_budget_of_nothing_allows_nothing_and_no_budget_allows_all(llm: LLMClient) -> None:
+    with pytest.raises(BudgetExceeded):
+        await llm.call("say hi", **options(await with_budget(Decimal(0))))
+    await llm.call("say hi", **options(await with_budget(None)))
+
+
+async def test_with_a_budget_a_model_has_to_have_a_price(llm: LLMClient, model: OfflineServer, run_id: str) -> None:
+    with pytest.raises(BudgetExceeded, match="price of house-brand is not known"):
+        await llm.call("say hi", **options(await with_budget(Decimal(5)), run_id, model="house-brand"))
+
+    assert await model.creates(run_id) == 0
+
+
+@pytest.mark.parametrize("script", ["status=400", "status=502", "cut=2", "failed", "error=1"])
+async def test_a_call_that_failed_gives_back_what_it_did_not_use(llm: LLMClient, script: str) -> None:
+    user = await with_budget(Decimal(5))
+    with pytest.raises(Exception, match=r"."):
+        await llm.call(f"say one two three [offline: {script}]", **options(user))
+
+    assert not await BudgetReservation.filter(user_id=user.id).exists()
+
+
+async def test_a_call_that_was_left_gives_back_what_it_did_not_use(llm: LLMClient) -> None:
+    user = await with_budget(Decimal(5))
+    async with aclosing(llm.stream("say one two three", **options(user))) as events:
+        async for event in events:
+            if isinstance(event, TextDelta):
+                assert await BudgetReservation.filter(user_id=user.id).exists()
+                break
+
+    assert not await BudgetReservation.filter(user_id=user.id).exists()
+    assert (await LLMCallLog.get(user_id=user.id)).estimated
+
+
+async def test_what_a_dead_worker_kept_back_is_free_after_half_an_hour(llm: LLMClient) -> None:
+    user = await with_budget(Decimal("0.02"))
+    now = datetime.now(UTC)
+    held = BudgetReservation(id=uuid.uuid4(), user_id=user.id, amount=Decimal("0.02"), expires_at=now + timedelta(1))
+    await held.save()
+    with pytest.raises(BudgetExceeded):
+        await llm.call("say hi", **options(user))
+    await BudgetReservation.filter(user_id=user.id).update(expires_at=now - timedelta(seconds=1))
+
+    await llm.call("say hi", **options(user))
+    assert not await BudgetReservation.filter(user_id=user.id).exists()
+
+
+async def test_each_round_of_a_call_is_within_the_budget(
+    llm: LLMClient, site: Site, model: OfflineServer, run_id: str
+) -> None:
+    said, more = "What is the secret number?", {"tools": site.resources.tools, "instructions": "word " * 500}
+    [tokens] = await count_tokens([llm.plan(said, model=MODEL, **more).sent_text])
+    first_round = llm.prices.cost(MODEL, Usage(input_tokens=tokens, output_tokens=MAX_OUTPUT_TOKENS))
+    assert first_round is not None
+    user = await with_budget(first_round.quantize(Decimal("0.0001"), rounding="ROUND_UP"))
+    with pytest.raises(BudgetExceeded) as refused:
+        await llm.call(said, **more, **options(user, run_id))
+
+    assert await model.creates(run_id) == 1
+    assert [log.status for log in refused.value.calls] == ["completed"]
+    assert not await BudgetReservation.filter(user_id=user.id).exists()
+
+
+@pytest.mark.parametrize(
+    ("day", "renewed"), [(date(2026, 1, 31), date(2026, 2, 1)), (date(2026, 12, 31), date(2027, 1, 1))]
+)
+def test_a_month_begins_with_its_first_day(day: date, renewed: date) -> None:
+    assert budgets.first_of_next_month(day) == renewed

@@ -1,0 +1,243 @@
+"""The books: a row for each round, exact to the last digit, with the month in the same transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from chat import tools
+from chat.database import query
+from chat.llm.client import LLMClient
+from chat.llm.errors import CallFailed
+from chat.llm.events import TextDelta
+from chat.models import ChatThread, Generation, LLMCallLog, LLMCallText, User, UserMonthlyUsage
+from chat.services.usage import model_client, record
+from chat.settings import Settings
+from tests.cast import Person
+from tests.llm.conftest import OfflineServer
+from tests.site import Site
+
+CALLS = 200
+AT_ONCE = 20
+ANIMAL = {
+    "type": "object",
+    "properties": {"name": {"type": "string"}},
+    "required": ["name"],
+    "additionalProperties": False,
+}
+WORDS = [  # of calls that come to an end of their own: the provider says what they took
+    "",
+    "[offline: reasoning=4]",
+    "[offline: cached=20]",
+    "[offline: cached=7 cache_write=3 reasoning=2]",
+    "[offline: incomplete]",
+    "[offline: filter]",
+    "[offline: refusal]",
+    "[offline: failed]",
+    "[offline: empty]",
+    "[offline: tool=get_secret_number]",
+    "[offline: tools=current_time,get_secret_number]",
+    "[offline: unknown=2]",
+    "[offline: status=429 times=1 retry_after=0.01]",
+    "[offline: status=500 times=1]",
+    "[offline: status=400]",
+    "[offline: status=502]",
+    "[offline: nousage]",
+    "[offline: cut=3]",
+    "[offline: eof=3]",
+    "[offline-structured: invalid]",
+    "[offline-structured: notjson]",
+]
+
+
+@pytest.fixture
+async def llm(site: Site) -> AsyncIterator[LLMClient]:
+    """A client with the site's books."""
+    async with model_client(site.resources.settings) as client:
+        yield client
+
+
+@pytest.fixture
+async def user(site: Site) -> User:
+    return await User.create(email=f"alice-{uuid.uuid4().hex}@example.com", password_hash="x")
+
+
+async def month_of(user: User) -> UserMonthlyUsage | None:
+    return await UserMonthlyUsage.get_or_none(user_id=user.id, month=datetime.now(UTC).date().replace(day=1))
+
+
+async def test_a_structured_call_is_stored_with_all_its_figures(
+    llm: LLMClient, user: User, model: OfflineServer
+) -> None:
+    result = await llm.call("an elk", schema=ANIMAL, schema_name="animal", user=user.id, caller="shell")
+    row = await LLMCallLog.get(user_id=user.id)
+    bill = (await model.http.get("/control/bill")).json()["responses"][row.response_id]
+    month = await month_of(user)
+
+    assert result.parsed == {"name": "An elk"}
+    assert (row.caller, row.schema_name, row.status, row.round) == ("shell", "animal", "completed", 1)
+    assert (row.model_asked, row.model) == ("gpt-5-mini", "gpt-5-mini-2025-08-07")
+    assert (row.input_tokens, row.output_tokens) == (bill["input_tokens"], bill["output_tokens"])
+    assert row.cost == Decimal(bill["cost"]) == result.cost
+    assert row.request_id.startswith("req_")
+    assert row.first_event_ms is not None
+    assert (row.attempts, row.estimated, row.uncertain) == (1, False, False)
+    assert len(row.input_sha256) == 64
+    assert month is not None
+    assert (month.calls, month.unpriced_calls, month.cost) == (1, 0, row.cost)
+    assert month.total_tokens == row.total_tokens
+
+
+async def test_what_was_received_is_kept_and_what_was_sent_only_on_demand(
+    llm: LLMClient, user: User, site: Site, environment: dict[str, str]
+) -> None:
+    await llm.call("say hello there", user=user.id)
+    async with model_client(Settings.from_environment({**environment, "LLM_LOG_TEXT": "on"})) as talkative:
+        await talkative.call("say hello there", instructions="Be brief.", user=user.id)
+    quiet, full = await LLMCallText.filter(user_id=user.id).order_by("call_id")
+
+    assert (quiet.output, quiet.input) == ("hello there", None)
+    assert full.output == "hello there"
+    assert full.input == {
+        "instructions": "Be brief.",
+        "input": [{"role": "user", "content": "say hello there"}],
+        "format": None,
+    }
+
+
+async def test_texts_go_with_their_user_and_figures_stay_without_a_name(llm: LLMClient, user: User) -> None:
+    await llm.call("say hello", user=user.id)
+    row = await LLMCallLog.get(user_id=user.id)
+    month = await month_of(user)
+    await user.delete()
+    left = await LLMCallLog.get(id=row.id).values("user_id", "cost")
+
+    assert left == {"user_id": None, "cost": row.cost}
+    assert not await LLMCallText.filter(call_id=row.id).exists()
+    assert month is not None
+    assert (await UserMonthlyUsage.get(id=month.id).values("user_id", "cost")) == {"user_id": None, "cost": row.cost}
+
+
+async def test_texts_go_with_their_thread(alice: Person) -> None:
+    posted = await alice.ask("say hello")
+    async with alice.tab(posted["thread_id"]) as tab:
+        await tab.until_finished(posted["reply_id"])
+    generation = await Generation.get(answer_id=posted["reply_id"])
+    row = await LLMCallLog.get(generation_id=generation.id)
+    assert (await LLMCallText.get(call_id=row.id)).output == "hello"
+    await ChatThread.filter(id=posted["thread_id"]).delete()
+
+    assert not await LLMCallText.filter(call_id=row.id).exists()
+    assert (await LLMCallLog.get(id=row.id)).cost == row.cost
+
+
+async def test_a_model_without_a_price_has_no_cost_rather_than_none_at_all(llm: LLMClient, user: User) -> None:
+    result = await llm.call("say hello", model="house-brand", user=user.id)
+    row, month = await LLMCallLog.get(user_id=user.id), await month_of(user)
+
+    assert result.cost is None
+    assert row.cost is None
+    assert month is not None
+    assert (month.calls, month.unpriced_calls, month.cost) == (1, 1, 0)
+
+
+async def test_a_round_is_counted_once_however_often_it_is_recorded(llm: LLMClient, user: User) -> None:
+    result = await llm.call("say hello", user=user.id)
+    again = await asyncio.gather(*(record(result.call_log) for _ in range(5)))
+    month = await month_of(user)
+
+    assert again == [None] * 5
+    assert month is not None
+    assert month.calls == 1
+    assert month.cost == result.cost
+
+
+async def test_a_call_of_somebody_who_was_deleted_meanwhile_stays_true_without_a_name(
+    llm: LLMClient, user: User
+) -> None:
+    said = llm.stream("say one two three", user=user.id)
+    async with aclosing(said) as events:
+        async for event in events:
+            if isinstance(event, TextDelta):
+                await User.filter(id=user.id).delete()
+    rows = await query("SELECT user_id FROM llm_call_log WHERE caller = 'call' ORDER BY created_at DESC LIMIT 1")
+
+    assert rows == [{"user_id": None}]
+    assert await month_of(user) is None
+
+
+async def test_every_round_of_a_reply_is_a_row_and_the_end_has_the_sum(alice: Person) -> None:
+    posted = await alice.ask("What is the secret number?")
+    async with alice.tab(posted["thread_id"]) as tab:
+        final = await tab.until_type("final")
+    generation = await Generation.get(answer_id=posted["reply_id"])
+    rows = await LLMCallLog.filter(generation_id=generation.id).order_by("round")
+
+    assert [row.round for row in rows] == [1, 2]
+    assert {row.call_id for row in rows} == {generation.id}
+    assert final["call_log_id"] == str(rows[1].id)
+    assert Decimal(final["usage"]["cost"]) == rows[0].cost + rows[1].cost
+    assert final["usage"]["total_tokens"] == rows[0].total_tokens + rows[1].total_tokens
+    assert final["usage"]["model"] == "gpt-5-mini-2025-08-07"
+    assert final["usage"]["estimated"] is False
+
+
+async def test_two_hundred_mixed_calls_cost_what_the_provider_bills_to_the_last_digit(
+    llm: LLMClient, alice: Person, model: OfflineServer
+) -> None:
+    user = await User.get(email=alice.email)
+    chance, gate = random.Random(7), asyncio.Semaphore(AT_ONCE)
+    registry = tools.load()
+
+    async def one(number: int) -> None:
+        words, said = chance.choice(WORDS), f"say {'word ' * chance.randint(1, 60)}{number}"
+        more: dict[str, Any] = {
+            "model": chance.choice(["gpt-5", "gpt-5-mini", "gpt-5-nano"]),
+            "user": user.id,
+            "metadata": {"generation_id": str(uuid.uuid4())},
+        }
+        if "structured" in words:
+            more["schema"] = ANIMAL
+        elif "tool" in words:
+            more["tools"] = registry
+        if "status=502" in words:
+            more["retries"] = 0
+        stop_after = chance.randint(0, 20) if number % 10 == 0 else None
+        async with gate, aclosing(llm.stream(f"{said} {words}", **more)) as events:
+            try:
+                async for event in events:
+                    stop_after = stop_after - 1 if stop_after and isinstance(event, TextDelta) else stop_after
+                    if stop_after == 0:
+                        return
+            except CallFailed:
+                pass
+
+    async def in_the_chat(number: int) -> None:
+        async with gate:
+            posted = await alice.ask(f"say {'word ' * number} [offline: cached={number}]")
+            async with alice.tab(posted["thread_id"]) as tab:
+                await tab.until_finished(posted["reply_id"])
+
+    await asyncio.gather(*(one(number) for number in range(CALLS - 20)), *(in_the_chat(n) for n in range(1, 21)))
+    rows = await LLMCallLog.filter(user_id=user.id)
+    bill = (await model.http.get("/control/bill")).json()["responses"]
+    exact = [row for row in rows if not row.estimated and row.response_id]
+    month = await month_of(user)
+
+    assert len({row.call_id for row in rows}) == CALLS
+    assert len(exact) > CALLS / 2
+    assert any(row.estimated for row in rows)
+    assert sum(row.cost for row in exact) == sum(Decimal(bill[row.response_id]["cost"]) for row in exact)
+    assert all(row.cost == 0 for row in rows if not row.estimated and not row.response_id)
+    assert month is not None
+    assert month.calls == len(rows)
+    assert month.cost == sum(row.cost for row in rows)
+    assert month.total_tokens == sum(row.total_tokens for row in rows)
