@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Browser, Page, expect
 
 from tests.browser.desk import DESKTOP, PHONE, REFUSED_FORM, Desk
 from tests.browser.rows import answered
 from tests.cast import Person
+from tests.web.conftest import Beside
 
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 # Colours that fade into others are neither: they are let go first.
@@ -108,6 +109,26 @@ async def test_a_thread(desk: Desk, alice: Person, axe: str) -> None:
     chat = await desk.chat(alice, await answered(alice, "What is what?", ANSWER))
     await expect(chat.answer.locator(".hljs-keyword").first).to_be_visible()
     assert await violations(chat.page, axe) == []
+
+
+async def test_a_title_that_is_changed_and_refused(desk: Desk, alice: Person, axe: str) -> None:
+    thread_id = await answered(alice, "What is what?", ANSWER)
+    chat = await desk.chat(alice, thread_id, allowed=(REFUSED_FORM,))
+    await chat.page.get_by_label("Rename").click()
+    assert await violations(chat.page, axe) == []
+    await chat.page.get_by_label("Title", exact=True).fill("")
+    await chat.page.get_by_role("button", name="Save").click()
+    await expect(chat.page.get_by_text("Write a title first.")).to_be_visible()
+    assert await violations(chat.page, axe) == []
+
+
+async def test_a_choice_of_models(browser: Browser, beside: Beside, axe: str) -> None:
+    async with beside(LLM_MODELS="large,small") as site, Person.signed_up(site, "alice") as alice:
+        desk = Desk(browser, site)
+        chat = await desk.chat(alice)
+        await chat.page.get_by_label("Model", exact=True).focus()
+        assert await violations(chat.page, axe) == []
+        assert await desk.clear() == []
 
 
 async def test_a_thread_whose_answer_used_a_tool_failed_and_runs(desk: Desk, alice: Person, axe: str) -> None:

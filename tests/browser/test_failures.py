@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.async_api import expect
 
+from chat.services.messages import Refused
 from tests.browser.desk import Desk
 from tests.browser.rows import past_thread
 from tests.cast import Person
+from tests.site import Site
 
 
 async def test_a_model_that_fails_is_said_and_asking_again_works(desk: Desk, alice: Person) -> None:
@@ -25,6 +28,29 @@ async def test_a_model_that_fails_is_said_and_asking_again_works(desk: Desk, ali
     await chat.say("say hello")
     await chat.is_over(answers=3)
     assert await chat.text() == "hello"
+
+
+@pytest.mark.parametrize("code", ["busy", "budget_exceeded", "rate_limited", "invented_later"])
+async def test_a_message_that_is_refused_comes_back_with_the_reason(
+    desk: Desk, alice: Person, site: Site, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    async def refuse(*_: object, **__: object) -> None:
+        raise Refused(code, "There are <b>reasons</b>.")
+
+    chat = await desk.chat(alice, await past_thread(alice))
+    with monkeypatch.context() as patch:
+        patch.setattr(site.resources.worker, "take", refuse)
+        await chat.say("say hello")
+        await expect(chat.error).to_have_text("There are <b>reasons</b>.")
+    await expect(chat.field).to_have_value("say hello")
+    await expect(chat.field).to_have_accessible_description("There are <b>reasons</b>.")
+    await expect(chat.questions).to_have_count(1)
+    await chat.page.reload()
+    await expect(chat.field).to_have_value("say hello")
+    await chat.field.press("Enter")
+
+    await chat.is_over(answers=2)
+    await expect(chat.error).to_be_hidden()
 
 
 async def test_try_again_asks_the_same_question_once_more(desk: Desk, alice: Person) -> None:
@@ -57,8 +83,8 @@ async def test_an_answer_that_reached_its_greatest_length_says_so(desk: Desk, al
     chat = await desk.chat(alice, await past_thread(alice))
     await chat.say("count to 20 [offline: incomplete]")
     await chat.is_over(answers=2)
-    await expect(chat.note).to_have_text("The answer ends here because it reached its greatest length.")
+    await expect(chat.note).to_have_text("The answer is cut short because it reached its greatest length.")
     await chat.page.reload()
 
     await chat.is_connected()
-    await expect(chat.note).to_have_text("The answer ends here because it reached its greatest length.")
+    await expect(chat.note).to_have_text("The answer is cut short because it reached its greatest length.")
