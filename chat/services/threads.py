@@ -13,7 +13,7 @@ from chat.broadcast import Append, Broadcast, Unavailable, user_channel
 from chat.database import query
 from chat.events import MessageView, ThreadUpdated, TitleUpdated, ToolCallView
 from chat.models import TITLE_MAX_LENGTH, ChatMessage, ChatThread, TitleBy, User
-from chat.services.messages import Refused
+from chat.services.refusals import Refused
 from chat.text import storable
 
 logger = logging.getLogger(__name__)

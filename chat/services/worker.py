@@ -19,9 +19,10 @@ from chat.events import StopRequested, decode_between_workers
 from chat.models import User
 from chat.security.limits import Limits
 from chat.services import outcomes, ownership, takeover, titles
-from chat.services.messages import Accepted, Refused, send_message
+from chat.services.messages import Accepted, Draft, send_message
 from chat.services.outcomes import Outcome
 from chat.services.ownership import Claim
+from chat.services.refusals import Refused
 from chat.services.replies import Collaborators, Reply
 
 logger = logging.getLogger(__name__)
@@ -54,24 +55,14 @@ class Worker:
             group.create_task(self._listen(), name="control")
             group.create_task(self._look_for_lost(), name="reaper")
 
-    async def take(
-        self,
-        user: User,
-        thread_id: UUID | None,
-        content: str,
-        client_id: UUID | None,
-        *,
-        limits: Limits,
-        model: str = "",
-    ) -> Accepted:
-        """Store a message and start its answer, by this model if one is named. Raises Refused.
+    async def take(self, user: User, thread_id: UUID | None, draft: Draft, *, limits: Limits) -> Accepted:
+        """Store a message and start its answer. Raises Refused.
 
         Whoever sent it may be gone in the middle of it, and the server cancels for them: both happen all the same.
         """
         if self.draining:
             raise Refused("draining", "The server is restarting. Send again in a moment.", retry_ms=1000)
-        storing = self._store_and_start(user, thread_id, content, client_id, model=model, limits=limits)
-        return await asyncio.shield(self._keep(storing, "message"))
+        return await asyncio.shield(self._keep(self._store_and_start(user, thread_id, draft, limits), "message"))
 
     def start(self, generation_id: UUID) -> None:
         """Answer in a task of this worker's: closing every tab changes nothing."""
@@ -105,16 +96,13 @@ class Worker:
             reply.end(outcome)
         return reply is not None
 
-    async def _store_and_start(
-        self, user: User, thread_id: UUID | None, content: str, client_id: UUID | None, *, model: str, limits: Limits
-    ) -> Accepted:
+    async def _store_and_start(self, user: User, thread_id: UUID | None, draft: Draft, limits: Limits) -> Accepted:
         accepted = await send_message(
             user,
             thread_id,
-            content,
-            client_id,
-            model=model,
-            models=self._with.settings.models,
+            draft,
+            settings=self._with.settings,
+            prices=self._with.llm.prices,
             broadcast=self._with.broadcast,
             limits=limits,
         )

@@ -14,7 +14,8 @@ from chat.events import MESSAGE_MAX_LENGTH, MessageView
 from chat.models import ChatThread, User
 from chat.security.limits import PAGE_POST
 from chat.services import live, threads
-from chat.services.messages import Accepted, Refused
+from chat.services.messages import Accepted, Draft
+from chat.services.refusals import Refused
 from chat.web.auth import login_required, wants_json
 from chat.web.guards import limited
 from chat.web.resources import resources
@@ -115,11 +116,11 @@ async def _post(user: User, found: ChatThread | None) -> ResponseReturnValue:
 async def _send(user: User, found: ChatThread | None, content: str, client_id: str, model: str) -> Accepted:
     opened = resources()
     try:
-        chosen = UUID(client_id) if client_id else None
+        chosen = UUID(client_id) if client_id else uuid4()
     except ValueError:
         raise Refused("bad_client_id", "client_id has to be a UUID.") from None
     thread_id = found.id if found else None
-    return await opened.worker.take(user, thread_id, content, chosen, model=model, limits=opened.limits)
+    return await opened.worker.take(user, thread_id, Draft(content, chosen, model), limits=opened.limits)
 
 
 async def _refusal(refused: Refused, user: User, found: ChatThread | None, **shown: str) -> ResponseReturnValue:

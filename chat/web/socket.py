@@ -18,7 +18,8 @@ from chat.events import Ack, Bye, Close, FrameRefused, Hello, Inbound, MessageSe
 from chat.models import User
 from chat.security.limits import SOCKET_CONNECT
 from chat.services import sessions, threads
-from chat.services.messages import Refused
+from chat.services.messages import Draft
+from chat.services.refusals import Refused
 from chat.text import storable
 from chat.web.feed import Feed, Leave
 from chat.web.resources import Resources, resources
@@ -148,14 +149,8 @@ class Socket:
 
     async def _send(self, frame: MessageSend) -> Ack | Nack:
         try:
-            accepted = await self._opened.worker.take(
-                self.user,
-                self._thread_id,
-                frame.content,
-                frame.client_id,
-                model=frame.model,
-                limits=self._opened.limits,
-            )
+            draft = Draft(frame.content, frame.client_id, frame.model)
+            accepted = await self._opened.worker.take(self.user, self._thread_id, draft, limits=self._opened.limits)
         except Refused as refused:
             return Nack(frame.client_id, refused.code, str(refused), refused.retry_ms)
         return Ack(frame.client_id, accepted.message_id, accepted.reply_id)

@@ -6,17 +6,23 @@ import asyncio
 import time
 import uuid
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from chat.events import MESSAGE_MAX_LENGTH
-from chat.models import ChatMessage, ChatThread, Generation, User
+from chat.llm.pricing import Prices
+from chat.models import BudgetReservation, ChatMessage, ChatThread, Generation, User
 from chat.services import messages
-from chat.services.messages import Accepted, Refused, title_from
+from chat.services.first_words import title_from
+from chat.services.messages import Accepted
+from chat.services.refusals import Refused
 from tests.site import Site
 
 MODELS = ("the-default", "small", "large")
+PRICES = Prices(tuple((model, (Decimal(1), Decimal(1), Decimal(1))) for model in MODELS))
 
 
 @dataclass
@@ -25,6 +31,7 @@ class Sender:
 
     user: User
     site: Site
+    prices: Prices = PRICES
 
     async def send(
         self,
@@ -34,22 +41,23 @@ class Sender:
         *,
         model: str = "",
         models: tuple[str, ...] = MODELS,
+        **settings: Any,
     ) -> Accepted:
         resources = self.site.resources
+        choice = {"llm_model": models[0], "llm_models": models[1:]}
         return await messages.send_message(
             self.user,
             thread_id,
-            content,
-            client_id,
-            model=model,
-            models=models,
+            messages.Draft(content, client_id or uuid.uuid4(), model),
+            settings=replace(resources.settings, **choice, **settings),
+            prices=self.prices,
             broadcast=resources.broadcast,
             limits=resources.limits,
         )
 
-    async def refused(self, content: str, thread_id: uuid.UUID | None = None, *, model: str = "") -> Refused:
+    async def refused(self, content: str, thread_id: uuid.UUID | None = None, **more: Any) -> Refused:
         with pytest.raises(Refused) as refused:
-            await self.send(content, thread_id, model=model)
+            await self.send(content, thread_id, **more)
         return refused.value
 
 
@@ -131,7 +139,7 @@ async def test_nothing_is_not_a_message(alice: Sender, content: str) -> None:
 
 async def test_the_longest_message_is_taken_and_one_more_character_is_not(alice: Sender) -> None:
     refused = await alice.refused("x" * (MESSAGE_MAX_LENGTH + 1))
-    accepted = await alice.send("😀" * MESSAGE_MAX_LENGTH)
+    accepted = await alice.send("😀" * MESSAGE_MAX_LENGTH, chat_history_tokens=MESSAGE_MAX_LENGTH)
 
     assert refused.code == "too_long"
     assert "32,001" in str(refused)
@@ -259,3 +267,48 @@ def test_a_title_is_made_in_no_time(nasty: str) -> None:
 
     assert 0 < len(title_from(content)) <= 61
     assert time.process_time() - begun < 0.5
+
+
+async def test_a_message_with_more_tokens_than_the_model_is_shown_is_refused_with_its_count(alice: Sender) -> None:
+    refusal = await alice.refused("word " * 600, chat_history_tokens=500)
+
+    assert refusal.code == "too_long"
+    assert str(refusal) == "The message has 600 tokens; 500 are possible. Shorten it."
+    assert not await ChatThread.filter(user_id=alice.user.id).exists()
+
+
+async def test_a_message_of_many_bytes_and_few_tokens_is_taken(alice: Sender) -> None:
+    assert (await alice.send("word " * 400, chat_history_tokens=500)).fresh
+
+
+async def test_so_many_answers_at_once_and_not_one_more(alice: Sender, bob: Sender) -> None:
+    limited = {"rate_limits": True, "llm_concurrent_replies": 3}
+    sent = await asyncio.gather(*(alice.send("Hello", **limited) for _ in range(12)), return_exceptions=True)
+    taken = [one for one in sent if isinstance(one, Accepted)]
+    refused = [one for one in sent if isinstance(one, Refused)]
+
+    assert (len(taken), len(refused)) == (3, 9)
+    assert {one.code for one in refused} == {"busy"}
+    assert await ChatThread.filter(user_id=alice.user.id).count() == 3
+    assert (await bob.send("Hello", **limited)).fresh
+    await finished(taken[0])
+    assert (await alice.send("Hello", **limited)).fresh
+
+
+async def test_a_message_that_the_budget_cannot_bear_is_refused_and_leaves_nothing(alice: Sender) -> None:
+    refusal = await alice.refused("Hello", llm_monthly_budget=Decimal("0.001"), llm_max_output_tokens=1000)
+
+    assert refusal.code == "budget_exceeded"
+    assert "It is renewed on 1 " in str(refusal) or "It is renewed on 01 " in str(refusal)
+    assert refusal.retry_ms == 0
+    assert not await ChatThread.filter(user_id=alice.user.id).exists()
+    assert not await BudgetReservation.filter(user_id=alice.user.id).exists()
+
+
+async def test_messages_at_once_cannot_overrun_the_budget(alice: Sender) -> None:
+    bound = {"llm_monthly_budget": Decimal("0.0205"), "llm_max_output_tokens": 10_000}  # a cent each
+    sent = await asyncio.gather(*(alice.send("Hello", **bound) for _ in range(10)), return_exceptions=True)
+
+    assert sum(isinstance(one, Accepted) for one in sent) == 2
+    assert {one.code for one in sent if isinstance(one, Refused)} == {"budget_exceeded"}
+    assert await BudgetReservation.filter(user_id=alice.user.id).count() == 2

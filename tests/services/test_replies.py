@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from decimal import Decimal
 
 import pytest
 
 from chat.llm.tokens import count_tokens
 from chat.models import ChatMessage, ChatThread, Generation, LLMCallLog, ToolCall, User, UserMonthlyUsage
 from chat.services import ownership, prompts
+from chat.services.messages import Draft
 from tests.cast import Person
 from tests.llm.conftest import OfflineServer
 from tests.site import Site
@@ -39,8 +41,9 @@ async def test_a_reply_is_stored_with_its_call_and_the_months_usage(alice: Perso
         billed["output_tokens"],
         billed["total_tokens"],
     )
-    assert (call.status, call.estimated, call.uncertain, call.cost) == ("completed", False, False, None)
-    assert (month.calls, month.total_tokens) == (1, call.total_tokens)
+    assert (call.status, call.estimated, call.uncertain) == ("completed", False, False)
+    assert call.cost == Decimal(billed["cost"])
+    assert (month.calls, month.total_tokens, month.cost) == (1, call.total_tokens, call.cost)
 
 
 async def test_the_model_is_shown_the_conversation_so_far(alice: Person) -> None:
@@ -296,7 +299,9 @@ async def test_whoever_leaves_in_the_moment_of_sending_gets_an_answer_all_the_sa
     user, worker = await User.get(email=alice.email), site.resources.worker
     for steps in range(12):
         client_id = uuid.uuid4()
-        sending = asyncio.create_task(worker.take(user, None, "say Hello", client_id, limits=site.resources.limits))
+        sending = asyncio.create_task(
+            worker.take(user, None, Draft("say Hello", client_id), limits=site.resources.limits)
+        )
         for _ in range(steps):
             await asyncio.sleep(0)
         sending.cancel()

@@ -12,7 +12,7 @@ from chat.broadcast import Event, Subscription, thread_channel, user_channel
 from chat.events import ThreadUpdated, TitleUpdated, decode_between_workers, decode_logged
 from chat.models import ChatMessage, ChatThread, Generation, Role, TitleBy, User
 from chat.services import threads
-from chat.services.messages import Refused
+from chat.services.refusals import Refused
 from tests.site import Site
 
 

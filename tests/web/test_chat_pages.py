@@ -13,7 +13,7 @@ import pytest
 
 from chat.events import MESSAGE_MAX_LENGTH
 from chat.models import ChatMessage, ChatThread, Generation, Role, Status, User
-from chat.services.messages import Refused
+from chat.services.refusals import Refused
 from tests.cast import Person
 from tests.llm.conftest import OfflineServer
 from tests.site import Site

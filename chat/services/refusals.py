@@ -1,0 +1,12 @@
+"""What a user sent and was not taken."""
+
+from __future__ import annotations
+
+
+class Refused(Exception):
+    """What a user sent was not taken; nothing is stored. The text is for people."""
+
+    def __init__(self, code: str, sentence: str, *, retry_ms: int = 0) -> None:
+        self.code = code
+        self.retry_ms = retry_ms
+        super().__init__(sentence)
