@@ -12,7 +12,7 @@ COMPILE := .venv/bin/python -m uv pip compile pyproject.toml --quiet --universal
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: run test check lint lock clean help FORCE
+.PHONY: run test check lint bench lock clean help FORCE
 
 run: $(BUILT) $(PYTHON_DONE) ## start everything (PORT=8001 make run: on another port)
 	@exec .venv/bin/chat dev
@@ -27,6 +27,9 @@ lint: $(TESTS_DONE) ## style, types and import contracts alone
 	.venv/bin/python -m ruff format --check .
 	.venv/bin/python -m mypy
 	.venv/bin/lint-imports
+
+bench: $(TESTS_DONE) ## measure what a streamed delta costs
+	@.venv/bin/python bench/deltas.py $(BENCH_ARGS)
 
 lock: $(TESTS_DONE) ## write the lock files anew (UPGRADE=--upgrade: with newer versions)
 	$(COMPILE) $(UPGRADE) -o requirements.txt
