@@ -73,7 +73,7 @@ TOO_MANY = "{} answers are being written for you already. Wait for one of them, 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A message as it was sent; `model` is the thread's from now on, one of those on offer, or empty for its choice so far."""
+    """A message as it was sent. `model`, one of those on offer, is the thread's from now on; empty: as it was."""
 
     content: str
     client_id: UUID = field(default_factory=uuid4)

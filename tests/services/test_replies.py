@@ -59,7 +59,7 @@ async def test_the_model_is_shown_the_conversation_so_far(alice: Person) -> None
     ("script", "status", "state", "begins"),
     [
         ("status=500", "error", "failed", False),
-        ("status=429", "error", "failed", False),
+        ("status=429 retry_after=0.01", "error", "failed", False),
         ("status=401", "error", "failed", False),
         ("html=502", "error", "failed", False),
         ("cut=3", "interrupted", "interrupted", True),
