@@ -58,6 +58,7 @@ def environment(stores: Stores, model: OfflineServer) -> dict[str, str]:
         "LLM_PRICES": LLM_PRICES,
         "LLM_TITLES": "off",  # a call of its own after each first answer: tests that want it ask for it
         "RATE_LIMITS": "off",
+        "CHAT_HISTORY_TOKENS": "200000",  # the longest message fits, whatever it is made of
         "EMAIL_VERIFICATION_REQUIRED": "False",
         "LOG_LEVEL": "WARNING",
     }
