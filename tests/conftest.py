@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from chat.models import User
 from chat.settings import Settings
 from tests.cast import Person
 from tests.llm.conftest import OfflineServer
-from tests.site import Site, serving
+from tests.site import Site, serving, serving_beside
+
+Beside = Callable[..., AbstractAsyncContextManager[Site]]
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,16 @@ async def site(environment: dict[str, str], migrated: None) -> AsyncIterator[Sit
     """The site, served by hypercorn on a real port."""
     async with serving(environment) as site:
         yield site
+
+
+@pytest.fixture(scope="session")
+def beside(site: Site, environment: dict[str, str]) -> Beside:
+    """Serve another site on the same stores, with these settings besides."""
+
+    def serve(**more: str) -> AbstractAsyncContextManager[Site]:
+        return serving_beside({**environment, **more})
+
+    return serve
 
 
 @pytest.fixture

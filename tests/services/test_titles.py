@@ -10,17 +10,18 @@ import pytest
 from chat.models import ChatThread, LLMCallLog, TitleBy
 from chat.services.titles import _cleaned
 from tests.cast import Person
+from tests.conftest import Beside
 from tests.llm.conftest import OfflineServer
-from tests.site import Site, serving
+from tests.site import Site
 
 WAIT_SECONDS = 20.0
 QUESTION = "How do I bake bread at home without an oven that is any good? [offline: pace=0]"
 
 
 @pytest.fixture(scope="module")
-async def titling(environment: dict[str, str], migrated: None) -> AsyncIterator[Site]:
+async def titling(beside: Beside) -> AsyncIterator[Site]:
     """A site that lets a small model write titles."""
-    async with serving({**environment, "LLM_TITLES": "on", "LLM_TITLE_MODEL": "gpt-5-nano"}) as site:
+    async with beside(LLM_TITLES="on", LLM_TITLE_MODEL="gpt-5-nano") as site:
         yield site
 
 

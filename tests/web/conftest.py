@@ -3,50 +3,20 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import httpx
 import pytest
-from tortoise import context as tortoise_context
 
 from tests.cast import Person
-from tests.conftest import Stores
+from tests.conftest import Beside, Stores
 from tests.llm.conftest import OfflineServer
-from tests.site import Site, serving
+from tests.site import Site
 from tests.test_settings import PRODUCTION
 from tests.web.client import new_client
 from tests.web.mailbox import Mailbox
-
-Beside = Callable[..., AbstractAsyncContextManager[Site]]
-
-
-@asynccontextmanager
-async def _beside(environment: dict[str, str]) -> AsyncIterator[Site]:
-    """Tortoise has one context a process: the other site begins with none, and leaves the first one's in its place."""
-    token = tortoise_context._current_context.set(None)
-    kept, tortoise_context._global_context = tortoise_context._global_context, None
-    other = serving(environment)
-    try:
-        site = await other.__aenter__()
-    finally:
-        tortoise_context._global_context = kept
-        tortoise_context._current_context.reset(token)
-    try:
-        yield site
-    finally:
-        await other.__aexit__(None, None, None)
-
-
-@pytest.fixture(scope="session")
-def beside(site: Site, environment: dict[str, str]) -> Beside:
-    """Serve another site on the same stores, with these settings besides."""
-
-    def serve(**more: str) -> AbstractAsyncContextManager[Site]:
-        return _beside({**environment, **more})
-
-    return serve
 
 
 @pytest.fixture(scope="session")
