@@ -17,6 +17,7 @@ from chat.llm.journal import CallLog, Journal, NoJournal, Plan
 from chat.llm.provider import ModelRequest
 from chat.llm.structured import OutputSchema, Schema
 from chat.llm.tools import Registry, Tool, ToolResult
+from chat.text import storable
 
 Item = dict[str, Any]  # of a request's input, as the Responses API has it
 
@@ -77,9 +78,10 @@ class Call:
         tools, context = given.pop("tools", ()), given.pop("context", {})
         schema, schema_name = given.pop("schema", None), given.pop("schema_name", "")
         return cls(
-            input=({"role": "user", "content": said},) if isinstance(said, str) else tuple(said),
+            input=tuple(_storable([{"role": "user", "content": said}] if isinstance(said, str) else list(said))),
+            instructions=storable(given.pop("instructions", "")),
             toolbox=_toolbox(tools, context),
-            output_schema=OutputSchema(schema, schema_name) if schema else None,
+            output_schema=None if schema is None else OutputSchema(schema, schema_name),
             **given,
         )
 
@@ -112,12 +114,27 @@ class _RegistryToolbox:
         return await self._registry.dispatch(call.name, call.arguments, self._context)
 
 
+def _storable(value: Any) -> Any:
+    """What is sent goes into the books as well, and half of a surrogate pair could not even be sent."""
+    match value:
+        case str():
+            return storable(value)
+        case dict():
+            return {key: _storable(part) for key, part in value.items()}
+        case list() | tuple():
+            return [_storable(part) for part in value]
+        case _:
+            return value
+
+
 def _toolbox(tools: Any, context: Mapping[type, object]) -> Toolbox | None:
     if hasattr(tools, "run"):
         toolbox: Toolbox = tools
         return toolbox
-    registry = tools if isinstance(tools, Registry) else Registry(tools, context_types=tuple(context))
-    return _RegistryToolbox(registry, context) if registry.tools else None
+    if not isinstance(tools, Registry):
+        offered = tuple(tools)
+        return _RegistryToolbox(Registry(offered, context_types=tuple(context)), context) if offered else None
+    return _RegistryToolbox(tools, context) if tools.tools else None
 
 
 class Result(msgspec.Struct, frozen=True):

@@ -57,6 +57,8 @@ class LLMClient:
 
         Cancelling or closing it hangs up at once. Wrap it in `contextlib.aclosing` where the loop can be left early.
         """
+        if self._provider.closed:
+            raise RuntimeError("The client is closed.")
         call = Call.of(said, options, defaults=self._defaults)
         return Loop(call, self._provider, self.prices).events()
 

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, Coroutine
-from contextlib import aclosing
-from typing import Any, TypeVar
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 
 from chat.llm import errors
 from chat.llm.calls import Call, CallEvent, Final, Item, Result, RoundFinished
+from chat.llm.cancellation import whole
 from chat.llm.events import Completed, Created, Failed, ToolCall
-from chat.llm.journal import CallLog
+from chat.llm.journal import CallLog, Plan
 from chat.llm.pricing import Prices
 from chat.llm.provider import Provider
 from chat.llm.retries import Attempts
 from chat.llm.rounds import Round
-from chat.llm.toolruns import ToolRuns, with_tools
+from chat.llm.toolruns import ToolRuns
 
 MAX_ROUNDS = 8
-T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
 
 
 class Loop:
@@ -35,61 +36,59 @@ class Loop:
         so_far: tuple[Item, ...] = ()
         try:
             for number in range(1, MAX_ROUNDS + 1):
-                current = Round(self._call.plan(number, so_far))
-                async with aclosing(self._round(current)) as events:
-                    async for event in events:
+                async with self._round(self._call.plan(number, so_far)) as current:
+                    while event := await current.next_event():
+                        match event:
+                            case Created():
+                                await self._call.journal.created(current.plan, event.response_id, event.sequence)
+                            case ToolCall():
+                                current.tools.start(event)  # it runs while the rest of the round still streams
+                            case Completed() | Failed():
+                                continue
                         yield event
+                    yield RoundFinished(await whole(self._log(current)))
+                    if current.failure:
+                        raise current.failure
+                    while finished := await current.tools.next_finished():
+                        yield finished
                 if not current.calls:
                     yield Final(Result(current.text, current.parsed, tuple(self._logs)))
                     return
-                so_far += current.items
+                so_far += current.items()
             raise errors.TooManyRounds("The model called tools again and again, without an answer.")
         except errors.CallFailed as error:
             error.calls = tuple(self._logs)
             raise
 
-    async def _round(self, current: Round) -> AsyncGenerator[CallEvent, None]:
-        """One round and the tools that it asks for; they run while the rest of it still streams."""
-        await self._call.journal.begin(current.plan)
-        attempts = Attempts(self._provider, current.plan.request, most=self._call.retries)
-        tools = ToolRuns(self._call.toolbox)
-        open_round = True
+    @asynccontextmanager
+    async def _round(self, plan: Plan) -> AsyncIterator[Round]:
+        """One round, which is in the books and leaves nothing behind, however it is left."""
+        await self._call.journal.begin(plan)
+        attempts = Attempts(self._provider, plan.request, most=self._call.retries)
+        current = Round(plan, attempts, ToolRuns(self._call.toolbox))
         try:
-            async with aclosing(with_tools(attempts.events(), tools)) as events:
-                async for event in events:
-                    current.saw(event)
-                    match event:
-                        case Created():
-                            await self._call.journal.created(current.plan, event.response_id, event.sequence)
-                        case ToolCall():
-                            tools.start(event)
-                    if not isinstance(event, Completed | Failed):
-                        yield event
-            open_round = False
-            yield RoundFinished(await _whole(self._log(current, attempts)))
-            if current.failure:
-                raise current.failure
-            async for finished in tools.rest():
-                yield finished
-            current.items = tools.items()
+            yield current
         finally:
-            await tools.cancel()
-            if open_round:
-                await _whole(self._log(current, attempts))
+            await whole(self._leave(current))
 
-    async def _log(self, current: Round, attempts: Attempts) -> CallLog:
+    async def _leave(self, current: Round) -> None:
+        try:
+            await current.close()
+        finally:
+            await self._log_early_end(current)
+
+    async def _log_early_end(self, current: Round) -> None:
+        if current.logged:
+            return
+        try:
+            await self._log(current)
+        except Exception:  # why it was left is being raised, and must not be hidden by this
+            logger.exception("A round that was left early is not in the books")
+
+    async def _log(self, current: Round) -> CallLog:
+        current.logged = True
         current.judge(self._call)
-        log = await current.log(attempts, self._prices)
+        log = await current.log(self._prices)
         self._logs.append(log)
         await self._call.journal.end(log)
         return log
-
-
-async def _whole(work: Coroutine[Any, Any, T]) -> T:
-    """Do it to its end even if the caller is cancelled meanwhile: what was paid for has to be in the books."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task})
-        raise

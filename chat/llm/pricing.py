@@ -37,7 +37,7 @@ class Prices:
 
     def _own_price(self, model: str) -> Price | None:
         matching = [name for name in self._own if _stands_for(name, model)]
-        return self._own[max(matching, key=len)] if matching else None
+        return self._own[max(matching, key=_closeness)] if matching else None
 
     def _listed_cost(self, model: str, usage: Usage) -> Decimal | None:
         counted = genai_prices.Usage(
@@ -60,6 +60,11 @@ def _stands_for(name: str, model: str) -> bool:
     if name.endswith("*"):
         return model.startswith(name[:-1])
     return model.startswith(name) and (model == name or _DATED.fullmatch(model, len(name)) is not None)
+
+
+def _closeness(name: str) -> tuple[int, bool]:
+    """The longest is the closest, and a whole name is closer than the start of one."""
+    return len(name.removesuffix("*")), not name.endswith("*")
 
 
 def _cost_at(price: Price, usage: Usage) -> Decimal:

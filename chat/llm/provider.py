@@ -90,6 +90,10 @@ class Provider:
                 async for _ in events:
                     pass
 
+    @property
+    def closed(self) -> bool:
+        return self._openai.is_closed()
+
     async def close(self) -> None:
         """Close every connection; running streams break."""
         await self._openai.close()
@@ -138,7 +142,8 @@ async def _give_back(response: AsyncAPIResponse[Any], chunks: AsyncIterator[byte
         async with asyncio.timeout(AFTERGLOW_SECONDS):
             async for _ in chunks:
                 pass
-    await response.close()
+    with contextlib.suppress(httpx2.HTTPError):
+        await response.close()
 
 
 def _http_client(limits: Limits) -> httpx2.AsyncClient:

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import random
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
 
 from chat.llm.events import Code, Event, Failed
 from chat.llm.provider import ModelRequest, Provider
@@ -25,38 +24,44 @@ logger = logging.getLogger(__name__)
 
 
 class Attempts:
-    """One request, sent until it is taken or the rule says no."""
+    """One request, sent until it is taken or the rule says no. Close it."""
 
     def __init__(self, provider: Provider, request: ModelRequest, *, most: int | None = None) -> None:
         self._provider = provider
         self._request = request
         self._most = most  # retries; None: as many as the rule allows
         self._waited = 0.0
+        self._events: AsyncGenerator[Event, None] | None = None  # of the attempt that was taken
         self.count = 0
         self.in_flight = False  # the provider has the request, or may have it
 
-    async def events(self) -> AsyncGenerator[Event, None]:
-        """Those of the last attempt; failures that lead to another one are only logged."""
+    async def next_event(self) -> Event | None:
+        """The next one, None after the last. Failures that lead to another attempt are only logged."""
+        if self._events:
+            return await anext(self._events, None)
         while True:
-            began, failed = False, None
-            self.count += 1
-            self.in_flight = True
-            async with aclosing(self._provider.stream(self._request)) as events:
-                async for event in events:
-                    if isinstance(event, Failed) and not began:
-                        failed = event
-                        break
-                    began = True
-                    yield event
-            self.in_flight = False
-            if failed is None:
-                return
-            pause = self._pause(failed)
-            logger.warning("Attempt %d failed, %s: %s", self.count, _what_next(pause), failed.detail)
+            event = await self._first_event()
+            if not isinstance(event, Failed):
+                return event
+            pause = self._pause(event)
+            logger.warning("Attempt %d failed, %s: %s", self.count, _what_next(pause), event.detail)
             if pause is None:
-                yield failed
-                return
+                return event
+            await self.close()
+            self.in_flight = False
             await asyncio.sleep(pause)
+
+    async def close(self) -> None:
+        """Hang up, if the provider still writes."""
+        if self._events:
+            await self._events.aclose()
+            self._events = None
+
+    async def _first_event(self) -> Event | None:
+        self.count += 1
+        self.in_flight = True
+        self._events = self._provider.stream(self._request)
+        return await anext(self._events, None)
 
     def _pause(self, failed: Failed) -> float | None:
         """Seconds until the next attempt; None if there is none."""

@@ -4,56 +4,102 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import chain
 from typing import Any
 
 from chat.llm import errors
-from chat.llm.calls import Call, Item
-from chat.llm.events import Completed, Created, Failed, RefusalDelta, TextDelta, ToolCall, Usage
+from chat.llm.calls import Call, Item, ToolCallFinished
+from chat.llm.events import (
+    Code,
+    Completed,
+    Created,
+    Event,
+    Failed,
+    Reasoning,
+    RefusalDelta,
+    TextDelta,
+    ToolCall,
+    ToolCallArguments,
+    ToolCallStarted,
+    Usage,
+)
 from chat.llm.journal import CallLog, Plan
 from chat.llm.pricing import Prices
 from chat.llm.retries import Attempts
 from chat.llm.tokens import count_tokens
+from chat.llm.toolruns import ToolRuns
+from chat.text import storable
+
+MAX_ERROR_CHARACTERS = 1000
 
 
 @dataclass(slots=True)
 class Round:
-    """What is known of a round."""
+    """What is known of a round. Close it."""
 
     plan: Plan
+    attempts: Attempts
+    tools: ToolRuns
     calls: list[ToolCall] = field(default_factory=list)
-    items: tuple[Item, ...] = ()  # its calls and their results, for the next round
     text: str = ""
     parsed: Any = None
     failure: errors.CallFailed | None = None
-    created: Created | None = None
-    ended: Completed | Failed | None = None
-    pieces: list[str] = field(default_factory=list)
-    began: float = field(default_factory=time.monotonic)
-    first_event_ms: int | None = None
+    logged: bool = False
+    _created: Created | None = None
+    _ended: Completed | Failed | None = None
+    _pieces: list[str] = field(default_factory=list)  # of the text
+    _thoughts: list[str] = field(default_factory=list)
+    _called: dict[str, list[str]] = field(default_factory=dict)  # what the model wrote for each call, so far
+    _began: float = field(default_factory=time.monotonic)
+    _first_event_ms: int | None = None
 
-    def saw(self, event: object) -> None:
-        """An event came."""
-        if self.first_event_ms is None and not isinstance(event, Failed):
-            self.first_event_ms = self._elapsed_ms()
+    async def next_event(self) -> Event | ToolCallFinished | None:
+        """What happens next, None after the provider's last event; a tool may still run then."""
+        event = await self.tools.or_next(self.attempts.next_event)
+        if event is not None:
+            self._saw(event)
+        return event
+
+    async def close(self) -> None:
+        """Hang up, and cancel the tools that still run."""
+        await self.tools.close()
+        await self.attempts.close()
+
+    def _saw(self, event: Event | ToolCallFinished) -> None:
+        if self._first_event_ms is None and not isinstance(event, Failed):
+            self._first_event_ms = self._elapsed_ms()
         match event:
             case TextDelta() | RefusalDelta():
-                self.pieces.append(event.text)
+                self._pieces.append(event.text)
+            case Reasoning():
+                self._thoughts.append(event.summary)
             case Created():
-                self.created = event
+                self._created = event
+            case ToolCallStarted():
+                self._called[event.call_id] = [event.name]
+            case ToolCallArguments():
+                self._called[event.call_id].append(event.delta)
             case ToolCall():
                 self.calls.append(event)
+                self._called[event.call_id] = [event.name, event.arguments]
             case Completed() | Failed():
-                self.ended = event
+                self._ended = event
+
+    def items(self) -> tuple[Item, ...]:
+        """What the next round is told of this one."""
+        said = ({"role": "assistant", "content": self.text},) if self.text else ()
+        return (*said, *self.tools.items())
 
     def judge(self, call: Call) -> None:
         """What its end means for the caller."""
-        self.text = "".join(self.pieces)
-        match self.ended:
+        self.text = "".join(self._pieces)
+        match self._ended:
             case Failed():
-                self.failure = errors.ProviderFailed(self.ended)
+                self.failure = errors.ProviderFailed(self._ended)
             case Completed() if not self.calls:
-                self.text = self.ended.text
-                self.failure = self._fault_of_answer(self.ended, call)
+                self.text = self._ended.text
+                self.failure = self._fault_of_answer(self._ended, call)
 
     def _fault_of_answer(self, ended: Completed, call: Call) -> errors.CallFailed | None:
         if ended.refused:
@@ -70,39 +116,67 @@ class Round:
                 return errors.OutputInvalid(sentence, detail=str(error))
         return None
 
-    async def log(self, attempts: Attempts, prices: Prices) -> CallLog:
+    async def log(self, prices: Prices) -> CallLog:
         """For the books; tokens that nobody reported are counted here."""
-        ended = self.ended
-        failed = ended if isinstance(ended, Failed) else None
-        completed = ended if isinstance(ended, Completed) else None
-        uncertain = failed.uncertain if failed else ended is None and attempts.in_flight
+        ended = self._ended
         duration_ms = self._elapsed_ms()
+        uncertain = self._is_uncertain()
         usage = ended.usage if ended else None
-        estimated = usage is None and (self.created is not None or uncertain or completed is not None)
+        estimated = usage is None and (uncertain or self._ran())
         if estimated:
-            sent, received = await count_tokens([self.plan.sent_text, self.text])
-            usage = Usage(input_tokens=sent, output_tokens=received, total_tokens=sent + received)
-        model = completed.model if completed else self.created.model if self.created else ""
+            usage = await self._counted()
+        model = self._model()
         return CallLog(
             plan=self.plan,
             model=model,
             response_id=self._response_id(),
             request_id=ended.request_id if ended else "",
-            status=self.failure.code if self.failure else "completed" if completed else "stopped",
-            error=self.failure.detail if self.failure else "",
+            status=self._status(),
+            error=storable(self.failure.detail[:MAX_ERROR_CHARACTERS]) if self.failure else "",
             usage=usage or Usage(),
             estimated=estimated,
             uncertain=uncertain,
-            cost=prices.cost(model or self.plan.request.model, usage or Usage()),
-            attempts=attempts.count,
+            cost=self._cost(prices, model, usage) if usage else Decimal(0),
+            attempts=self.attempts.count,
             duration_ms=duration_ms,
-            first_event_ms=self.first_event_ms,
+            first_event_ms=self._first_event_ms,
             output=self.text,
         )
 
+    def _status(self) -> str:
+        if self.failure:
+            return str(self.failure.code)
+        if not isinstance(self._ended, Completed):
+            return "stopped"
+        return "incomplete" if self._ended.incomplete_reason else "completed"
+
+    def _ran(self) -> bool:
+        broke_off = isinstance(self._ended, Failed) and self._ended.code is Code.CUT
+        return broke_off or self._first_event_ms is not None
+
+    def _is_uncertain(self) -> bool:
+        """Nothing of it has come, and yet it may have run."""
+        maybe = self._ended.uncertain if isinstance(self._ended, Failed) else self.attempts.in_flight
+        return maybe and not self._ran()
+
+    async def _counted(self) -> Usage:
+        received = (*self._pieces, *self._thoughts, *chain.from_iterable(self._called.values()))
+        input_tokens, output_tokens = await count_tokens([self.plan.sent_text, "".join(received)])
+        return Usage(input_tokens=input_tokens, output_tokens=output_tokens, total_tokens=input_tokens + output_tokens)
+
+    def _cost(self, prices: Prices, model: str, usage: Usage) -> Decimal | None:
+        """At the price of the model that answered, or else of the one that was asked: some servers rename them."""
+        cost = prices.cost(model, usage) if model else None
+        return prices.cost(self.plan.request.model, usage) if cost is None else cost
+
+    def _model(self) -> str:
+        """That answered; empty if nothing said so."""
+        told = self._ended if isinstance(self._ended, Completed) else self._created
+        return told.model if told else ""
+
     def _elapsed_ms(self) -> int:
-        return round((time.monotonic() - self.began) * 1000)
+        return round((time.monotonic() - self._began) * 1000)
 
     def _response_id(self) -> str | None:
-        known = self.created or self.ended
+        known = self._created or self._ended
         return (known.response_id or None) if isinstance(known, Created | Completed) else None

@@ -120,7 +120,8 @@ class ResponseReader:
 
     def _add_call(self, item: dict[str, Any], events: list[Event]) -> None:
         call_id = storable(string(item.get("call_id")))
-        if item.get("type") != "function_call" or call_id in self._calls:
+        cut_short = item.get("status") == "incomplete"  # at the limit of tokens, in the middle of the arguments
+        if item.get("type") != "function_call" or call_id in self._calls or cut_short:
             return
         self._add_item(item, events)  # where the server did not announce it
         self._calls.add(call_id)

@@ -14,6 +14,8 @@ import pydantic
 Schema = type[pydantic.BaseModel] | dict[str, Any]
 MAX_NAME = 64
 MAX_DETAIL_ERRORS = 5
+# In JSON's text: a pair of surrogates or another escape, else NUL or half of a pair, which PostgreSQL cannot store.
+_ESCAPE = re.compile(r"(\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\[^u])|\\u(?:0000|[dD][89a-fA-F]..)")
 
 
 class OutputSchema:
@@ -34,13 +36,19 @@ class OutputSchema:
     def parsed(self, text: str) -> Any:
         """The text as an instance of the model, or as what its JSON says. Raises ValueError with what is wrong."""
         try:
-            return self._parse(text)
+            return self._parse(_ESCAPE.sub(_storable, text))
         except pydantic.ValidationError as error:
             raise ValueError(_complaints(error)) from None
         except fastjsonschema.JsonSchemaValueException as error:
             raise ValueError(error.message) from None
         except RecursionError:
             raise ValueError("it is nested too deeply") from None
+        except Exception as error:  # a validator of the model's own may raise anything
+            raise ValueError(f"its check failed: {error!r}") from error
+
+
+def _storable(escape: re.Match[str]) -> str:
+    return escape[1] or r"\ufffd"
 
 
 def _name_of(schema: Schema) -> str:

@@ -3,53 +3,59 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
-from typing import TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from chat.llm.calls import Item, Toolbox, ToolCallFinished
-from chat.llm.events import ToolCall
+from chat.llm.events import Event, ToolCall
 from chat.llm.tools import ToolResult
-
-T = TypeVar("T")
+from chat.text import storable
 
 
 class ToolRuns:
-    """Calls that are under way, and the results of those that have ended."""
+    """Calls that are under way, and the results of those that have ended. Close it."""
 
     def __init__(self, toolbox: Toolbox | None) -> None:
         self._toolbox = toolbox
         self._calls: list[ToolCall] = []
         self._running: dict[asyncio.Task[ToolResult], ToolCall] = {}
         self._outputs: dict[str, str] = {}
-
-    @property
-    def running(self) -> frozenset[asyncio.Task[ToolResult]]:
-        """Their tasks, which can be waited for."""
-        return frozenset(self._running)
+        self._upcoming: asyncio.Task[Event | None] | None = None
 
     def start(self, call: ToolCall) -> None:
         """Run one, beside everything else."""
         self._calls.append(call)
         self._running[asyncio.create_task(self._run(call), name=f"tool {call.name}")] = call
 
-    def finished(self) -> list[ToolCallFinished]:
-        """Those that have ended since the last time. Raises what the toolbox raised."""
-        done = [task for task in self._running if task.done()]
-        return [self._finish(task) for task in done]
+    async def or_next(
+        self, following: Callable[[], Coroutine[Any, Any, Event | None]]
+    ) -> Event | ToolCallFinished | None:
+        """A tool that has ended, or the following event if that is first; it is waited for on in the next call.
 
-    async def rest(self) -> AsyncGenerator[ToolCallFinished, None]:
-        """The others, as they end."""
-        while self._running:
-            await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
-            for finished in self.finished():
-                yield finished
+        Raises what the toolbox raised.
+        """
+        if not self._running and not self._upcoming:
+            return await following()
+        self._upcoming = self._upcoming or asyncio.create_task(following())
+        await asyncio.wait({self._upcoming, *self._running}, return_when=asyncio.FIRST_COMPLETED)
+        if finished := self._finished():
+            return finished
+        event, self._upcoming = self._upcoming, None
+        return event.result()
 
-    async def cancel(self) -> None:
+    async def next_finished(self) -> ToolCallFinished | None:
+        """The next one that ends; None if none is running. Raises what the toolbox raised."""
+        if not self._running:
+            return None
+        await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+        return self._finished()
+
+    async def close(self) -> None:
         """Whoever asked for them is gone."""
-        for task in self._running:
+        left = [*self._running, *([self._upcoming] if self._upcoming else [])]
+        for task in left:
             task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
-        self._running.clear()
+        await asyncio.gather(*left, return_exceptions=True)
 
     def items(self) -> tuple[Item, ...]:
         """What the next round is told: all calls, then all results."""
@@ -68,38 +74,12 @@ class ToolRuns:
             return ToolResult("There are no tools here.", ok=False)
         return await self._toolbox.run(call)
 
-    def _finish(self, task: asyncio.Task[ToolResult]) -> ToolCallFinished:
-        call, result = self._running.pop(task), task.result()
-        self._outputs[call.call_id] = result.output
-        return ToolCallFinished(call.call_id, call.name, call.arguments, result.output, result.ok)
-
-
-async def with_tools(events: AsyncGenerator[T, None], runs: ToolRuns) -> AsyncGenerator[T | ToolCallFinished, None]:
-    """The events, and between them the tools that end meanwhile; while none runs, it costs nothing to speak of."""
-    try:
-        while True:
-            if runs.running:
-                upcoming = asyncio.ensure_future(_next(events))
-                try:
-                    while not upcoming.done():
-                        await asyncio.wait({upcoming, *runs.running}, return_when=asyncio.FIRST_COMPLETED)
-                        for finished in runs.finished():
-                            yield finished
-                finally:
-                    upcoming.cancel()
-                    await asyncio.gather(upcoming, return_exceptions=True)
-                batch = upcoming.result()
-            else:
-                batch = await _next(events)
-            if not batch:
-                return
-            yield batch[0]
-    finally:
-        await events.aclose()
-
-
-async def _next(events: AsyncIterator[T]) -> tuple[T, ...]:
-    """Nothing at the end."""
-    async for event in events:
-        return (event,)
-    return ()
+    def _finished(self) -> ToolCallFinished | None:
+        task = next((task for task in self._running if task.done()), None)
+        if task is None:
+            return None
+        call = self._running.pop(task)
+        # Nobody but us cancels these, so it was something inside that the tool waited for: no reason to end the call.
+        result = ToolResult(f"{call.name} was cancelled.", ok=False) if task.cancelled() else task.result()
+        output = self._outputs[call.call_id] = storable(result.output)
+        return ToolCallFinished(call.call_id, call.name, call.arguments, output, result.ok)

@@ -10,6 +10,8 @@ import msgspec
 from chat.llm.events import Usage
 from chat.text import storable
 
+MAX_COUNT = 10**9  # of tokens in one call: more is nonsense, and would not fit into the books
+
 
 class Wire(msgspec.Struct, tag_field="type"):
     sequence_number: int | None = None  # some servers do not count
@@ -170,16 +172,17 @@ def token_usage(usage: object) -> Usage | None:
     """None where the server does not report any."""
     if not isinstance(usage, dict) or not (_count(usage, "input_tokens") or _count(usage, "output_tokens")):
         return None
+    input_tokens, output_tokens = _count(usage, "input_tokens"), _count(usage, "output_tokens")
     return Usage(
-        input_tokens=_count(usage, "input_tokens"),
+        input_tokens=input_tokens,
         cached_tokens=_count(usage.get("input_tokens_details"), "cached_tokens"),
         cache_write_tokens=_count(usage.get("input_tokens_details"), "cache_write_tokens"),
-        output_tokens=_count(usage, "output_tokens"),
+        output_tokens=output_tokens,
         reasoning_tokens=_count(usage.get("output_tokens_details"), "reasoning_tokens"),
-        total_tokens=_count(usage, "total_tokens"),
+        total_tokens=_count(usage, "total_tokens") or input_tokens + output_tokens,
     )
 
 
 def _count(value: object, key: str) -> int:
     number = value.get(key) if isinstance(value, dict) else None
-    return number if isinstance(number, int) and number >= 0 else 0
+    return number if type(number) is int and 0 <= number <= MAX_COUNT else 0

@@ -7,13 +7,19 @@ import sys
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from chat.llm import retries
+from chat.llm.calls import CallEvent, Final
+from chat.llm.client import LLMClient
 from chat.llm.events import Event
+from chat.llm.journal import CallLog, Plan
+from chat.llm.pricing import Prices
 from chat.llm.provider import Limits, ModelRequest, Provider
 
 PROJECT = Path(__file__).parents[2]
@@ -77,6 +83,70 @@ async def hasty_provider(offline_url: str) -> AsyncIterator[Provider]:
     await provider.close()
 
 
+PRICES = Prices((("gpt-5-mini", (Decimal("0.25"), Decimal("0.025"), Decimal(2))),))
+
+
+class Books:
+    """A journal in memory; an exception in `refusing` is raised where it says."""
+
+    def __init__(self) -> None:
+        self.planned: list[Plan] = []
+        self.created_ids: list[str] = []
+        self.logs: list[CallLog] = []
+        self.refusing: dict[str, Exception] = {}
+
+    @property
+    def log(self) -> CallLog:
+        """The only one."""
+        [log] = self.logs
+        return log
+
+    async def begin(self, plan: Plan) -> None:
+        self._refuse("begin")
+        self.planned.append(plan)
+
+    async def created(self, plan: Plan, response_id: str, sequence: int) -> None:
+        self.created_ids.append(response_id)
+        self._refuse("created")
+
+    async def end(self, log: CallLog) -> None:
+        self.logs.append(log)
+        self._refuse("end")
+
+    def _refuse(self, where: str) -> None:
+        if where in self.refusing:
+            raise self.refusing[where]
+
+
+@pytest.fixture
+def books() -> Books:
+    return Books()
+
+
+@pytest.fixture
+async def llm(offline_url: str, books: Books) -> AsyncIterator[LLMClient]:
+    """A client whose calls are in `books`."""
+    limits = Limits(silence_seconds=0.75)
+    async with LLMClient(api_key="test", base_url=offline_url, prices=PRICES, journal=books, limits=limits) as llm:
+        yield llm
+
+
+@pytest.fixture(scope="module")
+def plain_url() -> Iterator[str]:
+    """A server that is merely compatible."""
+    process, url = start_offline_model("--pace-ms", "0", "--plain")
+    yield url
+    process.kill()
+    process.communicate()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retries as ever, without the pauses."""
+    shorter = {code: (0.001,) * len(pauses) for code, pauses in retries.PAUSES.items()}
+    monkeypatch.setattr(retries, "PAUSES", shorter)
+
+
 @pytest.fixture
 def generation_id() -> str:
     return str(uuid.uuid4())
@@ -96,3 +166,16 @@ def asking(text: str, generation_id: str = "", **fields: Any) -> ModelRequest:
 async def events_of(provider: Provider, request: ModelRequest) -> list[Event]:
     async with aclosing(provider.stream(request)) as events:
         return [event async for event in events]
+
+
+async def call_events(llm: LLMClient, said: Any, **options: Any) -> list[CallEvent]:
+    """All events of a call that goes well."""
+    async with aclosing(llm.stream(said, **options)) as events:
+        return [event async for event in events]
+
+
+def result_of(events: list[CallEvent]) -> Any:
+    """The result, which is the last event and only there."""
+    assert [isinstance(event, Final) for event in events].count(True) == 1
+    assert isinstance(events[-1], Final)
+    return events[-1].result

@@ -1,0 +1,623 @@
+"""Both verbs of the client, over HTTP: what they give, what they raise, and what is left when they are stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing, suppress
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pydantic
+import pytest
+
+from chat.llm import errors, retries
+from chat.llm.calls import CallEvent, Final, RoundFinished, ToolCallFinished
+from chat.llm.client import LLMClient
+from chat.llm.events import (
+    Code,
+    Created,
+    Reasoning,
+    RefusalDelta,
+    TextDelta,
+    ToolCall,
+    ToolCallArguments,
+    ToolCallStarted,
+)
+from chat.llm.tools import tool
+
+from .conftest import PRICES, Books, OfflineServer, call_events, result_of
+
+WHOLE = "one two three four five six seven ten"  # ten deltas
+BRIEF_SECONDS = 5
+
+
+class City(pydantic.BaseModel):
+    name: str
+    inhabitants: int
+
+
+CITY_SCHEMA = {
+    "type": "object",
+    "title": "city",
+    "properties": {"name": {"type": "string"}, "inhabitants": {"type": "integer"}},
+    "required": ["name", "inhabitants"],
+    "additionalProperties": False,
+}
+
+
+@tool(idempotent=True)
+def double(number: int = 21) -> int:
+    """Double a number.
+
+    number: any
+    """
+    return number * 2
+
+
+@pytest.fixture(autouse=True)
+async def nothing_is_left(offline: OfflineServer) -> AsyncIterator[None]:
+    """No task and no open stream, whatever a test did."""
+    before = asyncio.all_tasks()
+    yield
+    assert await offline.open(until=0) == 0
+    assert asyncio.all_tasks() - before - {asyncio.current_task()} == set()
+
+
+def text_of(events: list[CallEvent]) -> str:
+    return "".join(event.text for event in events if isinstance(event, TextDelta))
+
+
+def kinds(events: list[CallEvent]) -> list[str]:
+    """The events' names, repetitions of one left out."""
+    names = [type(event).__name__ for event in events]
+    return [name for name, before in zip(names, [None, *names], strict=False) if name != before]
+
+
+async def failure_of(llm: LLMClient, said: str, **options: Any) -> errors.CallFailed:
+    with pytest.raises(errors.CallFailed) as raised:
+        await llm.call(said, **options)
+    return raised.value
+
+
+# What a call gives
+
+
+async def test_a_call_gives_the_text_what_it_took_and_what_it_cost(
+    llm: LLMClient, books: Books, offline: OfflineServer, generation_id: str
+) -> None:
+    result = await llm.call(f"say {WHOLE}", metadata={"generation_id": generation_id})
+    [billed] = await offline.billed(generation_id)
+
+    assert (result.text, result.parsed) == (WHOLE, None)
+    assert result.usage.total_tokens == billed["total_tokens"] > 0
+    assert result.cost == Decimal(billed["cost"]) > 0
+    assert result.calls == (books.log,)
+    assert result.call_log == books.log
+    assert (books.log.status, books.log.output, books.log.error) == ("completed", WHOLE, "")
+    assert (books.log.estimated, books.log.uncertain, books.log.attempts) == (False, False, 1)
+    assert books.log.model == billed["model"] == "gpt-5-mini-2025-08-07"
+    assert books.log.plan.request.model == "gpt-5-mini"
+    assert [books.log.response_id] == books.created_ids
+    assert books.log.request_id.startswith("req_")
+    assert 0 <= books.log.first_event_ms <= books.log.duration_ms
+
+
+async def test_turns_instructions_and_effort_are_sent_as_they_are(
+    llm: LLMClient, offline: OfflineServer, generation_id: str
+) -> None:
+    turns = [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": "Hello"},
+        {"role": "user", "content": "say yes"},
+    ]
+    metadata = {"generation_id": generation_id}
+    result = await llm.call(
+        turns, instructions="Be brief.", reasoning_effort="low", max_output_tokens=64, metadata=metadata
+    )
+    [sent] = await sent_requests(offline, generation_id)
+
+    assert result.text == "yes"
+    assert (sent["input"], sent["instructions"], sent["reasoning"]) == (turns, "Be brief.", {"effort": "low"})
+    assert (sent["max_output_tokens"], sent["store"], "tools" in sent) == (64, False, False)
+
+
+async def sent_requests(offline: OfflineServer, generation_id: str) -> list[dict[str, Any]]:
+    bodies = (await offline.http.get("/control/requests")).json()["requests"]
+    return [body for body in bodies if body.get("metadata", {}).get("generation_id") == generation_id]
+
+
+async def test_a_plan_is_what_would_be_sent_and_sends_nothing(llm: LLMClient, books: Books) -> None:
+    plan = llm.plan("say yes", instructions="Be brief.", schema=City, caller="titles")
+
+    assert (plan.schema_name, plan.caller, plan.number, len(plan.sent_sha256)) == ("City", "titles", 1, 64)
+    assert "say yes" in plan.sent_text
+    assert "Be brief." in plan.sent_text
+    assert books.planned == []
+
+
+async def test_text_that_cannot_be_sent_or_stored_is_mended_before(llm: LLMClient, books: Books) -> None:
+    half = "\ud83d"
+    parts = [{"role": "user", "content": [{"type": "input_text", "text": f"say {half}\x00yes"}]}]
+    result = await llm.call(parts, instructions=half)
+
+    assert result.text == "\ufffd\ufffdyes"
+    assert books.log.plan.sent_sha256
+
+
+@pytest.mark.parametrize(("schema", "parsed"), [(City, City), (CITY_SCHEMA, dict)])
+async def test_an_answer_in_a_form_is_parsed(llm: LLMClient, books: Books, schema: Any, parsed: type) -> None:
+    result = await llm.call("The city of Bergen", schema=schema)
+
+    assert isinstance(result.parsed, parsed)
+    assert City.model_validate(result.parsed).inhabitants >= 0
+    assert City.model_validate_json(result.text) == City.model_validate(result.parsed)
+    assert books.log.plan.schema_name == ("City" if schema is City else "city")
+
+
+async def test_usage_that_nobody_reports_is_counted_here(llm: LLMClient, books: Books) -> None:
+    result = await llm.call(f"say {WHOLE} [offline: nousage]")
+
+    assert result.text == WHOLE
+    assert books.log.estimated
+    assert result.usage.output_tokens >= 5
+    assert result.cost == PRICES.cost("gpt-5-mini", result.usage) > 0
+
+
+async def test_what_is_not_told_of_usage_is_nothing(offline_url: str, plain_url: str) -> None:
+    async with LLMClient(api_key="test", base_url=plain_url, prices=PRICES) as llm:
+        result = await llm.call(f"say {WHOLE}")
+    assert (result.usage.cached_tokens, result.usage.reasoning_tokens, result.call_log.estimated) == (0, 0, False)
+    assert result.usage.total_tokens == result.usage.input_tokens + result.usage.output_tokens > 0
+
+
+async def test_without_a_price_the_cost_is_unknown_and_zero_only_where_nothing_ran(llm: LLMClient) -> None:
+    assert (await llm.call("say yes", model="somebodys-own")).cost is None
+    assert (await failure_of(llm, "hello [offline: status=400]", model="somebodys-own")).call_log.cost == 0
+
+
+async def test_a_model_that_answers_by_another_name_costs_what_the_one_asked_costs(offline_url: str) -> None:
+    prices = PRICES.__class__((("gpt-5-m", (Decimal(1), Decimal(1), Decimal(1))),), base_url="http://example.com")
+    async with LLMClient(api_key="test", base_url=offline_url, prices=prices, model="gpt-5-m") as llm:
+        result = await llm.call("say yes")
+    assert result.cost == Decimal(result.usage.total_tokens) / 1_000_000
+
+
+# Events
+
+
+async def test_a_stream_tells_everything_in_order(llm: LLMClient, books: Books) -> None:
+    script = "[offline: reasoning=2 tool=double arguments=%7B%22number%22:4%7D]"
+    events = await call_events(llm, f"hello {script}", tools=[double])
+
+    first, second = [number for number, event in enumerate(events) if isinstance(event, RoundFinished)]
+    assert kinds(events[:first])[:5] == ["Created", "Reasoning", "ToolCallStarted", "ToolCallArguments", "ToolCall"]
+    assert kinds(events[first + 1 : second])[-3:] == ["Created", "Reasoning", "TextDelta"]
+    assert kinds(events[second:]) == ["RoundFinished", "Final"]
+    [finished] = [event for event in events if isinstance(event, ToolCallFinished)]
+    [call] = [event for event in events if isinstance(event, ToolCall)]
+    assert (finished.call_id, finished.name, finished.arguments) == (call.call_id, "double", '{"number":4}')
+    assert (finished.output, finished.ok) == ("8", True)
+    assert "".join(e.delta for e in events if isinstance(e, ToolCallArguments)) == call.arguments
+    assert "".join(e.summary for e in events if isinstance(e, Reasoning)).count("Thought") == 4
+    assert [e.call_log for e in events if isinstance(e, RoundFinished)] == books.logs
+    assert [log.plan.number for log in books.logs] == [1, 2]
+    assert len({log.plan.call_id for log in books.logs}) == 1
+    result = result_of(events)
+    assert (result.text, result.calls) == (text_of(events), tuple(books.logs))
+    assert result.usage.total_tokens == sum(log.usage.total_tokens for log in books.logs)
+    assert result.cost == sum(log.cost for log in books.logs)
+
+
+async def test_no_event_is_lost_or_doubled_while_tools_end_at_random(llm: LLMClient) -> None:
+    @tool(idempotent=True)
+    async def nap() -> str:
+        """Take a nap."""
+        await asyncio.sleep(0.002)
+        return "woke"
+
+    said = "something long [offline: tools=nap,nap,nap,nap also pace=0.05]"
+    for _ in range(3):
+        events = await call_events(llm, said, tools=[nap])
+        logs = [event.call_log for event in events if isinstance(event, RoundFinished)]
+        assert text_of(events) == logs[0].output + logs[1].output
+        assert len(logs[0].output) > 5000
+        calls = [event.call_id for event in events if isinstance(event, ToolCall)]
+        assert len(set(calls)) == len(calls) == 4
+        assert sorted(event.call_id for event in events if isinstance(event, ToolCallFinished)) == sorted(calls)
+        sequences = [event.sequence for event in events if isinstance(event, TextDelta | ToolCall | Created)]
+        starts = [number for number, event in enumerate(sequences) if event == 0]
+        assert sequences[: starts[1]] == sorted(set(sequences[: starts[1]]))
+
+
+async def test_fifty_calls_at_once_do_not_mix(llm: LLMClient, books: Books) -> None:
+    texts = [f"answer number {number} " * 20 for number in range(50)]
+    results = await asyncio.gather(*(llm.call(f"say {text}") for text in texts))
+
+    assert [result.text for result in results] == [text.strip() for text in texts]
+    assert len({log.response_id for log in books.logs}) == len(books.logs) == 50
+
+
+# Answers that are none
+
+
+@pytest.mark.parametrize(
+    ("script", "kind", "code", "detail"),
+    [
+        ("refusal", errors.OutputRefused, "refused", WHOLE),
+        ("incomplete", errors.OutputIncomplete, "incomplete", "max_output_tokens"),
+        ("filter", errors.ProviderFailed, "content_filter", "content_filter"),
+        ("empty", errors.OutputEmpty, "empty", ""),
+    ],
+)
+async def test_an_answer_that_is_none_is_an_exception_of_its_own(
+    llm: LLMClient, books: Books, script: str, kind: type, code: str, detail: str
+) -> None:
+    failure = await failure_of(llm, f"say {WHOLE} [offline: {script}]")
+
+    assert type(failure) is kind
+    assert failure.code == books.log.status == code
+    assert detail in books.log.error
+    assert failure.calls == (books.log,)
+    assert failure.call_log is failure.calls[-1]
+    assert failure.text == books.log.output
+    assert WHOLE.startswith(failure.text)
+    assert bool(failure.text) is (script != "empty")
+    assert not books.log.estimated
+    assert books.log.cost > 0
+
+
+@pytest.mark.parametrize(
+    ("script", "kind", "code"),
+    [
+        ("notjson", errors.OutputInvalid, "invalid"),
+        ("invalid", errors.OutputInvalid, "invalid"),
+        ("refusal", errors.OutputRefused, "refused"),
+        ("incomplete", errors.OutputIncomplete, "incomplete"),
+        ("empty", errors.OutputEmpty, "empty"),
+    ],
+)
+@pytest.mark.parametrize("schema", [City, CITY_SCHEMA])
+async def test_an_answer_that_does_not_fit_its_form_is_one_too(
+    llm: LLMClient, books: Books, script: str, kind: type, code: str, schema: Any
+) -> None:
+    failure = await failure_of(llm, f"Bergen [offline-structured: {script}]", schema=schema)
+
+    assert type(failure) is kind
+    assert failure.code == books.log.status == code
+    assert failure.text == books.log.output
+    assert bool(books.log.error) is (code != "empty")
+    assert books.log.cost > 0
+
+
+async def test_a_form_whose_own_check_fails_does_not_keep_the_round_out_of_the_books(
+    llm: LLMClient, books: Books
+) -> None:
+    class Picky(City):
+        @pydantic.field_validator("name")
+        @classmethod
+        def of_a_capital(cls, name: str) -> str:
+            return {"Oslo": name}[name]
+
+    failure = await failure_of(llm, "Bergen", schema=Picky)
+
+    assert isinstance(failure, errors.OutputInvalid)
+    assert "KeyError" in failure.detail
+    assert books.log.status == "invalid"
+
+
+@pytest.mark.parametrize("script", ["nul", "surrogates"])
+async def test_a_parsed_answer_can_be_stored(llm: LLMClient, script: str) -> None:
+    city = (await llm.call(f"Bergen [offline-structured: {script}]", schema=City)).parsed
+
+    assert "\ufffd" in city.name
+    assert "\x00" not in city.name
+    assert city.name.encode()
+
+
+async def test_a_broken_answer_leaves_its_text_and_its_round(llm: LLMClient, books: Books) -> None:
+    failure = await failure_of(llm, f"say {WHOLE} [offline: cut=5]")
+
+    assert isinstance(failure, errors.ProviderFailed)
+    assert (failure.code, failure.retryable) == (Code.CUT, True)
+    assert failure.text == books.log.output == "one two three four five"[: len(failure.text)] != ""
+    assert (books.log.status, books.log.estimated, books.log.uncertain) == ("cut", True, False)
+    assert books.log.usage.output_tokens > 0
+
+
+async def test_what_a_plain_server_wrote_before_an_error_is_counted(plain_url: str, books: Books) -> None:
+    async with LLMClient(api_key="test", base_url=plain_url, prices=PRICES, journal=books) as llm:
+        await failure_of(llm, f"say {WHOLE} [offline: error=5]")
+    assert (books.log.status, books.log.estimated, books.log.output != "") == ("provider_error", True, True)
+    assert books.log.usage.output_tokens > 0
+    assert books.log.cost > 0
+
+
+async def test_a_call_that_takes_too_long_is_given_up(llm: LLMClient, books: Books) -> None:
+    failure = await failure_of(llm, "hello [offline: delay=30]", timeout_seconds=0.1)
+
+    assert failure.code == Code.AMBIGUOUS
+    assert "0.1 s" in failure.detail
+    assert (books.log.estimated, books.log.uncertain, books.log.attempts) == (True, True, 1)
+
+
+# The books
+
+
+async def test_a_budget_that_cannot_bear_a_call_lets_nothing_be_sent(
+    llm: LLMClient, books: Books, offline: OfflineServer, generation_id: str
+) -> None:
+    books.refusing["begin"] = errors.BudgetExceeded("No money.", resets_on=date(2030, 1, 1))
+    failure = await failure_of(llm, "hello", metadata={"generation_id": generation_id})
+
+    assert isinstance(failure, errors.BudgetExceeded)
+    assert (failure.calls, failure.call_log, failure.text) == ((), None, "")
+    assert books.logs == []
+    assert await offline.creates(generation_id) == 0
+
+
+async def test_a_budget_that_ends_between_two_rounds_keeps_the_first_in_the_books(llm: LLMClient, books: Books) -> None:
+    with pytest.raises(errors.BudgetExceeded) as raised:
+        async with aclosing(llm.stream("hello [offline: tool=double]", tools=[double])) as events:
+            async for event in events:
+                if isinstance(event, RoundFinished):
+                    books.refusing["begin"] = errors.BudgetExceeded("No money.", resets_on=date(2030, 1, 1))
+    assert raised.value.calls == (books.log,)
+
+
+@pytest.mark.parametrize("where", ["created", "end"])
+async def test_books_that_fail_end_the_call(llm: LLMClient, books: Books, where: str) -> None:
+    books.refusing[where] = OSError("the disk is full")
+    with pytest.raises(OSError, match="the disk is full"):
+        await llm.call(f"say {WHOLE}")
+    assert books.log.status == ("stopped" if where == "created" else "completed")
+    assert books.log.usage.total_tokens > 0
+
+
+async def test_books_that_fail_do_not_hide_why_a_call_was_left(
+    llm: LLMClient, books: Books, caplog: pytest.LogCaptureFixture
+) -> None:
+    books.refusing["end"] = OSError("the disk is full")
+    async with aclosing(llm.stream(f"say {WHOLE} [offline: silence=3]")) as events:
+        async for event in events:
+            if isinstance(event, TextDelta):
+                break
+    assert "not in the books" in caplog.text
+    assert "the disk is full" in caplog.text
+
+
+# Stop
+
+
+class Phase:
+    """A place in a call at which it is stopped."""
+
+    def __init__(self, said: str, *, ran: bool, uncertain: bool = False, before_anything: bool = False) -> None:
+        self.said, self.ran, self.uncertain = said, ran, uncertain
+        self.before_anything = before_anything
+
+
+PHASES = {
+    "before the headers": Phase("hello [offline: delay=30]", ran=True, uncertain=True, before_anything=True),
+    "in the text": Phase(f"say {WHOLE} [offline: silence=3]", ran=True),
+    "while a tool runs": Phase(f"say {WHOLE} [offline: tool=wait also silence=4]", ran=True),
+    "in a pause": Phase("hello [offline: status=429]", ran=False, before_anything=True),
+}
+MEANS = ("cancel", "cancel twice", "cancel again and again", "timeout", "close", "break")
+STOPS = [
+    (phase, means) for phase in PHASES for means in MEANS
+    if not (PHASES[phase].before_anything and means in ("close", "break"))  # there is nothing to leave yet
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("phase", "means"), STOPS)
+async def test_a_stop_hangs_up_and_is_in_the_books(  # noqa: PLR0917 - fixtures
+    llm: LLMClient,
+    books: Books,
+    offline: OfflineServer,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    phase: str,
+    means: str,
+) -> None:
+    monkeypatch.setattr(retries, "PAUSES", {Code.RATE_LIMITED: (20,)})
+    in_tool = asyncio.Event()
+
+    @tool(idempotent=True)
+    async def wait() -> str:
+        """Wait for ever."""
+        in_tool.set()
+        await asyncio.sleep(30)
+        return ""
+
+    seen: list[CallEvent] = []
+
+    def arrived() -> bool:
+        match phase:
+            case "in the text":
+                return len(text_of(seen)) > 5
+            case "while a tool runs":
+                return in_tool.is_set() and text_of(seen) != ""
+            case "in a pause":
+                return "Attempt 1 failed" in caplog.text
+        return False
+
+    async def read() -> None:
+        async with aclosing(llm.stream(PHASES[phase].said, tools=[wait], timeout_seconds=20)) as events:
+            async for event in events:
+                seen.append(event)
+                if means == "break" and arrived():
+                    break
+                if means == "close" and arrived():
+                    await events.aclose()
+
+    with caplog.at_level(logging.WARNING):
+        reading = asyncio.create_task(bounded(read, 0.3) if means == "timeout" else read())
+        if phase == "before the headers":
+            await offline.open(until=1)
+        else:
+            await until(lambda: arrived() or reading.done())
+        for _ in range({"cancel": 1, "cancel twice": 2, "cancel again and again": 20}.get(means, 0)):
+            reading.cancel()
+            await asyncio.sleep(0)
+        async with asyncio.timeout(BRIEF_SECONDS):
+            with suppress(asyncio.CancelledError):
+                await reading
+
+    assert await offline.open(until=0) == 0
+    log, expected = books.log, PHASES[phase]
+    assert (log.status, log.estimated, log.uncertain) == ("stopped", expected.ran, expected.uncertain)
+    assert bool(log.usage.total_tokens) is bool(log.cost) is expected.ran
+    assert log.output == text_of(seen)
+    assert reading.cancelled() is means.startswith("cancel")
+
+
+async def bounded(read: Callable[[], Any], seconds: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await read()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(BRIEF_SECONDS):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+async def test_a_stop_while_the_last_tool_runs_leaves_a_completed_round(llm: LLMClient, books: Books) -> None:
+    cancelled = asyncio.Event()
+
+    @tool(idempotent=True)
+    async def wait() -> str:
+        """Wait for ever."""
+        try:
+            await asyncio.sleep(30)
+        finally:
+            cancelled.set()
+        return ""
+
+    reading = asyncio.create_task(llm.call("hello [offline: tool=wait]", tools=[wait]))
+    await until(lambda: bool(books.logs))
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    assert cancelled.is_set()
+    assert (books.log.status, books.log.estimated) == ("completed", False)
+
+
+async def test_a_stop_while_the_books_are_written_waits_for_them(offline_url: str) -> None:
+    class Slow(Books):
+        writing = False
+
+        async def end(self, log: Any) -> None:
+            self.writing = True
+            await asyncio.sleep(0.05)
+            self.logs.append(log)
+
+    books = Slow()
+    async with LLMClient(api_key="test", base_url=offline_url, prices=PRICES, journal=books) as llm:
+        reading = asyncio.create_task(llm.call("say yes"))
+        await until(lambda: books.writing)
+        for _ in range(3):
+            reading.cancel()
+            await asyncio.sleep(0.001)
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+    assert books.log.status == "completed"
+
+
+async def test_a_stop_while_a_tool_cleans_up_loses_no_round(llm: LLMClient, books: Books) -> None:
+    started, cleaned = asyncio.Event(), asyncio.Event()
+
+    @tool(idempotent=True)
+    async def tidy() -> str:
+        """Leave nothing lying about."""
+        try:
+            started.set()
+            await asyncio.sleep(30)
+        finally:
+            await asyncio.sleep(0.05)
+            cleaned.set()
+        return ""
+
+    reading = asyncio.create_task(
+        llm.call(f"say {WHOLE} [offline: tool=tidy also silence=3]", tools=[tidy])
+    )  # fmt: skip
+    await started.wait()
+    for _ in range(3):
+        reading.cancel()
+        await asyncio.sleep(0.005)
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    assert cleaned.is_set()
+    assert books.log.status == "stopped"
+
+
+async def test_a_stream_that_nobody_reads_sends_nothing(
+    llm: LLMClient, books: Books, offline: OfflineServer, generation_id: str
+) -> None:
+    await llm.stream("hello", metadata={"generation_id": generation_id}).aclose()
+    assert (books.planned, await offline.creates(generation_id)) == ([], 0)
+
+
+async def test_what_a_stopped_call_had_written_of_a_tool_s_arguments_is_counted(llm: LLMClient, books: Books) -> None:
+    arguments = "%7B%22text%22:%22" + "many words ".replace(" ", "%20") * 20 + "%22%7D"
+    async with aclosing(llm.stream(f"hello [offline: tool=x arguments={arguments} silence=20]")) as events:
+        async for event in events:
+            if isinstance(event, ToolCallArguments) and len(books.created_ids) == 1:
+                break
+    assert books.log.status == "stopped"
+    assert books.log.usage.output_tokens >= 1
+
+
+# Closing, and servers of other kinds
+
+
+async def test_closing_the_client_breaks_what_runs_and_refuses_what_comes(offline_url: str, books: Books) -> None:
+    llm = LLMClient(api_key="test", base_url=offline_url, prices=PRICES, journal=books)
+    reading = asyncio.create_task(llm.call(f"say {WHOLE} [offline: silence=3]"))
+    await until(lambda: bool(books.created_ids))
+    await asyncio.sleep(0.05)
+    await llm.close()
+    with pytest.raises(errors.ProviderFailed) as raised:
+        await reading
+    assert raised.value.code == books.log.status == Code.CUT
+    with pytest.raises(RuntimeError, match="closed"):
+        await llm.call("hello")
+
+
+async def test_a_mistake_in_the_options_is_raised_at_once(llm: LLMClient, books: Books) -> None:
+    with pytest.raises(TypeError):
+        llm.stream("hello", temprature=1)  # type: ignore[call-arg]
+    assert books.planned == []
+
+
+async def test_a_plain_server_answers_calls_tools_and_uses_forms(plain_url: str, books: Books) -> None:
+    async with LLMClient(api_key="test", base_url=plain_url, prices=PRICES, journal=books) as llm:
+        await llm.warm_up()
+        assert (await llm.call(f"say {WHOLE}")).text == WHOLE
+        events = await call_events(llm, "hello [offline: tools=double,double also]", tools=[double])
+        assert [event.output for event in events if isinstance(event, ToolCallFinished)] == ["42", "42"]
+        assert "42" in result_of(events).text
+        assert isinstance((await llm.call("Bergen", schema=City)).parsed, City)
+        with pytest.raises(errors.OutputRefused):
+            await llm.call("hello [offline: refusal]")
+    assert [log.status for log in books.logs] == ["completed"] * 4 + ["refused"]
+    assert all(log.cost > 0 for log in books.logs)
+
+
+async def test_a_refusal_comes_in_pieces(llm: LLMClient) -> None:
+    seen: list[CallEvent] = []
+    with pytest.raises(errors.OutputRefused):
+        async with aclosing(llm.stream(f"say {WHOLE} [offline: refusal]")) as events:
+            async for event in events:
+                seen.append(event)
+    assert kinds(seen) == ["Created", "RefusalDelta", "RoundFinished"]
+    assert "".join(event.text for event in seen if isinstance(event, RefusalDelta)) == WHOLE
+
+
+async def test_every_event_was_in_these_tests() -> None:
+    tested = {Created, Reasoning, TextDelta, RefusalDelta, ToolCallStarted, ToolCallArguments, ToolCall}
+    assert set(CallEvent.__args__) == tested | {ToolCallFinished, RoundFinished, Final}

@@ -1,0 +1,143 @@
+"""What a call costs: exactly, by the closest price, and unknown rather than nothing."""
+
+from __future__ import annotations
+
+import socket
+from decimal import Decimal
+from fractions import Fraction
+
+import genai_prices
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chat.llm.events import Usage
+from chat.llm.pricing import Prices
+from chat.settings.parsing import PARSERS, PriceList
+
+OWN: PriceList = PARSERS[PriceList]("gpt-5-mini=0.25/0.025/2,gpt-5=1.25/10,my*=1/1,my-large*=3/3,my-large=5/5,free=0/0")
+MILLION = Usage(input_tokens=1_000_000)
+
+
+def cost(model: str, usage: Usage = MILLION, *, base_url: str = "http://localhost/v1") -> Decimal | None:
+    return Prices(OWN, base_url=base_url).cost(model, usage)
+
+
+NAMES = [
+    ("gpt-5-mini", Decimal("0.25")),
+    ("gpt-5-mini-2025-08-07", Decimal("0.25")),
+    ("gpt-5-mini-latest", Decimal("0.25")),
+    ("gpt-5-mini-0807", Decimal("0.25")),
+    ("gpt-5", Decimal("1.25")),
+    ("gpt-5-2025-08-07", Decimal("1.25")),
+    ("gpt-5-mini-high", None),  # another model, whose price nobody said
+    ("gpt-5-nano", None),
+    ("gpt-5.1", None),
+    ("gpt-50", None),
+    ("xgpt-5", None),
+    ("GPT-5", None),
+    ("my", Decimal(1)),
+    ("my-small", Decimal(1)),
+    ("my-large", Decimal(5)),  # its own name is closer than the start of it
+    ("my-large-2025-01-01", Decimal(5)),
+    ("my-large-x", Decimal(3)),  # the longest wins
+    ("m", None),
+    ("", None),
+    ("free", Decimal(0)),
+]
+
+
+@pytest.mark.parametrize(("model", "price"), NAMES)
+def test_the_closest_name_gives_the_price(model: str, price: Decimal | None) -> None:
+    assert cost(model) == price
+
+
+@pytest.mark.parametrize("names", [("my-large", "my-large*"), ("my-large*", "my-large")])
+def test_the_order_of_the_list_does_not_matter(names: tuple[str, str]) -> None:
+    price = {"my-large": (Decimal(5),) * 3, "my-large*": (Decimal(3),) * 3}
+    prices = Prices(tuple((name, price[name]) for name in names))
+    assert prices.cost("my-large", MILLION) == 5
+
+
+def test_cached_tokens_cost_what_cached_tokens_cost() -> None:
+    usage = Usage(input_tokens=1_000_000, cached_tokens=400_000, output_tokens=100_000, reasoning_tokens=90_000)
+    assert cost("gpt-5-mini", usage) == Decimal("0.6") * Decimal("0.25") + Decimal("0.4") * Decimal("0.025") + Decimal(
+        "0.2"
+    )
+    assert cost("gpt-5", usage) == Decimal("1.25") + 1  # without a price of their own: as input
+
+
+def test_more_cached_than_given_is_nonsense_and_never_a_discount() -> None:
+    assert cost("gpt-5-mini", Usage(input_tokens=10, cached_tokens=10**6)) == 10 * Decimal("0.025") / 1_000_000
+
+
+tokens = st.integers(0, 10**9)
+figures = st.decimals(0, 1000, places=6, allow_nan=False, allow_infinity=False)
+
+
+@settings(max_examples=200, deadline=None)
+@given(given_tokens=tokens, cached=tokens, written=tokens, price=st.tuples(figures, figures, figures))
+def test_costs_are_exact(given_tokens: int, cached: int, written: int, price: tuple[Decimal, Decimal, Decimal]) -> None:
+    usage = Usage(input_tokens=given_tokens, cached_tokens=cached, output_tokens=written)
+    amount = Prices((("x", price),)).cost("x", usage)
+    cached = min(cached, given_tokens)
+    parts = zip((given_tokens - cached, cached, written), price, strict=True)
+    assert isinstance(amount, Decimal)
+    assert Fraction(amount) == sum((count * Fraction(one) for count, one in parts), Fraction()) / 1_000_000
+    assert amount.as_tuple().exponent == -12
+
+
+@pytest.mark.parametrize("model", ["gpt-5", "gpt-5-mini-2025-08-07", "o4-mini", "gpt-4.1-nano"])
+def test_the_list_that_comes_along_knows_the_provider_s_models(model: str) -> None:
+    amount = Prices().cost(model, Usage(input_tokens=1000, output_tokens=1000))
+    assert isinstance(amount, Decimal)
+    assert 0 < amount < 1
+    assert Prices().knows(model)
+
+
+def test_the_list_that_comes_along_says_what_the_provider_says() -> None:
+    usage = Usage(input_tokens=1_000_000, cached_tokens=400_000, output_tokens=1_000_000)
+    assert Prices().cost("gpt-5-mini", usage) == Decimal("0.15") + Decimal("0.01") + 2
+    assert Prices().cost("gpt-5-mini", usage) == Prices(OWN).cost("gpt-5-mini", usage)
+
+
+def test_own_prices_go_before_that_list() -> None:
+    assert Prices((("gpt-5-mini", (Decimal(7),) * 3),)).cost("gpt-5-mini", MILLION) == 7
+
+
+@pytest.mark.parametrize("model", ["gpt-99-giga", "", "nothing", "gpt-5-mini\x00"])
+def test_an_unknown_model_has_no_cost_and_not_none_at_all(model: str) -> None:
+    assert Prices().cost(model, Usage(input_tokens=1000)) is None
+    assert Prices().cost(model, Usage()) is None
+    assert not Prices().knows(model)
+
+
+@pytest.mark.parametrize("base_url", ["http://127.0.0.1:8001/v1", "https://llm.example.com/v1", "nonsense"])
+def test_another_server_s_models_cost_what_their_owner_says(base_url: str) -> None:
+    assert Prices(base_url=base_url).cost("gpt-5", MILLION) is None
+    assert cost("gpt-5", base_url=base_url) == Decimal("1.25")
+
+
+def test_writing_to_the_cache_is_no_reason_not_to_know_the_cost() -> None:
+    usage = Usage(input_tokens=1000, cached_tokens=100, cache_write_tokens=500, output_tokens=10)
+    plain = Usage(input_tokens=1000, cached_tokens=100, output_tokens=10)
+    assert cost("gpt-5-mini", usage) == cost("gpt-5-mini", plain)
+    assert Prices().cost("gpt-5-mini", usage) == Prices().cost("gpt-5-mini", plain)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.builds(Usage, input_tokens=tokens, cached_tokens=tokens, cache_write_tokens=tokens, output_tokens=tokens))
+def test_no_report_of_usage_breaks_the_list_that_comes_along(usage: Usage) -> None:
+    amount = Prices().cost("gpt-5-mini", usage)
+    assert amount is None or amount >= 0
+
+
+def test_no_price_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_network(*_: object, **__: object) -> None:
+        raise AssertionError("the price list called home")
+
+    monkeypatch.setattr(socket.socket, "connect", no_network)
+    monkeypatch.setattr(socket, "getaddrinfo", no_network)
+    assert Prices().knows("gpt-5")
+    assert not Prices().knows("gpt-99")
+    assert genai_prices.data_snapshot.get_snapshot().from_auto_update is False
