@@ -331,6 +331,7 @@ async def sign_up_badly(person: Person, **headers: str) -> httpx.Response:
 
 
 async def test_the_sixth_sign_up_in_an_hour_is_one_too_many_whatever_a_visitor_claims(throttled: Site) -> None:
+    await throttled.resources.limits.forgive(SIGNUP, "127.0.0.1")  # other tests sign up from here too
     async with Person.visiting(throttled) as person:
         answers = [
             await sign_up_badly(person, **{"X-Forwarded-For": f"198.51.100.{number}", "X-Real-IP": f"10.0.0.{number}"})
