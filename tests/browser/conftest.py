@@ -12,7 +12,6 @@ from playwright.async_api import Browser, async_playwright, expect
 
 from tests.browser.desk import Desk
 from tests.site import Site
-from tests.web.conftest import beside as beside  # noqa: PLC0414 - pytest finds it by this name
 
 FOLDER = Path(__file__).parent
 NAMES = ("chromium", "chromium-browser", "google-chrome")

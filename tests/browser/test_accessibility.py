@@ -12,7 +12,7 @@ from playwright.async_api import Browser, Page, expect
 from tests.browser.desk import DESKTOP, PHONE, REFUSED_FORM, Desk
 from tests.browser.rows import answered
 from tests.cast import Person
-from tests.web.conftest import Beside
+from tests.conftest import Beside
 
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 # Colours that fade into others are neither: they are let go first.

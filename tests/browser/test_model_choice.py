@@ -11,7 +11,7 @@ from chat.models import Generation
 from tests.browser.desk import NO_CONNECTION, ChatPage, Desk
 from tests.browser.rows import past_thread
 from tests.cast import Person
-from tests.web.conftest import Beside
+from tests.conftest import Beside
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,9 @@ from chat.events import MESSAGE_MAX_LENGTH
 from chat.models import ChatMessage, ChatThread, Generation, Role, Status, User
 from chat.services.refusals import Refused
 from tests.cast import Person
+from tests.conftest import Beside
 from tests.llm.conftest import OfflineServer
 from tests.site import Site
-from tests.web.conftest import Beside
 from tests.web.page import Page
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}

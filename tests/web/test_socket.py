@@ -14,10 +14,10 @@ import websockets
 from chat.events import Close
 from chat.models import AuthSession, ChatMessage, Generation, User
 from tests.cast import Person
+from tests.conftest import Beside
 from tests.llm.conftest import OfflineServer
 from tests.site import Site
 from tests.tab import Store, Tab
-from tests.web.conftest import Beside
 
 HELLO = {"type": "hello", "v": 1, "cursor": "", "rev": 0}
 
