@@ -33,6 +33,8 @@ END_TOOLS = """
 UPDATE tool_call SET state = 'failed', output = 'It was not finished.', finished_at = now()
 WHERE generation_id = $1 AND state = 'running'
 """
+QUESTION = "SELECT content FROM chat_message WHERE thread_id = $1 AND number = $2"
+COUNTED = "UPDATE chat_message SET token_count = $3 WHERE thread_id = $1 AND number = $2 AND token_count IS NULL"
 END_ANSWER = "UPDATE chat_message SET content = $2, status = $3, error = $4, token_count = $5 WHERE id = $1"
 
 
@@ -82,13 +84,15 @@ async def finish(
 ) -> None:
     """Store the answer, the calls and the month's usage, then publish the end. Raises Fenced with nothing stored."""
     text = live.text
-    [tokens] = await count_tokens([text])
+    asked = await query(QUESTION, mine.thread_id, mine.question_number)
+    counts = await count_tokens([asked[0]["content"], text])
     async with in_transaction():
         # The thread first, everywhere: see ownership.py.
         thread = (await query(END_THREAD, mine.thread_id, *live.position))[0]
         await ownership.finish(mine, outcome.state, reason=outcome.reason)
         await query(END_TOOLS, mine.generation_id)
-        await query(END_ANSWER, mine.answer_id, text, outcome.status, outcome.sentence, tokens)
+        await query(END_ANSWER, mine.answer_id, text, outcome.status, outcome.sentence, counts[1])
+        await query(COUNTED, mine.thread_id, mine.question_number, counts[0])
         call_log_id = await journal.settle()
     await live.tell(_last_event(mine, outcome, text, thread["rev"], journal.logs, call_log_id), terminal=True)
     updated = ThreadUpdated(mine.thread_id, thread["title"], thread["last_message_at"], running=False)

@@ -7,8 +7,9 @@ import uuid
 import pytest
 
 from chat.llm.tokens import count_tokens, most_tokens
-from chat.models import ChatMessage, ChatThread, Role, Status, User
-from chat.services.prompts import MESSAGE_OVERHEAD_TOKENS, turns
+from chat.models import ChatMessage, ChatThread, Generation, Role, State, Status, ToolCall, User
+from chat.services.prompts import MESSAGE_OVERHEAD_TOKENS, instructions, turns
+from tests.cast import Person
 from tests.site import Site
 
 
@@ -65,3 +66,69 @@ async def test_failed_answers_without_a_word_and_later_messages_are_left_out(thr
 @pytest.mark.parametrize("text", ["", "hello", "пример", "😀" * 20, "a" * 5000, "<|endoftext|>", "\ufffd"])
 async def test_no_text_has_more_tokens_than_its_bound(text: str) -> None:
     assert (await count_tokens([text]))[0] <= most_tokens(text)
+
+
+async def call_tool(thread: ChatThread, number: int, *names: str, output: str = "42", state: str = "done") -> None:
+    """Give the answer with this number some calls of tools."""
+    answer = await ChatMessage.get(thread_id=thread.id, number=number)
+    question = await ChatMessage.get(thread_id=thread.id, number=number - 1)
+    generation = await Generation.create(
+        thread_id=thread.id, user_message_id=question.id, answer_id=answer.id, state=State.COMPLETED
+    )
+    [tokens] = await count_tokens([output])
+    for name in names:
+        await ToolCall.create(
+            generation_id=generation.id, call_id=f"call_{name}", name=name, arguments="{}", output=output, state=state,
+            token_count=tokens,
+        )  # fmt: skip
+
+
+async def test_an_answer_is_shown_with_the_tools_that_it_called(thread: ChatThread) -> None:
+    await say(thread, "one", "two", "three")
+    await call_tool(thread, 2, "first", "second")
+
+    assert await turns(thread.id, up_to=3, max_tokens=1000) == [
+        {"role": "user", "content": "one"},
+        {"type": "function_call", "call_id": "call_first", "name": "first", "arguments": "{}"},
+        {"type": "function_call", "call_id": "call_second", "name": "second", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "call_first", "output": "42"},
+        {"type": "function_call_output", "call_id": "call_second", "output": "42"},
+        {"role": "assistant", "content": "two"},
+        {"role": "user", "content": "three"},
+    ]
+
+
+async def test_a_call_is_never_shown_without_its_result(thread: ChatThread) -> None:
+    await say(thread, "one", "two", "three")
+    await call_tool(thread, 2, "slow", output="", state="running")
+
+    assert [turn.get("type") for turn in await turns(thread.id, up_to=3, max_tokens=1000)] == [None] * 3
+
+
+@pytest.mark.parametrize(("max_tokens", "kept"), [(700, 0), (5000, 5)])
+async def test_an_answer_and_its_tools_fit_together_or_not_at_all(
+    thread: ChatThread, max_tokens: int, kept: int
+) -> None:
+    await say(thread, "one", "two", "three")
+    await call_tool(thread, 2, "long", output="word " * 1000)
+    items = await turns(thread.id, up_to=3, max_tokens=max_tokens)
+
+    assert len(items) == (kept or 1)
+    assert items[-1] == {"role": "user", "content": "three"}
+
+
+async def test_an_answer_and_its_question_are_counted_when_it_ends(alice: Person) -> None:
+    posted = await alice.ask("say one two three")
+    async with alice.tab(posted["thread_id"]) as tab:
+        await tab.until_finished(posted["reply_id"])
+    question, answer = await ChatMessage.filter(thread_id=posted["thread_id"]).order_by("number")
+
+    assert [question.token_count, answer.token_count] == await count_tokens(["say one two three", "one two three"])
+
+
+def test_the_instructions_are_a_template_with_guidance_on_markdown() -> None:
+    text = instructions(site_name="My own place")
+
+    assert "My own place" in text
+    assert "markdown" in text
+    assert "{{" not in text
