@@ -95,7 +95,9 @@ async def finish(
         await query(COUNTED, mine.thread_id, mine.question_number, counts[0])
         call_log_id = await journal.settle()
     await live.tell(_last_event(mine, outcome, text, thread["rev"], journal.logs, call_log_id), terminal=True)
-    updated = ThreadUpdated(mine.thread_id, thread["title"], thread["last_message_at"], running=False)
+    updated = ThreadUpdated(
+        mine.thread_id, thread["title"], thread["last_message_at"], running=False, rev=thread["rev"]
+    )
     try:
         await broadcast.channels.publish(user_channel(mine.user_id), updated)
     except Unavailable as error:

@@ -89,6 +89,10 @@ class Worker:
             self._end(generation_id, outcomes.RESTARTED)
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=3)
+        for task in self._tasks:  # a title is not worth the wait; what it cost is in the books all the same
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=1)
 
     def _end(self, generation_id: UUID, outcome: Outcome) -> bool:
         reply = self._replies.get(generation_id)
