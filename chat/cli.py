@@ -8,13 +8,16 @@ import getpass
 import os
 import sys
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 from dotenv import load_dotenv
 
 from chat import database, development, server
 from chat.security.passwords import Passwords
+from chat.services import budgets
 from chat.services.accounts import Refused, ensure_superuser
+from chat.services.budgets import CannotSet
 from chat.settings import Settings, SettingsError
 from chat.settings.listing import environment_example, settings_table
 
@@ -27,7 +30,7 @@ def main() -> None:
         sys.exit(arguments.command(arguments))
     except SettingsError as error:
         _fail(str(error), 2)
-    except Refused as error:
+    except (Refused, CannotSet) as error:
         _fail(str(error), 1)
     except OSError as error:
         _fail(f"Something that is needed did not answer: {error}", 1)
@@ -45,6 +48,11 @@ def _parser() -> argparse.ArgumentParser:
     new.add_argument("name", help="a word or two, like add_title")
     admin = _add(commands, "create-admin", _create_admin, "make an administrator; asks for the password")
     admin.add_argument("email")
+    budget = _add(
+        commands, "set-budget", _set_budget, "set what one user may spend in a month, instead of the site's limit"
+    )
+    budget.add_argument("email")
+    budget.add_argument("amount", help="USD, or `none` for the site's limit")
     listing = _add(commands, "settings", _settings, "list every setting")
     listing.add_argument("--env-example", action="store_true", help="as a file .env.example")
     return parser
@@ -91,6 +99,14 @@ def _create_admin(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _set_budget(arguments: argparse.Namespace) -> int:
+    amount = budgets.parsed(arguments.amount)
+    asyncio.run(_store_budget(arguments.email, amount, _settings_with_database()))
+    limit = "what the site allows" if amount is None else f"${amount:f} a month"
+    sys.stdout.write(f"{arguments.email} may spend {limit}.\n")
+    return 0
+
+
 def _settings_with_database() -> Settings:
     """Those of the environment; without a DATABASE_URL, the database of a running `make run`."""
     settings = Settings.from_environment(development.beside_a_run(os.environ))
@@ -106,6 +122,11 @@ async def _make_admin(email: str, password: str, settings: Settings) -> None:
             await ensure_superuser(email, password, passwords=passwords, settings=settings)
     finally:
         passwords.close()
+
+
+async def _store_budget(email: str, amount: Decimal | None, settings: Settings) -> None:
+    async with database.opened(settings):
+        await budgets.set_budget(email, amount)
 
 
 def _settings(arguments: argparse.Namespace) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +18,9 @@ from chat.llm.tokens import count_tokens
 
 # Longer than any call; it only matters where a worker died with one.
 RESERVATION = "30 minutes"
+LARGEST = Decimal(100_000_000)  # what the column holds
 
+SET = "UPDATE users SET monthly_budget = $2 WHERE email = $1 RETURNING id"
 BUDGET = "SELECT coalesce(monthly_budget, $2) AS budget FROM users WHERE id = $1"
 # One statement, so that a call which ends meanwhile counts either as kept back or as spent.
 COMMITTED = """
@@ -32,6 +34,29 @@ INSERT INTO budget_reservation (id, user_id, amount, expires_at) VALUES ($1, $2,
 ON CONFLICT (id) DO UPDATE SET amount = excluded.amount, expires_at = excluded.expires_at
 """  # noqa: S608 - the interval is a constant
 RELEASE = "DELETE FROM budget_reservation WHERE id = $1 OR (user_id = $2 AND expires_at < now())"
+
+
+class CannotSet(Exception):
+    """A budget was not set; the sentence says why."""
+
+
+def parsed(text: str) -> Decimal | None:
+    """An amount in USD as an administrator writes it, or None for `none`. Raises CannotSet."""
+    if text.lower() == "none":
+        return None
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not (amount.is_finite() and 0 <= amount < LARGEST and amount == round(amount, 4)):
+        raise CannotSet(f"{text!r} is no budget: write an amount in USD like 12.50, or none for the site's limit.")
+    return amount
+
+
+async def set_budget(email: str, amount: Decimal | None) -> None:
+    """What this user may spend in a month from now on; None: the site's limit. Raises CannotSet."""
+    if not await query(SET, email.strip().lower(), amount):
+        raise CannotSet(f"There is no user {email}.")
 
 
 async def reserve(plan: Plan, *, default: Decimal | None, prices: Prices) -> None:

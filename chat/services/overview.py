@@ -14,7 +14,11 @@ SELECT (SELECT count(*) FROM users) AS users,
        (SELECT count(*) FROM generation
         WHERE created_at > now() - interval '24 hours' AND state IN ('failed', 'interrupted')) AS failed_today,
        (SELECT coalesce(sum(total_tokens), 0) FROM llm_call_log
-        WHERE created_at > now() - interval '24 hours') AS tokens_today
+        WHERE created_at > now() - interval '24 hours') AS tokens_today,
+       (SELECT coalesce(sum(cost), 0) FROM llm_call_log
+        WHERE created_at > now() - interval '24 hours') AS cost_today,
+       (SELECT count(*) FROM llm_call_log
+        WHERE created_at > now() - interval '24 hours' AND cost IS NULL) AS unpriced_today
 """
 RECENT_USERS = """
 SELECT email, email_verified, is_staff, created_at, last_seen_at FROM users ORDER BY created_at DESC LIMIT $1
@@ -22,8 +26,8 @@ SELECT email, email_verified, is_staff, created_at, last_seen_at FROM users ORDE
 RECENT = 20
 
 
-async def figures() -> dict[str, int]:
-    """Counts of everything and of the last 24 hours."""
+async def figures() -> dict[str, Any]:
+    """Counts of everything and of the last 24 hours; costs are in USD."""
     rows = await query(FIGURES)
     return rows[0]
 
