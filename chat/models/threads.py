@@ -10,12 +10,12 @@ from tortoise import fields
 from tortoise.models import Model
 
 from chat.models.ids import uuid7
+from chat.settings import MODEL_MAX_LENGTH
 
 if TYPE_CHECKING:
     from chat.models.accounts import User
 
 TITLE_MAX_LENGTH = 255
-MODEL_MAX_LENGTH = 100
 
 
 class Role(StrEnum):

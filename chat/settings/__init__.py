@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from chat.settings.parsing import PARSERS, PriceList
 
+MODEL_MAX_LENGTH = 100  # what its columns hold
 SECRET_KEY_MIN_BYTES = 32
 SECRET_KEY_MIN_DISTINCT = 8  # "aaaa…" and "changeme" repeated are long and still weak
 
@@ -23,7 +24,7 @@ class SettingsError(Exception):
 
 
 def setting(default: Any, help: str, *, group: str = "", secret: bool = False, **limits: Any) -> Any:  # noqa: A002
-    """Declare one setting; `limits` are minimum, maximum and choices."""
+    """Declare one setting; `limits` are minimum, maximum, choices and longest (of a name)."""
     return field(default=default, repr=not secret, metadata={"help": help, "group": group, "secret": secret, **limits})
 
 
@@ -89,9 +90,11 @@ class Settings:
     openai_base_url: str = setting(
         "", "Any server that speaks the Responses API, like `https://host/v1`. Unset: OpenAI's own."
     )
-    llm_model: str = setting("gpt-5-mini", "The model that answers.")
+    llm_model: str = setting("gpt-5-mini", "The model that answers.", longest=MODEL_MAX_LENGTH)
     llm_models: tuple[str, ...] = setting(
-        (), "Models that users can choose from, by commas, besides `LLM_MODEL`. Empty: there is no choice."
+        (),
+        "Models that users can choose from, by commas, besides `LLM_MODEL`. Empty: there is no choice.",
+        longest=MODEL_MAX_LENGTH,
     )
     llm_reasoning_effort: str = setting(
         "",
@@ -99,7 +102,9 @@ class Settings:
         choices=("none", "minimal", "low", "medium", "high", "xhigh"),
     )
     llm_titles: bool = setting(True, "Let a model write the titles of threads; otherwise they are the first words.")
-    llm_title_model: str = setting("", "The model that does, a small one. Unset: `LLM_MODEL`.")
+    llm_title_model: str = setting(
+        "", "The model that does, a small one. Unset: `LLM_MODEL`.", longest=MODEL_MAX_LENGTH
+    )
     llm_max_output_tokens: int = setting(
         8192, "The most tokens that one model call may write.", minimum=16, maximum=200_000
     )
@@ -186,6 +191,10 @@ def _within_limits(value: Any, item: Field[Any]) -> Any:
     limits = item.metadata
     if "choices" in limits and value not in limits["choices"]:
         raise ValueError(f"is {value!r}: choose one of {', '.join(limits['choices'])}")
+    if "longest" in limits and any(
+        len(name) > limits["longest"] for name in ([value] if isinstance(value, str) else value)
+    ):
+        raise ValueError(f"has a name of more than {limits['longest']} characters")
     if "minimum" in limits and value < limits["minimum"]:
         raise ValueError(f"is {value}: at least {limits['minimum']} is needed")
     if "maximum" in limits and value > limits["maximum"]:
