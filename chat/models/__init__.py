@@ -2,12 +2,11 @@
 
 from chat.models.accounts import EMAIL_MAX_LENGTH, THEMES, AuthSession, EmailVerificationToken, User, UserSettings
 from chat.models.generations import Generation, State, ToolCall, ToolState
-from chat.models.threads import MODEL_MAX_LENGTH, TITLE_MAX_LENGTH, ChatMessage, ChatThread, Role, Status, TitleBy
+from chat.models.threads import TITLE_MAX_LENGTH, ChatMessage, ChatThread, Role, Status, TitleBy
 from chat.models.usage import BudgetReservation, LLMCallLog, LLMCallText, UserMonthlyUsage
 
 __all__ = [
     "EMAIL_MAX_LENGTH",
-    "MODEL_MAX_LENGTH",
     "THEMES",
     "TITLE_MAX_LENGTH",
     "AuthSession",

@@ -13,10 +13,9 @@ from chat.database import query
 from chat.llm.client import LLMClient
 from chat.llm.journal import CallLog, Plan
 from chat.llm.pricing import Prices
-from chat.models import MODEL_MAX_LENGTH
 from chat.models.ids import uuid7
 from chat.services import budgets
-from chat.settings import Settings
+from chat.settings import MODEL_MAX_LENGTH, Settings
 
 RECORD = """
 INSERT INTO llm_call_log (id, generation_id, user_id, call_id, round, response_id, request_id, caller, model_asked,
