@@ -57,6 +57,8 @@ class Provider:
     """A server of the Responses API. Make one for each process, and close it."""
 
     def __init__(self, *, api_key: str, base_url: str = "", limits: Limits | None = None) -> None:
+        if not (api_key.isascii() and api_key.isprintable()):  # like the "…" of an example
+            raise ValueError("The API key has a character that no key has: copy it again.")
         self._limits = limits or Limits()
         # Everything is said here, because what is not is read from the environment by the SDK.
         self._openai = openai.AsyncOpenAI(

@@ -588,6 +588,12 @@ async def test_closing_the_client_breaks_what_runs_and_refuses_what_comes(offlin
         await llm.call("hello")
 
 
+@pytest.mark.parametrize("key", ["sk-…", "sk-1\n", "sk\x00"])
+def test_a_key_that_cannot_be_sent_is_a_mistake_at_once(key: str) -> None:
+    with pytest.raises(ValueError, match="copy it again"):
+        LLMClient(api_key=key)
+
+
 async def test_a_mistake_in_the_options_is_raised_at_once(llm: LLMClient, books: Books) -> None:
     with pytest.raises(TypeError):
         llm.stream("hello", temprature=1)  # type: ignore[call-arg]
