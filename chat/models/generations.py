@@ -31,7 +31,8 @@ class Generation(Model):
 
     The owner holds a lease by the database's clock and a fence: every write says `fence = mine and state alive`, so
     that a worker which lost its lease writes nothing. `partial`, `up_seq` (the provider's sequence number) and
-    `ckpt_epoch`/`ckpt_s` (place in the live log) are one checkpoint and are saved together.
+    `ckpt_epoch`/`ckpt_s` (place in the live log) are one checkpoint and are saved together. A run that goes on at the
+    provider by itself (`background`) can be resumed from there.
     """
 
     id = fields.UUIDField(primary_key=True, default=uuid7)
@@ -45,6 +46,7 @@ class Generation(Model):
         "models.ChatMessage", related_name="generations", on_delete=fields.CASCADE, db_index=True
     )
     attempt = fields.IntField(default=1)
+    continues = fields.BooleanField(default=False)  # it goes on where the attempt before it ended
     takeovers = fields.IntField(default=0)
     model = fields.CharField(max_length=100, default="")  # that was asked, or is to be
     state = fields.CharEnumField(State, max_length=12, default=State.QUEUED)
@@ -53,6 +55,8 @@ class Generation(Model):
     lease_until = fields.DatetimeField(null=True)
     request_at = fields.DatetimeField(null=True)  # committed before the provider is asked
     response_id = fields.CharField(max_length=128, null=True)
+    background = fields.BooleanField(default=False)
+    round_start = fields.IntField(default=0)  # where the text of the present round begins, in UTF-16 code units
     up_seq = fields.IntField(default=-1)
     partial = fields.TextField(default="")
     partial_len = fields.IntField(default=0)  # UTF-16 code units, like `pos` on the wire
@@ -87,6 +91,7 @@ class ToolCall(Model):
     generation: fields.ForeignKeyRelation[Generation] = fields.ForeignKeyField(
         "models.Generation", related_name="tool_calls", on_delete=fields.CASCADE
     )
+    round = fields.IntField(default=1)
     call_id = fields.CharField(max_length=128)
     name = fields.CharField(max_length=64)
     arguments = fields.TextField(default="")
