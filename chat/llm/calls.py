@@ -14,7 +14,7 @@ import msgspec
 
 from chat.llm.events import Progress, ToolCall, Usage
 from chat.llm.journal import CallLog, Journal, NoJournal, Plan
-from chat.llm.provider import ModelRequest
+from chat.llm.provider import ModelRequest, Resumption
 from chat.llm.structured import OutputSchema, Schema
 from chat.llm.tools import Registry, Tool, ToolResult
 from chat.text import storable
@@ -50,6 +50,8 @@ class Options(TypedDict, total=False):
     call_id: UUID
     metadata: dict[str, str]
     journal: Journal
+    background: bool
+    resume: Resumption | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,8 @@ class Call:
     caller: str = "call"
     call_id: UUID = field(default_factory=uuid4)
     metadata: dict[str, str] = field(default_factory=dict)
+    background: bool = False
+    resume: Resumption | None = None
 
     @classmethod
     def of(cls, said: str | Sequence[Item], options: Options, *, defaults: Mapping[str, Any]) -> Call:
@@ -97,6 +101,7 @@ class Call:
             reasoning_effort=self.reasoning_effort,
             metadata=self.metadata,
             timeout_seconds=self.timeout_seconds,
+            background=self.background,
         )
         return Plan(call_id=self.call_id, number=number, user=self.user, caller=self.caller, request=request)
 
@@ -170,6 +175,12 @@ class ToolCallFinished(msgspec.Struct, frozen=True):
     ok: bool
 
 
+class TextCorrected(msgspec.Struct, frozen=True):
+    """All text of a round whose stream was resumed and had lost something; it replaces what came of it."""
+
+    text: str
+
+
 class RoundFinished(msgspec.Struct, frozen=True):
     """The provider has ended a round, and the journal knows it."""
 
@@ -182,7 +193,7 @@ class Final(msgspec.Struct, frozen=True):
     result: Result
 
 
-CallEvent = Progress | ToolCallFinished | RoundFinished | Final
+CallEvent = Progress | TextCorrected | ToolCallFinished | RoundFinished | Final
 
 
 def total_usage(calls: Iterable[CallLog]) -> Usage:

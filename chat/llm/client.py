@@ -62,6 +62,10 @@ class LLMClient:
         call = Call.of(said, options, defaults=self._defaults)
         return Loop(call, self._provider, self.prices).events()
 
+    async def cancel(self, response_id: str) -> None:
+        """End a background run at the provider, which leaving its stream does not."""
+        await self._provider.cancel(response_id)
+
     def plan(self, said: str | Sequence[Item], *, number: int = 1, **options: Unpack[Options]) -> Plan:
         """What such a call would send, for counting; nothing is sent."""
         return Call.of(said, options, defaults=self._defaults).plan(number)

@@ -75,7 +75,7 @@ def failed(
 def from_exception(error: Exception, *, began: bool) -> Failed:
     """For what the SDK and its HTTP client raise; `began` says that an event had come."""
     if isinstance(error, openai.APIStatusError):
-        return _from_status(error)
+        return failed(Code.CUT, _detail_of(error), status=error.status_code) if began else _from_status(error)
     cause = error.__cause__ if isinstance(error, openai.APIConnectionError) and error.__cause__ else error
     detail = f"{type(cause).__name__}: {cause}"
     if began:
@@ -93,11 +93,15 @@ def _from_status(error: openai.APIStatusError) -> Failed:
     status = error.status_code
     return failed(
         _code_of(status, error.body),
-        f"HTTP {status}: {error.body if error.body else error.message}",
+        _detail_of(error),
         status=status,
         retry_after_seconds=_retry_after_seconds(error.response.headers),
         request_id=error.request_id or "",
     )
+
+
+def _detail_of(error: openai.APIStatusError) -> str:
+    return f"HTTP {error.status_code}: {error.body if error.body else error.message}"
 
 
 def _code_of(status: int, body: object) -> Code:

@@ -12,7 +12,7 @@ from chat.llm.cancellation import whole
 from chat.llm.events import Completed, Created, Failed, ToolCall
 from chat.llm.journal import CallLog, Plan
 from chat.llm.pricing import Prices
-from chat.llm.provider import Provider
+from chat.llm.provider import Provider, Resumption
 from chat.llm.retries import Attempts
 from chat.llm.rounds import Round
 from chat.llm.toolruns import ToolRuns
@@ -33,10 +33,11 @@ class Loop:
 
     async def events(self) -> AsyncGenerator[CallEvent, None]:
         """Everything that happens, and Final at the end. Raises CallFailed, and whatever the journal raises."""
-        so_far: tuple[Item, ...] = ()
+        resume = self._call.resume
+        so_far: tuple[Item, ...] = resume.so_far if resume else ()
         try:
-            for number in range(1, MAX_ROUNDS + 1):
-                async with self._round(self._call.plan(number, so_far)) as current:
+            for number in range(resume.number if resume else 1, MAX_ROUNDS + 1):
+                async with self._round(self._call.plan(number, so_far), resume) as current:
                     while event := await current.next_event():
                         match event:
                             case Created():
@@ -55,17 +56,21 @@ class Loop:
                     yield Final(Result(current.text, current.parsed, tuple(self._logs)))
                     return
                 so_far += current.items()
+                resume = None
             raise errors.TooManyRounds("The model called tools again and again, without an answer.")
         except errors.CallFailed as error:
             error.calls = tuple(self._logs)
             raise
 
     @asynccontextmanager
-    async def _round(self, plan: Plan) -> AsyncIterator[Round]:
+    async def _round(self, plan: Plan, resume: Resumption | None) -> AsyncIterator[Round]:
         """One round, which is in the books and leaves nothing behind, however it is left."""
-        await self._call.journal.begin(plan)
-        attempts = Attempts(self._provider, plan.request, most=self._call.retries)
+        if resume is None:
+            await self._call.journal.begin(plan)
+        attempts = Attempts(self._provider, plan.request, most=self._call.retries, resume=resume)
         current = Round(plan, attempts, ToolRuns(self._call.toolbox))
+        if resume:
+            current.resume(resume)
         try:
             yield current
         finally:

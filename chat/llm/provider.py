@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
@@ -21,9 +22,12 @@ from chat.text import storable
 if TYPE_CHECKING:
     from openai._response import AsyncAPIResponse
 
+logger = logging.getLogger(__name__)
+
 OPENAI_BASE_URL = "https://api.openai.com/v1"
 KEEPALIVE_CONNECTIONS = 20  # the pool is searched at every request, so idle connections are not free
 KEEPALIVE_SECONDS = 30.0
+CANCEL_SECONDS = 5.0
 AFTERGLOW_SECONDS = 0.2  # how long the end of a finished body is waited for, so that its connection can be used again
 
 
@@ -40,6 +44,16 @@ class ModelRequest(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, str] = {}
     background: bool = False
     timeout_seconds: float = 0  # of this request; 0: the provider's limit
+
+
+class Resumption(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a call goes on that another process began: in the round with that number, after that event of its run."""
+
+    response_id: str
+    after: int
+    number: int = 1
+    text: str = ""  # that the round had given by then
+    so_far: tuple[dict[str, Any], ...] = ()  # the items of the rounds before it
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,7 +89,21 @@ class Provider:
         """
         create = self._openai.responses.with_streaming_response.create
         total_seconds = request.timeout_seconds or self._limits.total_seconds
-        return self._events(partial(create, **_arguments(request)), total_seconds)
+        return self._events(partial(create, **_arguments(request)), total_seconds, ResponseReader())
+
+    def resume(self, response_id: str, *, after: int) -> AsyncGenerator[Event, None]:
+        """What a background run gives after the event with that number; like `stream`, and a failure is Code.CUT."""
+        retrieve = partial(self._openai.responses.with_streaming_response.retrieve, response_id, stream=True)
+        open_response = partial(retrieve, starting_after=after) if after >= 0 else retrieve
+        return self._events(open_response, self._limits.total_seconds, ResponseReader(after=after))
+
+    async def cancel(self, response_id: str) -> None:
+        """End a background run, which hanging up does not. One that is over or unknown is none of our business."""
+        try:
+            async with asyncio.timeout(CANCEL_SECONDS):
+                await self._openai.responses.cancel(response_id)
+        except (openai.OpenAIError, httpx2.HTTPError, TimeoutError) as error:
+            logger.warning("A run at the provider was not cancelled: %r", error)
 
     async def warm_up(self) -> None:
         """Do once, before anybody waits, what stalls the loop for 60-200 ms at the SDK's first use.
@@ -88,7 +116,8 @@ class Provider:
             sdk = self._openai.with_options(base_url=f"http://127.0.0.1:{port}", api_key="warm-up")
             create = sdk.responses.with_streaming_response.create
             open_response = partial(create, **_arguments(request))
-            async with contextlib.aclosing(self._events(open_response, self._limits.total_seconds)) as events:
+            events = self._events(open_response, self._limits.total_seconds, ResponseReader())
+            async with contextlib.aclosing(events):
                 async for _ in events:
                     pass
 
@@ -104,8 +133,8 @@ class Provider:
         self,
         open_response: Callable[[], AbstractAsyncContextManager[AsyncAPIResponse[Any]]],
         total_seconds: float,
+        reader: ResponseReader,
     ) -> AsyncGenerator[Event, None]:
-        reader = ResponseReader()
         deadline = asyncio.get_running_loop().time() + total_seconds
         try:
             async with contextlib.AsyncExitStack() as stack:

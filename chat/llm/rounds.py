@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Any
 
 from chat.llm import errors
-from chat.llm.calls import Call, Item, ToolCallFinished
+from chat.llm.calls import Call, Item, TextCorrected, ToolCallFinished
 from chat.llm.events import (
     Code,
     Completed,
@@ -26,6 +26,7 @@ from chat.llm.events import (
 )
 from chat.llm.journal import CallLog, Plan
 from chat.llm.pricing import Prices
+from chat.llm.provider import Resumption
 from chat.llm.retries import Attempts
 from chat.llm.tokens import count_tokens
 from chat.llm.toolruns import ToolRuns
@@ -48,18 +49,31 @@ class Round:
     logged: bool = False
     _created: Created | None = None
     _ended: Completed | Failed | None = None
+    _held: Completed | None = None  # until the caller has the corrected text
     _pieces: list[str] = field(default_factory=list)  # of the text
     _thoughts: list[str] = field(default_factory=list)
     _called: dict[str, list[str]] = field(default_factory=dict)  # what the model wrote for each call, so far
     _began: float = field(default_factory=time.monotonic)
     _first_event_ms: int | None = None
 
-    async def next_event(self) -> Event | ToolCallFinished | None:
+    async def next_event(self) -> Event | TextCorrected | ToolCallFinished | None:
         """What happens next, None after the provider's last event; a tool may still run then."""
-        event = await self.tools.or_next(self.attempts.next_event)
+        held, self._held = self._held, None
+        event = held or await self.tools.or_next(self.attempts.next_event)
+        if isinstance(event, Completed) and self._lost_text(event):
+            self._held, self._pieces = event, [event.text]
+            return TextCorrected(event.text)
         if event is not None:
             self._saw(event)
         return event
+
+    def resume(self, resume: Resumption) -> None:
+        """It began in another process."""
+        self._created = Created(resume.response_id, "", resume.after)
+        self._pieces = [resume.text]
+
+    def _lost_text(self, ended: Completed) -> bool:
+        return self.attempts.resumed and not ended.refused and ended.text != "".join(self._pieces)
 
     async def close(self) -> None:
         """Hang up, and cancel the tools that still run."""

@@ -37,15 +37,19 @@ from chat.text import storable
 
 
 class ResponseReader:
-    """Reads one response. Feed it chunks until `finished`; ask `ended()` if the stream is over before that."""
+    """Reads one response. Feed it chunks until `finished`; ask `ended()` if the stream is over before that.
 
-    def __init__(self) -> None:
+    `after` is for a stream that resumes another one: the number of the last event that was read of it.
+    """
+
+    def __init__(self, *, after: int | None = None) -> None:
         self.request_id = ""  # of the HTTP request, for support and logs
-        self.began = False  # an event came: the provider has the request
+        self.began = after is not None  # an event came: the provider has the request
         self.finished = False  # the terminal event is out
         self._sse = sse.Decoder()
         self._joiner = Joiner()
-        self._created = False
+        self._after = -1 if after is None else after  # what is numbered up to there was read before
+        self._created = after is not None
         self._texts: list[str] = []
         self._refused = False
         self._started: dict[str, str] = {}  # calls that have begun, by the id of their item
@@ -75,6 +79,8 @@ class ResponseReader:
 
     def _take(self, event: Known, events: list[Event]) -> None:
         self.began = True
+        if event.sequence_number is not None and event.sequence_number <= self._after:
+            return
         self._sequence = event.sequence_number or self._sequence
         match event:
             case OutputTextDelta():

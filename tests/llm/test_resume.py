@@ -1,0 +1,165 @@
+"""A run that goes on at the provider is read to its end, whatever happens to the connection."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+
+from chat.llm import retries
+from chat.llm.calls import CallEvent, Final, TextCorrected
+from chat.llm.client import LLMClient
+from chat.llm.errors import ProviderFailed
+from chat.llm.events import Code, Created, TextDelta, ToolCall
+from chat.llm.provider import Resumption
+from chat.tools import load
+
+from .conftest import Books, OfflineServer
+
+WORDS = " ".join(f"word{number}" for number in range(30))
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retries, "RESUME_PAUSES", (0.01,) * 5)
+
+
+async def events_of(llm: LLMClient, said: str, **options: Any) -> list[CallEvent]:
+    async with aclosing(llm.stream(said, background=True, **options)) as events:
+        return [event async for event in events]
+
+
+def text_of(events: list[CallEvent]) -> str:
+    """What a reader shows in the end."""
+    text = ""
+    for event in events:
+        match event:
+            case TextDelta():
+                text += event.text
+            case TextCorrected():
+                text = event.text
+    return text
+
+
+@pytest.mark.parametrize("fault", ["cut", "eof", "midutf8", "badjson", "silence"])
+@pytest.mark.parametrize("at", [1, 7, 50])
+async def test_a_stream_that_breaks_is_resumed_where_it_was(
+    llm: LLMClient, books: Books, offline: OfflineServer, generation_id: str, fault: str, at: int
+) -> None:
+    metadata = {"generation_id": generation_id}
+    events = await events_of(llm, f"say {WORDS} [offline: {fault}={at}]", metadata=metadata)
+
+    assert text_of(events) == WORDS
+    assert isinstance(events[-1], Final)
+    assert events[-1].result.text == WORDS
+    assert [isinstance(event, Created) for event in events].count(True) == 1
+    assert await offline.creates(generation_id) == 1
+    assert (books.log.status, books.log.estimated, books.log.output) == ("completed", False, WORDS)
+
+
+@pytest.mark.parametrize("times", [2, 5])
+async def test_it_is_resumed_five_times(llm: LLMClient, times: int) -> None:
+    assert text_of(await events_of(llm, f"say {WORDS} [offline: cut=3 times={times}]")) == WORDS
+
+
+async def test_a_stream_that_breaks_again_and_again_is_given_up(llm: LLMClient, books: Books) -> None:
+    with pytest.raises(ProviderFailed) as failed:
+        await events_of(llm, f"say {WORDS} [offline: cut=3 times=9]")
+
+    assert failed.value.code == Code.CUT
+    assert WORDS.startswith(failed.value.text)
+    assert (books.log.status, books.log.estimated) == ("cut", True)
+
+
+async def test_a_run_that_is_gone_is_given_up_at_once(llm: LLMClient) -> None:
+    with pytest.raises(ProviderFailed) as failed:
+        await events_of(llm, f"say {WORDS} [offline: cut=3 expire]")
+
+    assert failed.value.code == Code.CUT
+
+
+async def test_events_that_come_again_are_dropped(llm: LLMClient) -> None:
+    events = await events_of(llm, f"say {WORDS} [offline: cut=5 repeat]")
+
+    assert text_of(events) == WORDS
+    assert not [event for event in events if isinstance(event, TextCorrected)]
+
+
+async def test_what_a_resumed_stream_leaves_out_is_taken_from_its_end(llm: LLMClient, books: Books) -> None:
+    events = await events_of(llm, f"say {WORDS} [offline: cut=5 skip]")
+
+    assert text_of(events) == WORDS == books.log.output
+    assert [event for event in events if isinstance(event, TextCorrected)] == [TextCorrected(WORDS)]
+
+
+async def test_without_background_nothing_is_resumed(llm: LLMClient) -> None:
+    with pytest.raises(ProviderFailed) as failed:
+        await llm.call(f"say {WORDS} [offline: cut=5]")
+
+    assert failed.value.code == Code.CUT
+
+
+async def test_another_client_goes_on_where_the_first_was(
+    llm: LLMClient, offline: OfflineServer, generation_id: str
+) -> None:
+    metadata, first = {"generation_id": generation_id}, []
+    async with aclosing(llm.stream(f"say {WORDS} [offline: pace=5]", background=True, metadata=metadata)) as events:
+        async for event in events:
+            first.append(event)
+            if isinstance(event, TextDelta) and len(first) > 12:
+                break
+    created, last = first[0], first[-1]
+    assert isinstance(created, Created)
+    assert isinstance(last, TextDelta)
+    resume = Resumption(response_id=created.response_id, after=last.sequence, text=text_of(first))
+    books = Books()
+    rest = await events_of(llm, "whatever", resume=resume, journal=books)
+
+    assert text_of(first) + text_of(rest) == WORDS
+    assert isinstance(rest[-1], Final)
+    assert rest[-1].result.text == WORDS
+    assert not [event for event in rest if isinstance(event, Created)]
+    assert await offline.creates(generation_id) == 1
+    assert books.planned == []
+    assert (books.log.response_id, books.log.output) == (created.response_id, WORDS)
+
+
+async def test_a_run_that_ended_meanwhile_is_read_from_the_beginning(llm: LLMClient) -> None:
+    created = (await events_of(llm, f"say {WORDS}"))[0]
+    assert isinstance(created, Created)
+    resume, books = Resumption(response_id=created.response_id, after=-1), Books()
+    rest = await events_of(llm, "whatever", resume=resume, journal=books)
+
+    assert text_of(rest) == WORDS
+    assert (books.log.status, books.log.estimated) == ("completed", False)
+
+
+async def test_a_resumed_round_s_tools_are_run_and_the_next_round_is_asked(
+    llm: LLMClient, books: Books, offline: OfflineServer, generation_id: str
+) -> None:
+    registry = load()
+    answer = await llm.call("What is the secret number?", background=True, tools=registry)
+    response_id = books.logs[0].response_id
+    assert response_id
+    again = Books()
+    rest = await events_of(
+        llm, "What is the secret number?", tools=registry, journal=again,
+        resume=Resumption(response_id=response_id, after=-1), metadata={"generation_id": generation_id},
+    )  # fmt: skip
+
+    assert [event.name for event in rest if isinstance(event, ToolCall)] == ["get_secret_number"]
+    assert isinstance(rest[-1], Final)
+    assert rest[-1].result.text == answer.text
+    assert [planned.number for planned in again.planned] == [2]
+    assert await offline.creates(generation_id) == 1
+
+
+async def test_a_cancelled_run_ends_at_the_provider(llm: LLMClient, offline: OfflineServer) -> None:
+    async with aclosing(llm.stream(f"say {WORDS} [offline: pace=50]", background=True)) as events:
+        created = await anext(events)
+    assert isinstance(created, Created)
+    for response_id in (created.response_id, created.response_id, "resp_of_nobody"):
+        await llm.cancel(response_id)
+
+    assert (await offline.http.get(f"/v1/responses/{created.response_id}")).json()["status"] == "cancelled"
