@@ -176,7 +176,7 @@ class ToolCallFinished(msgspec.Struct, frozen=True):
 
 
 class TextCorrected(msgspec.Struct, frozen=True):
-    """All text of a round whose stream was resumed and had lost something; it replaces what came of it."""
+    """All text of a round whose stream had lost some of it, in place of what came of it."""
 
     text: str
 

@@ -61,11 +61,6 @@ class Attempts:
             self._keep_place(event)
         return event
 
-    @property
-    def resumed(self) -> bool:
-        """The stream is another one than the first: events may be missing between them."""
-        return bool(self._resumed_at)
-
     def _keep_place(self, event: Event | None) -> None:
         match event:
             case Created():

@@ -49,7 +49,6 @@ class Round:
     logged: bool = False
     _created: Created | None = None
     _ended: Completed | Failed | None = None
-    _held: Completed | None = None  # until the caller has the corrected text
     _pieces: list[str] = field(default_factory=list)  # of the text
     _thoughts: list[str] = field(default_factory=list)
     _called: dict[str, list[str]] = field(default_factory=dict)  # what the model wrote for each call, so far
@@ -58,13 +57,12 @@ class Round:
 
     async def next_event(self) -> Event | TextCorrected | ToolCallFinished | None:
         """What happens next, None after the provider's last event; a tool may still run then."""
-        held, self._held = self._held, None
-        event = held or await self.tools.or_next(self.attempts.next_event)
-        if isinstance(event, Completed) and self._lost_text(event):
-            self._held, self._pieces = event, [event.text]
-            return TextCorrected(event.text)
+        event = await self.tools.or_next(self.attempts.next_event)
         if event is not None:
             self._saw(event)
+        if isinstance(event, Completed) and self._lost_text(event):
+            self._pieces = [event.text]
+            return TextCorrected(event.text)
         return event
 
     def resume(self, resume: Resumption) -> None:
@@ -73,7 +71,8 @@ class Round:
         self._pieces = [resume.text]
 
     def _lost_text(self, ended: Completed) -> bool:
-        return self.attempts.resumed and not ended.refused and ended.text != "".join(self._pieces)
+        """A resumed stream can leave something out, and some servers send the text at the end only."""
+        return bool(ended.text) and not ended.refused and ended.text != "".join(self._pieces)
 
     async def close(self) -> None:
         """Hang up, and cancel the tools that still run."""
@@ -166,7 +165,7 @@ class Round:
 
     def _ran(self) -> bool:
         broke_off = isinstance(self._ended, Failed) and self._ended.code is Code.CUT
-        return broke_off or self._first_event_ms is not None
+        return broke_off or self._created is not None or self._first_event_ms is not None
 
     def _is_uncertain(self) -> bool:
         """Nothing of it has come, and yet it may have run."""

@@ -14,7 +14,7 @@ import pydantic
 import pytest
 
 from chat.llm import errors, retries
-from chat.llm.calls import CallEvent, RoundFinished, ToolCallFinished
+from chat.llm.calls import CallEvent, RoundFinished, TextCorrected, ToolCallFinished
 from chat.llm.client import LLMClient
 from chat.llm.events import (
     Code,
@@ -28,7 +28,7 @@ from chat.llm.events import (
 from chat.llm.tools import tool
 from chat.llm.wire import token_usage
 
-from .conftest import PRICES, Books, OfflineServer, call_events, result_of
+from .conftest import PRICES, Books, OfflineServer, call_events, replaying, result_of
 
 WHOLE = "one two three four five six seven ten"  # ten deltas
 BRIEF_SECONDS = 5
@@ -630,6 +630,27 @@ async def test_a_plain_server_answers_calls_tools_and_uses_forms(plain_url: str,
             await llm.call("hello [offline: refusal]")
     assert [log.status for log in books.logs] == ["completed"] * 4 + ["refused"]
     assert all(log.cost > 0 for log in books.logs)
+
+
+async def test_a_text_that_comes_at_the_end_only_is_told_too(books: Books) -> None:
+    completed = (
+        '{"type":"response.completed","response":{"id":"r","model":"gpt-5-mini","output":[{"type":"message","content":'
+        '[{"type":"output_text","text":"All at once."}]}],"usage":{"input_tokens":3,"output_tokens":3}}}'
+    )
+    piece = '{"type":"response.output_text.delta","delta":"All"}'
+    for before in ([], [piece]):
+        async with (
+            replaying(*before, completed) as url,
+            LLMClient(api_key="x", base_url=url, prices=PRICES, journal=books) as llm,
+        ):
+            events = await call_events(llm, "hello")
+            async with aclosing(llm.stream("hello")) as left:
+                async for event in left:
+                    if isinstance(event, TextCorrected):
+                        break
+        assert [event.text for event in events if isinstance(event, TextCorrected)] == ["All at once."]
+        assert result_of(events).text == "All at once."
+    assert {(log.status, log.output, log.estimated) for log in books.logs} == {("completed", "All at once.", False)}
 
 
 async def test_a_refusal_comes_in_pieces(llm: LLMClient) -> None:

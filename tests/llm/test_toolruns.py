@@ -16,7 +16,7 @@ from chat.llm.client import LLMClient
 from chat.llm.events import TextDelta, ToolCall
 from chat.llm.tools import Registry, ToolError, ToolResult, tool
 
-from .conftest import PRICES, Books, OfflineServer, call_events, result_of
+from .conftest import PRICES, Books, OfflineServer, call_events, replaying, result_of
 from .test_client import nothing_is_left, sent_requests, text_of
 
 __all__ = ["nothing_is_left"]  # it watches over these tests, too
@@ -323,19 +323,8 @@ async def rude(books: Books) -> AsyncIterator[LLMClient]:
         '"incomplete_details":{"reason":"max_output_tokens"},"usage":{"input_tokens":5,"output_tokens":2},"output":['
         '{"type":"function_call","call_id":"c1","name":"strict","arguments":"{\\"numb","status":"incomplete"}]}}',
     )
-    body = "".join(f"data: {event}\n\n" for event in events).encode()
-    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: %d\r\n\r\n" % len(body)
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(head + body)
-        await writer.drain()
-        writer.close()
-
-    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
-        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
-        async with LLMClient(api_key="x", base_url=url, prices=PRICES, journal=books) as llm:
-            yield llm
+    async with replaying(*events) as url, LLMClient(api_key="x", base_url=url, prices=PRICES, journal=books) as llm:
+        yield llm
 
 
 async def test_a_call_that_was_cut_short_is_not_run(rude: LLMClient, books: Books) -> None:
