@@ -55,9 +55,9 @@ class Attempts:
     async def next_event(self) -> Event | None:
         """The next one, None after the last. Failures that lead to another attempt are only logged."""
         event = await anext(self._events, None) if self._events else await self._taken()
-        while isinstance(event, Failed) and self._may_resume(event):
-            event = await self._resume(event)
         if self._request.background:
+            while isinstance(event, Failed) and self._may_resume(event):
+                event = await self._resume(event)
             self._keep_place(event)
         return event
 
@@ -70,7 +70,7 @@ class Attempts:
 
     def _may_resume(self, failed: Failed) -> bool:
         gone = failed.status is not None and failed.status in range(400, 500) and failed.status not in (408, 429)
-        if failed.code is not Code.CUT or gone or not (self._request.background and self._response_id):
+        if failed.code is not Code.CUT or gone or not self._response_id:
             return False
         now = time.monotonic()
         return sum(now - at < RESUMES_SECONDS for at in self._resumed_at) < RESUMES
