@@ -289,6 +289,12 @@ class StopRequested(Frame, frozen=True, tag="stop"):
     generation_id: UUID
 
 
+class Released(Frame, frozen=True, tag="released"):
+    """Between workers only: the owner of this generation goes away, and somebody else can go on with it."""
+
+    generation_id: UUID
+
+
 Logged = (
     MessageCreated | ResponseStarted | TextDelta | ToolCallChanged | ResponseText | Final | ResponseError | TitleUpdated
 )
@@ -296,7 +302,7 @@ Logged = (
 _encoder = msgspec.json.Encoder()
 _inbound = msgspec.json.Decoder(Inbound)
 _logged = msgspec.json.Decoder(Logged)
-_between_workers = msgspec.json.Decoder(SessionEnded | StopRequested | ThreadUpdated | ThreadDeleted)
+_between_workers = msgspec.json.Decoder(SessionEnded | StopRequested | Released | ThreadUpdated | ThreadDeleted)
 
 
 def encode(frame: Frame) -> str:

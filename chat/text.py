@@ -26,6 +26,11 @@ def from_utf16(text: str, start: int) -> str:
     return text[start:] if text.isascii() else text.encode("utf-16-le")[start * 2 :].decode("utf-16-le", "replace")
 
 
+def up_to_utf16(text: str, end: int) -> str:
+    """The part of the text before a UTF-16 position."""
+    return text[:end] if text.isascii() else text.encode("utf-16-le")[: end * 2].decode("utf-16-le", "replace")
+
+
 def sha8(text: str) -> str:
     """The first eight hexadecimal digits of SHA-256, by which a tab checks that it shows what is stored."""
     return sha256(text.encode()).hexdigest()[:8]

@@ -8,7 +8,7 @@ import logging
 from chat.broadcast import Append, Broadcast, Unavailable
 from chat.events import Frame, ResponseStarted, ResponseText, TextDelta
 from chat.services.ownership import Checkpoint, Claim, Fenced
-from chat.text import utf16_length
+from chat.text import from_utf16, up_to_utf16, utf16_length
 
 logger = logging.getLogger(__name__)
 
@@ -19,7 +19,17 @@ RETRY_SECONDS = (0.05, 2.0)  # first and longest wait while Redis is away; the t
 class LiveAnswer:
     """Takes pieces as they come, and publishes them gathered, each with its position."""
 
-    def __init__(self, mine: Claim, *, broadcast: Broadcast, flush_seconds: float, text: str = "") -> None:
+    def __init__(
+        self,
+        mine: Claim,
+        *,
+        broadcast: Broadcast,
+        flush_seconds: float,
+        text: str = "",
+        up_seq: int = -1,
+        again: int = 0,
+    ) -> None:
+        """`text` is what there is already; its last `again` UTF-16 code units come once more, after `up_seq`."""
         self._mine = mine
         self._log = broadcast.log
         self._flush_seconds = flush_seconds
@@ -27,7 +37,9 @@ class LiveAnswer:
         self._length = utf16_length(text)
         self._shown_pieces, self._shown_length = 0, 0
         self._epoch, self._offset = "", 0
-        self._up_seq = -1
+        self._up_seq = up_seq
+        self._again = again
+        self._corrected = False  # what was shown is not the beginning of the text
         self._waiting = 0  # characters not yet published
         self._arrived, self._enough = asyncio.Event(), asyncio.Event()
         self._writing = asyncio.Lock()
@@ -44,6 +56,9 @@ class LiveAnswer:
 
     def add(self, piece: str, *, up_seq: int) -> None:
         """The next piece; `up_seq` is the provider's number for it."""
+        if self._again:
+            known, self._again = self._again, max(0, self._again - utf16_length(piece))
+            piece = from_utf16(piece, known)
         self._pieces.append(piece)
         self._length += utf16_length(piece)
         self._up_seq = up_seq
@@ -52,13 +67,22 @@ class LiveAnswer:
         if self._waiting >= PIECE:
             self._enough.set()
 
+    def correct(self, start: int, text: str) -> None:
+        """From this place on the text is that: the provider's stream had lost something."""
+        whole = up_to_utf16(self.text, start) + text
+        self._pieces, self._length, self._again = [whole], utf16_length(whole), 0
+        self._corrected = True
+        self._arrived.set()
+
     def at_round(self, up_seq: int) -> None:
         """Another call of the provider has begun, which numbers its events anew."""
         self._up_seq = up_seq
 
     def checkpoint(self) -> Checkpoint:
         """All of it at this moment: between reading text and position nothing else runs."""
-        return Checkpoint(self.text, self._length, self._up_seq, self._epoch, self._offset)
+        length = self._length - self._again  # what is to come again is not after this place in the stream
+        text = up_to_utf16(self.text, length) if self._again else self.text
+        return Checkpoint(text, length, self._up_seq, self._epoch, self._offset)
 
     async def announce(self) -> None:
         """Tell the tabs that the answer has an owner, and what there is of it already."""
@@ -112,6 +136,8 @@ class LiveAnswer:
                 return
 
     async def _show_waiting(self) -> None:
+        if self._corrected:
+            await self._show_everything()
         if self._shown_pieces == len(self._pieces):
             return
         upto, length, self._waiting = len(self._pieces), self._length, 0
@@ -123,8 +149,13 @@ class LiveAnswer:
             await self._show_everything()
 
     async def _show_everything(self) -> None:
-        upto, length = len(self._pieces), self._length
-        await self._append(ResponseText(self._mine.answer_id, self.text), any_epoch=True)
+        upto, length, corrected = len(self._pieces), self._length, self._corrected
+        self._corrected = False
+        try:
+            await self._append(ResponseText(self._mine.answer_id, self.text), any_epoch=True)
+        except Unavailable:
+            self._corrected |= corrected
+            raise
         self._shown_pieces, self._shown_length = upto, length
 
     async def _append(self, event: Frame, *, any_epoch: bool = False, terminal: bool = False) -> bool:

@@ -23,19 +23,25 @@ class ReplyJournal:
         self._settings = settings
         self._prices = prices
         self._unrecorded: list[CallLog] = []
+        self.round = 1
+        self.round_start = mine.round_start  # where its text begins in the answer
+        self.response_id = mine.response_id
         self.logs: list[CallLog] = []  # every round so far
 
     async def begin(self, plan: Plan) -> None:
         """Commit that the provider is going to be asked. Raises BudgetExceeded, Fenced."""
+        at = self._live.checkpoint()
         await budgets.reserve(plan, default=self._settings.llm_monthly_budget, prices=self._prices)
         async with in_transaction():
-            await ownership.asking(self._mine)
+            await ownership.asking(self._mine, at, background=plan.request.background)
             await self._record()
         self._unrecorded.clear()
+        self.round, self.round_start, self.response_id = plan.number, at.length, None
 
     async def created(self, plan: Plan, response_id: str, sequence: int) -> None:
         """Commit by which name the provider knows the round, before any text of it is shown. Raises Fenced."""
         self._live.at_round(sequence)
+        self.response_id = response_id
         await ownership.response_created(self._mine, response_id, sequence)
 
     async def end(self, log: CallLog) -> None:

@@ -57,6 +57,16 @@ RESTARTED = Outcome(
 LOST = Outcome(
     Status.INTERRUPTED, State.INTERRUPTED, "lost", "The server that wrote this went away in the middle of it."
 )
+TOOL_UNKNOWN = Outcome(
+    Status.INTERRUPTED,
+    State.INTERRUPTED,
+    "tool",
+    "The server went away while a tool ran that must not run twice: nobody knows if it did its work.",
+)
+CRASH_LOOP = Outcome(
+    Status.ERROR, State.FAILED, "crash_loop", "The servers that wrote this went away again and again.", "crash_loop",
+    retryable=True,
+)  # fmt: skip
 BROKEN = Outcome(
     Status.ERROR, State.FAILED, "internal", "Something went wrong here while answering. You can try again.", "internal",
     retryable=True,

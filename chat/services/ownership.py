@@ -33,15 +33,21 @@ SET owner = $2, fence = fenced.fence, state = 'running', lease_until = now() + i
 FROM mine, fenced, chat_message question WHERE g.id = mine.id AND question.id = mine.user_message_id
 RETURNING g.id AS generation_id, g.thread_id, g.answer_id, g.fence, g.partial, g.ckpt_epoch, g.ckpt_s,
     g.cancel_at IS NOT NULL AS cancelled, mine.request_at IS NOT NULL AS asked, fenced.user_id, fenced.rev,
-    question.number AS question_number, g.model
+    question.number AS question_number, g.model, g.takeovers, g.response_id, g.background, g.round_start, g.up_seq,
+    g.partial_len
 """  # noqa: S608 - the lease is a constant
 MINE = "id = $1 AND fence = $2 AND state IN ('queued', 'running')"
-ASKING = f"UPDATE generation SET request_at = now(), response_id = NULL, up_seq = -1 WHERE {MINE} RETURNING id"  # noqa: S608
+ASKING = f"""
+UPDATE generation SET request_at = now(), response_id = NULL, background = $3, partial = $4, partial_len = $5,
+    round_start = $5, up_seq = -1, ckpt_epoch = $6, ckpt_s = $7
+WHERE {MINE} RETURNING id
+"""  # noqa: S608
 CREATED = f"UPDATE generation SET response_id = $3, up_seq = $4 WHERE {MINE} RETURNING id"  # noqa: S608
 CHECKPOINT = f"""
 UPDATE generation SET partial = $3, partial_len = $4, up_seq = $5, ckpt_epoch = $6, ckpt_s = $7
 WHERE {MINE} RETURNING id
 """  # noqa: S608
+RELEASE = f"UPDATE generation SET owner = NULL, lease_until = now() WHERE {MINE} RETURNING id"  # noqa: S608
 FINISH = f"""
 UPDATE generation SET state = $3, reason = $4, finished_at = now(), lease_until = NULL, partial = '', partial_len = 0
 WHERE {MINE} RETURNING id
@@ -82,7 +88,13 @@ class Claim:
     rev: int
     asked: bool  # the provider may have been asked before
     cancelled: bool
+    takeovers: int
+    response_id: str | None
+    background: bool  # what was asked last goes on at the provider by itself
+    round_start: int
+    up_seq: int
     partial: str
+    partial_len: int
     ckpt_epoch: str
     ckpt_s: int
 
@@ -104,9 +116,9 @@ async def claim(generation_id: UUID, *, owner: str) -> Claim | None:
     return Claim(**rows[0]) if rows else None
 
 
-async def asking(mine: Claim) -> None:
-    """Committed before the provider is asked: from now on the generation is never asked again by itself."""
-    await _fenced(ASKING, mine)
+async def asking(mine: Claim, at: Checkpoint, *, background: bool) -> None:
+    """Committed before the provider is asked: from now on this round is never asked again by itself."""
+    await _fenced(ASKING, mine, background, at.text, at.length, at.epoch, at.offset)
 
 
 async def response_created(mine: Claim, response_id: str, up_seq: int) -> None:
@@ -117,6 +129,11 @@ async def response_created(mine: Claim, response_id: str, up_seq: int) -> None:
 async def checkpoint(mine: Claim, at: Checkpoint) -> None:
     """Keep what was received, so that a killed worker loses little."""
     await _fenced(CHECKPOINT, mine, at.text, at.length, at.up_seq, at.epoch, at.offset)
+
+
+async def release(mine: Claim) -> None:
+    """Let another worker have it at once."""
+    await _fenced(RELEASE, mine)
 
 
 async def finish(mine: Claim, state: State, *, reason: str) -> None:

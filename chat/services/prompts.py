@@ -62,11 +62,15 @@ async def _tool_calls(answers: list[UUID]) -> dict[UUID, list[dict[str, Any]]]:
 
 def _items(message: ChatMessage, calls: list[dict[str, Any]]) -> list[Item]:
     """The calls of an answer, their results, and its text."""
-    return [
+    return [*tool_items(calls), {"role": str(message.role), "content": message.content}]
+
+
+def tool_items(calls: list[dict[str, Any]]) -> tuple[Item, ...]:
+    """Rows of tool_call as the model is told of them: all calls, then all results."""
+    return (
         *({"type": "function_call", **{key: call[key] for key in ("call_id", "name", "arguments")}} for call in calls),
         *({"type": "function_call_output", "call_id": call["call_id"], "output": call["output"]} for call in calls),
-        {"role": str(message.role), "content": message.content},
-    ]
+    )
 
 
 def _surely_fits(messages: list[ChatMessage], calls: dict[UUID, list[dict[str, Any]]], max_tokens: int) -> bool:

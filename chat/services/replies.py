@@ -7,11 +7,13 @@ import logging
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from chat.broadcast import Broadcast
-from chat.llm.calls import Item, Options
+from chat.broadcast import Broadcast, Unavailable, control_channel
+from chat.events import Released
+from chat.llm.calls import Item, Options, TextCorrected
 from chat.llm.client import LLMClient
 from chat.llm.errors import CallFailed
 from chat.llm.events import RefusalDelta, TextDelta
+from chat.llm.provider import Resumption
 from chat.llm.tools import Registry
 from chat.services import outcomes, ownership, prompts
 from chat.services.answers import LiveAnswer
@@ -50,22 +52,39 @@ async def question(mine: Claim, work_with: Collaborators) -> tuple[list[Item], O
         "caller": "chat",
         "call_id": mine.generation_id,
         "metadata": {"generation_id": str(mine.generation_id)},
+        "background": settings.llm_background,
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """An answer that another worker began: its text, of which the last `again` UTF-16 code units come once more."""
+
+    text: str
+    again: int
+    at: Resumption
 
 
 class Reply:
     """One owned answer; `run` it once, `end` it early from outside."""
 
-    def __init__(self, mine: Claim, work_with: Collaborators) -> None:
+    def __init__(self, mine: Claim, work_with: Collaborators, resumed: Resumed | None = None) -> None:
         self._mine = mine
         self._with = work_with
+        self._resumed = resumed
         self.live = LiveAnswer(
-            mine, broadcast=work_with.broadcast, flush_seconds=work_with.settings.stream_flush_ms / 1000
+            mine,
+            broadcast=work_with.broadcast,
+            flush_seconds=work_with.settings.stream_flush_ms / 1000,
+            text=resumed.text if resumed else "",
+            up_seq=mine.up_seq,
+            again=resumed.again if resumed else 0,
         )
         self._journal = ReplyJournal(mine, self.live, settings=work_with.settings, prices=work_with.llm.prices)
         self._reading: asyncio.Task[Outcome] | None = None
         self._ending: Outcome | None = None
         self._abandoned = False
+        self._handed_over = False
 
     def end(self, outcome: Outcome) -> None:
         """Stop asking the model now; what has come stays."""
@@ -79,16 +98,43 @@ class Reply:
         if self._reading:
             self._reading.cancel()
 
+    def hand_over(self) -> bool:
+        """Leave it to another worker, which goes on where this one stops. False if its run would end with us."""
+        if not self._goes_on_by_itself():
+            return False
+        self._handed_over = True
+        if self._reading:
+            self._reading.cancel()
+        return True
+
     async def run(self) -> None:
         """From the first event to the stored answer; ends silently when the lease went to somebody else."""
         try:
             await self.live.announce()
             outcome = await self._stream()
+            if outcome is None:
+                await self._release()
+                return
             await outcomes.finish(self._mine, self.live, outcome, self._journal, broadcast=self._with.broadcast)
         except Fenced:
             logger.warning("Generation %s is somebody else's now", self._mine.generation_id)
+            return
+        if outcome is outcomes.STOPPED and self._goes_on_by_itself():
+            await self._with.llm.cancel(self._journal.response_id or "")
 
-    async def _stream(self) -> Outcome:
+    def _goes_on_by_itself(self) -> bool:
+        return self._with.settings.llm_background and self._journal.response_id is not None
+
+    async def _release(self) -> None:
+        await ownership.checkpoint(self._mine, self.live.checkpoint())
+        await ownership.release(self._mine)
+        try:
+            await self._with.broadcast.channels.publish(control_channel(), Released(self._mine.generation_id))
+        except Unavailable:
+            logger.warning("Redis is away: others find a reply that was left to them by its lease")
+
+    async def _stream(self) -> Outcome | None:
+        """How it ended; None if it is left to another worker."""
         if self._ending:
             return self._ending
         self._reading = asyncio.create_task(self._read_model())
@@ -99,7 +145,9 @@ class Reply:
                 task.result()  # these end by an error only: Fenced
             if self._abandoned:
                 raise Fenced(self._mine.generation_id)
-            return self._ending if self._reading.cancelled() and self._ending else self._reading.result()
+            if self._reading.cancelled() and (self._ending or self._handed_over):
+                return self._ending
+            return self._reading.result()
         finally:
             for task in (self._reading, *beside):
                 task.cancel()
@@ -120,11 +168,15 @@ class Reply:
     async def _answer(self) -> None:
         """Ask the model, and let the tabs see what comes. Raises CallFailed."""
         turns, options = await question(self._mine, self._with)
-        options |= {"tools": ToolCalls(self._mine, self.live, self._with.tools), "journal": self._journal}
+        tools = ToolCalls(self._mine, self.live, self._with.tools, self._journal)
+        options |= {"tools": tools, "journal": self._journal, "resume": self._resumed.at if self._resumed else None}
         async with aclosing(self._with.llm.stream(turns, **options)) as events:
             async for event in events:
-                if isinstance(event, TextDelta | RefusalDelta):
-                    self.live.add(event.text, up_seq=event.sequence)
+                match event:
+                    case TextDelta() | RefusalDelta():
+                        self.live.add(event.text, up_seq=event.sequence)
+                    case TextCorrected():
+                        self.live.correct(self._journal.round_start, event.text)
 
     async def _keep_checkpoints(self) -> None:
         kept = self.live.checkpoint()

@@ -7,29 +7,53 @@ import logging
 from chat.database import query
 from chat.llm.events import Usage
 from chat.llm.journal import CallLog
+from chat.llm.provider import Resumption
 from chat.llm.tokens import count_tokens
-from chat.services import outcomes
+from chat.models import ToolState
+from chat.services import outcomes, prompts
 from chat.services.answers import LiveAnswer
 from chat.services.journals import ReplyJournal
 from chat.services.live import Place, text_so_far
+from chat.services.outcomes import Outcome
 from chat.services.ownership import Claim, Fenced
-from chat.services.replies import Collaborators, question
+from chat.services.replies import Collaborators, Resumed, question
+from chat.text import from_utf16, utf16_length
 
 logger = logging.getLogger(__name__)
 
+MAX_TAKEOVERS = 3  # a reply that takes its workers down is not taken over for ever
+
+SO_FAR = """
+SELECT round, call_id, name, arguments, output, state FROM tool_call WHERE generation_id = $1 ORDER BY created_at, id
+"""
 LOST = """
 SELECT response_id, (SELECT count(*) + 1 FROM llm_call_log WHERE generation_id = g.id) AS round
 FROM generation g WHERE id = $1
 """
 
 
+async def resumed(mine: Claim, work_with: Collaborators) -> Resumed | None:
+    """Where a claimed reply can go on; None if its run ended with its worker, or must not be gone on with."""
+    if await _why_it_ends(mine, work_with):
+        return None
+    text = await _salvaged(mine, work_with)
+    number = (await query(LOST, mine.generation_id))[0]["round"]
+    calls = [call for call in await query(SO_FAR, mine.generation_id) if call["round"] < number]
+    at = Resumption(
+        response_id=mine.response_id or "",
+        after=mine.up_seq,
+        number=number,
+        text=from_utf16(mine.partial, mine.round_start),
+        so_far=prompts.tool_items(calls),
+    )
+    return Resumed(text, max(0, utf16_length(text) - mine.partial_len), at)
+
+
 async def end_lost(mine: Claim, work_with: Collaborators) -> None:
     """End a claimed reply that another worker left in the middle: salvage its text, store it, tell the tabs."""
-    text = await text_so_far(
-        mine.thread_id, mine.answer_id, mine.partial, Place(mine.ckpt_epoch, mine.ckpt_s), work_with.broadcast
-    )
+    outcome = await _why_it_ends(mine, work_with) or outcomes.LOST
+    text = await _salvaged(mine, work_with)
     live = LiveAnswer(mine, text=text, broadcast=work_with.broadcast, flush_seconds=0)
-    outcome = outcomes.STOPPED if mine.cancelled else outcomes.LOST
     journal = ReplyJournal(mine, live, settings=work_with.settings, prices=work_with.llm.prices)
     if mine.asked:
         await journal.end(await _lost_round(mine, text, work_with))
@@ -38,6 +62,28 @@ async def end_lost(mine: Claim, work_with: Collaborators) -> None:
         await outcomes.finish(mine, live, outcome, journal, broadcast=work_with.broadcast)
     except Fenced:
         logger.warning("Generation %s is somebody else's now", mine.generation_id)
+        return
+    if mine.background and mine.response_id:  # nobody will read it
+        await work_with.llm.cancel(mine.response_id)
+
+
+async def _why_it_ends(mine: Claim, work_with: Collaborators) -> Outcome | None:
+    """None: it goes on by itself at the provider, and so can we."""
+    if mine.cancelled:
+        return outcomes.STOPPED
+    if not (mine.background and mine.response_id):
+        return outcomes.LOST
+    if mine.takeovers >= MAX_TAKEOVERS:
+        return outcomes.CRASH_LOOP
+    calls = await query(SO_FAR, mine.generation_id)
+    if any(call["state"] == ToolState.RUNNING and not work_with.tools.is_idempotent(call["name"]) for call in calls):
+        return outcomes.TOOL_UNKNOWN
+    return None
+
+
+async def _salvaged(mine: Claim, work_with: Collaborators) -> str:
+    kept = Place(mine.ckpt_epoch, mine.ckpt_s)
+    return await text_so_far(mine.thread_id, mine.answer_id, mine.partial, kept, work_with.broadcast)
 
 
 async def _lost_round(mine: Claim, text: str, work_with: Collaborators) -> CallLog:

@@ -12,14 +12,18 @@ from chat.llm.tools import Registry, ToolResult
 from chat.models import ChatThread, ToolState, User
 from chat.models.ids import uuid7
 from chat.services.answers import LiveAnswer
+from chat.services.journals import ReplyJournal
 from chat.services.ownership import Claim
 
 PREVIEW = 2_000  # characters of a tool's arguments and output that tabs are shown
 NAME_MAX_LENGTH = 64
 
 STARTED = """
-INSERT INTO tool_call (id, generation_id, call_id, name, arguments, output, state, created_at)
-VALUES ($1, $2, $3, $4, $5, '', 'running', now()) ON CONFLICT (generation_id, call_id) DO NOTHING
+INSERT INTO tool_call (id, generation_id, call_id, name, arguments, round, output, state, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, '', 'running', now()) ON CONFLICT (generation_id, call_id) DO NOTHING RETURNING id
+"""
+ENDED_BEFORE = """
+SELECT output, state FROM tool_call WHERE generation_id = $1 AND call_id = $2 AND state <> 'running'
 """
 ENDED = """
 UPDATE tool_call SET output = $3, state = $4, token_count = $5, finished_at = now()
@@ -30,10 +34,11 @@ WHERE generation_id = $1 AND call_id = $2
 class ToolCalls:
     """The toolbox of one answer."""
 
-    def __init__(self, mine: Claim, live: LiveAnswer, registry: Registry) -> None:
+    def __init__(self, mine: Claim, live: LiveAnswer, registry: Registry, journal: ReplyJournal) -> None:
         self._mine = mine
         self._live = live
         self._registry = registry
+        self._journal = journal
         self._context: dict[type, object] = {}
 
     def schemas(self) -> tuple[dict[str, Any], ...]:
@@ -41,9 +46,12 @@ class ToolCalls:
         return self._registry.schemas()
 
     async def run(self, call: ToolCall) -> ToolResult:
-        """Run one call, as its user and in its thread."""
+        """Run one call, as its user and in its thread; one that ended under a lost worker is not run again."""
         generation_id = self._mine.generation_id
-        await query(STARTED, uuid7(), generation_id, call.call_id, call.name[:NAME_MAX_LENGTH], call.arguments)
+        row = (call.call_id, call.name[:NAME_MAX_LENGTH], call.arguments, self._journal.round)
+        if not await query(STARTED, uuid7(), generation_id, *row):
+            for ended in await query(ENDED_BEFORE, generation_id, call.call_id):
+                return ToolResult(ended["output"], ok=ended["state"] == ToolState.DONE)
         await self._tell(call, ToolState.RUNNING, "")
         result = await self._registry.dispatch(call.name, call.arguments, await self._its_context())
         state = ToolState.DONE if result.ok else ToolState.FAILED

@@ -15,7 +15,7 @@ from uuid import UUID
 import msgspec
 
 from chat.broadcast import Event, Unavailable, control_channel
-from chat.events import StopRequested, decode_between_workers
+from chat.events import Released, StopRequested, decode_between_workers
 from chat.models import User
 from chat.security.limits import Limits
 from chat.services import outcomes, ownership, takeover, titles
@@ -23,7 +23,7 @@ from chat.services.messages import Accepted, Draft, send_message
 from chat.services.outcomes import Outcome
 from chat.services.ownership import Claim
 from chat.services.refusals import Refused
-from chat.services.replies import Collaborators, Reply
+from chat.services.replies import Collaborators, Reply, Resumed
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -85,8 +85,9 @@ class Worker:
         self.draining = True
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=seconds)
-        for generation_id in list(self._replies):
-            self._end(generation_id, outcomes.RESTARTED)
+        for reply in list(self._replies.values()):
+            if not reply.hand_over():
+                reply.end(outcomes.RESTARTED)
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=3)
         for task in self._tasks:  # a title is not worth the wait; what it cost is in the books all the same
@@ -129,13 +130,15 @@ class Worker:
         mine = await ownership.claim(generation_id, owner=self.name)
         if mine is None:
             return
-        if mine.asked or mine.cancelled:
-            await takeover.end_lost(mine, self._with)
-        else:
+        if not (mine.asked or mine.cancelled):
             await self._answer(mine)
+        elif resumed := await takeover.resumed(mine, self._with):
+            await self._answer(mine, resumed)
+        else:
+            await takeover.end_lost(mine, self._with)
 
-    async def _answer(self, mine: Claim) -> None:
-        reply = self._replies[mine.generation_id] = Reply(mine, self._with)
+    async def _answer(self, mine: Claim, resumed: Resumed | None = None) -> None:
+        reply = self._replies[mine.generation_id] = Reply(mine, self._with, resumed)
         try:
             await reply.run()
         finally:
@@ -182,8 +185,11 @@ class Worker:
         except msgspec.MsgspecError:  # of a newer release, or of somebody else on this Redis
             logger.warning("Something that is no event of ours came over the control channel")
             return
-        if isinstance(message, StopRequested):
-            self._end(message.generation_id, outcomes.STOPPED)
+        match message:
+            case StopRequested():
+                self._end(message.generation_id, outcomes.STOPPED)
+            case Released() if not self.draining:
+                self.start(message.generation_id)
 
     async def _look_for_lost(self) -> None:
         low, high = REAPER_SECONDS

@@ -101,6 +101,11 @@ class Settings:
         "How much a reasoning model thinks before it answers. Unset: as the provider has it.",
         choices=("none", "minimal", "low", "medium", "high", "xhigh"),
     )
+    llm_background: bool = setting(
+        False,
+        "Let answers be written at the provider in the background: a lost connection, a restart or a killed worker "
+        "does not end them. The provider stores them for that, and the first word may come later.",
+    )
     llm_titles: bool = setting(True, "Let a model write the titles of threads; otherwise they are the first words.")
     llm_title_model: str = setting(
         "", "The model that does, a small one. Unset: `LLM_MODEL`.", longest=MODEL_MAX_LENGTH

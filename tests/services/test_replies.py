@@ -285,7 +285,7 @@ async def test_an_owner_that_lost_its_lease_writes_nothing(alice: Person) -> Non
     assert second is not None
     assert second.fence == first.fence + 2
     for write in (
-        ownership.asking(first),
+        ownership.asking(first, ownership.Checkpoint("zombie", 6, 1, "", 0), background=False),
         ownership.response_created(first, str(uuid.uuid4()), 0),
         ownership.checkpoint(first, ownership.Checkpoint("zombie", 6, 1, "", 0)),
     ):

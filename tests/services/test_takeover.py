@@ -1,0 +1,285 @@
+"""A reply whose worker went away goes on with another one, where its run goes on at the provider."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from chat.llm.tools import Registry, tool
+from chat.models import ChatMessage, Generation, LLMCallLog, ToolCall
+from tests.cast import Person
+from tests.conftest import Beside
+from tests.llm.conftest import OfflineServer
+from tests.site import Site
+from tests.tab import Tab
+
+WORDS = " ".join(f"wörd{number}😀" for number in range(40))
+SLOW = f"say {WORDS} [offline: pace=10]"
+
+
+@pytest.fixture(scope="module")
+async def background_site(beside: Beside) -> AsyncIterator[Site]:
+    async with beside(LLM_BACKGROUND="on") as site:
+        yield site
+
+
+@pytest.fixture
+async def carol(background_site: Site) -> AsyncIterator[Person]:
+    async with Person.signed_up(background_site, "carol") as person:
+        yield person
+
+
+async def lose(site: Site, reply_id: str) -> None:
+    """Its worker goes away without a word, the lease runs out at once, and a reaper finds it."""
+    generation, worker = await Generation.get(answer_id=reply_id), site.resources.worker
+    worker._replies[generation.id].abandon()
+    while generation.id in worker._replies:
+        await asyncio.sleep(0.01)
+    past = datetime.now(UTC) - timedelta(seconds=1)
+    await Generation.filter(id=generation.id).update(lease_until=past, owner="gone:1:x")
+    worker.start(generation.id)
+
+
+async def ended(tab: Tab, reply_id: str, model: OfflineServer) -> tuple[ChatMessage, Generation, list[LLMCallLog]]:
+    """The row of the answer, when the tab has it whole; one call a round was made."""
+    message = await tab.until_finished(reply_id)
+    row, generation = await ChatMessage.get(id=reply_id), await Generation.get(answer_id=reply_id)
+    rounds = await LLMCallLog.filter(generation_id=generation.id).order_by("round")
+    assert message["content"] == row.content
+    assert message["status"] == row.status
+    assert await model.creates(str(generation.id)) == len(rounds)
+    assert [one.round for one in rounds] == list(range(1, len(rounds) + 1))
+    return row, generation, rounds
+
+
+@pytest.mark.parametrize("length", [1, 60, 200])
+async def test_it_goes_on_in_the_middle_of_the_text(carol: Person, model: OfflineServer, length: int) -> None:
+    posted = await carol.ask(SLOW)
+    async with carol.tab(posted["thread_id"]) as tab:
+        await tab.until_text(posted["reply_id"], length)
+        await lose(carol.site, posted["reply_id"])
+        row, generation, [call] = await ended(tab, posted["reply_id"], model)
+
+    assert (row.status, row.content) == ("final", WORDS)
+    assert (generation.state, generation.takeovers) == ("completed", 1)
+    assert (call.status, call.estimated) == ("completed", False)
+
+
+async def test_it_goes_on_after_a_checkpoint_that_is_behind_the_log(carol: Person, model: OfflineServer) -> None:
+    posted = await carol.ask(SLOW.replace("pace=10", "pace=25"))
+    async with carol.tab(posted["thread_id"]) as tab:
+        await tab.until_text(posted["reply_id"], 10)
+        while not (await Generation.get(answer_id=posted["reply_id"])).partial_len:
+            await tab.receive()
+        await tab.until_text(posted["reply_id"], 150)
+        await lose(carol.site, posted["reply_id"])
+        generation = await Generation.get(answer_id=posted["reply_id"])
+        row, _, _ = await ended(tab, posted["reply_id"], model)
+
+    assert 0 < generation.partial_len < len(WORDS)
+    assert (row.status, row.content) == ("final", WORDS)
+
+
+async def test_it_goes_on_twice(carol: Person, model: OfflineServer) -> None:
+    posted = await carol.ask(SLOW.replace("pace=10", "pace=30"))
+    async with carol.tab(posted["thread_id"]) as tab:
+        for length in (20, 200):
+            await tab.until_text(posted["reply_id"], length)
+            await lose(carol.site, posted["reply_id"])
+            generation = await Generation.get(answer_id=posted["reply_id"])
+            while (await Generation.get(id=generation.id)).fence == generation.fence:
+                await asyncio.sleep(0.05)
+        row, generation, _ = await ended(tab, posted["reply_id"], model)
+
+    assert (row.status, row.content, generation.takeovers) == ("final", WORDS, 2)
+
+
+@pytest.mark.parametrize("script", ["repeat", "skip"])
+async def test_a_resumed_stream_that_repeats_or_skips_does_no_harm(
+    carol: Person, model: OfflineServer, script: str
+) -> None:
+    posted = await carol.ask(f"say {WORDS} [offline: pace=10 {script}]")
+    async with carol.tab(posted["thread_id"]) as tab:
+        await tab.until_text(posted["reply_id"], 60)
+        await lose(carol.site, posted["reply_id"])
+        row, _, _ = await ended(tab, posted["reply_id"], model)
+
+    assert (row.status, row.content) == ("final", WORDS)
+
+
+async def test_a_run_that_is_gone_ends_as_interrupted_with_its_text(carol: Person, model: OfflineServer) -> None:
+    posted = await carol.ask(f"say {WORDS} [offline: pace=10 expire]")
+    async with carol.tab(posted["thread_id"]) as tab:
+        await tab.until_text(posted["reply_id"], 60)
+        await lose(carol.site, posted["reply_id"])
+        row, generation, [call] = await ended(tab, posted["reply_id"], model)
+
+    assert (row.status, generation.state) == ("interrupted", "interrupted")
+    assert WORDS.startswith(row.content)
+    assert len(row.content) >= 30
+    assert call.estimated
+
+
+async def test_a_run_that_ended_while_nobody_read_it_is_shown_whole(carol: Person, model: OfflineServer) -> None:
+    posted = await carol.ask(f"say {WORDS} [offline: pace=3]")
+    async with carol.tab(posted["thread_id"]) as tab:
+        await tab.until_text(posted["reply_id"], 20)
+        await lose(carol.site, posted["reply_id"])
+        await model.open(until=0)
+        row, _, _ = await ended(tab, posted["reply_id"], model)
+
+    assert (row.status, row.content) == ("final", WORDS)
+
+
+async def test_after_three_owners_it_is_given_up(carol: Person) -> None:
+    posted = await carol.ask(SLOW.replace("pace=10", "pace=50"))
+    async with carol.tab(posted["thread_id"]) as tab:
+        await tab.until_text(posted["reply_id"], 20)
+        await lose(carol.site, posted["reply_id"])
+        await Generation.filter(answer_id=posted["reply_id"]).update(takeovers=2)
+        message = await tab.until_finished(posted["reply_id"])
+    generation = await Generation.get(answer_id=posted["reply_id"])
+
+    assert (message["status"], generation.state, generation.reason) == ("error", "failed", "crash_loop")
+
+
+async def test_stop_ends_a_run_at_the_provider(carol: Person, model: OfflineServer) -> None:
+    posted = await carol.ask(SLOW)
+    async with carol.tab(posted["thread_id"]) as tab:
+        await tab.until_text(posted["reply_id"], 20)
+        await tab.send({"type": "response.cancel", "message_id": posted["reply_id"]})
+        message = await tab.until_finished(posted["reply_id"])
+    generation = await Generation.get(answer_id=posted["reply_id"])
+    async with asyncio.timeout(10):
+        while (await model.billed(str(generation.id)))[0]["status"] != "cancelled":
+            await asyncio.sleep(0.02)
+
+    assert message["status"] == "stopped"
+
+
+async def test_a_worker_that_goes_away_hands_its_replies_over(
+    carol: Person, beside: Beside, model: OfflineServer
+) -> None:
+    async with beside(LLM_BACKGROUND="on") as other:
+        posted = await carol.ask(SLOW.replace("pace=10", "pace=30"))
+        async with carol.tab(posted["thread_id"]) as tab:
+            await tab.until_text(posted["reply_id"], 40)
+            await Generation.get(answer_id=posted["reply_id"])
+            reply = next(iter(carol.site.resources.worker._replies.values()))
+            assert reply.hand_over()
+            row, generation, _ = await ended(tab, posted["reply_id"], model)
+
+    assert (row.status, row.content, generation.takeovers) == ("final", WORDS, 1)
+    assert other is not carol.site
+
+
+class Bench:
+    """Tools that can be left in the middle."""
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+        self.may_end = asyncio.Event()
+
+    def registry(self) -> Registry:
+        """Two that wait, one of them not to be called twice, and one that does not."""
+
+        @tool(idempotent=True)
+        async def look_up() -> str:
+            """Look something up."""
+            return await self._work("look_up")
+
+        @tool(idempotent=False)
+        async def pay() -> str:
+            """Pay for something."""
+            return await self._work("pay")
+
+        @tool(idempotent=False)
+        async def note() -> str:
+            """Write something down."""
+            self.begun.append("note")
+            return "noted"
+
+        return Registry([look_up, pay, note])
+
+    async def _work(self, name: str) -> str:
+        self.begun.append(name)
+        await self.may_end.wait()
+        return f"{name} is done"
+
+
+@pytest.fixture
+def bench(background_site: Site) -> Iterator[Bench]:
+    worker, bench = background_site.resources.worker, Bench()
+    kept, worker._with = worker._with, replace(worker._with, tools=bench.registry())
+    yield bench
+    worker._with = kept
+
+
+async def running(bench: Bench, *names: str) -> None:
+    """These tools have begun."""
+    async with asyncio.timeout(10):
+        while set(bench.begun) < set(names):
+            await asyncio.sleep(0.01)
+
+
+async def test_a_tool_that_may_run_twice_does_and_the_next_round_is_asked(
+    carol: Person, bench: Bench, model: OfflineServer
+) -> None:
+    posted = await carol.ask("Hello [offline: tool=look_up]")
+    async with carol.tab(posted["thread_id"]) as tab:
+        await running(bench, "look_up")
+        await lose(carol.site, posted["reply_id"])
+        bench.may_end.set()
+        row, generation, rounds = await ended(tab, posted["reply_id"], model)
+    call = await ToolCall.get(generation_id=generation.id)
+
+    assert bench.begun == ["look_up", "look_up"]
+    assert (call.state, call.output, call.round) == ("done", "look_up is done", 1)
+    assert (row.status, len(rounds)) == ("final", 2)
+    assert "look_up is done" in row.content
+
+
+async def test_a_tool_that_has_ended_is_not_run_again(carol: Person, bench: Bench, model: OfflineServer) -> None:
+    posted = await carol.ask("Hello [offline: tools=note,look_up]")
+    async with carol.tab(posted["thread_id"]) as tab:
+        await tab.until(lambda frame: frame.get("name") == "note" and frame["status"] == "done")
+        await running(bench, "look_up")
+        await lose(carol.site, posted["reply_id"])
+        bench.may_end.set()
+        row, _, rounds = await ended(tab, posted["reply_id"], model)
+
+    assert bench.begun.count("note") == 1
+    assert (row.status, len(rounds)) == ("final", 2)
+    assert "noted" in row.content
+
+
+async def test_a_tool_that_must_not_run_twice_ends_it_and_says_so(
+    carol: Person, bench: Bench, model: OfflineServer
+) -> None:
+    posted = await carol.ask("Hello [offline: tool=pay]")
+    async with carol.tab(posted["thread_id"]) as tab:
+        await running(bench, "pay")
+        await lose(carol.site, posted["reply_id"])
+        row, generation, _ = await ended(tab, posted["reply_id"], model)
+
+    assert bench.begun == ["pay"]
+    assert (row.status, generation.reason) == ("interrupted", "tool")
+    assert "must not run twice" in row.error
+
+
+async def test_a_reply_in_its_second_round_knows_what_the_first_one_did(
+    carol: Person, bench: Bench, model: OfflineServer
+) -> None:
+    posted = await carol.ask("Hello [offline: tool=note pace=20]")
+    async with carol.tab(posted["thread_id"]) as tab:
+        await tab.until_text(posted["reply_id"], 30)
+        await lose(carol.site, posted["reply_id"])
+        row, _, rounds = await ended(tab, posted["reply_id"], model)
+
+    assert bench.begun == ["note"]
+    assert (row.status, len(rounds)) == ("final", 2)
+    assert "noted" in row.content
