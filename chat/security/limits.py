@@ -1,7 +1,11 @@
-"""How often something may be done: named limits, decided and counted by one atomic script in Redis."""
+"""How often something may be done: named limits, decided and counted by one atomic script in Redis.
+
+Without Redis each worker counts for itself: there may be so many times more, and nobody is locked out.
+"""
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
@@ -20,7 +24,6 @@ class Limit:
     count: int
     period_seconds: int
     by_address: bool = False  # of the network, even for a user: accounts are what these limits keep from multiplying
-    fails_closed: bool = False  # without Redis: refuse (guessing passwords) or let pass (everything else)
 
     @property
     def interval_ms(self) -> int:
@@ -29,8 +32,8 @@ class Limit:
 
 
 LOGIN = Limit("login", 30, 60, by_address=True)
-LOGIN_FAILURE_ACCOUNT = Limit("login-failure-account", 5, 300, fails_closed=True)
-LOGIN_FAILURE_ADDRESS = Limit("login-failure-address", 10, 60, fails_closed=True)
+LOGIN_FAILURE_ACCOUNT = Limit("login-failure-account", 5, 300)
+LOGIN_FAILURE_ADDRESS = Limit("login-failure-address", 10, 60)
 SIGNUP = Limit("signup", 5, 3600, by_address=True)
 VERIFICATION = Limit("verification", 20, 3600, by_address=True)
 MESSAGE_EACH_SECOND = Limit("message-second", 1, 1)
@@ -39,7 +42,7 @@ PAGE_POST = Limit("page-post", 60, 60)
 SOCKET_CONNECT = Limit("socket", 30, 60)
 PREFERENCE = Limit("preference", 60, 60)
 
-UNAVAILABLE_WAIT_MS = 5_000
+OWN_MAX_KEYS = 10_000  # what a worker remembers by itself
 
 
 class Limits:
@@ -49,6 +52,7 @@ class Limits:
         self._redis = redis
         self._script = redis.register_script(SCRIPT.read_text())
         self._enabled = enabled
+        self._own = OwnCount()
 
     async def wait_ms(self, limit: Limit, key: str) -> int:
         """0 if it may be done now, and then it is counted; else the milliseconds to wait."""
@@ -57,14 +61,40 @@ class Limits:
         try:
             return int(await self._script(keys=[_key(limit, key)], args=[limit.interval_ms, limit.count]))
         except (RedisError, OSError):
-            return UNAVAILABLE_WAIT_MS if limit.fails_closed else 0
+            return self._own.wait_ms(limit, _key(limit, key))
 
     async def forgive(self, limit: Limit, key: str) -> None:
         """Forget what was counted."""
+        self._own.forget(_key(limit, key))
         try:
             await self._redis.delete(_key(limit, key))
         except (RedisError, OSError):
             return  # it expires by itself
+
+
+class OwnCount:
+    """What limit.lua does, in this process: when each key will be forgiven everything."""
+
+    def __init__(self) -> None:
+        self._due_ms: dict[str, float] = {}
+
+    def wait_ms(self, limit: Limit, key: str) -> int:
+        """0 if it may be done now, and then it is counted."""
+        now = time.monotonic() * 1000
+        due = max(self._due_ms.get(key, 0), now)
+        wait = due - now - limit.interval_ms * (limit.count - 1)
+        if wait > 0:
+            return int(wait) + 1
+        if len(self._due_ms) >= OWN_MAX_KEYS:
+            self._due_ms = {key: due for key, due in self._due_ms.items() if due > now}
+        if len(self._due_ms) >= OWN_MAX_KEYS:
+            self._due_ms.pop(next(iter(self._due_ms)))
+        self._due_ms[key] = due + limit.interval_ms
+        return 0
+
+    def forget(self, key: str) -> None:
+        """Nothing was counted."""
+        self._due_ms.pop(key, None)
 
 
 def _key(limit: Limit, key: str) -> str:

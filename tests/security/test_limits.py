@@ -62,13 +62,20 @@ async def test_after_the_interval_one_more_passes(limits: Limits, key: str) -> N
     assert await limits.wait_ms(quick, key) == 0
 
 
-async def test_without_redis_guessing_is_refused_and_the_rest_passes(key: str) -> None:
+async def test_without_redis_each_worker_counts_by_itself(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     nowhere = broadcast.connect("redis://127.0.0.1:1/0")
     limits = Limits(nowhere)
+    waits = [await limits.wait_ms(FIVE, key) for _ in range(7)]
 
-    assert await limits.wait_ms(FIVE, key) == 0
-    assert await limits.wait_ms(Limit("closed", 5, 60, fails_closed=True), key) > 0
+    assert [wait == 0 for wait in waits] == [True] * 5 + [False] * 2
+    assert 11_000 < waits[-1] <= 12_001
+    assert await limits.wait_ms(FIVE, key + "other") == 0
     await limits.forgive(FIVE, key)
+    assert await limits.wait_ms(FIVE, key) == 0
+    monkeypatch.setattr("chat.security.limits.OWN_MAX_KEYS", 10)
+    for number in range(30):
+        await limits.wait_ms(FIVE, f"{key}{number}")
+    assert len(limits._own._due_ms) == 10
     await nowhere.aclose()
 
 
