@@ -9,13 +9,14 @@ from pathlib import Path
 from posixpath import normpath
 from typing import Any
 
-from quart import Quart, abort, has_websocket_context, render_template, request, websocket
+from quart import Quart, abort, g, has_websocket_context, render_template, request, websocket
 from quart.typing import ResponseReturnValue
 from quart.wrappers import Response
 from quart.wrappers.response import FileBody
 from quart_rate_limiter import RateLimitExceeded
 from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed
 
+from chat.database import DatabaseAway
 from chat.services.sessions import ABSOLUTE
 from chat.settings import Settings
 from chat.web import accounts, admin, auth, chat, guards, pages, socket
@@ -27,6 +28,7 @@ logger = logging.getLogger(__name__)
 ROOT = Path(__file__).parent.parent
 # 32,000 characters of four bytes, percent-encoded, are 384 KB.
 MAX_FORM_BYTES = 512 * 1024
+AWAY_RETRY_SECONDS = 5
 FileBody.buffer_size = 1024 * 1024  # the default of 8 KiB makes a thread hop for each: ten times slower
 
 
@@ -107,7 +109,10 @@ def _install_templates(app: App, settings: Settings) -> None:
 
     @app.context_processor
     async def common() -> dict[str, Any]:
-        session = await auth.current_session()
+        try:
+            session = await auth.current_session()
+        except DatabaseAway:  # on a page that says so, or that needs no rows
+            session = None
         return {
             "site_name": settings.site_name,
             "nonce": guards.nonce(),
@@ -128,6 +133,18 @@ def _install_error_pages(app: Quart) -> None:
         if auth.wants_json():
             return {"code": error.name.lower().replace(" ", "_"), "message": sentence}, status, headers
         return await render_template("pages/error.html", status=status, title=title, message=sentence), status, headers
+
+    @app.errorhandler(DatabaseAway)
+    async def say_that_it_is_away(error: DatabaseAway) -> ResponseReturnValue:
+        logger.warning("PostgreSQL is away: %s %s, %s", request.method, request.path, error)
+        g.auth_session = None  # the page must not ask for it
+        headers = {"Retry-After": str(AWAY_RETRY_SECONDS), "Cache-Control": "no-store"}
+        if auth.wants_json():
+            said = {"code": "unavailable", "message": SENTENCES[503][1], "retry_ms": AWAY_RETRY_SECONDS * 1000}
+            return said, 503, headers
+        if request.method == "GET":
+            headers["Refresh"] = str(AWAY_RETRY_SECONDS)
+        return await render_template("pages/away.html"), 503, headers
 
     @app.errorhandler(Exception)
     async def fail(error: Exception) -> ResponseReturnValue:

@@ -53,6 +53,8 @@ class Store:
                 self._title_updated(frame)
             case _:
                 return
+        if frame.get("cursor") and frame.get("rev", 0) > self.rev + (frame["type"] != "response.started"):
+            self.syncs += 1  # a change was told that does not follow the last one
         self.cursor = frame.get("cursor") or self.cursor
         self.rev = max(self.rev, frame.get("rev") or 0)
 
@@ -130,7 +132,7 @@ class Tab:
 
     async def hello(self, *, cursor: str = "", rev: int = 0, want: str = "") -> None:
         """The first frame."""
-        self.store.cursor = cursor
+        self.store.cursor, self.store.rev = cursor, rev
         await self.send({"type": "hello", "v": 1, "cursor": cursor, "rev": rev, "want": want})
 
     async def send(self, frame: dict[str, Any]) -> None:

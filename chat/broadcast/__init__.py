@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.client import Pipeline
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from chat.broadcast.channels import GAP, Channels, Event, Gap, Subscription, control_channel, user_channel
 from chat.broadcast.log import (
-    COMMAND_TIMEOUT_SECONDS,
     Append,
     Appended,
     Log,
     LogSlice,
     Unavailable,
+    rev_of,
     thread_channel,
 )
 
@@ -32,12 +35,35 @@ __all__ = [
     "Unavailable",
     "connect",
     "control_channel",
+    "rev_of",
     "thread_channel",
     "user_channel",
 ]
 
 CONNECTIONS = 4
 CONNECT_TIMEOUT_SECONDS = 2
+COMMAND_TIMEOUT_SECONDS = 2
+SILENCE_SECONDS = 1  # who asks so soon after somebody has waited in vain does not wait as well
+
+
+class Patience:
+    """How long Redis is waited for: two seconds, and not again at once. A page makes several calls."""
+
+    def __init__(self) -> None:
+        self._silent_until = 0.0
+
+    @asynccontextmanager
+    async def limit(self) -> AsyncIterator[None]:
+        """Raises TimeoutError."""
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._silent_until:
+            raise TimeoutError("Redis did not answer a moment ago")
+        try:
+            async with asyncio.timeout(COMMAND_TIMEOUT_SECONDS):
+                yield
+        except TimeoutError:
+            self._silent_until = loop.time() + SILENCE_SECONDS
+            raise
 
 
 class Client(Redis):
@@ -47,10 +73,32 @@ class Client(Redis):
     swallow a cancellation, so that a loop or a socket whose end was asked for would live on.
     """
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.patience = Patience()
+
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         """Raises RedisError or OSError, of which TimeoutError is one."""
-        async with asyncio.timeout(COMMAND_TIMEOUT_SECONDS):
+        async with self.patience.limit():
             return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+
+    def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
+        """Its round trip is limited in the same way."""
+        pipe = LimitedPipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
+        pipe.patience = self.patience
+        return pipe
+
+
+class LimitedPipeline(Pipeline):
+    """A pipeline whose one round trip takes two seconds at most."""
+
+    patience: Patience
+
+    async def execute(self, raise_on_error: bool = True) -> list[Any]:
+        """Raises RedisError or OSError."""
+        async with self.patience.limit():
+            results: list[Any] = await super().execute(raise_on_error)
+            return results
 
 
 def connect(url: str) -> Redis:

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
-from chat.broadcast.log import Unavailable
+from chat.broadcast.log import Unavailable, rev_of
 from chat.events import Frame, encode, with_cursor
 
 logger = logging.getLogger(__name__)
@@ -24,6 +25,7 @@ logger = logging.getLogger(__name__)
 QUEUE_MAX_ITEMS = 256
 QUEUE_MAX_CHARACTERS = 512 * 1024
 PROBE_SECONDS = 5  # a frozen Redis closes nothing: ask it, and give it as long again to answer
+CONNECT_SECONDS = 5  # a server that is frozen takes a connection and never greets
 RETRY_SECONDS = (0.05, 1.0)  # first and longest pause before connecting again
 STEADY_SECONDS = 5  # a connection that lived so long was a good one
 CONTROL = "chat:ctl"
@@ -41,12 +43,13 @@ def control_channel() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What came over a channel. A thread's event has its place in the log; others have offset 0."""
+    """What came over a channel. A thread's event has its place in the log, and the change that it tells of."""
 
     channel: str
     frame: str
     epoch: str = ""
     offset: int = 0
+    rev: int = 0
 
 
 class Gap:
@@ -169,7 +172,8 @@ class Channels:
         else:
             try:
                 event = _received(channel, message["data"].decode())
-            except ValueError:  # another program on the same Redis, perhaps: publishing knows no databases
+            # Another program on the same Redis, perhaps: publishing knows no databases.
+            except (ValueError, msgspec.MsgspecError):
                 logger.warning("Something that is no event of ours came over %s", channel)
                 return
             for subscription in listeners:
@@ -197,7 +201,8 @@ class _Connection:
         reading: asyncio.Task[dict[str, Any] | None] | None = None
         try:
             while True:
-                await self._synchronise(channels)
+                async with asyncio.timeout(CONNECT_SECONDS):
+                    await self._synchronise(channels)
                 reading = reading or asyncio.create_task(self._pubsub.get_message(timeout=1))
                 await asyncio.wait((changed, reading), return_when=asyncio.FIRST_COMPLETED)
                 if reading.done():
@@ -242,4 +247,4 @@ def _received(channel: str, data: str) -> Event:
     if not channel.startswith("t:"):
         return Event(channel, data)
     offset, epoch, payload = data.split(":", 2)
-    return Event(channel, with_cursor(payload, epoch, int(offset)), epoch, int(offset))
+    return Event(channel, with_cursor(payload, epoch, int(offset)), epoch, int(offset), rev_of(payload))

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError, RedisError
 
 from chat.events import Frame, encode
 
-COMMAND_TIMEOUT_SECONDS = 2
 MAX_EVENTS = 1000
 TTL_RUNNING_MS = 300_000
 TTL_ENDED_MS = 120_000  # by then the text is in PostgreSQL
 META_TTL_MS = 86_400_000  # much longer than the log's, so that an epoch outlives what it numbers
 NEVER = 2**53  # no log gets so far
+PROBE, PROBE_TTL_MS = "chat:probe", 60_000
 FOLDER = Path(__file__).parent
 
 
@@ -84,6 +86,17 @@ class LogSlice:
         return after <= self.top and [offset for offset, _ in self.entries] == list(range(after + 1, self.top + 1))
 
 
+class _Change(msgspec.Struct):
+    type: str
+    rev: int = 0
+
+
+def rev_of(payload: str) -> int:
+    """Which committed change of the thread a logged event tells of; 0 if of none. The start of an answer is none."""
+    change = msgspec.json.decode(payload, type=_Change)
+    return 0 if change.type == "response.started" else change.rev
+
+
 Waiting = tuple[Append, "asyncio.Future[Appended]"]
 
 
@@ -132,6 +145,22 @@ class Log:
         log = await self.read(thread_id, after=NEVER)
         return log.epoch, log.top
 
+    async def positions(self, thread_ids: Sequence[UUID]) -> dict[UUID, tuple[str, int]]:
+        """Epoch and last offset of many logs in one round trip; those without a log are left out.
+
+        Raises Unavailable, also where Redis answers and takes no writes: it is full, or a replica.
+        """
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.set(PROBE, 1, px=PROBE_TTL_MS)
+            for thread_id in thread_ids:
+                pipe.hmget(_keys(thread_id)[1], "e", "s")
+            try:
+                _, *found = await pipe.execute()
+            except (RedisError, OSError) as error:
+                raise Unavailable(str(error)) from error
+        pairs = zip(thread_ids, found, strict=True)
+        return {thread_id: (epoch.decode(), int(offset or 0)) for thread_id, (epoch, offset) in pairs if epoch}
+
     async def _write(self, batch: list[Waiting]) -> None:
         results: list[Any]
         try:
@@ -150,8 +179,7 @@ class Log:
         async with self._redis.pipeline(transaction=False) as pipe:
             for item in items:
                 pipe.evalsha(self._append.sha, len(item.keys()), *item.keys(), *item.arguments())
-            async with asyncio.timeout(COMMAND_TIMEOUT_SECONDS):
-                results: list[Any] = await pipe.execute(raise_on_error=False)
+            results: list[Any] = await pipe.execute(raise_on_error=False)
         if any(isinstance(result, NoScriptError) for result in results):  # the first call, or Redis was restarted
             results = [
                 await self._append(keys=item.keys(), args=item.arguments())

@@ -17,6 +17,11 @@ from chat.text import from_utf16, utf16_length
 PART_MAX_CHARACTERS = 48 * 1024  # keeps a frame under 64 KiB, unless a single message is larger
 
 THREAD = "SELECT rev, title FROM chat_thread WHERE id = $1"
+STANDS = """
+SELECT t.id, t.rev, EXISTS (SELECT 1 FROM generation g WHERE g.thread_id = t.id AND g.state IN ('queued', 'running'))
+    AS running
+FROM chat_thread t WHERE t.id = ANY($1::uuid[])
+"""
 RUNNING = """
 SELECT answer_id, partial, ckpt_epoch, ckpt_s FROM generation WHERE thread_id = $1 AND state IN ('queued', 'running')
 """
@@ -39,6 +44,14 @@ class Place:
         if not (colon and epoch and offset.isascii() and offset.isdigit() and len(offset) < 16):  # noqa: PLR2004
             return None
         return cls(epoch, int(offset))
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """How far a thread's rows are, and whether an answer is being written."""
+
+    rev: int
+    running: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +99,11 @@ async def view_thread(thread_id: UUID, *, broadcast: Broadcast) -> ThreadView | 
         )
         page = replace(page, messages=[_with_text(message, one["answer_id"], text) for message in page.messages])
     return ThreadView(place, threads[0]["rev"], threads[0]["title"], page)
+
+
+async def stands(thread_ids: list[UUID]) -> dict[UUID, Stand]:
+    """Of many threads at once; those that are gone are left out."""
+    return {row["id"]: Stand(row["rev"], row["running"]) for row in await query(STANDS, thread_ids)}
 
 
 async def text_so_far(thread_id: UUID, answer_id: UUID, partial: str, kept: Place, broadcast: Broadcast) -> str:

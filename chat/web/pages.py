@@ -5,7 +5,6 @@ from __future__ import annotations
 from quart import Blueprint, redirect, render_template, url_for
 from quart.typing import ResponseReturnValue
 
-from chat import database
 from chat.web.auth import signed_in_user
 from chat.web.resources import resources
 
@@ -30,14 +29,6 @@ async def healthz() -> ResponseReturnValue:
 async def readyz() -> ResponseReturnValue:
     """Whether requests should come here: 503 while draining, or without PostgreSQL or Redis."""
     opened = resources()
-    checks = {"draining": opened.worker.draining, "database": True, "redis": True}
-    try:
-        await database.ping()
-    except Exception:  # noqa: BLE001 - whatever the driver says, the answer is no
-        checks["database"] = False
-    try:
-        await opened.redis.ping()
-    except Exception:  # noqa: BLE001
-        checks["redis"] = False
-    ready = checks["database"] and checks["redis"] and not checks["draining"]
-    return checks | {"status": "ok" if ready else "unavailable"}, 200 if ready else 503
+    found = await opened.readiness.stores() | {"draining": opened.worker.draining}
+    ready = found["database"] and found["redis"] and not found["draining"]
+    return found | {"status": "ok" if ready else "unavailable"}, 200 if ready else 503

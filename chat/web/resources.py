@@ -29,6 +29,8 @@ from chat.services.accounts import Accounts
 from chat.services.replies import Collaborators
 from chat.services.worker import Worker
 from chat.settings import Settings
+from chat.web.checks import Checks
+from chat.web.readiness import Readiness
 
 logger = logging.getLogger(__name__)
 
@@ -80,6 +82,8 @@ class Resources:
     mailer: Mailer
     worker: Worker
     tools: Registry
+    checks: Checks
+    readiness: Readiness
     sockets: Sockets = field(default_factory=Sockets)
 
 
@@ -101,12 +105,17 @@ async def opened(settings: Settings) -> AsyncIterator[Resources]:
     registry = tools.load()
     worker = Worker(Collaborators(settings, live, llm, registry))
     accounts = Accounts(settings, passwords, mailer, limits)
-    loops = [asyncio.create_task(live.run(), name="broadcast"), asyncio.create_task(worker.run(), name="worker")]
+    checks, readiness = Checks(live), Readiness(redis)
+    loops = [
+        asyncio.create_task(live.run(), name="broadcast"),
+        asyncio.create_task(worker.run(), name="worker"),
+        asyncio.create_task(checks.run(), name="checks"),
+    ]
     for loop in loops:
         loop.add_done_callback(_end_process)
     try:
         await llm.warm_up()
-        yield Resources(settings, redis, live, limits, accounts, mailer, worker, registry)
+        yield Resources(settings, redis, live, limits, accounts, mailer, worker, registry, checks, readiness)
     finally:
         for loop in loops:
             loop.cancel()

@@ -14,6 +14,7 @@ from quart_auth import current_user
 
 from chat import events
 from chat.broadcast import Subscription, thread_channel, user_channel
+from chat.database import DatabaseAway
 from chat.events import Ack, Bye, Close, FrameRefused, Hello, Inbound, MessageSend, Nack, Pong, ResponseCancel, Sync
 from chat.models import User
 from chat.security.limits import SOCKET_CONNECT
@@ -31,6 +32,7 @@ HELLO_SECONDS = 5.0
 SUBSCRIBE_SECONDS = 2.0
 FRAMES_PER_SECOND, FRAMES_AT_ONCE = 5.0, 20.0
 SOCKETS_PER_USER = 20
+AWAY_RETRY_MS = 5000
 COME_BACK_MS = 1000  # at most; another process, or this one anew, is there by then or soon
 
 
@@ -45,6 +47,8 @@ async def thread_socket(thread_id: UUID) -> None:
         await _serve(thread_id, resources())
     except* Leave as group:
         code = _leaves(group)[0]
+    except* DatabaseAway:
+        code = Close.OVERLOAD
     except* Exception:
         logger.exception("A socket failed")
     await _close(code)
@@ -102,7 +106,14 @@ class Socket:
     async def run(self, hello: Hello, session_id: UUID, *, rev: int) -> None:
         """Until one side ends it: Leave, or a cancellation when the tab is gone."""
         tab: Websocket = websocket._get_current_object()  # type: ignore[attr-defined]
-        feed = Feed(self._thread_id, session_id, self._subscription, broadcast=self._opened.broadcast, send=tab.send)
+        feed = Feed(
+            self._thread_id,
+            session_id,
+            self._subscription,
+            broadcast=self._opened.broadcast,
+            checks=self._opened.checks,
+            send=tab.send,
+        )
         await self._subscribed()
         await feed.start(hello, rev=rev)
         async with asyncio.TaskGroup() as group:
@@ -131,7 +142,10 @@ class Socket:
             except msgspec.MsgspecError as error:
                 self._subscription.put(FrameRefused("bad_frame", f"This frame was not understood: {error}."))
                 continue
-            await self._answer(frame, feed)
+            try:
+                await self._answer(frame, feed)
+            except DatabaseAway:
+                self._subscription.put(FrameRefused("unavailable", "The database is away. Try again in a moment."))
 
     async def _answer(self, frame: Inbound, feed: Feed) -> None:
         match frame:
@@ -153,6 +167,9 @@ class Socket:
             accepted = await self._opened.worker.take(self.user, self._thread_id, draft, limits=self._opened.limits)
         except Refused as refused:
             return Nack(frame.client_id, refused.code, str(refused), refused.retry_ms)
+        except DatabaseAway:  # it may be stored all the same: then the same again is acknowledged
+            sentence = "The database is away. The message is sent again by itself."
+            return Nack(frame.client_id, "unavailable", sentence, AWAY_RETRY_MS)
         return Ack(frame.client_id, accepted.message_id, accepted.reply_id)
 
     def _count_frame(self) -> None:

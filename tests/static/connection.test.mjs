@@ -123,6 +123,19 @@ describe("a connection", () => {
     assert.deepEqual(world.sent("message.send"), Array(2).fill({ type: "message.send", client_id: "c1", content: "Hi" }));
   });
 
+  it("sends once more, and once, what was refused for now", () => {
+    world.letters = [{ client_id: "c1", content: "Hi" }];
+    world.welcome();
+    world.connection.sendAgainIn(1_000);
+    world.connection.sendAgainIn(1_000);
+    world.pass(1_400);
+    assert.equal(world.sent("message.send").length, 1);
+    world.pass(200);
+    assert.equal(world.sent("message.send").length, 2);
+    world.pass(10_000);
+    assert.equal(world.sent("message.send").length, 2);
+  });
+
   it("sends a message again with the model that it was written for", () => {
     world.letters = [{ client_id: "c1", content: "Hi", model: "small" }, { client_id: "c2", content: "Ho", model: "" }];
     world.welcome();

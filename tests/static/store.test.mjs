@@ -250,10 +250,17 @@ describe("one's own message", () => {
     }
   });
 
+  it("stays when the database is away, and is sent again", () => {
+    const { state, last } = play(page(), sent, { type: "nack", client_id: "client-1", code: "unavailable", message: "", retry_ms: 5000 });
+    assert.equal(state.messages.length, 1);
+    assert.deepEqual(last, { postponed: "client-1", again: 5000 });
+  });
+
   it("stays when the server is only draining", () => {
     const { state, last } = play(page(), sent, { type: "nack", client_id: "client-1", code: "draining", message: "", retry_ms: 500 });
     assert.equal(hasPending(state), true);
     assert.equal(last.postponed, "client-1");
+    assert.equal(last.again, 500);
   });
 });
 
@@ -337,5 +344,26 @@ describe("older messages", () => {
     const old = user("long ago", { id: "old" });
     const { state } = play(page([user("Hi")]), { type: "local.older", messages: [old, user("Hi")] }, { type: "local.older", messages: [old] });
     assert.deepEqual(state.messages.map(({ id }) => id), ["old", "question-1"]);
+  });
+});
+
+describe("a change that was lost before it got into the log", () => {
+  const title = (rev) => ({ type: "thread.title.updated", cursor: `ab12cd34:${rev}`, rev, thread_id: THREAD, title: "Eggs" });
+
+  it("is noticed by the next one, once", () => {
+    const { state, effects } = play(page(), title(2), title(4), title(5));
+    assert.deepEqual(effects.map(({ sync }) => Boolean(sync)), [false, true, false]);
+    assert.deepEqual([state.rev, state.wantSnapshot], [5, true]);
+  });
+
+  it("is noticed by the start of an answer, which is no change itself", () => {
+    const started = (rev) => ({ type: "response.started", cursor: "ab12cd34:2", rev, message_id: "answer-1" });
+    assert.equal(play(page(), started(1)).syncs, 0);
+    assert.equal(play(page(), started(2)).syncs, 1);
+  });
+
+  it("is not suspected in what is repeated, late, or of another thread", () => {
+    const elsewhere = { type: "thread.updated", thread_id: "other", title: "", running: true, rev: 40 };
+    assert.equal(play(page(), title(2), title(2), title(1), elsewhere).syncs, 0);
   });
 });

@@ -81,6 +81,11 @@ export class Connection {
     this.#in(SYNC_ANSWER_MS, "answer", () => this.#reopen());
   }
 
+  /** What was refused for now, a little after the time that the server asks for: not all tabs in one moment. */
+  sendAgainIn(ms) {
+    if (!this.#timers.has("again")) this.#in(ms * (1 + this.#env.random()), "again", () => this.#sendLetters());
+  }
+
   /** Called after each change: while something is due, silence is looked into. */
   watch() {
     if (!this.#outside.isWaiting()) return this.#cancel("quiet");
@@ -123,8 +128,12 @@ export class Connection {
     this.#heartbeatMs = heartbeatMs || HEARTBEAT_MS;
     this.#retryMs = undefined;
     this.#outside.onStatus({ phase: "connected" });
-    for (const letter of this.#outside.letters()) this.send(sendFrame(letter));
+    this.#sendLetters();
     this.watch();
+  }
+
+  #sendLetters() {
+    for (const letter of this.#outside.letters()) this.send(sendFrame(letter));
   }
 
   #closed(code) {

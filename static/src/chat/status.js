@@ -18,26 +18,27 @@ export class Status {
   #timer;
   #announce;
 
-  constructor(root, { announce, onRetry }) {
+  constructor(root, live, { announce, onRetry }) {
     this.#root = root;
     this.#text = root.querySelector(".status-text");
     this.#retry = root.querySelector("#retry-now");
-    this.#live = root.querySelector(".status-live");
+    this.#live = live;
     this.#announce = announce;
     this.#retry.addEventListener("click", onRetry);
   }
 
   show({ phase }) {
+    if (phase !== "connected") this.#live.hidden = true; // the next server says so itself if it has to
     window.clearTimeout(this.#timer);
     const calm = phase === "reconnecting" && this.#root.dataset.phase === "connected";
     if (calm) this.#timer = window.setTimeout(() => this.#put(phase), PATIENCE_MS);
     else this.#put(phase);
   }
 
-  /** Redis is away: answers still come, later. */
+  /** Redis or the database is away: what is stored still comes, later. */
   showLive(isOn) {
     this.#live.hidden = isOn;
-    this.#announce(isOn ? "Live updates are back" : "Live updates are delayed");
+    this.#announce(isOn ? "Live updates are back" : this.#live.textContent);
   }
 
   /** The connection is over for good, for the reason that the notice on the page gives. */

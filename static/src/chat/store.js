@@ -3,7 +3,7 @@
  *
  * The transport may repeat, reorder at a reconnect, or lose; these rules make that harmless:
  * everything is an upsert by id, a finished status never goes back, a delta fits by its position or is refused.
- * Effects say what the world outside must do: {sync, acked, nacked, postponed, announce, thread, removed, older}.
+ * Effects say what the world outside must do: {sync, acked, nacked, postponed, again, announce, thread, removed, older}.
  */
 import { sha8 } from "./sha256.js";
 import {
@@ -40,7 +40,9 @@ export function reduce(state, frame) {
   // A newer server may say things that this page does not know; what it knows stays right without them.
   if (!handle) return unchanged(state);
   const { state: next, effects } = handle(state, frame);
-  return { state: frame.type === "thread.snapshot" ? next : atPosition(next, frame), effects };
+  if (frame.type === "thread.snapshot") return { state: next, effects };
+  const placed = atPosition(next, frame);
+  return skipsChange(state, frame) ? needsSync(placed, effects) : { state: placed, effects };
 }
 
 // -- frames -----------------------------------------------------------------------------------------------------
@@ -157,11 +159,13 @@ function acknowledged(message, clientId, id) {
   return message.pending && message.client_id === clientId ? { ...message, id, pending: false } : message;
 }
 
-/** A server that is shutting down refuses for now: the message stays in the outbox for the next one. */
+/** A server that is shutting down, or without its database, refuses for now: the message stays in the outbox. */
 function nack(state, frame) {
-  if (frame.code === "draining") return changed(state, { postponed: frame.client_id });
+  if (FOR_NOW.has(frame.code)) return changed(state, { postponed: frame.client_id, again: frame.retry_ms });
   return changed(withoutPending(state, frame.client_id), { nacked: frame });
 }
+
+const FOR_NOW = new Set(["draining", "unavailable"]);
 
 /** Of two titles the one with the greater rev is the newer, in whichever order they come. */
 function titleUpdated(state, { thread_id: id = state.threadId, title, rev = state.titleRev }) {
@@ -207,6 +211,14 @@ function localTitle(state, { title, since }) {
  */
 function atPosition(state, { cursor, rev }) {
   return cursor ? { ...state, cursor, rev: Math.max(rev ?? 0, state.rev) } : state;
+}
+
+/**
+ * Each change of the thread has the next rev, so a greater one says that something was lost which never got into the
+ * log. The start of an answer is no change and names the last one.
+ */
+function skipsChange(state, { type, cursor, rev = 0 }) {
+  return Boolean(cursor) && rev > (type === "response.started" ? state.rev : state.rev + 1);
 }
 
 /** The wish is sticky: until a snapshot was applied, every hello asks for one and the cursor is not trusted. */

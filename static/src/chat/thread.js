@@ -50,7 +50,8 @@ class ThreadPage {
       onStop: (id) => this.#stop(id),
     });
     const announce = (text) => this.#announce(text);
-    this.#status = new Status(part("connection-status"), { announce, onRetry: () => this.#connection.open() });
+    const onRetry = () => this.#connection.open();
+    this.#status = new Status(part("connection-status"), part("live-notice"), { announce, onRetry });
     this.#connection = new Connection(socketAddress(threadId), this.#forConnection());
     new Rename(part("rename"), {
       title: () => this.#state.title,
@@ -105,9 +106,10 @@ class ThreadPage {
     this.#render();
   }
 
-  #apply({ acked = [], nacked, announce, thread, removed, older, sync }) {
+  #apply({ acked = [], nacked, again, announce, thread, removed, older, sync }) {
     acked.forEach((clientId) => this.#outbox.settle(clientId));
     if (nacked) this.#refused(nacked);
+    if (again) this.#connection.sendAgainIn(again);
     if (announce) this.#announce(announce);
     if (thread) this.#threadChanged(thread);
     if (removed) this.#sidebar.remove(removed);
