@@ -119,17 +119,29 @@ class Books:
             raise self.refusing[where]
 
 
-@pytest.fixture
-def books() -> Books:
+@pytest.fixture(scope="session")
+def all_books() -> Books:
     return Books()
 
 
 @pytest.fixture
-async def llm(offline_url: str, books: Books) -> AsyncIterator[LLMClient]:
-    """A client whose calls are in `books`."""
+def books(all_books: Books) -> Books:
+    """Empty ones."""
+    all_books.__init__()  # type: ignore[misc]
+    return all_books
+
+
+@pytest.fixture(scope="session")
+async def session_llm(offline_url: str, all_books: Books) -> AsyncIterator[LLMClient]:
     limits = Limits(silence_seconds=0.75)
-    async with LLMClient(api_key="test", base_url=offline_url, prices=PRICES, journal=books, limits=limits) as llm:
+    async with LLMClient(api_key="test", base_url=offline_url, prices=PRICES, journal=all_books, limits=limits) as llm:
         yield llm
+
+
+@pytest.fixture
+async def llm(session_llm: LLMClient, books: Books) -> LLMClient:
+    """A client whose calls are in `books`. It is made once: each one loads the system's certificates."""
+    return session_llm
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import re
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import date
@@ -22,7 +22,6 @@ from chat.llm.calls import CallEvent, Options
 from chat.llm.client import LLMClient
 from chat.llm.events import Code, TextDelta
 from chat.llm.journal import CallLog
-from chat.llm.provider import Limits
 from chat.llm.tools import tool
 
 from .conftest import PRICES, Books, OfflineServer, call_events
@@ -94,17 +93,10 @@ def tables(heading: str) -> list[list[str]]:
 ROWS = [Row(*cells[1:]) for cells in tables("Faults")]
 
 
-@pytest.fixture
-async def hasty(offline_url: str, books: Books) -> AsyncIterator[LLMClient]:
-    limits = Limits(silence_seconds=0.4)
-    async with LLMClient(api_key="x", base_url=offline_url, prices=PRICES, journal=books, limits=limits) as llm:
-        yield llm
-
-
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.script.replace("`", ""))
 async def test_a_row_is_true(
-    hasty: LLMClient, books: Books, offline: OfflineServer, caplog: pytest.LogCaptureFixture, row: Row
+    llm: LLMClient, books: Books, offline: OfflineServer, caplog: pytest.LogCaptureFixture, row: Row
 ) -> None:
     generation_id = str(uuid4())
     options: Any = {**row.options, "metadata": {"generation_id": generation_id}}
@@ -112,13 +104,13 @@ async def test_a_row_is_true(
         gets = await call_nobody(books)
     elif row.script == "budget refusal":
         books.refusing["begin"] = errors.BudgetExceeded("No money.", resets_on=date(2030, 1, 1))
-        gets = await outcome(hasty, row.said, options)
+        gets = await outcome(llm, row.said, options)
     elif row.script.endswith("stop"):
         with caplog.at_level(logging.WARNING):
             reached = partial(stop_is_due, row, offline, caplog)
-            gets = await stopped(hasty, row.said, options, reached)
+            gets = await stopped(llm, row.said, options, reached)
     else:
-        gets = await outcome(hasty, row.said, options)
+        gets = await outcome(llm, row.said, options)
 
     told = as_told(books.logs[-1]) if books.logs else ("none",) * 5
     assert Row(row.script, gets, *told, str(await offline.creates(generation_id))) == row
