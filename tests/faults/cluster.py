@@ -1,0 +1,199 @@
+"""A site as it is in production: stores, a model and workers, with proxies between that make trouble."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx
+
+from chat.devservices import offline_model
+from chat.llm.offline.prices import LLM_PRICES
+from tests.cast import Person
+from tests.faults import stores
+from tests.faults.proxy import ChaosProxy
+from tests.llm.conftest import OfflineServer
+from tests.site import Site
+from tests.test_server import ROOT, free_port
+
+START_SECONDS = 50  # one or two on a quiet machine
+
+
+class Worker:
+    """`chat serve` in a process of its own."""
+
+    def __init__(self, process: subprocess.Popen[bytes], port: int, faults: str, log: Path) -> None:
+        self.process = process
+        self.faults = faults
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+        self.log = log
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it still runs."""
+        return self.process.poll() is None
+
+    def kill(self) -> None:
+        """kill -9."""
+        self.process.kill()
+        self.process.wait()
+
+    def pause(self) -> None:
+        """It stands still, and its connections stay."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """It goes on, and does not know that time has passed."""
+        self.process.send_signal(signal.SIGCONT)
+
+    def says(self, words: str) -> Callable[[], Awaitable[bool]]:
+        """A question for `eventually`: whether these words are in its log."""
+
+        async def said() -> bool:
+            return words in self.log.read_text()
+
+        return said
+
+    async def end(self, *, seconds: float = 30) -> int:
+        """Its exit code, once it has ended by itself."""
+        async with asyncio.timeout(seconds):
+            while self.is_alive:
+                await asyncio.sleep(0.02)
+        return self.process.returncode
+
+    async def until_ready(self) -> None:
+        """Its stores answer, too."""
+        async with asyncio.timeout(START_SECONDS), httpx.AsyncClient(base_url=self.url) as http:
+            while self.is_alive:
+                with contextlib.suppress(httpx.HTTPError):
+                    if (await http.get("/readyz")).status_code == 200:
+                        return
+                await asyncio.sleep(0.05)
+        raise AssertionError(self.log.read_text()[-2000:])
+
+
+class Cluster:
+    """What the tests of this folder share; `workers` gives healthy ones whatever happened before."""
+
+    def __init__(self, folder: Path, model: OfflineServer) -> None:
+        self.folder = folder
+        self.model = model
+        self.postgres = stores.postgres(folder / "postgres")
+        self.valkey = stores.valkey(folder / "valkey")
+        self.model_proxy = ChaosProxy(("127.0.0.1", httpx.URL(model.root).port or 0))
+        self._launched: list[Worker] = []
+
+    @classmethod
+    @asynccontextmanager
+    async def running(cls, folder: Path) -> AsyncIterator[Cluster]:
+        """With migrated stores and without a worker."""
+        async with contextlib.AsyncExitStack() as stack:
+            model = OfflineServer(stack.enter_context(offline_model("--pace-ms", "1", log=folder / "model.log")))
+            stack.push_async_callback(model.http.aclose)
+            cluster = cls(folder, model)
+            for store in (cluster.postgres, cluster.valkey):
+                store.start()
+                stack.callback(store.stop)
+            for proxy in (cluster.postgres.proxy, cluster.valkey.proxy, cluster.model_proxy):
+                await stack.enter_async_context(proxy.running())
+            stack.callback(cluster.dismiss)
+            assert await cluster.launch("migrate").end() == 0
+            yield cluster
+
+    async def workers(self, count: int, faults: str = "") -> list[Worker]:
+        """So many that serve, with these faults; those of an earlier test go on being used."""
+        group = [worker for worker in self._launched if worker.is_alive and worker.faults == faults][:count]
+        group += [self.launch("serve", faults) for _ in range(count - len(group))]
+        await asyncio.gather(*(worker.until_ready() for worker in group))
+        return group
+
+    def launch(self, command: str, faults: str = "", **settings: str) -> Worker:
+        """A process of its own, which may take a second to be of use."""
+        port = free_port()
+        log = self.folder / f"worker-{len(self._launched)}.log"
+        environment = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT),
+            "FAULTS": faults,
+            "PORT": str(port),
+            "DEBUG": "True",
+            "SECRET_KEY": "only-for-tests-0123456789-abcdefghijklmnop",
+            "DATABASE_URL": f"postgres://postgres@127.0.0.1:{self.postgres.proxy.port}/postgres?sslmode=disable",
+            "REDIS_URL": f"redis://127.0.0.1:{self.valkey.proxy.port}",
+            "OPENAI_API_KEY": "test",
+            "OPENAI_BASE_URL": f"{self.model_proxy.url}/v1",
+            "LLM_PRICES": LLM_PRICES,
+            "LLM_TITLES": "off",
+            "RATE_LIMITS": "off",
+            "EMAIL_VERIFICATION_REQUIRED": "False",
+            "LOG_LEVEL": "INFO",
+            **settings,
+        }
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "tests.faults.launch", command],
+                cwd=self.folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        self._launched.append(Worker(process, port, faults, log))
+        return self._launched[-1]
+
+    def heal(self) -> None:
+        """After a test everything is there again."""
+        for store in (self.postgres, self.valkey):
+            store.proxy.heal()
+            if not store.is_up:
+                store.start()
+        self.model_proxy.heal()
+
+    def dismiss(self, *kept: str) -> None:
+        """End the workers, but for those with such faults."""
+        for worker in self._launched:
+            if worker.is_alive and worker.faults not in kept:
+                worker.resume()
+                worker.kill()
+
+    async def rows(self, sql: str, *values: Any) -> list[dict[str, Any]]:
+        """From the database itself, past the proxy."""
+        connection = await asyncpg.connect(self.postgres.url)
+        try:
+            if not values and ";" in sql:
+                await connection.execute(sql)
+                return []
+            return [dict(row) for row in await connection.fetch(sql, *values)]
+        finally:
+            await connection.close()
+
+    async def redis(self, *words: str | int) -> Any:
+        """One command, past the proxy, in the words of redis-cli."""
+        return await stores.command(self.valkey, *words)
+
+    @asynccontextmanager
+    async def alice(self, at: Worker | str) -> AsyncIterator[Person]:
+        """A new account, whose browser talks to this worker."""
+        url = at if isinstance(at, str) else at.url
+        async with Person.signed_up(Site(None, url), "alice") as person:  # type: ignore[arg-type]
+            yield person
+
+
+async def eventually(ask: Any, *, seconds: float) -> Any:
+    """The first true answer, asked for again and again."""
+    deadline = time.monotonic() + seconds
+    while not (answer := await ask()):
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        await asyncio.sleep(0.05)
+    return answer

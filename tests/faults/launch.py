@@ -1,0 +1,153 @@
+"""`chat` with a fault in it: `FAULTS="die_after_final_commit" python -m tests.faults.launch serve`.
+
+Failpoints are patched in here and nowhere else, so that nothing can turn them on in production. The second table takes
+rules of the delivery away one by one: a test proves that the oracle notices each.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from chat import cli, server
+from chat.broadcast import Subscription
+from chat.llm.provider import Limits
+from chat.services import live, messages, ownership, usage, worker
+from chat.services.answers import LiveAnswer
+from chat.services.journals import ReplyJournal
+from chat.web import feed, socket
+
+BLOCKED_SECONDS = 15
+BLOCKED_AT = 100  # characters of an answer
+
+
+def die(*_: Any, **__: Any) -> None:
+    """As after kill -9: nothing is closed, nothing is said."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def before(owner: Any, name: str, act: Callable[..., None]) -> None:
+    original = getattr(owner, name)
+
+    async def patched(*given: Any, **named: Any) -> Any:
+        act(*given, **named)
+        return await original(*given, **named)
+
+    setattr(owner, name, patched)
+
+
+def after(owner: Any, name: str, act: Callable[[], None]) -> None:
+    original = getattr(owner, name)
+
+    async def patched(*given: Any, **named: Any) -> Any:
+        result = await original(*given, **named)
+        act()
+        return result
+
+    setattr(owner, name, patched)
+
+
+def die_before_the_last_event() -> None:
+    before(LiveAnswer, "tell", lambda *_, terminal=False: die() if terminal else None)
+
+
+def block_the_loop() -> None:
+    original = LiveAnswer.add
+
+    def add(self: LiveAnswer, piece: str, *, up_seq: int) -> None:
+        original(self, piece, up_seq=up_seq)
+        if self.checkpoint().length - len(piece) < BLOCKED_AT <= self.checkpoint().length:
+            time.sleep(BLOCKED_SECONDS)
+
+    LiveAnswer.add = add  # type: ignore[method-assign]
+
+
+def set_the_clock(seconds: float) -> None:
+    real, real_ns = time.time, time.time_ns
+    time.time = lambda: real() + seconds
+    time.time_ns = lambda: real_ns() + int(seconds * 1e9)
+
+
+def hasten() -> None:
+    """All times of the ownership divided by six, so that two hundred takeovers do not take an hour."""
+    worker.HEARTBEAT_SECONDS, worker.SELF_FENCE_SECONDS, worker.REAPER_SECONDS = 0.5, 1.5, (0.3, 0.6)
+    for name in ("CLAIM", "RENEW"):
+        setattr(ownership, name, getattr(ownership, name).replace(ownership.LEASE, "2 seconds"))
+    ownership.EXPIRED = ownership.EXPIRED.replace("3 seconds", "1 second")
+
+
+def ping_often() -> None:
+    """5 s are as 25, and 2 s as 10."""
+    feed.PING_SECONDS, feed.PONG_SECONDS = 5.0, 2.0
+
+
+def lose_patience_with_the_model() -> None:
+    """2 s of silence are as 90."""
+    usage.LLMClient = partial(usage.LLMClient, limits=Limits(silence_seconds=2))  # type: ignore[misc]
+
+
+# Rules taken away
+
+
+def read_the_place_after_the_rows() -> None:
+    """An event between the rows and the place is then neither in the rows nor sent."""
+    original = live.view_thread
+
+    async def view_thread(thread_id: Any, *, broadcast: Any) -> Any:
+        view = await original(thread_id, broadcast=broadcast)
+        return view and live.replace(view, place=await live._place(thread_id, broadcast))
+
+    feed.view_thread = view_thread  # type: ignore[attr-defined]
+
+
+def do_not_wait_for_the_subscription() -> None:
+    async def subscribed(_: Any) -> None:
+        return
+
+    socket.Socket._subscribed = subscribed  # type: ignore[method-assign]
+
+
+def do_not_refill_from_the_log() -> None:
+    live._continued = lambda text, *_: text  # type: ignore[assignment]
+
+
+def do_not_tell_of_gaps() -> None:
+    """The channel's connection is made again, and nobody reads what was said meanwhile."""
+    original = Subscription.put
+    Subscription.put = lambda self, item: None if isinstance(item, feed.Gap) else original(self, item)  # type: ignore
+
+
+FAULTS: dict[str, Callable[[], Any]] = {
+    "none": lambda: None,  # a worker of a test's own
+    "die_after_submit_commit": lambda: before(messages, "_tell", die),
+    "die_before_response_created": lambda: before(ReplyJournal, "created", die),
+    "die_before_final_commit": lambda: after(ReplyJournal, "settle", die),
+    "die_after_final_commit": die_before_the_last_event,
+    "block_the_loop": block_the_loop,
+    "clock_ahead": lambda: set_the_clock(+3600),
+    "clock_behind": lambda: set_the_clock(-3600),
+    "hasty": hasten,
+    "often_pinged": ping_often,
+    "impatient_with_the_model": lose_patience_with_the_model,
+    "place_after_rows": read_the_place_after_the_rows,
+    "no_wait_for_subscription": do_not_wait_for_the_subscription,
+    "no_refill": do_not_refill_from_the_log,
+    "no_gaps": do_not_tell_of_gaps,
+}
+
+
+def main() -> None:
+    server.end_with_parent()
+    for name in os.environ.get("FAULTS", "").split():
+        FAULTS[name]()
+    sys.argv[0] = "chat"
+    cli.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,241 @@
+"""A tab that comes back: the twin of static/src/chat/connection.js around tests/tab.py, checking every frame."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import uuid
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import websockets
+
+from tests.cast import Person
+from tests.tab import Store, Tab
+
+QUIET = ("welcome", "ping", "bye", "live", "error")  # these say nothing of an answer
+FINISHED = ("final", "stopped", "interrupted", "error")
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the browser's tab does, in its figures; `syncs` off is for the proof that the oracle sees it."""
+
+    welcome_seconds: float = 10
+    quiet_seconds: float = 15
+    answer_seconds: float = 5
+    sync_every_seconds: float = 2
+    retry_seconds: float = 0.3  # the browser's first try comes within 1 s, later ones within 30
+    syncs: bool = True
+
+
+@dataclass(eq=False)
+class Oracle:
+    """One tab of a thread. Of several addresses it takes any, as behind a load balancer."""
+
+    person: Person
+    thread_id: str
+    urls: Sequence[str]
+    rules: Rules = field(default_factory=Rules)
+    cursor: str = ""
+    chance: random.Random = field(default_factory=random.Random)
+
+    def __post_init__(self) -> None:
+        self.store = Store(cursor=self.cursor)
+        self.frames: list[dict[str, Any]] = []
+        self.wants_snapshot = False
+        self.outbox: dict[str, dict[str, Any]] = {}
+        self.said: dict[str, dict[str, Any]] = {}  # ack or nack by client id
+        self.live: list[bool] = []
+        self.codes: list[int] = []
+        self.connections = self.shrunk = 0
+        self.ended = 0  # the close code that says not to come back
+        self._shown: dict[str, str] = {}
+        self._due: dict[str, float] = {}
+        self._heartbeat_seconds = 25.0
+        self._synced_at = -self.rules.sync_every_seconds
+        self._moved = asyncio.Event()
+        self._tab: Tab | None = None  # the present connection
+        self._task: asyncio.Task[None] | None = None
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Oracle]:
+        """Until the block ends; every frame that breaks a rule fails the test."""
+        self._task = asyncio.create_task(self._stay())
+        try:
+            yield self
+        finally:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def until(self, happened: Callable[[], Any], *, seconds: float = 20) -> None:
+        """Wait until it is so."""
+        async with asyncio.timeout(seconds):
+            while not happened():
+                if self._task and self._task.done():
+                    self._task.result()
+                    raise AssertionError(f"the tab was told not to come back: {self.ended}")
+                self._moved.clear()
+                await self._moved.wait()
+
+    async def until_welcome(self) -> None:
+        """It is connected, and was told where it stands."""
+        await self.until(lambda: self.frames)
+
+    async def until_text(self, message_id: str, length: int, *, seconds: float = 20) -> str:
+        """An answer has so many characters here."""
+        await self.until(lambda: len(self.text(message_id)) >= length, seconds=seconds)
+        return self.text(message_id)
+
+    def text(self, message_id: str) -> str:
+        """What is shown of an answer."""
+        return (self.store.find(message_id) or {"content": ""})["content"]
+
+    def status(self, message_id: str) -> str:
+        """Of an answer; `streaming` is the spinner."""
+        return (self.store.find(message_id) or {"status": ""})["status"]
+
+    async def post(self, text: str) -> str:
+        """Put a message into the outbox; it is sent until it is answered. Its client id."""
+        client_id = str(uuid.uuid4())
+        self.outbox[client_id] = {"type": "message.send", "client_id": client_id, "content": text}
+        await self._say(self.outbox[client_id])
+        self._watch()
+        return client_id
+
+    async def stop(self, message_id: str) -> None:
+        """Press the button."""
+        await self._say({"type": "response.cancel", "message_id": message_id})
+
+    async def disconnect(self) -> None:
+        """The connection is lost; the tab comes back."""
+        if self._tab:
+            await self._tab.connection.close()
+
+    async def _stay(self) -> None:
+        while not self.ended:
+            url = self.chance.choice(self.urls)
+            try:
+                await self._connected(url)
+            except websockets.ConnectionClosed as closed:
+                self.codes.append(closed.rcvd.code if closed.rcvd else 1006)
+                self.ended = self.codes[-1] if 4500 <= self.codes[-1] <= 4999 else 0
+            except (OSError, TimeoutError, websockets.WebSocketException):
+                self.codes.append(0)
+            self._due.clear()
+            self._moved.set()
+            await asyncio.sleep(self.chance.random() * self.rules.retry_seconds)
+
+    async def _connected(self, url: str) -> None:
+        cookie = "; ".join(f"{name}={value}" for name, value in self.person.http.cookies.items())
+        async with websockets.connect(
+            f"{url.replace('http', 'ws', 1)}/ws/chat/{self.thread_id}/",
+            origin=websockets.Origin(url),
+            additional_headers={"Cookie": cookie},
+            compression=None,
+            max_size=None,
+            ping_interval=None,
+            open_timeout=self.rules.welcome_seconds,
+            close_timeout=0.1,
+        ) as connection:
+            self._tab = Tab(connection)
+            self._tab.store, self._tab.frames = self.store, self.frames
+            self._in("welcome", self.rules.welcome_seconds)
+            want = "snapshot" if self.wants_snapshot else ""
+            await self._tab.hello(cursor=self.store.cursor, rev=self.store.rev, want=want)
+            while True:
+                await self._hear(self._tab)
+
+    async def _hear(self, tab: Tab) -> None:
+        """One frame, or what is due. Raises TimeoutError to come back on a new connection."""
+        gaps = self.store.syncs
+        try:
+            async with asyncio.timeout_at(min(self._due.values(), default=None)):
+                frame = await tab.receive()
+        except TimeoutError:
+            await self._on_due()
+        else:
+            await self._took(frame, gap=self.store.syncs > gaps)
+            self._moved.set()
+
+    async def _took(self, frame: dict[str, Any], *, gap: bool) -> None:
+        self._check_text()
+        match frame["type"]:
+            case "welcome":
+                self._heartbeat_seconds = frame["heartbeat_ms"] / 1000
+                await self._welcomed()
+            case "live":
+                self.live.append(frame["on"])
+            case "ack" | "nack" if frame.get("code") != "draining":
+                self.outbox.pop(frame["client_id"], None)
+                self.said[frame["client_id"]] = frame
+            case "thread.snapshot" if frame["part"] == frame["parts"]:
+                self.wants_snapshot = False
+        self._in("silence", 2.5 * self._heartbeat_seconds)
+        if frame["type"] not in QUIET:
+            self._due.pop("quiet", None)
+        if frame["type"] in ("thread.snapshot", "response.text"):
+            self._due.pop("answer", None)
+        if gap:
+            await self._doubt()
+        self._watch()
+
+    async def _welcomed(self) -> None:
+        self.connections += 1
+        self._due.pop("welcome", None)
+        for letter in self.outbox.values():
+            await self._say(letter)
+
+    def _check_text(self) -> None:
+        """A text that was shown may grow, and after a loss be shorter; it never becomes another."""
+        for message in self.store.messages:
+            shown, text = self._shown.get(message["id"], ""), message["content"]
+            if len(text) < len(shown):
+                self.shrunk += 1
+                shown, text = text, shown
+            assert text.startswith(shown), f"{shown[-60:]!r} became {text[-60:]!r}"
+            self._shown[message["id"]] = message["content"]
+
+    def _watch(self) -> None:
+        """While something is due, silence is looked into."""
+        waits = self.outbox or any(message["status"] == "streaming" for message in self.store.messages)
+        if waits and "welcome" not in self._due:
+            self._due.setdefault("quiet", asyncio.get_running_loop().time() + self.rules.quiet_seconds)
+        else:
+            self._due.pop("quiet", None)
+
+    async def _doubt(self) -> None:
+        """Ask for the truth, at most once in a while; until it comes, no cursor is trusted."""
+        if not self.rules.syncs:
+            return
+        self.wants_snapshot = True
+        now = asyncio.get_running_loop().time()
+        if now < self._synced_at + self.rules.sync_every_seconds:
+            self._due.setdefault("sync", self._synced_at + self.rules.sync_every_seconds)
+            return
+        self._synced_at = now
+        await self._say({"type": "sync"})
+        self._in("answer", self.rules.answer_seconds)
+
+    async def _on_due(self) -> None:
+        now = asyncio.get_running_loop().time()
+        due = [name for name, at in self._due.items() if at <= now]
+        if {"welcome", "silence", "answer"}.intersection(due):
+            raise TimeoutError
+        for name in due:
+            del self._due[name]
+        if "quiet" in due or self.wants_snapshot:
+            await self._doubt()
+            self._watch()
+
+    def _in(self, name: str, seconds: float) -> None:
+        self._due[name] = asyncio.get_running_loop().time() + seconds
+
+    async def _say(self, frame: dict[str, Any]) -> None:
+        if self._tab:
+            with contextlib.suppress(websockets.ConnectionClosed):
+                await self._tab.send(frame)

@@ -1,0 +1,111 @@
+"""One answer with its tabs: wait for what happens to it, and check at the end that everybody tells the same."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.cast import Person
+from tests.faults.cluster import Cluster, Worker, eventually
+from tests.faults.oracle import FINISHED, Oracle, Rules
+
+STATES = {"final": "completed", "stopped": "cancelled", "interrupted": "interrupted", "error": "failed"}
+ROW = """
+SELECT m.status, m.content, m.error, g.id AS generation_id, g.state, g.reason, g.owner, g.fence, g.takeovers
+FROM chat_message m JOIN generation g ON g.answer_id = m.id WHERE m.id = $1
+"""
+CALLS = "SELECT * FROM llm_call_log WHERE generation_id = $1 ORDER BY round"
+MONTH = """
+SELECT (SELECT (count(*), coalesce(sum(total_tokens), 0), coalesce(sum(cost), 0))
+        FROM llm_call_log c WHERE c.user_id = u.id) AS calls,
+       (SELECT (coalesce(sum(calls), 0), coalesce(sum(total_tokens), 0), coalesce(sum(cost), 0))
+        FROM user_monthly_usage m WHERE m.user_id = u.id) AS month
+FROM users u WHERE u.email = $1
+"""
+Address = Worker | str | list[str]
+
+
+def counted(upto: int) -> str:
+    """What the offline model says when it is to count."""
+    return ", ".join(str(number) for number in range(1, upto + 1))
+
+
+@dataclass
+class Story:
+    """An answer. `text` is what the provider's script says in whole."""
+
+    cluster: Cluster
+    person: Person
+    thread_id: str
+    reply_id: str
+    text: str
+    tabs: list[Oracle] = field(default_factory=list)
+
+    async def until_text(self, length: int) -> None:
+        """Every tab shows so many characters."""
+        await asyncio.gather(*(tab.until_text(self.reply_id, length) for tab in self.tabs))
+
+    async def row(self) -> dict[str, Any]:
+        """The answer and its only generation, as stored."""
+        [row] = await self.cluster.rows(ROW, self.reply_id)
+        return row
+
+    async def creates(self) -> int:
+        """How often the provider took the request."""
+        return await self.cluster.model.creates(str((await self.row())["generation_id"]))
+
+    async def calls(self) -> list[dict[str, Any]]:
+        """The rounds in the books."""
+        return await self.cluster.rows(CALLS, (await self.row())["generation_id"])
+
+    async def over(self, seconds: float, *, rounds: int = 1) -> dict[str, Any]:
+        """The stored answer, when row and tabs have the same end, which has to be so within so many seconds."""
+        row = await eventually(self._ended, seconds=seconds)
+        async with asyncio.timeout(seconds):
+            for tab in self.tabs:
+                await tab.until(
+                    lambda tab=tab: (
+                        (tab.status(self.reply_id), tab.text(self.reply_id)) == (row["status"], row["content"])
+                    ),
+                    seconds=seconds,
+                )
+        await self._check(row, rounds)
+        return row
+
+    async def _ended(self) -> dict[str, Any] | None:
+        row = await self.row()
+        return row if row["status"] in FINISHED else None
+
+    async def _check(self, row: dict[str, Any], rounds: int) -> None:
+        """Every end is told once, the text is the provider's, and everything that was asked for is in the books."""
+        assert row["state"] == STATES[row["status"]]
+        assert self.text.startswith(row["content"]), f"the provider never said {row['content'][-60:]!r}"
+        assert row["status"] != "final" or row["content"] == self.text
+        creates, calls = await self.creates(), await self.calls()
+        assert creates <= len(calls) <= rounds
+        [books] = await self.cluster.rows(MONTH, self.person.email)
+        assert books["calls"] == books["month"]
+
+
+@asynccontextmanager
+async def asked(
+    cluster: Cluster, question: str, text: str, *, at: Worker, tabs: Sequence[Address] = (), rules: Rules | None = None
+) -> AsyncIterator[Story]:
+    """Alice asks this worker; her tabs are open, each at its addresses."""
+    async with AsyncExitStack() as stack:
+        alice = await stack.enter_async_context(cluster.alice(at))
+        posted = await alice.ask(question)
+        story = Story(cluster, alice, posted["thread_id"], posted["reply_id"], text)
+        for address in tabs:
+            urls = [address.url] if isinstance(address, Worker) else [address] if isinstance(address, str) else address
+            tab = Oracle(alice, story.thread_id, urls, rules or Rules())
+            story.tabs.append(await stack.enter_async_context(tab.open()))
+        yield story
+
+
+def counting(upto: int, pace_ms: int = 15, script: str = "") -> tuple[str, str]:
+    """A question that takes as long as you want, and its answer."""
+    return f"Count to {upto} [offline: pace={pace_ms} {script}]".replace(" ]", "]"), counted(upto)
