@@ -11,10 +11,11 @@ from typing import Any
 
 from quart import Quart, abort, g, has_websocket_context, render_template, request, websocket
 from quart.typing import ResponseReturnValue
-from quart.wrappers import Response
+from quart.wrappers import BaseRequestWebsocket, Response
 from quart.wrappers.response import FileBody
 from quart_rate_limiter import RateLimitExceeded
-from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed
+from werkzeug.exceptions import BadHost, HTTPException, InternalServerError, MethodNotAllowed
+from werkzeug.routing import MapAdapter
 
 from chat.database import DatabaseAway
 from chat.services.sessions import ABSOLUTE
@@ -51,6 +52,13 @@ class App(Quart):
         """With its traceback, unless it is a sentence that the server writes when it gives up."""
         if not isinstance(exception_info[1], CannotStart):
             super().log_exception(exception_info)
+
+    def create_url_adapter(self, request: BaseRequestWebsocket | None) -> MapAdapter | None:
+        """A name with a part of 64 characters is none, and werkzeug fails too early for a page: the guards say so."""
+        try:
+            return super().create_url_adapter(request)
+        except BadHost:
+            return self.url_map.bind("", path_info=request.path, default_method=request.method) if request else None
 
     async def send_static_file(self, filename: str) -> Response:
         """During a deploy the new page can reach an old server: what that sends must not be kept as the new version."""

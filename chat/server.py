@@ -26,6 +26,7 @@ from chat import database
 from chat.app import create_app
 from chat.events import FRAME_MAX_BYTES
 from chat.settings import Settings
+from chat.web.connection import BudgetedConnection
 from chat.web.resources import EXTENSION, Resources
 
 logger = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 # hypercorn accepts permessage-deflate whenever it is offered: three times the memory for each connection, and a small
 # frame can unpack to hundreds of megabytes. There is no setting for it.
 hypercorn.protocol.ws_stream.server_extensions_handshake = lambda *_: None  # type: ignore[attr-defined]
+hypercorn.protocol.ws_stream.Connection = BudgetedConnection  # type: ignore[attr-defined]
 
 
 def serve(settings: Settings, *, on_listening: Callable[[], None] | None = None) -> int:

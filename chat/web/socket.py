@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import time
+from dataclasses import dataclass
 from uuid import UUID
 
 import msgspec
@@ -55,17 +56,22 @@ async def thread_socket(thread_id: UUID) -> None:
 
 
 async def _serve(thread_id: UUID, opened: Resources) -> None:
-    hello = await _hello()
     session = await sessions.find_session(current_user.auth_id or "")
     if session is None:
         raise Leave(Close.SESSION_ENDED)
-    thread = await threads.own_thread(session.user, thread_id)
-    if thread is None:
-        raise Leave(Close.NO_SUCH_THREAD)
-    if await opened.limits.wait_ms(SOCKET_CONNECT, str(session.user.id)):
-        raise Leave(Close.OVERLOAD)
     if sum(socket.user.id == session.user.id for socket in opened.sockets) >= SOCKETS_PER_USER:
         raise Leave(Close.TOO_MANY_SOCKETS)
+    silent = SilentSocket(session.user)
+    opened.sockets.add(silent)
+    try:
+        if await opened.limits.wait_ms(SOCKET_CONNECT, str(session.user.id)):
+            raise Leave(Close.OVERLOAD)
+        hello = await _hello()
+        thread = await threads.own_thread(session.user, thread_id)
+        if thread is None:
+            raise Leave(Close.NO_SUCH_THREAD)
+    finally:
+        opened.sockets.discard(silent)
     channels = (thread_channel(thread_id), user_channel(session.user.id))
     async with opened.broadcast.channels.subscribe(*channels) as subscription:
         socket = Socket(session.user, thread_id, subscription, opened)
@@ -91,6 +97,16 @@ async def _hello() -> Hello:
     if frame.v != events.PROTOCOL_VERSION:
         raise Leave(Close.RELOAD)
     return frame
+
+
+@dataclass(eq=False)
+class SilentSocket:
+    """A tab before its hello. It counts: who never says anything could have thousands."""
+
+    user: User
+
+    def leave(self) -> None:
+        """It hears it after its hello."""
 
 
 class Socket:

@@ -474,3 +474,18 @@ async def test_the_beginning_and_the_end_of_serving_pass_untouched() -> None:
     scope = {"type": "lifespan"}
     await TrustedProxies(app, 1)(scope, "receive", "send")
     assert seen == [scope, "receive", "send"]
+
+
+# Names that are none
+
+
+@pytest.mark.parametrize("host", ["a" * 64, "a" * 64 + ".example.com:8000", "a..b", "."])
+async def test_a_host_that_cannot_be_a_name_is_not_a_mistake_of_ours(
+    nobody: Person, production: Production, host: str
+) -> None:
+    development = await nobody.http.get("/", headers={"Host": host})
+    async with production.visitor() as visitor:
+        strict = await visitor.http.get("/", headers={"Host": host})
+
+    assert (development.status_code, strict.status_code) == (200, 400)
+    assert "not known by that name" in strict.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 import uuid
@@ -425,6 +426,17 @@ async def test_a_user_has_twenty_sockets_at_most(alice: Person) -> None:
             assert await closed(one_more) == Close.TOO_MANY_SOCKETS
         for tab in tabs:
             await tab.__aexit__(None, None, None)
+
+
+async def test_sockets_that_say_nothing_count_as_well(alice: Person, bob: Person) -> None:
+    posted, other = await ready(alice), await ready(bob)
+    async with contextlib.AsyncExitStack() as stack:
+        silent = [await stack.enter_async_context(alice.connection(posted["thread_id"])) for _ in range(30)]
+        codes = await asyncio.gather(*(closed(connection) for connection in silent))
+        async with bob.tab(other["thread_id"]) as tab:
+            await tab.until_type("welcome")
+
+    assert sorted(codes) == [Close.NO_HELLO] * 20 + [Close.TOO_MANY_SOCKETS] * 10
 
 
 async def test_an_error_of_ours_closes_with_a_code_that_says_come_back(
