@@ -12,13 +12,12 @@ from tortoise.transactions import in_transaction
 from chat.broadcast import Append, Broadcast, Unavailable, user_channel
 from chat.database import query
 from chat.events import MESSAGE_MAX_LENGTH, MessageCreated, MessageView, ThreadUpdated
-from chat.llm.errors import BudgetExceeded
 from chat.llm.pricing import Prices
 from chat.llm.tokens import count_tokens, most_tokens
 from chat.models import Role, Status, User
 from chat.models.ids import uuid7
-from chat.security.limits import MESSAGE_EACH_MINUTE, MESSAGE_EACH_SECOND, Limits
-from chat.services import budgets
+from chat.security.limits import Limits
+from chat.services import admission
 from chat.services.first_words import title_from
 from chat.services.refusals import Refused
 from chat.settings import Settings
@@ -33,18 +32,6 @@ JOIN generation g ON g.user_message_id = question.id AND g.attempt = 1
 JOIN chat_message answer ON answer.id = g.answer_id
 JOIN chat_thread t ON t.id = question.thread_id
 WHERE t.user_id = $1 AND t.id = $2 AND question.client_id = $3
-"""
-ACTIVE = "SELECT 1 FROM generation WHERE thread_id = $1 AND state IN ('queued', 'running')"
-LOCK_USER = "SELECT id FROM users WHERE id = $1 FOR NO KEY UPDATE"
-ALIVE = """
-SELECT g.id FROM generation g JOIN chat_thread t ON t.id = g.thread_id
-WHERE t.user_id = $1 AND g.state IN ('queued', 'running')
-"""
-# What was never counted is taken at the most that it can be; the round itself is counted exactly, before it is sent.
-ASKED = """
-SELECT g.model, (SELECT coalesce(sum(coalesce(m.token_count, octet_length(m.content))), 0) FROM chat_message m
-                 WHERE m.thread_id = g.thread_id) AS tokens
-FROM generation g WHERE g.id = $1
 """
 NEW_THREAD = """
 INSERT INTO chat_thread (id, user_id, title, archived, rev, fence, log_epoch, log_s, message_count, created_at,
@@ -65,10 +52,6 @@ INSERT INTO generation (id, thread_id, user_message_id, answer_id, model, attemp
     partial, partial_len, ckpt_epoch, ckpt_s, reason, created_at)
 VALUES ($1, $2, $3, $4, $5, 1, 0, 'queued', 0, -1, '', 0, '', 0, '', now())
 """
-
-
-BUSY = "An answer is still being written. Wait for it, or stop it, and send again."
-TOO_MANY = "{} answers are being written for you already. Wait for one of them, or stop it, and send again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,18 +95,18 @@ async def send_message(
     try:
         content = await _checked(draft.content, settings)
         _is_offered(draft.model, settings.models)
-        await _no_answer_runs(thread)
-        await _within_limits(user, limits)
+        await admission.no_answer_runs(thread)
+        await admission.within_limits(user, limits)
         async with in_transaction():
             if opening:
                 await query(NEW_THREAD, thread, user.id, title_from(content))
             draft = replace(draft, content=content)
             accepted, created, thread_event = await _store(user, thread, draft, settings.models)
-            await _is_affordable(user, accepted, settings, prices)
+            await admission.within_means(user, accepted.generation_id, settings, prices)
     except (Refused, IntegrityError) as error:
         if stored := await _stored(user, thread, draft.client_id):  # another try of this very message was faster
             return stored
-        raise error if isinstance(error, Refused) else Refused("busy", BUSY) from None
+        raise error if isinstance(error, Refused) else Refused("busy", admission.BUSY) from None
     await _tell(user, created, thread_event, broadcast)
     return accepted
 
@@ -148,43 +131,6 @@ def _too_long(count: int, unit: str, most: int) -> Refused:
 def _is_offered(model: str, models: tuple[str, ...]) -> None:
     if model and model not in models:
         raise Refused("unknown_model", f"This model is not offered: choose one of {', '.join(models)}.")
-
-
-async def _no_answer_runs(thread_id: UUID) -> None:
-    """Saves the work; the index `one_active` has the last word."""
-    if await query(ACTIVE, thread_id):
-        raise Refused("busy", BUSY)
-
-
-async def _within_limits(user: User, limits: Limits) -> None:
-    for limit in (MESSAGE_EACH_SECOND, MESSAGE_EACH_MINUTE):
-        if wait_ms := await limits.wait_ms(limit, str(user.id)):
-            seconds = -(-wait_ms // 1000)
-            raise Refused("rate_limited", f"That was quick. Send again in {seconds} s.", retry_ms=wait_ms)
-
-
-async def _is_affordable(user: User, accepted: Accepted, settings: Settings, prices: Prices) -> None:
-    """Under locks that last until COMMIT, so that messages which come together are counted together."""
-    if settings.rate_limits:
-        alive = len(await query(ALIVE, user.id)) if await query(LOCK_USER, user.id) else 0
-        if alive > settings.llm_concurrent_replies:
-            raise Refused("busy", TOO_MANY.format(settings.llm_concurrent_replies))
-    if user.monthly_budget is None and settings.llm_monthly_budget is None:
-        return
-    asked = (await query(ASKED, accepted.generation_id))[0]
-    input_tokens = min(asked["tokens"], settings.chat_history_tokens)
-    try:
-        await budgets.keep_back(
-            user.id,
-            accepted.generation_id,
-            asked["model"],
-            input_tokens,
-            settings.llm_max_output_tokens,
-            default=settings.llm_monthly_budget,
-            prices=prices,
-        )
-    except BudgetExceeded as error:
-        raise Refused(error.code, str(error)) from None
 
 
 async def _stored(user: User, thread_id: UUID, client_id: UUID) -> Accepted | None:

@@ -30,11 +30,12 @@ WITH thread AS (
 UPDATE generation g
 SET owner = $2, fence = fenced.fence, state = 'running', lease_until = now() + interval '{LEASE}',
     takeovers = g.takeovers + (mine.state = 'running')::int
-FROM mine, fenced, chat_message question WHERE g.id = mine.id AND question.id = mine.user_message_id
+FROM mine, fenced, chat_message question, chat_message answer
+WHERE g.id = mine.id AND question.id = mine.user_message_id AND answer.id = g.answer_id
 RETURNING g.id AS generation_id, g.thread_id, g.answer_id, g.fence, g.partial, g.ckpt_epoch, g.ckpt_s,
     g.cancel_at IS NOT NULL AS cancelled, mine.request_at IS NOT NULL AS asked, fenced.user_id, fenced.rev,
-    question.number AS question_number, g.model, g.takeovers, g.response_id, g.background, g.round_start, g.up_seq,
-    g.partial_len
+    question.number AS question_number, answer.number AS answer_number, g.continues, g.model, g.takeovers,
+    g.response_id, g.background, g.round_start, g.up_seq, g.partial_len
 """  # noqa: S608 - the lease is a constant
 MINE = "id = $1 AND fence = $2 AND state IN ('queued', 'running')"
 ASKING = f"""
@@ -83,6 +84,8 @@ class Claim:
     user_id: UUID
     answer_id: UUID
     question_number: int
+    answer_number: int
+    continues: bool  # the answer before it
     model: str
     fence: int
     rev: int

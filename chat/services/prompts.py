@@ -16,6 +16,13 @@ from chat.models import ChatMessage, Role
 MESSAGE_OVERHEAD_TOKENS = 4  # what a turn costs besides its text
 HISTORY_MAX_MESSAGES = 400
 
+# Answers that were tried again from the beginning: the model need not see them.
+SUPERSEDED = """
+SELECT g.answer_id FROM generation g WHERE g.thread_id = $1 AND EXISTS (
+    SELECT 1 FROM generation later JOIN chat_message answer ON answer.id = later.answer_id
+    WHERE later.user_message_id = g.user_message_id AND later.attempt > g.attempt AND NOT later.continues
+        AND answer.number <= $2)
+"""
 TOOL_CALLS = """
 SELECT g.answer_id, c.call_id, c.name, c.arguments, c.output, c.token_count
 FROM tool_call c JOIN generation g ON g.id = c.generation_id
@@ -43,6 +50,7 @@ async def turns(thread_id: UUID, *, up_to: int, max_tokens: int) -> list[Item]:
     messages = (
         await ChatMessage.filter(thread_id=thread_id, number__lte=up_to, role__in=[Role.USER, Role.ASSISTANT])
         .exclude(content="")
+        .exclude(id__in=[row["answer_id"] for row in await query(SUPERSEDED, thread_id, up_to)] or [thread_id])
         .order_by("-number")
         .limit(HISTORY_MAX_MESSAGES)
     )

@@ -42,7 +42,10 @@ class Collaborators:
 async def question(mine: Claim, work_with: Collaborators) -> tuple[list[Item], Options]:
     """What the model is asked for an answer."""
     settings = work_with.settings
-    turns = await prompts.turns(mine.thread_id, up_to=mine.question_number, max_tokens=settings.chat_history_tokens)
+    up_to = mine.answer_number - 1 if mine.continues else mine.question_number
+    turns = await prompts.turns(mine.thread_id, up_to=up_to, max_tokens=settings.chat_history_tokens)
+    if mine.continues:
+        turns.append({"role": "user", "content": prompts.instructions("continue")})
     return turns, {
         "model": mine.model or settings.llm_model,
         "instructions": prompts.instructions(site_name=settings.site_name),

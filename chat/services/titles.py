@@ -27,7 +27,7 @@ FIRST_EXCHANGE = """
 SELECT question.content AS question, answer.content AS answer
 FROM chat_thread t
 JOIN chat_message question ON question.thread_id = t.id AND question.number = 1
-JOIN chat_message answer ON answer.thread_id = t.id AND answer.number = 2
+JOIN chat_message answer ON answer.thread_id = t.id AND answer.id = $2
 WHERE t.id = $1 AND t.title_by = 'words' AND answer.status = 'final' AND answer.content <> ''
 """
 
@@ -40,7 +40,7 @@ class Title(pydantic.BaseModel):
 
 async def write_title(mine: Claim, work_with: Collaborators) -> None:
     """Title the thread of an answer that has just ended, if that was its first; failing that the first words stay."""
-    exchange = await query(FIRST_EXCHANGE, mine.thread_id) if _is_wanted(mine, work_with) else []
+    exchange = await query(FIRST_EXCHANGE, mine.thread_id, mine.answer_id) if _is_wanted(mine, work_with) else []
     if not exchange:
         return
     try:

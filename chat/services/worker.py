@@ -19,6 +19,7 @@ from chat.events import Released, StopRequested, decode_between_workers
 from chat.models import User
 from chat.security.limits import Limits
 from chat.services import outcomes, ownership, takeover, titles
+from chat.services.attempts import try_again
 from chat.services.messages import Accepted, Draft, send_message
 from chat.services.outcomes import Outcome
 from chat.services.ownership import Claim
@@ -56,13 +57,23 @@ class Worker:
             group.create_task(self._look_for_lost(), name="reaper")
 
     async def take(self, user: User, thread_id: UUID | None, draft: Draft, *, limits: Limits) -> Accepted:
-        """Store a message and start its answer. Raises Refused.
+        """Store a message and start its answer. Raises Refused."""
+        settings, prices, broadcast = self._with.settings, self._with.llm.prices, self._with.broadcast
+        return await self._take(
+            send_message(user, thread_id, draft, settings=settings, prices=prices, broadcast=broadcast, limits=limits)
+        )
 
-        Whoever sent it may be gone in the middle of it, and the server cancels for them: both happen all the same.
-        """
-        if self.draining:
-            raise Refused("draining", "The server is restarting. Send again in a moment.", retry_ms=1000)
-        return await asyncio.shield(self._keep(self._store_and_start(user, thread_id, draft, limits), "message"))
+    async def take_again(
+        self, user: User, thread_id: UUID, answer_id: UUID, *, go_on: bool, limits: Limits
+    ) -> Accepted:
+        """Start another attempt at an answer. Raises Refused."""
+        settings, prices, broadcast = self._with.settings, self._with.llm.prices, self._with.broadcast
+        return await self._take(
+            try_again(
+                user, thread_id, answer_id,
+                go_on=go_on, settings=settings, prices=prices, broadcast=broadcast, limits=limits,
+            )
+        )  # fmt: skip
 
     def start(self, generation_id: UUID) -> None:
         """Answer in a task of this worker's: closing every tab changes nothing."""
@@ -101,16 +112,15 @@ class Worker:
             reply.end(outcome)
         return reply is not None
 
-    async def _store_and_start(self, user: User, thread_id: UUID | None, draft: Draft, limits: Limits) -> Accepted:
-        accepted = await send_message(
-            user,
-            thread_id,
-            draft,
-            settings=self._with.settings,
-            prices=self._with.llm.prices,
-            broadcast=self._with.broadcast,
-            limits=limits,
-        )
+    async def _take(self, storing: Coroutine[Any, Any, Accepted]) -> Accepted:
+        """Whoever sent it may be gone in the middle of it, and the server cancels for them: it happens all the same."""
+        if self.draining:
+            storing.close()
+            raise Refused("draining", "The server is restarting. Send again in a moment.", retry_ms=1000)
+        return await asyncio.shield(self._keep(self._store_and_start(storing), "message"))
+
+    async def _store_and_start(self, storing: Coroutine[Any, Any, Accepted]) -> Accepted:
+        accepted = await storing
         if accepted.fresh:
             self.start(accepted.generation_id)
         return accepted

@@ -92,6 +92,22 @@ async def rename_thread(user: User, thread_id: UUID) -> ResponseReturnValue:
     return redirect(url_for("chat.thread", thread_id=found.id), 303)
 
 
+@blueprint.post("/<uuid:thread_id>/again/")
+@limited(PAGE_POST)
+@login_required
+async def try_again(user: User, thread_id: UUID) -> ResponseReturnValue:
+    """Another attempt at the last answer: field `message_id`, and `go_on` to continue what was broken off."""
+    opened, form = resources(), await request.form
+    found = await threads.own_thread(user, thread_id) or abort(404)
+    try:
+        accepted = await opened.worker.take_again(
+            user, thread_id, _uuid(form.get("message_id", "")), go_on="go_on" in form, limits=opened.limits
+        )
+    except Refused as refused:
+        return await _refusal(refused, user, found, form_error=str(refused))
+    return _accepted(accepted)
+
+
 @blueprint.get("/api/threads/<uuid:thread_id>/messages/")
 @login_required
 async def older_messages(user: User, thread_id: UUID) -> ResponseReturnValue:
@@ -108,9 +124,20 @@ async def _post(user: User, found: ChatThread | None) -> ResponseReturnValue:
         accepted = await _send(user, found, content, form.get("client_id", ""), model)
     except Refused as refused:
         return await _refusal(refused, user, found, form_error=str(refused), draft=content, model=model)
+    return _accepted(accepted)
+
+
+def _accepted(accepted: Accepted) -> ResponseReturnValue:
     if wants_json():
         return _json(Posted(accepted.thread_id, accepted.message_id, accepted.reply_id), HTTPStatus.CREATED)
     return redirect(url_for("chat.thread", thread_id=accepted.thread_id), 303)
+
+
+def _uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise Refused("not_found", "There is no such answer.") from None
 
 
 async def _send(user: User, found: ChatThread | None, content: str, client_id: str, model: str) -> Accepted:

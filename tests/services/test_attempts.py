@@ -1,0 +1,135 @@
+"""Trying an answer again, or going on with one that was broken off: a new answer, and the old one stays."""
+
+from __future__ import annotations
+
+import asyncio
+
+import httpx
+import pytest
+
+from chat.models import ChatMessage, ChatThread, Generation
+from tests.cast import Person
+from tests.llm.conftest import OfflineServer
+from tests.services.test_replies import answered
+from tests.tab import Tab
+
+BROKEN = "say one two three four five six seven [offline: cut=3 times=1]"
+
+
+async def again(person: Person, thread_id: str, answer_id: str, **fields: str) -> httpx.Response:
+    """As a program would."""
+    data = {"message_id": answer_id, **fields}
+    return await person.http.post(f"/chat/{thread_id}/again/", data=data, headers={"Accept": "application/json"})
+
+
+async def broken(person: Person, text: str = BROKEN) -> dict[str, str]:
+    """An answer that ended as interrupted."""
+    posted = await person.ask(text)
+    async with person.tab(posted["thread_id"]) as tab:
+        assert (await tab.until_finished(posted["reply_id"]))["status"] in ("interrupted", "error")
+    return posted
+
+
+async def ended(tab: Tab, answer: httpx.Response) -> ChatMessage:
+    assert answer.status_code == 201, answer.text
+    await tab.until_finished(answer.json()["reply_id"])
+    return await ChatMessage.get(id=answer.json()["reply_id"])
+
+
+async def test_trying_again_asks_the_same_question_anew(alice: Person, model: OfflineServer) -> None:
+    posted = await broken(alice)
+    async with alice.tab(posted["thread_id"]) as tab, alice.tab(posted["thread_id"]) as other:
+        answer = await again(alice, posted["thread_id"], posted["reply_id"])
+        row = await ended(tab, answer)
+        seen = await other.until_finished(answer.json()["reply_id"])
+    first = await ChatMessage.get(id=posted["reply_id"])
+    generations = await Generation.filter(thread_id=posted["thread_id"]).order_by("attempt")
+
+    assert (row.status, row.content) == ("interrupted", first.content)  # the script strikes each attempt
+    assert seen["content"] == row.content
+    assert (first.status, first.number, row.number) == ("interrupted", 2, 3)
+    assert [one.attempt for one in generations] == [1, 2]
+    assert answer.json()["message_id"] == posted["message_id"]
+
+
+async def test_the_model_is_not_shown_what_was_tried_again(alice: Person, model: OfflineServer) -> None:
+    posted = await broken(alice)
+    async with alice.tab(posted["thread_id"]) as tab:
+        await ended(tab, await again(alice, posted["thread_id"], posted["reply_id"]))
+        await answered(alice, "Hello again", posted["thread_id"])
+    requests = (await model.http.get("/control/requests")).json()["requests"]
+    said = [item["content"] for item in requests[-1]["input"]]
+
+    assert len(said) == 3
+    assert said[-1] == "Hello again"
+
+
+async def test_going_on_shows_the_model_what_there_is(alice: Person, model: OfflineServer) -> None:
+    posted = await broken(alice)
+    first = await ChatMessage.get(id=posted["reply_id"])
+    async with alice.tab(posted["thread_id"]) as tab:
+        await ended(tab, await again(alice, posted["thread_id"], posted["reply_id"], go_on="1"))
+    requests = (await model.http.get("/control/requests")).json()["requests"]
+    roles = [(item["role"], item["content"]) for item in requests[-1]["input"]]
+
+    assert roles[1] == ("assistant", first.content)
+    assert roles[2][0] == "user"
+    assert "Continue" in roles[2][1]
+
+
+async def test_an_answer_that_is_complete_can_be_tried_again_and_not_gone_on_with(alice: Person) -> None:
+    posted = await alice.ask("say hello")
+    async with alice.tab(posted["thread_id"]) as tab:
+        await tab.until_finished(posted["reply_id"])
+        refused = await again(alice, posted["thread_id"], posted["reply_id"], go_on="1")
+        row = await ended(tab, await again(alice, posted["thread_id"], posted["reply_id"]))
+
+    assert (refused.status_code, refused.json()["code"]) == (422, "too_late")
+    assert row.content == "hello"
+
+
+async def test_only_the_last_answer_can_be_tried_again(alice: Person) -> None:
+    posted = await broken(alice)
+    await answered(alice, "say hello", posted["thread_id"])
+    refused = await again(alice, posted["thread_id"], posted["reply_id"])
+
+    assert (refused.status_code, refused.json()["code"]) == (422, "too_late")
+
+
+async def test_ten_clicks_at_once_are_one_attempt(alice: Person, model: OfflineServer) -> None:
+    posted = await broken(alice, BROKEN.replace("times=1", "times=1 delay_first=0.5"))
+    clicks = (again(alice, posted["thread_id"], posted["reply_id"]) for _ in range(10))
+    answers = await asyncio.gather(*clicks)
+    taken = [answer for answer in answers if answer.status_code == 201]
+
+    assert len(taken) == 1
+    assert {answer.json()["code"] for answer in answers if answer.status_code != 201} <= {"busy", "too_late"}
+    assert await ChatMessage.filter(thread_id=posted["thread_id"]).count() == 3
+
+
+@pytest.mark.parametrize("answer_id", ["", "nonsense", "01a20460-67e2-7fc6-a25f-80d73be03a97"])
+async def test_an_answer_that_is_not_there_cannot_be_tried_again(alice: Person, answer_id: str) -> None:
+    posted = await broken(alice)
+    refused = await again(alice, posted["thread_id"], answer_id)
+
+    assert (refused.status_code, refused.json()["code"]) == (404, "not_found")
+    assert (await ChatThread.get(id=posted["thread_id"])).message_count == 2
+
+
+async def test_strangers_cannot_try_again(alice: Person, bob: Person, nobody: Person) -> None:
+    posted = await broken(alice)
+    own = await broken(bob)
+    foreign = await again(bob, posted["thread_id"], posted["reply_id"])
+    mixed = await again(bob, own["thread_id"], posted["reply_id"])
+    anonymous = await again(nobody, posted["thread_id"], posted["reply_id"])
+
+    assert (foreign.status_code, mixed.status_code) == (404, 404)
+    assert anonymous.status_code in (303, 401)
+    assert await Generation.filter(thread_id=posted["thread_id"]).count() == 1
+
+
+async def test_without_javascript_it_leads_back_to_the_thread(alice: Person) -> None:
+    posted = await broken(alice)
+    answer = await alice.http.post(f"/chat/{posted['thread_id']}/again/", data={"message_id": posted["reply_id"]})
+
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"/chat/{posted['thread_id']}/")
