@@ -8,9 +8,9 @@ from uuid import UUID
 from tortoise.exceptions import IntegrityError
 from tortoise.transactions import in_transaction
 
-from chat.broadcast import Broadcast, Unavailable, user_channel
+from chat.broadcast import Append, Broadcast, Unavailable, user_channel
 from chat.database import query
-from chat.events import ThreadUpdated
+from chat.events import MessageCreated, MessageView, ThreadUpdated
 from chat.llm.pricing import Prices
 from chat.models import Role, Status, User
 from chat.models.ids import uuid7
@@ -58,11 +58,12 @@ async def try_again(
     await admission.within_limits(user, limits)
     try:
         async with in_transaction():
-            accepted, updated = await _store(user, thread_id, answer_id, go_on, settings)
+            accepted, created, updated = await _store(user, thread_id, answer_id, go_on, settings)
             await admission.within_means(user, accepted.generation_id, settings, prices)
     except IntegrityError:  # the same click twice
         raise Refused("busy", admission.BUSY) from None
     try:
+        await broadcast.log.append(Append(thread_id, created))
         await broadcast.channels.publish(user_channel(user.id), updated)
     except Unavailable as error:
         logger.warning("An attempt is stored and not announced, Redis is away: %s", error)
@@ -71,7 +72,7 @@ async def try_again(
 
 async def _store(
     user: User, thread_id: UUID, answer_id: UUID, go_on: bool, settings: Settings
-) -> tuple[Accepted, ThreadUpdated]:
+) -> tuple[Accepted, MessageCreated, ThreadUpdated]:
     threads = await query(ADVANCE, thread_id, user.id)  # locks the thread until COMMIT
     before = await query(BEFORE, thread_id, answer_id) if threads else []
     if not before:
@@ -81,9 +82,11 @@ async def _store(
     if last["number"] != number - 1 or (go_on and (last["status"] == Status.FINAL or not last["has_text"])):
         raise Refused("too_late", "Only the last answer can be tried again, and only one that was broken off goes on.")
     accepted = Accepted(thread_id, last["user_message_id"], uuid7(), uuid7(), fresh=True)
-    await query(ADD_MESSAGE, accepted.reply_id, thread_id, number, Role.ASSISTANT, Status.STREAMING, "", None)
+    answer = (accepted.reply_id, thread_id, number, Role.ASSISTANT, Status.STREAMING, "", None)
+    created_at = (await query(ADD_MESSAGE, *answer))[0]["created_at"]
     model = thread["model"] if thread["model"] in settings.models else settings.llm_model
     generation = (accepted.generation_id, thread_id, accepted.message_id, accepted.reply_id, model)
     await query(ADD_GENERATION, *generation, last["attempt"] + 1, go_on)
     updated = ThreadUpdated(thread_id, thread["title"], thread["last_message_at"], running=True, rev=thread["rev"])
-    return accepted, updated
+    message = MessageView(accepted.reply_id, None, Role.ASSISTANT, Status.STREAMING, "", "", created_at)
+    return accepted, MessageCreated(thread["rev"], message), updated

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 from tortoise.transactions import in_transaction
 
 from chat.database import query
@@ -17,6 +19,10 @@ from chat.models.ids import uuid7
 from chat.services import budgets
 from chat.settings import MODEL_MAX_LENGTH, Settings
 
+ID_MAX_LENGTH, CALLER_MAX_LENGTH = 128, 40  # what the columns hold
+
+logger = logging.getLogger(__name__)
+
 RECORD = """
 INSERT INTO llm_call_log (id, generation_id, user_id, call_id, round, response_id, request_id, caller, model_asked,
     model, schema_name, input_sha256, status, error, input_tokens, cached_tokens, cache_write_tokens, output_tokens,
@@ -24,6 +30,9 @@ INSERT INTO llm_call_log (id, generation_id, user_id, call_id, round, response_i
 VALUES ($1, (SELECT id FROM generation WHERE id = $2), (SELECT id FROM users WHERE id = $3), $4, $5, $6, $7, $8, $9,
     $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, now())
 ON CONFLICT DO NOTHING RETURNING id
+"""
+SAME = """
+SELECT id FROM llm_call_log WHERE (response_id = $1 AND call_id = $2) OR (generation_id = $3 AND round = $4)
 """
 RECORD_TEXT = """
 INSERT INTO llm_call_text (call_id, user_id, generation_id, input, output)
@@ -89,9 +98,9 @@ async def record(log: CallLog, *, generation_id: UUID | None = None, keep_input:
         plan.user,
         plan.call_id,
         plan.number,
-        log.response_id,
-        log.request_id[:128],
-        plan.caller,
+        log.response_id and log.response_id[:ID_MAX_LENGTH],
+        log.request_id[:ID_MAX_LENGTH],
+        plan.caller[:CALLER_MAX_LENGTH],
         plan.request.model[:MODEL_MAX_LENGTH],
         log.model[:MODEL_MAX_LENGTH],
         plan.schema_name,
@@ -112,7 +121,10 @@ async def record(log: CallLog, *, generation_id: UUID | None = None, keep_input:
         log.first_event_ms,
     )
     if not rows:
-        return None
+        if log.response_id is None or await query(SAME, log.response_id, plan.call_id, generation_id, plan.number):
+            return None
+        logger.warning("The provider has given the response id %s to two responses", log.response_id)
+        return await record(replace(log, response_id=None), generation_id=generation_id, keep_input=keep_input)
     sent = msgspec.json.encode(plan.sent).decode() if keep_input else None
     await query(RECORD_TEXT, call_id, sent, log.output)
     await _add_to_month(log)

@@ -122,7 +122,8 @@ class Settings:
     llm_prices: PriceList = setting(
         (),
         "USD for a million tokens, where the price list that comes with the site does not know a model or you pay "
-        "otherwise: `model=input/output` or `model=input/cached/output`, by commas. The start of a name is enough.",
+        "otherwise: `model=input/output` or `model=input/cached/output`, by commas. A name stands for its dated "
+        "versions too, and `name*` for all that begin so.",
     )
     llm_monthly_budget: Decimal | None = setting(
         None, "USD that each user may spend in a calendar month (UTC). Unset: no limit.", minimum=0

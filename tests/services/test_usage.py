@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from chat import tools
 from chat.database import query
@@ -158,6 +159,19 @@ async def test_a_round_is_counted_once_however_often_it_is_recorded(llm: LLMClie
     assert month is not None
     assert month.calls == 1
     assert month.cost == result.cost
+
+
+async def test_a_server_that_gives_one_id_to_two_responses_loses_no_money(llm: LLMClient, user: User) -> None:
+    first, second = [await llm.call("say hello", user=user.id) for _ in range(2)]
+    same = replace(second.call_log, response_id=first.call_log.response_id)
+    plan = replace(same.plan, call_id=uuid.uuid4())
+    await record(replace(same, plan=plan))
+    await record(replace(same, plan=plan, response_id="x" * 300, request_id="y" * 300))
+    month = await month_of(user)
+
+    assert month is not None
+    assert month.calls == 4
+    assert await LLMCallLog.filter(user_id=user.id, response_id=None).count() == 1
 
 
 async def test_a_call_of_somebody_who_was_deleted_meanwhile_stays_true_without_a_name(
