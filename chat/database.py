@@ -35,7 +35,8 @@ AGAIN_WITHIN_SECONDS = 2.0  # who was kept waiting instead of refused does not w
 AWAY = (
     OSError,
     asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,  # it is starting, stopping or crashing
+    asyncpg.OperatorInterventionError,  # it is starting, stopping or crashing, or a statement took too long
+    asyncpg.LockNotAvailableError,
     asyncpg.TooManyConnectionsError,
     asyncpg.ReadOnlySQLTransactionError,  # its disk is full, or it is a replica now
 )
@@ -69,8 +70,9 @@ class Connection(asyncpg.Connection):
         giving_up = asyncio.get_running_loop().call_later(QUERY_SECONDS, self.terminate)
         try:
             yield
-        except asyncpg.QueryCanceledError:
-            raise  # one statement took too long; the server is well
+        except asyncpg.InternalClientError as error:  # it was told while idle that the server ends, and does not say so
+            self.terminate()
+            raise DatabaseAway(str(error)) from error
         except (*AWAY, asyncpg.InterfaceError) as error:
             if isinstance(error, asyncpg.InterfaceError) and not self.is_closed():
                 raise

@@ -190,8 +190,10 @@ class Feed:
 
     def _count_snapshot(self) -> None:
         """A tab that needs one again and again is better off with a new socket. In an outage all need them."""
+        if not self._live:
+            return
         now = self._loop.time()
-        if self._live and len(self._snapshots) == SNAPSHOTS and now - self._snapshots[0] < SNAPSHOTS_SECONDS:
+        if len(self._snapshots) == SNAPSHOTS and now - self._snapshots[0] < SNAPSHOTS_SECONDS:
             raise Leave(Close.RESYNC_FAILED)
         self._snapshots.append(now)
 

@@ -170,7 +170,9 @@ class Oracle:
                 await self._welcomed()
             case "live":
                 self.live.append(frame["on"])
-            case "ack" | "nack" if frame.get("code") != "draining":
+            case "nack" if frame["code"] in ("draining", "unavailable"):
+                self._in("again", frame["retry_ms"] / 1000)
+            case "ack" | "nack":
                 self.outbox.pop(frame["client_id"], None)
                 self.said[frame["client_id"]] = frame
             case "thread.snapshot" if frame["part"] == frame["parts"]:
@@ -187,6 +189,9 @@ class Oracle:
     async def _welcomed(self) -> None:
         self.connections += 1
         self._due.pop("welcome", None)
+        await self._say_letters()
+
+    async def _say_letters(self) -> None:
         for letter in self.outbox.values():
             await self._say(letter)
 
@@ -228,6 +233,8 @@ class Oracle:
             raise TimeoutError
         for name in due:
             del self._due[name]
+        if "again" in due:
+            await self._say_letters()
         if "quiet" in due or self.wants_snapshot:
             await self._doubt()
             self._watch()

@@ -29,7 +29,6 @@ async def test_row_22_postgres_restarts_in_mid_answer_and_the_answer_goes_on(clu
     assert [(tab.store.syncs, tab.shrunk) for tab in story.tabs] == [(0, 0)] * 2
 
 
-@pytest.mark.xfail(strict=True, reason="no outage mode yet: 500 instead of 503, chat/app.py")
 async def test_row_23_postgres_is_away_and_nothing_is_acknowledged_that_is_not_stored(cluster: Cluster) -> None:
     one, two = await cluster.workers(2)
     async with asked(cluster, *counting(100), at=one, tabs=[one, two]) as story:
@@ -70,7 +69,6 @@ async def one_is_idle(cluster: Cluster) -> bool:
     return (await cluster.model.http.get("/control/open")).json()["open"] == 0
 
 
-@pytest.mark.xfail(strict=True, reason="no outage mode yet: pages wait for a frozen PostgreSQL, chat/database.py")
 async def test_row_24_postgres_is_frozen_and_requests_end_within_10_s(cluster: Cluster) -> None:
     one, _ = await cluster.workers(2)
     async with cluster.alice(one) as alice:
@@ -101,7 +99,6 @@ async def test_row_25_backends_are_killed_in_their_transactions_and_nothing_is_h
     assert row["status"] in ("final", "interrupted")
 
 
-@pytest.mark.xfail(strict=True, reason="no outage mode yet: 500 instead of 503, chat/app.py")
 async def test_row_26_the_pool_is_exhausted_and_requests_get_503_within_5_s(cluster: Cluster) -> None:
     one, _ = await cluster.workers(2)
     async with cluster.alice(one) as alice:
