@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import expect
 
 from chat.services.messages import Refused
-from tests.browser.desk import Desk
+from tests.browser.desk import ChatPage, Desk
 from tests.browser.rows import past_thread
 from tests.cast import Person
 from tests.site import Site
@@ -53,15 +53,30 @@ async def test_a_message_that_is_refused_comes_back_with_the_reason(
     await expect(chat.error).to_be_hidden()
 
 
-async def test_try_again_asks_the_same_question_once_more(desk: Desk, alice: Person) -> None:
+@pytest.mark.parametrize(("name", "breaks_again"), [("Try again", 1), ("Continue", 0)])
+async def test_an_answer_that_was_broken_off_is_tried_again_or_gone_on_with(
+    desk: Desk, alice: Person, name: str, breaks_again: int
+) -> None:
     chat = await desk.chat(alice, await past_thread(alice))
     await chat.say("say hello again [offline: cut=1]")
     await chat.is_over("interrupted", answers=2)
-    await chat.answer.get_by_role("button", name="Try again").click()
+    await chat.answer.get_by_role("button", name=name).click()
 
-    await chat.is_over("interrupted", answers=3)
-    await expect(chat.questions.last.locator(".markdown-content")).to_have_text("say hello again [offline: cut=1]")
-    await expect(chat.page.get_by_role("button", name="Try again")).to_have_count(1)
+    await expect(chat.answers).to_have_count(3)
+    await expect(chat.questions).to_have_count(2)
+    await expect(chat.page.get_by_role("button", name=name)).to_have_count(breaks_again)
+
+
+async def test_it_is_tried_again_without_javascript(desk: Desk, alice: Person) -> None:
+    thread_id = await past_thread(alice)
+    chat = await desk.chat(alice, thread_id)
+    await chat.say("say hello again [offline: cut=1]")
+    await chat.is_over("interrupted", answers=2)
+    page = await (await desk.context(alice, java_script_enabled=False)).new_page()
+    await page.goto(f"/chat/{thread_id}/")
+    await ChatPage(page).answer.get_by_role("button", name="Try again").click()
+
+    await expect(chat.answers).to_have_count(3)
 
 
 async def test_a_stream_that_breaks_keeps_what_came_and_says_that_it_is_not_all(desk: Desk, alice: Person) -> None:

@@ -134,6 +134,8 @@ function contentOf(article) {
 
 function paint(article, message, before) {
   article.dataset.messageId = message.id;
+  const known = article.querySelector("input[name=message_id]");
+  if (known) known.value = message.id;
   article.dataset.status = message.pending ? "pending" : message.status;
   article.toggleAttribute("data-final-failure", message.retryable === false);
   if (message.client_id) article.dataset.clientId = message.client_id;

@@ -1,11 +1,12 @@
 /** The chat page: brings the store, the socket and the parts of the page together. */
-import { Composer, newId } from "./composer.js";
+import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
 import { startCopyButtons } from "./decoration.js";
 import { draftOf, tabStorage } from "./draft.js";
 import { MessageList } from "./messages.js";
 import { Older } from "./older.js";
 import { Outbox, sendFrame } from "./outbox.js";
+import { askAgain } from "./again.js";
 import { Rename, saveTitle } from "./rename.js";
 import { Follower } from "./scroll.js";
 import { Sidebar, UNTITLED } from "./sidebar.js";
@@ -78,7 +79,7 @@ class ThreadPage {
     window.addEventListener("pagehide", () => this.#connection.close());
     window.addEventListener("pageshow", ({ persisted }) => persisted && this.#connection.hurry());
     document.addEventListener("visibilitychange", () => document.hidden || this.#connection.hurry());
-    this.#main.addEventListener("click", ({ target }) => this.#clicked(target.closest("[data-action]")));
+    this.#main.addEventListener("click", (event) => this.#clicked(event, event.target.closest("[data-action]")));
   }
 
   #forConnection() {
@@ -143,20 +144,22 @@ class ThreadPage {
     this.#connection.send({ type: "response.cancel", message_id: id });
   }
 
-  #clicked(button) {
+  #clicked(event, button) {
     if (!button) return;
+    event.preventDefault();
     const message = findMessage(this.#state, button.closest("article")?.dataset.messageId);
-    if (button.dataset.action === "retry" && message) this.#askAgain(message);
+    if (button.dataset.action === "retry" && message) this.#tryAgain(message, false);
+    if (button.dataset.action === "go-on" && message) this.#tryAgain(message, true);
     if (button.dataset.action === "copy" && message) this.#copy(message.content);
     if (button.dataset.action === "reload") window.location.reload();
   }
 
-  /** The question is sent once more: an answer that ended is never changed. */
-  #askAgain(message) {
+  /** An answer that ended is never changed: another one comes after it. */
+  async #tryAgain({ id }, goOn) {
     if (runningAnswer(this.#state) || hasPending(this.#state)) return;
-    const { messages } = this.#state;
-    const question = messages.slice(0, messages.indexOf(message)).findLast(({ role }) => role === "user");
-    if (question) this.#send(question.content, newId(), this.#composer.model);
+    const refused = await askAgain(this.#state.threadId, id, goOn);
+    if (refused) this.#composer.say(refused);
+    else this.#follower.toLatest();
   }
 
   async #rename(address, title) {
