@@ -12,11 +12,13 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from tortoise.transactions import in_transaction
 
 from chat import database
-from chat.database import credentials
+from chat.database import DatabaseAway, credentials, query
 from chat.settings import Settings, SettingsError
 from tests.conftest import Stores
+from tests.site import Site
 
 
 def test_a_url_with_sslmode_is_understood() -> None:
@@ -122,3 +124,68 @@ async def test_what_aerich_cannot_write_is_in_the_migrated_database(migrated: No
         "tool_call USING btree (generation_id, call_id)",
     ):
         assert columns in definitions
+
+
+# Connections that are lost
+
+KILL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'chat'"
+
+
+@pytest.fixture
+async def admin(stores: Stores) -> AsyncIterator[asyncpg.Connection]:
+    """A connection that is not one of the site's."""
+    known = credentials(stores.database_url)
+    connection = await asyncpg.connect(**known | {"server_settings": {"application_name": "admin"}})
+    yield connection
+    await connection.close()
+
+
+async def test_what_reads_and_what_begins_finds_a_living_connection(site: Site, admin: asyncpg.Connection) -> None:
+    for _ in range(3):
+        await asyncio.gather(*(query("SELECT pg_sleep(0.02)") for _ in range(12)))
+        await admin.execute(KILL)
+        assert await asyncio.gather(*(query("SELECT 1 AS one") for _ in range(12))) == [[{"one": 1}]] * 12
+        await admin.execute(KILL)
+        async with in_transaction():
+            assert await query("SELECT 1 AS one") == [{"one": 1}]
+
+
+async def test_a_transaction_that_loses_its_connection_says_why_and_keeps_none(
+    site: Site, admin: asyncpg.Connection
+) -> None:
+    for _ in range(12):  # more often than the pool has connections
+        with pytest.raises(DatabaseAway):
+            async with in_transaction():
+                await query("SELECT 1")
+                await admin.execute(KILL)
+                await query("SELECT 1")
+
+    assert await query("SELECT 1 AS one") == [{"one": 1}]
+
+
+async def test_a_statement_that_nobody_answers_ends_its_connection(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chat.database.pool.QUERY_SECONDS", 0.2)
+    monkeypatch.setattr("chat.database.pool.AGAIN_WITHIN_SECONDS", 0.1)
+    async with asyncio.timeout(2):
+        with pytest.raises(DatabaseAway):
+            await query("SELECT pg_sleep(5)")
+
+        assert await query("SELECT 1 AS one") == [{"one": 1}]
+
+
+async def test_nobody_waits_long_for_a_connection(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chat.database.pool.ACQUIRE_SECONDS", 0.2)
+    monkeypatch.setattr("chat.database.pool.AGAIN_WITHIN_SECONDS", 0.1)
+    holders = [asyncio.create_task(query("SELECT pg_sleep(1.5)")) for _ in range(10)]
+    await asyncio.sleep(0.1)
+    async with asyncio.timeout(1):
+        with pytest.raises(DatabaseAway):
+            await query("SELECT 1")
+    await asyncio.gather(*holders)
+
+
+async def test_a_mistake_in_a_statement_is_no_outage(site: Site) -> None:
+    with pytest.raises(Exception, match="nonsense") as mistake:
+        await query("SELECT nonsense")
+
+    assert not isinstance(mistake.value, DatabaseAway)

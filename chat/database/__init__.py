@@ -1,131 +1,32 @@
-"""PostgreSQL: what DATABASE_URL means, a pool that never waits long, and migrations that may run twice at once."""
+"""PostgreSQL: what DATABASE_URL means, opening and closing the pool, and migrations that may run twice at once."""
 
 from __future__ import annotations
 
-import asyncio
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import asyncpg
 from aerich import Command
 from tortoise import Tortoise, connections
-from tortoise.backends.asyncpg.client import AsyncpgDBClient
 
+from chat.database.pool import POOL, DatabaseAway
 from chat.settings import Settings, SettingsError
 
-Result = TypeVar("Result")
+__all__ = ["DatabaseAway", "migrate", "open_database", "opened", "ping", "query"]
 
-MIGRATIONS = Path(__file__).parent.parent / "migrations"
+MIGRATIONS = Path(__file__).parent.parent.parent / "migrations"
 MIGRATION_LOCK = 0x63686174  # "chat": the advisory lock that only one migrating process holds
-POOL = {"minsize": 1, "maxsize": 10}  # a small managed PostgreSQL has 20 connections for everybody
 SERVER_SETTINGS = {
     "application_name": "chat",
     "statement_timeout": "15s",
     "lock_timeout": "5s",
     "idle_in_transaction_session_timeout": "15s",
 }
-ACQUIRE_SECONDS = 3.0  # for a connection of the pool, or a new one
-QUERY_SECONDS = 6.0  # both together stay under the ten seconds in which a request has its end
-AGAIN_SECONDS = (*[0.0] * POOL["maxsize"], 0.2, 1.0)  # a restart leaves a pool of dead connections, each to fail once
-AGAIN_WITHIN_SECONDS = 2.0  # who was kept waiting instead of refused does not wait twice
-AWAY = (
-    OSError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,  # it is starting, stopping or crashing, or a statement took too long
-    asyncpg.LockNotAvailableError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.ReadOnlySQLTransactionError,  # its disk is full, or it is a replica now
-)
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
-
-
-class DatabaseAway(ConnectionError):
-    """PostgreSQL does not answer, or takes no writes. A COMMIT that was asked for may have happened all the same."""
-
-
-class Connection(asyncpg.Connection):
-    """Whatever takes too long ends the connection: asyncpg's own timeouts wait for the server to agree to them.
-
-    Raises DatabaseAway, as do the pool and the client.
-    """
-
-    async def execute(self, *args: Any, **more: Any) -> Any:
-        with self._limited():
-            return await super().execute(*args, **more)
-
-    async def fetch(self, *args: Any, **more: Any) -> Any:
-        with self._limited():
-            return await super().fetch(*args, **more)
-
-    async def fetchrow(self, *args: Any, **more: Any) -> Any:
-        with self._limited():
-            return await super().fetchrow(*args, **more)
-
-    @contextmanager
-    def _limited(self) -> Iterator[None]:
-        giving_up = asyncio.get_running_loop().call_later(QUERY_SECONDS, self.terminate)
-        try:
-            yield
-        except asyncpg.InternalClientError as error:  # it was told while idle that the server ends, and does not say so
-            self.terminate()
-            raise DatabaseAway(str(error)) from error
-        except (*AWAY, asyncpg.InterfaceError) as error:
-            if isinstance(error, asyncpg.InterfaceError) and not self.is_closed():
-                raise
-            raise DatabaseAway(str(error) or type(error).__name__) from error
-        finally:
-            giving_up.cancel()
-
-
-class Pool(asyncpg.Pool):
-    """A pool that does not let wait for ever."""
-
-    async def acquire(self, *, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - asyncpg's own signature
-        try:
-            return await super().acquire(timeout=timeout or ACQUIRE_SECONDS)
-        except AWAY as error:
-            raise DatabaseAway(str(error) or type(error).__name__) from error
-
-
-class Client(AsyncpgDBClient):
-    """Tortoise's client, which asks again where asking twice does no harm: reads outside of transactions."""
-
-    connection_class = Connection
-
-    async def create_pool(self, **options: Any) -> Pool:
-        """As asyncpg's own function makes it, of our class."""
-        plain = {"max_queries": 50_000, "max_inactive_connection_lifetime": 300.0, "record_class": asyncpg.Record}
-        plain |= dict.fromkeys(("connect", "setup", "init", "reset"))
-        pool: Pool = await Pool(**plain | options)
-        return pool
-
-    async def execute_query(self, query: str, values: list[Any] | None = None) -> Any:
-        return await _asked(query, lambda: super(Client, self).execute_query(query, values))
-
-    async def execute_query_dict(self, query: str, values: list[Any] | None = None) -> Any:
-        return await _asked(query, lambda: super(Client, self).execute_query_dict(query, values))
-
-
-client_class = Client  # where Tortoise looks for it
-
-
-async def _asked(query: str, ask: Callable[[], Awaitable[Result]]) -> Result:
-    if not query.lstrip().startswith("SELECT"):
-        return await ask()
-    loop = asyncio.get_running_loop()
-    last = loop.time() + AGAIN_WITHIN_SECONDS
-    for pause in AGAIN_SECONDS:
-        try:
-            return await ask()
-        except DatabaseAway:
-            if loop.time() > last:
-                raise
-        await asyncio.sleep(pause)
-    return await ask()
 
 
 def credentials(url: str) -> dict[str, Any]:
@@ -175,7 +76,7 @@ def tortoise_config(url: str, *, migrating: bool = False) -> dict[str, Any]:
         known["server_settings"] = {"application_name": "chat migrate"}
     else:
         known |= POOL
-    engine = "tortoise.backends.asyncpg" if migrating else "chat.database"
+    engine = "tortoise.backends.asyncpg" if migrating else "chat.database.pool"
     models = ["chat.models", "aerich.models"] if migrating else ["chat.models"]
     return {
         "connections": {"default": {"engine": engine, "credentials": known}},
