@@ -6,21 +6,23 @@ rules of the delivery away one by one: a test proves that the oracle notices eac
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from chat import cli, server
-from chat.broadcast import Subscription
+from chat.broadcast import channels
 from chat.llm.provider import Limits
 from chat.services import live, messages, ownership, usage, worker
 from chat.services.answers import LiveAnswer
 from chat.services.journals import ReplyJournal
-from chat.web import feed, socket
+from chat.web import feed, resources, socket
 
 BLOCKED_SECONDS = 15
 BLOCKED_AT = 100  # characters of an answer
@@ -64,7 +66,7 @@ def block_the_loop() -> None:
         if self.checkpoint().length - len(piece) < BLOCKED_AT <= self.checkpoint().length:
             time.sleep(BLOCKED_SECONDS)
 
-    LiveAnswer.add = add  # type: ignore[method-assign]
+    LiveAnswer.add = add
 
 
 def set_the_clock(seconds: float) -> None:
@@ -82,13 +84,13 @@ def hasten() -> None:
 
 
 def ping_often() -> None:
-    """5 s are as 25, and 2 s as 10."""
-    feed.PING_SECONDS, feed.PONG_SECONDS = 5.0, 2.0
+    """2 s are as 25, and 1 s as 10."""
+    feed.PING_SECONDS, feed.PONG_SECONDS = 2.0, 1.0
 
 
 def lose_patience_with_the_model() -> None:
     """2 s of silence are as 90."""
-    usage.LLMClient = partial(usage.LLMClient, limits=Limits(silence_seconds=2))  # type: ignore[misc]
+    usage.LLMClient = partial(usage.LLMClient, limits=Limits(silence_seconds=2))
 
 
 # Rules taken away
@@ -100,26 +102,39 @@ def read_the_place_after_the_rows() -> None:
 
     async def view_thread(thread_id: Any, *, broadcast: Any) -> Any:
         view = await original(thread_id, broadcast=broadcast)
-        return view and live.replace(view, place=await live._place(thread_id, broadcast))
+        await asyncio.sleep(0.03)
+        return view and replace(view, place=await live._place(thread_id, broadcast))
 
-    feed.view_thread = view_thread  # type: ignore[attr-defined]
+    feed.view_thread = view_thread
+
+
+def subscribe_slowly() -> None:
+    """That alone does no harm."""
+    original = channels._Connection._synchronise
+
+    async def synchronise(self: Any, of: Any) -> None:
+        if of.desired - self._sent:
+            await asyncio.sleep(0.3)
+        await original(self, of)
+
+    channels._Connection._synchronise = synchronise
 
 
 def do_not_wait_for_the_subscription() -> None:
     async def subscribed(_: Any) -> None:
         return
 
-    socket.Socket._subscribed = subscribed  # type: ignore[method-assign]
+    subscribe_slowly()
+    socket.Socket._subscribed = subscribed
 
 
 def do_not_refill_from_the_log() -> None:
-    live._continued = lambda text, *_: text  # type: ignore[assignment]
+    live._continued = lambda text, *_: text
 
 
-def do_not_tell_of_gaps() -> None:
-    """The channel's connection is made again, and nobody reads what was said meanwhile."""
-    original = Subscription.put
-    Subscription.put = lambda self, item: None if isinstance(item, feed.Gap) else original(self, item)  # type: ignore
+def do_not_check() -> None:
+    """Neither positions nor revs are compared."""
+    resources.Checks = partial(resources.Checks, positions=False, revs=False)
 
 
 FAULTS: dict[str, Callable[[], Any]] = {
@@ -135,9 +150,10 @@ FAULTS: dict[str, Callable[[], Any]] = {
     "often_pinged": ping_often,
     "impatient_with_the_model": lose_patience_with_the_model,
     "place_after_rows": read_the_place_after_the_rows,
+    "slow_subscription": subscribe_slowly,
     "no_wait_for_subscription": do_not_wait_for_the_subscription,
     "no_refill": do_not_refill_from_the_log,
-    "no_gaps": do_not_tell_of_gaps,
+    "no_checks": do_not_check,
 }
 
 

@@ -68,9 +68,11 @@ class Oracle:
         try:
             yield self
         finally:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            while not self._task.done():  # Python 3.11's wait_for can swallow a cancellation
+                self._task.cancel()
+                await asyncio.wait({self._task}, timeout=0.2)
+            if not self._task.cancelled():
+                self._task.result()
 
     async def until(self, happened: Callable[[], Any], *, seconds: float = 20) -> None:
         """Wait until it is so."""
@@ -171,7 +173,7 @@ class Oracle:
             case "live":
                 self.live.append(frame["on"])
             case "nack" if frame["code"] in ("draining", "unavailable"):
-                self._in("again", frame["retry_ms"] / 1000)
+                self._in("again", frame["retry_ms"] / 1000 * (1 + self.chance.random()))
             case "ack" | "nack":
                 self.outbox.pop(frame["client_id"], None)
                 self.said[frame["client_id"]] = frame
@@ -189,9 +191,9 @@ class Oracle:
     async def _welcomed(self) -> None:
         self.connections += 1
         self._due.pop("welcome", None)
-        await self._say_letters()
+        await self._send_letters()
 
-    async def _say_letters(self) -> None:
+    async def _send_letters(self) -> None:
         for letter in self.outbox.values():
             await self._say(letter)
 
@@ -234,8 +236,8 @@ class Oracle:
         for name in due:
             del self._due[name]
         if "again" in due:
-            await self._say_letters()
-        if "quiet" in due or self.wants_snapshot:
+            await self._send_letters()
+        if "quiet" in due or ("sync" in due and self.wants_snapshot):
             await self._doubt()
             self._watch()
 

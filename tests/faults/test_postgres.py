@@ -102,18 +102,25 @@ async def test_row_25_backends_are_killed_in_their_transactions_and_nothing_is_h
 async def test_row_26_the_pool_is_exhausted_and_requests_get_503_within_5_s(cluster: Cluster) -> None:
     one, _ = await cluster.workers(2)
     async with cluster.alice(one) as alice:
-        lock = await asyncpg.connect(cluster.postgres.url)
-        try:
-            await lock.execute("BEGIN; LOCK TABLE chat_thread IN ACCESS EXCLUSIVE MODE")
-            began = time.monotonic()
-            pages = await asyncio.gather(*(alice.http.get("/chat/") for _ in range(25)))
-            took = time.monotonic() - began
-        finally:
-            await lock.close()
+        began = time.monotonic()
+        pages = await asyncio.gather(lock_threads(cluster, seconds=4), *(alice.http.get("/chat/") for _ in range(25)))
+        took = time.monotonic() - began
         assert await eventually(lambda: answers(alice), seconds=20)
 
-    assert {page.status_code for page in pages} == {503}
-    assert took < 11
+    statuses = [page.status_code for page in pages[1:]]
+    assert set(statuses) == {200, 503}
+    assert statuses.count(200) >= 9
+    assert took < 8
+
+
+async def lock_threads(cluster: Cluster, *, seconds: float) -> None:
+    """Whoever asks for them keeps a connection and waits."""
+    lock = await asyncpg.connect(cluster.postgres.url)
+    try:
+        await lock.execute("BEGIN; LOCK TABLE chat_thread IN ACCESS EXCLUSIVE MODE")
+        await asyncio.sleep(seconds)
+    finally:
+        await lock.close()
 
 
 async def test_row_27_the_word_of_a_commit_is_lost_and_the_message_is_stored_exactly_once(cluster: Cluster) -> None:

@@ -63,7 +63,7 @@ async def test_row_31_a_provider_that_never_begins_is_not_asked_again_and_its_ro
 ) -> None:
     [one] = await cluster.workers(1, "impatient_with_the_model")
     async with asked(cluster, *counting(3, script="delay=30"), at=one, tabs=[one]) as story:
-        row = await story.over(10)
+        row = await story.over(20)
 
         assert await story.creates() == 1
         [call] = await story.calls()
@@ -88,7 +88,7 @@ async def test_row_32_a_stream_that_is_cut_leaves_exactly_what_came(cluster: Clu
 async def test_row_33_a_stream_that_falls_silent_is_as_one_that_is_cut(cluster: Cluster) -> None:
     [one] = await cluster.workers(1, "impatient_with_the_model")
     async with asked(cluster, *counting(60, 5, "pause=9:6"), at=one, tabs=[one]) as story:
-        row = await story.over(5)
+        row = await story.over(20)
 
         assert await story.creates() == 1
     assert row["status"] == "interrupted"

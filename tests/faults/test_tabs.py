@@ -54,25 +54,25 @@ async def test_row_37_a_tab_that_loses_its_connection_every_300_ms_misses_and_re
 
 
 async def test_row_38_a_half_open_connection_is_noticed_on_both_sides_within_35_s(cluster: Cluster) -> None:
-    [one] = await cluster.workers(1, "often_pinged")  # five times as often as in production: 7 s are 35
+    [one] = await cluster.workers(1, "often_pinged")  # 3 s there are 35 in production, 5 s here are 62
     async with before(one).running() as proxy:
         async with asked(cluster, *counting(1500), at=one, tabs=[proxy.url, one]) as story:
             await story.until_text(50)
             proxy.blackhole()
             began = time.monotonic()
             story.tabs[0].urls = [one.url]
-            await story.tabs[0].until(lambda: story.tabs[0].connections == 2, seconds=35)
+            await story.tabs[0].until(lambda: story.tabs[0].connections == 2, seconds=20)
             await story.tabs[1].stop(story.reply_id)
             took = time.monotonic() - began
-            row = await story.over(5)
+            row = await story.over(15)
         async with story.person.connection(story.thread_id) as silent:
             await silent.send('{"type": "hello", "v": 1}')
             began = time.monotonic()
             code = await close_code(silent)
 
-    assert took < 35
+    assert took < 20
     assert (code, row["status"]) == (4002, "stopped")
-    assert time.monotonic() - began < 7
+    assert time.monotonic() - began < 10
 
 
 async def test_row_39_a_tab_that_reads_slowly_is_let_go_and_delays_nobody(cluster: Cluster) -> None:
@@ -162,9 +162,6 @@ async def test_row_45_a_page_of_another_version_is_told_to_reload(cluster: Clust
         assert await close_code(old) == 4506
 
 
-@pytest.mark.xfail(
-    strict=True, reason="no check of rows yet: a socket does not notice that its thread is gone, chat/web/feed.py"
-)
 async def test_row_46_a_thread_is_deleted_in_mid_answer_and_nothing_of_it_comes_back(cluster: Cluster) -> None:
     one, two = await cluster.workers(2)
     async with asked(cluster, *counting(2000), at=one, tabs=[one, two]) as story:

@@ -63,9 +63,6 @@ async def test_row_4_a_worker_dies_after_it_asked_and_the_provider_is_not_asked_
     assert (call["uncertain"], call["estimated"], call["response_id"]) == (True, True, None)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="no rev check yet: only the watchdog of a tab notices after 15 s, chat/web/feed.py"
-)
 async def test_row_5_a_worker_dies_before_it_tells_of_the_end_and_tabs_have_it_within_10_s(cluster: Cluster) -> None:
     [healthy], [doomed] = await asyncio.gather(cluster.workers(1), cluster.workers(1, "die_after_final_commit"))
     async with asked(cluster, *counting(100), at=doomed, tabs=[healthy, healthy]) as story:
