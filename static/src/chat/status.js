@@ -28,7 +28,7 @@ export class Status {
   }
 
   show({ phase }) {
-    if (phase !== "connected") this.#live.hidden = true; // the next server says so itself if it has to
+    if (phase !== "connected") this.#putLive(true); // the next server says so itself if it has to
     window.clearTimeout(this.#timer);
     const calm = phase === "reconnecting" && this.#root.dataset.phase === "connected";
     if (calm) this.#timer = window.setTimeout(() => this.#put(phase), PATIENCE_MS);
@@ -37,7 +37,7 @@ export class Status {
 
   /** Redis or the database is away: what is stored still comes, later. */
   showLive(isOn) {
-    this.#live.hidden = isOn;
+    this.#putLive(isOn);
     this.#announce(isOn ? "Live updates are back" : this.#live.textContent);
   }
 
@@ -46,6 +46,11 @@ export class Status {
     window.clearTimeout(this.#timer);
     this.#put("disconnected");
     this.#retry.hidden = true;
+  }
+
+  #putLive(isOn) {
+    this.#live.hidden = isOn;
+    this.#root.toggleAttribute("data-delayed", !isOn);
   }
 
   #put(phase) {

@@ -1,0 +1,85 @@
+"""What the page says while Redis or PostgreSQL is away, and that it comes back by itself."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from playwright.async_api import expect
+
+from chat.broadcast import Unavailable
+from chat.database import DatabaseAway
+from tests.browser.desk import PHONE, Desk
+from tests.browser.rows import past_thread
+from tests.cast import Person
+from tests.site import Site
+
+NOTICE = "Live updates are away; the page refreshes by itself."
+REFUSED_PAGE = r"the server responded with a status of 503"
+
+
+async def away(*_: object, **__: object) -> None:
+    raise DatabaseAway("stopped")
+
+
+@pytest.fixture
+async def without_redis(site: Site, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[pytest.MonkeyPatch]:
+    """The checks find Redis away, until the patch is undone."""
+
+    async def nothing(*_: object) -> None:
+        raise Unavailable("stopped")
+
+    for name in ("CHECK_SECONDS", "AWAY_SECONDS", "AGAIN_SECONDS"):
+        monkeypatch.setattr(f"chat.web.checks.{name}", 0.05)
+    with monkeypatch.context() as patch:
+        patch.setattr(site.resources.broadcast.log, "positions", nothing)
+        site.resources.checks.hurry()
+        yield patch
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("device", [{}, {"viewport": PHONE, "has_touch": True}], ids=["desktop", "phone"])
+async def test_without_redis_the_page_says_so_and_then_takes_it_back(
+    desk: Desk, alice: Person, without_redis: pytest.MonkeyPatch, theme: str, device: dict[str, object]
+) -> None:
+    chat = await desk.chat(alice, await past_thread(alice), color_scheme=theme, **device)
+    notice = chat.page.get_by_text(NOTICE).first
+    await expect(notice).to_be_visible()
+    await expect(chat.page.locator("#chat-announcer")).to_have_text(NOTICE)
+    wide = await chat.page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
+    without_redis.undo()
+
+    await expect(notice).to_be_hidden()
+    await expect(chat.page.locator("#chat-announcer")).to_have_text("Live updates are back")
+    assert not wide
+
+
+async def test_a_message_that_the_database_could_not_take_is_sent_again(
+    desk: Desk, alice: Person, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chat.web.socket.AWAY_RETRY_MS", 100)
+    chat = await desk.chat(alice, await past_thread(alice))
+    with monkeypatch.context() as patch:
+        patch.setattr(site.resources.worker, "take", away)
+        await chat.say("say hello")
+        await expect(chat.questions.last).to_have_attribute("data-status", "pending")
+        await expect(chat.questions.last.get_by_text("Sending…")).to_have_css("visibility", "visible")
+    await chat.is_over(answers=2)
+
+    await expect(chat.questions).to_have_count(2)
+    await expect(chat.error).to_be_hidden()
+
+
+async def test_a_page_without_its_database_says_so_and_tries_again_by_itself(
+    desk: Desk, alice: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chat.app.AWAY_RETRY_SECONDS", 1)
+    context = await desk.context(alice, allowed=(REFUSED_PAGE,))
+    page = await context.new_page()
+    with monkeypatch.context() as patch:
+        patch.setattr("chat.services.sessions.find_session", away)
+        await page.goto("/chat/")
+        await expect(page.get_by_role("heading", name="The database is away")).to_be_visible()
+        await expect(page.get_by_role("link", name="Log in")).to_have_count(0)
+
+    await expect(page.get_by_label("Message", exact=True)).to_be_visible()
