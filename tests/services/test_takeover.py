@@ -42,6 +42,9 @@ async def lose(site: Site, reply_id: str) -> None:
     past = datetime.now(UTC) - timedelta(seconds=1)
     await Generation.filter(id=generation.id).update(lease_until=past, owner="gone:1:x")
     worker.start(generation.id)
+    async with asyncio.timeout(10):
+        while (await Generation.get(id=generation.id)).fence == generation.fence:
+            await asyncio.sleep(0.01)
 
 
 async def ended(tab: Tab, reply_id: str, model: OfflineServer) -> tuple[ChatMessage, Generation, list[LLMCallLog]]:
@@ -90,9 +93,6 @@ async def test_it_goes_on_twice(carol: Person, model: OfflineServer) -> None:
         for length in (20, 200):
             await tab.until_text(posted["reply_id"], length)
             await lose(carol.site, posted["reply_id"])
-            generation = await Generation.get(answer_id=posted["reply_id"])
-            while (await Generation.get(id=generation.id)).fence == generation.fence:
-                await asyncio.sleep(0.05)
         row, generation, _ = await ended(tab, posted["reply_id"], model)
 
     assert (row.status, row.content, generation.takeovers) == ("final", WORDS, 2)
@@ -139,8 +139,8 @@ async def test_after_three_owners_it_is_given_up(carol: Person) -> None:
     posted = await carol.ask(SLOW.replace("pace=10", "pace=50"))
     async with carol.tab(posted["thread_id"]) as tab:
         await tab.until_text(posted["reply_id"], 20)
-        await lose(carol.site, posted["reply_id"])
         await Generation.filter(answer_id=posted["reply_id"]).update(takeovers=2)
+        await lose(carol.site, posted["reply_id"])
         message = await tab.until_finished(posted["reply_id"])
     generation = await Generation.get(answer_id=posted["reply_id"])
 
