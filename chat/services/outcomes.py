@@ -21,7 +21,7 @@ from chat.models import State, Status
 from chat.services import ownership
 from chat.services.answers import LiveAnswer
 from chat.services.journals import ReplyJournal
-from chat.services.ownership import Claim
+from chat.services.ownership import Claim, Fenced
 from chat.text import sha8, utf16_length
 
 logger = logging.getLogger(__name__)
@@ -94,16 +94,7 @@ async def finish(
 ) -> None:
     """Store the answer, the calls and the month's usage, then publish the end. Raises Fenced with nothing stored."""
     text = live.text
-    asked = await query(QUESTION, mine.thread_id, mine.question_number)
-    counts = await count_tokens([asked[0]["content"], text])
-    async with in_transaction():
-        # The thread first, everywhere: see ownership.py.
-        thread = (await query(END_THREAD, mine.thread_id, *live.position))[0]
-        await ownership.finish(mine, outcome.state, reason=outcome.reason)
-        await query(END_TOOLS, mine.generation_id)
-        await query(END_ANSWER, mine.answer_id, text, outcome.status, outcome.sentence, counts[1])
-        await query(COUNTED, mine.thread_id, mine.question_number, counts[0])
-        call_log_id = await journal.settle()
+    thread, call_log_id = await ownership.patiently(lambda: _store(mine, live, outcome, text, journal))
     await live.tell(_last_event(mine, outcome, text, thread["rev"], journal.logs, call_log_id), terminal=True)
     updated = ThreadUpdated(
         mine.thread_id, thread["title"], thread["last_message_at"], running=False, rev=thread["rev"]
@@ -112,6 +103,24 @@ async def finish(
         await broadcast.channels.publish(user_channel(mine.user_id), updated)
     except Unavailable as error:
         logger.warning("Redis is away, sidebars learn of the end later: %s", error)
+
+
+async def _store(
+    mine: Claim, live: LiveAnswer, outcome: Outcome, text: str, journal: ReplyJournal
+) -> tuple[dict[str, Any], UUID | None]:
+    """The thread as it is then, and the row of the last call."""
+    asked = await query(QUESTION, mine.thread_id, mine.question_number)
+    if not asked:  # the thread was deleted
+        raise Fenced(mine.generation_id)
+    counts = await count_tokens([asked[0]["content"], text])
+    async with in_transaction():
+        # The thread first, everywhere: see ownership.py.
+        thread = (await query(END_THREAD, mine.thread_id, *live.position))[0]
+        await ownership.finish(mine, outcome.state, reason=outcome.reason)
+        await query(END_TOOLS, mine.generation_id)
+        await query(END_ANSWER, mine.answer_id, text, outcome.status, outcome.sentence, counts[1])
+        await query(COUNTED, mine.thread_id, mine.question_number, counts[0])
+        return thread, await journal.settle()
 
 
 def _last_event(

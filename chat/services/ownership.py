@@ -7,13 +7,21 @@ first: otherwise two of them could wait for each other.
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeVar
 from uuid import UUID
 
-from chat.database import query
+from chat.database import DatabaseAway, query
 from chat.models import State
 
 LEASE = "12 seconds"
+PATIENCE_SECONDS = 30.0  # for a database that is away; who has taken over meanwhile is protected by the fence
+PAUSE_SECONDS = 0.5
+
+Stored = TypeVar("Stored")
 
 CLAIM = f"""
 WITH thread AS (
@@ -126,7 +134,7 @@ async def asking(mine: Claim, at: Checkpoint, *, background: bool) -> None:
 
 async def response_created(mine: Claim, response_id: str, up_seq: int) -> None:
     """Committed before the first text is shown."""
-    await _fenced(CREATED, mine, response_id, up_seq)
+    await patiently(lambda: _fenced(CREATED, mine, response_id, up_seq))
 
 
 async def checkpoint(mine: Claim, at: Checkpoint) -> None:
@@ -158,6 +166,18 @@ async def request_stop(user_id: UUID, thread_id: UUID, answer_id: UUID) -> UUID 
     """Mark the running generation of an answer of the user's; None if there is none."""
     rows = await query(REQUEST_STOP, user_id, thread_id, answer_id)
     return rows[0]["id"] if rows else None
+
+
+async def patiently(store: Callable[[], Awaitable[Stored]]) -> Stored:
+    """Store what was paid for, as soon as the database is back. It has to name the fence: it may happen twice."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return await store()
+        except DatabaseAway:
+            if time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(PAUSE_SECONDS)
 
 
 async def _fenced(sql: str, mine: Claim, *values: object) -> None:
