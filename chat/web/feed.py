@@ -88,10 +88,11 @@ class Feed:
         if place and hello.want != "snapshot":
             with contextlib.suppress(Unavailable):
                 log = await self._replayable(place)
-        told = _continued(hello.rev, (rev_of(payload) for _, payload in log.entries)) if log else -1
+        known = min(hello.rev, rev)  # a tab says what it likes
+        told = _continued(known, (rev_of(payload) for _, payload in log.entries)) if log else -1
         if log and told >= rev:
             await self._send(Welcome("replay", str(place), rev, round(PING_SECONDS * 1000)))
-            self.rev = hello.rev
+            self.rev = known
             await self._replay(log)
         else:
             await self._send_snapshot(welcome=True)

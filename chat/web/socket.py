@@ -143,7 +143,7 @@ class Socket:
     async def _subscribed(self) -> None:
         """Before the log is read, or what is published in between would be missed. Without Redis, rows have to do."""
         try:
-            async with asyncio.timeout(SUBSCRIBE_SECONDS):
+            async with asyncio.timeout(SUBSCRIBE_SECONDS if self._opened.checks.live else 0):
                 await self._subscription.ready.wait()
         except TimeoutError:
             self._subscription.late = True

@@ -58,6 +58,7 @@ class Oracle:
         self._heartbeat_seconds = 25.0
         self._synced_at = -self.rules.sync_every_seconds
         self._moved = asyncio.Event()
+        self._is_live = True
         self._tab: Tab | None = None  # the present connection
         self._task: asyncio.Task[None] | None = None
 
@@ -147,6 +148,7 @@ class Oracle:
             self._tab = Tab(connection)
             self._tab.store, self._tab.frames = self.store, self.frames
             self._in("welcome", self.rules.welcome_seconds)
+            self._is_live = True
             want = "snapshot" if self.wants_snapshot else ""
             await self._tab.hello(cursor=self.store.cursor, rev=self.store.rev, want=want)
             while True:
@@ -172,6 +174,10 @@ class Oracle:
                 await self._welcomed()
             case "live":
                 self.live.append(frame["on"])
+                self._is_live = frame["on"]
+                self._due.pop("answer", None)
+                if frame["on"] and self.wants_snapshot:
+                    await self._doubt()
             case "nack" if frame["code"] in ("draining", "unavailable"):
                 self._in("again", frame["retry_ms"] / 1000 * (1 + self.chance.random()))
             case "ack" | "nack":
@@ -220,6 +226,8 @@ class Oracle:
         if not self.rules.syncs:
             return
         self.wants_snapshot = True
+        if not self._is_live:
+            return  # the server sends what there is by itself
         now = asyncio.get_running_loop().time()
         if now < self._synced_at + self.rules.sync_every_seconds:
             self._due.setdefault("sync", self._synced_at + self.rules.sync_every_seconds)

@@ -160,6 +160,44 @@ describe("a connection", () => {
   });
 });
 
+describe("while live updates are away", () => {
+  it("silence is no reason for doubt, and the socket stays", () => {
+    world.isWaiting = true;
+    world.welcome();
+    world.say({ type: "live", on: false });
+    for (let seconds = 0; seconds < 120; seconds += 20) {
+      world.pass(20_000);
+      world.say({ type: "ping", n: seconds });
+    }
+    assert.deepEqual([world.heard.doubts, world.sockets.length, world.sent("sync").length], [0, 1, 0]);
+    world.say({ type: "live", on: true });
+    world.pass(15_000);
+    assert.equal(world.heard.doubts, 1);
+  });
+
+  it("a wish that nobody can answer is asked again afterwards", () => {
+    world.welcome();
+    world.position = { ...world.position, wantSnapshot: true };
+    world.connection.sync();
+    world.say({ type: "live", on: false });
+    world.pass(30_000);
+    assert.deepEqual([world.sockets.length, world.sent("sync").length], [1, 1]);
+    world.say({ type: "live", on: true });
+    assert.equal(world.sent("sync").length, 2);
+  });
+
+  it("a new socket begins with the hope that they are there", () => {
+    world.isWaiting = true;
+    world.welcome();
+    world.say({ type: "live", on: false });
+    world.socket.onclose({ code: 1006 });
+    world.passUntilNextSocket();
+    world.welcome();
+    world.pass(15_000);
+    assert.equal(world.heard.doubts, 1);
+  });
+});
+
 describe("coming back", () => {
   it("happens by itself, and says so after five failures", () => {
     for (let failure = 0; failure < 5; failure += 1) {

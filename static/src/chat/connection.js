@@ -34,6 +34,7 @@ export class Connection {
   #retryMs;
   #ended = false;
   #lastSync = -Infinity;
+  #live = true;
   #heartbeatMs = HEARTBEAT_MS;
 
   constructor(url, outside, env = browser) {
@@ -44,6 +45,7 @@ export class Connection {
 
   open() {
     this.#drop();
+    this.#live = true;
     this.#outside.onStatus({ phase: phaseAfter(this.#failures) });
     const socket = this.#env.open(this.#url);
     this.#socket = socket;
@@ -73,7 +75,7 @@ export class Connection {
 
   /** Asks for the truth, at most once in two seconds; a wish that came too early is asked when its time has come. */
   sync() {
-    if (!this.isUp || this.#timers.has("sync")) return;
+    if (!this.isUp || !this.#live || this.#timers.has("sync")) return;
     const wait = this.#lastSync + SYNC_EVERY_MS - this.#env.now();
     if (wait > 0) return this.#in(wait, "sync", () => this.#outside.position().wantSnapshot && this.sync());
     this.#lastSync = this.#env.now();
@@ -94,8 +96,15 @@ export class Connection {
 
   #doubt() {
     if (!this.isUp || !this.#outside.isWaiting()) return;
-    this.#outside.onDoubt();
+    if (this.#live) this.#outside.onDoubt();
     this.watch();
+  }
+
+  /** While a store is away the server sends what there is by itself, and asking for more would only cost the socket. */
+  #setLive(isOn) {
+    this.#live = isOn;
+    if (!isOn) this.#cancel("answer");
+    else if (this.#outside.position().wantSnapshot) this.sync();
   }
 
   #received(data) {
@@ -112,6 +121,8 @@ export class Connection {
         this.#retryMs = frame.retry_ms;
         return;
       case "live":
+        this.#setLive(frame.on);
+        return this.#outside.onFrame(frame);
       case "error":
         return this.#outside.onFrame(frame);
       default:
