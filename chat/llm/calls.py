@@ -37,7 +37,7 @@ class Options(TypedDict, total=False):
 
     model: str
     instructions: str
-    tools: Toolbox | Registry | Iterable[Tool[..., Any]]
+    tools: Toolbox | Registry | Tool[..., Any] | Iterable[Tool[..., Any]]
     context: Mapping[type, object]
     schema: Schema
     schema_name: str
@@ -137,7 +137,7 @@ def _toolbox(tools: Any, context: Mapping[type, object]) -> Toolbox | None:
         toolbox: Toolbox = tools
         return toolbox
     if not isinstance(tools, Registry):
-        offered = tuple(tools)
+        offered = (tools,) if isinstance(tools, Tool) else tuple(tools)
         return _RegistryToolbox(Registry(offered, context_types=tuple(context)), context) if offered else None
     return _RegistryToolbox(tools, context) if tools.tools else None
 

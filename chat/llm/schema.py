@@ -15,6 +15,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import msgspec
 
 JSON_TYPES: dict[Any, str] = {str: "string", int: "integer", float: "number", bool: "boolean"}
+NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")  # what a model can call
 _PARAMETER_LINE = re.compile(r"\s*(\w+): (.+)")
 
 
@@ -41,6 +42,8 @@ class Described:
 
 def described(function: Callable[..., Any]) -> Described:
     """Read a function; raises UndescribedToolError if something is missing."""
+    if not NAME.fullmatch(function.__name__):  # one that the provider refuses would end every call
+        raise UndescribedToolError(function, "its name needs 1 to 64 letters from a to z, digits or underscores")
     signature, hints = inspect.signature(function), _hints(function)
     description, notes = _documentation(function, set(signature.parameters))
     properties: dict[str, Any] = {}

@@ -111,6 +111,8 @@ class Registry:
     ) -> None:
         self._tools: dict[str, Tool[..., Any]] = {}
         for item in tools:
+            if not isinstance(item, Tool):
+                raise TypeError(f"{item!r} is no tool: put @tool(idempotent=...) on a function, and take that")
             if item.name in self._tools:
                 raise DuplicateToolError(item.name)
             _check_context(item, context_types)
@@ -147,7 +149,7 @@ class Registry:
                 return ToolResult(_output(await self._run(item, arguments | _given(item, context))), ok=True)
         except ToolError as error:
             return _failure(str(error))
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # what parses command lines likes to exit
             if isinstance(error, TimeoutError) and limit.expired():
                 return _failure(f"{name} took longer than {self._time_limit_seconds:g} seconds.")
             logger.exception("tool %s failed", name)
@@ -157,7 +159,10 @@ class Registry:
         if inspect.iscoroutinefunction(item.function):
             return await item.function(**arguments)
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, partial(item.function, **arguments))
+        result, error = await loop.run_in_executor(self._threads, _outcome, partial(item.function, **arguments))
+        if error:
+            raise error
+        return result
 
 
 class DuplicateToolError(Exception):
@@ -166,6 +171,16 @@ class DuplicateToolError(Exception):
 
 class MissingContextError(Exception):
     """The caller did not give a tool what it asks for: a mistake of ours."""
+
+
+def _outcome(function: Callable[[], object]) -> tuple[object, BaseException | None]:
+    """What it gave or raised. A future cannot carry all of that: a StopIteration would never arrive."""
+    try:
+        return function(), None
+    except StopIteration as error:
+        return None, RuntimeError(repr(error))
+    except BaseException as error:  # noqa: BLE001 - it is raised where the tool was called
+        return None, error
 
 
 def _check_context(item: Tool[..., Any], context_types: Collection[type]) -> None:

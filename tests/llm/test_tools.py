@@ -7,6 +7,7 @@ import json
 import logging
 import pkgutil
 import re
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -227,9 +228,15 @@ def by_place(text: str, /) -> str:
     return text
 
 
+def größe() -> str:  # noqa: PLC2401
+    """Say how large it is."""
+    return "large"
+
+
 @pytest.mark.parametrize(
     "function",
     [
+        größe,
         undocumented,
         half_documented,
         untyped,
@@ -245,6 +252,11 @@ def by_place(text: str, /) -> str:
 def test_a_function_that_cannot_be_described_is_refused_at_once(function: Callable[..., Any]) -> None:
     with pytest.raises(UndescribedToolError, match=function.__name__):
         tool(idempotent=True)(function)
+
+
+def test_what_is_no_tool_is_refused_with_what_to_do() -> None:
+    with pytest.raises(TypeError, match=r"undocumented at .* is no tool: put @tool\(idempotent=...\) on a function"):
+        Registry([undocumented])  # type: ignore[list-item]
 
 
 def test_two_tools_of_one_name_are_refused() -> None:
@@ -363,6 +375,30 @@ async def test_whatever_goes_wrong_is_a_result_that_the_model_can_read(
     assert says in result.output
     assert result.ok is (says == "?")
     assert "secret" not in result.output
+
+
+@tool(idempotent=True)
+async def leave() -> None:
+    """Parse a command line, as it were."""
+    sys.exit(2)
+
+
+@tool(idempotent=True)
+def leave_from_a_thread() -> None:
+    """Do the same, beside the loop."""
+    sys.exit(2)
+
+
+@tool(idempotent=True)
+def run_out() -> int:
+    """Take the first of nothing."""
+    return next(iter([]))
+
+
+@pytest.mark.parametrize("function", [leave, leave_from_a_thread, run_out])
+async def test_a_tool_ends_neither_the_server_nor_its_time_by_what_it_raises(function: Any) -> None:
+    result = await Registry([function]).dispatch(function.name, "{}")
+    assert "unexpected error" in result.output
 
 
 async def test_a_long_result_is_cut_and_says_so(registry: Registry) -> None:
