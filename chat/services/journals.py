@@ -31,10 +31,10 @@ class ReplyJournal:
     async def begin(self, plan: Plan) -> None:
         """Commit that the provider is going to be asked. Raises BudgetExceeded, Fenced."""
         at = self._live.checkpoint()
-        await budgets.reserve(plan, default=self._settings.llm_monthly_budget, prices=self._prices)
         async with in_transaction():
             await ownership.asking(self._mine, at, background=plan.request.background)
-            await self._record()
+            await self._record()  # before the budget is asked: the round before this one is spent, and kept back no more
+            await budgets.reserve(plan, default=self._settings.llm_monthly_budget, prices=self._prices)
         self._unrecorded.clear()
         self.round, self.round_start, self.response_id = plan.number, at.length, None
 

@@ -16,10 +16,11 @@ from chat.llm.client import LLMClient
 from chat.llm.errors import BudgetExceeded
 from chat.llm.events import TextDelta, Usage
 from chat.llm.tokens import count_tokens
-from chat.models import BudgetReservation, LLMCallLog, User, UserMonthlyUsage
+from chat.models import BudgetReservation, Generation, LLMCallLog, State, User, UserMonthlyUsage
 from chat.services import budgets
 from chat.services.usage import model_client
 from chat.settings import Settings
+from tests.cast import Person
 from tests.llm.conftest import OfflineServer
 from tests.site import Site
 
@@ -210,3 +211,24 @@ def test_an_amount_that_makes_no_sense_is_refused(text: str) -> None:
 async def test_who_is_not_there_has_no_budget() -> None:
     with pytest.raises(budgets.CannotSet, match="no user"):
         await budgets.set_budget("nobody@example.com", Decimal(1))
+
+
+async def test_a_round_of_an_answer_is_not_sent_on_the_money_of_the_round_before_it(
+    alice: Person, model: OfflineServer
+) -> None:
+    """Each round costs $0.002 of input, and is kept back with $0.0206: there is money for that once."""
+    posted = await alice.ask("a " * 15_900 + "[offline: pace=0]")
+    async with alice.tab(posted["thread_id"]) as tab:
+        await tab.until_finished(posted["reply_id"])
+        spent = await UserMonthlyUsage.get(user__email=alice.email)
+        budget = (spent.cost + Decimal("0.0217")).quantize(Decimal("0.0001"))
+        await User.filter(email=alice.email).update(monthly_budget=budget)
+        posted = await alice.ask("[offline: tool=get_secret_number]", posted["thread_id"])
+        await tab.until_finished(posted["reply_id"])
+
+    generation = await Generation.get(answer_id=posted["reply_id"])
+    [call] = await LLMCallLog.filter(generation_id=generation.id)
+    assert await model.creates(str(generation.id)) == 1
+    assert (generation.state, generation.reason) == (State.FAILED, "budget_exceeded")
+    assert (await UserMonthlyUsage.get(user__email=alice.email)).cost == spent.cost + call.cost
+    assert not await BudgetReservation.filter(user__email=alice.email).exists()
