@@ -33,7 +33,7 @@ class ReplyJournal:
         at = self._live.checkpoint()
         async with in_transaction():
             await ownership.asking(self._mine, at, background=plan.request.background)
-            await self._record()  # before the budget is asked: the round before this one is spent, and kept back no more
+            await self._record()  # the budget is asked after the round before this one is spent
             await budgets.reserve(plan, default=self._settings.llm_monthly_budget, prices=self._prices)
         self._unrecorded.clear()
         self.round, self.round_start, self.response_id = plan.number, at.length, None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from decimal import Decimal
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -32,7 +33,7 @@ VALUES ($1, (SELECT id FROM generation WHERE id = $2), (SELECT id FROM users WHE
 ON CONFLICT DO NOTHING RETURNING id
 """
 SAME = """
-SELECT id FROM llm_call_log WHERE (response_id = $1 AND call_id = $2) OR (generation_id = $3 AND round = $4)
+SELECT id FROM llm_call_log WHERE round = $4 AND ((response_id = $1 AND call_id = $2) OR generation_id = $3)
 """
 RECORD_TEXT = """
 INSERT INTO llm_call_text (call_id, user_id, generation_id, input, output)
@@ -68,8 +69,9 @@ class UsageJournal:
     async def end(self, log: CallLog) -> None:
         """Store the round."""
         async with in_transaction():
-            await record(log, keep_input=self._settings.llm_log_text)
+            # In the order of a reply's end: both lock the month, and what expired of the same user.
             await budgets.release(log.plan.call_id, log.plan.user)
+            await record(log, keep_input=self._settings.llm_log_text)
 
 
 def model_client(settings: Settings) -> LLMClient:
@@ -91,6 +93,7 @@ async def record(log: CallLog, *, generation_id: UUID | None = None, keep_input:
     Who or what was deleted meanwhile is left out: what a call cost stays true.
     """
     plan, used, call_id = log.plan, log.usage, uuid7()
+    response_id = log.response_id and _fitting(log.response_id)
     rows = await query(
         RECORD,
         call_id,
@@ -98,7 +101,7 @@ async def record(log: CallLog, *, generation_id: UUID | None = None, keep_input:
         plan.user,
         plan.call_id,
         plan.number,
-        log.response_id and log.response_id[:ID_MAX_LENGTH],
+        response_id,
         log.request_id[:ID_MAX_LENGTH],
         plan.caller[:CALLER_MAX_LENGTH],
         plan.request.model[:MODEL_MAX_LENGTH],
@@ -121,7 +124,7 @@ async def record(log: CallLog, *, generation_id: UUID | None = None, keep_input:
         log.first_event_ms,
     )
     if not rows:
-        if log.response_id is None or await query(SAME, log.response_id, plan.call_id, generation_id, plan.number):
+        if response_id is None or await query(SAME, response_id, plan.call_id, generation_id, plan.number):
             return None
         logger.warning("The provider has given the response id %s to two responses", log.response_id)
         return await record(replace(log, response_id=None), generation_id=generation_id, keep_input=keep_input)
@@ -129,6 +132,14 @@ async def record(log: CallLog, *, generation_id: UUID | None = None, keep_input:
     await query(RECORD_TEXT, call_id, sent, log.output)
     await _add_to_month(log)
     return call_id
+
+
+def _fitting(response_id: str) -> str:
+    """The id itself, or, where a gateway made it longer than the column, its start and its digest."""
+    if len(response_id) <= ID_MAX_LENGTH:
+        return response_id
+    digest = sha256(response_id.encode()).hexdigest()
+    return response_id[: ID_MAX_LENGTH - len(digest)] + digest
 
 
 async def _add_to_month(log: CallLog) -> None:

@@ -7,20 +7,22 @@ import random
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from tortoise.transactions import in_transaction
 
 from chat import tools
 from chat.database import query
 from chat.llm.client import LLMClient
 from chat.llm.errors import CallFailed
 from chat.llm.events import TextDelta
-from chat.models import ChatThread, Generation, LLMCallLog, LLMCallText, User, UserMonthlyUsage
-from chat.services.usage import model_client, record
+from chat.models import BudgetReservation, ChatThread, Generation, LLMCallLog, LLMCallText, User, UserMonthlyUsage
+from chat.services import budgets
+from chat.services.usage import UsageJournal, model_client, record
 from chat.settings import Settings
 from tests.cast import Person
 from tests.llm.conftest import OfflineServer
@@ -172,6 +174,55 @@ async def test_a_server_that_gives_one_id_to_two_responses_loses_no_money(llm: L
     assert month is not None
     assert month.calls == 4
     assert await LLMCallLog.filter(user_id=user.id, response_id=None).count() == 1
+
+
+async def test_a_server_that_gives_one_id_to_all_rounds_of_a_call_loses_no_money(llm: LLMClient, user: User) -> None:
+    first = (await llm.call("say one", user=user.id)).call_log
+
+    assert await record(replace(first, plan=replace(first.plan, number=2)))
+    month = await month_of(user)
+    assert month is not None
+    assert first.cost is not None
+    assert (month.calls, month.cost) == (2, 2 * first.cost)
+
+
+async def test_ids_that_are_too_long_for_the_books_are_still_told_apart(llm: LLMClient, user: User) -> None:
+    log = (await llm.call("say one", user=user.id)).call_log
+    start = f"{user.id}".ljust(200, "x")
+    ids = [
+        await record(replace(log, response_id=f"{start}{number}", plan=replace(log.plan, call_id=uuid.uuid4())))
+        for number in range(2)
+    ]
+
+    stored = {row.response_id for row in await LLMCallLog.filter(id__in=ids)}
+    assert len(stored) == 2
+    assert all(response_id and response_id.startswith(f"{user.id}") for response_id in stored)
+
+
+async def test_ends_of_calls_of_one_user_do_not_wait_for_each_other_in_a_circle(
+    llm: LLMClient, user: User, site: Site
+) -> None:
+    log = (await llm.call("say one", user=user.id)).call_log
+    now = datetime.now(UTC)
+    await BudgetReservation.create(id=uuid.uuid4(), user_id=user.id, amount=1, expires_at=now - timedelta(hours=1))
+    released = asyncio.Event()
+
+    async def alone() -> None:
+        await released.wait()
+        journal = UsageJournal(site.resources.settings, llm.prices)
+        await journal.end(replace(log, response_id=None, plan=replace(log.plan, call_id=uuid.uuid4())))
+
+    other = asyncio.create_task(alone())
+    async with in_transaction():  # as a reply ends
+        await budgets.release(uuid.uuid4(), user.id)
+        released.set()
+        await asyncio.sleep(0.3)
+        await record(replace(log, response_id=None, plan=replace(log.plan, call_id=uuid.uuid4())))
+    await other
+
+    month = await month_of(user)
+    assert month is not None
+    assert month.calls == 3
 
 
 async def test_a_call_of_somebody_who_was_deleted_meanwhile_stays_true_without_a_name(
