@@ -16,6 +16,14 @@ def storable(text: str) -> str:
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").replace("\x00", REPLACEMENT)
 
 
+def fitting(identifier: str, most: int) -> str:
+    """The identifier itself, or, where it is too long for its column, its start and its digest."""
+    if len(identifier) <= most:
+        return identifier
+    digest = sha256(identifier.encode()).hexdigest()
+    return identifier[: most - len(digest)] + digest
+
+
 def utf16_length(text: str) -> int:
     """Length in UTF-16 code units: what JavaScript's `length` says, and what positions on the wire count."""
     return len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2

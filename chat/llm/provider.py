@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -44,6 +44,11 @@ class ModelRequest(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, str] = {}
     background: bool = False
     timeout_seconds: float = 0  # of this request; 0: the provider's limit
+
+    @property
+    def calls(self) -> set[str]:
+        """The ids of the calls that it tells of."""
+        return {str(item.get("call_id")) for item in self.input if item.get("type") == "function_call"}
 
 
 class Resumption(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,13 +94,16 @@ class Provider:
         """
         create = self._openai.responses.with_streaming_response.create
         total_seconds = request.timeout_seconds or self._limits.total_seconds
-        return self._events(partial(create, **_arguments(request)), total_seconds, ResponseReader())
+        return self._events(partial(create, **_arguments(request)), total_seconds, ResponseReader(taken=request.calls))
 
-    def resume(self, response_id: str, *, after: int) -> AsyncGenerator[Event, None]:
-        """What a background run gives after the event with that number; like `stream`, and a failure is Code.CUT."""
+    def resume(self, response_id: str, *, after: int, taken: Iterable[str] = ()) -> AsyncGenerator[Event, None]:
+        """What a background run gives after the event with that number; like `stream`, and a failure is Code.CUT.
+
+        `taken` are ids of calls that its request told of.
+        """
         retrieve = partial(self._openai.responses.with_streaming_response.retrieve, response_id, stream=True)
         open_response = partial(retrieve, starting_after=after) if after >= 0 else retrieve
-        return self._events(open_response, self._limits.total_seconds, ResponseReader(after=after))
+        return self._events(open_response, self._limits.total_seconds, ResponseReader(after=after, taken=taken))
 
     async def cancel(self, response_id: str) -> None:
         """End a background run, which hanging up does not. One that is over or unknown is none of our business."""

@@ -84,7 +84,7 @@ class Attempts:
 
     async def _resumed_events(self) -> Event | None:
         self._resumed_at.append(time.monotonic())
-        self._events = self._provider.resume(self._response_id, after=self._after)
+        self._events = self._provider.resume(self._response_id, after=self._after, taken=self._request.calls)
         return await anext(self._events, None)
 
     async def _taken(self) -> Event | None:

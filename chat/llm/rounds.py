@@ -58,12 +58,17 @@ class Round:
     async def next_event(self) -> Event | TextCorrected | ToolCallFinished | None:
         """What happens next, None after the provider's last event; a tool may still run then."""
         event = await self.tools.or_next(self.attempts.next_event)
+        while isinstance(event, ToolCall) and self._knows(event):  # the end of a resumed stream tells it again
+            event = await self.tools.or_next(self.attempts.next_event)
         if event is not None:
             self._saw(event)
         if isinstance(event, Completed) and self._lost_text(event):
             self._pieces = [event.text]
             return TextCorrected(event.text)
         return event
+
+    def _knows(self, call: ToolCall) -> bool:
+        return any(one.call_id == call.call_id for one in self.calls)
 
     def resume(self, resume: Resumption) -> None:
         """It began in another process."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from chat.llm import events as out
 from chat.llm import failures, sse
+from chat.llm.calling import Calls
 from chat.llm.events import Code, Completed, Created, Event, Failed, Usage
 from chat.llm.text import Joiner
 from chat.llm.wire import (
@@ -26,11 +28,9 @@ from chat.llm.wire import (
     ResponseInProgress,
     ResponseQueued,
     incomplete_reason,
-    objects,
     output_text,
     parsed,
     refused,
-    string,
     token_usage,
 )
 from chat.text import storable
@@ -39,10 +39,11 @@ from chat.text import storable
 class ResponseReader:
     """Reads one response. Feed it chunks until `finished`; ask `ended()` if the stream is over before that.
 
-    `after` is for a stream that resumes another one: the number of the last event that was read of it.
+    `after` is for a stream that resumes another one: the number of the last event that was read of it. `taken` are ids
+    of calls that the request tells of.
     """
 
-    def __init__(self, *, after: int | None = None) -> None:
+    def __init__(self, *, after: int | None = None, taken: Iterable[str] = ()) -> None:
         self.request_id = ""  # of the HTTP request, for support and logs
         self.began = after is not None  # an event came: the provider has the request
         self.finished = False  # the terminal event is out
@@ -52,8 +53,7 @@ class ResponseReader:
         self._created = after is not None
         self._texts: list[str] = []
         self._refused = False
-        self._started: dict[str, str] = {}  # calls that have begun, by the id of their item
-        self._calls: set[str] = set()  # and those that are complete
+        self._calls = Calls(taken)
         self._sequence = 0
 
     def feed(self, chunk: bytes) -> list[Event]:
@@ -92,10 +92,10 @@ class ResponseReader:
                 events.append(out.Reasoning(storable(event.delta)))
             case ItemAdded():
                 self._add_item(event.item, events)
-            case ArgumentsDelta() if call_id := self._started.get(event.item_id):
-                events.append(out.ToolCallArguments(call_id, storable(event.delta)))
+            case ArgumentsDelta():
+                events += self._calls.growing(event.item_id, event.delta)
             case ItemDone():
-                self._add_call(event.item, events)
+                events += self._calls.done(event.item, self._sequence)
             case ResponseCreated() | ResponseInProgress() | ResponseQueued():
                 self._add_created(event.response, events)
             case ResponseCompleted() | ResponseIncomplete() | ResponseFailed():
@@ -119,20 +119,7 @@ class ResponseReader:
     def _add_item(self, item: dict[str, Any], events: list[Event]) -> None:
         if item.get("type") == "reasoning":
             events.append(out.Reasoning(""))
-        call_id = storable(string(item.get("call_id")))
-        if item.get("type") == "function_call" and call_id not in self._started.values():
-            self._started[string(item.get("id")) or call_id] = call_id
-            events.append(out.ToolCallStarted(call_id, storable(string(item.get("name")))))
-
-    def _add_call(self, item: dict[str, Any], events: list[Event]) -> None:
-        call_id = storable(string(item.get("call_id")))
-        cut_short = item.get("status") == "incomplete"  # at the limit of tokens, in the middle of the arguments
-        if item.get("type") != "function_call" or call_id in self._calls or cut_short:
-            return
-        self._add_item(item, events)  # where the server did not announce it
-        self._calls.add(call_id)
-        name, arguments = storable(string(item.get("name"))), storable(string(item.get("arguments")))
-        events.append(out.ToolCall(call_id, name, arguments, self._sequence))
+        events += self._calls.added(item)
 
     def _finish(self, event: ResponseCompleted | ResponseIncomplete | ResponseFailed, events: list[Event]) -> None:
         response, usage = event.response, token_usage(event.response.usage)
@@ -144,8 +131,7 @@ class ResponseReader:
         elif reason == "content_filter":
             events.append(failures.failed(Code.CONTENT_FILTER, "response.incomplete: content_filter", usage=usage))
         else:
-            for item in objects(response.output):  # a server that sends no output_item.done
-                self._add_call(item, events)
+            events += self._calls.missed(response.output, self._sequence)
             events.append(self._completed(response, usage, reason))
 
     def _completed(self, response: Response, usage: Usage | None, reason: str | None) -> Completed:

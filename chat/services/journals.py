@@ -12,6 +12,7 @@ from chat.services import budgets, ownership, usage
 from chat.services.answers import LiveAnswer
 from chat.services.ownership import Claim
 from chat.settings import Settings
+from chat.text import fitting
 
 
 class ReplyJournal:
@@ -42,7 +43,7 @@ class ReplyJournal:
         """Commit by which name the provider knows the round, before any text of it is shown. Raises Fenced."""
         self._live.at_round(sequence)
         self.response_id = response_id
-        await ownership.response_created(self._mine, response_id, sequence)
+        await ownership.response_created(self._mine, fitting(response_id, usage.ID_MAX_LENGTH), sequence)
 
     async def end(self, log: CallLog) -> None:
         """Keep it for the transaction that comes next."""

@@ -14,9 +14,10 @@ from chat.models.ids import uuid7
 from chat.services.answers import LiveAnswer
 from chat.services.journals import ReplyJournal
 from chat.services.ownership import Claim
+from chat.text import fitting
 
 PREVIEW = 2_000  # characters of a tool's arguments and output that tabs are shown
-NAME_MAX_LENGTH = 64
+NAME_MAX_LENGTH, ID_MAX_LENGTH = 64, 128  # what the columns hold
 
 STARTED = """
 INSERT INTO tool_call (id, generation_id, call_id, name, arguments, round, output, state, created_at)
@@ -47,16 +48,16 @@ class ToolCalls:
 
     async def run(self, call: ToolCall) -> ToolResult:
         """Run one call, as its user and in its thread; one that ended under a lost worker is not run again."""
-        generation_id = self._mine.generation_id
-        row = (call.call_id, call.name[:NAME_MAX_LENGTH], call.arguments, self._journal.round)
+        generation_id, call_id = self._mine.generation_id, fitting(call.call_id, ID_MAX_LENGTH)
+        row = (call_id, call.name[:NAME_MAX_LENGTH], call.arguments, self._journal.round)
         if not await query(STARTED, uuid7(), generation_id, *row):
-            for ended in await query(ENDED_BEFORE, generation_id, call.call_id):
+            for ended in await query(ENDED_BEFORE, generation_id, call_id):
                 return ToolResult(ended["output"], ok=ended["state"] == ToolState.DONE)
         await self._tell(call, ToolState.RUNNING, "")
         result = await self._registry.dispatch(call.name, call.arguments, await self._its_context())
         state = ToolState.DONE if result.ok else ToolState.FAILED
         [tokens] = await count_tokens([f"{call.name}{call.arguments}{result.output}"])
-        await query(ENDED, generation_id, call.call_id, result.output, state, tokens)
+        await query(ENDED, generation_id, call_id, result.output, state, tokens)
         await self._tell(call, state, result.output)
         return result
 
@@ -67,7 +68,6 @@ class ToolCalls:
         return self._context
 
     async def _tell(self, call: ToolCall, state: ToolState, output: str) -> None:
-        name, arguments = call.name[:NAME_MAX_LENGTH], call.arguments[:PREVIEW]
-        await self._live.tell(
-            ToolCallChanged(self._mine.answer_id, call.call_id, name, state, arguments, output[:PREVIEW])
-        )
+        call_id, name = fitting(call.call_id, ID_MAX_LENGTH), call.name[:NAME_MAX_LENGTH]
+        arguments, output = call.arguments[:PREVIEW], output[:PREVIEW]
+        await self._live.tell(ToolCallChanged(self._mine.answer_id, call_id, name, state, arguments, output))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from decimal import Decimal
-from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +18,7 @@ from chat.llm.pricing import Prices
 from chat.models.ids import uuid7
 from chat.services import budgets
 from chat.settings import MODEL_MAX_LENGTH, Settings
+from chat.text import fitting
 
 ID_MAX_LENGTH, CALLER_MAX_LENGTH = 128, 40  # what the columns hold
 
@@ -93,7 +93,7 @@ async def record(log: CallLog, *, generation_id: UUID | None = None, keep_input:
     Who or what was deleted meanwhile is left out: what a call cost stays true.
     """
     plan, used, call_id = log.plan, log.usage, uuid7()
-    response_id = log.response_id and _fitting(log.response_id)
+    response_id = log.response_id and fitting(log.response_id, ID_MAX_LENGTH)
     rows = await query(
         RECORD,
         call_id,
@@ -132,14 +132,6 @@ async def record(log: CallLog, *, generation_id: UUID | None = None, keep_input:
     await query(RECORD_TEXT, call_id, sent, log.output)
     await _add_to_month(log)
     return call_id
-
-
-def _fitting(response_id: str) -> str:
-    """The id itself, or, where a gateway made it longer than the column, its start and its digest."""
-    if len(response_id) <= ID_MAX_LENGTH:
-        return response_id
-    digest = sha256(response_id.encode()).hexdigest()
-    return response_id[: ID_MAX_LENGTH - len(digest)] + digest
 
 
 async def _add_to_month(log: CallLog) -> None:

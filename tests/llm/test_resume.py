@@ -13,6 +13,7 @@ from chat.llm.client import LLMClient
 from chat.llm.errors import ProviderFailed
 from chat.llm.events import Code, Created, TextDelta, ToolCall
 from chat.llm.provider import Resumption
+from chat.llm.tools import tool
 from chat.tools import load
 
 from .conftest import Books, OfflineServer
@@ -153,6 +154,26 @@ async def test_a_resumed_round_s_tools_are_run_and_the_next_round_is_asked(
     assert rest[-1].result.text == answer.text
     assert [planned.number for planned in again.planned] == [2]
     assert await offline.creates(generation_id) == 1
+
+
+async def test_a_tool_runs_once_though_the_resumed_stream_tells_of_its_call_again(
+    llm: LLMClient, offline: OfflineServer, generation_id: str
+) -> None:
+    runs: list[int] = []
+
+    @tool(idempotent=False)
+    def pay() -> str:
+        """Pay the bill."""
+        runs.append(1)
+        return "paid"
+
+    said = f"say {WORDS} [offline: tool=pay also cut=3]"
+    events = await events_of(llm, said, tools=[pay], metadata={"generation_id": generation_id})
+
+    assert isinstance(events[-1], Final)
+    assert runs == [1]
+    assert [event.name for event in events if isinstance(event, ToolCall)] == ["pay"]
+    assert await offline.creates(generation_id) == 2
 
 
 async def test_a_cancelled_run_ends_at_the_provider(llm: LLMClient, offline: OfflineServer) -> None:

@@ -209,6 +209,17 @@ def test_a_call_that_was_not_announced_begins_when_it_is_complete() -> None:
     ]
 
 
+def test_calls_of_one_id_are_told_apart_and_a_flood_of_them_ends_the_stream() -> None:
+    item = {"type": "function_call", "call_id": "c", "name": "n", "arguments": "{}"}
+    done = [{"type": "response.output_item.done", "item": {**item, "id": f"fc_{number}"}} for number in range(1001)]
+    events = read(*done[:3], done[0], completed(output=[item] * 3))
+    assert [event.call_id for event in events if isinstance(event, ToolCall)] == ["c", "c_2", "c_3"]
+    assert isinstance(events[-1], Completed)
+    last = read(*done)[-1]
+    assert isinstance(last, Failed)
+    assert last.detail == "there are more than 1000 calls"
+
+
 def test_thinking_is_seen_and_told_apart_from_the_answer() -> None:
     events = read(
         {"type": "response.output_item.added", "item": {"type": "reasoning"}},
