@@ -22,6 +22,8 @@ class OutputSchema:
     """A pydantic model, or a JSON schema in which every object is closed and all its properties are required."""
 
     def __init__(self, schema: Schema, name: str = "") -> None:
+        if not (isinstance(schema, dict) or (isinstance(schema, type) and issubclass(schema, pydantic.BaseModel))):
+            raise TypeError(f"{schema!r} is no schema: take a pydantic model (the class), or a JSON schema as a dict")
         self.name = re.sub(r"[^a-zA-Z0-9_-]", "_", name or _name_of(schema))[:MAX_NAME]
         if isinstance(schema, dict):
             self.json, self._parse = schema, _parser(schema)

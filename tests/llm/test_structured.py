@@ -173,3 +173,9 @@ def test_strings_can_be_stored(written: str, read: str) -> None:
 
 def test_an_empty_schema_is_a_schema() -> None:
     assert OutputSchema({}).parsed("[1]") == [1]
+
+
+@pytest.mark.parametrize("schema", [int, list[int], "City"])
+def test_what_is_no_schema_is_refused_with_what_to_take(schema: Any) -> None:
+    with pytest.raises(TypeError, match="is no schema: take a pydantic model"):
+        OutputSchema(schema)
