@@ -74,7 +74,7 @@ async def sidebar(user: User) -> list[SidebarThread]:
 async def rename(user: User, thread_id: UUID, title: str, *, broadcast: Broadcast) -> str | None:
     """Give the user's thread a title; returns it as stored, or None if there is no such thread. Raises Refused."""
     title = tidy_title(title)
-    if not any(letter.isprintable() and letter != " " for letter in title):
+    if not is_visible(title):
         raise Refused("empty", "Write a title first.")
     if len(title) > TITLE_MAX_LENGTH:
         raise Refused("too_long", f"The title has {len(title):,} characters; {TITLE_MAX_LENGTH} are possible.")
@@ -103,6 +103,11 @@ async def set_title(user_id: UUID, thread_id: UUID, title: str, by: TitleBy, *, 
 def tidy_title(title: str) -> str:
     """On one line, with single spaces, storable."""
     return " ".join(storable(title).split())
+
+
+def is_visible(title: str) -> bool:
+    """Whether there is something to see, and to click."""
+    return any(letter.isprintable() and letter != " " for letter in title)
 
 
 async def _tell(user_id: UUID, titled: TitleUpdated, updated: ThreadUpdated, broadcast: Broadcast) -> None:

@@ -13,7 +13,7 @@ from chat.models import TITLE_MAX_LENGTH, TitleBy
 from chat.services import prompts
 from chat.services.ownership import Claim
 from chat.services.replies import Collaborators
-from chat.services.threads import set_title, tidy_title
+from chat.services.threads import is_visible, set_title, tidy_title
 
 logger = logging.getLogger(__name__)
 
@@ -76,4 +76,5 @@ async def _ask(question: str, answer: str, mine: Claim, work_with: Collaborators
 
 def _cleaned(title: str) -> str:
     """Without the quotation marks, markdown and full stop that models add all the same."""
-    return tidy_title(title).strip("\"'`*_# “”„«»").removesuffix(".")[:TITLE_MAX_LENGTH].strip()
+    title = tidy_title(title).strip("\"'`*_# “”„«»").removesuffix(".")[:TITLE_MAX_LENGTH].strip()
+    return title if is_visible(title) else ""

@@ -126,6 +126,7 @@ async def test_titles_can_be_switched_off(alice: Person, model: OfflineServer) -
         ("Why bake?", "Why bake?"),
         ("  ", ""),
         ("a\x00b", "a\ufffdb"),
+        ("\u200b\u202e", ""),
     ],
 )
 def test_what_models_add_to_titles_is_taken_off(said: str, kept: str) -> None:
