@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import msgspec
 import openai
+from msgspec.structs import replace
 
 from chat.llm import failures
-from chat.llm.events import Event
+from chat.llm.events import Event, Failed
 from chat.llm.stream import ResponseReader
 from chat.text import storable
 
@@ -28,6 +29,7 @@ OPENAI_BASE_URL = "https://api.openai.com/v1"
 KEEPALIVE_CONNECTIONS = 20  # the pool is searched at every request, so idle connections are not free
 KEEPALIVE_SECONDS = 30.0
 CANCEL_SECONDS = 5.0
+SECRET_CHARACTERS = 8  # a shorter key is any word for a server that asks for none
 AFTERGLOW_SECONDS = 0.2  # how long the end of a finished body is waited for, so that its connection can be used again
 
 
@@ -78,6 +80,9 @@ class Provider:
     def __init__(self, *, api_key: str, base_url: str = "", limits: Limits | None = None) -> None:
         if not (api_key.isascii() and api_key.isprintable()):  # like the "…" of an example
             raise ValueError("The API key has a character that no key has: copy it again.")
+        if base_url and not base_url.startswith(("http://", "https://")):
+            raise ValueError(f"The address {base_url!r} has to start with http:// or https://, like https://host/v1.")
+        self._key = api_key
         self._limits = limits or Limits()
         # Everything is said here, because what is not is read from the environment by the SDK.
         self._openai = openai.AsyncOpenAI(
@@ -155,7 +160,7 @@ class Provider:
                     if reader.finished:
                         await _give_back(response, chunks)
                     for event in events:
-                        yield event
+                        yield self._without_key(event) if reader.finished else event
                     if reader.finished:
                         return
         except TimeoutError:
@@ -163,9 +168,15 @@ class Provider:
             return
         except (openai.OpenAIError, httpx2.HTTPError) as error:
             if not reader.finished:
-                yield failures.from_exception(error, began=reader.began)
+                yield self._without_key(failures.from_exception(error, began=reader.began))
             return
         yield reader.ended()
+
+    def _without_key(self, event: Event) -> Event:
+        """Some servers repeat a key that they refuse, and `detail` goes into logs and books."""
+        if isinstance(event, Failed) and len(self._key) >= SECRET_CHARACTERS and self._key in event.detail:
+            return replace(event, detail=event.detail.replace(self._key, "[the key]"))
+        return event
 
     async def _next_chunk(self, chunks: AsyncIterator[bytes], deadline: float) -> bytes:
         """Empty at the end. It needs a timer only where the limit for silence would notice too late."""

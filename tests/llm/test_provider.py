@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 from contextlib import aclosing, suppress
 from itertools import pairwise
@@ -203,6 +204,33 @@ def assert_fails(events: list, code: Code, deltas: int) -> None:
     assert failure.detail
     assert [isinstance(event, TextDelta) for event in events].count(True) == deltas
     assert WHOLE.startswith(text_of(events))
+
+
+@pytest.mark.parametrize("status", ["401 Unauthorized", "200 OK"])
+async def test_a_key_that_the_server_repeats_is_in_no_log(status: str) -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        key = (await reader.readuntil(b"\r\n\r\n")).partition(b"Bearer ")[2].partition(b"\r")[0].decode()
+        event = json.dumps({"error": {"message": f"Received API Key = {key}", "code": "invalid_api_key"}})
+        body = f"data: {event}\n\n" if status.startswith("200") else event
+        writer.write(f"HTTP/1.1 {status}\r\ncontent-length: {len(body)}\r\n\r\n{body}".encode())
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+        provider = Provider(
+            api_key="sk-proj-0123456789", base_url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+        )
+        [failed] = await events_of(provider, asking("hello"))
+        await provider.close()
+
+    assert isinstance(failed, Failed)
+    assert failed.code is Code.UNAUTHORIZED
+    assert "Received API Key = [the key]" in failed.detail
+
+
+def test_an_address_without_a_scheme_is_refused_at_once() -> None:
+    with pytest.raises(ValueError, match=r"has to start with http:// or https://, like https://host/v1"):
+        Provider(api_key="test", base_url="127.0.0.1:8000/v1")
 
 
 def test_every_code_is_described() -> None:
