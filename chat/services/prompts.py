@@ -23,6 +23,13 @@ SELECT g.answer_id FROM generation g WHERE g.thread_id = $1 AND EXISTS (
     WHERE later.user_message_id = g.user_message_id AND later.attempt > g.attempt AND NOT later.continues
         AND answer.number <= $2)
 """
+# What the calls of each answer take, without reading them: they can be many, and large.
+TOOL_SIZES = """
+SELECT g.answer_id, count(*) AS calls, sum(octet_length(c.name || c.arguments || c.output)) AS bytes,
+    sum(coalesce(c.token_count, octet_length(c.name || c.arguments || c.output))) AS tokens
+FROM tool_call c JOIN generation g ON g.id = c.generation_id
+WHERE g.answer_id = ANY($1::uuid[]) AND c.state <> 'running' GROUP BY g.answer_id
+"""
 TOOL_CALLS = """
 SELECT g.answer_id, c.call_id, c.name, c.arguments, c.output, c.token_count
 FROM tool_call c JOIN generation g ON g.id = c.generation_id
@@ -45,7 +52,8 @@ async def turns(thread_id: UUID, *, up_to: int, max_tokens: int) -> list[Item]:
     """The conversation up to the message with this number, oldest first, as input items of the Responses API.
 
     Taken newest backwards while they fit; the newest is always there. An answer stands together with the tools that it
-    called, or not at all. Messages without text (an answer that failed before its first word) are left out.
+    called, or not at all; only the newest loses its tools where they do not fit. Messages without text (an answer that
+    failed before its first word) are left out.
     """
     messages = (
         await ChatMessage.filter(thread_id=thread_id, number__lte=up_to, role__in=[Role.USER, Role.ASSISTANT])
@@ -54,11 +62,16 @@ async def turns(thread_id: UUID, *, up_to: int, max_tokens: int) -> list[Item]:
         .order_by("-number")
         .limit(HISTORY_MAX_MESSAGES)
     )
-    calls = await _tool_calls([message.id for message in messages if message.role is Role.ASSISTANT])
-    if not _surely_fits(messages, calls, max_tokens):
+    sizes = await _tool_sizes([message.id for message in messages if message.role is Role.ASSISTANT])
+    if not _surely_fits(messages, sizes, max_tokens):
         await _count_once(messages)
-        messages = _newest(messages, calls, max_tokens)
+        messages = _newest(messages, sizes, max_tokens)
+    calls = await _tool_calls([message.id for message in messages if message.id in sizes])
     return [item for message in reversed(messages) for item in _items(message, calls.get(message.id, []))]
+
+
+async def _tool_sizes(answers: list[UUID]) -> dict[UUID, dict[str, int]]:
+    return {row.pop("answer_id"): row for row in (await query(TOOL_SIZES, answers) if answers else ())}
 
 
 async def _tool_calls(answers: list[UUID]) -> dict[UUID, list[dict[str, Any]]]:
@@ -81,18 +94,25 @@ def tool_items(calls: list[dict[str, Any]]) -> tuple[Item, ...]:
     )
 
 
-def _surely_fits(messages: list[ChatMessage], calls: dict[UUID, list[dict[str, Any]]], max_tokens: int) -> bool:
-    texts = [message.content for message in messages]
-    texts += [f"{call['name']}{call['arguments']}{call['output']}" for some in calls.values() for call in some]
-    return sum(most_tokens(text) + MESSAGE_OVERHEAD_TOKENS for text in texts) <= max_tokens
+def _surely_fits(messages: list[ChatMessage], sizes: dict[UUID, dict[str, int]], max_tokens: int) -> bool:
+    texts = sum(most_tokens(message.content) + MESSAGE_OVERHEAD_TOKENS for message in messages)
+    tools = sum(size["bytes"] + size["calls"] * MESSAGE_OVERHEAD_TOKENS for size in sizes.values())
+    return texts + tools <= max_tokens
 
 
-def _newest(messages: list[ChatMessage], calls: dict[UUID, list[dict[str, Any]]], max_tokens: int) -> list[ChatMessage]:
-    kept, total = messages[:1], (messages[0].token_count or 0) + MESSAGE_OVERHEAD_TOKENS
-    for message in messages[1:]:
+def _newest(messages: list[ChatMessage], sizes: dict[UUID, dict[str, int]], max_tokens: int) -> list[ChatMessage]:
+    """Those that fit, and the first in any case; `sizes` loses its tools if they do not fit with it."""
+    kept: list[ChatMessage] = []
+    total = 0
+    for message in messages:
         total += (message.token_count or 0) + MESSAGE_OVERHEAD_TOKENS
-        total += sum((call["token_count"] or 0) + 2 * MESSAGE_OVERHEAD_TOKENS for call in calls.get(message.id, []))
-        if total > max_tokens:
+        if size := sizes.get(message.id):
+            tools = size["tokens"] + 2 * MESSAGE_OVERHEAD_TOKENS * size["calls"]
+            if not kept and total + tools > max_tokens:
+                del sizes[message.id]
+            else:
+                total += tools
+        if kept and total > max_tokens:
             break
         kept.append(message)
     return kept

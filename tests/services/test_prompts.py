@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 import pytest
 
+from chat import database
 from chat.llm.tokens import count_tokens, most_tokens
 from chat.models import ChatMessage, ChatThread, Generation, Role, State, Status, ToolCall, User
+from chat.services import prompts
 from chat.services.prompts import MESSAGE_OVERHEAD_TOKENS, instructions, turns
 from tests.cast import Person
 from tests.site import Site
@@ -115,6 +118,32 @@ async def test_an_answer_and_its_tools_fit_together_or_not_at_all(
 
     assert len(items) == (kept or 1)
     assert items[-1] == {"role": "user", "content": "three"}
+
+
+async def test_the_newest_loses_tools_that_do_not_fit_with_it(thread: ChatThread) -> None:
+    await say(thread, "what is it?", "It is")
+    await call_tool(thread, 2, "look", output="word " * 5000)
+
+    assert [turn.get("type", turn.get("role")) for turn in await turns(thread.id, up_to=2, max_tokens=500)] == [
+        "user",
+        "assistant",
+    ]
+
+
+async def test_what_tools_gave_is_not_read_where_it_does_not_fit(
+    thread: ChatThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await say(thread, "what is it?", "It is", "And now?")
+    await call_tool(thread, 2, "look", output="word " * 5000)
+    asked: list[str] = []
+
+    async def query(sql: str, *values: object) -> list[dict[str, Any]]:
+        asked.append(sql)
+        return await database.query(sql, *values)
+
+    monkeypatch.setattr(prompts, "query", query)
+    assert await shown(thread, 3, 500) == ["And now?"]
+    assert prompts.TOOL_CALLS not in asked
 
 
 async def test_an_answer_and_its_question_are_counted_when_it_ends(alice: Person) -> None:
