@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 from uuid import UUID
 
 import pytest
@@ -35,6 +36,15 @@ async def live(redis: Redis) -> AsyncIterator[Broadcast]:
 @pytest.fixture
 def thread() -> UUID:
     return uuid.uuid4()
+
+
+@dataclass
+class Frozen:
+    url: str = ""
+    writers: list[asyncio.StreamWriter] = field(default_factory=list)
+
+    def take(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.writers.append(writer)
 
 
 def delta(thread: UUID, pos: int = 0, text: str = "x", **more: object) -> Append:
@@ -150,3 +160,70 @@ async def test_without_redis_an_append_fails_and_the_next_one_works_again(stores
         writing.cancel()
         await asyncio.gather(writing, return_exceptions=True)
         await nowhere.aclose()
+
+
+async def test_the_places_of_many_logs_come_in_one_round_trip(live: Broadcast, thread: UUID) -> None:
+    other = uuid.uuid4()
+    last = [await live.log.append(delta(thread)) for _ in range(3)][-1]
+
+    assert await live.log.positions([thread, other]) == {thread: (last.epoch, 3)}
+    assert await live.log.positions([]) == {}
+
+
+async def test_a_redis_that_takes_no_writes_counts_as_away(live: Broadcast, redis: Redis, thread: UUID) -> None:
+    await live.log.append(delta(thread))
+    await redis.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(Unavailable):
+            await live.log.append(delta(thread))
+        with pytest.raises(Unavailable):
+            await live.log.positions([thread])
+    finally:
+        await redis.config_set("maxmemory", 0)
+    assert (await live.log.positions([thread]))[thread][1] == 1
+
+
+@pytest.fixture
+async def frozen() -> AsyncIterator[Frozen]:
+    """What looks like a Redis, takes every connection, and says nothing."""
+    frozen = Frozen()
+    server = await asyncio.start_server(frozen.take, "127.0.0.1", 0)
+    frozen.url = f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    yield frozen
+    server.close()
+    for writer in frozen.writers:
+        writer.transport.abort()
+
+
+async def test_nobody_waits_long_for_a_frozen_redis_and_the_next_one_not_at_all(
+    frozen: Frozen, thread: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chat.broadcast.COMMAND_TIMEOUT_SECONDS", 0.3)
+    monkeypatch.setattr("chat.broadcast.SILENCE_SECONDS", 0.6)
+    client = broadcast.connect(frozen.url)
+    log = Broadcast(client).log
+    took = []
+    for pause in (0, 0, 0, 0.7):
+        await asyncio.sleep(pause)
+        began = asyncio.get_running_loop().time()
+        with pytest.raises(Unavailable):
+            await (log.read(thread) if len(took) % 2 else log.positions([thread]))
+        took.append(asyncio.get_running_loop().time() - began)
+    await client.aclose()
+
+    assert [0.2 < seconds < 0.5 for seconds in took] == [True, False, False, True]
+    assert max(took[1:3]) < 0.05
+
+
+async def test_the_channels_give_up_a_connection_on_which_nobody_greets(
+    frozen: Frozen, thread: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chat.broadcast.channels.CONNECT_SECONDS", 0.1)
+    client = broadcast.connect(frozen.url)
+    listening = asyncio.create_task(Broadcast(client).channels.run())
+    async with asyncio.timeout(5):
+        while len(frozen.writers) < 3:
+            await asyncio.sleep(0.02)
+    listening.cancel()
+    await asyncio.gather(listening, return_exceptions=True)
+    await client.aclose()

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from chat.broadcast import Append, Broadcast
 from chat.events import ResponseText, TextDelta
 from chat.models import ChatMessage, Generation
-from chat.services.live import Place, ThreadView, text_so_far, view_thread
+from chat.services.live import Place, Stand, ThreadView, stands, text_so_far, view_thread
 from chat.services.threads import MessagePage, message_page
 from tests.cast import Person
 from tests.site import Site
@@ -97,6 +97,20 @@ async def test_without_redis_the_rows_have_to_do(alice: Person, stores: object) 
 
 async def test_a_thread_that_is_gone_has_no_view(site: Site) -> None:
     assert await view_thread(uuid.uuid4(), broadcast=site.resources.broadcast) is None
+
+
+async def test_where_many_threads_stand_is_one_question(alice: Person) -> None:
+    running = await alice.ask("Tell me something long [offline: pace=20]")
+    ended = await alice.ask("say Hello")
+    async with alice.tab(ended["thread_id"]) as tab:
+        await tab.until_finished(ended["reply_id"])
+        one, other, nowhere = uuid.UUID(running["thread_id"]), uuid.UUID(ended["thread_id"]), uuid.uuid4()
+        found = await stands([one, other, nowhere])
+    async with alice.tab(running["thread_id"]) as tab:
+        await tab.send({"type": "response.cancel", "message_id": running["reply_id"]})
+        await tab.until_finished(running["reply_id"])
+
+    assert found == {one: Stand(1, running=True), other: Stand(2, running=False)}
 
 
 async def test_a_large_thread_comes_in_parts_that_hold_every_message_once(alice: Person, site: Site) -> None:
