@@ -12,13 +12,16 @@ COMPILE := .venv/bin/python -m uv pip compile pyproject.toml --quiet --universal
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: run test check lint bench lock clean help FORCE
+.PHONY: run test faults check lint bench lock clean help FORCE
 
 run: $(BUILT) $(PYTHON_DONE) ## start everything (PORT=8001 make run: on another port)
 	@exec .venv/bin/chat dev
 
 test: $(BUILT) $(TESTS_DONE) ## run the tests (PYTEST_ARGS="-k name": some of them)
 	@CHROMIUM="$$(bin/find-chromium)" && export CHROMIUM && exec .venv/bin/python -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
+
+faults: $(BUILT) $(TESTS_DONE) ## break everything at random, 200 times (SEEDS=20 make faults; FIRST_SEED=17 SEEDS=1: one again)
+	@SEEDS="$${SEEDS:-200}" exec .venv/bin/python -m pytest -n 2 --dist worksteal tests/faults/test_random.py $(PYTEST_ARGS)
 
 check: lint test ## what has to be green before a commit: style, types, import contracts, tests
 

@@ -7,6 +7,7 @@ rules of the delivery away one by one: a test proves that the oracle notices eac
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import signal
 import sys
@@ -15,6 +16,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
+
+from redis.asyncio.connection import AbstractConnection
 
 from chat import cli, server
 from chat.broadcast import channels
@@ -73,6 +76,19 @@ def set_the_clock(seconds: float) -> None:
     real, real_ns = time.time, time.time_ns
     time.time = lambda: real() + seconds
     time.time_ns = lambda: real_ns() + int(seconds * 1e9)
+
+
+def cut_under_commands() -> None:
+    """Each 20th command to Redis finds its connection closed under it, which uvloop tells by a RuntimeError."""
+    original, counted = AbstractConnection.send_packed_command, itertools.count(1)
+
+    async def send_packed_command(self: Any, *given: Any, **named: Any) -> None:
+        if next(counted) % 20 == 0 and self._writer:
+            self._writer.transport.abort()
+            await asyncio.sleep(0)
+        await original(self, *given, **named)
+
+    AbstractConnection.send_packed_command = send_packed_command
 
 
 def hasten() -> None:
@@ -144,6 +160,7 @@ FAULTS: dict[str, Callable[[], Any]] = {
     "die_before_final_commit": lambda: after(ReplyJournal, "settle", die),
     "die_after_final_commit": die_before_the_last_event,
     "block_the_loop": block_the_loop,
+    "cut_under_commands": cut_under_commands,
     "clock_ahead": lambda: set_the_clock(+3600),
     "clock_behind": lambda: set_the_clock(-3600),
     "hasty": hasten,

@@ -1,19 +1,23 @@
-"""Rows 37 to 42 and 45 to 47: tabs that sleep, hang, crowd or come from yesterday; a deleted thread; two migrations."""
+"""Rows 37 to 47: tabs that sleep, hang, crowd or come from yesterday; a deleted thread; two migrations."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from contextlib import AsyncExitStack
+from uuid import uuid4
 
 import pytest
 import websockets
 
-from tests.faults.cluster import Cluster, Worker
+from tests.cast import Person
+from tests.faults.cluster import Cluster, Worker, eventually
 from tests.faults.oracle import Oracle, Rules
 from tests.faults.proxy import ChaosProxy
 from tests.faults.story import asked, counting
+from tests.site import Site
 from tests.test_server import never_closing
+from tests.web.mailbox import Mailbox
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -98,6 +102,7 @@ async def test_row_40_connections_that_dribble_are_closed_and_pages_stay_fast(cl
     [one] = await cluster.workers(1)
     async with cluster.alice(one) as alice:
         crowd = [asyncio.create_task(dribble(one)) for _ in range(300)]
+        body = asyncio.create_task(never_send_the_body(one))
         times = []
         for _ in range(20):
             began = time.monotonic()
@@ -105,8 +110,12 @@ async def test_row_40_connections_that_dribble_are_closed_and_pages_stay_fast(cl
             times.append(time.monotonic() - began)
         lived = await asyncio.wait_for(asyncio.gather(*crowd), 15)
 
+        status, waited = await asyncio.wait_for(body, 15)
+
     assert sorted(times)[-2] < 0.5
     assert max(lived) < 8
+    assert b" 408 " in status
+    assert waited < 12
 
 
 async def dribble(worker: Worker) -> float:
@@ -125,6 +134,18 @@ async def dribble(worker: Worker) -> float:
             break
     writer.close()
     return time.monotonic() - began
+
+
+async def never_send_the_body(worker: Worker) -> tuple[bytes, float]:
+    """The status line, and after how many seconds."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", worker.port)
+    began = time.monotonic()
+    lines = ["POST /accounts/login/ HTTP/1.1", f"Host: 127.0.0.1:{worker.port}", f"Origin: {worker.url}"]
+    form = ["Content-Type: application/x-www-form-urlencoded", "Content-Length: 100", "", "email="]
+    writer.write("\r\n".join(lines + form).encode())
+    status = await reader.readline()
+    writer.close()
+    return status, time.monotonic() - began
 
 
 async def test_row_41_a_socket_without_hello_is_closed_after_5_s(cluster: Cluster) -> None:
@@ -152,6 +173,23 @@ async def test_row_42_a_hundred_sockets_come_back_within_15_s_when_their_worker_
         page = await stories[0].person.http.get("/chat/")
 
     assert page.status_code == 200
+
+
+async def test_row_44_a_mail_server_that_is_away_is_tried_again_and_no_page_tells(cluster: Cluster) -> None:
+    address = f"alice-{uuid4().hex[:8]}@example.com"
+    async with Mailbox.listening() as mailbox, ChaosProxy((mailbox.host, mailbox.port), refusing=True).running() as way:
+        mails = {"EMAIL_BACKEND": "smtp", "SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(way.port), "SMTP_TLS": "none"}
+        one = cluster.launch("serve", "none", EMAIL_VERIFICATION_REQUIRED="True", **mails)
+        await one.until_ready()
+        async with Person.visiting(Site(None, one.url)) as nobody:  # type: ignore[arg-type]
+            page = await nobody.sign_up(address)
+        await eventually(one.says("E-mail was not sent, try 1 of 3"), seconds=10)
+        way.heal()
+        letter = await mailbox.next_letter(address)
+        one.kill()
+
+    assert page.status_code == 303
+    assert letter["To"] == address
 
 
 async def test_row_45_a_page_of_another_version_is_told_to_reload(cluster: Cluster) -> None:

@@ -112,6 +112,16 @@ async def test_row_10_a_loop_that_is_blocked_for_15_s_loses_its_answer_and_doubl
         await story.over(1)
 
 
+async def test_row_11_clocks_that_are_an_hour_off_change_nothing(cluster: Cluster) -> None:
+    [ahead], [behind] = await asyncio.gather(cluster.workers(1, "clock_ahead"), cluster.workers(1, "clock_behind"))
+    async with asked(cluster, *counting(1000, 10), at=behind, tabs=[ahead, behind]) as story:
+        await asyncio.sleep(6)  # longer than a round of the reaper, and two heartbeats
+        row = await story.over(20)
+
+    assert (row["status"], row["takeovers"]) == ("final", 0)
+    assert [(tab.store.syncs, tab.shrunk, tab.codes) for tab in story.tabs] == [(0, 0, [])] * 2
+
+
 async def test_row_36_a_stop_of_a_dead_owner_comes_true_within_20_s(cluster: Cluster) -> None:
     one, two = await cluster.workers(2)
     async with asked(cluster, *counting(2000), at=one, tabs=[two, two]) as story:
