@@ -17,7 +17,7 @@ from chat.services.live import Place, text_so_far
 from chat.services.outcomes import Outcome
 from chat.services.ownership import Claim, Fenced
 from chat.services.replies import Collaborators, Resumed, question
-from chat.text import from_utf16, utf16_length
+from chat.text import from_utf16, up_to_utf16, utf16_length
 
 logger = logging.getLogger(__name__)
 
@@ -90,8 +90,11 @@ async def _lost_round(mine: Claim, text: str, work_with: Collaborators) -> CallL
     """What it cost is estimated; without a response id it is not even known whether it ran."""
     found = (await query(LOST, mine.generation_id))[0]
     turns, options = await question(mine, work_with)
-    plan = work_with.llm.plan(turns, number=found["round"], **options)
-    sent, received = await count_tokens([plan.sent_text, text])
+    calls = [call for call in await query(SO_FAR, mine.generation_id) if call["round"] < found["round"]]
+    before, written = up_to_utf16(text, mine.round_start), from_utf16(text, mine.round_start)
+    said = [{"role": "assistant", "content": before}] if before else []
+    plan = work_with.llm.plan([*turns, *said, *prompts.tool_items(calls)], number=found["round"], **options)
+    sent, received = await count_tokens([plan.sent_text, written])
     used = Usage(input_tokens=sent, output_tokens=received, total_tokens=sent + received)
     return CallLog(
         plan=plan,
@@ -107,5 +110,5 @@ async def _lost_round(mine: Claim, text: str, work_with: Collaborators) -> CallL
         attempts=1,
         duration_ms=0,
         first_event_ms=None,
-        output=text,
+        output=written,
     )

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from chat.llm.tools import Registry, tool
-from chat.models import ChatMessage, Generation, LLMCallLog, ToolCall
+from chat.models import ChatMessage, Generation, LLMCallLog, LLMCallText, ToolCall
 from tests.cast import Person
 from tests.conftest import Beside
 from tests.llm.conftest import OfflineServer
@@ -283,3 +283,21 @@ async def test_a_reply_in_its_second_round_knows_what_the_first_one_did(
     assert bench.begun == ["note"]
     assert (row.status, len(rounds)) == ("final", 2)
     assert "noted" in row.content
+
+
+async def test_of_a_lost_round_only_what_it_wrote_itself_is_counted(alice: Person, model: OfflineServer) -> None:
+    """The round before it is in the books with its own text, and what its tool gave was read by the lost one."""
+    posted = await alice.ask(f"say {WORDS} [offline: tool=get_secret_number also pace=8]")
+    async with alice.tab(posted["thread_id"]) as tab:
+        while not (await Generation.get(answer_id=posted["reply_id"])).round_start:
+            await asyncio.sleep(0.02)
+        await tab.until_text(posted["reply_id"], (await Generation.get(answer_id=posted["reply_id"])).round_start + 5)
+        await lose(alice.site, posted["reply_id"])
+        row, generation, rounds = await ended(tab, posted["reply_id"], model)
+
+    assert generation.reason == "lost"
+    assert [one.status for one in rounds] == ["completed", "lost"]
+    texts = [(await LLMCallText.get(call_id=one.id)).output for one in rounds]
+    assert texts[1]
+    assert "".join(texts) == row.content
+    assert rounds[1].input_tokens > rounds[0].input_tokens
