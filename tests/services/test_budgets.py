@@ -15,10 +15,11 @@ import pytest
 from chat.llm.client import LLMClient
 from chat.llm.errors import BudgetExceeded
 from chat.llm.events import TextDelta, Usage
+from chat.llm.journal import Plan
 from chat.llm.tokens import count_tokens
 from chat.models import BudgetReservation, Generation, LLMCallLog, State, User, UserMonthlyUsage
 from chat.services import budgets
-from chat.services.usage import model_client
+from chat.services.usage import UsageJournal, model_client
 from chat.settings import Settings
 from tests.cast import Person
 from tests.llm.conftest import OfflineServer
@@ -52,16 +53,35 @@ def options(user: User, run_id: str = "", **more: Any) -> Any:
     return {"model": MODEL, "max_output_tokens": MAX_OUTPUT_TOKENS, "user": user.id, "metadata": metadata, **more}
 
 
+class AllAtOnce(UsageJournal):
+    """Lets nobody be sent before everybody has asked."""
+
+    def __init__(self, site: Site, llm: LLMClient, count: int) -> None:
+        super().__init__(site.resources.settings, llm.prices)
+        self._missing = count
+        self._complete = asyncio.Event()
+
+    async def begin(self, plan: Plan) -> None:
+        try:
+            await super().begin(plan)
+        finally:
+            self._missing -= 1
+            if not self._missing:
+                self._complete.set()
+        await self._complete.wait()
+
+
 async def test_of_a_hundred_calls_at_once_just_the_affordable_ones_run(
-    llm: LLMClient, model: OfflineServer, run_id: str
+    llm: LLMClient, model: OfflineServer, site: Site, run_id: str
 ) -> None:
-    said = "say hi [offline: delay=1]"  # nobody has ended before everybody has begun
-    amount = await asyncio.create_task(_kept_back(llm, said))
+    said = "say hi"
+    amount = await _kept_back(llm, f"{said} [offline: delay=0.1]")
     user = await with_budget((amount * 10).quantize(Decimal("0.0001"), rounding="ROUND_UP"))
+    journal = AllAtOnce(site, llm, 100)
 
     async def one() -> bool:
         try:
-            await llm.call(said, **options(user, run_id))
+            await llm.call(said, **options(user, run_id, journal=journal))
         except BudgetExceeded:
             return False
         return True
