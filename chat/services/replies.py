@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -87,6 +88,7 @@ class Reply:
         self._reading: asyncio.Task[Outcome] | None = None
         self._ending: Outcome | None = None
         self._abandoned = False
+        self.leased_at = time.monotonic()  # when the lease was last known to begin
         self._handed_over = False
 
     def end(self, outcome: Outcome) -> None:

@@ -157,21 +157,20 @@ class Worker:
             self._keep(titles.write_title(mine, self._with), f"title {mine.thread_id}")
 
     async def _keep_leases(self) -> None:
-        renewed = time.monotonic()
         while True:
             await asyncio.sleep(HEARTBEAT_SECONDS)
-            owned = list(self._replies)
+            owned, now = dict(self._replies), time.monotonic()
             if not owned:
-                renewed = time.monotonic()
                 continue
             try:
-                kept = await ownership.renew(self.name, owned)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the lease runs on
+                kept = await ownership.renew(self.name, list(owned))
+            except Exception as error:  # noqa: BLE001 - whatever it is, the leases run on
                 logger.warning("Leases were not renewed: %r", error)
-                if time.monotonic() - renewed > SELF_FENCE_SECONDS:
-                    self._abandon(owned)
+                fence = time.monotonic() - SELF_FENCE_SECONDS
+                self._abandon([one for one, reply in owned.items() if reply.leased_at < fence])
                 continue
-            renewed = time.monotonic()
+            for generation_id in kept:
+                owned[generation_id].leased_at = now
             self._abandon([one for one in owned if one not in kept])
             for generation_id in (one for one, cancelled in kept.items() if cancelled):
                 self._end(generation_id, outcomes.STOPPED)
