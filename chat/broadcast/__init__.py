@@ -11,6 +11,7 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.client import Pipeline
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as ConnectionLost
 
 from chat.broadcast.channels import GAP, Channels, Event, Gap, Subscription, control_channel, user_channel
 from chat.broadcast.log import (
@@ -112,7 +113,21 @@ def connect(url: str) -> Redis:
         health_check_interval=15,
         retry=Retry(NoBackoff(), 0),
     )
+    pool.connection_class = _telling(pool.connection_class)
     return Client.from_pool(pool)
+
+
+def _telling(kind: type[Any]) -> type[Any]:
+    """Connections of this kind that tell of every loss: uvloop raises RuntimeError for a transport that has closed."""
+
+    class Telling(kind):
+        async def send_packed_command(self, *args: Any, **options: Any) -> None:
+            try:
+                await super().send_packed_command(*args, **options)
+            except RuntimeError as error:
+                raise ConnectionLost(str(error)) from error
+
+    return Telling
 
 
 class Broadcast:

@@ -71,11 +71,6 @@ async def test_row_13_every_client_of_redis_is_cut_and_appends_are_tried_again(c
     assert [(tab.store.syncs, tab.shrunk) for tab in story.tabs] == [(0, 0)] * 3
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="uvloop tells of a closed connection by RuntimeError, which chat/broadcast does not take for an outage: its "
-    "loop ends, and with it the worker",
-)
 async def test_row_13_a_connection_that_closes_under_a_command_ends_no_worker(cluster: Cluster) -> None:
     one, two = await cluster.workers(2, "cut_under_commands")
     async with asked(cluster, *counting(300, 10), at=one, tabs=[one, two]) as story:
