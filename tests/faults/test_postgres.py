@@ -77,7 +77,7 @@ async def test_row_23_an_answer_that_begins_while_postgres_is_away_goes_on_when_
         cluster.postgres.start()
         row = await story.over(25)
 
-    assert row["status"] in ("final", "interrupted")  # on a busy machine the lease can run out before the first word
+    assert (row["status"], row["takeovers"]) == ("final", 0)
 
 
 async def is_idle(cluster: Cluster) -> bool:

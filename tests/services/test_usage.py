@@ -80,13 +80,13 @@ async def month_of(user: User) -> UserMonthlyUsage | None:
 async def test_a_structured_call_is_stored_with_all_its_figures(
     llm: LLMClient, user: User, model: OfflineServer
 ) -> None:
-    result = await llm.call("an elk", schema=ANIMAL, schema_name="animal", user=user.id, caller="shell")
+    result = await llm.call("an elk", schema=ANIMAL, schema_name="animal", user=user.id, caller="a test")
     row = await LLMCallLog.get(user_id=user.id)
     bill = (await model.http.get("/control/bill")).json()["responses"][row.response_id]
     month = await month_of(user)
 
     assert result.parsed == {"name": "An elk"}
-    assert (row.caller, row.schema_name, row.status, row.round) == ("shell", "animal", "completed", 1)
+    assert (row.caller, row.schema_name, row.status, row.round) == ("a test", "animal", "completed", 1)
     assert (row.model_asked, row.model) == ("gpt-5-mini", "gpt-5-mini-2025-08-07")
     assert (row.input_tokens, row.output_tokens) == (bill["input_tokens"], bill["output_tokens"])
     assert row.cost == Decimal(bill["cost"]) == result.cost
