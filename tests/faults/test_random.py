@@ -1,4 +1,4 @@
-"""Random mixtures of faults: `make faults` runs 200, `FIRST_SEED=17 SEEDS=1 make faults` one again."""
+"""Random mixtures of faults: `make faults` runs 200, and a failing one says how to run it again."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ async def test_whatever_happens_everybody_ends_with_the_same_true_text(cluster: 
     try:
         stories = await schedule.run()
     except BaseException:
-        print(f"FIRST_SEED={seed} SEEDS=1 make faults   # {schedule.done}")  # noqa: T201
+        print(f'FIRST_SEED={seed} SEEDS=1 make faults PYTEST_ARGS="-k random"   # {schedule.done}')  # noqa: T201
         raise
     statuses = [(await story.row())["status"] for story in stories]
 
