@@ -10,7 +10,7 @@ from chat.llm.journal import CallLog, Plan
 from chat.llm.pricing import Prices
 from chat.services import budgets, ownership, usage
 from chat.services.answers import LiveAnswer
-from chat.services.ownership import Claim
+from chat.services.ownership import Checkpoint, Claim
 from chat.settings import Settings
 from chat.text import fitting
 
@@ -32,12 +32,15 @@ class ReplyJournal:
     async def begin(self, plan: Plan) -> None:
         """Commit that the provider is going to be asked. Raises BudgetExceeded, Fenced."""
         at = self._live.checkpoint()
+        await ownership.patiently(lambda: self._store_begin(plan, at))
+        self._unrecorded.clear()
+        self.round, self.round_start, self.response_id = plan.number, at.length, None
+
+    async def _store_begin(self, plan: Plan, at: Checkpoint) -> None:
         async with in_transaction():
             await ownership.asking(self._mine, at, background=plan.request.background)
             await self._record()  # the budget is asked after the round before this one is spent
             await budgets.reserve(plan, default=self._settings.llm_monthly_budget, prices=self._prices)
-        self._unrecorded.clear()
-        self.round, self.round_start, self.response_id = plan.number, at.length, None
 
     async def created(self, plan: Plan, response_id: str, sequence: int) -> None:
         """Commit by which name the provider knows the round, before any text of it is shown. Raises Fenced."""

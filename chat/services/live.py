@@ -94,9 +94,11 @@ async def view_thread(thread_id: UUID, *, broadcast: Broadcast) -> ThreadView | 
     running = await query(RUNNING, thread_id)
     page = await message_page(thread_id)
     for one in running:
-        text = await text_so_far(
-            thread_id, one["answer_id"], one["partial"], Place(one["ckpt_epoch"], one["ckpt_s"]), broadcast
-        )
+        kept = Place(one["ckpt_epoch"], one["ckpt_s"])
+        try:
+            text = await text_so_far(thread_id, one["answer_id"], one["partial"], kept, broadcast)
+        except Unavailable:
+            text = one["partial"]
         page = replace(page, messages=[_with_text(message, one["answer_id"], text) for message in page.messages])
     return ThreadView(place, threads[0]["rev"], threads[0]["title"], page)
 
@@ -107,13 +109,10 @@ async def stands(thread_ids: list[UUID]) -> dict[UUID, Stand]:
 
 
 async def text_so_far(thread_id: UUID, answer_id: UUID, partial: str, kept: Place, broadcast: Broadcast) -> str:
-    """A checkpoint's text with what the log has beyond it, up to the first hole."""
-    try:
-        log = await broadcast.log.read(thread_id, after=kept.offset)
-        if kept.epoch != log.epoch and kept.offset:
-            log = await broadcast.log.read(thread_id)  # a new epoch begins with the whole text
-    except Unavailable:
-        return partial
+    """A checkpoint's text with what the log has beyond it, up to the first hole. Raises Unavailable."""
+    log = await broadcast.log.read(thread_id, after=kept.offset)
+    if kept.epoch != log.epoch and kept.offset:
+        log = await broadcast.log.read(thread_id)  # a new epoch begins with the whole text
     return _continued(partial, answer_id, log)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -94,6 +95,8 @@ async def finish(
 ) -> None:
     """Store the answer, the calls and the month's usage, then publish the end. Raises Fenced with nothing stored."""
     text = live.text
+    with suppress(Unavailable):  # first the text: who dies in the transaction leaves all of it in the log
+        await live.flush()
     thread, call_log_id = await ownership.patiently(lambda: _store(mine, live, outcome, text, journal))
     await live.tell(_last_event(mine, outcome, text, thread["rev"], journal.logs, call_log_id), terminal=True)
     updated = ThreadUpdated(

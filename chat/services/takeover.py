@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import time
 
+from chat.broadcast import Unavailable
 from chat.database import query
 from chat.llm.events import Usage
 from chat.llm.journal import CallLog
@@ -15,12 +18,13 @@ from chat.services.answers import LiveAnswer
 from chat.services.journals import ReplyJournal
 from chat.services.live import Place, text_so_far
 from chat.services.outcomes import Outcome
-from chat.services.ownership import Claim, Fenced
+from chat.services.ownership import PAUSE_SECONDS, Claim, Fenced
 from chat.services.replies import Collaborators, Resumed, question
 from chat.text import from_utf16, up_to_utf16, utf16_length
 
 logger = logging.getLogger(__name__)
 
+SALVAGE_SECONDS = 4.0  # a third of the lease, which nobody renews meanwhile
 MAX_TAKEOVERS = 3  # a reply that takes its workers down is not taken over for ever
 
 SO_FAR = """
@@ -82,8 +86,16 @@ async def _why_it_ends(mine: Claim, work_with: Collaborators) -> Outcome | None:
 
 
 async def _salvaged(mine: Claim, work_with: Collaborators) -> str:
-    kept = Place(mine.ckpt_epoch, mine.ckpt_s)
-    return await text_so_far(mine.thread_id, mine.answer_id, mine.partial, kept, work_with.broadcast)
+    """What tabs have seen. Redis is given a while: who died may have taken its word with it, or Redis is slow."""
+    kept, deadline = Place(mine.ckpt_epoch, mine.ckpt_s), time.monotonic() + SALVAGE_SECONDS
+    while True:
+        try:
+            return await text_so_far(mine.thread_id, mine.answer_id, mine.partial, kept, work_with.broadcast)
+        except Unavailable:
+            if time.monotonic() > deadline:
+                logger.warning("Redis is away: what tabs saw after the last checkpoint is lost")
+                return mine.partial
+        await asyncio.sleep(PAUSE_SECONDS)
 
 
 async def _lost_round(mine: Claim, text: str, work_with: Collaborators) -> CallLog:

@@ -75,7 +75,7 @@ async def test_row_23_an_answer_that_begins_while_postgres_is_away_goes_on_when_
         cluster.postgres.stop()
         await asyncio.sleep(4)
         cluster.postgres.start()
-        row = await story.over(25)
+        row = await story.over(20)
 
     assert (row["status"], row["takeovers"]) == ("final", 0)
 
@@ -110,21 +110,21 @@ async def test_row_25_backends_are_killed_in_their_transactions_and_nothing_is_h
             await asyncio.sleep(0.1)
         row = await story.over(30)
 
-    assert row["status"] in ("final", "interrupted", "error")
+    assert row["status"] in ("final", "interrupted")
 
 
 async def test_row_26_the_pool_is_exhausted_and_requests_get_503_within_5_s(cluster: Cluster) -> None:
     one, _ = await cluster.workers(2)
     async with cluster.alice(one) as alice:
         began = time.monotonic()
-        pages = await asyncio.gather(lock_threads(cluster, seconds=8), *(alice.http.get("/chat/") for _ in range(25)))
+        pages = await asyncio.gather(lock_threads(cluster, seconds=4), *(alice.http.get("/chat/") for _ in range(25)))
         took = time.monotonic() - began
         assert await eventually(lambda: answers(alice), seconds=20)
 
     statuses = [page.status_code for page in pages[1:]]
-    assert set(statuses) <= {200, 503}
-    assert 503 in statuses
-    assert took < 12
+    assert set(statuses) == {200, 503}
+    assert statuses.count(200) >= 9
+    assert took < 8
 
 
 async def lock_threads(cluster: Cluster, *, seconds: float) -> None:

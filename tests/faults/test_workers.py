@@ -12,7 +12,6 @@ from tests.faults.cluster import Cluster, eventually
 from tests.faults.story import asked, counting
 
 pytestmark = pytest.mark.timeout(120)
-A_SECOND_OF_TEXT = 400  # may be lost where Redis is too slow to be asked; as a rule nothing is
 TAKEOVER_SECONDS = 20  # from the fault to the truth in every tab
 
 
@@ -28,7 +27,8 @@ async def test_row_1_a_worker_dies_in_mid_answer_and_all_tabs_keep_what_they_saw
         await story.tabs[0].until(lambda: again in story.tabs[0].said)
 
     assert (row["status"], row["reason"], row["takeovers"]) == ("interrupted", "lost", 1)
-    assert len(row["content"]) >= max(map(len, seen)) - A_SECOND_OF_TEXT
+    assert all(row["content"].startswith(text) for text in seen)
+    assert [tab.shrunk for tab in story.tabs] == [0, 0, 0]
     assert story.tabs[0].said[again]["type"] == "ack"
 
 
@@ -80,7 +80,7 @@ async def test_row_6_a_worker_dies_inside_the_final_transaction_and_the_call_is_
         row = await story.over(TAKEOVER_SECONDS)
 
         assert row["status"] == "interrupted"
-        assert len(row["content"]) > 200, "the log had nearly all of it"
+        assert row["content"] == story.text, "the log had all of it"
         [call] = await story.calls()
     assert (call["status"], call["estimated"]) == ("lost", True)
 
@@ -140,8 +140,8 @@ async def test_row_36_a_stop_at_a_living_owner_comes_true_within_2_s(cluster: Cl
         await story.until_text(50)
         began = time.monotonic()
         await story.tabs[1].stop(story.reply_id)
-        row = await story.over(4)
-        assert time.monotonic() - began < 4  # 2 s on a machine that does nothing else
+        row = await story.over(2)
+        assert time.monotonic() - began < 2
         await cluster.model.open(until=0)
 
     assert row["status"] == "stopped"
