@@ -106,6 +106,18 @@ class Call:
         return Plan(call_id=self.call_id, number=number, user=self.user, caller=self.caller, request=request)
 
 
+def tool_items(calls: Iterable[tuple[str, str, str, str]]) -> tuple[Item, ...]:
+    """Calls (id, name, arguments, output) as a model is told of them: all calls, then all results."""
+    told = list(calls)
+    return (
+        *(
+            {"type": "function_call", "call_id": call_id, "name": name, "arguments": given}
+            for call_id, name, given, _ in told
+        ),
+        *({"type": "function_call_output", "call_id": call_id, "output": output} for call_id, _, _, output in told),
+    )
+
+
 class _RegistryToolbox:
     """A registry with the context of one call."""
 

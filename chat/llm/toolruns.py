@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from chat.llm.calls import Item, Toolbox, ToolCallFinished
+from chat.llm.calls import Item, Toolbox, ToolCallFinished, tool_items
 from chat.llm.events import Event, ToolCall
 from chat.llm.tools import ToolResult
 from chat.text import storable
@@ -59,15 +59,9 @@ class ToolRuns:
 
     def items(self) -> tuple[Item, ...]:
         """What the next round is told: all calls, then all results."""
-        asked = [
-            {"type": "function_call", "call_id": call.call_id, "name": call.name, "arguments": call.arguments}
-            for call in self._calls
-        ]
-        answered = [
-            {"type": "function_call_output", "call_id": call.call_id, "output": self._outputs[call.call_id]}
-            for call in self._calls
-        ]
-        return (*asked, *answered)
+        return tool_items(
+            (call.call_id, call.name, call.arguments, self._outputs[call.call_id]) for call in self._calls
+        )
 
     async def _run(self, call: ToolCall) -> ToolResult:
         if self._toolbox is None:

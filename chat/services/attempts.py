@@ -16,7 +16,7 @@ from chat.models import Role, Status, User
 from chat.models.ids import uuid7
 from chat.security.limits import Limits
 from chat.services import admission
-from chat.services.messages import ADD_MESSAGE, Accepted
+from chat.services.messages import ADD_MESSAGE, Accepted, add_generation
 from chat.services.refusals import Refused
 from chat.settings import Settings
 
@@ -31,11 +31,6 @@ SELECT g.user_message_id, (SELECT max(attempt) FROM generation WHERE user_messag
     answer.number, answer.status, answer.content <> '' AS has_text
 FROM generation g JOIN chat_message answer ON answer.id = g.answer_id
 WHERE g.thread_id = $1 AND g.answer_id = $2
-"""
-ADD_GENERATION = """
-INSERT INTO generation (id, thread_id, user_message_id, answer_id, model, attempt, continues, takeovers, state, fence,
-    up_seq, partial, partial_len, ckpt_epoch, ckpt_s, reason, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 'queued', 0, -1, '', 0, '', 0, '', now())
 """
 
 
@@ -84,9 +79,9 @@ async def _store(
     accepted = Accepted(thread_id, last["user_message_id"], uuid7(), uuid7(), fresh=True)
     answer = (accepted.reply_id, thread_id, number, Role.ASSISTANT, Status.STREAMING, "", None)
     created_at = (await query(ADD_MESSAGE, *answer))[0]["created_at"]
-    model = thread["model"] if thread["model"] in settings.models else settings.llm_model
-    generation = (accepted.generation_id, thread_id, accepted.message_id, accepted.reply_id, model)
-    await query(ADD_GENERATION, *generation, last["attempt"] + 1, go_on)
+    await add_generation(
+        accepted, chosen=thread["model"], models=settings.models, attempt=last["attempt"] + 1, go_on=go_on
+    )
     updated = ThreadUpdated(thread_id, thread["title"], thread["last_message_at"], running=True, rev=thread["rev"])
     message = MessageView(accepted.reply_id, None, Role.ASSISTANT, Status.STREAMING, "", "", created_at)
     return accepted, MessageCreated(thread["rev"], message), updated

@@ -48,9 +48,9 @@ INSERT INTO chat_message (id, thread_id, number, role, status, content, error, c
 VALUES ($1, $2, $3, $4, $5, $6, '', $7, now()) RETURNING created_at
 """
 ADD_GENERATION = """
-INSERT INTO generation (id, thread_id, user_message_id, answer_id, model, attempt, takeovers, state, fence, up_seq,
-    partial, partial_len, ckpt_epoch, ckpt_s, reason, created_at)
-VALUES ($1, $2, $3, $4, $5, 1, 0, 'queued', 0, -1, '', 0, '', 0, '', now())
+INSERT INTO generation (id, thread_id, user_message_id, answer_id, model, attempt, continues, takeovers, state, fence,
+    up_seq, partial, partial_len, ckpt_epoch, ckpt_s, reason, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 'queued', 0, -1, '', 0, '', 0, '', now())
 """
 
 
@@ -151,11 +151,19 @@ async def _store(
     answer = (accepted.reply_id, thread_id, number + 1, Role.ASSISTANT, Status.STREAMING, "", None)
     created_at = (await query(ADD_MESSAGE, *question))[0]["created_at"]
     await query(ADD_MESSAGE, *answer)
-    asked = thread["model"] if thread["model"] in models else models[0]  # what was chosen may be offered no more
-    await query(ADD_GENERATION, accepted.generation_id, thread_id, accepted.message_id, accepted.reply_id, asked)
+    await add_generation(accepted, chosen=thread["model"], models=models)
     message = MessageView(accepted.message_id, draft.client_id, Role.USER, Status.FINAL, draft.content, "", created_at)
     updated = ThreadUpdated(thread_id, thread["title"], thread["last_message_at"], running=True, rev=thread["rev"])
     return accepted, MessageCreated(thread["rev"], message), updated
+
+
+async def add_generation(
+    accepted: Accepted, *, chosen: str, models: tuple[str, ...], attempt: int = 1, go_on: bool = False
+) -> None:
+    """Queue an answer, asked of the thread's chosen model; what was chosen may be offered no more."""
+    model = chosen if chosen in models else models[0]
+    ids = (accepted.generation_id, accepted.thread_id, accepted.message_id, accepted.reply_id)
+    await query(ADD_GENERATION, *ids, model, attempt, go_on)
 
 
 async def _tell(user: User, created: MessageCreated, updated: ThreadUpdated, broadcast: Broadcast) -> None:

@@ -9,7 +9,7 @@ from uuid import UUID
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from chat.database import query
-from chat.llm.calls import Item
+from chat.llm.calls import Item, tool_items
 from chat.llm.tokens import count_tokens, most_tokens
 from chat.models import ChatMessage, Role
 
@@ -83,15 +83,12 @@ async def _tool_calls(answers: list[UUID]) -> dict[UUID, list[dict[str, Any]]]:
 
 def _items(message: ChatMessage, calls: list[dict[str, Any]]) -> list[Item]:
     """The calls of an answer, their results, and its text."""
-    return [*tool_items(calls), {"role": str(message.role), "content": message.content}]
+    return [*items_of(calls), {"role": str(message.role), "content": message.content}]
 
 
-def tool_items(calls: list[dict[str, Any]]) -> tuple[Item, ...]:
-    """Rows of tool_call as the model is told of them: all calls, then all results."""
-    return (
-        *({"type": "function_call", **{key: call[key] for key in ("call_id", "name", "arguments")}} for call in calls),
-        *({"type": "function_call_output", "call_id": call["call_id"], "output": call["output"]} for call in calls),
-    )
+def items_of(calls: list[dict[str, Any]]) -> tuple[Item, ...]:
+    """Rows of tool_call as the model is told of them."""
+    return tool_items((call["call_id"], call["name"], call["arguments"], call["output"]) for call in calls)
 
 
 def _surely_fits(messages: list[ChatMessage], sizes: dict[UUID, dict[str, int]], max_tokens: int) -> bool:

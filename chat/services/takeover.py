@@ -48,7 +48,7 @@ async def resumed(mine: Claim, work_with: Collaborators) -> Resumed | None:
         after=mine.up_seq,
         number=number,
         text=from_utf16(mine.partial, mine.round_start),
-        so_far=prompts.tool_items(calls),
+        so_far=prompts.items_of(calls),
     )
     return Resumed(text, max(0, utf16_length(text) - mine.partial_len), at)
 
@@ -105,7 +105,7 @@ async def _lost_round(mine: Claim, text: str, work_with: Collaborators) -> CallL
     calls = [call for call in await query(SO_FAR, mine.generation_id) if call["round"] < found["round"]]
     before, written = up_to_utf16(text, mine.round_start), from_utf16(text, mine.round_start)
     said = [{"role": "assistant", "content": before}] if before else []
-    plan = work_with.llm.plan([*turns, *said, *prompts.tool_items(calls)], number=found["round"], **options)
+    plan = work_with.llm.plan([*turns, *said, *prompts.items_of(calls)], number=found["round"], **options)
     sent, received = await count_tokens([plan.sent_text, written])
     used = Usage(input_tokens=sent, output_tokens=received, total_tokens=sent + received)
     return CallLog(

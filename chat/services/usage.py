@@ -92,16 +92,24 @@ async def record(log: CallLog, *, generation_id: UUID | None = None, keep_input:
 
     Who or what was deleted meanwhile is left out: what a call cost stays true.
     """
-    plan, used, call_id = log.plan, log.usage, uuid7()
+    plan, call_id = log.plan, uuid7()
     response_id = log.response_id and fitting(log.response_id, ID_MAX_LENGTH)
-    rows = await query(
-        RECORD,
-        call_id,
-        generation_id,
-        plan.user,
-        plan.call_id,
-        plan.number,
-        response_id,
+    rows = await query(RECORD, call_id, generation_id, plan.user, plan.call_id, plan.number, response_id, *_what(log))
+    if not rows:
+        if response_id is None or await query(SAME, response_id, plan.call_id, generation_id, plan.number):
+            return None
+        logger.warning("The provider has given the response id %s to two responses", log.response_id)
+        return await record(replace(log, response_id=None), generation_id=generation_id, keep_input=keep_input)
+    sent = msgspec.json.encode(plan.sent).decode() if keep_input else None
+    await query(RECORD_TEXT, call_id, sent, log.output)
+    await _add_to_month(log)
+    return call_id
+
+
+def _what(log: CallLog) -> tuple[Any, ...]:
+    """The other columns of a row, in their order."""
+    plan, used = log.plan, log.usage
+    return (
         log.request_id[:ID_MAX_LENGTH],
         plan.caller[:CALLER_MAX_LENGTH],
         plan.request.model[:MODEL_MAX_LENGTH],
@@ -123,15 +131,6 @@ async def record(log: CallLog, *, generation_id: UUID | None = None, keep_input:
         log.duration_ms,
         log.first_event_ms,
     )
-    if not rows:
-        if response_id is None or await query(SAME, response_id, plan.call_id, generation_id, plan.number):
-            return None
-        logger.warning("The provider has given the response id %s to two responses", log.response_id)
-        return await record(replace(log, response_id=None), generation_id=generation_id, keep_input=keep_input)
-    sent = msgspec.json.encode(plan.sent).decode() if keep_input else None
-    await query(RECORD_TEXT, call_id, sent, log.output)
-    await _add_to_month(log)
-    return call_id
 
 
 async def _add_to_month(log: CallLog) -> None:
