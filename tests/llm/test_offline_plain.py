@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -11,7 +11,7 @@ import pytest
 
 from chat.tools import load
 
-from .conftest import OfflineServer, start_offline_model
+from .conftest import OfflineServer
 from .test_offline import TITLE_SCHEMA, answer, create, structured
 
 KNOWN_KINDS = {
@@ -20,14 +20,6 @@ KNOWN_KINDS = {
     "response.completed",
     "response.offline_unknown",
 }
-
-
-@pytest.fixture(scope="module")
-def plain_url() -> Iterator[str]:
-    process, url = start_offline_model("--pace-ms", "0", "--plain")
-    yield url
-    process.kill()
-    process.communicate()
 
 
 @pytest.fixture
