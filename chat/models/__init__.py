@@ -1,6 +1,17 @@
 """What is stored. One file per area; everything is imported from here."""
 
-from chat.models.accounts import EMAIL_MAX_LENGTH, THEMES, AuthSession, EmailVerificationToken, User, UserSettings
+from chat.models.accounts import (
+    EMAIL_MAX_LENGTH,
+    THEMES,
+    AuthSession,
+    Confirms,
+    EmailVerificationToken,
+    PasswordResetToken,
+    RecoveryCode,
+    SecondFactor,
+    User,
+    UserSettings,
+)
 from chat.models.generations import Generation, State, ToolCall, ToolState
 from chat.models.threads import TITLE_MAX_LENGTH, ChatMessage, ChatThread, Role, Status, TitleBy
 from chat.models.usage import BudgetReservation, LLMCallLog, LLMCallText, UserMonthlyUsage
@@ -13,11 +24,15 @@ __all__ = [
     "BudgetReservation",
     "ChatMessage",
     "ChatThread",
+    "Confirms",
     "EmailVerificationToken",
     "Generation",
     "LLMCallLog",
     "LLMCallText",
+    "PasswordResetToken",
+    "RecoveryCode",
     "Role",
+    "SecondFactor",
     "State",
     "Status",
     "TitleBy",

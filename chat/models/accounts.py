@@ -1,11 +1,15 @@
-"""Who uses the site: users, their settings, where they are logged in, and links that were mailed to them."""
+"""Who uses the site: users, their settings, where they are logged in, links mailed to them, and second factors."""
 
 from __future__ import annotations
+
+from enum import StrEnum
+from uuid import UUID
 
 from tortoise import fields
 from tortoise.models import Model
 
 from chat.models.ids import uuid7
+from chat.settings import MODEL_MAX_LENGTH
 
 EMAIL_MAX_LENGTH = 254  # RFC 5321's longest address
 THEMES = ("light", "dark", "system")
@@ -21,6 +25,7 @@ class User(Model):
     is_active = fields.BooleanField(default=True)
     is_staff = fields.BooleanField(default=False)
     email_verified = fields.BooleanField(default=False)
+    login_failures = fields.IntField(default=0)  # wrong passwords since the last right one
     verification_sent_at = fields.DatetimeField(null=True)
     verification_resends = fields.IntField(default=0)  # doubles the wait before the next one
     created_at = fields.DatetimeField(auto_now_add=True)
@@ -40,6 +45,7 @@ class UserSettings(Model):
         "models.User", related_name="settings", on_delete=fields.CASCADE, primary_key=True
     )
     theme = fields.CharField(max_length=10, default="system")
+    model = fields.CharField(max_length=MODEL_MAX_LENGTH, default="")  # of new threads; empty: the site's first
 
     class Meta:
         table = "user_settings"
@@ -58,11 +64,19 @@ class AuthSession(Model):
     authenticated_at = fields.DatetimeField(auto_now_add=True)  # when the password was last asked
     ip = fields.CharField(max_length=45, default="")
     user_agent = fields.CharField(max_length=255, default="")
+    remembered = fields.BooleanField(default=True)  # else the cookie goes with the browser
 
-    user_id: object
+    user_id: UUID
 
     class Meta:
         table = "auth_session"
+
+
+class Confirms(StrEnum):
+    """What the address of a mailed link is confirmed for."""
+
+    SIGN_UP = "sign_up"
+    CHANGE = "change"  # the user's address becomes this one
 
 
 class EmailVerificationToken(Model):
@@ -74,8 +88,65 @@ class EmailVerificationToken(Model):
         "models.User", related_name="verification_tokens", on_delete=fields.CASCADE, db_index=True
     )
     email = fields.CharField(max_length=EMAIL_MAX_LENGTH)
+    confirms = fields.CharEnumField(Confirms, max_length=10, default=Confirms.SIGN_UP)
     created_at = fields.DatetimeField(auto_now_add=True)
     expires_at = fields.DatetimeField()
 
+    user_id: UUID
+
     class Meta:
         table = "email_verification_token"
+
+
+class PasswordResetToken(Model):
+    """A mailed link for a new password; single use, only the newest of a user works, and only for this address."""
+
+    id = fields.UUIDField(primary_key=True, default=uuid7)
+    token_sha256 = fields.CharField(max_length=64, unique=True)
+    user: fields.OneToOneRelation[User] = fields.OneToOneField(
+        "models.User", related_name="reset_token", on_delete=fields.CASCADE
+    )
+    email = fields.CharField(max_length=EMAIL_MAX_LENGTH)
+    created_at = fields.DatetimeField(auto_now_add=True)
+    expires_at = fields.DatetimeField()
+
+    user_id: UUID
+
+    class Meta:
+        table = "password_reset_token"
+
+
+class SecondFactor(Model):
+    """The app that shows a user's login codes.
+
+    The shared secret is made from SECRET_KEY and `nonce`, so that the table alone tells nobody a code. It is asked for
+    once `confirmed_at` is set; `last_step` is the newest time step whose code was used, which is not taken again.
+    """
+
+    user: fields.OneToOneRelation[User] = fields.OneToOneField(
+        "models.User", related_name="second_factor", on_delete=fields.CASCADE, primary_key=True
+    )
+    nonce = fields.CharField(max_length=64)
+    confirmed_at = fields.DatetimeField(null=True)
+    last_step = fields.BigIntField(default=0)
+
+    user_id: UUID
+
+    class Meta:
+        table = "second_factor"
+
+
+class RecoveryCode(Model):
+    """Opens the second door once, for whoever lost the app. Random, so its SHA-256 needs no salt."""
+
+    id = fields.UUIDField(primary_key=True, default=uuid7)
+    user: fields.ForeignKeyRelation[User] = fields.ForeignKeyField(
+        "models.User", related_name="recovery_codes", on_delete=fields.CASCADE, db_index=True
+    )
+    code_sha256 = fields.CharField(max_length=64)
+
+    user_id: UUID
+
+    class Meta:
+        table = "recovery_code"
+        unique_together = (("user_id", "code_sha256"),)

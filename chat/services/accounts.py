@@ -1,19 +1,18 @@
-"""Becoming a user: sign-up, the address's verification, login, and administrators."""
+"""Becoming a user and proving to be one: sign-up, passwords, and administrators."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 from email_validator import EmailNotValidError, validate_email
 from tortoise.exceptions import IntegrityError
 from tortoise.transactions import in_transaction
 
 from chat.mailer import Mailer
-from chat.models import EMAIL_MAX_LENGTH, EmailVerificationToken, User, UserSettings
+from chat.models import EMAIL_MAX_LENGTH, User, UserSettings
 from chat.security.limits import LOGIN_FAILURE_ACCOUNT, LOGIN_FAILURE_ADDRESS, Limits
 from chat.security.passwords import PASSWORD_MAX_BYTES, Passwords
-from chat.security.tokens import new_token, token_hash
+from chat.services.verification import send_verification
 from chat.settings import Settings
 from chat.text import storable
 
@@ -27,11 +26,12 @@ class Refused(Exception):
 
 
 class TooManyGuesses(Exception):
-    """Passwords were guessed too often; the wait is in milliseconds."""
+    """Passwords were guessed too often; the wait is in milliseconds, and the sentence says it in minutes."""
 
     def __init__(self, wait_ms: int) -> None:
         self.wait_ms = wait_ms
-        super().__init__(f"wait {wait_ms} ms")
+        minutes = -(-wait_ms // 60_000)
+        super().__init__(f"Too many tries. Try again in {minutes} minute{'' if minutes == 1 else 's'}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Accounts:
         if user is None:
             self.mailer.send_later(email, "account_exists", {"url": self.settings.public_url + "/accounts/login/"})
         elif required:
-            await self.send_verification(user)
+            await send_verification(user, mailer=self.mailer, settings=self.settings)
         return None if required else user
 
     async def authenticate(self, email: str, password: str, *, address: str) -> User | None:
@@ -69,58 +69,40 @@ class Accounts:
         right, so that parallel guesses cannot slip through together.
         """
         email = _as_stored(email)
-        guesses = ((LOGIN_FAILURE_ACCOUNT, email), (LOGIN_FAILURE_ADDRESS, address))
-        for limit, key in guesses:
-            if wait_ms := await self.limits.wait_ms(limit, key):
-                raise TooManyGuesses(wait_ms)
+        await self._count_guess(email, address)
         user = await User.get_or_none(email=email)
         right = await self.passwords.verify(user.password_hash if user else None, password)
         if user is None or not right or not user.is_active:
             return None
-        # Not those of the address: one's own account would be the way to guess at others' without end.
-        await self.limits.forgive(LOGIN_FAILURE_ACCOUNT, email)
+        await self._forgive(email)
         if self.passwords.needs_rehash(user.password_hash):
             user.password_hash = await self.passwords.hash(password)
             await user.save(update_fields=["password_hash"])
         return user
 
+    async def is_password_of(self, user: User, password: str, *, address: str) -> bool:
+        """Whether whoever is logged in knows the password too; asked again before what cannot be undone.
+
+        Raises TooManyGuesses; counts like a login.
+        """
+        await self._count_guess(user.email, address)
+        right = await self.passwords.verify(user.password_hash, password)
+        if right:
+            await self._forgive(user.email)
+        return right
+
     def may_log_in(self, user: User) -> bool:
         """Whether the address is verified, or need not be."""
         return user.email_verified or not self.settings.email_verification_required
 
-    async def send_verification(self, user: User) -> None:
-        """Mail a new link; older ones of this user die."""
-        token = new_token()
-        now = datetime.now(UTC)
-        async with in_transaction():
-            await EmailVerificationToken.filter(user_id=user.id).delete()
-            await EmailVerificationToken.create(
-                token_sha256=token_hash(token),
-                user_id=user.id,
-                email=user.email,
-                expires_at=now + timedelta(seconds=self.settings.email_verification_timeout),
-            )
-            await User.filter(id=user.id).update(verification_sent_at=now)
-        url = f"{self.settings.public_url}/accounts/verify-email/{token}/"
-        hours = max(1, self.settings.email_verification_timeout // 3600)
-        self.mailer.send_later(user.email, "verify_email", {"url": url, "hours": hours})
+    async def _count_guess(self, email: str, address: str) -> None:
+        for limit, key in ((LOGIN_FAILURE_ACCOUNT, email), (LOGIN_FAILURE_ADDRESS, address)):
+            if wait_ms := await self.limits.wait_ms(limit, key):
+                raise TooManyGuesses(wait_ms)
 
-    async def verify_email(self, token: str) -> User | None:
-        """Use up a link; None if it is unknown, used, replaced by a newer one or too old."""
-        async with in_transaction():
-            found = (
-                await EmailVerificationToken.filter(token_sha256=token_hash(token), expires_at__gt=datetime.now(UTC))
-                .select_for_update()
-                .first()
-            )
-            if found is None:
-                return None
-            await found.delete()
-            user = await User.get_or_none(id=found.user_id, email=found.email, is_active=True)  # type: ignore[attr-defined]
-            if user:
-                user.email_verified = True
-                await user.save(update_fields=["email_verified"])
-            return user
+    async def _forgive(self, email: str) -> None:
+        """Not those of the network address: one's own account would be the way to guess at others' without end."""
+        await self.limits.forgive(LOGIN_FAILURE_ACCOUNT, email)
 
 
 async def ensure_superuser(email: str, password: str, *, passwords: Passwords, settings: Settings) -> User:

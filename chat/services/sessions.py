@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from tortoise.queryset import QuerySet
+
 from chat.broadcast import Broadcast, Unavailable, user_channel
 from chat.events import SessionEnded
 from chat.models import AuthSession, User
@@ -34,17 +36,28 @@ async def find_session(token: str) -> AuthSession | None:
 
 async def end_session(session: AuthSession, *, broadcast: Broadcast) -> None:
     """Log out: the token stops working, and the session's sockets close."""
-    await AuthSession.filter(id=session.id).delete()
-    try:
-        await broadcast.channels.publish(user_channel(session.user.id), SessionEnded(session.id))
-    except Unavailable:
-        return  # each socket looks for its session once a minute as well
+    await _end(AuthSession.filter(id=session.id), broadcast)
+
+
+async def end_sessions(user: User, *, but: AuthSession | None = None, broadcast: Broadcast) -> None:
+    """Log the user out everywhere, or everywhere else."""
+    ending = AuthSession.filter(user_id=user.id)
+    await _end(ending.exclude(id=but.id) if but else ending, broadcast)
 
 
 async def session_lives(session_id: object) -> bool:
     """Whether a socket may stay open."""
     session = await AuthSession.filter(id=session_id).select_related("user").first()
     return session is not None and session.user.is_active and not _is_over(session, datetime.now(UTC))
+
+
+async def _end(ending: QuerySet[AuthSession], broadcast: Broadcast) -> None:
+    for session in await ending:
+        await AuthSession.filter(id=session.id).delete()
+        try:
+            await broadcast.channels.publish(user_channel(session.user_id), SessionEnded(session.id))
+        except Unavailable:
+            continue  # each socket looks for its session once a minute as well
 
 
 def _is_over(session: AuthSession, now: datetime) -> bool:

@@ -62,7 +62,7 @@ def login_required(view: View) -> View:
         if wants_json():
             abort(401, "Log in first.")
         target = request.full_path.rstrip("?") if request.method in ("GET", "HEAD") else "/chat/"
-        return redirect(url_for("accounts.login", next=target), 303)
+        return redirect(url_for("accounts.entrance.login", next=target), 303)
 
     guarded.login_required = True  # type: ignore[attr-defined]
     return guarded

@@ -78,6 +78,7 @@ class Resources:
     redis: Redis
     broadcast: Broadcast
     limits: Limits
+    passwords: Passwords
     accounts: Accounts
     mailer: Mailer
     worker: Worker
@@ -115,7 +116,7 @@ async def opened(settings: Settings) -> AsyncIterator[Resources]:
         loop.add_done_callback(_end_process)
     try:
         await llm.warm_up()
-        yield Resources(settings, redis, live, limits, accounts, mailer, worker, registry, checks, readiness)
+        yield Resources(settings, redis, live, limits, passwords, accounts, mailer, worker, registry, checks, readiness)
     finally:
         for loop in loops:
             loop.cancel()

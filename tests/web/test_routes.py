@@ -21,12 +21,12 @@ PUBLIC = {
     "pages.landing",
     "pages.healthz",
     "pages.readyz",
-    "accounts.signup",
-    "accounts.login",
-    "accounts.logout",
-    "accounts.verify_email",
-    "accounts.verify_email_sent",
-    "accounts.verify_required",
+    "accounts.entrance.signup",
+    "accounts.entrance.login",
+    "accounts.entrance.logout",
+    "accounts.verification.verify_email",
+    "accounts.verification.verify_email_sent",
+    "accounts.verification.verify_required",
 }
 CHECKS_ITSELF = {"socket.thread_socket"}  # after accept, where a close code can say why
 UNKNOWN = [

@@ -1,0 +1,9 @@
+"""The pages of accounts: coming in, the address's verification, and what one sets for oneself."""
+
+from quart import Blueprint
+
+from chat.web.accounts import entrance, settings, verification
+
+blueprint = Blueprint("accounts", __name__, url_prefix="/accounts")
+for pages in (entrance, verification, settings):
+    blueprint.register_blueprint(pages.blueprint)

@@ -1,0 +1,75 @@
+"""Coming in and going out: sign-up, login and logout."""
+
+from __future__ import annotations
+
+from quart import Blueprint, redirect, request, url_for
+from quart.typing import ResponseReturnValue
+
+from chat.models import User
+from chat.security.limits import LOGIN, PREFERENCE, SIGNUP
+from chat.services.accounts import Refused, TooManyGuesses
+from chat.web.accounts.entry import enter, form_page, to_mailbox
+from chat.web.auth import log_out, safe_target, signed_in_user
+from chat.web.forms import LoginForm, SignUpForm, add_error
+from chat.web.guards import client_address, limited
+from chat.web.resources import resources
+
+blueprint = Blueprint("entrance", __name__)
+
+WRONG = "The e-mail address or the password is wrong."
+
+
+@blueprint.route("/signup/", methods=["GET", "POST"])
+@limited(SIGNUP)
+async def signup() -> ResponseReturnValue:
+    """A new account; without verification one is logged in at once."""
+    if request.method != "POST" and await signed_in_user():
+        return redirect(url_for("chat.new_thread"), 303)
+    form = SignUpForm(await request.form)
+    if request.method != "POST" or not form.validate():
+        return await form_page("accounts/signup.html", form)
+    try:
+        user = await resources().accounts.sign_up(form.email.data, form.password1.data)
+    except Refused as refused:
+        add_error(form, refused.field, str(refused))
+        return await form_page("accounts/signup.html", form)
+    return await enter(user) if user else to_mailbox("verify_email_sent", form.email.data)
+
+
+@blueprint.route("/login/", methods=["GET", "POST"])
+@limited(LOGIN)
+async def login() -> ResponseReturnValue:
+    """Log in, and go where one wanted to."""
+    target = safe_target((await request.values).get("next"))
+    if request.method != "POST" and await signed_in_user():
+        return redirect(target, 303)
+    form = LoginForm(await request.form)
+    if request.method != "POST" or not form.validate():
+        return await form_page("accounts/login.html", form, next=target)
+    user = await _authenticated(form)
+    if user is None:
+        return await form_page("accounts/login.html", form, next=target)
+    if not resources().accounts.may_log_in(user):
+        return to_mailbox("verify_required", user.email)
+    return await enter(user, target=target)
+
+
+@blueprint.post("/logout/")
+@limited(PREFERENCE)
+async def logout() -> ResponseReturnValue:
+    """End this session, here and in its open tabs."""
+    await log_out()
+    response = redirect(url_for("pages.landing"), 303)
+    response.headers["Clear-Site-Data"] = '"cache", "storage"'
+    return response
+
+
+async def _authenticated(form: LoginForm) -> User | None:
+    try:
+        user = await resources().accounts.authenticate(form.email.data, form.password.data, address=client_address())
+    except TooManyGuesses as refused:
+        add_error(form, "password", str(refused))
+        return None
+    if user is None:
+        add_error(form, "password", WRONG)
+    return user

@@ -1,0 +1,32 @@
+"""What several of these pages do at the end: let a user in, or show a form again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from quart import redirect, render_template, request, session, url_for
+from quart.typing import ResponseReturnValue
+from wtforms import Form
+
+from chat.models import User
+from chat.web.auth import log_in
+from chat.web.resources import resources
+
+
+async def enter(user: User, *, target: str = "/chat/") -> ResponseReturnValue:
+    """Into the chat."""
+    await log_in(user)
+    return redirect(target, 303)
+
+
+def to_mailbox(page: str, email: str) -> ResponseReturnValue:
+    """To the page that says which mailbox to look into."""
+    session["email"] = email
+    return redirect(url_for(f"accounts.verification.{page}"), 303)
+
+
+async def form_page(template: str, form: Form, **context: Any) -> ResponseReturnValue:
+    """A page with its form; 422 where the form was refused."""
+    least = resources().settings.password_min_length
+    page = await render_template(template, form=form, password_min_length=least, **context)
+    return page, 422 if request.method == "POST" else 200
