@@ -1,15 +1,23 @@
-"""E-mail: rendered from templates/emails, sent by SMTP or printed, never in the way of a page."""
+"""E-mail: rendered from templates/emails, sent by SMTP or printed, after the response and never in its way."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import sys
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.headerregistry import Address
 from email.message import EmailMessage
+from email.utils import make_msgid
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiosmtplib
+from email_validator import validate_email
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from chat.settings import Settings
@@ -17,74 +25,192 @@ from chat.settings import Settings
 logger = logging.getLogger(__name__)
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
-TRIES = 3
-RETRY_SECONDS = 5
-TIMEOUT_SECONDS = 20
+AFTER_RESPONSE_SECONDS = 0.05  # else rendering would show in the time of a page that has somebody to write to
+RETRY_SECONDS = (5.0, 30.0, 120.0)
+REPLY_SECONDS = 20.0  # for each answer of the mail server
+DIALOGUE_SECONDS = 60.0  # for all of them together
+QUIT_SECONDS = 1.0
+CONNECTIONS = 4
+WAITING_MAX = 1_000  # letters in memory, some 20 kB each: more means that the mail server is away, or a flood
+CLOSE_SECONDS = 2.0
+PERMANENT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """An e-mail: templates/emails/<name>.{subject.txt,txt,html}, filled with the context."""
+
+    to: str
+    name: str
+    context: dict[str, Any]
+
+
+Writer = Callable[[], Awaitable[Letter | None]]
 
 
 class Mailer:
-    """Sends in tasks of its own; `close` waits for what is under way."""
+    """Writes and sends in tasks of its own; `drain` waits for them."""
 
-    def __init__(self, settings: Settings, *, templates: Path = TEMPLATES) -> None:
+    def __init__(
+        self, settings: Settings, *, templates: Path = TEMPLATES, retry_seconds: Sequence[float] = RETRY_SECONDS
+    ) -> None:
         self._settings = settings
         self._environment = Environment(
             loader=FileSystemLoader(templates), autoescape=select_autoescape(["html"]), undefined=StrictUndefined
         )
+        self._retry_seconds = retry_seconds
+        host = urlsplit(settings.public_url).hostname or "localhost"
+        self._domain = host.encode("idna").decode()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._connections = asyncio.Semaphore(CONNECTIONS)
+        self._draining = asyncio.Event()
 
     def send_later(self, to: str, name: str, context: dict[str, Any]) -> None:
-        """Render now, so that a mistake is seen here; send after the response."""
-        task = asyncio.create_task(self._deliver(self.render(to, name, context)), name=f"mail {name}")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        """Send the e-mail `name` after the response."""
 
-    def render(self, to: str, name: str, context: dict[str, Any]) -> EmailMessage:
-        """The e-mail `name`, from its subject, text and HTML templates."""
-        context = {"site_name": self._settings.site_name, "site_url": self._settings.public_url, **context}
+        async def written() -> Letter:
+            return Letter(to, name, context)
+
+        self.write_later(name, written)
+
+    def write_later(self, name: str, write: Writer) -> None:
+        """Let `write` find out after the response whether there is somebody to write to, and send what it returns.
+
+        So a page takes as long for an address without an account as for one with it: all that differs comes later.
+        """
+        if len(self._tasks) >= WAITING_MAX:
+            logger.error("The e-mail %s is dropped: %s others wait. Does the mail server answer?", name, WAITING_MAX)
+            return
+        task = asyncio.create_task(self._write_and_deliver(write), name=f"e-mail {name}")
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def render(self, letter: Letter) -> EmailMessage:
+        """The message, with a text and an HTML part."""
+        context = {"site_name": self._settings.site_name, "site_url": self._settings.public_url, **letter.context}
         subject, text, html = (
-            self._environment.get_template(f"emails/{name}.{part}").render(context)
+            self._environment.get_template(f"emails/{letter.name}.{part}").render(context)
             for part in ("subject.txt", "txt", "html")
         )
         message = EmailMessage()
-        message["Subject"] = " ".join(subject.split())
-        message["From"] = self._settings.default_from_email or f"{self._settings.site_name} <noreply@localhost>"
-        message["To"] = to
+        message["Subject"] = " ".join(subject.split())  # a name with a line break in it begins no other header
+        message["From"] = self._settings.default_from_email or Address(self._settings.site_name, "noreply", "localhost")
+        message["To"] = _address(letter.to)
+        message["Date"] = datetime.now(UTC)
+        message["Message-ID"] = make_msgid(domain=self._domain)
+        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's holiday notice answers it
         message.set_content(text)
         message.add_alternative(html, subtype="html")
         return message
 
-    async def close(self, *, timeout_seconds: float = 5) -> None:
-        """Wait a moment for what is under way."""
+    async def drain(self, *, seconds: float) -> None:
+        """The server is about to stop: try what waits at once and for the last time, and wait for it so long."""
+        self._draining.set()
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=timeout_seconds)
-        for task in self._tasks:
-            task.cancel()
+            await asyncio.wait(self._tasks, timeout=seconds)
 
-    async def _deliver(self, message: EmailMessage) -> None:
-        if self._settings.email_backend == "console":
-            text = message.get_body(("plain",))
-            sys.stdout.write(f"\n--- E-mail to {message['To']}: {message['Subject']}\n")
-            sys.stdout.write(f"{text.get_content() if text else ''}---\n\n")
-            sys.stdout.flush()
+    async def close(self) -> None:
+        """Wait a moment for what is under way, and drop the rest."""
+        await self.drain(seconds=CLOSE_SECONDS)
+        if left := list(self._tasks):
+            logger.error("The server stops, and e-mails are not sent: %s", len(left))
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
+
+    async def _write_and_deliver(self, write: Writer) -> None:
+        await asyncio.sleep(AFTER_RESPONSE_SECONDS)
+        letter = await write()
+        if letter is None:
             return
-        for attempt in range(1, TRIES + 1):
+        message = self.render(letter)
+        if self._settings.email_backend == "console":
+            _print(message)
+        else:
+            await self._deliver(letter, message)
+
+    async def _deliver(self, letter: Letter, message: EmailMessage) -> None:
+        """Send, and again after a while if that failed; never twice what the server has taken."""
+        which = f"{letter.name} to {_masked(letter.to)}, {message['Message-ID']}"
+        for number, wait in enumerate((*self._retry_seconds, None), start=1):
             try:
                 await self._send(message)
             except (aiosmtplib.SMTPException, OSError) as error:
-                logger.warning("E-mail was not sent, try %s of %s: %s", attempt, TRIES, error)
-                await asyncio.sleep(RETRY_SECONDS * attempt)
+                why = _reason(error, letter.to)
+                if wait is None or self._draining.is_set() or _is_permanent(error):
+                    logger.error("The e-mail %s was not sent, given up after try %s: %s", which, number, why)  # noqa: TRY400 - the sentence says it all
+                    return
+                logger.warning("The e-mail %s was not sent, try %s: %s", which, number, why)
+                await self._pause(wait)
             else:
+                logger.info("The e-mail %s was sent", which)
                 return
 
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._draining.wait()
+
     async def _send(self, message: EmailMessage) -> None:
+        """Never in the clear with `starttls` or `tls`: no TLS or a wrong certificate: nothing is sent."""
         settings = self._settings
-        await aiosmtplib.send(
-            message,
+        client = aiosmtplib.SMTP(
             hostname=settings.smtp_host,
             port=settings.smtp_port,
+            local_hostname=self._domain,
             username=settings.smtp_username or None,
             password=settings.smtp_password or None,
             use_tls=settings.smtp_tls == "tls",
             start_tls=settings.smtp_tls == "starttls",
-            timeout=TIMEOUT_SECONDS,
+            timeout=REPLY_SECONDS,
         )
+        async with self._connections:
+            try:
+                async with asyncio.timeout(DIALOGUE_SECONDS):
+                    await client.connect()
+                    await client.send_message(message)
+                with suppress(aiosmtplib.SMTPException, OSError):  # it has the message: a second try would double it
+                    await client.quit(timeout=QUIT_SECONDS)
+            finally:
+                client.close()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            logger.error("The %s could not be written", task.get_name(), exc_info=error)
+
+
+def _address(email: str) -> Address:
+    """Domains travel in ASCII, since few mail servers take others; for a name that is not, one of these is needed."""
+    parsed = validate_email(email, check_deliverability=False)
+    return Address(username=parsed.local_part, domain=parsed.ascii_domain)
+
+
+def _print(message: EmailMessage) -> None:
+    """To the terminal, where a link on a line of its own can be clicked."""
+    text = message.get_body(("plain",))
+    sys.stdout.write(f"\n--- E-mail to {message['To']}: {message['Subject']}\n")
+    sys.stdout.write(f"{text.get_content() if text else ''}---\n\n")
+    sys.stdout.flush()
+
+
+def _is_permanent(error: Exception) -> bool:
+    """Whether the server said no for good: a 5xx. Everything else may pass."""
+    match error:
+        case aiosmtplib.SMTPRecipientsRefused(recipients=refused):
+            return all(one.code >= PERMANENT for one in refused)
+        case aiosmtplib.SMTPResponseException(code=code):
+            return code >= PERMANENT
+    return False
+
+
+def _reason(error: Exception, to: str) -> str:
+    """What the log may say: one line, without the address that servers like to repeat."""
+    said = " ".join(f"{type(error).__name__}: {error}".split())
+    return said.replace(to, _masked(to))[:300]
+
+
+def _masked(email: str) -> str:
+    """Enough for an administrator to find the account: c…@example.com."""
+    name, _, domain = email.rpartition("@")
+    return f"{name[:1]}…@{domain}"

@@ -152,7 +152,8 @@ async def _drained(app: Quart, stop: _Stop, drain_seconds: float) -> None:
     opened.worker.draining = True
     for one in list(opened.sockets):
         one.leave()
-    await opened.worker.drain(seconds=INTERACTIVE_DRAIN_SECONDS if stop.interactive else drain_seconds)
+    seconds = INTERACTIVE_DRAIN_SECONDS if stop.interactive else drain_seconds
+    await asyncio.gather(opened.worker.drain(seconds=seconds), opened.mailer.drain(seconds=seconds))
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(SOCKETS_CLOSE_SECONDS):
             await opened.sockets.all_gone()

@@ -57,7 +57,9 @@ class Accounts:
         if user is None and not required:
             raise Refused("email", "There is already an account with this e-mail address. Log in instead?")
         if user is None:
-            self.mailer.send_later(email, "account_exists", {"url": self.settings.public_url + "/accounts/login/"})
+            entrance = f"{self.settings.public_url}/accounts"
+            links = {"url": f"{entrance}/login/", "reset_url": f"{entrance}/password_reset/"}
+            self.mailer.send_later(email, "account_exists", links)
         elif required:
             await send_verification(user, mailer=self.mailer, settings=self.settings)
         return None if required else user

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from tortoise.transactions import in_transaction
 
+from chat.durations import in_words
 from chat.mailer import Mailer
 from chat.models import EmailVerificationToken, User
 from chat.security.tokens import new_token, token_hash
@@ -26,8 +27,8 @@ async def send_verification(user: User, *, mailer: Mailer, settings: Settings) -
         )
         await User.filter(id=user.id).update(verification_sent_at=now)
     url = f"{settings.public_url}/accounts/verify-email/{token}/"
-    hours = max(1, settings.email_verification_timeout // 3600)
-    mailer.send_later(user.email, "verify_email", {"url": url, "hours": hours})
+    lifetime = in_words(settings.email_verification_timeout)
+    mailer.send_later(user.email, "verify_email", {"url": url, "lifetime": lifetime})
 
 
 async def verify_email(token: str) -> User | None:
