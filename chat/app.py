@@ -20,7 +20,7 @@ from werkzeug.routing import MapAdapter
 from chat.database import DatabaseAway
 from chat.services.sessions import ABSOLUTE
 from chat.settings import Settings
-from chat.web import accounts, admin, auth, chat, guards, pages, socket
+from chat.web import accounts, admin, auth, chat, guards, notices, pages, socket
 from chat.web.connection import BoundedWebsocketConnection, TrustedProxies
 from chat.web.resources import EXTENSION, CannotStart, opened
 
@@ -127,6 +127,7 @@ def _install_templates(app: App, settings: Settings) -> None:
             "user": session.user if session else None,
             "theme": session.user.settings.theme if session else None,
             "static_url": static_url,
+            "take_notice": notices.take_notice,
         }
 
 

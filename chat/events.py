@@ -229,6 +229,12 @@ class ThreadDeleted(Frame, frozen=True, tag="thread.deleted"):
     thread_id: UUID
 
 
+class ThemeChanged(Frame, frozen=True, tag="theme.changed"):
+    """For every tab of the user."""
+
+    theme: str
+
+
 class Live(Frame, frozen=True, tag="live"):
     """Whether Redis is there; without it a tab is fed from the database and is some seconds late."""
 
@@ -270,6 +276,7 @@ Outbound = (
     | TitleUpdated
     | ThreadUpdated
     | ThreadDeleted
+    | ThemeChanged
     | Live
     | FrameRefused
     | Ping
@@ -302,7 +309,9 @@ Logged = (
 _encoder = msgspec.json.Encoder()
 _inbound = msgspec.json.Decoder(Inbound)
 _logged = msgspec.json.Decoder(Logged)
-_between_workers = msgspec.json.Decoder(SessionEnded | StopRequested | Released | ThreadUpdated | ThreadDeleted)
+_between_workers = msgspec.json.Decoder(
+    SessionEnded | StopRequested | Released | ThreadUpdated | ThreadDeleted | ThemeChanged
+)
 
 
 def encode(frame: Frame) -> str:

@@ -1,6 +1,7 @@
 """What is stored. One file per area; everything is imported from here."""
 
 from chat.models.accounts import (
+    DISPLAY_NAME_MAX_LENGTH,
     EMAIL_MAX_LENGTH,
     THEMES,
     AuthSession,
@@ -17,6 +18,7 @@ from chat.models.threads import TITLE_MAX_LENGTH, ChatMessage, ChatThread, Role,
 from chat.models.usage import BudgetReservation, LLMCallLog, LLMCallText, UserMonthlyUsage
 
 __all__ = [
+    "DISPLAY_NAME_MAX_LENGTH",
     "EMAIL_MAX_LENGTH",
     "THEMES",
     "TITLE_MAX_LENGTH",

@@ -12,6 +12,7 @@ from chat.models.ids import uuid7
 from chat.settings import MODEL_MAX_LENGTH
 
 EMAIL_MAX_LENGTH = 254  # RFC 5321's longest address
+DISPLAY_NAME_MAX_LENGTH = 100
 THEMES = ("light", "dark", "system")
 
 
@@ -21,7 +22,7 @@ class User(Model):
     id = fields.UUIDField(primary_key=True, default=uuid7)
     email = fields.CharField(max_length=EMAIL_MAX_LENGTH, unique=True)
     password_hash = fields.CharField(max_length=255)
-    display_name = fields.CharField(max_length=100, default="")
+    display_name = fields.CharField(max_length=DISPLAY_NAME_MAX_LENGTH, default="")
     is_active = fields.BooleanField(default=True)
     is_staff = fields.BooleanField(default=False)
     email_verified = fields.BooleanField(default=False)

@@ -34,9 +34,11 @@ JOIN chat_thread t ON t.id = question.thread_id
 WHERE t.user_id = $1 AND t.id = $2 AND question.client_id = $3
 """
 NEW_THREAD = """
-INSERT INTO chat_thread (id, user_id, title, archived, rev, fence, log_epoch, log_s, message_count, created_at,
+INSERT INTO chat_thread (id, user_id, title, model, archived, rev, fence, log_epoch, log_s, message_count, created_at,
     last_message_at)
-VALUES ($1, $2, $3, false, 0, 0, '', 0, 0, now(), now()) ON CONFLICT (id) DO NOTHING
+VALUES ($1, $2, $3, coalesce((SELECT model FROM user_settings WHERE user_id = $2), ''), false, 0, 0, '', 0, 0, now(),
+    now())
+ON CONFLICT (id) DO NOTHING
 """
 ADVANCE = """
 UPDATE chat_thread SET rev = rev + 1, message_count = message_count + 2, last_message_at = now(),

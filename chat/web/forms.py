@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from wtforms import EmailField, Form, PasswordField
+from collections.abc import Sequence
+from typing import Any, Self
+
+from wtforms import EmailField, Form, PasswordField, RadioField, SelectField, StringField
 from wtforms.validators import InputRequired, Length, ValidationError
 
-from chat.models import EMAIL_MAX_LENGTH
+from chat.models import DISPLAY_NAME_MAX_LENGTH, EMAIL_MAX_LENGTH, THEMES, User
 from chat.security.passwords import PASSWORD_MAX_BYTES
 
 EMAIL = [InputRequired("Enter your e-mail address."), Length(max=EMAIL_MAX_LENGTH, message="This address is too long.")]
@@ -31,6 +34,27 @@ class SignUpForm(Form):
         """Both have to be the same, as a guard against a slip."""
         if field.data != self.password1.data:
             raise ValidationError("The two passwords are not the same.")
+
+
+class SettingsForm(Form):
+    """What users set for themselves."""
+
+    display_name = StringField("Your name", filters=[lambda text: " ".join((text or "").split())])
+    model = SelectField("Model of new chats", id="default-model")
+    theme = RadioField("Theme", choices=list(THEMES))
+
+    @classmethod
+    def of(cls, user: User, sent: Any, *, models: Sequence[str]) -> Self:
+        """With what the user has; a model that is offered no more gives way to the site's first."""
+        chosen = user.settings.model if user.settings.model in models else models[0]
+        form = cls(sent, display_name=user.display_name, model=chosen, theme=user.settings.theme)
+        form.model.choices = list(models)
+        return form
+
+    def validate_display_name(self, field: StringField) -> None:
+        """It has to fit its column."""
+        if len(field.data) > DISPLAY_NAME_MAX_LENGTH:
+            raise ValidationError(f"The name has {len(field.data)} characters; {DISPLAY_NAME_MAX_LENGTH} are possible.")
 
 
 def add_error(form: Form, field: str, sentence: str) -> None:

@@ -2,19 +2,30 @@
  * Light, dark, or as the system has it.
  *
  * An account keeps its choice on the server, a visitor in localStorage; the script in the page's head has already put
- * the right class on <html>. All open tabs follow at once.
+ * the right class on <html>. All open tabs follow at once: those of this browser by localStorage, those of other
+ * browsers by the sockets of their threads.
  */
 
 const KEY = "theme";
 const CHOICES = ["system", "light", "dark"];
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
+const toggles = document.querySelectorAll("[data-theme-toggle]");
+const radios = document.querySelectorAll("[data-theme-choice]");
+let saving = 0;
 
 export function startTheme() {
-  const buttons = [...document.querySelectorAll("[data-theme-toggle]")];
-  buttons.forEach((button) => button.addEventListener("click", () => choose(after(current()), buttons)));
-  dark.addEventListener("change", () => show(current(), buttons));
-  window.addEventListener("storage", ({ key, newValue }) => key === KEY && show(newValue, buttons));
-  show(current(), buttons);
+  toggles.forEach((button) => button.addEventListener("click", () => choose(after(current()))));
+  radios.forEach((radio) => radio.addEventListener("change", () => choose(radio.value)));
+  dark.addEventListener("change", () => show(current()));
+  window.addEventListener("storage", ({ key, newValue }) => key === KEY && show(newValue));
+  show(current());
+}
+
+/** Another tab of this account has chosen. While a choice of one's own is on its way, that one is the newer. */
+export function followTheme(choice) {
+  if (saving || choice === current()) return;
+  show(choice);
+  remember(choice);
 }
 
 function current() {
@@ -30,18 +41,19 @@ function after(choice) {
   return choice === "dark" ? "light" : "dark";
 }
 
-function choose(choice, buttons) {
-  show(choice, buttons);
+function choose(choice) {
+  show(choice);
   remember(choice);
   if (document.documentElement.hasAttribute("data-account")) save(choice);
 }
 
-function show(choice, buttons) {
+function show(choice) {
   const theme = CHOICES.includes(choice) ? choice : "system";
   const root = document.documentElement;
   root.dataset.theme = theme;
   root.classList.toggle("dark", theme === "dark" || (theme === "system" && dark.matches));
-  for (const button of buttons) button.setAttribute("aria-label", `Theme: ${theme}. Change to ${after(theme)}`);
+  for (const button of toggles) button.setAttribute("aria-label", `Theme: ${theme}. Change to ${after(theme)}`);
+  for (const radio of radios) radio.checked = radio.value === theme;
 }
 
 /** Writing it is also what tells the other tabs. */
@@ -54,11 +66,18 @@ function remember(choice) {
 }
 
 /** A choice that could not be saved still holds on this page; it is not worth an error message. */
-function save(choice) {
-  fetch("/accounts/settings/theme/", {
-    method: "POST",
-    body: new URLSearchParams({ theme: choice }),
-    headers: { Accept: "application/json" },
-    keepalive: true,
-  }).catch(() => {});
+async function save(choice) {
+  saving += 1;
+  try {
+    await fetch("/accounts/settings/theme/", {
+      method: "POST",
+      body: new URLSearchParams({ theme: choice }),
+      headers: { Accept: "application/json" },
+      keepalive: true,
+    });
+  } catch {
+    // The next choice is saved with a connection.
+  } finally {
+    saving -= 1;
+  }
 }

@@ -9,6 +9,7 @@ from playwright.async_api import Page, expect
 
 from chat.models import User, UserSettings
 from tests.browser.desk import Desk
+from tests.browser.rows import past_thread
 from tests.cast import Person
 
 IS_DARK = re.compile(r"(^|\s)dark(\s|$)")
@@ -75,3 +76,44 @@ async def test_an_accounts_choice_is_kept_and_holds_on_every_device(desk: Desk, 
 
     elsewhere = await (await desk.context(alice, color_scheme="light")).new_page()
     assert await colour_at_first_paint(elsewhere, "/chat/") == DARK_PAGE
+
+
+async def test_an_accounts_choice_wins_over_what_this_browser_remembers(desk: Desk, alice: Person) -> None:
+    user = await User.get(email=alice.email)
+    await UserSettings.filter(user_id=user.id).update(theme="light")
+    page = await (await desk.context(alice, color_scheme="dark")).new_page()
+    await page.goto("/accounts/settings/")
+    await page.evaluate("localStorage.setItem('theme', 'dark')")
+
+    for path in ("/accounts/settings/", "/chat/"):
+        assert await colour_at_first_paint(page, path) == LIGHT_PAGE
+
+
+async def test_tabs_in_other_browsers_follow_too(desk: Desk, alice: Person, bob: Person) -> None:
+    here = await (await desk.context(alice, color_scheme="light")).new_page()
+    await here.goto("/accounts/settings/")
+    elsewhere = await desk.chat(alice, await past_thread(alice), color_scheme="light")
+    beside_it = await elsewhere.page.context.new_page()  # without a socket: told by the tab that has one
+    await beside_it.goto("/chat/")
+    of_bob = await desk.chat(bob, await past_thread(bob), color_scheme="light")
+
+    for name, is_dark in (("Dark", 1), ("Light", 0), ("Dark", 1)):
+        await here.get_by_role("radio", name=name).check()
+        for page in (here, elsewhere.page, beside_it):
+            await expect(page.locator("html.dark")).to_have_count(is_dark)
+    await elsewhere.page.get_by_role("button", name="Theme: dark. Change to light").click()
+    await expect(here.locator("html.dark")).to_have_count(1)  # it has no socket, and is in another browser
+    await expect(beside_it.locator("html.dark")).to_have_count(0)
+    await expect(of_bob.page.locator("html.dark")).to_have_count(0)
+
+
+async def test_the_settings_page_and_the_button_agree(desk: Desk, alice: Person) -> None:
+    page = await (await desk.context(alice, color_scheme="light")).new_page()
+    await page.goto("/accounts/settings/")
+    await expect(page.get_by_role("radio", name="System")).to_be_checked()
+    await page.get_by_role("button", name="Theme: system. Change to dark").click()
+    await expect(page.get_by_role("radio", name="Dark")).to_be_checked()
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_role("status")).to_have_text("Saved.")
+    await expect(page.get_by_role("radio", name="Dark")).to_be_checked()
+    await expect(page.locator("html")).to_have_class(IS_DARK)

@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
-from quart import Blueprint, abort, request
+from quart import Blueprint, abort, redirect, request, url_for
 from quart.typing import ResponseReturnValue
 
-from chat.models import THEMES, User, UserSettings
+from chat.models import THEMES, User
 from chat.security.limits import PREFERENCE
+from chat.services import preferences
+from chat.web.accounts.entry import form_page
 from chat.web.auth import login_required
+from chat.web.forms import SettingsForm
 from chat.web.guards import limited
+from chat.web.notices import notify
+from chat.web.resources import resources
 
 blueprint = Blueprint("settings", __name__, url_prefix="/settings")
+
+
+@blueprint.route("/", methods=["GET", "POST"])
+@limited(PREFERENCE)
+@login_required
+async def settings(user: User) -> ResponseReturnValue:
+    """Name, model and theme, and the way to everything else about the account."""
+    opened = resources()
+    form = SettingsForm.of(user, await request.form, models=opened.settings.models)
+    if request.method != "POST" or not form.validate():
+        return await form_page("accounts/settings.html", form)
+    await preferences.save(user, **form.data, broadcast=opened.broadcast)
+    notify("Saved.")
+    return redirect(url_for("accounts.settings.settings"), 303)
 
 
 @blueprint.post("/theme/")
@@ -21,5 +40,5 @@ async def theme(user: User) -> ResponseReturnValue:
     chosen = (await request.form).get("theme", "")
     if chosen not in THEMES:
         abort(422, f"Choose one of {', '.join(THEMES)}.")
-    await UserSettings.update_or_create({"theme": chosen}, user_id=user.id)
+    await preferences.choose_theme(user, chosen, broadcast=resources().broadcast)
     return {"theme": chosen}

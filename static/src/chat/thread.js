@@ -1,4 +1,5 @@
 /** The chat page: brings the store, the socket and the parts of the page together. */
+import { followTheme } from "../theme.js";
 import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
 import { startCopyButtons } from "./decoration.js";
@@ -96,6 +97,7 @@ class ThreadPage {
 
   #received(frame) {
     if (frame.type === "live") this.#status.showLive(frame.on);
+    else if (frame.type === "theme.changed") followTheme(frame.theme);
     else if (frame.type === "error") this.#composer.say(frame.message);
     else this.#dispatch(frame);
   }

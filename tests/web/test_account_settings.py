@@ -1,0 +1,138 @@
+"""What one sets for oneself: a name, the model of new chats, and a theme that every tab follows."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from chat.models import ChatThread, Generation, User, UserSettings
+from tests.browser.rows import past_thread
+from tests.cast import Person
+from tests.conftest import Beside
+from tests.site import Site
+from tests.web.page import Page
+
+PATH = "/accounts/settings/"
+
+
+@pytest.fixture(scope="module")
+async def choosing(beside: Beside) -> AsyncIterator[Site]:
+    """A site with a choice of models."""
+    async with beside(LLM_MODELS="large,small") as site:
+        yield site
+
+
+@pytest.fixture
+async def carol(choosing: Site) -> AsyncIterator[Person]:
+    """Has an account there."""
+    async with Person.signed_up(choosing, "carol") as person:
+        yield person
+
+
+async def page_of(person: Person, path: str = PATH) -> Page:
+    return Page((await person.http.get(path)).text)
+
+
+def chosen(page: Page) -> tuple[str, str]:
+    """Name and theme as the form has them."""
+    [theme] = [one["value"] for one in page.all("input", type="radio") if "checked" in one]
+    return page.find("input", id="display_name")["value"], theme
+
+
+async def test_what_is_saved_is_said_once_and_comes_back(alice: Person, bob: Person) -> None:
+    answer = await alice.http.post(PATH, data={"display_name": "  Ada \n Lovelace ", "theme": "dark"})
+
+    assert (answer.status_code, answer.headers["Location"]) == (303, PATH)
+    page = await page_of(alice)
+    assert page.find("p", role="status").text == "Saved."
+    assert (await page_of(alice)).all("p", role="status") == []
+    assert chosen(page) == ("Ada Lovelace", "dark")
+    assert page.find("html")["data-theme"] == "dark"
+    assert "What's on the agenda today, Ada Lovelace?" in (await page_of(alice, "/chat/")).text
+    assert chosen(await page_of(bob)) == ("", "system")
+
+
+@pytest.mark.parametrize("name", ["", "   ", "\u200b\u200b", "\n"])
+async def test_a_name_that_nobody_could_see_is_none(alice: Person, name: str) -> None:
+    await User.filter(email=alice.email).update(display_name="Ada")
+    answer = await alice.http.post(PATH, data={"display_name": name, "theme": "system"})
+
+    assert answer.status_code == 303
+    assert (await User.get(email=alice.email)).display_name == ""
+
+
+@pytest.mark.parametrize("name", ["é" * 100, "🦉" * 100, "<b>Ada</b> & \"Co\"", "\u202eadA", "A\x00da"])  # fmt: skip
+async def test_any_name_of_a_hundred_characters_is_shown_as_it_is(alice: Person, name: str) -> None:
+    answer = await alice.http.post(PATH, data={"display_name": name, "theme": "light"})
+
+    assert answer.status_code == 303
+    assert chosen(await page_of(alice))[0] == name.replace("\x00", "\ufffd")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("display_name", "x" * 101), ("theme", "pink"), ("theme", ""), ("theme", "d" * 9000)]
+)
+async def test_what_cannot_be_is_refused_and_changes_nothing(alice: Person, field: str, value: str) -> None:
+    fields = {"display_name": "Ada", "theme": "dark", field: value}
+    answer = await alice.http.post(PATH, data=fields)
+
+    user = await User.get(email=alice.email).select_related("settings")
+    assert answer.status_code == 422
+    assert (user.display_name, user.settings.theme) == ("", "system")
+    if field == "display_name":
+        page = Page(answer.text)
+        assert page.error_of("display_name") == "The name has 101 characters; 100 are possible."
+        assert "autofocus" in page.find("input", id="display_name")
+
+
+async def test_where_there_is_one_model_nobody_is_asked(alice: Person) -> None:
+    assert (await page_of(alice)).all("select") == []
+    assert (await alice.http.post(PATH, data={"theme": "dark", "model": "large"})).status_code == 422
+
+
+async def test_new_chats_ask_the_model_of_ones_choice(carol: Person) -> None:
+    assert (await carol.http.post(PATH, data={"theme": "system", "model": "small"})).status_code == 303
+    asked = await carol.ask("say hello")
+    thread = await ChatThread.get(id=asked["thread_id"])
+
+    assert [one.text for one in (await page_of(carol, "/chat/")).all("option") if "selected" in one] == ["small"]
+    assert (thread.model, (await Generation.get(thread_id=thread.id)).model) == ("small", "small")
+
+
+async def test_a_model_that_is_offered_no_more_gives_way_to_the_first(carol: Person) -> None:
+    user = await User.get(email=carol.email)
+    await UserSettings.filter(user_id=user.id).update(model="retired")
+    asked = await carol.ask("say hello")
+
+    assert (await Generation.get(thread_id=asked["thread_id"])).model == "gpt-5-mini"
+    assert [one.text for one in (await page_of(carol)).all("option") if "selected" in one] == ["gpt-5-mini"]
+
+
+async def test_a_model_that_is_not_offered_is_refused(carol: Person) -> None:
+    for model in ("retired", "", "m" * 5000):
+        answer = await carol.http.post(PATH, data={"theme": "system", "model": model})
+        assert answer.status_code == 422, model
+    assert (await UserSettings.get(user__email=carol.email)).model == ""
+
+
+@pytest.mark.parametrize("path", [PATH, f"{PATH}theme/"])
+async def test_a_theme_is_told_to_every_tab_of_this_user_and_to_nobody_else(
+    alice: Person, bob: Person, path: str
+) -> None:
+    async with alice.tab(await past_thread(alice)) as one, bob.tab(await past_thread(bob)) as other:
+        await one.until_type("thread.snapshot")
+        await other.until_type("thread.snapshot")
+        await alice.http.post(path, data={"theme": "dark"})
+        await bob.http.post(path, data={"theme": "light"})
+
+        assert (await one.until_type("theme.changed"))["theme"] == "dark"
+        assert (await other.until_type("theme.changed"))["theme"] == "light"
+        assert [frame["theme"] for frame in one.frames if frame["type"] == "theme.changed"] == ["dark"]
+
+
+async def test_the_settings_lead_to_everything_about_the_account(alice: Person) -> None:
+    """Each of these has its own tests; the way to them is this page, and to it the menu."""
+    assert (await page_of(alice, "/chat/")).all("a", href=PATH)
+    links = {one["href"] for one in (await page_of(alice)).all("a", class_="way")}
+    assert links == {f"/accounts/{name}/" for name in ("change_email", "password_change", "sessions", "data", "delete")}
