@@ -16,7 +16,7 @@ from dotenv import load_dotenv
 from chat import database, development, server
 from chat.security.passwords import Passwords
 from chat.services import budgets
-from chat.services.accounts import Refused, ensure_superuser
+from chat.services.accounts import Refused, check_password, ensure_superuser
 from chat.services.budgets import CannotSet
 from chat.settings import Settings, SettingsError
 from chat.settings.listing import environment_example, settings_table
@@ -119,7 +119,8 @@ async def _make_admin(email: str, password: str, settings: Settings) -> None:
     passwords = Passwords()
     try:
         async with database.opened(settings):
-            await ensure_superuser(email, password, passwords=passwords, settings=settings)
+            check_password(password, email=email, settings=settings)
+            await ensure_superuser(email, password, passwords=passwords)
     finally:
         passwords.close()
 

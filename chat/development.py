@@ -23,7 +23,7 @@ from chat import database, server
 from chat.devservices import ServiceError, embedded_postgres, embedded_valkey, offline_model
 from chat.llm.offline.prices import LLM_PRICES
 from chat.security.passwords import Passwords
-from chat.services.accounts import Refused, ensure_superuser
+from chat.services.accounts import Refused, ensure_superuser, password_problems
 from chat.settings import Settings, SettingsError
 
 ROOT = Path(__file__).parent.parent
@@ -182,14 +182,15 @@ async def _migrate_and_populate(settings: Settings) -> None:
 
 
 async def _make_superuser(settings: Settings) -> None:
+    """With any password: it is typed often, and production refuses the setting. What is wrong with it is said."""
+    email, password = settings.dev_superuser_email, settings.dev_superuser_password
+    for problem in password_problems(password, email=email, settings=settings):
+        _say(f"DEV_SUPERUSER_PASSWORD is only good enough for development: {problem}")
     passwords = Passwords()
     try:
-        await ensure_superuser(
-            settings.dev_superuser_email, settings.dev_superuser_password, passwords=passwords, settings=settings
-        )
+        await ensure_superuser(email, password, passwords=passwords)
     except Refused as error:
-        name = "DEV_SUPERUSER_EMAIL" if error.field == "email" else "DEV_SUPERUSER_PASSWORD"
-        raise SettingsError([f"{name} is refused: {error}"]) from None
+        raise SettingsError([f"DEV_SUPERUSER_EMAIL is refused: {error}"]) from None
     finally:
         passwords.close()
 

@@ -3,6 +3,7 @@
 from chat.models.accounts import (
     DISPLAY_NAME_MAX_LENGTH,
     EMAIL_MAX_LENGTH,
+    MOST_LOGIN_FAILURES,
     THEMES,
     AuthSession,
     Confirms,
@@ -20,6 +21,7 @@ from chat.models.usage import BudgetReservation, LLMCallLog, LLMCallText, UserMo
 __all__ = [
     "DISPLAY_NAME_MAX_LENGTH",
     "EMAIL_MAX_LENGTH",
+    "MOST_LOGIN_FAILURES",
     "THEMES",
     "TITLE_MAX_LENGTH",
     "AuthSession",

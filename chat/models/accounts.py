@@ -13,6 +13,7 @@ from chat.settings import MODEL_MAX_LENGTH
 
 EMAIL_MAX_LENGTH = 254  # RFC 5321's longest address
 DISPLAY_NAME_MAX_LENGTH = 100
+MOST_LOGIN_FAILURES = 100  # in a row
 THEMES = ("light", "dark", "system")
 
 
@@ -37,6 +38,11 @@ class User(Model):
 
     class Meta:
         table = "users"  # "user" is a reserved word
+
+    @property
+    def needs_reset(self) -> bool:
+        """Whether so many passwords were tried that only a new one, by e-mail, opens the account."""
+        return self.login_failures >= MOST_LOGIN_FAILURES
 
 
 class UserSettings(Model):

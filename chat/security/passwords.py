@@ -1,8 +1,11 @@
-"""Password hashing by argon2id, off the event loop."""
+"""Password hashing by argon2id, off the event loop; hashes that came from Django are understood, and replaced."""
 
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
+import hmac
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -10,10 +13,11 @@ from typing import TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-PASSWORD_MAX_BYTES = 1024  # more is an attempt to keep the processor busy
 # OWASP's parameters: 37 ms and 19 MiB a hash. The library's defaults take 64 MiB and 240 ms.
 HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 Result = TypeVar("Result")
+DJANGO = "pbkdf2_sha256$"
+DJANGO_MAX_ITERATIONS = 2_000_000  # half a second; a row with more would stall the logins of others
 THREADS = 2  # bounds the memory, and keeps a burst of logins from taking every core
 
 
@@ -35,14 +39,16 @@ class Passwords:
         return matches and stored is not None
 
     def needs_rehash(self, stored: str) -> bool:
-        """Whether the hash was made with other parameters than today's."""
-        return self._hasher.check_needs_rehash(stored)
+        """Whether the hash was made with other parameters than today's, or in another way."""
+        return stored.startswith(DJANGO) or self._hasher.check_needs_rehash(stored)
 
     def close(self) -> None:
         """Let the threads go."""
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     def _matches(self, stored: str, password: str) -> bool:
+        if stored.startswith(DJANGO):
+            return _matches_django(stored, password)
         try:
             return self._hasher.verify(stored, password)
         except (VerificationError, InvalidHashError):
@@ -50,3 +56,12 @@ class Passwords:
 
     async def _run(self, function: Callable[..., Result], *arguments: str) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
+
+
+def _matches_django(stored: str, password: str) -> bool:
+    """`pbkdf2_sha256$<iterations>$<salt>$<base64>`, as Django stores it."""
+    _, iterations, salt, expected = f"{stored}$$$".split("$")[:4]
+    if not iterations.isdecimal() or not 0 < int(iterations) <= DJANGO_MAX_ITERATIONS:
+        return False
+    found = hashlib.pbkdf2_hmac("sha256", password.encode(), salt.encode(), int(iterations))
+    return hmac.compare_digest(base64.b64encode(found), expected.encode())

@@ -8,13 +8,23 @@ from email_validator import EmailNotValidError, validate_email
 from tortoise.exceptions import IntegrityError
 from tortoise.transactions import in_transaction
 
+from chat.database import query
+from chat.durations import wait_in_words
 from chat.mailer import Mailer
-from chat.models import EMAIL_MAX_LENGTH, User, UserSettings
+from chat.models import EMAIL_MAX_LENGTH, MOST_LOGIN_FAILURES, User, UserSettings
+from chat.security import password_rules
 from chat.security.limits import LOGIN_FAILURE_ACCOUNT, LOGIN_FAILURE_ADDRESS, Limits
-from chat.security.passwords import PASSWORD_MAX_BYTES, Passwords
+from chat.security.passwords import Passwords
 from chat.services.verification import send_verification
 from chat.settings import Settings
 from chat.text import storable
+
+# The same statement for every address, whoever has it; and nobody waits for the disk, which only a hit would do.
+COUNT_FAILURE = """
+WITH quickly AS (SELECT set_config('synchronous_commit', 'off', true))
+UPDATE users SET login_failures = login_failures + 1 FROM quickly WHERE email = $1
+RETURNING login_failures, is_active
+"""
 
 
 class Refused(Exception):
@@ -28,10 +38,9 @@ class Refused(Exception):
 class TooManyGuesses(Exception):
     """Passwords were guessed too often; the wait is in milliseconds, and the sentence says it in minutes."""
 
-    def __init__(self, wait_ms: int) -> None:
+    def __init__(self, wait_ms: int, sentence: str = "") -> None:
         self.wait_ms = wait_ms
-        minutes = -(-wait_ms // 60_000)
-        super().__init__(f"Too many tries. Try again in {minutes} minute{'' if minutes == 1 else 's'}.")
+        super().__init__(sentence or f"Too many tries. Try again in {wait_in_words(wait_ms)}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +59,7 @@ class Accounts:
         does not learn who has an account. Without verification that cannot be hidden, and Refused says it.
         """
         email = normalised_email(email)
-        check_password(password, email=email, min_length=self.settings.password_min_length)
+        check_password(password, email=email, settings=self.settings)
         password_hash = await self.passwords.hash(password)
         required = self.settings.email_verification_required
         user = await _new_user(email, password_hash)
@@ -74,12 +83,11 @@ class Accounts:
         await self._count_guess(email, address)
         user = await User.get_or_none(email=email)
         right = await self.passwords.verify(user.password_hash if user else None, password)
-        if user is None or not right or not user.is_active:
+        if user is None or not right or not user.is_active or user.needs_reset:
+            await self._count_failure(email)
             return None
-        await self._forgive(email)
-        if self.passwords.needs_rehash(user.password_hash):
-            user.password_hash = await self.passwords.hash(password)
-            await user.save(update_fields=["password_hash"])
+        await self._forgive(user)
+        await self._hash_anew(user, password)
         return user
 
     async def is_password_of(self, user: User, password: str, *, address: str) -> bool:
@@ -87,10 +95,14 @@ class Accounts:
 
         Raises TooManyGuesses; counts like a login.
         """
+        if user.needs_reset:  # no secret here: whoever asks is logged in
+            raise TooManyGuesses(0, "There were too many wrong passwords. Log out and choose “Forgot your password?”.")
         await self._count_guess(user.email, address)
         right = await self.passwords.verify(user.password_hash, password)
         if right:
-            await self._forgive(user.email)
+            await self._forgive(user)
+        else:
+            await self._count_failure(user.email)
         return right
 
     def may_log_in(self, user: User) -> bool:
@@ -102,15 +114,32 @@ class Accounts:
             if wait_ms := await self.limits.wait_ms(limit, key):
                 raise TooManyGuesses(wait_ms)
 
-    async def _forgive(self, email: str) -> None:
+    async def _count_failure(self, email: str) -> None:
+        """At a hundred in a row no password opens the account any more, and its owner is told what does.
+
+        The login page tells nobody: the answer stays the one for a wrong password.
+        """
+        for row in await query(COUNT_FAILURE, email):
+            if row["login_failures"] == MOST_LOGIN_FAILURES and row["is_active"]:
+                url = self.settings.public_url + "/accounts/password_reset/"
+                self.mailer.send_later(email, "login_closed", {"url": url, "failures": MOST_LOGIN_FAILURES})
+
+    async def _forgive(self, user: User) -> None:
         """Not those of the network address: one's own account would be the way to guess at others' without end."""
-        await self.limits.forgive(LOGIN_FAILURE_ACCOUNT, email)
+        await self.limits.forgive(LOGIN_FAILURE_ACCOUNT, user.email)
+        if user.login_failures:
+            await User.filter(id=user.id).update(login_failures=0)
+
+    async def _hash_anew(self, user: User, password: str) -> None:
+        """By today's parameters, unless the password was changed in this very moment."""
+        if self.passwords.needs_rehash(user.password_hash):
+            unchanged = User.filter(id=user.id, password_hash=user.password_hash)
+            await unchanged.update(password_hash=await self.passwords.hash(password))
 
 
-async def ensure_superuser(email: str, password: str, *, passwords: Passwords, settings: Settings) -> User:
-    """Make this user an administrator with this password, creating it if need be. Raises Refused."""
+async def ensure_superuser(email: str, password: str, *, passwords: Passwords) -> User:
+    """Make this user an administrator with this password, creating it if need be. Raises Refused for the address."""
     email = normalised_email(email)
-    check_password(password, email=email, min_length=settings.password_min_length)
     user = await User.get_or_none(email=email)
     if user is None:
         user = await _new_user(email, await passwords.hash(password)) or await User.get(email=email)
@@ -121,14 +150,17 @@ async def ensure_superuser(email: str, password: str, *, passwords: Passwords, s
     return user
 
 
-def check_password(password: str, *, email: str, min_length: int) -> None:
-    """Raise Refused unless the password is long enough, not too long and not the address."""
-    if len(password) < min_length:
-        raise Refused("password1", f"The password needs {min_length} characters or more.")
-    if len(password.encode("utf-8", "surrogatepass")) > PASSWORD_MAX_BYTES:
-        raise Refused("password1", f"The password can have {PASSWORD_MAX_BYTES} bytes at most.")
-    if password.strip().lower() in (email, email.split("@", 1)[0]):
-        raise Refused("password1", "The password must not be the e-mail address.")
+def check_password(password: str, *, email: str, settings: Settings, field: str = "password1") -> None:
+    """Raise Refused for a password that the rules do not take."""
+    if found := password_problems(password, email=email, settings=settings):
+        raise Refused(field, " ".join(found))
+
+
+def password_problems(password: str, *, email: str, settings: Settings) -> list[str]:
+    """What the rules of this site have against a password; empty if nothing."""
+    return password_rules.problems(
+        password, min_length=settings.password_min_length, email=email, site_name=settings.site_name
+    )
 
 
 def normalised_email(email: str) -> str:

@@ -12,14 +12,28 @@ from chat.models import AuthSession, User
 from chat.security.tokens import new_token, token_hash
 
 IDLE, ABSOLUTE = timedelta(days=14), timedelta(days=30)
+UNREMEMBERED_IDLE = timedelta(days=1)  # the cookie goes with the browser, and browsers can be left open or restored
 STAFF_IDLE, STAFF_ABSOLUTE = timedelta(hours=1), timedelta(hours=12)
 SEEN_EVERY = timedelta(minutes=1)  # a write for each request would be the site's busiest query
 
 
-async def start_session(user: User, *, ip: str, user_agent: str) -> str:
+async def start_session(user: User, *, ip: str, user_agent: str, remembered: bool = True) -> str:
     """A new session; returns the token for the cookie, which is stored nowhere."""
     token = new_token()
-    await AuthSession.create(token_sha256=token_hash(token), user_id=user.id, ip=ip[:45], user_agent=user_agent[:255])
+    await AuthSession.create(
+        token_sha256=token_hash(token),
+        user_id=user.id,
+        ip=ip[:45],
+        user_agent=user_agent[:255],
+        remembered=remembered,
+    )
+    return token
+
+
+async def renew_session(session: AuthSession) -> str:
+    """Another token for the same session, whose sockets stay; the old token is worth nothing from now on."""
+    token = new_token()
+    await AuthSession.filter(id=session.id).update(token_sha256=token_hash(token), authenticated_at=datetime.now(UTC))
     return token
 
 
@@ -62,4 +76,6 @@ async def _end(ending: QuerySet[AuthSession], broadcast: Broadcast) -> None:
 
 def _is_over(session: AuthSession, now: datetime) -> bool:
     idle, absolute = (STAFF_IDLE, STAFF_ABSOLUTE) if session.user.is_staff else (IDLE, ABSOLUTE)
+    if not session.remembered:
+        idle = min(idle, UNREMEMBERED_IDLE)
     return now - session.last_seen_at > idle or now - session.created_at > absolute

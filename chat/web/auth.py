@@ -78,7 +78,7 @@ def staff_required(view: View) -> View:
             abort(404)
         return await view(user, *args, **kwargs)
 
-    guarded.login_required = True  # type: ignore[attr-defined]
+    guarded.login_required = guarded.staff_required = True  # type: ignore[attr-defined]
     return guarded
 
 
@@ -87,12 +87,27 @@ def wants_json() -> bool:
     return request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json"
 
 
-async def log_in(user: User) -> None:
-    """Start a session, with a new token: one that was planted before is worth nothing."""
+async def log_in(user: User, *, remember: bool) -> None:
+    """Start a session, with a new token: one that was planted before is worth nothing.
+
+    The one that this browser had ends: nobody could reach it any more. Whoever is not remembered gets a cookie that
+    goes with the browser.
+    """
+    former = await current_session()
     token = await sessions.start_session(
-        user, ip=request.remote_addr or "", user_agent=request.headers.get("User-Agent", "")
+        user,
+        ip=request.remote_addr or "",
+        user_agent=request.headers.get("User-Agent", ""),
+        remembered=remember,
     )
-    login_user(AuthUser(token), remember=True)
+    login_user(AuthUser(token), remember=remember)
+    if former:
+        await sessions.end_session(former, broadcast=resources().broadcast)
+
+
+async def renew(session: AuthSession) -> None:
+    """Another token for this session, so that a copied one is worth nothing; open tabs notice nothing."""
+    login_user(AuthUser(await sessions.renew_session(session)), remember=session.remembered)
 
 
 async def log_out() -> None:

@@ -5,22 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Self
 
-from wtforms import EmailField, Form, PasswordField, RadioField, SelectField, StringField
-from wtforms.validators import InputRequired, Length, ValidationError
+from wtforms import BooleanField, EmailField, Form, PasswordField, RadioField, SelectField, StringField
+from wtforms.validators import EqualTo, InputRequired, Length, ValidationError
 
 from chat.models import DISPLAY_NAME_MAX_LENGTH, EMAIL_MAX_LENGTH, THEMES, User
-from chat.security.passwords import PASSWORD_MAX_BYTES
+from chat.security.password_rules import PASSWORD_MAX_BYTES
 
 EMAIL = [InputRequired("Enter your e-mail address."), Length(max=EMAIL_MAX_LENGTH, message="This address is too long.")]
 
+MAX = Length(max=PASSWORD_MAX_BYTES, message="No password here is that long. Shorten it.")
+
+
+def same_as(field: str) -> EqualTo:
+    """Typed twice, as a guard against a slip."""
+    return EqualTo(field, "The two passwords are not the same. Enter the same one twice.")
+
 
 class LoginForm(Form):
-    """E-mail and password."""
+    """E-mail and password, and whether this browser is one's own."""
 
     email = EmailField("E-mail address", EMAIL)
-    password = PasswordField(
-        "Password", [InputRequired("Enter your password."), Length(max=PASSWORD_MAX_BYTES, message="Too long.")]
-    )
+    password = PasswordField("Password", [InputRequired("Enter your password."), MAX])
+    remember = BooleanField("Keep me logged in on this device")
 
 
 class SignUpForm(Form):
@@ -28,12 +34,28 @@ class SignUpForm(Form):
 
     email = EmailField("E-mail address", EMAIL)
     password1 = PasswordField("Password", [InputRequired("Choose a password.")])
-    password2 = PasswordField("Password again", [InputRequired("Enter the password again.")])
+    password2 = PasswordField("Password again", [InputRequired("Enter the password again."), same_as("password1")])
 
-    def validate_password2(self, field: PasswordField) -> None:
-        """Both have to be the same, as a guard against a slip."""
-        if field.data != self.password1.data:
-            raise ValidationError("The two passwords are not the same.")
+
+class ResetForm(Form):
+    """Whose password is to be set anew."""
+
+    email = EmailField("E-mail address", EMAIL)
+
+
+class NewPasswordForm(Form):
+    """A new password, twice."""
+
+    new_password1 = PasswordField("New password", [InputRequired("Choose a new password.")])
+    new_password2 = PasswordField(
+        "New password again", [InputRequired("Enter the new password again."), same_as("new_password1")]
+    )
+
+
+class PasswordChangeForm(NewPasswordForm):
+    """The old password, and the new one twice."""
+
+    old_password = PasswordField("Current password", [InputRequired("Enter your current password."), MAX])
 
 
 class SettingsForm(Form):

@@ -22,6 +22,7 @@ from chat.llm.client import LLMClient
 from chat.llm.tools import Registry
 from chat.mailer import Mailer
 from chat.models import User
+from chat.security import password_rules
 from chat.security.limits import Limits
 from chat.security.passwords import Passwords
 from chat.services import usage
@@ -115,6 +116,7 @@ async def opened(settings: Settings) -> AsyncIterator[Resources]:
     for loop in loops:
         loop.add_done_callback(_end_process)
     try:
+        await asyncio.to_thread(password_rules.common_passwords)  # so that no sign-up waits for it
         await llm.warm_up()
         yield Resources(settings, redis, live, limits, passwords, accounts, mailer, worker, registry, checks, readiness)
     finally:

@@ -2,10 +2,12 @@
 import { startChat } from "./chat/thread.js";
 import { startForms } from "./forms.js";
 import { startMenus } from "./menu.js";
+import { startPasswordRules } from "./passwords.js";
 import { startTheme } from "./theme.js";
 
 startTheme();
 startForms();
+startPasswordRules();
 startMenus();
 
 const chat = document.getElementById("chat");

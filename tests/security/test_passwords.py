@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 
 import pytest
 from argon2 import PasswordHasher
 
 from chat.security.passwords import Passwords
 from chat.security.tokens import new_token, token_hash
+
+# Made by Django 5.2 itself.
+DJANGO_600K = "pbkdf2_sha256$600000$seasalt$OAXyhAQ/4ZDA9V5RMExt3C1OwQdUpLZ99vm1McFlLRA="
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +42,38 @@ async def test_a_hash_of_other_parameters_wants_a_new_one(passwords: Passwords) 
 
     assert passwords.needs_rehash(old)
     assert not passwords.needs_rehash(await passwords.hash("password"))
+
+
+def django_hash(password: str, *, iterations: int = 1000, salt: str = "Zv8XsQ0aSalt") -> str:
+    """As django.contrib.auth.hashers.PBKDF2PasswordHasher makes it."""
+    made = hashlib.pbkdf2_hmac("sha256", password.encode(), salt.encode(), iterations)
+    return f"pbkdf2_sha256${iterations}${salt}${base64.b64encode(made).decode()}"
+
+
+async def test_a_hash_that_django_made_is_understood_and_wants_a_new_one(passwords: Passwords) -> None:
+    assert await passwords.verify(DJANGO_600K, "lètmein")
+    assert not await passwords.verify(DJANGO_600K, "letmein")
+    assert passwords.needs_rehash(DJANGO_600K)
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        django_hash("password").replace("$1000$", "$999999999999$"),
+        django_hash("password").replace("$1000$", "$0$"),
+        django_hash("password").replace("$1000$", "$-1$"),
+        django_hash("password").rsplit("$", 1)[0] + "$",
+        "pbkdf2_sha256$",
+        "pbkdf2_sha256$1000",
+        "pbkdf2_sha256$x$y$z",
+        "pbkdf2_sha256$1000$salt$ünïcödé",
+        "pbkdf2_sha1$1000$salt$hash",
+    ],
+)
+async def test_a_broken_one_matches_nothing_and_stalls_nobody(passwords: Passwords, stored: str) -> None:
+    async with asyncio.timeout(1):
+        assert not await passwords.verify(stored, "password")
+    assert await passwords.verify(django_hash("password"), "password")
 
 
 async def test_the_event_loop_goes_on_while_hashing(passwords: Passwords) -> None:

@@ -24,6 +24,7 @@ PUBLIC = {
     "accounts.entrance.signup",
     "accounts.entrance.login",
     "accounts.entrance.logout",
+    "accounts.passwords.password_check",
     "accounts.verification.verify_email",
     "accounts.verification.verify_email_sent",
     "accounts.verification.verify_required",

@@ -1,9 +1,9 @@
-"""The pages of accounts: coming in, the address's verification, and what one sets for oneself."""
+"""The pages of accounts: coming in, the address's verification, passwords, and what one sets for oneself."""
 
 from quart import Blueprint
 
-from chat.web.accounts import entrance, settings, verification
+from chat.web.accounts import entrance, passwords, settings, verification
 
 blueprint = Blueprint("accounts", __name__, url_prefix="/accounts")
-for pages in (entrance, verification, settings):
+for pages in (entrance, verification, passwords, settings):
     blueprint.register_blueprint(pages.blueprint)

@@ -46,12 +46,17 @@ async def login() -> ResponseReturnValue:
     form = LoginForm(await request.form)
     if request.method != "POST" or not form.validate():
         return await form_page("accounts/login.html", form, next=target)
-    user = await _authenticated(form)
+    try:
+        user = await _authenticated(form)
+    except TooManyGuesses as refused:
+        add_error(form, "password", str(refused))
+        return await form_page("accounts/login.html", form, next=target, wait_ms=refused.wait_ms)
     if user is None:
+        add_error(form, "password", WRONG)
         return await form_page("accounts/login.html", form, next=target)
     if not resources().accounts.may_log_in(user):
         return to_mailbox("verify_required", user.email)
-    return await enter(user, target=target)
+    return await enter(user, target=target, remember=form.remember.data)
 
 
 @blueprint.post("/logout/")
@@ -65,11 +70,4 @@ async def logout() -> ResponseReturnValue:
 
 
 async def _authenticated(form: LoginForm) -> User | None:
-    try:
-        user = await resources().accounts.authenticate(form.email.data, form.password.data, address=client_address())
-    except TooManyGuesses as refused:
-        add_error(form, "password", str(refused))
-        return None
-    if user is None:
-        add_error(form, "password", WRONG)
-    return user
+    return await resources().accounts.authenticate(form.email.data, form.password.data, address=client_address())

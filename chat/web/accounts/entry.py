@@ -13,9 +13,9 @@ from chat.web.auth import log_in
 from chat.web.resources import resources
 
 
-async def enter(user: User, *, target: str = "/chat/") -> ResponseReturnValue:
+async def enter(user: User, *, target: str = "/chat/", remember: bool = True) -> ResponseReturnValue:
     """Into the chat."""
-    await log_in(user)
+    await log_in(user, remember=remember)
     return redirect(target, 303)
 
 
@@ -25,8 +25,10 @@ def to_mailbox(page: str, email: str) -> ResponseReturnValue:
     return redirect(url_for(f"accounts.verification.{page}"), 303)
 
 
-async def form_page(template: str, form: Form, **context: Any) -> ResponseReturnValue:
-    """A page with its form; 422 where the form was refused."""
+async def form_page(template: str, form: Form, *, wait_ms: int = 0, **context: Any) -> ResponseReturnValue:
+    """A page with its form; 422 where the form was refused, 429 where it came too early."""
     least = resources().settings.password_min_length
     page = await render_template(template, form=form, password_min_length=least, **context)
+    if wait_ms:
+        return page, 429, {"Retry-After": str(-(-wait_ms // 1000))}
     return page, 422 if request.method == "POST" else 200

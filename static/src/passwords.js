@@ -1,0 +1,61 @@
+/**
+ * What is wrong with a new password, said below its field while the form is filled in.
+ *
+ * The sentences are the server's own, so that they are the same as after sending. They come when somebody leaves the
+ * field or pauses, change only when the answer does, and never keep anybody from sending.
+ */
+
+const PAUSE_MS = 800;
+const PAUSE_WITH_ERROR_MS = 300; // whoever corrects something wants to see it go
+
+export function startPasswordRules() {
+  document.querySelectorAll("[data-password-rules]").forEach(watch);
+}
+
+function watch(box) {
+  const field = box.querySelector("input");
+  const email = field.form.elements.namedItem("email");
+  let timer = 0;
+  let asking = new AbortController();
+
+  const ask = async () => {
+    clearTimeout(timer);
+    asking.abort();
+    asking = new AbortController();
+    const errors = field.value ? await problems(box.dataset.passwordRules, field, email, asking.signal) : [];
+    if (errors) show(box, field, errors.join(" "));
+  };
+
+  field.addEventListener("input", () => {
+    clearTimeout(timer);
+    const hasError = field.hasAttribute("aria-invalid");
+    // Nobody is told that a password is too short who has only begun to type it.
+    if (hasError || field.value.length >= field.minLength) timer = setTimeout(ask, hasError ? PAUSE_WITH_ERROR_MS : PAUSE_MS);
+  });
+  field.addEventListener("change", ask);
+  email?.addEventListener("change", () => field.value && ask());
+  // An answer that comes while the form is being sent would only flicker.
+  field.form.addEventListener("submit", () => (clearTimeout(timer), asking.abort()));
+}
+
+/** Null if nobody knows: the server says it again when the form is sent. */
+async function problems(address, field, email, signal) {
+  const body = new URLSearchParams({ [field.name]: field.value, email: email?.value ?? "" });
+  try {
+    const answer = await fetch(address, { method: "POST", body, headers: { Accept: "application/json" }, signal });
+    return answer.ok ? (await answer.json()).errors : null;
+  } catch {
+    return null;
+  }
+}
+
+function show(box, field, sentence) {
+  const error = box.querySelector(".field-error");
+  if (error.textContent === sentence) return;
+  error.textContent = sentence;
+  const described = (field.getAttribute("aria-describedby") ?? "").split(" ").filter((id) => id && id !== error.id);
+  if (sentence) described.push(error.id);
+  if (sentence) field.setAttribute("aria-invalid", "true");
+  else field.removeAttribute("aria-invalid");
+  field.setAttribute("aria-describedby", described.join(" "));
+}

@@ -1,0 +1,161 @@
+"""Logging in: who is remembered, one session a browser, too many wrong passwords, hashes that came from Django."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import uuid
+from datetime import UTC, datetime, timedelta
+from http.cookies import SimpleCookie
+
+import httpx
+import pytest
+import websockets
+
+from chat.models import MOST_LOGIN_FAILURES, AuthSession, User, UserSettings
+from chat.services import sessions
+from chat.web.accounts.entrance import WRONG
+from tests.cast import PASSWORD, Person
+from tests.site import Site
+from tests.web.client import new_client
+from tests.web.conftest import Production
+from tests.web.mailbox import Mailbox
+from tests.web.page import Page
+
+
+async def is_logged_in(person: Person) -> bool:
+    return (await person.http.get("/chat/")).status_code == 200
+
+
+def lifetime(response: httpx.Response) -> str:
+    """Of the session's cookie in seconds; empty if it goes with the browser."""
+    cookies = SimpleCookie()
+    for line in response.headers.get_list("Set-Cookie"):
+        cookies.load(line)
+    return str(cookies["chat"]["max-age"])
+
+
+# Who is remembered
+
+
+async def test_whoever_wants_to_be_remembered_is_for_thirty_days(site: Site, alice: Person) -> None:
+    async with Person.visiting(site) as browser:
+        response = await browser.log_in(alice.email, remember="on")
+
+    assert lifetime(response) == str(30 * 24 * 60 * 60)
+    assert await AuthSession.filter(user__email=alice.email, remembered=True).count() == 2
+
+
+async def test_whoever_does_not_goes_with_the_browser_and_after_a_day(site: Site, alice: Person) -> None:
+    async with Person.visiting(site) as browser:
+        response = await browser.log_in(alice.email)
+        session = await AuthSession.get(user__email=alice.email, remembered=False)
+
+        assert lifetime(response) == ""
+        almost = datetime.now(UTC) - sessions.UNREMEMBERED_IDLE + timedelta(minutes=1)
+        await AuthSession.filter(id=session.id).update(last_seen_at=almost)
+        assert await is_logged_in(browser)
+        over = datetime.now(UTC) - sessions.UNREMEMBERED_IDLE - timedelta(seconds=1)
+        await AuthSession.filter(id=session.id).update(last_seen_at=over)
+        assert not await is_logged_in(browser)
+        assert await is_logged_in(alice)
+
+
+async def test_the_choice_is_kept_when_the_password_was_wrong(site: Site, alice: Person) -> None:
+    async with Person.visiting(site) as browser:
+        for more, is_checked in (({"remember": "on"}, True), ({}, False)):
+            page = Page((await browser.log_in(alice.email, "wrong", **more)).text)
+            assert ("checked" in page.find("input", id="remember")) == is_checked
+
+
+# One session a browser
+
+
+async def test_another_login_ends_the_session_that_this_browser_had(site: Site, alice: Person, bob: Person) -> None:
+    async with new_client(base_url=site.url, cookies=dict(alice.http.cookies)) as copied:
+        response = await alice.log_in(bob.email)
+
+        assert response.status_code == 303
+        assert bob.email in (await alice.http.get("/chat/")).text
+        assert (await copied.get("/chat/")).status_code == 303
+    assert not await AuthSession.exists(user__email=alice.email)
+    assert await is_logged_in(bob)
+
+
+async def test_its_open_tabs_end_too(alice: Person, bob: Person) -> None:
+    posted = await alice.ask("Say hello")
+    async with alice.tab(posted["thread_id"]) as tab:
+        await tab.until_finished(posted["reply_id"])
+        await alice.log_in(bob.email)
+        with pytest.raises(websockets.ConnectionClosed) as closed:
+            while True:
+                await tab.receive()
+
+    assert closed.value.rcvd
+    assert closed.value.rcvd.code == 4501
+
+
+async def test_a_refused_login_leaves_the_session_alone(alice: Person, bob: Person) -> None:
+    await alice.log_in(bob.email, "wrong")
+
+    assert alice.email in (await alice.http.get("/chat/")).text
+
+
+# Wrong passwords
+
+
+async def failures(person: Person) -> int:
+    return (await User.get(email=person.email)).login_failures
+
+
+async def test_wrong_passwords_are_counted_until_a_right_one(site: Site, alice: Person, bob: Person) -> None:
+    async with Person.visiting(site) as guesser:
+        await asyncio.gather(*(guesser.log_in(alice.email, "wrong") for _ in range(7)))
+        assert (await failures(alice), await failures(bob)) == (7, 0)
+
+        await guesser.log_in(alice.email)
+        assert await failures(alice) == 0
+
+
+async def test_after_a_hundred_in_a_row_the_right_one_gets_the_same_answer(site: Site, alice: Person) -> None:
+    await User.filter(email=alice.email).update(login_failures=MOST_LOGIN_FAILURES - 1)
+    async with Person.visiting(site) as browser:
+        answers = [await browser.log_in(alice.email, password) for password in ("wrong", PASSWORD, "wrong")]
+
+        assert [answer.status_code for answer in answers] == [422] * 3
+        assert len({answer.text.split("<main")[1] for answer in answers}) == 1
+        page = Page(answers[1].text)
+        assert page.error_of("password") == WRONG
+        assert page.find("a", href="/accounts/password_reset/").text == "Forgot your password?"
+        assert not await is_logged_in(browser)
+    assert await is_logged_in(alice)
+
+
+async def test_its_owner_is_told_once_what_helps(production: Production, mailbox: Mailbox) -> None:
+    email = f"victim-{uuid.uuid4().hex[:8]}@example.com"
+    user = await User.create(email=email, password_hash="x", login_failures=MOST_LOGIN_FAILURES - 1)
+    for number in range(3):
+        async with production.visitor() as guesser:
+            await guesser.log_in(email, f"guess {number}")
+    letter = await mailbox.next_letter(email)
+
+    assert letter["Subject"].startswith("Nobody can log in to your account")
+    assert "https://chat.example.com/accounts/password_reset/" in str(letter)
+    assert mailbox.is_empty(email)
+    assert (await User.get(id=user.id)).needs_reset
+
+
+# Accounts that came from Django
+
+
+async def test_a_django_password_opens_the_account_and_is_hashed_anew(site: Site) -> None:
+    email = f"migrated-{uuid.uuid4().hex[:8]}@example.com"
+    made = base64.b64encode(hashlib.pbkdf2_hmac("sha256", b"of old days", b"seasalt", 1000)).decode()
+    user = await User.create(email=email, password_hash=f"pbkdf2_sha256$1000$seasalt${made}")
+    await UserSettings.create(user_id=user.id)
+    async with Person.visiting(site) as browser:
+        assert (await browser.log_in(email, "of new days")).status_code == 422
+        assert (await browser.log_in(email, "of old days")).status_code == 303
+        assert (await User.get(id=user.id)).password_hash.startswith("$argon2id$")
+        assert (await browser.log_in(email, "of old days")).status_code == 303
