@@ -106,6 +106,10 @@ class Mailer:
     async def drain(self, *, seconds: float) -> None:
         """The server is about to stop: try what waits at once and for the last time, and wait for it so long."""
         self._draining.set()
+        await self.idle(seconds=seconds)
+
+    async def idle(self, *, seconds: float) -> None:
+        """Wait until nothing is under way, so long at most."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=seconds)
 

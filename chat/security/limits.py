@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 SCRIPT = Path(__file__).with_name("limit.lua")
+LADDER_SCRIPT = Path(__file__).with_name("ladder.lua")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +32,30 @@ class Limit:
         return max(1, self.period_seconds * 1000 // self.count)
 
 
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """One at a time, and the wait for the next one doubles with each, until there was none for a while."""
+
+    name: str
+    first_seconds: int
+    longest_seconds: int
+    forgotten_seconds: int
+
+    @property
+    def first_rung(self) -> Limit:
+        """All that a worker knows by itself."""
+        return Limit(self.name, 1, self.first_seconds)
+
+
 LOGIN = Limit("login", 30, 60, by_address=True)
 LOGIN_FAILURE_ACCOUNT = Limit("login-failure-account", 5, 300)
 LOGIN_FAILURE_ADDRESS = Limit("login-failure-address", 10, 60)
 SIGNUP = Limit("signup", 5, 3600, by_address=True)
 PASSWORD_CHECK = Limit("password-check", 60, 60, by_address=True)
 VERIFICATION = Limit("verification", 20, 3600, by_address=True)
+RESEND = Limit("resend", 20, 3600, by_address=True)
+RESEND_LADDER = Ladder("resend-to", 60, 480, 86_400)  # for each address that is written to
+ACCOUNT_EXISTS = Limit("account-exists", 3, 3600)  # likewise: nobody can fill a stranger's mailbox by signing up
 MESSAGE_EACH_SECOND = Limit("message-second", 1, 1)
 MESSAGE_EACH_MINUTE = Limit("message-minute", 20, 60)
 PAGE_POST = Limit("page-post", 60, 60)
@@ -52,6 +71,7 @@ class Limits:
     def __init__(self, redis: Redis, *, enabled: bool = True) -> None:
         self._redis = redis
         self._script = redis.register_script(SCRIPT.read_text())
+        self._ladder_script = redis.register_script(LADDER_SCRIPT.read_text())
         self._enabled = enabled
         self._own = OwnCount()
 
@@ -63,6 +83,24 @@ class Limits:
             return int(await self._script(keys=[_key(limit, key)], args=[limit.interval_ms, limit.count]))
         except (RedisError, OSError):
             return self._own.wait_ms(limit, _key(limit, key))
+
+    async def climb(self, ladder: Ladder, key: str) -> int:
+        """0 if it may be done now, and then the next wait is longer; else the milliseconds to wait."""
+        return await self._on(ladder, key, "climb")
+
+    async def left_ms(self, ladder: Ladder, key: str) -> int:
+        """The milliseconds to wait, 0 if none; nothing is counted."""
+        return await self._on(ladder, key, "look")
+
+    async def _on(self, ladder: Ladder, key: str, step: str) -> int:
+        if not self._enabled:
+            return 0
+        waits = [1000 * one for one in (ladder.first_seconds, ladder.longest_seconds, ladder.forgotten_seconds)]
+        try:
+            return int(await self._ladder_script(keys=[f"ladder:{ladder.name}:{key}"], args=[*waits, step]))
+        except (RedisError, OSError):
+            own = _key(ladder.first_rung, key)
+            return self._own.wait_ms(ladder.first_rung, own) if step == "climb" else self._own.left_ms(own)
 
     async def forgive(self, limit: Limit, key: str) -> None:
         """Forget what was counted."""
@@ -92,6 +130,10 @@ class OwnCount:
             self._due_ms.pop(next(iter(self._due_ms)))
         self._due_ms[key] = due + limit.interval_ms
         return 0
+
+    def left_ms(self, key: str) -> int:
+        """How long until everything is forgiven; for limits of one that is the wait."""
+        return max(0, int(self._due_ms.get(key, 0) - time.monotonic() * 1000))
 
     def forget(self, key: str) -> None:
         """Nothing was counted."""

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from email_validator import EmailNotValidError, validate_email
 from tortoise.exceptions import IntegrityError
 from tortoise.transactions import in_transaction
 
-from chat.database import query
+from chat.database import ping, query
 from chat.durations import wait_in_words
-from chat.mailer import Mailer
+from chat.mailer import Letter, Mailer
 from chat.models import EMAIL_MAX_LENGTH, MOST_LOGIN_FAILURES, User, UserSettings
 from chat.security import password_rules
-from chat.security.limits import LOGIN_FAILURE_ACCOUNT, LOGIN_FAILURE_ADDRESS, Limits
+from chat.security.limits import (
+    ACCOUNT_EXISTS,
+    LOGIN_FAILURE_ACCOUNT,
+    LOGIN_FAILURE_ADDRESS,
+    RESEND_LADDER,
+    Limits,
+)
 from chat.security.passwords import Passwords
-from chat.services.verification import send_verification
+from chat.services import verification
 from chat.settings import Settings
 from chat.text import storable
 
@@ -55,23 +62,33 @@ class Accounts:
     async def sign_up(self, email: str, password: str) -> User | None:
         """Make a user and return it if it may log in at once.
 
-        With verification the answer is None for a known address too, whose owner is told by e-mail: whoever signs up
-        does not learn who has an account. Without verification that cannot be hidden, and Refused says it.
+        With verification the answer is None, and all that depends on whether the address is known comes after the
+        response: so neither page nor time tell a stranger who has an account, and the owner of a known one is told by
+        e-mail. Without verification that cannot be hidden, and Refused says it.
         """
         email = normalised_email(email)
         check_password(password, email=email, settings=self.settings)
         password_hash = await self.passwords.hash(password)
-        required = self.settings.email_verification_required
+        if self.settings.email_verification_required:
+            await ping()  # while it is away, the page must not promise a letter
+            await self.limits.climb(RESEND_LADDER, email)
+            self.mailer.write_later("after a sign-up", partial(self._letter_to, email, password_hash))
+            return None
         user = await _new_user(email, password_hash)
-        if user is None and not required:
-            raise Refused("email", "There is already an account with this e-mail address. Log in instead?")
         if user is None:
-            entrance = f"{self.settings.public_url}/accounts"
-            links = {"url": f"{entrance}/login/", "reset_url": f"{entrance}/password_reset/"}
-            self.mailer.send_later(email, "account_exists", links)
-        elif required:
-            await send_verification(user, mailer=self.mailer, settings=self.settings)
-        return None if required else user
+            raise Refused("email", "There is already an account with this e-mail address. Log in instead?")
+        return user
+
+    async def _letter_to(self, email: str, password_hash: str) -> Letter | None:
+        """The link for the new user; a word to the old one, whose password stays."""
+        user = await _new_user(email, password_hash)
+        if user:
+            return await verification.first_letter(user, settings=self.settings)
+        if await self.limits.wait_ms(ACCOUNT_EXISTS, email):
+            return None
+        entrance = f"{self.settings.public_url}/accounts"
+        links = {"url": f"{entrance}/login/", "reset_url": f"{entrance}/password_reset/"}
+        return Letter(email, "account_exists", links)
 
     async def authenticate(self, email: str, password: str, *, address: str) -> User | None:
         """The user with this e-mail and password, if active. Takes the same time when there is none.

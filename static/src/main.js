@@ -1,5 +1,6 @@
 /** Starts what the page has. */
 import { startChat } from "./chat/thread.js";
+import { startCountdowns } from "./countdown.js";
 import { startForms } from "./forms.js";
 import { startMenus } from "./menu.js";
 import { startPasswordRules } from "./passwords.js";
@@ -8,6 +9,7 @@ import { startTheme } from "./theme.js";
 startTheme();
 startForms();
 startPasswordRules();
+startCountdowns();
 startMenus();
 
 const chat = document.getElementById("chat");

@@ -25,6 +25,7 @@ PUBLIC = {
     "accounts.entrance.login",
     "accounts.entrance.logout",
     "accounts.passwords.password_check",
+    "accounts.verification.resend",
     "accounts.verification.verify_email",
     "accounts.verification.verify_email_sent",
     "accounts.verification.verify_required",

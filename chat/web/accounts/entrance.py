@@ -7,7 +7,7 @@ from quart.typing import ResponseReturnValue
 
 from chat.models import User
 from chat.security.limits import LOGIN, PREFERENCE, SIGNUP
-from chat.services.accounts import Refused, TooManyGuesses
+from chat.services.accounts import Refused, TooManyGuesses, normalised_email
 from chat.web.accounts.entry import enter, form_page, to_mailbox
 from chat.web.auth import log_out, safe_target, signed_in_user
 from chat.web.forms import LoginForm, SignUpForm, add_error
@@ -33,7 +33,7 @@ async def signup() -> ResponseReturnValue:
     except Refused as refused:
         add_error(form, refused.field, str(refused))
         return await form_page("accounts/signup.html", form)
-    return await enter(user) if user else to_mailbox("verify_email_sent", form.email.data)
+    return await enter(user) if user else to_mailbox("verify_email_sent", normalised_email(form.email.data))
 
 
 @blueprint.route("/login/", methods=["GET", "POST"])

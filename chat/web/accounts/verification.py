@@ -2,27 +2,53 @@
 
 from __future__ import annotations
 
-from quart import Blueprint, render_template, request, session
+from typing import Any
+
+from quart import Blueprint, redirect, render_template, request, session, url_for
 from quart.typing import ResponseReturnValue
 
-from chat.security.limits import VERIFICATION
+from chat.durations import wait_in_words
+from chat.security.limits import RESEND, RESEND_LADDER, VERIFICATION
 from chat.services import verification
 from chat.web.accounts.entry import enter
+from chat.web.auth import signed_in_user
 from chat.web.guards import limited
+from chat.web.resources import resources
 
 blueprint = Blueprint("verification", __name__)
+
+# The link's address is a secret: neither the next site nor a cache gets to see it.
+SECRET = {"Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
 
 
 @blueprint.get("/verify-email/sent/")
 async def verify_email_sent() -> ResponseReturnValue:
     """Look into your mailbox."""
-    return await render_template("accounts/verify_email_sent.html", email=session.get("email", ""))
+    if await signed_in_user():
+        return redirect(url_for("chat.new_thread"), 303)
+    return await _mailbox_page("verify_email_sent", again="again" in request.args)
 
 
 @blueprint.get("/verify-required/")
 async def verify_required() -> ResponseReturnValue:
     """The password was right, and the address is not verified yet."""
-    return await render_template("accounts/verify_required.html", email=session.get("email", ""))
+    if await signed_in_user():
+        return redirect(url_for("chat.new_thread"), 303)
+    return await _mailbox_page("verify_required")
+
+
+@blueprint.post("/verify-email/resend/")
+@limited(RESEND)
+async def resend() -> ResponseReturnValue:
+    """Another message to the address that this browser signed up or logged in with; the same answer for any."""
+    email, opened = session.get("email"), resources()
+    if not email:
+        return redirect(url_for("accounts.entrance.login"), 303)
+    wait_ms = await verification.resend(email, limits=opened.limits, mailer=opened.mailer, settings=opened.settings)
+    if wait_ms:
+        page = await _mailbox_page("verify_email_sent", too_early=True)
+        return page, 429, {"Retry-After": str(-(-wait_ms // 1000))}
+    return redirect(url_for(".verify_email_sent", again="yes"), 303)
 
 
 @blueprint.route("/verify-email/<token>/", methods=["GET", "POST"])
@@ -30,9 +56,22 @@ async def verify_required() -> ResponseReturnValue:
 async def verify_email(token: str) -> ResponseReturnValue:
     """The mailed link. Only the button uses it up: mail scanners open links too, some with HEAD."""
     if request.method != "POST":
-        page = await render_template("accounts/verify_email.html", token=token)
-        return page, 200, {"Referrer-Policy": "no-referrer"}
+        email = await verification.address_of(token)
+        if email is None:
+            return await _mailbox_page("verify_email_error"), 404, SECRET
+        return await render_template("accounts/verify_email.html", token=token, email=email), 200, SECRET
     user = await verification.verify_email(token)
     if user is None:
-        return await render_template("accounts/verify_email_error.html"), 422
+        return await _mailbox_page("verify_email_error"), 422, SECRET
+    session.pop("email", None)
+    if await signed_in_user():  # whoever sits there goes on as who they are, and does not write into another account
+        return await render_template("accounts/verify_email_done.html", email=user.email), 200, SECRET
     return await enter(user)
+
+
+async def _mailbox_page(name: str, **context: Any) -> str:
+    """A page with a button for another message, and when that can be had."""
+    email = session.get("email", "")
+    wait_ms = await resources().limits.left_ms(RESEND_LADDER, email) if email else 0
+    wait = {"wait_seconds": -(-wait_ms // 1000), "wait": wait_in_words(wait_ms)}
+    return await render_template(f"accounts/{name}.html", email=email, **wait, **context)

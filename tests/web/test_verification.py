@@ -1,0 +1,280 @@
+"""Confirming an address: links that die, asking for another one, and who learns what from it."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+
+from chat.models import AuthSession, Confirms, EmailVerificationToken, User
+from chat.security.limits import RESEND_LADDER
+from chat.security.tokens import token_hash
+from chat.services.verification import another_letter
+from tests.cast import Person
+from tests.conftest import Beside
+from tests.site import Site
+from tests.web.conftest import Production
+from tests.web.mailbox import Mailbox
+from tests.web.page import Page
+
+SENT, RESEND = "/accounts/verify-email/sent/", "/accounts/verify-email/resend/"
+
+
+@pytest.fixture
+async def carol(production: Production) -> AsyncIterator[Person]:
+    """Has signed up, and has not looked into her mailbox yet."""
+    async with production.visitor() as person:
+        person.email = f"carol-{uuid.uuid4().hex[:8]}@example.com"
+        assert (await person.sign_up(person.email)).headers["Location"] == SENT
+        yield person
+
+
+async def later(site: Site, email: str, seconds: float) -> None:
+    """So much time passes, for this address."""
+    redis, key = site.resources.redis, f"ladder:{RESEND_LADDER.name}:{email}"
+    if await redis.exists(key):
+        await redis.hincrby(key, "last", -round(seconds * 1000))
+        if seconds * 1000 >= await redis.pttl(key):
+            await redis.delete(key)
+    user = await User.get_or_none(email=email)
+    if user and user.verification_sent_at:
+        await User.filter(id=user.id).update(
+            verification_sent_at=user.verification_sent_at - timedelta(seconds=seconds)
+        )
+
+
+async def resend(person: Person) -> httpx.Response:
+    return await person.http.post(RESEND)
+
+
+def is_told_that_the_link_is_dead(answer: httpx.Response) -> bool:
+    page = Page(answer.text)
+    helps = page.all("a", href="/accounts/login/", class_="button button-primary w-full")
+    return "does not work any more" in page.find("h1").text and len(helps) == 1
+
+
+# Asking for another message
+
+
+async def test_another_link_replaces_the_first_one(production: Production, mailbox: Mailbox, carol: Person) -> None:
+    first = await mailbox.next_link(carol.email)
+    await later(production.site, carol.email, 60)
+    answer = await resend(carol)
+    page = Page((await carol.http.get(answer.headers["Location"])).text)
+    second = await mailbox.next_link(carol.email)
+
+    assert answer.status_code == 303
+    assert "Another message is on its way" in page.text
+    assert is_told_that_the_link_is_dead(await carol.http.get(first))
+    assert is_told_that_the_link_is_dead(await carol.http.post(first))
+    assert (await carol.http.post(second)).headers["Location"] == "/chat/"
+    assert (await carol.http.get("/chat/")).status_code == 200
+
+
+async def test_the_wait_doubles_up_to_eight_minutes_and_starts_over_after_a_day(
+    production: Production, mailbox: Mailbox, carol: Person
+) -> None:
+    await mailbox.next_link(carol.email)
+    for minutes in (1, 2, 4, 8, 8):
+        await later(production.site, carol.email, minutes * 60 - 10)
+        early = await resend(carol)
+        assert early.status_code == 429
+        assert 5 < int(early.headers["Retry-After"]) <= 10
+        await later(production.site, carol.email, 10)
+        assert (await resend(carol)).status_code == 303, minutes
+        await mailbox.next_link(carol.email)
+    await later(production.site, carol.email, 86_400)
+    assert (await resend(carol)).status_code == 303
+    await mailbox.next_link(carol.email)
+
+    user = await User.get(email=carol.email)
+    page = Page((await carol.http.get(SENT)).text)
+    assert user.verification_resends == 0
+    assert 55 < int(page.find("form", action=RESEND)["data-wait-seconds"]) <= 60
+
+
+async def test_the_page_says_how_long_to_wait_without_javascript_too(carol: Person) -> None:
+    page = Page((await carol.http.get(SENT)).text)
+    form = page.find("form", action=RESEND)
+    early = await resend(carol)
+
+    assert 0 < int(form["data-wait-seconds"]) <= 60
+    assert "Possible again in 1 minute." in page.text
+    assert early.status_code == 429
+    assert "too soon after the last message, so none was sent. Try again in 1 minute." in Page(early.text).text
+
+
+async def test_of_clicks_at_the_same_time_one_sends_a_message(
+    production: Production, mailbox: Mailbox, carol: Person
+) -> None:
+    await mailbox.next_link(carol.email)
+    await later(production.site, carol.email, 60)
+    answers = await asyncio.gather(*(resend(carol) for _ in range(5)))
+    await mailbox.next_link(carol.email)
+
+    assert sorted(answer.status_code for answer in answers) == [303, 429, 429, 429, 429]
+    assert mailbox.is_empty(carol.email)
+
+
+async def test_the_database_lets_one_through_even_if_redis_has_forgotten(
+    production: Production, mailbox: Mailbox, carol: Person
+) -> None:
+    await mailbox.next_link(carol.email)
+    settings = production.site.resources.settings
+    assert await another_letter(carol.email, settings=settings) is None
+    await later(production.site, carol.email, 60)
+
+    letters = await asyncio.gather(*(another_letter(carol.email, settings=settings) for _ in range(5)))
+
+    assert sum(letter is not None for letter in letters) == 1
+    assert await EmailVerificationToken.filter(user__email=carol.email).count() == 1
+
+
+async def test_whoever_has_no_address_here_is_sent_to_the_login(production: Production) -> None:
+    async with production.visitor() as stranger:
+        answer = await stranger.http.post(RESEND, data={"email": "carol@example.com"})
+
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/accounts/login/")
+
+
+async def test_nobody_who_needs_no_link_gets_one(production: Production, mailbox: Mailbox, carol: Person) -> None:
+    """A confirmed address, one that is switched off, one whose account is gone: the answer is that for any other."""
+    await mailbox.next_link(carol.email)
+    for change in (
+        {"email_verified": True},
+        {"email_verified": False, "is_active": False},
+        {"email": "gone@example.com"},
+    ):
+        await later(production.site, carol.email, 3600)
+        await User.filter(email=carol.email).update(**change)
+        assert (await resend(carol)).headers["Location"] == f"{SENT}?again=yes"
+    await production.site.resources.mailer.idle(seconds=5)
+
+    assert mailbox.is_empty(carol.email)
+    await User.filter(email="gone@example.com").delete()
+
+
+async def test_a_login_before_that_offers_another_link(production: Production, mailbox: Mailbox, carol: Person) -> None:
+    await mailbox.next_link(carol.email)
+    await later(production.site, carol.email, 60)
+    async with production.visitor() as elsewhere:
+        required = await elsewhere.log_in(carol.email)
+        page = Page((await elsewhere.http.get(required.headers["Location"])).text)
+        assert required.headers["Location"] == "/accounts/verify-required/"
+        assert page.find("form", action=RESEND)["method"] == "post"
+        assert (await resend(elsewhere)).status_code == 303
+        entered = await elsewhere.http.post(await mailbox.next_link(carol.email))
+
+        assert entered.headers["Location"] == "/chat/"
+
+
+# Links
+
+
+async def test_every_dead_link_leads_to_one_page_that_helps(
+    production: Production, mailbox: Mailbox, carol: Person
+) -> None:
+    expired = await mailbox.next_link(carol.email)
+    await EmailVerificationToken.filter(user__email=carol.email).update(expires_at=datetime.now(UTC))
+    links = [expired, *(f"/accounts/verify-email/{one}/" for one in ("x", "%00%FF", "a" * 900, "resend%20", "🔑"))]
+    async with production.visitor() as stranger:
+        for link in links:
+            shown, pressed = await stranger.http.get(link), await stranger.http.post(link)
+            assert (shown.status_code, pressed.status_code) == (404, 422), link
+            for answer in (shown, pressed):
+                assert is_told_that_the_link_is_dead(answer), link
+                assert answer.headers["Referrer-Policy"] == "no-referrer"
+                assert answer.headers["Cache-Control"] == "no-store"
+                assert not Page(answer.text).all("form", action=RESEND)  # whose address would that be?
+    offered = Page((await carol.http.get(expired)).text)
+
+    assert offered.find("form", action=RESEND)["method"] == "post"
+    assert not (await User.get(email=carol.email)).email_verified
+
+
+async def test_the_link_of_somebody_who_is_switched_off_does_nothing(mailbox: Mailbox, carol: Person) -> None:
+    link = await mailbox.next_link(carol.email)
+    await User.filter(email=carol.email).update(is_active=False)
+
+    assert is_told_that_the_link_is_dead(await carol.http.get(link))
+    assert is_told_that_the_link_is_dead(await carol.http.post(link))
+    assert not (await User.get(email=carol.email)).email_verified
+    assert not await AuthSession.exists(user__email=carol.email)
+
+
+async def test_a_link_lets_nobody_in_once_the_address_is_confirmed(mailbox: Mailbox, carol: Person) -> None:
+    link = await mailbox.next_link(carol.email)
+    await User.filter(email=carol.email).update(email_verified=True)
+
+    assert is_told_that_the_link_is_dead(await carol.http.post(link))
+    assert not await AuthSession.exists(user__email=carol.email)
+
+
+async def test_a_link_for_something_else_confirms_no_sign_up(carol: Person, mailbox: Mailbox) -> None:
+    link = await mailbox.next_link(carol.email)
+    await EmailVerificationToken.filter(user__email=carol.email).update(confirms=Confirms.CHANGE)
+
+    assert is_told_that_the_link_is_dead(await carol.http.post(link))
+    assert await EmailVerificationToken.exists(token_sha256=token_hash(link.split("/")[-2]))
+
+
+async def test_whoever_is_logged_in_stays_who_they_are(production: Production, mailbox: Mailbox, carol: Person) -> None:
+    """Else a planted link would make somebody write into another account."""
+    async with production.visitor() as dora:
+        dora.email = f"dora-{uuid.uuid4().hex[:8]}@example.com"
+        await dora.sign_up(dora.email)
+        await dora.http.post(await mailbox.next_link(dora.email))
+        link = await mailbox.next_link(carol.email)
+        shown = Page((await dora.http.get(link)).text)
+        done = await dora.http.post(link)
+
+        assert carol.email in shown.text
+        assert f"stay logged in as {dora.email}" in shown.text
+        assert (done.status_code, done.headers["Referrer-Policy"]) == (200, "no-referrer")
+        assert f"still logged in as {dora.email}" in Page(done.text).text
+        assert (await User.get(email=carol.email)).email_verified
+        assert not await AuthSession.exists(user__email=carol.email)
+        assert "need no link" in Page((await dora.http.get(link)).text).text
+        for path in (SENT, "/accounts/verify-required/"):
+            assert (await dora.http.get(path)).headers["Location"] == "/chat/"
+
+
+async def test_a_second_click_is_no_second_use(mailbox: Mailbox, carol: Person) -> None:
+    link = await mailbox.next_link(carol.email)
+    answers = await asyncio.gather(*(carol.http.post(link) for _ in range(4)))
+
+    assert sorted(answer.status_code for answer in answers) in ([200, 303, 422, 422], [303, 422, 422, 422])
+    assert await AuthSession.filter(user__email=carol.email).count() == 1
+
+
+# Settings
+
+
+async def test_the_link_lives_as_long_as_the_setting_says(beside: Beside, mailbox: Mailbox) -> None:
+    mail = {"EMAIL_BACKEND": "smtp", "SMTP_HOST": mailbox.host, "SMTP_PORT": str(mailbox.port), "SMTP_TLS": "none"}
+    email = f"erin-{uuid.uuid4().hex[:8]}@example.com"
+    async with (
+        beside(
+            EMAIL_VERIFICATION_REQUIRED="True",
+            EMAIL_VERIFICATION_TIMEOUT="90",
+            DEFAULT_FROM_EMAIL="noreply@example.com",
+            **mail,
+        ) as site,
+        Person.visiting(site) as erin,
+    ):
+        await erin.sign_up(email)
+        letter = await mailbox.next_letter(email)
+        token = await EmailVerificationToken.get(user__email=email)
+
+    assert "works once, for 1 minute and 30 seconds" in letter.get_body(("plain",)).get_content()
+    assert timedelta(seconds=88) < token.expires_at - datetime.now(UTC) <= timedelta(seconds=90)
+
+
+async def test_without_verification_nobody_is_sent_to_a_mailbox(site: Site, alice: Person) -> None:
+    for path in (SENT, "/accounts/verify-required/"):
+        assert (await alice.http.get(path)).headers["Location"] == "/chat/"
+    assert not await EmailVerificationToken.exists(user__email=alice.email)
