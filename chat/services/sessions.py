@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
+from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
 from chat.broadcast import Broadcast, Unavailable, user_channel
@@ -14,6 +16,7 @@ from chat.security.tokens import new_token, token_hash
 IDLE, ABSOLUTE = timedelta(days=14), timedelta(days=30)
 UNREMEMBERED_IDLE = timedelta(days=1)  # the cookie goes with the browser, and browsers can be left open or restored
 STAFF_IDLE, STAFF_ABSOLUTE = timedelta(hours=1), timedelta(hours=12)
+LISTED = 50
 SEEN_EVERY = timedelta(minutes=1)  # a write for each request would be the site's busiest query
 
 
@@ -48,6 +51,17 @@ async def find_session(token: str) -> AuthSession | None:
     return session
 
 
+async def living_sessions(user: User) -> tuple[list[AuthSession], int]:
+    """Where the user is logged in, last seen first, and how many there are: of very many only the newest are listed."""
+    living = AuthSession.filter(Q(*(_living(user, remembered) for remembered in (True, False)), join_type="OR"))
+    return await living.order_by("-last_seen_at", "-id").limit(LISTED), await living.count()
+
+
+async def own_session(user: User, session_id: UUID) -> AuthSession | None:
+    """The user's session, or None."""
+    return await AuthSession.get_or_none(id=session_id, user_id=user.id)
+
+
 async def end_session(session: AuthSession, *, broadcast: Broadcast) -> None:
     """Log out: the token stops working, and the session's sockets close."""
     await _end(AuthSession.filter(id=session.id), broadcast)
@@ -75,7 +89,16 @@ async def _end(ending: QuerySet[AuthSession], broadcast: Broadcast) -> None:
 
 
 def _is_over(session: AuthSession, now: datetime) -> bool:
-    idle, absolute = (STAFF_IDLE, STAFF_ABSOLUTE) if session.user.is_staff else (IDLE, ABSOLUTE)
-    if not session.remembered:
-        idle = min(idle, UNREMEMBERED_IDLE)
+    idle, absolute = _lifetimes(session.user, remembered=session.remembered)
     return now - session.last_seen_at > idle or now - session.created_at > absolute
+
+
+def _living(user: User, remembered: bool) -> Q:
+    now, (idle, absolute) = datetime.now(UTC), _lifetimes(user, remembered=remembered)
+    still = Q(last_seen_at__gte=now - idle) & Q(created_at__gte=now - absolute)
+    return Q(user_id=user.id) & Q(remembered=remembered) & still
+
+
+def _lifetimes(user: User, *, remembered: bool) -> tuple[timedelta, timedelta]:
+    idle, absolute = (STAFF_IDLE, STAFF_ABSOLUTE) if user.is_staff else (IDLE, ABSOLUTE)
+    return (idle if remembered else min(idle, UNREMEMBERED_IDLE)), absolute

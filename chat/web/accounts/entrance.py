@@ -8,8 +8,8 @@ from quart.typing import ResponseReturnValue
 from chat.models import User
 from chat.security.limits import LOGIN, PREFERENCE, SIGNUP
 from chat.services.accounts import Refused, TooManyGuesses, normalised_email
-from chat.web.accounts.entry import enter, form_page, to_mailbox
-from chat.web.auth import log_out, safe_target, signed_in_user
+from chat.web.accounts.entry import enter, form_page, leave, to_mailbox
+from chat.web.auth import safe_target, signed_in_user
 from chat.web.forms import LoginForm, SignUpForm, add_error
 from chat.web.guards import client_address, limited
 from chat.web.resources import resources
@@ -63,10 +63,7 @@ async def login() -> ResponseReturnValue:
 @limited(PREFERENCE)
 async def logout() -> ResponseReturnValue:
     """End this session, here and in its open tabs."""
-    await log_out()
-    response = redirect(url_for("pages.landing"), 303)
-    response.headers["Clear-Site-Data"] = '"cache", "storage"'
-    return response
+    return await leave()
 
 
 async def _authenticated(form: LoginForm) -> User | None:

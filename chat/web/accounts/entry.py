@@ -1,4 +1,4 @@
-"""What several of these pages do at the end: let a user in, or show a form again."""
+"""What several of these pages do at the end: let a user in or out, or show a form again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from quart.typing import ResponseReturnValue
 from wtforms import Form
 
 from chat.models import User
-from chat.web.auth import log_in
+from chat.web.auth import log_in, log_out
 from chat.web.resources import resources
 
 
@@ -17,6 +17,14 @@ async def enter(user: User, *, target: str = "/chat/", remember: bool = True) ->
     """Into the chat."""
     await log_in(user, remember=remember)
     return redirect(target, 303)
+
+
+async def leave() -> ResponseReturnValue:
+    """Out of the session, and to the front page; nothing of it stays in the browser."""
+    await log_out()
+    response = redirect(url_for("pages.landing"), 303)
+    response.headers["Clear-Site-Data"] = '"cache", "storage"'
+    return response
 
 
 def to_mailbox(page: str, email: str) -> ResponseReturnValue:
