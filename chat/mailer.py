@@ -61,6 +61,8 @@ class Mailer:
         self._retry_seconds = retry_seconds
         host = urlsplit(settings.public_url).hostname or "localhost"
         self._domain = host.encode("idna").decode()
+        name, address = settings.default_from_email or (" ".join(settings.site_name.split()), "noreply@localhost")
+        self._sender = Address(display_name=name, addr_spec=address)
         self._tasks: set[asyncio.Task[None]] = set()
         self._connections = asyncio.Semaphore(CONNECTIONS)
         self._draining = asyncio.Event()
@@ -94,7 +96,7 @@ class Mailer:
         )
         message = EmailMessage()
         message["Subject"] = " ".join(subject.split())  # a name with a line break in it begins no other header
-        message["From"] = self._settings.default_from_email or Address(self._settings.site_name, "noreply", "localhost")
+        message["From"] = self._sender
         message["To"] = _address(letter.to)
         message["Date"] = datetime.now(UTC)
         message["Message-ID"] = make_msgid(domain=self._domain)

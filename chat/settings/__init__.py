@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, get_type_hints
 from urllib.parse import urlsplit
 
-from chat.settings.parsing import PARSERS, PriceList
+from chat.settings.parsing import PARSERS, Origin, PriceList, Sender
 
 MODEL_MAX_LENGTH = 100  # what its columns hold
 SECRET_KEY_MIN_BYTES = 32
@@ -41,7 +41,7 @@ class Settings:
         "`python -c 'import secrets; print(secrets.token_urlsafe(48))'` makes one.",
         secret=True,
     )
-    public_url: str = setting(
+    public_url: Origin = setting(
         "", "Where people reach the site, like `https://chat.example.com`. Links in e-mails are built from it."
     )
     host: str = setting("127.0.0.1", "Address to listen on. `chat serve` on a PaaS wants `0.0.0.0`.")
@@ -149,7 +149,9 @@ class Settings:
     email_backend: str = setting(
         "console", "`console` prints e-mails to the terminal, `smtp` sends them.", choices=("console", "smtp")
     )
-    default_from_email: str = setting("", "Sender of the site's e-mails, like `Chat <noreply@example.com>`.")
+    default_from_email: Sender | None = setting(
+        None, "Sender of the site's e-mails, like `Chat <noreply@example.com>`."
+    )
     smtp_host: str = setting("", "Mail server.")
     smtp_port: int = setting(587, "Its port.", minimum=1, maximum=65535)
     smtp_tls: str = setting(
@@ -240,6 +242,8 @@ def _unfit_for_production(settings: Settings, *, already: set[str]) -> list[str]
         ("SMTP_HOST", settings.email_backend == "smtp" and not settings.smtp_host, "is missing: EMAIL_BACKEND is smtp"),
         ("DEFAULT_FROM_EMAIL", settings.email_backend == "smtp" and not settings.default_from_email,
          "is missing: EMAIL_BACKEND is smtp"),
+        ("SMTP_TLS", settings.smtp_tls == "none" and bool(settings.smtp_password),
+         "is none, so that SMTP_PASSWORD would travel in the clear: set starttls or tls"),
         ("DEV_SUPERUSER_PASSWORD", bool(settings.dev_superuser_password),
          "is for development only: remove it, and make administrators with `chat create-admin`"),
     ]  # fmt: skip

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, NamedTuple, NewType
+from urllib.parse import urlsplit
 
 TRUE_WORDS = {"1", "true", "yes", "on"}
 FALSE_WORDS = {"0", "false", "no", "off"}
 Price = tuple[Decimal, Decimal, Decimal]  # of input, cached input and output, in USD for a million tokens
 PriceList = tuple[tuple[str, Price], ...]  # with the start of a model's name
+Origin = NewType("Origin", str)  # scheme and host, without a slash at the end
+SENDER = re.compile(r'(?:"?(?P<name>[^"<>]*?)"? *<(?P<address>[^@<>]+@[^@<>]+)>|(?P<alone>[^@<>]+@[^@<>]+))')
+MAILBOX = re.compile(r"[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-zA-Z0-9.-]+")
 PRICE_DECIMALS = 6  # so that the price of one token has twelve, which is what the database keeps
+
+
+class Sender(NamedTuple):
+    """Who e-mails are from."""
+
+    name: str
+    address: str
 
 
 def _boolean(text: str) -> bool:
@@ -26,6 +38,21 @@ def _integer(text: str) -> int:
         return int(text)
     except ValueError:
         raise ValueError(f"is {text!r}: a whole number is needed") from None
+
+
+def _origin(text: str) -> Origin:
+    parts = urlsplit(text.rstrip("/"))
+    if not parts.netloc or parts.path or parts.query or parts.fragment or parts.username:
+        raise ValueError(f"is {text!r}: write it like https://chat.example.com, without a path")
+    return Origin(text.rstrip("/"))
+
+
+def _sender(text: str) -> Sender:
+    found = SENDER.fullmatch(text)
+    address = found["address"] or found["alone"] if found else ""
+    if found is None or not MAILBOX.fullmatch(address) or not text.isprintable():
+        raise ValueError(f"is {text!r}: write it like Chat <noreply@example.com>")
+    return Sender((found["name"] or "").strip(), address)
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -61,6 +88,8 @@ PARSERS: dict[Any, Callable[[str], Any]] = {
     bool: _boolean,
     int: _integer,
     str: str,
+    Origin: _origin,
+    Sender | None: _sender,
     tuple[str, ...]: _names,
     Decimal | None: _decimal,
     PriceList: _prices,
