@@ -58,6 +58,18 @@ class PasswordChangeForm(NewPasswordForm):
     old_password = PasswordField("Current password", [InputRequired("Enter your current password."), MAX])
 
 
+class ConfirmForm(Form):
+    """What needs the password once more."""
+
+    password = PasswordField("Your password", [InputRequired("Enter your password."), MAX])
+
+
+class ChangeEmailForm(ConfirmForm):
+    """The new address."""
+
+    email = EmailField("New e-mail address", EMAIL)
+
+
 class SettingsForm(Form):
     """What users set for themselves."""
 

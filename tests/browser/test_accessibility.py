@@ -146,7 +146,7 @@ async def test_a_thread_whose_answer_used_a_tool_failed_and_runs(desk: Desk, ali
     await chat.is_over("stopped", answers=4)
 
 
-@pytest.mark.parametrize("path", ["/accounts/settings/", "/accounts/sessions/"])
+@pytest.mark.parametrize("path", ["/accounts/settings/", "/accounts/sessions/", "/accounts/change_email/"])
 async def test_the_pages_of_an_account(desk: Desk, alice: Person, axe: str, path: str) -> None:
     page = await (await desk.context(alice)).new_page()
     await page.goto(path)

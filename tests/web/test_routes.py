@@ -27,6 +27,7 @@ PUBLIC = {
     "accounts.passwords.password_check",
     "accounts.verification.resend",
     "accounts.verification.verify_email",
+    "accounts.addresses.confirm_change",
     "accounts.verification.verify_email_sent",
     "accounts.verification.verify_required",
 }

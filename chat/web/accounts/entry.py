@@ -9,7 +9,10 @@ from quart.typing import ResponseReturnValue
 from wtforms import Form
 
 from chat.models import User
+from chat.services.accounts import TooManyGuesses
 from chat.web.auth import log_in, log_out
+from chat.web.forms import add_error
+from chat.web.guards import client_address
 from chat.web.resources import resources
 
 
@@ -25,6 +28,20 @@ async def leave() -> ResponseReturnValue:
     response = redirect(url_for("pages.landing"), 303)
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response
+
+
+async def is_confirmed(form: Form, user: User) -> bool:
+    """Whether the form is right and its password the user's own: an open browser is not enough for some things."""
+    if not form.validate():
+        return False
+    try:
+        right = await resources().accounts.is_password_of(user, form.password.data, address=client_address())
+    except TooManyGuesses as refused:
+        add_error(form, "password", str(refused))
+        return False
+    if not right:
+        add_error(form, "password", "This is not your password. Enter the one that you log in with.")
+    return right
 
 
 def to_mailbox(page: str, email: str) -> ResponseReturnValue:

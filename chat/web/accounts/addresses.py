@@ -1,0 +1,54 @@
+"""Changing one's e-mail address, which is confirmed at the new one."""
+
+from __future__ import annotations
+
+from quart import Blueprint, redirect, render_template, request, url_for
+from quart.typing import ResponseReturnValue
+
+from chat.models import User
+from chat.security.limits import CHANGE_EMAIL, VERIFICATION
+from chat.services import addresses
+from chat.services.accounts import Refused
+from chat.web.accounts.entry import form_page, is_confirmed
+from chat.web.accounts.verification import SECRET
+from chat.web.auth import login_required, signed_in_user
+from chat.web.forms import ChangeEmailForm, add_error
+from chat.web.guards import limited
+from chat.web.notices import notify
+from chat.web.resources import resources
+
+blueprint = Blueprint("addresses", __name__)
+
+
+@blueprint.route("/change_email/", methods=["GET", "POST"])
+@limited(CHANGE_EMAIL)
+@login_required
+async def change_email(user: User) -> ResponseReturnValue:
+    """Which address, and the password; a link goes there."""
+    opened, form = resources(), ChangeEmailForm(await request.form)
+    if request.method != "POST" or not await is_confirmed(form, user):
+        return await form_page("accounts/change_email.html", form)
+    mailer, site = opened.mailer, opened.settings
+    try:
+        email = await addresses.ask_to_change(user, form.email.data, limits=opened.limits, mailer=mailer, settings=site)
+    except Refused as refused:
+        add_error(form, refused.field, str(refused))
+        return await form_page("accounts/change_email.html", form)
+    notify(f"A message is on its way to {email}. Open the link in it; until then everything stays as it is.")
+    return redirect(url_for("accounts.addresses.change_email"), 303)
+
+
+@blueprint.route("/change-email/<token>/", methods=["GET", "POST"])
+@limited(VERIFICATION)
+async def confirm_change(token: str) -> ResponseReturnValue:
+    """The mailed link; only the button uses it up. It proves the mailbox and not the person, so it logs nobody in."""
+    email = await addresses.address_of(token)
+    if request.method != "POST" and email:
+        return await render_template("accounts/confirm_change.html", token=token, email=email), 200, SECRET
+    user = await addresses.change(token, mailer=resources().mailer) if email else None
+    if user is None:
+        page = await render_template("accounts/confirm_change_error.html")
+        return page, 422 if request.method == "POST" else 404, SECRET
+    notify(f"{user.email} is the e-mail address of the account now. Log in with it from now on.")
+    here = await signed_in_user()
+    return redirect(url_for("accounts.settings.settings" if here else "accounts.entrance.login"), 303)

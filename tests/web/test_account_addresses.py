@@ -1,0 +1,215 @@
+"""Another e-mail address: asked for with the password, confirmed at the new one, told to the old one."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from chat.models import AuthSession, Confirms, EmailVerificationToken, PasswordResetToken, User
+from chat.security.tokens import token_hash
+from chat.services import addresses
+from tests.cast import PASSWORD, Person
+from tests.web.conftest import Production
+from tests.web.mailbox import Mailbox
+from tests.web.page import Page
+
+PATH = "/accounts/change_email/"
+ASKED = "Another e-mail address for your account at Quart Chat?"
+
+
+def new_address(name: str) -> str:
+    return f"{name}-{uuid.uuid4().hex[:8]}@example.com"
+
+
+@asynccontextmanager
+async def member(production: Production, mailbox: Mailbox, name: str = "carol") -> AsyncIterator[Person]:
+    """Somebody whose address is confirmed."""
+    async with production.visitor() as person:
+        person.email = new_address(name)
+        await person.sign_up(person.email)
+        assert (await person.http.post(await mailbox.next_link(person.email))).status_code == 303
+        yield person
+
+
+@pytest.fixture
+async def carol(production: Production, mailbox: Mailbox) -> AsyncIterator[Person]:
+    async with member(production, mailbox) as person:
+        yield person
+
+
+async def ask(person: Person, email: str, password: str = PASSWORD) -> Page:
+    answer = await person.http.post(PATH, data={"email": email, "password": password})
+    if answer.status_code == 303:
+        return Page((await person.http.get(answer.headers["Location"])).text)
+    assert answer.status_code == 422
+    return Page(answer.text)
+
+
+async def test_the_link_at_the_new_address_changes_it_and_the_old_one_is_told_twice(
+    production: Production, mailbox: Mailbox, carol: Person
+) -> None:
+    old, new = carol.email, new_address("new")
+    user = await User.get(email=old)
+    await PasswordResetToken.create(
+        token_sha256=uuid.uuid4().hex, user=user, email=old, expires_at=datetime.now(UTC) + timedelta(hours=1)
+    )
+    said = await ask(carol, f" {new.upper()} ")
+    link = await mailbox.next_link(new)
+    told = await mailbox.next_letter(old)
+    page = await carol.http.get(link)
+
+    assert f"on its way to {new}" in said.find("p", role="status").text
+    assert told["Subject"] == ASKED
+    assert page.status_code == 200
+    assert page.headers["Referrer-Policy"] == "no-referrer"
+    assert new in Page(page.text).text
+    assert (await User.get(id=user.id)).email == old
+
+    done = await carol.http.post(link)
+
+    assert (done.status_code, done.headers["Location"]) == (303, "/accounts/settings/")
+    assert f"{new} is the e-mail address" in (await carol.http.get("/accounts/settings/")).text
+    changed = await User.get(id=user.id)
+    assert (changed.email, changed.email_verified) == (new, True)
+    letter = await mailbox.next_letter(old)
+    assert letter["Subject"] == "Your e-mail address at Quart Chat was changed"
+    assert new in letter.get_body(("plain",)).get_content()
+    assert not await PasswordResetToken.exists(user_id=user.id)
+    async with production.visitor() as again:
+        assert (await again.log_in(old)).status_code == 422
+        assert (await again.log_in(new)).status_code == 303
+
+
+async def test_the_link_alone_logs_nobody_in_and_leaves_every_session_as_it_is(
+    production: Production, mailbox: Mailbox, carol: Person
+) -> None:
+    new = new_address("new")
+    before = await AuthSession.filter(user__email=carol.email).count()
+    await ask(carol, new)
+    link = await mailbox.next_link(new)
+    async with production.visitor() as nobody:
+        done = await nobody.http.post(link)
+        assert (done.status_code, done.headers["Location"]) == (303, "/accounts/login/")
+        assert (await nobody.http.get("/chat/")).status_code == 303
+
+    assert (await carol.http.get("/chat/")).status_code == 200
+    assert await AuthSession.filter(user__email=new).count() == before
+
+
+async def test_a_link_works_once_and_only_the_newest(mailbox: Mailbox, carol: Person) -> None:
+    first, second = new_address("first"), new_address("second")
+    await ask(carol, first)
+    old_link = await mailbox.next_link(first)
+    await ask(carol, second)
+    link = await mailbox.next_link(second)
+
+    for wrong in (old_link, "/accounts/change-email/invented/", f"/accounts/change-email/{'x' * 2000}/", link + "x/"):
+        assert (await carol.http.get(wrong)).status_code == 404, wrong
+        assert (await carol.http.post(wrong)).status_code in (404, 422), wrong
+    assert (await User.get(email=carol.email)).email == carol.email
+    assert (await carol.http.post(link)).status_code == 303
+    again = await carol.http.post(link)
+    assert again.status_code == 422
+    assert Page(again.text).find("h1").text == "This link does not work any more"
+
+
+async def test_a_link_that_is_too_old_or_for_signing_up_changes_nothing(
+    production: Production, mailbox: Mailbox, carol: Person
+) -> None:
+    new = new_address("new")
+    await ask(carol, new)
+    link = await mailbox.next_link(new)
+    token = EmailVerificationToken.filter(email=new)
+    await token.update(confirms=Confirms.SIGN_UP)
+    assert (await carol.http.post(link)).status_code == 422
+    await token.update(confirms=Confirms.CHANGE, expires_at=datetime.now(UTC) - timedelta(seconds=1))
+    assert (await carol.http.post(link)).status_code == 422
+    assert (await User.get(email=carol.email)).email == carol.email
+
+
+async def test_only_the_hash_of_a_link_is_stored(mailbox: Mailbox, carol: Person) -> None:
+    new = new_address("new")
+    await ask(carol, new)
+    token = (await mailbox.next_link(new)).split("/")[-2]
+
+    row = await EmailVerificationToken.get(email=new)
+    assert row.token_sha256 == token_hash(token)
+    assert token not in repr(dict(row))
+
+
+async def test_an_address_with_an_account_gets_the_same_page_and_its_owner_a_word(
+    production: Production, mailbox: Mailbox, carol: Person
+) -> None:
+    async with member(production, mailbox, "dora") as dora:
+        free = new_address("free")
+        pages = [(await ask(carol, email)).text.replace(email, "…") for email in (dora.email, free)]
+        letter = await mailbox.next_letter(dora.email)
+
+    assert pages[0] == pages[1]
+    assert letter["Subject"] == "Somebody wanted to use your address at Quart Chat"
+    assert carol.email not in str(letter)
+    assert not await EmailVerificationToken.exists(email=dora.email)
+
+
+async def test_an_address_that_is_taken_in_between_changes_nothing(mailbox: Mailbox, carol: Person) -> None:
+    new = new_address("new")
+    await ask(carol, new)
+    link = await mailbox.next_link(new)
+    await User.create(email=new, password_hash="")
+
+    answer = await carol.http.post(link)
+
+    assert answer.status_code == 422
+    assert "has an account now" in Page(answer.text).text
+    assert (await User.get(email=carol.email)).email_verified
+
+
+async def test_two_who_are_given_one_address_at_once_do_not_share_it(
+    production: Production, mailbox: Mailbox, carol: Person
+) -> None:
+    new = new_address("new")
+    async with member(production, mailbox, "dora") as dora:
+        links = []
+        for person in (carol, dora):
+            await ask(person, new)
+            links.append(await mailbox.next_link(new))
+        answers = await asyncio.gather(carol.http.post(links[0]), dora.http.post(links[1]))
+
+    assert sorted(answer.status_code for answer in answers) == [303, 422]
+    assert await User.filter(email=new).count() == 1
+
+
+async def test_what_cannot_be_is_explained_at_its_field(alice: Person) -> None:
+    for email, password, field, sentence in (
+        (alice.email.upper(), PASSWORD, "email", "This is your address already. Enter another one."),
+        ("nonsense", PASSWORD, "email", "Enter an e-mail address like name@example.com."),
+        ("", PASSWORD, "email", "Enter your e-mail address."),
+        (new_address("new"), "wrong", "password", "This is not your password. Enter the one that you log in with."),
+        (new_address("new"), "", "password", "Enter your password."),
+    ):
+        page = await ask(alice, email, password)
+        assert page.error_of(field) == sentence
+        assert "autofocus" in page.find("input", id=field)
+    assert not await EmailVerificationToken.exists(user__email=alice.email)
+
+
+async def test_passwords_cannot_be_guessed_here(production: Production, mailbox: Mailbox, carol: Person) -> None:
+    new = new_address("new")
+    tries = [(await ask(carol, new, f"wrong {number}")).error_of("password") for number in range(6)]
+
+    assert [sentence.startswith("Too many tries.") for sentence in tries] == [False] * 5 + [True]
+    assert (await ask(carol, new)).error_of("password").startswith("Too many tries.")
+
+
+async def test_what_was_asked_for_can_be_forgotten(mailbox: Mailbox, carol: Person) -> None:
+    new = new_address("new")
+    await ask(carol, new)
+    link = await mailbox.next_link(new)
+    await addresses.forget_asked(await User.get(email=carol.email))
+
+    assert (await carol.http.get(link)).status_code == 404
