@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from hashlib import sha256
 from pathlib import Path
 from posixpath import normpath
-from typing import Any
+from typing import Any, cast
 
 from quart import Quart, abort, g, has_websocket_context, render_template, request, websocket
 from quart.typing import ResponseReturnValue
@@ -18,6 +18,7 @@ from werkzeug.exceptions import BadHost, HTTPException, InternalServerError, Met
 from werkzeug.routing import MapAdapter
 
 from chat.database import DatabaseAway
+from chat.durations import in_words, wait_in_words
 from chat.services.sessions import ABSOLUTE
 from chat.settings import Settings
 from chat.web import accounts, admin, auth, chat, guards, notices, pages, socket
@@ -30,6 +31,7 @@ ROOT = Path(__file__).parent.parent
 # 32,000 characters of four bytes, percent-encoded, are 384 KB.
 MAX_FORM_BYTES = 512 * 1024
 AWAY_RETRY_SECONDS = 5
+MINUTE_SECONDS = 60
 FileBody.buffer_size = 1024 * 1024  # the default of 8 KiB makes a thread hop for each: ten times slower
 
 
@@ -136,11 +138,14 @@ def _install_error_pages(app: Quart) -> None:
     async def explain(error: HTTPException) -> ResponseReturnValue:
         status = error.code or 500
         headers = _headers_of(error)
-        title, sentence = SENTENCES.get(status, (error.name, error.description or error.name))
+        title, sentence = _said(error)
         if has_websocket_context():  # a handshake that was refused: no browser shows a page for it
             return sentence, status
         if auth.wants_json():
-            return {"code": error.name.lower().replace(" ", "_"), "message": sentence}, status, headers
+            said: dict[str, Any] = {"code": error.name.lower().replace(" ", "_"), "message": sentence}
+            if wait := _wait_seconds(error):
+                said["retry_ms"] = wait * 1000
+            return said, status, headers
         return await render_template("pages/error.html", status=status, title=title, message=sentence), status, headers
 
     @app.errorhandler(DatabaseAway)
@@ -162,6 +167,17 @@ def _install_error_pages(app: Quart) -> None:
         return await explain(InternalServerError())
 
 
+def _said(error: HTTPException) -> tuple[str, str]:
+    if wait := _wait_seconds(error):
+        words = in_words(wait) if wait < MINUTE_SECONDS else wait_in_words(wait * 1000)
+        return "Too often", f"That was too often. Try again in {words}."
+    return SENTENCES.get(error.code or 500, (error.name, error.description or error.name))
+
+
+def _wait_seconds(error: HTTPException) -> int:
+    return cast(int, error.retry_after) if isinstance(error, RateLimitExceeded) else 0
+
+
 def _headers_of(error: HTTPException) -> dict[str, str]:
     match error:
         case RateLimitExceeded():
@@ -175,7 +191,6 @@ SENTENCES = {
     404: ("Not found", "There is no such page, or it is not yours."),
     405: ("Not possible", "This page cannot be used like that. Go back and try from the page itself."),
     413: ("Too much at once", "That was more than this site takes in one go. Send less."),
-    429: ("Too often", "That was too often. Wait a little and try again."),
     500: ("Something went wrong", "The mistake is ours and is in the log. Try again in a moment."),
     503: ("Not available", "The site is restarting or its database is away. Try again in a moment."),
 }

@@ -142,9 +142,7 @@ class Settings:
         group="Accounts and e-mail",
     )
     email_verification_timeout: int = setting(86_400, "How long that link works, in seconds.", minimum=60)
-    password_reset_timeout: int = setting(
-        3_600, "How long a password reset link works, in seconds. (There is no password reset yet.)", minimum=60
-    )
+    password_reset_timeout: int = setting(3_600, "How long a password reset link works, in seconds.", minimum=60)
     password_min_length: int = setting(8, "Shortest password, in characters; 8 is the least.", minimum=8, maximum=128)
     email_backend: str = setting(
         "console", "`console` prints e-mails to the terminal, `smtp` sends them.", choices=("console", "smtp")

@@ -141,6 +141,12 @@ def limited(*limits: Limit) -> Callable[[Any], Any]:
     return rate_limit(limits=[_Policy(limit) for limit in limits])
 
 
+async def count(limit: Limit, key: str) -> None:
+    """Count it, or end the request with the page that says when to try again."""
+    if wait_ms := await resources().limits.wait_ms(limit, key):
+        raise RateLimitExceeded(-(-wait_ms // 1000))
+
+
 class AtomicRateLimiter(RateLimiter):
     """quart-rate-limiter with its check replaced: its own lets 50 of 50 parallel requests through a limit of 5."""
 
@@ -150,9 +156,7 @@ class AtomicRateLimiter(RateLimiter):
             return
         policies = [one for one in self._get_limits_for_view_function(view, None) if isinstance(one, _Policy)]
         for policy in policies:
-            wait_ms = await resources().limits.wait_ms(policy.limit, await _counted(policy.limit))
-            if wait_ms:
-                raise RateLimitExceeded(-(-wait_ms // 1000))
+            await count(policy.limit, await _counted(policy.limit))
 
     async def _after_request(self, response: Response) -> Response:
         return response

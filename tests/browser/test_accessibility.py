@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Page, expect
 
+from chat.models import PasswordResetToken, User
+from chat.security.tokens import new_token, token_hash
 from tests.browser.desk import DESKTOP, PHONE, REFUSED_FORM, Desk
 from tests.browser.rows import answered
 from tests.cast import Person
@@ -76,7 +79,18 @@ def _sentence(violation: dict[str, Any], where: str) -> str:
     return f"{where}: {violation['id']}: {violation['help']}: {', '.join(targets)}"
 
 
-@pytest.mark.parametrize("path", ["/", "/accounts/login/", "/accounts/signup/", "/nowhere/"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/accounts/login/",
+        "/accounts/signup/",
+        "/accounts/password_reset/",
+        "/accounts/password_reset/sent/",
+        "/accounts/reset/a-dead-link/",
+        "/nowhere/",
+    ],
+)
 async def test_pages_for_visitors(page: Page, axe: str, path: str) -> None:
     await page.goto(path)
     assert await violations(page, axe) == []
@@ -97,6 +111,27 @@ async def test_a_form_with_errors(page: Page, axe: str) -> None:
     await page.get_by_label("Password again", exact=True).fill("another-passphrase")
     await page.get_by_role("button", name="Sign up").click()
     await expect(page.locator(".field-error:not(:empty)").first).to_be_visible()
+    assert await violations(page, axe) == []
+
+
+async def test_a_new_password_by_a_mailed_link(page: Page, alice: Person, axe: str) -> None:
+    user, token = await User.get(email=alice.email), new_token()
+    until = datetime.now(UTC) + timedelta(hours=1)
+    row = {"token_sha256": token_hash(token), "user_id": user.id, "email": user.email, "expires_at": until}
+    await PasswordResetToken.create(**row)
+    await page.goto(f"/accounts/reset/{token}/")
+    await expect(page.get_by_role("heading", name="Set a new password")).to_be_visible()
+    assert await violations(page, axe) == []
+
+
+async def test_a_refused_change_of_the_password(desk: Desk, alice: Person, axe: str) -> None:
+    page = await (await desk.context(alice, allowed=(REFUSED_FORM,))).new_page()
+    await page.goto("/accounts/password_change/")
+    await page.get_by_label("Current password", exact=True).fill("wrong")
+    for name in ("New password", "New password again"):
+        await page.get_by_label(name, exact=True).fill("another good passphrase")
+    await page.get_by_role("button", name="Change the password").click()
+    await expect(page.get_by_text("This is not your current password.")).to_be_visible()
     assert await violations(page, axe) == []
 
 

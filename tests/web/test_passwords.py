@@ -1,18 +1,49 @@
-"""Passwords: the rules in every form, before it is sent as well."""
+"""Passwords: the rules in every form and before it is sent, changing one, and setting a forgotten one anew."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import httpx
 import pytest
+import websockets
 
+from chat.models import (
+    MOST_LOGIN_FAILURES,
+    Confirms,
+    EmailVerificationToken,
+    PasswordResetToken,
+    User,
+    UserSettings,
+)
+from chat.security.tokens import new_token, token_hash
 from tests.cast import PASSWORD, Person
 from tests.conftest import Beside
 from tests.site import Site
+from tests.web.client import new_client
+from tests.web.conftest import Production
+from tests.web.mailbox import Mailbox
 from tests.web.page import Page
 
+NEW = "another good passphrase"
+SET = "/accounts/reset/set/"
 BAD = ["short 7", "password1", "dora.long1", "Quart Chat", "é" * 513]
+
+
+@pytest.fixture(scope="module")
+async def member(site: Site) -> AsyncIterator[Person]:
+    """Whose every change is refused."""
+    async with Person.signed_up(site, "member") as person:
+        yield person
+
+
+# Before it is sent
 
 
 async def checked(person: Person, password: str, **more: str) -> list[str]:
@@ -73,3 +104,343 @@ async def test_the_sites_own_name_and_least_length_count(beside: Beside) -> None
         assert "name of this site" in " ".join(await checked(person, "blue heron blue"))
         page = Page((await person.http.get("/accounts/signup/")).text)
         assert "At least 15 characters" in page.text
+
+
+# Changing it
+
+
+async def change(person: Person, old: str = PASSWORD, new: str = NEW, again: str = "") -> httpx.Response:
+    fields = {"old_password": old, "new_password1": new, "new_password2": again or new}
+    return await person.http.post("/accounts/password_change/", data=fields)
+
+
+async def is_logged_in(person: Person) -> bool:
+    return (await person.http.get("/chat/")).status_code == 200
+
+
+async def test_a_changed_password_holds_and_ends_all_other_sessions(site: Site, alice: Person, bob: Person) -> None:
+    async with (
+        Person.visiting(site) as elsewhere,
+        new_client(base_url=site.url, cookies=dict(alice.http.cookies)) as copied,
+    ):
+        await elsewhere.log_in(alice.email)
+        response = await change(alice)
+
+        assert (response.status_code, response.headers["Location"]) == (303, "/accounts/settings/")
+        settings = Page((await alice.http.get("/accounts/settings/")).text)
+        assert "password is changed" in settings.find("p", role="status").text
+        assert await is_logged_in(alice)
+        assert not await is_logged_in(elsewhere)
+        assert (await copied.get("/chat/")).status_code == 303, "the token is a new one"
+        assert await is_logged_in(bob)
+        assert (await elsewhere.log_in(alice.email, PASSWORD)).status_code == 422
+        assert (await elsewhere.log_in(alice.email, NEW)).status_code == 303
+
+
+async def test_tabs_elsewhere_close_and_tabs_here_stay(site: Site, alice: Person) -> None:
+    posted = await alice.ask("Say hello")
+    async with Person.visiting(site) as elsewhere:
+        await elsewhere.log_in(alice.email)
+        async with alice.tab(posted["thread_id"]) as here, elsewhere.tab(posted["thread_id"]) as there:
+            await here.until_finished(posted["reply_id"])
+            await change(alice)
+            with pytest.raises(websockets.ConnectionClosed) as closed:
+                while True:
+                    await there.receive()
+            acknowledged = await here.say("Say something")
+
+    assert closed.value.rcvd
+    assert closed.value.rcvd.code == 4501
+    assert acknowledged["type"] == "ack"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "again", "field", "words"),
+    [
+        ("wrong", NEW, NEW, "old_password", "not your current password"),
+        ("", NEW, NEW, "old_password", "Enter your current password"),
+        ("x" * 1025, NEW, NEW, "old_password", "Shorten it"),
+        (PASSWORD, "short 7", "short 7", "new_password1", "8 characters or more"),
+        (PASSWORD, "password1", "password1", "new_password1", "Many people"),
+        (PASSWORD, PASSWORD, PASSWORD, "new_password1", "your password already"),
+        (PASSWORD, NEW, NEW + "x", "new_password2", "not the same"),
+        (PASSWORD, "", "", "new_password1", "Choose a new password"),
+    ],
+)
+async def test_a_refused_change_is_explained_and_changes_nothing(
+    member: Person, old: str, new: str, again: str, field: str, words: str
+) -> None:
+    before = (await User.get(email=member.email)).password_hash
+    response = await member.http.post(
+        "/accounts/password_change/", data={"old_password": old, "new_password1": new, "new_password2": again}
+    )
+
+    page = Page(response.text)
+    assert response.status_code == 422
+    assert words in page.error_of(field)
+    assert "autofocus" in page.find("input", id=field)
+    assert (await User.get(email=member.email)).password_hash == before
+    assert page.find("input", autocomplete="username")["value"] == member.email
+
+
+async def test_strangers_cannot_change_a_password(nobody: Person, alice: Person, bob: Person) -> None:
+    assert (await change(nobody)).headers["Location"].startswith("/accounts/login/")
+    await change(bob)
+
+    async with Person.visiting(alice.site) as browser:
+        assert (await browser.log_in(alice.email, PASSWORD)).status_code == 303
+
+
+async def test_of_two_changes_at_once_one_holds(alice: Person) -> None:
+    passwords = ["first new passphrase", "second new passphrase"]
+    await asyncio.gather(*(change(alice, new=one) for one in passwords))
+
+    async with Person.visiting(alice.site) as browser:
+        opened = [(await browser.log_in(alice.email, one)).status_code for one in [PASSWORD, *passwords]]
+    assert opened[0] == 422
+    assert sorted(opened[1:]) == [303, 422]
+
+
+async def test_guessing_the_old_password_is_limited_and_the_page_says_how_long(throttled: Site, alice: Person) -> None:
+    async with Person.visiting(throttled) as person:
+        person.http.cookies.update(dict(alice.http.cookies))
+        answers = [await change(person, old=f"guess {number}") for number in range(6)]
+
+    assert [answer.status_code for answer in answers] == [422] * 5 + [429]
+    assert "Try again in 1 minute" in Page(answers[5].text).error_of("old_password")
+    assert int(answers[5].headers["Retry-After"]) <= 60
+
+
+async def test_after_a_hundred_wrong_ones_the_page_says_what_helps(alice: Person) -> None:
+    await User.filter(email=alice.email).update(login_failures=MOST_LOGIN_FAILURES)
+    response = await change(alice)
+
+    assert response.status_code == 422
+    assert "Forgot your password?" in Page(response.text).error_of("old_password")
+
+
+async def test_the_owner_is_told_by_mail(production: Production, mailbox: Mailbox) -> None:
+    async with resettable(production) as carol:
+        await carol.log_in(carol.email)
+        assert (await change(carol)).status_code == 303
+        letter = await mailbox.next_letter(carol.email)
+
+        assert letter["Subject"].startswith("Your password for")
+        assert "https://chat.example.com/accounts/password_reset/" in str(letter)
+        assert NEW not in str(letter)
+
+
+async def test_links_that_the_old_password_could_have_asked_for_die(alice: Person) -> None:
+    user = await User.get(email=alice.email)
+    until = datetime.now(UTC) + timedelta(hours=1)
+    await EmailVerificationToken.create(
+        token_sha256=new_token(), user_id=user.id, email="x@y.de", expires_at=until, confirms=Confirms.CHANGE
+    )
+    await PasswordResetToken.create(token_sha256=new_token(), user_id=user.id, email=user.email, expires_at=until)
+    await change(alice)
+
+    assert not await EmailVerificationToken.exists(user_id=user.id)
+    assert not await PasswordResetToken.exists(user_id=user.id)
+
+
+# Setting it anew
+
+
+@asynccontextmanager
+async def resettable(production: Production, **more: Any) -> AsyncIterator[Person]:
+    """Has a confirmed account on the production site, and is logged in nowhere."""
+    async with production.visitor() as person:
+        person.email = f"carol-{uuid.uuid4().hex[:8]}@example.com"
+        password_hash = await production.site.resources.passwords.hash(PASSWORD)
+        fields = {"email": person.email, "password_hash": password_hash, "email_verified": True, **more}
+        user = await User.create(**fields)
+        await UserSettings.create(user_id=user.id)
+        yield person
+
+
+async def ask(person: Person, email: str = "") -> httpx.Response:
+    return await person.http.post("/accounts/password_reset/", data={"email": email or person.email})
+
+
+async def asked(person: Person, mailbox: Mailbox) -> str:
+    """The path of the mailed link."""
+    response = await ask(person)
+    assert (response.status_code, response.headers["Location"]) == (303, "/accounts/password_reset/sent/")
+    return await mailbox.next_link(person.email)
+
+
+async def opened(person: Person, link: str) -> httpx.Response:
+    answer = await person.http.get(link)
+    assert (answer.status_code, answer.headers["Location"]) == (303, SET)
+    return await person.http.get(SET)
+
+
+async def set_anew(person: Person, new: str = NEW, again: str = "") -> httpx.Response:
+    return await person.http.post(SET, data={"new_password1": new, "new_password2": again or new})
+
+
+def helps_with_a_dead_link(answer: httpx.Response) -> bool:
+    page = Page(answer.text)
+    ways = page.all("a", href="/accounts/password_reset/")
+    status = 422 if answer.request.method == "POST" else 404
+    return answer.status_code == status and "does not work any more" in page.find("h1").text and len(ways) == 1
+
+
+async def test_a_forgotten_password_is_set_anew_by_a_mailed_link(production: Production, mailbox: Mailbox) -> None:
+    async with resettable(production) as carol, production.visitor() as elsewhere:
+        await elsewhere.log_in(carol.email, PASSWORD)
+        await User.filter(email=carol.email).update(login_failures=MOST_LOGIN_FAILURES)
+        login = Page((await carol.http.get("/accounts/login/")).text)
+        link = await asked_from(login, carol, mailbox)
+        form = Page((await opened(carol, link)).text)
+        assert form.find("input", autocomplete="username")["value"] == carol.email
+        done = await set_anew(carol)
+
+        assert (done.status_code, done.headers["Location"]) == (303, "/accounts/login/")
+        assert "password is set" in Page((await carol.http.get("/accounts/login/")).text).find("p", role="status").text
+        assert not await is_logged_in(carol), "it logs nobody in"
+        assert not await is_logged_in(elsewhere), "and everybody out"
+        assert (await mailbox.next_letter(carol.email))["Subject"].startswith("Your password for")
+        assert (await carol.log_in(carol.email, PASSWORD)).status_code == 422
+        assert (await carol.log_in(carol.email, NEW)).status_code == 303
+        assert (await User.get(email=carol.email)).login_failures == 0
+
+
+async def asked_from(login: Page, person: Person, mailbox: Mailbox) -> str:
+    """Through the pages, from the login on."""
+    page = Page((await person.http.get(login.find("a", href="/accounts/password_reset/")["href"])).text)
+    form = page.find("form", action="/accounts/password_reset/")
+    assert form["method"] == "post"
+    link = await asked(person, mailbox)
+    assert person.email in Page((await person.http.get("/accounts/password_reset/sent/")).text).text
+    return link
+
+
+async def test_the_token_leaves_the_address_and_looking_does_not_use_it_up(
+    production: Production, mailbox: Mailbox
+) -> None:
+    async with resettable(production) as carol, production.visitor() as scanner:
+        link = await asked(carol, mailbox)
+        token = link.split("/")[-2]
+        for look in (scanner.http.head, scanner.http.get, carol.http.head):
+            answer = await look(link)
+            assert (answer.status_code, answer.headers["Location"]) == (303, SET)
+            assert answer.headers["Referrer-Policy"] == "no-referrer"
+            assert answer.headers["Cache-Control"] == "no-store"
+        assert (await scanner.http.head(SET)).status_code == 200
+        page = await opened(carol, link)
+
+        assert page.headers["Referrer-Policy"] == "no-referrer"
+        assert page.headers["Cache-Control"] == "no-store"
+        assert token not in page.text
+        row = await PasswordResetToken.get(user__email=carol.email)
+        assert token not in str(dict(row))
+        assert row.token_sha256 == token_hash(token)
+        assert row.expires_at - datetime.now(UTC) <= timedelta(seconds=3600)
+        assert (await set_anew(carol)).status_code == 303
+
+
+async def test_a_reset_link_works_once(production: Production, mailbox: Mailbox) -> None:
+    async with resettable(production) as carol, production.visitor() as thief:
+        link = await asked(carol, mailbox)
+        await opened(carol, link)
+        await opened(thief, link)
+        answers = await asyncio.gather(*(set_anew(one, f"a new passphrase {one is carol}") for one in (carol, thief)))
+        late = await set_anew(thief, "much too late for this")
+
+        assert sorted(answer.status_code for answer in answers) == [303, 422]
+        assert all(helps_with_a_dead_link(answer) for answer in (*answers, late) if answer.status_code == 422)
+        await mailbox.next_letter(carol.email)
+        assert mailbox.is_empty(carol.email)
+
+
+async def test_a_link_that_is_old_replaced_or_invented_is_explained(production: Production, mailbox: Mailbox) -> None:
+    async with resettable(production) as carol:
+        replaced = await asked(carol, mailbox)
+        old = await asked(carol, mailbox)
+        assert helps_with_a_dead_link(await opened(carol, replaced))
+        await opened(carol, old)
+        await PasswordResetToken.filter(user__email=carol.email).update(expires_at=datetime.now(UTC))
+        for link in (old, "/accounts/reset/x/", "/accounts/reset/%00%FF%F0/", f"/accounts/reset/{'a' * 5000}/"):
+            assert helps_with_a_dead_link(await opened(carol, link)), link
+            assert helps_with_a_dead_link(await set_anew(carol)), link
+        async with production.visitor() as stranger:
+            assert helps_with_a_dead_link(await stranger.http.get(SET))
+        assert (await carol.log_in(carol.email, PASSWORD)).status_code == 303
+
+
+async def test_a_link_is_for_the_address_that_it_went_to(production: Production, mailbox: Mailbox) -> None:
+    async with resettable(production) as carol:
+        await opened(carol, await asked(carol, mailbox))
+        await User.filter(email=carol.email).update(email=f"now-{carol.email}")
+
+        assert helps_with_a_dead_link(await set_anew(carol))
+
+
+async def test_a_refused_password_does_not_use_the_link_up(production: Production, mailbox: Mailbox) -> None:
+    async with resettable(production) as carol:
+        await opened(carol, await asked(carol, mailbox))
+        for new, again, field in (
+            ("short 7", "", "new_password1"),
+            (carol.email, "", "new_password1"),
+            (NEW, "x", "new_password2"),
+        ):
+            answer = await set_anew(carol, new, again)
+            assert answer.status_code == 422
+            assert Page(answer.text).error_of(field)
+        assert (await set_anew(carol)).status_code == 303
+
+
+async def test_the_link_confirms_the_address_that_it_came_to(production: Production, mailbox: Mailbox) -> None:
+    async with resettable(production, email_verified=False) as carol:
+        await opened(carol, await asked(carol, mailbox))
+        await set_anew(carol)
+
+        assert (await carol.log_in(carol.email, NEW)).headers["Location"] == "/chat/"
+
+
+async def test_who_has_no_account_or_a_disabled_one_gets_no_mail(production: Production, mailbox: Mailbox) -> None:
+    async with resettable(production, is_active=False) as gone, resettable(production) as carol:
+        unknown = f"unknown-{uuid.uuid4().hex[:8]}@example.com"
+        answers = [await ask(carol, email) for email in (gone.email, unknown, carol.email)]
+        await mailbox.next_letter(carol.email)
+
+        assert {(answer.status_code, answer.headers["Location"]) for answer in answers} == {
+            (303, "/accounts/password_reset/sent/")
+        }
+        assert mailbox.is_empty(gone.email)
+        assert mailbox.is_empty(unknown)
+        assert not await PasswordResetToken.exists(user__email=gone.email)
+
+
+@pytest.mark.parametrize("email", ["", "nobody", "a@b", "x" * 300])
+async def test_what_is_no_address_gets_no_link(nobody: Person, email: str) -> None:
+    answer = await nobody.http.post("/accounts/password_reset/", data={"email": email})
+
+    assert answer.status_code == 422
+    assert Page(answer.text).error_of("email")
+
+
+async def test_nobodys_mailbox_is_flooded_and_the_page_says_when_to_try_again(production: Production) -> None:
+    email = f"flooded-{uuid.uuid4().hex[:8]}@example.com"
+    answers = []
+    for _ in range(6):
+        async with production.visitor() as person:
+            answers.append(await ask(person, email.upper()))
+    async with production.visitor() as program:
+        fields = {"data": {"email": email}, "headers": {"Accept": "application/json"}}
+        told = await program.http.post("/accounts/password_reset/", **fields)
+
+    assert [answer.status_code for answer in answers] == [303] * 5 + [429]
+    assert "Try again in 12 minutes." in Page(answers[5].text).text
+    assert 600 < int(answers[5].headers["Retry-After"]) <= 720
+    assert told.json()["message"] == "That was too often. Try again in 12 minutes."
+    assert 600_000 < told.json()["retry_ms"] <= 720_000
+
+
+async def test_one_address_of_the_network_asks_twenty_times_an_hour(production: Production) -> None:
+    async with production.visitor() as person:
+        answers = [await ask(person, f"somebody-{number}@example.com") for number in range(21)]
+
+    assert [answer.status_code for answer in answers] == [303] * 20 + [429]
+    assert "Try again in 3 minutes." in Page(answers[20].text).text

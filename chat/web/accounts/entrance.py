@@ -8,7 +8,7 @@ from quart.typing import ResponseReturnValue
 from chat.models import User
 from chat.security.limits import LOGIN, PREFERENCE, SIGNUP
 from chat.services.accounts import Refused, TooManyGuesses, normalised_email
-from chat.web.accounts.entry import enter, form_page, leave, to_mailbox
+from chat.web.accounts.entry import enter, form_page, leave, refused_page, to_mailbox
 from chat.web.auth import safe_target, signed_in_user
 from chat.web.forms import LoginForm, SignUpForm, add_error
 from chat.web.guards import client_address, limited
@@ -31,8 +31,7 @@ async def signup() -> ResponseReturnValue:
     try:
         user = await resources().accounts.sign_up(form.email.data, form.password1.data)
     except Refused as refused:
-        add_error(form, refused.field, str(refused))
-        return await form_page("accounts/signup.html", form)
+        return await refused_page("accounts/signup.html", form, refused)
     return await enter(user) if user else to_mailbox("verify_email_sent", normalised_email(form.email.data))
 
 
@@ -49,8 +48,7 @@ async def login() -> ResponseReturnValue:
     try:
         user = await _authenticated(form)
     except TooManyGuesses as refused:
-        add_error(form, "password", str(refused))
-        return await form_page("accounts/login.html", form, next=target, wait_ms=refused.wait_ms)
+        return await refused_page("accounts/login.html", form, refused, next=target)
     if user is None:
         add_error(form, "password", WRONG)
         return await form_page("accounts/login.html", form, next=target)

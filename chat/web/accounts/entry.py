@@ -9,7 +9,7 @@ from quart.typing import ResponseReturnValue
 from wtforms import Form
 
 from chat.models import User
-from chat.services.accounts import TooManyGuesses
+from chat.services.accounts import Refused, TooManyGuesses
 from chat.web.auth import log_in, log_out
 from chat.web.forms import add_error
 from chat.web.guards import client_address
@@ -57,3 +57,14 @@ async def form_page(template: str, form: Form, *, wait_ms: int = 0, **context: A
     if wait_ms:
         return page, 429, {"Retry-After": str(-(-wait_ms // 1000))}
     return page, 422 if request.method == "POST" else 200
+
+
+async def refused_page(
+    template: str, form: Form, refused: Refused | TooManyGuesses, *, guessed: str = "password", **context: Any
+) -> ResponseReturnValue:
+    """The form again with what the service had against it; `guessed` is the field of the password that was asked."""
+    if isinstance(refused, TooManyGuesses):
+        add_error(form, guessed, str(refused))
+        return await form_page(template, form, wait_ms=refused.wait_ms, **context)
+    add_error(form, refused.field, str(refused))
+    return await form_page(template, form, **context)

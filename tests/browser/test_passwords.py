@@ -1,0 +1,147 @@
+"""Passwords in a browser: what is wrong with one is said while it is typed, and a forgotten one is set anew."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from playwright.async_api import Page, Request, Route, expect
+
+from chat.models import PasswordResetToken, User
+from chat.security.tokens import new_token, token_hash
+from tests.browser.desk import REFUSED_FORM, Desk
+from tests.cast import PASSWORD, Person
+
+COMMON = "Many people have this password"
+SHORT = "8 characters or more"
+CHECK = "**/accounts/password_check/"
+
+
+@pytest.fixture
+async def page(desk: Desk) -> AsyncIterator[Page]:
+    """The sign-up of a visitor."""
+    page = await (await desk.context(allowed=(REFUSED_FORM,))).new_page()
+    await page.goto("/accounts/signup/")
+    yield page
+
+
+async def test_what_is_wrong_is_said_after_a_pause_and_goes_when_it_is_mended(page: Page) -> None:
+    field, error = page.get_by_label("Password", exact=True), page.locator("#password1-error")
+    await field.press_sequentially("password1")
+    await expect(error).to_contain_text(COMMON)
+    await expect(field).to_be_focused()
+    await expect(field).to_have_attribute("aria-invalid", "true")
+    await expect(field).to_have_accessible_description(re.compile(f"At least 8 characters.*{COMMON}"))
+    await expect(error).to_have_attribute("aria-live", "polite")
+
+    await field.press_sequentially(" and some words")
+    await expect(error).to_be_empty()
+    assert await field.get_attribute("aria-invalid") is None
+    assert await field.get_attribute("aria-describedby") == "password1-hint"
+
+
+async def test_nobody_is_interrupted_who_has_only_begun(page: Page) -> None:
+    asked: list[Request] = []
+    page.on("request", lambda one: asked.append(one) if "password_check" in one.url else None)
+    field, error = page.get_by_label("Password", exact=True), page.locator("#password1-error")
+    await field.press_sequentially("shor")
+    assert asked == []
+    await page.get_by_label("Password again", exact=True).focus()
+    await expect(error).to_contain_text(SHORT)
+    assert len(asked) == 1
+
+
+async def test_the_address_counts_also_if_it_comes_later(page: Page) -> None:
+    await page.get_by_label("Password", exact=True).fill("dora.longest")
+    await page.get_by_label("E-mail").fill("dora.longest@example.com")
+    await page.get_by_label("Password again", exact=True).focus()
+    await expect(page.locator("#password1-error")).to_contain_text("must not be the e-mail address")
+
+
+async def test_it_never_keeps_anybody_from_sending(page: Page) -> None:
+    """Not even if the answer does not come; the server says the same then."""
+
+    async def hang(route: Route) -> None:
+        held.append(route)
+
+    held: list[Route] = []
+    await page.route(CHECK, hang)
+    await page.get_by_label("E-mail").fill("dora.long@example.com")
+    await page.get_by_label("Password", exact=True).fill("password1")
+    await page.get_by_label("Password again", exact=True).fill("password1")
+    await page.get_by_role("button", name="Sign up").click()
+
+    await expect(page.locator("#password1-error")).to_contain_text(COMMON)
+    await expect(page.get_by_label("Password", exact=True)).to_be_focused()
+    assert held
+    await page.unroute_all(behavior="ignoreErrors")
+
+
+async def test_a_password_can_be_looked_at(page: Page) -> None:
+    field = page.get_by_label("Password", exact=True)
+    await field.fill("a few words to see")
+    for kind in ("text", "password"):
+        await page.get_by_role("button", name="Show password", exact=True).click()
+        await expect(field).to_have_attribute("type", kind)
+
+
+@pytest.mark.parametrize("java_script_enabled", [True, False])
+async def test_a_forgotten_password_is_set_anew(desk: Desk, alice: Person, java_script_enabled: bool) -> None:
+    context = await desk.context(allowed=(REFUSED_FORM,), java_script_enabled=java_script_enabled)
+    page = await context.new_page()
+    await page.goto("/accounts/login/")
+    await page.get_by_role("link", name="Forgot your password?").click()
+    await expect(page.get_by_label("E-mail")).to_be_focused()
+    await page.get_by_label("E-mail").fill(alice.email)
+    await page.get_by_role("button", name="Send the link").click()
+    await expect(page.get_by_text(f"If there is an account with {alice.email}")).to_be_visible()
+
+    token = await mailed_to(alice)
+    await page.goto(f"/accounts/reset/{token}/")
+    assert token not in page.url
+    await expect(page.get_by_text(f"For {alice.email}")).to_be_visible()
+    await page.get_by_label("New password", exact=True).fill("password1")
+    await page.get_by_label("New password again", exact=True).fill("password1")
+    await page.get_by_role("button", name="Set the password").click()
+    await expect(page.locator("#new_password1-error")).to_contain_text(COMMON)
+    await page.get_by_label("New password", exact=True).fill("another good passphrase")
+    await page.get_by_label("New password again", exact=True).fill("another good passphrase")
+    await page.get_by_role("button", name="Set the password").click()
+    await expect(page.get_by_role("status")).to_contain_text("Your password is set.")
+
+    await page.get_by_label("E-mail").fill(alice.email)
+    await page.get_by_label("Password", exact=True).fill("another good passphrase")
+    await page.get_by_label("Keep me logged in on this device").check()
+    await page.get_by_role("button", name="Log in").click()
+    await expect(page).to_have_url(f"{desk.site.url}/chat/")
+    (cookie,) = [one for one in await context.cookies() if one.get("name") == "chat"]
+    assert cookie.get("expires", -1) > datetime.now(UTC).timestamp() + 29 * 24 * 3600
+
+
+async def mailed_to(person: Person) -> str:
+    """A link as it is mailed, in the place of the one that was; mail is tested where there is a mail server."""
+    user, token = await User.get(email=person.email), new_token()
+    async with asyncio.timeout(10):
+        while not await PasswordResetToken.exists(user_id=user.id):
+            await asyncio.sleep(0.01)
+    await PasswordResetToken.filter(user_id=user.id).delete()
+    until = datetime.now(UTC) + timedelta(hours=1)
+    row = {"token_sha256": token_hash(token), "user_id": user.id, "email": user.email, "expires_at": until}
+    await PasswordResetToken.create(**row)
+    return token
+
+
+async def test_a_password_is_changed(desk: Desk, alice: Person) -> None:
+    page = await (await desk.context(alice, allowed=(REFUSED_FORM,))).new_page()
+    await page.goto("/accounts/password_change/")
+    await expect(page.get_by_label("Current password", exact=True)).to_be_focused()
+    await page.get_by_label("Current password", exact=True).fill(PASSWORD)
+    await page.get_by_label("New password", exact=True).fill(alice.email)
+    await page.get_by_label("New password again", exact=True).fill("another good passphrase")
+    await expect(page.locator("#new_password1-error")).to_contain_text("must not be the e-mail address")
+    await page.get_by_label("New password", exact=True).fill("another good passphrase")
+    await page.get_by_role("button", name="Change the password").click()
+    await expect(page.get_by_role("status")).to_contain_text("Your password is changed")
