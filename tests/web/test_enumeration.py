@@ -1,0 +1,131 @@
+"""Nobody learns from a form who has an account: the answers for known and unknown addresses are the same, byte by byte.
+
+Their times are compared by `bench/enumeration.py`.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import httpx
+import pytest
+from itsdangerous import URLSafeTimedSerializer
+from quart import Quart
+from quart.sessions import SecureCookieSessionInterface
+
+from chat.models import User
+from tests.cast import PASSWORD, Person
+from tests.web.conftest import Production
+
+Answers = list[httpx.Response]
+SECONDS = re.compile(rb'(data-wait-seconds=")\d+')
+
+
+def new_address() -> str:
+    """All of one length, so that Content-Length can be compared."""
+    return f"known-or-not-{uuid.uuid4().hex[:12]}@example.com"
+
+
+async def signing_up(person: Person, address: str) -> Answers:
+    answer = await person.sign_up(address, "another " + PASSWORD)
+    return [answer, await person.http.get(answer.headers["Location"])]
+
+
+async def logging_in(person: Person, address: str) -> Answers:
+    return [await person.log_in(address, "not the password")]
+
+
+async def asking_again(person: Person, address: str) -> Answers:
+    """At once, which is too early, and after the wait."""
+    await person.sign_up(address, "another " + PASSWORD)
+    early = await person.http.post("/accounts/verify-email/resend/")
+    await person.site.resources.redis.delete(f"ladder:resend-to:{address}")
+    answer = await person.http.post("/accounts/verify-email/resend/")
+    return [early, answer, await person.http.get(answer.headers["Location"])]
+
+
+# A form that takes an address from anybody belongs here, and into bench/enumeration.py.
+FORMS = [signing_up, logging_in, asking_again]
+KINDS: dict[str, dict[str, Any]] = {
+    "verified": {"email_verified": True},
+    "not yet verified": {"email_verified": False},
+    "switched off": {"email_verified": True, "is_active": False},
+    "an administrator": {"email_verified": True, "is_staff": True},
+}
+
+
+@pytest.fixture(scope="module")
+async def known(production: Production) -> AsyncIterator[Callable[[dict[str, Any]], Awaitable[str]]]:
+    """Makes accounts of a kind. Their password is hashed once."""
+    password_hash = await production.site.resources.passwords.hash(PASSWORD)
+    made: list[str] = []
+
+    async def make(kind: dict[str, Any]) -> str:
+        user = await User.create(email=new_address(), password_hash=password_hash, **kind)
+        made.append(user.email)
+        return user.email
+
+    yield make
+    await User.filter(email__in=made).delete()
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+@pytest.mark.parametrize("form", FORMS)
+async def test_a_form_answers_alike_for_known_and_unknown_addresses(
+    production: Production,
+    known: Callable[[dict[str, Any]], Awaitable[str]],
+    form: Callable[[Person, str], Awaitable[Answers]],
+    kind: dict[str, Any],
+) -> None:
+    addresses = [await known(kind), new_address()]
+    seen = []
+    for address in addresses:
+        async with production.visitor() as person:
+            seen.append([comparable(answer, address, production.site.app) for answer in await form(person, address)])
+
+    assert len(addresses[0]) == len(addresses[1])
+    assert seen[0] == seen[1]
+
+
+async def test_the_comparison_sees_a_difference(production: Production) -> None:
+    """The same form with a right and a wrong password: else the tests above could not fail."""
+    async with production.visitor() as person:
+        answers = [await person.log_in(new_address(), word) for word in ("not the password", "")]
+        one, two = (comparable(answer, "", production.site.app) for answer in answers)
+
+    assert one != two
+
+
+def comparable(answer: httpx.Response, address: str, app: Quart) -> dict[str, Any]:
+    """All that a stranger sees, without the address that was typed and what is new in every answer."""
+    policy = answer.headers["Content-Security-Policy"]
+    found = re.search("'nonce-([^']+)'", policy)
+    assert found
+    body = answer.content.replace(found[1].encode(), b"").replace(address.encode(), b"")
+    headers = [
+        (name, value.replace(found[1], ""))
+        for name, value in sorted(answer.headers.multi_items())
+        if name not in ("date", "set-cookie", "retry-after")  # a second may pass between the two
+    ]
+    return {
+        "status": answer.status_code,
+        "headers": headers,
+        "waits": "Retry-After" in answer.headers,
+        "cookies": [readable(cookie, address, app) for cookie in answer.headers.get_list("set-cookie")],
+        "body": SECONDS.sub(rb"\1", body),
+    }
+
+
+def readable(cookie: str, address: str, app: Quart) -> tuple[str, str]:
+    """What a signed cookie says, and its flags."""
+    value, _, flags = cookie.partition(";")
+    name, _, signed = value.partition("=")
+    interface = app.session_interface
+    assert isinstance(interface, SecureCookieSessionInterface)
+    serializer = interface.get_signing_serializer(app)
+    assert isinstance(serializer, URLSafeTimedSerializer)
+    said = str(serializer.loads(signed)) if signed else ""
+    return f"{name}={said.replace(address, '')}", re.sub("expires=[^;]+", "", flags, flags=re.IGNORECASE)
