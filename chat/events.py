@@ -290,6 +290,10 @@ class SessionEnded(Frame, frozen=True, tag="session.ended"):
     session_id: UUID
 
 
+class AccountDeleted(Frame, frozen=True, tag="account.deleted"):
+    """Between workers only: all sockets of this user have to close."""
+
+
 class StopRequested(Frame, frozen=True, tag="stop"):
     """Between workers only: the owner of this generation has to stop."""
 
@@ -310,7 +314,7 @@ _encoder = msgspec.json.Encoder()
 _inbound = msgspec.json.Decoder(Inbound)
 _logged = msgspec.json.Decoder(Logged)
 _between_workers = msgspec.json.Decoder(
-    SessionEnded | StopRequested | Released | ThreadUpdated | ThreadDeleted | ThemeChanged
+    SessionEnded | StopRequested | Released | ThreadUpdated | ThreadDeleted | ThemeChanged | AccountDeleted
 )
 
 

@@ -20,6 +20,7 @@ MAX_EVENTS = 1000
 TTL_RUNNING_MS = 300_000
 TTL_ENDED_MS = 120_000  # by then the text is in PostgreSQL
 META_TTL_MS = 86_400_000  # much longer than the log's, so that an epoch outlives what it numbers
+FORGOTTEN_AT_ONCE = 500
 NEVER = 2**53  # no log gets so far
 PROBE, PROBE_TTL_MS = "chat:probe", 60_000
 FOLDER = Path(__file__).parent
@@ -160,6 +161,17 @@ class Log:
                 raise Unavailable(str(error)) from error
         pairs = zip(thread_ids, found, strict=True)
         return {thread_id: (epoch.decode(), int(offset or 0)) for thread_id, (epoch, offset) in pairs if epoch}
+
+    async def forget(self, thread_ids: Sequence[UUID]) -> None:
+        """Remove the logs of threads that are gone for good. Raises Unavailable."""
+        for start in range(0, len(thread_ids), FORGOTTEN_AT_ONCE):
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for thread_id in thread_ids[start : start + FORGOTTEN_AT_ONCE]:
+                    pipe.unlink(*_keys(thread_id))
+                try:
+                    await pipe.execute()
+                except (RedisError, OSError) as error:
+                    raise Unavailable(str(error)) from error
 
     async def _write(self, batch: list[Waiting]) -> None:
         results: list[Any]

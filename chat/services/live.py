@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -90,6 +91,8 @@ async def view_thread(thread_id: UUID, *, broadcast: Broadcast) -> ThreadView | 
     place = await _place(thread_id, broadcast)
     threads = await query(THREAD, thread_id)
     if not threads:
+        with suppress(Unavailable):  # asking for the place has made one
+            await broadcast.log.forget([thread_id])
         return None
     running = await query(RUNNING, thread_id)
     page = await message_page(thread_id)

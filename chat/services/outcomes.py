@@ -34,6 +34,7 @@ END_TOOLS = """
 UPDATE tool_call SET state = 'failed', output = 'It was not finished.', finished_at = now()
 WHERE generation_id = $1 AND state = 'running'
 """
+GENERATION = "SELECT id FROM generation WHERE id = $1"
 QUESTION = "SELECT content FROM chat_message WHERE thread_id = $1 AND number = $2"
 COUNTED = "UPDATE chat_message SET token_count = $3 WHERE thread_id = $1 AND number = $2 AND token_count IS NULL"
 END_ANSWER = "UPDATE chat_message SET content = $2, status = $3, error = $4, token_count = $5 WHERE id = $1"
@@ -108,6 +109,17 @@ async def finish(
         logger.warning("Redis is away, sidebars learn of the end later: %s", error)
 
 
+async def settle_deleted(mine: Claim, journal: ReplyJournal, *, broadcast: Broadcast) -> bool:
+    """After Fenced: if the thread was deleted, what the answer cost stays in the books. False if it is there."""
+    if await query(GENERATION, mine.generation_id):
+        return False
+    async with in_transaction():
+        await journal.settle()
+    with suppress(Unavailable):  # what was published since the thread was deleted
+        await broadcast.log.forget([mine.thread_id])
+    return True
+
+
 async def _store(
     mine: Claim, live: LiveAnswer, outcome: Outcome, text: str, journal: ReplyJournal
 ) -> tuple[dict[str, Any], UUID | None]:
@@ -118,12 +130,14 @@ async def _store(
     counts = await count_tokens([asked[0]["content"], text])
     async with in_transaction():
         # The thread first, everywhere: see ownership.py.
-        thread = (await query(END_THREAD, mine.thread_id, *live.position))[0]
+        threads = await query(END_THREAD, mine.thread_id, *live.position)
+        if not threads:  # it was deleted in this very moment
+            raise Fenced(mine.generation_id)
         await ownership.finish(mine, outcome.state, reason=outcome.reason)
         await query(END_TOOLS, mine.generation_id)
         await query(END_ANSWER, mine.answer_id, text, outcome.status, outcome.sentence, counts[1])
         await query(COUNTED, mine.thread_id, mine.question_number, counts[0])
-        return thread, await journal.settle()
+        return threads[0], await journal.settle()
 
 
 def _last_event(

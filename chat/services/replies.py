@@ -122,8 +122,10 @@ class Reply:
                 return
             await outcomes.finish(self._mine, self.live, outcome, self._journal, broadcast=self._with.broadcast)
         except Fenced:
-            logger.warning("Generation %s is somebody else's now", self._mine.generation_id)
-            return
+            if not await outcomes.settle_deleted(self._mine, self._journal, broadcast=self._with.broadcast):
+                logger.warning("Generation %s is somebody else's now", self._mine.generation_id)
+                return
+            outcome = outcomes.STOPPED
         if outcome is outcomes.STOPPED and self._goes_on_by_itself():
             await self._with.llm.cancel(self._journal.response_id or "")
 

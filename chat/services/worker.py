@@ -8,7 +8,8 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -32,6 +33,14 @@ Result = TypeVar("Result")
 HEARTBEAT_SECONDS = 3.0
 SELF_FENCE_SECONDS = 9.0  # shorter than the lease: this worker stops before another can begin
 REAPER_SECONDS = (2.0, 4.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A generation whose row is gone; `orphan` is its run at the provider if that goes on and has no owner."""
+
+    id: UUID
+    orphan: str | None
 
 
 class Worker:
@@ -84,12 +93,19 @@ class Worker:
         generation_id = await ownership.request_stop(user.id, thread_id, answer_id)
         if generation_id is None:
             return False
-        if not self._end(generation_id, outcomes.STOPPED):
-            try:
-                await self._with.broadcast.channels.publish(control_channel(), StopRequested(generation_id))
-            except Unavailable:
-                logger.warning("Redis is away: the owner learns of a stop with its next heartbeat")
+        await self._stop(generation_id)
         return True
+
+    async def stop_deleted(self, running: Sequence[Lost]) -> None:
+        """Stop what was being written in threads that are gone, wherever the owners are."""
+        for one in running:
+            await self._stop(one.id)
+            if one.orphan:  # it goes on at the provider by itself, and nobody is left who would take it over
+                self._keep(self._with.llm.cancel(one.orphan), f"cancelling {one.id}")
+
+    async def see_through(self, work: Coroutine[Any, Any, Result], name: str) -> Result:
+        """Do it to the end: whoever asked may be gone in the middle of it, and the server cancels for them."""
+        return await asyncio.shield(self._keep(work, name))
 
     async def drain(self, *, seconds: float) -> None:
         """Take nothing new, let running replies go on for a while, then end them with their text kept."""
@@ -112,12 +128,19 @@ class Worker:
             reply.end(outcome)
         return reply is not None
 
+    async def _stop(self, generation_id: UUID) -> None:
+        if self._end(generation_id, outcomes.STOPPED):
+            return
+        try:
+            await self._with.broadcast.channels.publish(control_channel(), StopRequested(generation_id))
+        except Unavailable:
+            logger.warning("Redis is away: the owner learns of a stop with its next heartbeat")
+
     async def _take(self, storing: Coroutine[Any, Any, Accepted]) -> Accepted:
-        """Whoever sent it may be gone in the middle of it, and the server cancels for them: it happens all the same."""
         if self.draining:
             storing.close()
             raise Refused("draining", "The server is restarting. Send again in a moment.", retry_ms=1000)
-        return await asyncio.shield(self._keep(self._store_and_start(storing), "message"))
+        return await self.see_through(self._store_and_start(storing), "message")
 
     async def _store_and_start(self, storing: Coroutine[Any, Any, Accepted]) -> Accepted:
         accepted = await storing

@@ -13,11 +13,12 @@ from quart.wrappers import Response
 from chat.events import MESSAGE_MAX_LENGTH, MessageView
 from chat.models import ChatThread, User
 from chat.security.limits import PAGE_POST
-from chat.services import live, threads
+from chat.services import deletion, live, threads
 from chat.services.messages import Accepted, Draft
 from chat.services.refusals import Refused
 from chat.web.auth import login_required, wants_json
 from chat.web.guards import limited
+from chat.web.notices import notify
 from chat.web.resources import resources
 
 blueprint = Blueprint("chat", __name__, url_prefix="/chat")
@@ -90,6 +91,23 @@ async def rename_thread(user: User, thread_id: UUID) -> ResponseReturnValue:
     if wants_json():
         return _json(Renamed(found.id, stored))
     return redirect(url_for("chat.thread", thread_id=found.id), 303)
+
+
+@blueprint.route("/<uuid:thread_id>/delete/", methods=["GET", "POST"])
+@limited(PAGE_POST)
+@login_required
+async def delete_thread(user: User, thread_id: UUID) -> ResponseReturnValue:
+    """Asks first; then the thread is gone in every tab."""
+    found = await threads.own_thread(user, thread_id) or abort(404)
+    if request.method != "POST":
+        return await render_template("chat/delete_thread.html", thread=found)
+    worker, broadcast = resources().worker, resources().broadcast
+    deleting = deletion.delete_thread(user, thread_id, worker=worker, broadcast=broadcast)
+    await worker.see_through(deleting, "deletion")
+    if wants_json():
+        return "", HTTPStatus.NO_CONTENT
+    notify("The chat is deleted.")
+    return redirect(url_for("chat.new_thread"), 303)
 
 
 @blueprint.post("/<uuid:thread_id>/again/")

@@ -14,6 +14,7 @@ import msgspec
 from chat.broadcast import GAP, Broadcast, Event, Gap, LogSlice, Subscription, Unavailable, rev_of, thread_channel
 from chat.database import DatabaseAway
 from chat.events import (
+    AccountDeleted,
     Bye,
     Close,
     Frame,
@@ -21,6 +22,7 @@ from chat.events import (
     Live,
     Ping,
     SessionEnded,
+    ThreadDeleted,
     Welcome,
     decode_between_workers,
     encode,
@@ -151,10 +153,16 @@ class Feed:
             message = decode_between_workers(event.frame)
         except msgspec.MsgspecError:
             return  # of a newer release, or of somebody else on this Redis
-        if not isinstance(message, SessionEnded):
-            await self._send(event.frame)
-        elif message.session_id == self._session_id:
-            raise Leave(Close.SESSION_ENDED)
+        match message:
+            case SessionEnded(session_id=self._session_id):
+                raise Leave(Close.SESSION_ENDED)
+            case SessionEnded():
+                return
+            case AccountDeleted():
+                raise Leave(Close.DELETED)
+        await self._send(event.frame)
+        if message == ThreadDeleted(self.thread_id):
+            raise Leave(Close.DELETED)
 
     async def _on_timers(self) -> None:
         now = self._loop.time()

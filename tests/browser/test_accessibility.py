@@ -181,10 +181,21 @@ async def test_a_thread_whose_answer_used_a_tool_failed_and_runs(desk: Desk, ali
     await chat.is_over("stopped", answers=4)
 
 
-@pytest.mark.parametrize("path", ["/accounts/settings/", "/accounts/sessions/", "/accounts/change_email/"])
-async def test_the_pages_of_an_account(desk: Desk, alice: Person, axe: str, path: str) -> None:
+@pytest.mark.parametrize("name", ["settings", "sessions", "change_email", "delete"])
+async def test_the_pages_of_an_account(desk: Desk, alice: Person, axe: str, name: str) -> None:
+    page = await (await desk.context(alice, allowed=(REFUSED_FORM,))).new_page()
+    await page.goto(f"/accounts/{name}/")
+    assert await violations(page, axe) == []
+    if name in ("change_email", "delete"):
+        await page.get_by_label("Your password", exact=True).fill("wrong")
+        await page.locator("main form").evaluate("form => { form.noValidate = true; form.requestSubmit(); }")
+        await expect(page.locator(".field-error").first).to_be_visible()
+        assert await violations(page, axe) == []
+
+
+async def test_the_question_before_a_chat_is_deleted(desk: Desk, alice: Person, axe: str) -> None:
     page = await (await desk.context(alice)).new_page()
-    await page.goto(path)
+    await page.goto(f"/chat/{await answered(alice, 'What is what?', ANSWER)}/delete/")
     assert await violations(page, axe) == []
 
 

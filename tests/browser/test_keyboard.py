@@ -36,19 +36,20 @@ async def test_the_order_of_a_thread_and_the_way_around_it(desk: Desk, alice: Pe
     order = await tabbed(chat.page, 30)
     start = order.index("Skip to the message field")
 
-    assert order[start : start + 10] == [
+    assert order[start : start + 11] == [
         "Skip to the message field",
         "Quart Chat",
         "New chat",
         "Today's talk",
         "Rename",
-        order[start + 5],
+        "Delete",
+        order[start + 6],
         "Account",
         "Conversation",
         "Copy answer",
         "Message",
     ]
-    assert order[start + 5].startswith("Theme: ")
+    assert order[start + 6].startswith("Theme: ")
 
 
 async def test_the_skip_link_is_seen_when_it_has_the_focus_and_leads_to_the_field(desk: Desk, alice: Person) -> None:

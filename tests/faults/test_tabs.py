@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import AsyncExitStack
+from typing import Any
 from uuid import uuid4
 
 import pytest
 import websockets
 
-from tests.cast import Person
+from tests.cast import PASSWORD, Person
 from tests.faults.cluster import Cluster, Worker, eventually
 from tests.faults.oracle import Oracle, Rules
 from tests.faults.proxy import ChaosProxy
@@ -213,6 +214,40 @@ async def test_row_46_a_thread_is_deleted_in_mid_answer_and_nothing_of_it_comes_
         assert [tab.ended for tab in story.tabs] == [4505, 4505]
         assert streams == 0
         assert not await cluster.rows("SELECT id FROM generation WHERE thread_id = $1", story.thread_id)
+
+
+async def test_row_46_an_account_is_deleted_in_mid_answer_and_nothing_of_it_comes_back(cluster: Cluster) -> None:
+    one, two = await cluster.workers(2)
+    async with asked(cluster, *counting(2000), at=two, tabs=[one, two]) as story:
+        await story.until_text(50)
+        await cluster.model.open(until=1)
+        [user] = await cluster.rows("SELECT id FROM users WHERE email = $1", story.person.email)
+        generation_id = (await story.row())["generation_id"]
+        story.person.http.base_url = one.url  # which is not the owner
+        story.person.http.headers["Origin"] = one.url
+        began = time.monotonic()
+        deleted = await story.person.http.post("/accounts/delete/", data={"password": PASSWORD})
+        for tab in story.tabs:
+            await asyncio.wait_for(gone(tab), 15)
+        took = time.monotonic() - began
+        streams = await cluster.model.open(until=0)
+
+        async def booked() -> list[dict[str, Any]]:
+            return await cluster.rows("SELECT * FROM llm_call_log WHERE call_id = $1", generation_id)
+
+        [call] = await eventually(booked, seconds=10)
+        await asyncio.sleep(4)  # a heartbeat and the look for lost replies: whatever could write has had its chance
+        keys = [key for word in (story.thread_id, user["id"]) for key in await cluster.redis("KEYS", f"*{word}*")]
+
+        assert deleted.status_code == 303
+        assert [tab.ended for tab in story.tabs] == [4505, 4505]
+        assert took < 3
+        assert (streams, keys) == (0, [])
+        assert (call["user_id"], call["generation_id"]) == (None, None)
+        assert call["output_tokens"] > 0
+        for table in ("users WHERE id", "chat_thread WHERE user_id", "auth_session WHERE user_id"):
+            assert not await cluster.rows(f"SELECT 1 FROM {table} = $1", user["id"])
+        assert not await cluster.rows("SELECT 1 FROM generation WHERE id = $1", generation_id)
 
 
 async def gone(tab: Oracle) -> None:

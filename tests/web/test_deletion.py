@@ -1,0 +1,235 @@
+"""Deleting a chat, or the whole account: what goes, what stays, and what never comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable
+
+import pytest
+import websockets
+
+from chat.database import query
+from chat.models import AuthSession, ChatThread, LLMCallLog, User, UserMonthlyUsage
+from tests.browser.rows import past_thread
+from tests.cast import PASSWORD, Person
+from tests.llm.conftest import OfflineServer
+from tests.site import Site
+from tests.tab import Tab
+from tests.web.conftest import Production
+from tests.web.mailbox import Mailbox
+from tests.web.page import Page
+
+PATH = "/accounts/delete/"
+# Every table that says whose its rows are, and what they may still say afterwards.
+OWNED = """
+SELECT c.table_name FROM information_schema.columns c
+WHERE c.column_name = 'user_id' AND c.table_schema = 'public' ORDER BY 1
+"""
+
+
+async def delete(person: Person, password: str = PASSWORD) -> tuple[int, Page]:
+    answer = await person.http.post(PATH, data={"password": password})
+    return answer.status_code, Page(answer.text)
+
+
+async def close_code(tab: Tab) -> int:
+    with pytest.raises(websockets.ConnectionClosed) as closed:
+        while True:
+            await tab.receive()
+    assert closed.value.rcvd is not None
+    return closed.value.rcvd.code
+
+
+async def eventually(ask: Callable[[], Awaitable[bool]], *, seconds: float = 10) -> None:
+    async with asyncio.timeout(seconds):
+        while not await ask():
+            await asyncio.sleep(0.02)
+
+
+async def keys_of(site: Site, *words: str) -> list[str]:
+    """The keys in Redis that have one of these words in them."""
+    return [
+        key.decode()
+        async for key in site.resources.redis.scan_iter(count=1000)
+        if any(w in key.decode() for w in words)
+    ]
+
+
+async def test_everything_goes_and_the_ledger_keeps_figures_without_a_name(
+    site: Site, alice: Person, bob: Person
+) -> None:
+    asked, other = await alice.ask("What is the secret number?"), await bob.ask("Say hello")
+    async with alice.tab(asked["thread_id"]) as tab:
+        await tab.until_finished(asked["reply_id"])
+    async with bob.tab(other["thread_id"]) as tab:
+        await tab.until_finished(other["reply_id"])
+    user, thread_id = await User.get(email=alice.email), asked["thread_id"]
+    calls = await LLMCallLog.filter(user_id=user.id)
+    [month] = await UserMonthlyUsage.filter(user_id=user.id)
+
+    answer = await alice.http.post(PATH, data={"password": PASSWORD})
+
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/")
+    assert answer.headers["Clear-Site-Data"] == '"cache", "storage"'
+    front = Page((await alice.http.get("/")).text)
+    assert front.find("p", role="status").text == "Your account is deleted, with everything in it."
+    assert (await alice.http.get("/chat/")).status_code == 303
+    for row in await query(OWNED):
+        assert not await query(f"SELECT 1 FROM {row['table_name']} WHERE user_id = $1", user.id), row
+    for table in ("chat_message", "generation"):
+        assert not await query(f"SELECT 1 FROM {table} WHERE thread_id = $1", uuid.UUID(thread_id)), table
+    assert not await query("SELECT 1 FROM llm_call_text WHERE call_id = ANY($1::uuid[])", [call.id for call in calls])
+    kept = await LLMCallLog.filter(id__in=[call.id for call in calls]).values("user_id", "generation_id", "cost")
+    assert len(kept) == len(calls) == 2
+    assert {(call["user_id"], call["generation_id"]) for call in kept} == {(None, None)}
+    assert [call["cost"] for call in kept] == [call.cost for call in calls]
+    left = await UserMonthlyUsage.get(id=month.id).values("user_id", "cost", "calls")
+    assert left == {"user_id": None, "cost": month.cost, "calls": 2}
+    assert await keys_of(site, thread_id, str(user.id), alice.email) == []
+    assert (await bob.http.get(f"/chat/{other['thread_id']}/")).status_code == 200
+    assert len(await bob.messages(other["thread_id"])) == 2
+
+
+async def test_a_running_answer_ends_is_cancelled_and_what_it_took_is_in_the_books(
+    site: Site, model: OfflineServer, alice: Person, bob: Person
+) -> None:
+    asked = await alice.ask("Count to 3000 [offline: pace=10]")
+    user = await User.get(email=alice.email)
+    [generation] = await query("SELECT id FROM generation WHERE thread_id = $1", uuid.UUID(asked["thread_id"]))
+    async with (
+        alice.tab(asked["thread_id"]) as one,
+        alice.tab(await past_thread(alice)) as two,
+        bob.tab(await past_thread(bob)) as stranger,
+    ):
+        await one.until_text(asked["reply_id"], 20)
+        assert (await delete(alice))[0] == 303
+        codes = [await close_code(one), await close_code(two)]
+        await stranger.send({"type": "sync"})
+        await stranger.until_type("thread.snapshot")
+
+    assert codes == [4505, 4505]
+    call = LLMCallLog.filter(call_id=generation["id"])
+    await eventually(call.exists)
+    assert await model.open(until=0) == 0
+    row = await call.get().values("user_id", "generation_id", "output_tokens", "status")
+    assert (row["user_id"], row["generation_id"]) == (None, None)
+    assert row["output_tokens"] > 0
+    assert not await ChatThread.exists(user_id=user.id)
+
+    async def is_clean() -> bool:
+        return await keys_of(site, asked["thread_id"], str(user.id)) == []
+
+    await eventually(is_clean)
+
+
+async def test_an_answer_that_ends_at_this_very_moment_does_no_harm(alice: Person, site: Site) -> None:
+    for length in (1, 2, 3, 5, 8):
+        async with Person.signed_up(site, "carol") as carol:
+            asked = [await carol.ask(f"Count to {length}") for _ in range(2)]
+            answer = await carol.http.post(PATH, data={"password": PASSWORD})
+            assert answer.status_code == 303
+            for one in asked:
+                assert not await query("SELECT 1 FROM chat_thread WHERE id = $1", uuid.UUID(one["thread_id"]))
+
+    async def is_clean() -> bool:
+        return site.resources.worker.running == 0
+
+    await eventually(is_clean)
+    assert (await alice.http.get("/chat/")).status_code == 200
+
+
+async def test_the_password_is_asked_and_a_wrong_one_deletes_nothing(alice: Person) -> None:
+    for password, sentence in (
+        ("wrong", "This is not your password. Enter the one that you log in with."),
+        ("", "Enter your password."),
+        ("x" * 5000, "No password here is that long. Shorten it."),
+    ):
+        status, page = await delete(alice, password)
+        assert (status, page.error_of("password")) == (422, sentence)
+        assert "autofocus" in page.find("input", id="password")
+    assert await User.exists(email=alice.email)
+    assert (await alice.http.get("/chat/")).status_code == 200
+
+
+async def test_the_address_is_told_and_free_again(production: Production, mailbox: Mailbox) -> None:
+    email = f"carol-{uuid.uuid4().hex[:8]}@example.com"
+    async with production.visitor() as carol, production.visitor() as again:
+        await carol.sign_up(email)
+        await carol.http.post(await mailbox.next_link(email))
+        assert (await delete(carol))[0] == 303
+        letter = await mailbox.next_letter(email)
+        assert (await again.log_in(email)).status_code == 422
+        await again.sign_up(email)
+        link = await mailbox.next_link(email)
+
+    assert letter["Subject"] == "Your account at Quart Chat is deleted"
+    assert link.startswith("/accounts/verify-email/")
+
+
+async def test_the_last_administrator_stays_and_of_two_at_once_one(site: Site, root: Person) -> None:
+    others = User.filter(is_staff=True).exclude(email=root.email)
+    suspended = [user.id for user in await others]
+    await User.filter(id__in=suspended).update(is_staff=False)
+    try:
+        status, page = await delete(root)
+        assert (status, page.error_of("password").split(".")[0]) == (422, "You are the only administrator")
+        async with Person.signed_up(site, "second") as second:
+            await User.filter(email=second.email).update(is_staff=True)
+            answers = await asyncio.gather(delete(root), delete(second))
+        assert sorted(status for status, _ in answers) == [303, 422]
+        assert await User.filter(is_staff=True).count() == 1
+    finally:
+        await User.filter(id__in=suspended).update(is_staff=True)
+
+
+async def test_every_session_is_over(site: Site, alice: Person) -> None:
+    async with Person.visiting(site) as phone:
+        await phone.log_in(alice.email)
+        user = await User.get(email=alice.email)
+        await delete(alice)
+
+        assert (await phone.http.get("/chat/")).status_code == 303
+        assert not await AuthSession.exists(user_id=user.id)
+        assert (await phone.post("hello")).status_code == 401
+
+
+# One chat
+
+
+async def test_a_chat_is_deleted_in_every_tab(site: Site, alice: Person) -> None:
+    asked, kept = await alice.ask("Count to 3000 [offline: pace=10]"), await past_thread(alice)
+    thread_id = asked["thread_id"]
+    async with alice.tab(thread_id) as tab, alice.tab(kept) as other:
+        await other.until_type("thread.snapshot")
+        await tab.until_text(asked["reply_id"], 20)
+        page = Page((await alice.http.get(f"/chat/{thread_id}/delete/")).text)
+        answer = await alice.http.post(f"/chat/{thread_id}/delete/")
+        assert (await other.until_type("thread.deleted"))["thread_id"] == thread_id
+        assert await close_code(tab) == 4505
+        assert tab.frames[-1] == {"type": "thread.deleted", "thread_id": thread_id}
+
+    assert page.find("h1").text == "Delete this chat?"
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/chat/")
+    said = Page((await alice.http.get("/chat/")).text).find("p", class_="notice page-notice")
+    assert said.text == "The chat is deleted."
+    assert (await alice.http.get(f"/chat/{thread_id}/")).status_code == 404
+    assert (await alice.http.get(f"/chat/{kept}/")).status_code == 200
+
+    async def is_clean() -> bool:
+        return await keys_of(site, thread_id) == []
+
+    await eventually(is_clean)
+    [month] = await UserMonthlyUsage.filter(user__email=alice.email)
+    assert month.calls == 1
+
+
+async def test_a_strangers_chat_is_not_there_and_twice_is_not_there_either(alice: Person, bob: Person) -> None:
+    his, hers = await past_thread(bob), await past_thread(alice)
+    for path in (f"/chat/{his}/delete/", f"/chat/{uuid.uuid4()}/delete/"):
+        assert (await alice.http.get(path)).status_code == 404
+        assert (await alice.http.post(path)).status_code == 404
+    json = {"Accept": "application/json"}
+    assert (await alice.http.post(f"/chat/{hers}/delete/", headers=json)).status_code == 204
+    assert (await alice.http.post(f"/chat/{hers}/delete/", headers=json)).status_code == 404
+    assert (await bob.http.get(f"/chat/{his}/")).status_code == 200
