@@ -14,12 +14,14 @@ from pathlib import Path
 from dotenv import load_dotenv
 
 from chat import database, development, server
+from chat.app import create_app
 from chat.security.passwords import Passwords
 from chat.services import budgets
 from chat.services.accounts import Refused, check_password, ensure_superuser
 from chat.services.budgets import CannotSet
 from chat.settings import Settings, SettingsError
 from chat.settings.listing import environment_example, settings_table
+from chat.web.routes import routes_document
 
 
 def main() -> None:
@@ -55,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     budget.add_argument("amount", help="USD, or `none` for the site's limit")
     listing = _add(commands, "settings", _settings, "list every setting")
     listing.add_argument("--env-example", action="store_true", help="as a file .env.example")
+    _add(commands, "routes", _routes, "list every route: for whom it is, and how often")
     return parser
 
 
@@ -132,6 +135,11 @@ async def _store_budget(email: str, amount: Decimal | None, settings: Settings) 
 
 def _settings(arguments: argparse.Namespace) -> int:
     sys.stdout.write(environment_example() if arguments.env_example else settings_table())
+    return 0
+
+
+def _routes(_: argparse.Namespace) -> int:
+    sys.stdout.write(routes_document(create_app(Settings(debug=True))))
     return 0
 
 

@@ -66,6 +66,15 @@ PAGE_POST = Limit("page-post", 60, 60)
 SOCKET_CONNECT = Limit("socket", 30, 60)
 PREFERENCE = Limit("preference", 60, 60)
 
+COUNTED_BY_SERVICES = {  # the others are on routes
+    "Passwords guessed for one account": LOGIN_FAILURE_ACCOUNT,
+    "Passwords guessed from one network address": LOGIN_FAILURE_ADDRESS,
+    "Links for a new password to one e-mail address": RESET_ADDRESS,
+    "Messages of one user": MESSAGE_EACH_MINUTE,
+    "Messages of one user, quickly": MESSAGE_EACH_SECOND,
+    "Letters to one e-mail address that somebody signs up with again": ACCOUNT_EXISTS,
+    "Letters to one e-mail address that confirm it: then 2, 4 and 8 minutes": RESEND_LADDER.first_rung,
+}
 OWN_MAX_KEYS = 10_000  # what a worker remembers by itself
 
 

@@ -26,7 +26,7 @@ class LoginForm(Form):
 
     email = EmailField("E-mail address", EMAIL)
     password = PasswordField("Password", [InputRequired("Enter your password."), MAX])
-    remember = BooleanField("Keep me logged in on this device")
+    remember = BooleanField("Keep me logged in")
 
 
 class SignUpForm(Form):

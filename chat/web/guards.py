@@ -10,7 +10,13 @@ from urllib.parse import urlsplit
 
 from quart import Quart, abort, current_app, g, request, websocket
 from quart.wrappers import Response
-from quart_rate_limiter import RateLimit, RateLimiter, RateLimitExceeded, rate_limit
+from quart_rate_limiter import (
+    QUART_RATE_LIMITER_LIMITS_ATTRIBUTE,
+    RateLimit,
+    RateLimiter,
+    RateLimitExceeded,
+    rate_limit,
+)
 
 from chat.security.limits import Limit, network
 from chat.settings import Settings
@@ -147,6 +153,12 @@ async def count(limit: Limit, key: str) -> None:
         raise RateLimitExceeded(-(-wait_ms // 1000))
 
 
+def limits_of(view: Callable[..., Any]) -> list[Limit]:
+    """What `limited` says of a view."""
+    marks = getattr(view, QUART_RATE_LIMITER_LIMITS_ATTRIBUTE, [])
+    return [mark.limit for mark in marks if isinstance(mark, _Policy)]
+
+
 class AtomicRateLimiter(RateLimiter):
     """quart-rate-limiter with its check replaced: its own lets 50 of 50 parallel requests through a limit of 5."""
 
@@ -154,9 +166,8 @@ class AtomicRateLimiter(RateLimiter):
         view = current_app.view_functions.get(request.endpoint or "")
         if view is None or request.method in SAFE_METHODS:
             return
-        policies = [one for one in self._get_limits_for_view_function(view, None) if isinstance(one, _Policy)]
-        for policy in policies:
-            await count(policy.limit, await _counted(policy.limit))
+        for limit in limits_of(view):
+            await count(limit, await _counted(limit))
 
     async def _after_request(self, response: Response) -> Response:
         return response

@@ -114,7 +114,7 @@ async def test_a_forgotten_password_is_set_anew(desk: Desk, alice: Person, java_
 
     await page.get_by_label("E-mail").fill(alice.email)
     await page.get_by_label("Password", exact=True).fill("another good passphrase")
-    await page.get_by_label("Keep me logged in on this device").check()
+    await page.get_by_label("Keep me logged in").check()
     await page.get_by_role("button", name="Log in").click()
     await expect(page).to_have_url(f"{desk.site.url}/chat/")
     (cookie,) = [one for one in await context.cookies() if one.get("name") == "chat"]

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import product
+from pathlib import Path
 from typing import Any
 
-from quart_rate_limiter import QUART_RATE_LIMITER_LIMITS_ATTRIBUTE
 from werkzeug.routing import Rule
 
 from chat.app import create_app
+from chat.security import limits
+from chat.security.limits import COUNTED_BY_SERVICES, RESEND_LADDER, SOCKET_CONNECT, Limit
 from chat.settings import Settings
-from chat.web.guards import SAFE_METHODS
+from chat.web.guards import SAFE_METHODS, limits_of
+from chat.web.routes import routes_document
 from tests.cast import Person
 from tests.web.page import Page
 
+ROUTES = Path(__file__).parents[2] / "docs" / "routes.md"
 APP = create_app(Settings(debug=True, secret_key="only to look at the routes"))
 PUBLIC = {
     "static",
@@ -65,13 +69,21 @@ def test_every_route_needs_a_login_or_is_public_by_decision() -> None:
 
 def test_every_view_that_changes_something_is_limited() -> None:
     unlimited = {
-        rule.endpoint
-        for rule in routes()
-        if set(rule.methods or ()) - SAFE_METHODS
-        and not getattr(view_of(rule), QUART_RATE_LIMITER_LIMITS_ATTRIBUTE, None)
+        rule.endpoint for rule in routes() if set(rule.methods or ()) - SAFE_METHODS and not limits_of(view_of(rule))
     }
 
     assert unlimited == set()
+
+
+def test_the_table_of_routes_is_up_to_date() -> None:
+    assert ROUTES.read_text() == routes_document(APP), "run `chat routes > docs/routes.md`"
+
+
+def test_every_limit_is_on_a_route_or_named_with_what_it_counts() -> None:
+    named = {one for one in vars(limits).values() if isinstance(one, Limit)}
+    on_routes = {limit for rule in routes() for limit in limits_of(view_of(rule))}
+
+    assert named - on_routes == set(COUNTED_BY_SERVICES.values()) - {RESEND_LADDER.first_rung} | {SOCKET_CONNECT}
 
 
 def test_every_address_of_a_page_ends_with_a_slash() -> None:
