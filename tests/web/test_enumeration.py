@@ -16,7 +16,7 @@ from itsdangerous import URLSafeTimedSerializer
 from quart import Quart
 from quart.sessions import SecureCookieSessionInterface
 
-from chat.models import User
+from chat.models import MOST_LOGIN_FAILURES, User
 from tests.cast import PASSWORD, Person
 from tests.web.conftest import Production
 
@@ -47,8 +47,21 @@ async def asking_again(person: Person, address: str) -> Answers:
     return [early, answer, await person.http.get(answer.headers["Location"])]
 
 
+async def forgetting(person: Person, address: str) -> Answers:
+    """And the page after the limit, which counts unknown addresses too."""
+    answers = [await person.http.post("/accounts/password_reset/", data={"email": address}) for _ in range(6)]
+    assert answers[5].status_code == 429
+    return [*answers, await person.http.get(answers[0].headers["Location"])]
+
+
+async def guessing_for_ever(person: Person, address: str) -> Answers:
+    """Also the right password, when only a reset helps."""
+    await User.filter(email=address).update(login_failures=MOST_LOGIN_FAILURES)
+    return [await person.log_in(address, PASSWORD)]
+
+
 # A form that takes an address from anybody belongs here, and into bench/enumeration.py.
-FORMS = [signing_up, logging_in, asking_again]
+FORMS = [signing_up, logging_in, asking_again, forgetting, guessing_for_ever]
 KINDS: dict[str, dict[str, Any]] = {
     "verified": {"email_verified": True},
     "not yet verified": {"email_verified": False},
