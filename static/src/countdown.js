@@ -26,7 +26,9 @@ function countDown(form) {
   // Not `disabled`: it keeps its place in the order of the keys, and tells a screen reader when it will work.
   button.setAttribute("aria-disabled", "true");
   form.addEventListener("submit", (event) => {
-    if (seconds() > 0) event.preventDefault();
+    if (seconds() <= 0) return;
+    event.preventDefault();
+    event.stopImmediatePropagation(); // nothing was sent: the form must not look busy
   }, { capture: true });
   const ticking = setInterval(tick, SECOND_MS);
   tick();

@@ -251,6 +251,42 @@ async def test_a_second_click_is_no_second_use(mailbox: Mailbox, carol: Person) 
     assert await AuthSession.filter(user__email=carol.email).count() == 1
 
 
+# The mail server
+
+
+async def test_a_page_waits_for_no_mail_server(production: Production, mailbox: Mailbox) -> None:
+    mailbox.awake.clear()
+    try:
+        async with production.visitor() as dora:
+            dora.email = f"dora-{uuid.uuid4().hex[:8]}@example.com"
+            answers = [await dora.sign_up(dora.email), await dora.http.get(SENT)]
+            assert mailbox.is_empty(dora.email)
+    finally:
+        mailbox.awake.set()
+
+    assert [answer.status_code for answer in answers] == [303, 200]
+    await mailbox.next_link(dora.email)
+
+
+async def test_nobody_learns_that_the_mail_server_is_down(beside: Beside, caplog: pytest.LogCaptureFixture) -> None:
+    mail = {"EMAIL_BACKEND": "smtp", "SMTP_HOST": "127.0.0.1", "SMTP_PORT": "1", "SMTP_TLS": "none"}
+    email = f"erin-{uuid.uuid4().hex[:8]}@example.com"
+    async with (
+        beside(EMAIL_VERIFICATION_REQUIRED="True", DEFAULT_FROM_EMAIL="a@example.com", **mail) as site,
+        Person.visiting(site) as erin,
+    ):
+        answer = await erin.sign_up(email)
+        page = await erin.http.get(answer.headers["Location"])
+        await site.resources.mailer.drain(seconds=5)
+        token = await EmailVerificationToken.get(user__email=email)
+
+    assert (answer.status_code, page.status_code) == (303, 200)
+    assert "A message is on its way" in Page(page.text).text
+    assert "was not sent" in caplog.text
+    assert email not in caplog.text
+    assert token.token_sha256 not in caplog.text
+
+
 # Settings
 
 

@@ -1,0 +1,125 @@
+"""Waiting for the mailed link: the way to another one counts down, with JavaScript and without."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from chat.models import User, UserSettings
+from tests.browser.desk import REFUSED_FORM, Desk
+from tests.browser.test_accessibility import AXE, violations
+from tests.cast import PASSWORD
+from tests.conftest import Beside
+from tests.site import Site
+from tests.web.mailbox import Mailbox
+
+
+@pytest.fixture(scope="module")
+async def mailbox() -> AsyncIterator[Mailbox]:
+    async with Mailbox.listening() as mailbox:
+        yield mailbox
+
+
+@pytest.fixture(scope="module")
+async def strict(beside: Beside, mailbox: Mailbox) -> AsyncIterator[Site]:
+    """A site that wants addresses to be confirmed, and sends mail."""
+    mail = {"EMAIL_BACKEND": "smtp", "SMTP_HOST": mailbox.host, "SMTP_PORT": str(mailbox.port), "SMTP_TLS": "none"}
+    async with beside(
+        EMAIL_VERIFICATION_REQUIRED="True", RATE_LIMITS="on", DEFAULT_FROM_EMAIL="chat@example.com", **mail
+    ) as site:
+        yield site
+
+
+@pytest.fixture
+async def desk(browser: Browser, strict: Site) -> AsyncIterator[Desk]:
+    desk = Desk(browser, strict)
+    yield desk
+    assert await desk.clear() == []
+
+
+@pytest.fixture
+async def carol(strict: Site) -> str:
+    """Has had her first link a moment ago."""
+    password_hash = await strict.resources.passwords.hash(PASSWORD)
+    address = f"carol-{uuid.uuid4().hex[:8]}@example.com"
+    user = await User.create(email=address, password_hash=password_hash, verification_sent_at=datetime.now(UTC))
+    await UserSettings.create(user_id=user.id)
+    await strict.resources.redis.hset(
+        ladder(address), mapping={"last": round(datetime.now(UTC).timestamp() * 1000), "wait": 60_000}
+    )
+    return address
+
+
+def ladder(address: str) -> str:
+    return f"ladder:resend-to:{address}"
+
+
+async def log_in(page: Page, address: str) -> None:
+    await page.goto("/accounts/login/")
+    await page.get_by_label("E-mail").fill(address)
+    await page.get_by_label("Password", exact=True).fill(PASSWORD)
+    await page.get_by_role("button", name="Log in").click()
+    await expect(page.get_by_role("heading", name="Confirm your e-mail first")).to_be_visible()
+
+
+async def a_minute_passes(strict: Site, address: str) -> None:
+    await strict.resources.redis.delete(ladder(address))
+    await User.filter(email=address).update(verification_sent_at=None)
+
+
+async def test_the_button_counts_down_and_then_works(desk: Desk, strict: Site, mailbox: Mailbox, carol: str) -> None:
+    page = await (await desk.context()).new_page()
+    await page.clock.install()
+    await log_in(page, carol)
+    button = page.get_by_role("button", name="Send another one")
+    await expect(button).to_have_attribute("aria-disabled", "true")
+    await expect(page.locator("#resend-wait")).to_have_text(re.compile(r"^Possible again in (1:00|0:5\d)\.$"))
+    await button.press("Enter")
+    await expect(page).to_have_url(re.compile("verify-required"))
+
+    await a_minute_passes(strict, carol)
+    await page.clock.fast_forward(61_000)
+    await expect(page.get_by_role("status").filter(has_text="Possible again now.")).to_be_visible()
+    await expect(button).not_to_have_attribute("aria-disabled", "true")
+    await button.click()
+
+    await expect(page.get_by_text("Another message is on its way.")).to_be_visible()
+    await page.goto(await mailbox.next_link(carol))
+    await page.get_by_role("button", name="Confirm my e-mail").click()
+    await expect(page).to_have_url(re.compile("/chat/$"))
+
+
+async def test_without_javascript_the_page_says_when_and_the_button_works(
+    desk: Desk, strict: Site, mailbox: Mailbox, carol: str
+) -> None:
+    page = await (await desk.context(java_script_enabled=False, allowed=(REFUSED_FORM,))).new_page()
+    await log_in(page, carol)
+    await expect(page.locator("#resend-wait")).to_have_text("Possible again in 1 minute.")
+    await page.get_by_role("button", name="Send another one").click()
+    await expect(page.get_by_role("alert")).to_have_text(re.compile("too soon .* none was sent"))
+
+    await a_minute_passes(strict, carol)
+    await page.get_by_role("button", name="Send it again").click()
+    await expect(page.get_by_text("Another message is on its way.")).to_be_visible()
+    await mailbox.next_link(carol)
+
+
+async def test_nothing_is_in_the_way_of_anybody(desk: Desk, strict: Site, mailbox: Mailbox, carol: str) -> None:
+    axe = AXE.read_text()
+    page = await (await desk.context(allowed=(REFUSED_FORM,))).new_page()
+    await log_in(page, carol)
+    assert await violations(page, axe) == []
+    await page.goto("/accounts/verify-email/a-dead-link/")
+    assert await violations(page, axe) == []
+    await a_minute_passes(strict, carol)
+    await page.reload()
+    await page.get_by_role("button", name="Send a new link").click()
+    await expect(page.get_by_text("Another message is on its way.")).to_be_visible()
+    assert await violations(page, axe) == []
+    await page.goto(await mailbox.next_link(carol))
+    assert await violations(page, axe) == []
