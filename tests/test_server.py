@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +22,11 @@ import pytest
 import websockets
 from websockets.frames import Frame, Opcode
 
-from tests.cast import Person
+from tests.cast import PASSWORD, Person
 from tests.site import Site
 from tests.tab import Tab
 from tests.web.client import new_client
+from tests.web.mailbox import Mailbox
 
 ROOT = Path(__file__).parent.parent
 # Times of the server that a test sets: how long a life has to be for its end not to end everything, and a slow start.
@@ -217,6 +219,30 @@ async def never_closing(person: Person, thread_id: str) -> AsyncIterator[None]:
         yield
     finally:
         writer.close()
+
+
+async def test_sigterm_waits_for_a_letter_that_is_on_its_way(start: Start) -> None:
+    address = f"carol-{uuid.uuid4().hex[:8]}@example.com"
+    async with Mailbox.listening() as mailbox:
+        mailbox.awake.clear()
+        mail = {"EMAIL_BACKEND": "smtp", "SMTP_HOST": mailbox.host, "SMTP_PORT": str(mailbox.port), "SMTP_TLS": "none"}
+        server = await start(EMAIL_VERIFICATION_REQUIRED="True", DEFAULT_FROM_EMAIL="chat@example.com", **mail)
+        async with new_client(base_url=server.url, headers={"Origin": server.url}) as http:
+            fields = {"email": address, "password1": PASSWORD, "password2": PASSWORD}
+            assert (await http.post("/accounts/signup/", data=fields)).status_code == 303
+        async with asyncio.timeout(ANSWER_SECONDS):
+            while not mailbox.tries:
+                await asyncio.sleep(0.01)
+        server.send_signal(signal.SIGTERM)
+        await asyncio.sleep(1)
+        assert server.process.returncode is None
+        mailbox.awake.set()
+
+        await mailbox.next_letter(address)
+        code, errors = await server.end()
+
+    assert code == 0
+    assert_no_trouble(errors)
 
 
 async def test_ctrl_c_is_quick(start: Start, alice: Person) -> None:
