@@ -58,6 +58,7 @@ PASSWORD_CHECK = Limit("password-check", 60, 60, by_address=True)
 VERIFICATION = Limit("verification", 20, 3600, by_address=True)
 RESEND = Limit("resend", 20, 3600, by_address=True)
 RESEND_LADDER = Ladder("resend-to", 60, 480, 86_400)  # for each address that is written to
+EXPORT = Limit("export", 1, 3600)
 CHANGE_EMAIL = Limit("change-email", 10, 3600)
 ACCOUNT_EXISTS = Limit("account-exists", 3, 3600)  # likewise: nobody can fill a stranger's mailbox by signing up
 MESSAGE_EACH_SECOND = Limit("message-second", 1, 1)

@@ -62,11 +62,6 @@ async def change(token: str, *, mailer: Mailer) -> User | None:
     return user
 
 
-async def forget_asked(user: User) -> None:
-    """No link that was mailed to another address works any more: whoever asked may have known an old password."""
-    await EmailVerificationToken.filter(user_id=user.id, confirms=Confirms.CHANGE).delete()
-
-
 def _alive(token: str) -> QuerySet[EmailVerificationToken]:
     return EmailVerificationToken.filter(
         token_sha256=token_hash(token), confirms=Confirms.CHANGE, expires_at__gt=datetime.now(UTC)
@@ -79,7 +74,7 @@ async def _letter_to(email: str, user: User, limits: Limits, settings: Settings)
     async with in_transaction():
         if not await User.filter(id=user.id, is_active=True).select_for_update().first():
             return None
-        await forget_asked(user)
+        await EmailVerificationToken.filter(user_id=user.id, confirms=Confirms.CHANGE).delete()
         is_taken = await User.exists(email=email)
         if not is_taken:
             await EmailVerificationToken.create(

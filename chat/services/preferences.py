@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 from tortoise.transactions import in_transaction
 
@@ -14,12 +15,17 @@ from chat.services.threads import is_visible, tidy_title
 logger = logging.getLogger(__name__)
 
 
-async def save(user: User, *, display_name: str, model: str, theme: str, broadcast: Broadcast) -> None:
-    """Store what the settings' page has. A name of which nothing can be seen is none."""
+async def save(
+    user: User, *, display_name: str, model: str, theme: str, models: Sequence[str], broadcast: Broadcast
+) -> None:
+    """Store what the settings' page has. A name of which nothing can be seen is none.
+
+    Whoever has the first of `models` follows the site when that becomes another one.
+    """
     name = tidy_title(display_name)
     async with in_transaction():
         await User.filter(id=user.id).update(display_name=name if is_visible(name) else "")
-        await UserSettings.filter(user_id=user.id).update(model=model)
+        await UserSettings.filter(user_id=user.id).update(model="" if model == models[0] else model)
     await choose_theme(user, theme, broadcast=broadcast)
 
 

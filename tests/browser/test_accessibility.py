@@ -181,7 +181,7 @@ async def test_a_thread_whose_answer_used_a_tool_failed_and_runs(desk: Desk, ali
     await chat.is_over("stopped", answers=4)
 
 
-@pytest.mark.parametrize("name", ["settings", "sessions", "change_email", "delete"])
+@pytest.mark.parametrize("name", ["settings", "sessions", "change_email", "data", "delete"])
 async def test_the_pages_of_an_account(desk: Desk, alice: Person, axe: str, name: str) -> None:
     page = await (await desk.context(alice, allowed=(REFUSED_FORM,))).new_page()
     await page.goto(f"/accounts/{name}/")

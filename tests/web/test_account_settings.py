@@ -109,6 +109,12 @@ async def test_a_model_that_is_offered_no_more_gives_way_to_the_first(carol: Per
     assert [one.text for one in (await page_of(carol)).all("option") if "selected" in one] == ["gpt-5-mini"]
 
 
+async def test_whoever_has_the_sites_first_model_follows_the_site(carol: Person) -> None:
+    for model, stored in (("small", "small"), ("gpt-5-mini", "")):
+        assert (await carol.http.post(PATH, data={"theme": "system", "model": model})).status_code == 303
+        assert (await UserSettings.get(user__email=carol.email)).model == stored
+
+
 async def test_a_model_that_is_not_offered_is_refused(carol: Person) -> None:
     for model in ("retired", "", "m" * 5000):
         answer = await carol.http.post(PATH, data={"theme": "system", "model": model})

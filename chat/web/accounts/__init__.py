@@ -2,8 +2,8 @@
 
 from quart import Blueprint
 
-from chat.web.accounts import addresses, deletion, entrance, passwords, sessions, settings, verification
+from chat.web.accounts import addresses, data, deletion, entrance, passwords, sessions, settings, verification
 
 blueprint = Blueprint("accounts", __name__, url_prefix="/accounts")
-for pages in (entrance, verification, passwords, settings, addresses, sessions, deletion):
+for pages in (entrance, verification, passwords, settings, addresses, sessions, data, deletion):
     blueprint.register_blueprint(pages.blueprint)

@@ -27,7 +27,7 @@ async def settings(user: User) -> ResponseReturnValue:
     form = SettingsForm.of(user, await request.form, models=opened.settings.models)
     if request.method != "POST" or not form.validate():
         return await form_page("accounts/settings.html", form)
-    await preferences.save(user, **form.data, broadcast=opened.broadcast)
+    await preferences.save(user, **form.data, models=opened.settings.models, broadcast=opened.broadcast)
     notify("Saved.")
     return redirect(url_for("accounts.settings.settings"), 303)
 

@@ -1,0 +1,179 @@
+"""Downloading what is kept of one: all of it, nobody else's, and never all at once in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import tracemalloc
+import uuid
+from pathlib import PurePosixPath
+from typing import Any
+from zipfile import ZipFile
+
+import pytest
+
+from chat.database import query
+from chat.models import ChatThread, User
+from chat.services.export import PIECE_BYTES, archive
+from tests.browser.rows import answered, past_thread
+from tests.cast import PASSWORD, Person
+from tests.conftest import Beside
+from tests.site import Site
+from tests.web.page import Page
+
+PATH = "/accounts/data/"
+MANY = """
+INSERT INTO chat_message (id, thread_id, number, role, status, content, error, created_at)
+SELECT gen_random_uuid(), $1, n, CASE n % 2 WHEN 1 THEN 'user' ELSE 'assistant' END, 'final',
+    n || ' ' || (SELECT string_agg(md5(n || ':' || part), '') FROM generate_series(1, $3::int) part), '', now()
+FROM generate_series(1, $2::int) n
+"""
+
+
+async def downloaded(person: Person) -> ZipFile:
+    answer = await person.http.post(PATH)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["Content-Type"] == "application/zip"
+    packed = ZipFile(io.BytesIO(answer.content))
+    assert packed.testzip() is None
+    return packed
+
+
+def data_in(packed: ZipFile) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(packed.read("data.json"))
+    return found
+
+
+async def test_it_holds_everything_and_nothing_of_anybody_else(alice: Person, bob: Person) -> None:
+    asked = await alice.ask("What is the secret number?")
+    async with alice.tab(asked["thread_id"]) as tab:
+        await tab.until_finished(asked["reply_id"])
+    await past_thread(alice, messages=120, title="A long talk")
+    await answered(bob, "Is this a secret of Bob?", "Yes, of Bob alone.")
+    await alice.http.post("/accounts/settings/", data={"display_name": "Ada", "theme": "dark"})
+
+    packed = await downloaded(alice)
+
+    data = data_in(packed)
+    assert (data["account"]["email"], data["account"]["display_name"]) == (alice.email, "Ada")
+    assert data["settings"] == {"theme": "dark", "model": ""}
+    assert [one["ip"] for one in data["sessions"]] == ["127.0.0.1"]
+    assert data["usage_by_month"][0]["calls"] == len(data["calls"]) == 2
+    threads = {thread["title"]: thread for thread in data["threads"]}
+    assert set(threads) == {"What is the secret number?", "A long talk"}
+    assert [one["number"] for one in threads["A long talk"]["messages"]] == list(range(1, 121))
+    question, answer = threads["What is the secret number?"]["messages"]
+    assert question["content"] == "What is the secret number?"
+    assert [call["name"] for call in answer["tool_calls"]] == ["get_secret_number"]
+    files = [name for name in packed.namelist() if name != "data.json"]
+    assert len(files) == 2
+    texts = [packed.read(name).decode() for name in files]
+    assert any(text.startswith("# A long talk\n") and "\nMessage 120\n" in text for text in texts)
+    assert any("Tool `get_secret_number`" in text and answer["content"] in text for text in texts)
+    everything = "".join([*texts, json.dumps(data)])
+    user = await User.get(email=alice.email)
+    for secret in ("Bob", bob.email, "secret of", user.password_hash, "token_sha256", "password"):
+        assert secret not in everything, secret
+
+
+async def test_its_name_has_the_date_and_no_cache_keeps_it(alice: Person) -> None:
+    answer = await alice.http.post(PATH)
+
+    assert answer.headers["Content-Disposition"].startswith('attachment; filename="chats-20')
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert data_in(ZipFile(io.BytesIO(answer.content)))["threads"] == []
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "../../etc/passwd", "C:\\Windows\\system32", "", "   ", "...", "CON", "a/b\\c:d*e?f\"g<h>i|j", "🦉🎉",
+        "x" * 255, "語" * 255, "Жизнь, как она есть", "हिन्दी में", "\u202egnp.exe", "new\nline\ttab",
+        "'; DROP TABLE users; --",
+    ],
+)  # fmt: skip
+async def test_any_title_makes_a_file_name_that_is_safe_everywhere(alice: Person, title: str) -> None:
+    for _ in range(2):
+        await past_thread(alice, title=title)
+    names = [name for name in (await downloaded(alice)).namelist() if name != "data.json"]
+
+    assert len(set(names)) == 2
+    for name in names:
+        folder, file = PurePosixPath(name).parts
+        assert (folder, PurePosixPath(file).suffix) == ("chats", ".md")
+        assert len(file.encode()) <= 200
+        assert not set(file) & set('/\\:*?"<>|\n\t\u202e')
+        assert ".." not in file
+
+
+async def test_ten_thousand_messages_never_are_in_memory_together(alice: Person) -> None:
+    user = await User.get(email=alice.email)
+    thread = await ChatThread.create(user=user, title="Very long")
+    await query(MANY, thread.id, 10_000, 16)  # half a kB each, which packs badly
+    pieces, size, largest = [], 0, 0
+    tracemalloc.start()
+    try:
+        async for piece in archive(user.id):
+            size, largest = size + len(piece), max(largest, len(piece))
+            pieces.append(len(piece))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert size > 5_000_000
+    assert len(pieces) > 50
+    assert largest < 3 * PIECE_BYTES
+    assert peak < 3_000_000
+
+    packed = await downloaded(alice)
+    [told] = data_in(packed)["threads"]
+    assert [message["number"] for message in told["messages"]] == list(range(1, 10_001))
+
+
+async def test_whoever_leaves_in_the_middle_leaves_nothing_behind(site: Site, alice: Person) -> None:
+    user = await User.get(email=alice.email)
+    thread = await ChatThread.create(user=user, title="Very long")
+    await query(MANY, thread.id, 3_000, 64)
+    before = len(asyncio.all_tasks())
+    async with alice.http.stream("POST", PATH) as answer:
+        async for _ in answer.aiter_bytes():
+            break
+    async with asyncio.timeout(10):
+        while len(asyncio.all_tasks()) > before:
+            await asyncio.sleep(0.02)
+
+    assert (await alice.http.get("/chat/")).status_code == 200
+
+
+async def test_a_client_that_reads_slowly_holds_no_connection_of_the_database(site: Site, alice: Person) -> None:
+    user = await User.get(email=alice.email)
+    thread = await ChatThread.create(user=user, title="Very long")
+    await query(MANY, thread.id, 10_000, 64)
+    async with alice.http.stream("POST", PATH) as answer:
+        pieces = answer.aiter_raw(1024)
+        await anext(pieces)
+        busy = "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND state <> 'idle'"
+        async with asyncio.timeout(10):
+            while (await query(busy))[0]["n"] > 1:  # the asking one
+                await asyncio.sleep(0.05)
+        locks = (
+            "SELECT count(*) AS n FROM pg_stat_activity WHERE state LIKE 'idle in%' AND datname = current_database()"
+        )
+        assert (await query(locks))[0]["n"] == 0
+
+
+async def test_it_can_be_made_once_an_hour_by_each(beside: Beside) -> None:
+    async with beside(RATE_LIMITS="on") as site, Person.visiting(site) as carol, Person.visiting(site) as dora:
+        for person in (carol, dora):
+            await person.sign_up(f"{uuid.uuid4().hex[:8]}@example.com", PASSWORD)
+        answers = [await person.http.post(PATH) for person in (carol, carol, dora)]
+
+    assert [answer.status_code for answer in answers] == [200, 429, 200]
+    assert int(answers[1].headers["Retry-After"]) > 3000
+
+
+async def test_it_needs_a_login_and_a_click(alice: Person, nobody: Person) -> None:
+    assert (await nobody.http.post(PATH)).headers["Location"].startswith("/accounts/login/")
+    page = Page((await alice.http.get(PATH)).text)
+    assert page.find("form", action=PATH)["method"] == "post"
