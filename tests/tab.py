@@ -30,6 +30,7 @@ class Store:
 
     def apply(self, frame: dict[str, Any]) -> None:
         """One frame."""
+        syncs = self.syncs
         match frame["type"]:
             case "thread.snapshot":
                 self._snapshot(frame)
@@ -55,6 +56,7 @@ class Store:
                 return
         if frame.get("cursor") and frame.get("rev", 0) > self.rev + (frame["type"] != "response.started"):
             self.syncs += 1  # a change was told that does not follow the last one
+        self.syncs = min(self.syncs, syncs + 1)
         self.cursor = frame.get("cursor") or self.cursor
         self.rev = max(self.rev, frame.get("rev") or 0)
 

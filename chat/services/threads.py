@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import accumulate
 from uuid import UUID
 
 from tortoise.transactions import in_transaction
@@ -19,6 +20,8 @@ from chat.text import storable
 logger = logging.getLogger(__name__)
 
 PAGE_SIZE = 50
+NUMBER_MAX = 2**31 - 1  # of PostgreSQL's integer
+PAGE_MAX_BYTES = 512 * 1024  # of text; twenty tabs that ask at once must not fill the memory
 SIDEBAR_SIZE = 200
 
 SIDEBAR = """
@@ -33,6 +36,10 @@ WHERE user_id = $1 AND id = $2 AND (title_by <> 'user' OR $4 = 'user') RETURNING
 """
 RUNNING = """
 SELECT EXISTS (SELECT 1 FROM generation WHERE thread_id = $1 AND state IN ('queued', 'running')) AS running
+"""
+SIZES = """
+SELECT number, octet_length(content) AS bytes FROM chat_message
+WHERE thread_id = $1 AND number < $2 ORDER BY number DESC LIMIT $3
 """
 TOOL_CALLS = """
 SELECT g.answer_id, c.call_id, c.name, c.state, left(c.arguments, 2000) AS arguments, left(c.output, 2000) AS output
@@ -119,19 +126,28 @@ async def _tell(user_id: UUID, titled: TitleUpdated, updated: ThreadUpdated, bro
 
 
 async def message_page(thread_id: UUID, *, before: str = "") -> MessagePage:
-    """The last messages before a cursor (any text: nonsense means from the end), oldest first."""
-    rows = ChatMessage.filter(thread_id=thread_id)
-    if before.isascii() and before.isdigit() and len(before) < 10:  # noqa: PLR2004 - what an integer column can hold
-        rows = rows.filter(number__lt=int(before))
-    found = await rows.order_by("-number").limit(PAGE_SIZE + 1)
-    page = found[:PAGE_SIZE][::-1]
+    """The last messages before a cursor (any text: nonsense means from the end), oldest first.
+
+    A page has one message at least, `PAGE_SIZE` at most, and ends early where its text would be too much.
+    """
+    is_number = before.isascii() and before.isdigit() and len(before) < len(str(NUMBER_MAX))
+    sizes = await query(SIZES, thread_id, int(before) if is_number else NUMBER_MAX, PAGE_SIZE + 1)
+    fitting = _fitting([row["bytes"] for row in sizes[:PAGE_SIZE]])
+    numbers = [row["number"] for row in sizes[:fitting]]
+    page = await ChatMessage.filter(thread_id=thread_id, number__in=numbers).order_by("number")
     calls = await _tool_calls([message.id for message in page])
-    has_older = len(found) > PAGE_SIZE
+    has_older = len(sizes) > fitting
     return MessagePage(
         [view(message, calls.get(message.id, [])) for message in page],
         has_older,
-        str(page[0].number) if has_older else "",
+        str(numbers[-1]) if has_older else "",
     )
+
+
+def _fitting(sizes: list[int]) -> int:
+    """How many of these fit into a page."""
+    sums = accumulate(sizes)
+    return max(sum(total <= PAGE_MAX_BYTES for total in sums), min(len(sizes), 1))
 
 
 def view(message: ChatMessage, tools: list[ToolCallView] | None = None, *, text: str | None = None) -> MessageView:

@@ -45,7 +45,7 @@ class CannotStart(Exception):
 class OpenSocket(Protocol):
     """A tab's connection, as the rest of the process sees it."""
 
-    user: User
+    user: User | None
 
     def leave(self) -> None:
         """Say bye and close."""

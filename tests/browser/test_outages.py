@@ -57,7 +57,7 @@ async def test_without_redis_the_page_says_so_and_then_takes_it_back(
 async def test_a_message_that_the_database_could_not_take_is_sent_again(
     desk: Desk, alice: Person, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chat.web.socket.AWAY_RETRY_MS", 100)
+    monkeypatch.setattr("chat.web.inbox.AWAY_RETRY_MS", 100)
     chat = await desk.chat(alice, await past_thread(alice))
     with monkeypatch.context() as patch:
         patch.setattr(site.resources.worker, "take", away)

@@ -10,6 +10,7 @@ import asyncio
 import itertools
 import os
 import signal
+import socket as socket_module
 import sys
 import time
 from collections.abc import Callable
@@ -21,8 +22,7 @@ from redis.asyncio.connection import AbstractConnection
 
 from chat import cli, server
 from chat.broadcast import channels
-from chat.llm.provider import Limits
-from chat.services import live, messages, ownership, usage, worker
+from chat.services import live, messages, ownership, worker
 from chat.services.answers import LiveAnswer
 from chat.services.journals import ReplyJournal
 from chat.web import feed, resources, socket
@@ -91,22 +91,24 @@ def cut_under_commands() -> None:
     AbstractConnection.send_packed_command = send_packed_command
 
 
+def buffer_little() -> None:
+    """The system keeps megabytes for a connection, which is more than an answer: here it keeps 16 KiB."""
+    original = server._bind
+
+    def bind(*given: Any) -> Any:
+        listener = original(*given)
+        listener.setsockopt(socket_module.SOL_SOCKET, socket_module.SO_SNDBUF, 8 * 1024)
+        return listener
+
+    server._bind = bind
+
+
 def hasten() -> None:
     """All times of the ownership divided by six, so that two hundred takeovers do not take an hour."""
     worker.HEARTBEAT_SECONDS, worker.SELF_FENCE_SECONDS, worker.REAPER_SECONDS = 0.5, 1.5, (0.3, 0.6)
     for name in ("CLAIM", "RENEW"):
         setattr(ownership, name, getattr(ownership, name).replace(ownership.LEASE, "2 seconds"))
     ownership.EXPIRED = ownership.EXPIRED.replace("3 seconds", "1 second")
-
-
-def ping_often() -> None:
-    """2 s are as 25, and 1 s as 10."""
-    feed.PING_SECONDS, feed.PONG_SECONDS = 2.0, 1.0
-
-
-def lose_patience_with_the_model() -> None:
-    """2 s of silence are as 90."""
-    usage.LLMClient = partial(usage.LLMClient, limits=Limits(silence_seconds=2))
 
 
 # Rules taken away
@@ -137,7 +139,7 @@ def subscribe_slowly() -> None:
 
 
 def do_not_wait_for_the_subscription() -> None:
-    async def subscribed(_: Any) -> None:
+    async def subscribed(*_: Any) -> None:
         return
 
     subscribe_slowly()
@@ -163,9 +165,8 @@ FAULTS: dict[str, Callable[[], Any]] = {
     "cut_under_commands": cut_under_commands,
     "clock_ahead": lambda: set_the_clock(+3600),
     "clock_behind": lambda: set_the_clock(-3600),
+    "small_buffers": buffer_little,
     "hasty": hasten,
-    "often_pinged": ping_often,
-    "impatient_with_the_model": lose_patience_with_the_model,
     "place_after_rows": read_the_place_after_the_rows,
     "slow_subscription": subscribe_slowly,
     "no_wait_for_subscription": do_not_wait_for_the_subscription,

@@ -25,6 +25,7 @@ class Rules:
     """What the browser's tab does, in its figures; `syncs` off is for the proof that the oracle sees it."""
 
     welcome_seconds: float = 10
+    late_ping_seconds: float = 10
     quiet_seconds: float = 15
     answer_seconds: float = 5
     sync_every_seconds: float = 2
@@ -41,6 +42,7 @@ class Oracle:
     urls: Sequence[str]
     rules: Rules = field(default_factory=Rules)
     cursor: str = ""
+    cut_after: frozenset[int] = frozenset()  # the connection is cut behind these frames, counted over all connections
     chance: random.Random = field(default_factory=random.Random)
 
     def __post_init__(self) -> None:
@@ -165,6 +167,8 @@ class Oracle:
         else:
             await self._took(frame, gap=self.store.syncs > gaps)
             self._moved.set()
+            if len(self.frames) in self.cut_after:
+                tab.connection.transport.abort()
 
     async def _took(self, frame: dict[str, Any], *, gap: bool) -> None:
         self._check_text()
@@ -185,7 +189,7 @@ class Oracle:
                 self.said[frame["client_id"]] = frame
             case "thread.snapshot" if frame["part"] == frame["parts"]:
                 self.wants_snapshot = False
-        self._in("silence", 2.5 * self._heartbeat_seconds)
+        self._in("silence", self._heartbeat_seconds + self.rules.late_ping_seconds)
         if frame["type"] not in QUIET:
             self._due.pop("quiet", None)
         if frame["type"] in ("thread.snapshot", "response.text"):

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from tests.cast import Person
@@ -86,6 +87,9 @@ class Story:
         assert row["status"] != "final" or row["content"] == self.text
         creates, calls = await self.creates(), await self.calls()
         assert creates <= len(calls) <= rounds
+        bill = await self.cluster.model.billed(str(row["generation_id"]))
+        reported = sorted((call["total_tokens"], call["cost"]) for call in calls if not call["estimated"])
+        assert reported == sorted((entry["total_tokens"], Decimal(entry["cost"])) for entry in bill)[: len(reported)]
         [books] = await self.cluster.rows(MONTH, self.person.email)
         assert books["calls"] == books["month"]
 

@@ -38,7 +38,7 @@ async def test_row_23_postgres_is_away_and_nothing_is_acknowledged_that_is_not_s
         [tab, _] = story.tabs
         client_id = await tab.post("say It came back")
         ready = await story.person.http.get("/readyz")
-        await asyncio.sleep(3)
+        await asyncio.sleep(30)
         assert tab.said.get(client_id, {}).get("type") != "ack"
         cluster.postgres.start()
         await tab.until(lambda: client_id in tab.said, seconds=30)
@@ -161,7 +161,7 @@ async def test_row_27_the_word_of_the_last_commit_is_lost_and_tabs_have_the_end_
         await story.until_text(100)
         cluster.postgres.proxy.drop_reply_to = b"COMMIT"
         await eventually(lambda: is_idle(cluster), seconds=15)
-        row = await story.over(12)
+        row = await story.over(10)
         [_] = await story.calls()
 
     assert cluster.postgres.proxy.dropped >= 1

@@ -10,6 +10,7 @@ from tests.faults.cluster import Cluster
 from tests.faults.story import asked, counting
 
 pytestmark = pytest.mark.timeout(120)
+SILENCE_SECONDS = 90
 NEVER_SHOWN = ("<html", "gateway", "was told to answer", "Traceback", "HTTP")  # the provider's own words
 
 
@@ -61,9 +62,9 @@ async def test_row_30_a_provider_that_fails_has_an_end_in_our_words(cluster: Clu
 async def test_row_31_a_provider_that_never_begins_is_not_asked_again_and_its_row_is_uncertain(
     cluster: Cluster,
 ) -> None:
-    [one] = await cluster.workers(1, "impatient_with_the_model")
-    async with asked(cluster, *counting(3, script="delay=30"), at=one, tabs=[one]) as story:
-        row = await story.over(20)
+    [one] = await cluster.workers(1)
+    async with asked(cluster, *counting(3, script="delay=150"), at=one, tabs=[one]) as story:
+        row = await story.over(SILENCE_SECONDS + 5)
 
         assert await story.creates() == 1
         [call] = await story.calls()
@@ -86,9 +87,9 @@ async def test_row_32_a_stream_that_is_cut_leaves_exactly_what_came(cluster: Clu
 
 
 async def test_row_33_a_stream_that_falls_silent_is_as_one_that_is_cut(cluster: Cluster) -> None:
-    [one] = await cluster.workers(1, "impatient_with_the_model")
-    async with asked(cluster, *counting(60, 5, "pause=9:6"), at=one, tabs=[one]) as story:
-        row = await story.over(20)
+    [one] = await cluster.workers(1)
+    async with asked(cluster, *counting(60, 5, "pause=9:94"), at=one, tabs=[one]) as story:
+        row = await story.over(SILENCE_SECONDS + 5)
 
         assert await story.creates() == 1
     assert row["status"] == "interrupted"

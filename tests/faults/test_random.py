@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from random import Random
@@ -14,10 +13,10 @@ import pytest
 from tests.faults.cluster import Cluster, Worker
 from tests.faults.oracle import Rules
 from tests.faults.proxy import ChaosProxy
+from tests.faults.scale import FIRST_SEED, SEEDS
 from tests.faults.story import Story, asked, counted
 
 pytestmark = pytest.mark.timeout(120)
-FIRST, COUNT = int(os.environ.get("FIRST_SEED", "0")), int(os.environ.get("SEEDS", "4"))
 HASTY = Rules(quiet_seconds=6, answer_seconds=3, sync_every_seconds=1, retry_seconds=0.2)
 OVER_SECONDS = 30
 ENDING = {"kill", "pause", "stop", "cut_postgres"}  # after these an answer may be a part of what was to come
@@ -103,7 +102,7 @@ class Schedule:
         asyncio.get_running_loop().call_later(1, setattr, proxy, "latency_seconds", 0)
 
 
-@pytest.mark.parametrize("seed", range(FIRST, FIRST + COUNT))
+@pytest.mark.parametrize("seed", range(FIRST_SEED, FIRST_SEED + SEEDS))
 async def test_whatever_happens_everybody_ends_with_the_same_true_text(cluster: Cluster, seed: int) -> None:
     schedule = Schedule(cluster, seed)
     try:

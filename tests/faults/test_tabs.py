@@ -1,10 +1,9 @@
-"""Rows 37 to 47: tabs that sleep, hang, crowd or come from yesterday; a deleted thread; two migrations."""
+"""Rows 37 to 47: tabs that sleep, hang or come from yesterday; a deleted thread; two migrations."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import AsyncExitStack
 from typing import Any
 from uuid import uuid4
 
@@ -21,6 +20,7 @@ from tests.test_server import never_closing
 from tests.web.mailbox import Mailbox
 
 pytestmark = pytest.mark.timeout(120)
+NOTICED_SECONDS = 35
 
 
 def before(worker: Worker) -> ChaosProxy:
@@ -59,94 +59,52 @@ async def test_row_37_a_tab_that_loses_its_connection_every_300_ms_misses_and_re
 
 
 async def test_row_38_a_half_open_connection_is_noticed_on_both_sides_within_35_s(cluster: Cluster) -> None:
-    [one] = await cluster.workers(1, "often_pinged")  # 3 s there are 35 in production, 5 s here are 62
-    async with before(one).running() as proxy:
-        async with asked(cluster, *counting(1500), at=one, tabs=[proxy.url, one]) as story:
-            await story.until_text(50)
-            proxy.blackhole()
-            began = time.monotonic()
-            story.tabs[0].urls = [one.url]
-            await story.tabs[0].until(lambda: story.tabs[0].connections == 2, seconds=20)
-            await story.tabs[1].stop(story.reply_id)
-            took = time.monotonic() - began
-            row = await story.over(15)
+    one, two = await cluster.workers(2)
+    async with before(one).running() as proxy, asked(cluster, *counting(3), at=one, tabs=[proxy.url]) as story:
+        [tab] = story.tabs
+        await story.over(10)
         async with story.person.connection(story.thread_id) as silent:
             await silent.send('{"type": "hello", "v": 1}')
+            proxy.blackhole()
+            tab.urls = [two.url]
             began = time.monotonic()
-            code = await close_code(silent)
-
-    assert took < 20
-    assert (code, row["status"]) == (4002, "stopped")
-    assert time.monotonic() - began < 10
-
-
-async def test_row_39_a_tab_that_reads_slowly_is_let_go_and_delays_nobody(cluster: Cluster) -> None:
-    one, two = await cluster.workers(2)
-    async with before(one).running() as proxy:
-        tabs = [proxy.url, one, two]
-        async with asked(cluster, *counting(4000, 0), at=one, tabs=tabs) as story:
-            slow, *others = story.tabs
-            proxy.bytes_per_second = 1024
-            began = time.monotonic()
-            for tab in others:
-                await tab.until(lambda tab=tab: tab.status(story.reply_id) == "final", seconds=15)
+            code, _ = await asyncio.gather(
+                close_code(silent), tab.until(lambda: tab.connections == 2, seconds=NOTICED_SECONDS + 5)
+            )
             took = time.monotonic() - began
-            assert slow.status(story.reply_id) != "final"
-            proxy.heal()
-            await story.over(20)
 
-    assert took < 15
-    assert [tab.store.syncs for tab in others] == [0, 0]
+    assert code == 4002
+    assert took < NOTICED_SECONDS + 1
 
 
-async def test_row_40_connections_that_dribble_are_closed_and_pages_stay_fast(cluster: Cluster) -> None:
-    [one] = await cluster.workers(1)
-    async with cluster.alice(one) as alice:
-        crowd = [asyncio.create_task(dribble(one)) for _ in range(300)]
-        body = asyncio.create_task(never_send_the_body(one))
-        times = []
-        for _ in range(20):
-            began = time.monotonic()
-            assert (await alice.http.get("/chat/")).status_code == 200
-            times.append(time.monotonic() - began)
-        lived = await asyncio.wait_for(asyncio.gather(*crowd), 15)
+async def test_row_38_while_an_answer_runs_a_half_open_connection_is_noticed_within_20_s(cluster: Cluster) -> None:
+    one, two = await cluster.workers(2)
+    way = before(one)
+    async with way.running(), asked(cluster, *counting(3000), at=one, tabs=[way.url, one]) as story:
+        lost, living = story.tabs
+        await story.until_text(50)
+        way.blackhole()
+        lost.urls = [two.url]
+        await lost.until(lambda: lost.connections == 2, seconds=20 + 2)
+        await living.stop(story.reply_id)
+        row = await story.over(5)
 
-        status, waited = await asyncio.wait_for(body, 15)
-
-    assert sorted(times)[-2] < 0.5
-    assert max(lived) < 8
-    assert b" 408 " in status
-    assert waited < 12
+    assert row["status"] == "stopped"
 
 
-async def dribble(worker: Worker) -> float:
-    """One byte of a header a second; the seconds until the server has enough."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", worker.port)
-    began = time.monotonic()
-    for byte in b"GET / HTTP/1.1\r\nX-Header: ":
-        writer.write(bytes([byte]))
-        try:
-            async with asyncio.timeout(1):
-                await reader.read()
-                break
-        except TimeoutError:
-            continue
-        except ConnectionError:
-            break
-    writer.close()
-    return time.monotonic() - began
+async def test_a_connection_that_is_cut_behind_any_frame_costs_no_character(cluster: Cluster) -> None:
+    one, two = await cluster.workers(2)
 
+    async def cut_behind(number: int) -> None:
+        tabs = [[one.url, two.url]] * 3
+        async with asked(cluster, *counting(120, 40, "delay=0.5"), at=one, tabs=tabs) as story:
+            for tab, more in zip(story.tabs, (0, 0, 1), strict=True):
+                tab.cut_after = frozenset({number, number + 1 + more, 2 * number + more})
+            await story.over(15)
+        assert all(tab.connections > 1 for tab in story.tabs)
+        assert [(tab.store.syncs, tab.shrunk) for tab in story.tabs] == [(0, 0)] * 3
 
-async def never_send_the_body(worker: Worker) -> tuple[bytes, float]:
-    """The status line, and after how many seconds."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", worker.port)
-    began = time.monotonic()
-    lines = ["POST /accounts/login/ HTTP/1.1", f"Host: 127.0.0.1:{worker.port}", f"Origin: {worker.url}"]
-    form = ["Content-Type: application/x-www-form-urlencoded", "Content-Length: 100", "", "email="]
-    writer.write("\r\n".join(lines + form).encode())
-    status = await reader.readline()
-    writer.close()
-    return status, time.monotonic() - began
+    await asyncio.gather(*(cut_behind(number) for number in range(1, 21)))
 
 
 async def test_row_41_a_socket_without_hello_is_closed_after_5_s(cluster: Cluster) -> None:
@@ -157,23 +115,6 @@ async def test_row_41_a_socket_without_hello_is_closed_after_5_s(cluster: Cluste
 
     assert code == 4003
     assert 4.5 < time.monotonic() - began < 7
-
-
-async def test_row_42_a_hundred_sockets_come_back_within_15_s_when_their_worker_dies(cluster: Cluster) -> None:
-    one, two = await cluster.workers(2)
-    async with AsyncExitStack() as stack:
-        crowd = [[one.url]] * 10  # a user has twenty sockets at most
-        stories = [await stack.enter_async_context(asked(cluster, *counting(3), at=one, tabs=crowd)) for _ in range(10)]
-        tabs = [tab for story in stories for tab in story.tabs]
-        await asyncio.gather(*(tab.until(lambda tab=tab: tab.connections == 1) for tab in tabs))
-        for tab in tabs:
-            tab.urls = [two.url]
-        one.kill()
-        await asyncio.gather(*(tab.until(lambda tab=tab: tab.connections == 2, seconds=15) for tab in tabs))
-        stories[0].person.http.base_url = two.url
-        page = await stories[0].person.http.get("/chat/")
-
-    assert page.status_code == 200
 
 
 async def test_row_44_a_mail_server_that_is_away_is_tried_again_and_no_page_tells(cluster: Cluster) -> None:

@@ -11,7 +11,7 @@ from chat.broadcast import Append, Broadcast
 from chat.events import ResponseText, TextDelta
 from chat.models import ChatMessage, Generation
 from chat.services.live import Place, Stand, ThreadView, stands, text_so_far, view_thread
-from chat.services.threads import MessagePage, message_page
+from chat.services.threads import PAGE_MAX_BYTES, MessagePage, message_page
 from tests.cast import Person
 from tests.site import Site
 
@@ -130,3 +130,22 @@ async def test_a_large_thread_comes_in_parts_that_hold_every_message_once(alice:
     assert all(sum(len(message.content) for message in part.messages) <= 49_152 for part in parts)
     empty = ThreadView(view.place, 1, "", MessagePage([], False, "")).snapshots()
     assert [(part.part, part.parts, part.messages) for part in empty] == [(1, 1, [])]
+
+
+async def test_pages_of_long_messages_are_short_and_hold_every_message_once(alice: Person) -> None:
+    posted = await alice.ask("say Hello")
+    async with alice.tab(posted["thread_id"]) as tab:
+        await tab.until_finished(posted["reply_id"])
+    thread_id = uuid.UUID(posted["thread_id"])
+    long, too_long = "\N{KEY}" * 32_000, "x" * (PAGE_MAX_BYTES + 1)
+    for number, content in enumerate([long] * 9 + [too_long] + [long] * 9, start=10):
+        await ChatMessage.create(thread_id=thread_id, number=number, role="user", status="final", content=content)
+    pages = [await message_page(thread_id)]
+    while pages[0].has_older:
+        pages.insert(0, await message_page(thread_id, before=pages[0].older_cursor))
+
+    sizes = [sum(len(message.content.encode()) for message in page.messages) for page in pages]
+    assert [one for one in sizes if one > PAGE_MAX_BYTES] == [len(too_long)], "alone, since it has to be somewhere"
+    shown = [message.id for page in pages for message in page.messages]
+    assert shown == await ChatMessage.filter(thread_id=thread_id).order_by("number").values_list("id", flat=True)
+    assert pages[0].messages[0].content == "say Hello"

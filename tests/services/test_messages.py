@@ -114,7 +114,7 @@ async def test_of_many_messages_at_once_one_is_taken_and_the_rest_is_told_busy(a
     opened = await alice.send("First")
     await finished(opened)
     results = await asyncio.gather(
-        *(alice.send(f"Number {number}", opened.thread_id) for number in range(40)), return_exceptions=True
+        *(alice.send(f"Number {number}", opened.thread_id) for number in range(100)), return_exceptions=True
     )
 
     taken = [one for one in results if isinstance(one, Accepted)]

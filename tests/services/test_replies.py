@@ -254,20 +254,20 @@ async def test_a_stopped_reply_of_a_lost_worker_ends_as_stopped(alice: Person) -
     assert (await ended(posted["reply_id"])).status == "stopped"
 
 
-async def test_of_many_claims_at_once_one_wins(alice: Person, site: Site) -> None:
+async def test_of_two_claims_at_once_one_wins_a_thousand_times(alice: Person) -> None:
     posted = await alice.ask("say Hello")
     async with alice.tab(posted["thread_id"]) as tab:
         await tab.until_finished(posted["reply_id"])
     generation = await Generation.get(answer_id=posted["reply_id"])
-    for _ in range(20):
-        future = generation.created_at.replace(year=2090)
+    future = generation.created_at.replace(year=2090)  # or a worker's reaper would be a third
+    winners = []
+    for _ in range(1000):
         await Generation.filter(id=generation.id).update(state="queued", owner=None, created_at=future)
-        claims = await asyncio.gather(*(ownership.claim(generation.id, owner=str(n)) for n in range(8)))
-        won = [one for one in claims if one]
-        assert len(won) == 1
-        assert (await Generation.get(id=generation.id)).owner is not None
-        await ownership.checkpoint(won[0], ownership.Checkpoint("x", 1, 1, "", 0))
+        claims = await asyncio.gather(*(ownership.claim(generation.id, owner=str(n)) for n in range(2)))
+        winners.append(sum(claim is not None for claim in claims))
     await Generation.filter(id=generation.id).update(state="completed")
+
+    assert winners == [1] * 1000
 
 
 async def test_an_owner_that_lost_its_lease_writes_nothing(alice: Person) -> None:

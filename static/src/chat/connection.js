@@ -13,6 +13,7 @@ const QUIET_MS = 15_000;
 const SYNC_ANSWER_MS = 5_000;
 const SYNC_EVERY_MS = 2_000;
 const HEARTBEAT_MS = 25_000;
+const LATE_PING_MS = 10_000; // as long as the server waits for the pong
 
 const browser = {
   open: (url) => new WebSocket(url),
@@ -109,7 +110,7 @@ export class Connection {
 
   #received(data) {
     const frame = parsed(data);
-    this.#in(this.#heartbeatMs * 2.5, "silence", () => this.#reopen());
+    this.#in(this.#heartbeatMs + LATE_PING_MS, "silence", () => this.#reopen());
     switch (frame?.type) {
       case undefined:
         return;

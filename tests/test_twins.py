@@ -1,0 +1,138 @@
+"""The rules of a tab, told twice: the page's store and its Python twin agree, and no transport makes a text wrong."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chat.text import sha8, utf16_length
+from tests.tab import Store
+
+STATIC = Path(__file__).parent / "static"
+RECORDINGS = sorted((STATIC / "frames").glob("*.jsonl"))
+ANSWER, QUESTION = "answer-1", "question-1"
+START = "ab12cd34:1"
+PIECES = ["Six ", "minutes ", "🥚", ", or ", "👩‍🍳 ", "é", "\n\n", "firm"]
+Frame = dict[str, Any]
+
+
+def store() -> Store:
+    return Store(cursor=START, rev=1)
+
+
+def ended(tab: Store, answer: str = ANSWER) -> list[Any]:
+    message = tab.find(answer) or {"content": "", "status": ""}
+    return [message["content"], message["status"], tab.cursor, tab.syncs]
+
+
+@pytest.mark.parametrize("recording", RECORDINGS, ids=lambda path: path.stem)
+def test_recorded_frames_end_in_the_twin_as_they_do_in_the_page(recording: Path) -> None:
+    expected = json.loads(recording.with_suffix(".expected.json").read_text())
+    tab = store()
+    for line in recording.read_text().splitlines():
+        tab.apply(json.loads(line))
+
+    names = ("content", "status", "cursor", "syncs")
+    assert ended(tab, expected["message_id"]) == [expected[name] for name in names]
+
+
+@dataclass
+class Line:
+    """A thread's log with one answer, and a transport between it and a tab that loses, repeats and goes back."""
+
+    pieces: list[str]
+    frames: list[Frame] = field(default_factory=list)  # what the tab received
+    position: int = 0
+
+    def __post_init__(self) -> None:
+        self.log: list[Frame] = []
+        question = {"id": QUESTION, "client_id": None, "role": "user", "status": "final", "content": "Eggs?"}
+        self._write("message.created", rev=2, message=question)
+        self._write("response.started", rev=2, message_id=ANSWER)
+        text = ""
+        for piece in self.pieces:
+            self._write("response.output_text.delta", message_id=ANSWER, pos=utf16_length(text), delta=piece)
+            text += piece
+        end = {"content_length": utf16_length(text), "content_sha8": sha8(text)}
+        self._write("final", rev=3, message_id=ANSWER, status="final", **end)
+        self.text = text
+
+    def act(self, name: str, amount: int) -> None:
+        """Whatever may happen to a connection."""
+        match name:
+            case "pass":
+                self.frames += self.log[self.position : self.position + amount]
+                self.position = min(self.position + amount, len(self.log))
+            case "lose":
+                self.position = min(self.position + amount, len(self.log))
+            case "go back":
+                self.position = max(self.position - amount, 0)
+            case "snapshot":
+                self.frames.append(self.snapshot())
+
+    def snapshot(self) -> Frame:
+        """The thread at this moment, which may be shown again later."""
+        seen = self.log[: self.position]
+        text = "".join(frame.get("delta", "") for frame in seen)
+        status = "final" if self.position == len(self.log) else "streaming"
+        messages = [frame["message"] for frame in seen[:1]]
+        if self.position > 1:
+            messages.append({"id": ANSWER, "role": "assistant", "status": status, "content": text, "tools": []})
+        rev = 3 if status == "final" else min(1 + self.position, 2)
+        place = {"cursor": f"ab12cd34:{self.position + 1}", "rev": rev}
+        return {"type": "thread.snapshot", "title": "", "part": 1, "parts": 1, "messages": messages, **place}
+
+    def _write(self, kind: str, **fields: Any) -> None:
+        self.log.append({"type": kind, "cursor": f"ab12cd34:{len(self.log) + 2}", **fields})
+
+
+ACTIONS = ["pass", "lose", "go back", "snapshot"]
+acts = st.lists(st.tuples(st.sampled_from(ACTIONS), st.integers(1, 6)), max_size=30)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from(PIECES), max_size=12), acts)
+def test_whatever_the_line_does_the_text_is_a_beginning_and_in_the_end_the_whole(
+    pieces: list[str], happened: list[tuple[str, int]]
+) -> None:
+    line, tab = Line(pieces), store()
+    for name, amount in [*happened, ("pass", 99)]:
+        line.act(name, amount)
+    for frame in line.frames:
+        tab.apply(frame)
+        assert line.text.startswith(ended(tab)[0])
+
+    text, status, cursor, syncs = ended(tab)
+    if cursor == line.log[-1]["cursor"]:  # else it has not heard of the end, and the server's own checks find that
+        assert (text, status) == (line.text, "final") or syncs, "a tab that is wrong knows it"
+    tab.apply(line.snapshot())
+    assert ended(tab)[:2] == [line.text, "final"]
+
+
+def test_the_page_and_the_twin_come_to_the_same_end() -> None:
+    chance, lines = Random(7), []
+    for _ in range(500):
+        line = Line(chance.choices(PIECES, k=chance.randint(0, 12)))
+        for _ in range(chance.randint(1, 30)):
+            line.act(chance.choices(ACTIONS, weights=[5, 1, 1, 1])[0], chance.randint(1, 4))
+        lines.append(line)
+    twins = []
+    for line in lines:
+        tab = store()
+        for frame in line.frames:
+            tab.apply(frame)
+        twins.append(ended(tab))
+    histories = json.dumps([line.frames for line in lines])
+    node = ["node", str(STATIC / "twin.mjs")]
+    page = subprocess.run(node, input=histories, stdout=subprocess.PIPE, text=True, timeout=50, check=True)
+
+    assert json.loads(page.stdout) == twins
+    assert sum(1 for *_, syncs in twins if syncs) > 100
