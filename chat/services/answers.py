@@ -79,10 +79,16 @@ class LiveAnswer:
         self._up_seq = up_seq
 
     def checkpoint(self) -> Checkpoint:
-        """All of it at this moment: between reading text and position nothing else runs."""
-        length = self._length - self._again  # what is to come again is not after this place in the stream
-        text = up_to_utf16(self.text, length) if self._again else self.text
-        return Checkpoint(text, length, self._up_seq, self._epoch, self._offset)
+        """All of it at this moment: between reading text and position nothing else runs.
+
+        What is to come again is not after this place in the stream, and so not in the text; in the log it is after the
+        place of the checkpoint before, which stays until all has come.
+        """
+        if not self._again:
+            return Checkpoint(self.text, self._length, self._up_seq, self._epoch, self._offset)
+        length = self._length - self._again
+        text = up_to_utf16(self.text, length)
+        return Checkpoint(text, length, self._up_seq, self._mine.ckpt_epoch, self._mine.ckpt_s)
 
     async def announce(self) -> None:
         """Tell the tabs that the answer has an owner, and what there is of it already."""

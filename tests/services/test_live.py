@@ -10,7 +10,9 @@ from redis.asyncio import Redis
 from chat.broadcast import Append, Broadcast
 from chat.events import ResponseText, TextDelta
 from chat.models import ChatMessage, Generation
+from chat.services.answers import LiveAnswer
 from chat.services.live import Place, Stand, ThreadView, stands, text_so_far, view_thread
+from chat.services.ownership import Claim
 from chat.services.threads import PAGE_MAX_BYTES, MessagePage, message_page
 from tests.cast import Person
 from tests.site import Site
@@ -149,3 +151,32 @@ async def test_pages_of_long_messages_are_short_and_hold_every_message_once(alic
     shown = [message.id for page in pages for message in page.messages]
     assert shown == await ChatMessage.filter(thread_id=thread_id).order_by("number").values_list("id", flat=True)
     assert pages[0].messages[0].content == "say Hello"
+
+
+def claim_of(thread: uuid.UUID, answer: uuid.UUID, *, fence: int, kept: Place) -> Claim:
+    """What the second owner of an answer finds: a checkpoint of "Hello"."""
+    return Claim(
+        generation_id=uuid.uuid4(), thread_id=thread, user_id=uuid.uuid4(), answer_id=answer, question_number=1,
+        answer_number=2, continues=False, model="", fence=fence, rev=2, asked=True, cancelled=False, takeovers=1,
+        response_id="resp", background=True, round_start=0, up_seq=3, partial="Hello", partial_len=5,
+        ckpt_epoch=kept.epoch, ckpt_s=kept.offset,
+    )  # fmt: skip
+
+
+async def test_while_a_resumed_text_comes_again_a_checkpoint_still_leads_to_all_that_was_shown(site: Site) -> None:
+    live, thread, answer = site.resources.broadcast, uuid.uuid4(), uuid.uuid4()
+    kept = await live.log.append(Append(thread, TextDelta(answer, 0, "Hello"), fence=2))
+    await live.log.append(Append(thread, TextDelta(answer, 5, " there"), fence=2))
+    mine = claim_of(thread, answer, fence=4, kept=Place(kept.epoch, kept.offset))
+    second = LiveAnswer(mine, broadcast=live, flush_seconds=0, text="Hello there", up_seq=3, again=6)
+    await second.announce()
+    for piece in (" th", "ere, you"):
+        early = second.checkpoint()
+        found = await text_so_far(thread, answer, early.text, Place(early.epoch, early.offset), live)
+        assert (early.text, found) == ("Hello there"[: early.length], "Hello there")
+        second.add(piece, up_seq=4)
+    await second.flush()
+    late = second.checkpoint()
+
+    assert (late.text, late.offset) == ("Hello there, you", second.position[1])
+    assert await text_so_far(thread, answer, late.text, Place(late.epoch, late.offset), live) == late.text
