@@ -97,14 +97,14 @@ async def test_a_connection_that_is_cut_behind_any_frame_costs_no_character(clus
 
     async def cut_behind(number: int) -> int:
         tabs = [[one.url, two.url]] * 3
-        async with asked(cluster, *counting(120, 40, "delay=0.5"), at=one, tabs=tabs) as story:
+        async with asked(cluster, *counting(60, 40, "delay=0.5"), at=one, tabs=tabs) as story:
             for tab, more in zip(story.tabs, (0, 0, 1), strict=True):
                 tab.cut_after = frozenset({number, number + 1 + more, 2 * number + more})
             await story.over(15)
         assert [(tab.store.syncs, tab.shrunk) for tab in story.tabs] == [(0, 0)] * 3
         return sum(tab.connections for tab in story.tabs)
 
-    connections = await asyncio.gather(*(cut_behind(number) for number in range(1, 21)))
+    connections = await asyncio.gather(*(cut_behind(number) for number in range(1, 13)))
     assert sum(connections) > 3 * len(connections)
 
 
