@@ -1,0 +1,70 @@
+"""A chat and an account are deleted, with the keyboard alone, and what other tabs show then."""
+
+from __future__ import annotations
+
+from playwright.async_api import Locator, expect
+
+from chat.models import ChatThread, User
+from tests.browser.desk import DESKTOP, ChatPage, Desk
+from tests.browser.rows import past_thread
+from tests.cast import PASSWORD, Person
+
+DELETED = "This conversation was deleted."
+
+
+def titles(chat: ChatPage) -> Locator:
+    return chat.threads.locator(".thread-title")
+
+
+async def test_a_chat_is_deleted_by_keyboard_and_every_tab_says_so(desk: Desk, alice: Person) -> None:
+    thread_id, kept = await past_thread(alice, title="To be deleted"), await past_thread(alice, title="Kept")
+    here, same = await desk.chat(alice, thread_id), await desk.chat(alice, thread_id)
+    other = await desk.chat(alice, kept)
+    await expect(other.threads).to_have_count(2)
+
+    await here.page.get_by_role("link", name="Delete", exact=True).press("Enter")
+    await expect(here.page.get_by_role("heading", name="Delete this chat?")).to_be_visible()
+    await expect(here.page.get_by_role("link", name="Keep it")).to_be_focused()
+    await here.page.keyboard.press("Shift+Tab")
+    await here.page.keyboard.press("Enter")
+
+    await expect(here.page.get_by_text("The chat is deleted.")).to_be_visible()
+    await expect(titles(here)).to_have_text(["Kept"])
+    await expect(titles(other)).to_have_text(["Kept"])
+    await expect(same.page.locator("#chat-notice")).to_contain_text(DELETED)
+    await expect(titles(same)).to_have_text(["Kept"])
+    await expect(other.status).to_have_attribute("data-phase", "connected")
+    assert not await ChatThread.exists(id=thread_id)
+
+
+async def test_a_chat_that_is_kept_is_there_as_it_was(desk: Desk, alice: Person) -> None:
+    chat = await desk.chat(alice, await past_thread(alice))
+    await chat.page.get_by_role("link", name="Delete", exact=True).click()
+    await chat.page.get_by_role("link", name="Keep it").click()
+    await chat.is_connected()
+    await expect(chat.messages).to_have_count(2)
+
+
+async def test_an_account_is_deleted_by_keyboard_and_its_tabs_say_so(desk: Desk, alice: Person) -> None:
+    tab = await desk.chat(alice, await past_thread(alice))
+    page = await (await desk.context(alice, viewport=DESKTOP)).new_page()
+    await page.goto("/accounts/settings/")
+    await page.get_by_role("link", name="Delete the account").press("Enter")
+    await page.get_by_label("Your password", exact=True).focus()
+    await page.keyboard.type(PASSWORD)
+    await page.keyboard.press("Enter")
+
+    await expect(page.get_by_role("status")).to_have_text("Your account is deleted, with everything in it.")
+    await expect(page.get_by_role("link", name="Log in")).to_be_visible()
+    await expect(tab.page.locator("#chat-notice")).to_contain_text(DELETED)
+    assert not await User.exists(email=alice.email)
+
+
+async def test_without_javascript_a_chat_is_deleted_too(desk: Desk, alice: Person) -> None:
+    thread_id = await past_thread(alice)
+    page = await (await desk.context(alice, java_script_enabled=False)).new_page()
+    await page.goto(f"/chat/{thread_id}/")
+    await page.get_by_role("link", name="Delete", exact=True).click()
+    await page.get_by_role("button", name="Delete").click()
+    await expect(page.get_by_text("The chat is deleted.")).to_be_visible()
+    assert not await ChatThread.exists(id=thread_id)
