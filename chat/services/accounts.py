@@ -150,8 +150,9 @@ class Accounts:
     async def _hash_anew(self, user: User, password: str) -> None:
         """By today's parameters, unless the password was changed in this very moment."""
         if self.passwords.needs_rehash(user.password_hash):
-            unchanged = User.filter(id=user.id, password_hash=user.password_hash)
-            await unchanged.update(password_hash=await self.passwords.hash(password))
+            password_hash = await self.passwords.hash(password)
+            if await User.filter(id=user.id, password_hash=user.password_hash).update(password_hash=password_hash):
+                user.password_hash = password_hash
 
 
 async def ensure_superuser(email: str, password: str, *, passwords: Passwords) -> User:

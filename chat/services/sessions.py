@@ -23,13 +23,16 @@ SEEN_EVERY = timedelta(minutes=1)  # a write for each request would be the site'
 async def start_session(user: User, *, ip: str, user_agent: str, remembered: bool = True) -> str:
     """A new session; returns the token for the cookie, which is stored nowhere."""
     token = new_token()
-    await AuthSession.create(
+    session = await AuthSession.create(
         token_sha256=token_hash(token),
         user_id=user.id,
         ip=ip[:45],
         user_agent=user_agent[:255],
         remembered=remembered,
     )
+    # A password that was changed between its check and here ended the sessions that there were: so this one ends too.
+    if not await User.exists(id=user.id, password_hash=user.password_hash):
+        await session.delete()
     return token
 
 

@@ -102,6 +102,31 @@ async def test_a_refused_login_leaves_the_session_alone(alice: Person, bob: Pers
     assert alice.email in (await alice.http.get("/chat/")).text
 
 
+async def test_a_login_with_a_password_that_changes_meanwhile_opens_nothing(alice: Person) -> None:
+    user = await User.get(email=alice.email)
+    await User.filter(id=user.id).update(password_hash="of another password")
+    token = await sessions.start_session(user, ip="", user_agent="")
+
+    assert await sessions.find_session(token) is None
+    assert await AuthSession.filter(user_id=user.id).count() == 1
+
+
+# Where the login leads
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["/%2f%2fevil.example/", "/%5cevil.example/", "/.//evil.example/", "/chat/..//evil.example/", "/%09/evil.example/"],
+)
+async def test_an_encoded_address_of_another_site_stays_on_this_one(site: Site, alice: Person, target: str) -> None:
+    answer = await alice.http.get("/accounts/login/", params={"next": target}, follow_redirects=True)
+
+    assert answer.status_code == 404
+    assert len(answer.history) >= 1
+    for one in (answer, *answer.history):
+        assert (one.url.scheme, one.url.netloc) == (httpx.URL(site.url).scheme, httpx.URL(site.url).netloc)
+
+
 # Wrong passwords
 
 
