@@ -12,10 +12,12 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from tortoise.exceptions import BaseORMException
 from tortoise.transactions import in_transaction
 
 from chat import database
 from chat.database import DatabaseAway, credentials, query
+from chat.models import AuditEntry
 from chat.settings import Settings, SettingsError
 from tests.conftest import Stores
 from tests.site import Site
@@ -124,6 +126,15 @@ async def test_what_aerich_cannot_write_is_in_the_migrated_database(migrated: No
         "tool_call USING btree (generation_id, call_id)",
     ):
         assert columns in definitions
+
+
+@pytest.mark.parametrize("change", ["UPDATE audit_entry SET reason = 'none'", "DELETE FROM audit_entry"])
+async def test_what_administrators_did_can_be_added_to_and_nothing_else(site: Site, change: str) -> None:
+    entry = await AuditEntry.create(actor_id=uuid.uuid4(), actor_email="root@example.com", action="test", object_id="1")
+
+    with pytest.raises(BaseORMException, match="only ever added"):
+        await query(change)
+    assert await AuditEntry.get(id=entry.id)
 
 
 # Connections that are lost

@@ -14,6 +14,7 @@ from chat.models.accounts import (
     User,
     UserSettings,
 )
+from chat.models.audit import AuditEntry
 from chat.models.generations import Generation, State, ToolCall, ToolState
 from chat.models.threads import TITLE_MAX_LENGTH, ChatMessage, ChatThread, Role, Status, TitleBy
 from chat.models.usage import BudgetReservation, LLMCallLog, LLMCallText, UserMonthlyUsage
@@ -24,6 +25,7 @@ __all__ = [
     "MOST_LOGIN_FAILURES",
     "THEMES",
     "TITLE_MAX_LENGTH",
+    "AuditEntry",
     "AuthSession",
     "BudgetReservation",
     "ChatMessage",
