@@ -251,6 +251,20 @@ async def test_a_second_click_is_no_second_use(mailbox: Mailbox, carol: Person) 
     assert await AuthSession.filter(user__email=carol.email).count() == 1
 
 
+async def test_nobody_can_fill_a_strangers_mailbox_by_signing_up(
+    production: Production, mailbox: Mailbox, carol: Person
+) -> None:
+    await carol.http.post(await mailbox.next_link(carol.email))
+    for _ in range(5):
+        async with production.visitor() as stranger:  # from another address each time
+            assert (await stranger.sign_up(carol.email)).headers["Location"] == SENT
+            await production.site.resources.mailer.idle(seconds=5)
+    subjects = [(await mailbox.next_letter(carol.email))["Subject"] for _ in range(3)]
+
+    assert set(subjects) == {"You already have an account at Quart Chat"}
+    assert mailbox.is_empty(carol.email)
+
+
 # The mail server
 
 
@@ -308,6 +322,28 @@ async def test_the_link_lives_as_long_as_the_setting_says(beside: Beside, mailbo
 
     assert "works once, for 1 minute and 30 seconds" in letter.get_body(("plain",)).get_content()
     assert timedelta(seconds=88) < token.expires_at - datetime.now(UTC) <= timedelta(seconds=90)
+
+
+async def test_the_link_leads_to_the_public_address_whatever_host_was_asked(beside: Beside, mailbox: Mailbox) -> None:
+    """Else somebody could have a link to a host of theirs mailed, with a token that works."""
+    mail = {"EMAIL_BACKEND": "smtp", "SMTP_HOST": mailbox.host, "SMTP_PORT": str(mailbox.port), "SMTP_TLS": "none"}
+    email = f"erin-{uuid.uuid4().hex[:8]}@example.com"
+    async with (
+        beside(
+            EMAIL_VERIFICATION_REQUIRED="True",
+            PUBLIC_URL="https://chat.example.com/",
+            DEFAULT_FROM_EMAIL="noreply@example.com",
+            **mail,
+        ) as site,
+        Person.visiting(site) as mallory,
+    ):
+        forged = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "Origin": "http://evil.example"}
+        mallory.http.headers.update(forged)
+        assert (await mallory.sign_up(email)).status_code == 303
+        letter = await mailbox.next_letter(email)
+
+    assert b"evil.example" not in letter.as_bytes()
+    assert "\nhttps://chat.example.com/accounts/verify-email/" in letter.get_body(("plain",)).get_content()
 
 
 async def test_without_verification_nobody_is_sent_to_a_mailbox(site: Site, alice: Person) -> None:
