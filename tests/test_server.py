@@ -22,6 +22,7 @@ import pytest
 import websockets
 from websockets.frames import Frame, Opcode
 
+from chat.mailer import CLOSE_SECONDS
 from tests.cast import PASSWORD, Person
 from tests.site import Site
 from tests.tab import Tab
@@ -234,7 +235,7 @@ async def test_sigterm_waits_for_a_letter_that_is_on_its_way(start: Start) -> No
             while not mailbox.tries:
                 await asyncio.sleep(0.01)
         server.send_signal(signal.SIGTERM)
-        await asyncio.sleep(1)
+        await asyncio.sleep(CLOSE_SECONDS + 1)  # the drain has it, and not the moment that is left after that
         assert server.process.returncode is None
         mailbox.awake.set()
 
