@@ -73,7 +73,7 @@ async def password_reset_sent() -> ResponseReturnValue:
 
 @blueprint.get("/reset/<token>/")
 async def reset_link(token: str) -> ResponseReturnValue:
-    """The mailed link: its token leaves the address, where histories, logs and screenshots would keep it."""
+    """The mailed link: its token leaves the address, where the history and onlookers would keep it."""
     session["reset_token"] = token[:TOKEN_MAX_LENGTH]
     return redirect(url_for(".reset"), 303)
 
