@@ -19,6 +19,7 @@ from tests.tab import Tab
 
 WORDS = " ".join(f"wörd{number}😀" for number in range(40))
 SLOW = f"say {WORDS} [offline: pace=10]"
+LASTING = f"say {WORDS} [offline: pace=200]"  # still runs when a busy machine gets to ending it
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +149,7 @@ async def test_after_three_owners_it_is_given_up(carol: Person) -> None:
 
 
 async def test_stop_ends_a_run_at_the_provider(carol: Person, model: OfflineServer) -> None:
-    posted = await carol.ask(SLOW)
+    posted = await carol.ask(LASTING)
     async with carol.tab(posted["thread_id"]) as tab:
         await tab.until_text(posted["reply_id"], 20)
         await tab.send({"type": "response.cancel", "message_id": posted["reply_id"]})
@@ -159,6 +160,29 @@ async def test_stop_ends_a_run_at_the_provider(carol: Person, model: OfflineServ
             await asyncio.sleep(0.02)
 
     assert message["status"] == "stopped"
+
+
+@pytest.mark.parametrize("has_owner", [True, False])
+async def test_deleting_the_thread_ends_a_run_at_the_provider(
+    carol: Person, model: OfflineServer, has_owner: bool
+) -> None:
+    posted = await carol.ask(LASTING)
+    async with carol.tab(posted["thread_id"]) as tab:
+        await tab.until_text(posted["reply_id"], 20)
+        generation = await Generation.get(answer_id=posted["reply_id"])
+        if not has_owner:  # its worker has gone away, and nobody has noticed yet
+            worker = carol.site.resources.worker
+            worker._replies[generation.id].abandon()
+            while generation.id in worker._replies:
+                await asyncio.sleep(0.01)
+            past = datetime.now(UTC) - timedelta(seconds=1)
+            await Generation.filter(id=generation.id).update(lease_until=past)
+        await carol.http.post(f"/chat/{posted['thread_id']}/delete/")
+    async with asyncio.timeout(10):
+        while (await model.billed(str(generation.id)))[0]["status"] != "cancelled":
+            await asyncio.sleep(0.02)
+
+    assert not await Generation.exists(id=generation.id)
 
 
 async def test_a_worker_that_goes_away_hands_its_replies_over(
