@@ -1,4 +1,4 @@
-"""The administrators' corner: how the site is doing, at a glance. To everybody else it does not exist."""
+"""How the site is doing, at a glance."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from chat.services import overview
 from chat.web.auth import staff_required
 from chat.web.resources import resources
 
-blueprint = Blueprint("admin", __name__, url_prefix="/admin")
+blueprint = Blueprint("overview", __name__)
 
 
 @blueprint.get("/")
