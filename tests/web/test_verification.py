@@ -83,7 +83,7 @@ async def test_the_wait_doubles_up_to_eight_minutes_and_starts_over_after_a_day(
         await later(production.site, carol.email, minutes * 60 - 10)
         early = await resend(carol)
         assert early.status_code == 429
-        assert 5 < int(early.headers["Retry-After"]) <= 10
+        assert 0 < int(early.headers["Retry-After"]) <= 10
         await later(production.site, carol.email, 10)
         assert (await resend(carol)).status_code == 303, minutes
         await mailbox.next_link(carol.email)
@@ -94,7 +94,7 @@ async def test_the_wait_doubles_up_to_eight_minutes_and_starts_over_after_a_day(
     user = await User.get(email=carol.email)
     page = Page((await carol.http.get(SENT)).text)
     assert user.verification_resends == 0
-    assert 55 < int(page.find("form", action=RESEND)["data-wait-seconds"]) <= 60
+    assert 30 < int(page.find("form", action=RESEND)["data-wait-seconds"]) <= 60
 
 
 async def test_the_page_says_how_long_to_wait_without_javascript_too(carol: Person) -> None:
@@ -152,7 +152,7 @@ async def test_nobody_who_needs_no_link_gets_one(production: Production, mailbox
         await later(production.site, carol.email, 3600)
         await User.filter(email=carol.email).update(**change)
         assert (await resend(carol)).headers["Location"] == f"{SENT}?again=yes"
-    await production.site.resources.mailer.idle(seconds=5)
+    await production.site.resources.mailer.idle(seconds=20)
 
     assert mailbox.is_empty(carol.email)
     await User.filter(email="gone@example.com").delete()
@@ -258,7 +258,7 @@ async def test_nobody_can_fill_a_strangers_mailbox_by_signing_up(
     for _ in range(5):
         async with production.visitor() as stranger:  # from another address each time
             assert (await stranger.sign_up(carol.email)).headers["Location"] == SENT
-            await production.site.resources.mailer.idle(seconds=5)
+            await production.site.resources.mailer.idle(seconds=20)
     subjects = [(await mailbox.next_letter(carol.email))["Subject"] for _ in range(3)]
 
     assert set(subjects) == {"You already have an account at Quart Chat"}
@@ -291,7 +291,7 @@ async def test_nobody_learns_that_the_mail_server_is_down(beside: Beside, caplog
     ):
         answer = await erin.sign_up(email)
         page = await erin.http.get(answer.headers["Location"])
-        await site.resources.mailer.drain(seconds=5)
+        await site.resources.mailer.drain(seconds=20)
         token = await EmailVerificationToken.get(user__email=email)
 
     assert (answer.status_code, page.status_code) == (303, 200)
@@ -321,7 +321,7 @@ async def test_the_link_lives_as_long_as_the_setting_says(beside: Beside, mailbo
         token = await EmailVerificationToken.get(user__email=email)
 
     assert "works once, for 1 minute and 30 seconds" in letter.get_body(("plain",)).get_content()
-    assert timedelta(seconds=88) < token.expires_at - datetime.now(UTC) <= timedelta(seconds=90)
+    assert timedelta(seconds=60) < token.expires_at - datetime.now(UTC) <= timedelta(seconds=90)
 
 
 async def test_the_link_leads_to_the_public_address_whatever_host_was_asked(beside: Beside, mailbox: Mailbox) -> None:
