@@ -9,7 +9,7 @@ from email_validator import EmailNotValidError, validate_email
 from tortoise.exceptions import IntegrityError
 from tortoise.transactions import in_transaction
 
-from chat.database import ping, query
+from chat.database import query
 from chat.durations import wait_in_words
 from chat.mailer import Letter, Mailer
 from chat.models import EMAIL_MAX_LENGTH, MOST_LOGIN_FAILURES, User, UserSettings
@@ -32,6 +32,8 @@ WITH quickly AS (SELECT set_config('synchronous_commit', 'off', true))
 UPDATE users SET login_failures = login_failures + 1 FROM quickly WHERE email = $1
 RETURNING login_failures, is_active
 """
+# A taken address costs no wait for the disk, so a new one must not either. The link that is stored next waits for both.
+DO_NOT_WAIT = "SET LOCAL synchronous_commit TO off"
 
 
 class Refused(Exception):
@@ -62,26 +64,24 @@ class Accounts:
     async def sign_up(self, email: str, password: str) -> User | None:
         """Make a user and return it if it may log in at once.
 
-        With verification the answer is None, and all that depends on whether the address is known comes after the
-        response: so neither page nor time tell a stranger who has an account, and the owner of a known one is told by
-        e-mail. Without verification that cannot be hidden, and Refused says it.
+        With verification the answer is None, and but for the row itself all that depends on whether the address is
+        known comes after the response: so neither page nor time tell a stranger who has an account, and the owner of
+        a known one is told by e-mail. Without verification that cannot be hidden, and Refused says it.
         """
         email = normalised_email(email)
         check_password(password, email=email, settings=self.settings)
         password_hash = await self.passwords.hash(password)
-        if self.settings.email_verification_required:
-            await ping()  # while it is away, the page must not promise a letter
-            await self.limits.climb(RESEND_LADDER, email)
-            self.mailer.write_later("after a sign-up", partial(self._letter_to, email, password_hash))
-            return None
         user = await _new_user(email, password_hash)
+        if self.settings.email_verification_required:
+            await self.limits.climb(RESEND_LADDER, email)
+            self.mailer.write_later("after a sign-up", partial(self._letter_to, email, user))
+            return None
         if user is None:
             raise Refused("email", "There is already an account with this e-mail address. Log in instead?")
         return user
 
-    async def _letter_to(self, email: str, password_hash: str) -> Letter | None:
+    async def _letter_to(self, email: str, user: User | None) -> Letter | None:
         """The link for the new user; a word to the old one, whose password stays."""
-        user = await _new_user(email, password_hash)
         if user:
             return await verification.first_letter(user, settings=self.settings)
         if await self.limits.wait_ms(ACCOUNT_EXISTS, email):
@@ -204,6 +204,7 @@ async def _new_user(email: str, password_hash: str) -> User | None:
     """The new user with its settings; None if the address is taken, be it in this very moment."""
     try:
         async with in_transaction():
+            await query(DO_NOT_WAIT)
             user = await User.create(email=email, password_hash=password_hash)
             await UserSettings.create(user_id=user.id)
     except IntegrityError:
