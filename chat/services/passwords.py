@@ -65,10 +65,9 @@ async def reset_password(token: str, new: str, *, accounts: Accounts, broadcast:
     check_password(new, email=found.email, settings=accounts.settings, field="new_password1")
     password_hash = await accounts.passwords.hash(new)
     async with in_transaction():
-        if not await _working(token).delete():  # somebody was faster in this very moment
-            return None
+        # The user first, as a deletion of the account does it: two that lock in opposite orders wait for each other.
         user = await User.filter(id=found.user_id, email=found.email, is_active=True).select_for_update().first()
-        if user is None:
+        if not await _working(token).delete() or user is None:  # somebody was faster in this very moment
             return None
         await _store(user, password_hash)
         await User.filter(id=user.id).update(email_verified=True)  # the link came to this address

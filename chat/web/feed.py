@@ -31,6 +31,7 @@ from chat.events import (
 from chat.services.live import Place, view_thread
 from chat.services.sessions import session_lives
 from chat.web.checks import Checks
+from chat.web.leave import Leave
 
 PING_SECONDS = 25.0  # keeps a PaaS router's idle window of 55 s open
 PONG_SECONDS = 10.0
@@ -38,14 +39,6 @@ SEND_SECONDS = 10.0  # a tab that takes nothing for so long is let go
 SESSION_SECONDS = 60.0  # Redis may have been away when the session ended
 REPLAY_MAX_CHARACTERS = 512 * 1024
 SNAPSHOTS, SNAPSHOTS_SECONDS = 3, 10.0
-
-
-class Leave(Exception):
-    """This socket has to close, with this code."""
-
-    def __init__(self, code: Close) -> None:
-        self.code = code
-        super().__init__(code.name)
 
 
 class Feed:

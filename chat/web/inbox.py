@@ -17,7 +17,8 @@ from chat.models import User
 from chat.services.messages import Draft
 from chat.services.refusals import Refused
 from chat.text import storable
-from chat.web.feed import Feed, Leave
+from chat.web.feed import Feed
+from chat.web.leave import Leave
 from chat.web.resources import Resources
 
 FRAMES_PER_SECOND, FRAMES_AT_ONCE = 5.0, 20.0

@@ -17,8 +17,9 @@ from chat.events import Bye, Close, Hello
 from chat.models import AuthSession, User
 from chat.security.limits import SOCKET_CONNECT
 from chat.services import sessions, threads
-from chat.web.feed import Feed, Leave
+from chat.web.feed import Feed
 from chat.web.inbox import Inbox, decoded
+from chat.web.leave import Leave
 from chat.web.resources import Resources, resources
 
 logger = logging.getLogger(__name__)

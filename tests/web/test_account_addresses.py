@@ -65,7 +65,7 @@ async def test_the_link_at_the_new_address_changes_it_and_the_old_one_is_told_tw
     assert f"on its way to {new}" in said.find("p", role="status").text
     assert told["Subject"] == ASKED
     assert page.status_code == 200
-    assert page.headers["Referrer-Policy"] == "no-referrer"
+    assert page.headers["Referrer-Policy"] == "same-origin"
     assert new in Page(page.text).text
     assert (await User.get(id=user.id)).email == old
 

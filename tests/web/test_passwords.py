@@ -327,12 +327,12 @@ async def test_the_token_leaves_the_address_and_looking_does_not_use_it_up(
         for look in (scanner.http.head, scanner.http.get, carol.http.head):
             answer = await look(link)
             assert (answer.status_code, answer.headers["Location"]) == (303, SET)
-            assert answer.headers["Referrer-Policy"] == "no-referrer"
+            assert answer.headers["Referrer-Policy"] == "same-origin"
             assert answer.headers["Cache-Control"] == "no-store"
         assert (await scanner.http.head(SET)).status_code == 200
         page = await opened(carol, link)
 
-        assert page.headers["Referrer-Policy"] == "no-referrer"
+        assert page.headers["Referrer-Policy"] == "same-origin"
         assert page.headers["Cache-Control"] == "no-store"
         assert token not in page.text
         row = await PasswordResetToken.get(user__email=carol.email)

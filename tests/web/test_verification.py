@@ -187,7 +187,7 @@ async def test_every_dead_link_leads_to_one_page_that_helps(
             assert (shown.status_code, pressed.status_code) == (404, 422), link
             for answer in (shown, pressed):
                 assert is_told_that_the_link_is_dead(answer), link
-                assert answer.headers["Referrer-Policy"] == "no-referrer"
+                assert answer.headers["Referrer-Policy"] == "same-origin"
                 assert answer.headers["Cache-Control"] == "no-store"
                 assert not Page(answer.text).all("form", action=RESEND)  # whose address would that be?
     offered = Page((await carol.http.get(expired)).text)
@@ -234,7 +234,7 @@ async def test_whoever_is_logged_in_stays_who_they_are(production: Production, m
 
         assert carol.email in shown.text
         assert f"stay logged in as {dora.email}" in shown.text
-        assert (done.status_code, done.headers["Referrer-Policy"]) == (200, "no-referrer")
+        assert (done.status_code, done.headers["Referrer-Policy"]) == (200, "same-origin")
         assert f"still logged in as {dora.email}" in Page(done.text).text
         assert (await User.get(email=carol.email)).email_verified
         assert not await AuthSession.exists(user__email=carol.email)

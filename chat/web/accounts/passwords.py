@@ -28,7 +28,7 @@ TOKEN_MAX_LENGTH = 100  # more than any has, and little enough for a cookie
 async def keep_to_oneself(response: Response) -> Response:
     """No cache keeps these pages, and none of them tells another site where somebody came from."""
     response.headers["Cache-Control"] = "no-store"
-    response.headers["Referrer-Policy"] = "no-referrer" if "/reset/" in request.path else "same-origin"
+    response.headers["Referrer-Policy"] = "same-origin"
     return response
 
 

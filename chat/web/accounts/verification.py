@@ -17,8 +17,9 @@ from chat.web.resources import resources
 
 blueprint = Blueprint("verification", __name__)
 
-# The link's address is a secret: neither the next site nor a cache gets to see it.
-SECRET = {"Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
+# The link's address is a secret: neither another site nor a cache gets to see it. Not `no-referrer`: with that browsers
+# send the form on the page as coming from nowhere (`Origin: null`), which the guard against foreign forms refuses.
+SECRET = {"Referrer-Policy": "same-origin", "Cache-Control": "no-store"}
 
 
 @blueprint.get("/verify-email/sent/")
