@@ -15,13 +15,16 @@ from dotenv import load_dotenv
 
 from chat import database, development, server
 from chat.app import create_app
+from chat.mailer import Mailer
 from chat.security.passwords import Passwords
-from chat.services import budgets
+from chat.services import budgets, second_factors
 from chat.services.accounts import Refused, check_password, ensure_superuser
 from chat.services.budgets import CannotSet
 from chat.settings import Settings, SettingsError
 from chat.settings.listing import environment_example, settings_table
 from chat.web.routes import routes_document
+
+LETTER_SECONDS = 60  # a command waits for its letter to be sent
 
 
 def main() -> None:
@@ -55,6 +58,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     budget.add_argument("email")
     budget.add_argument("amount", help="USD, or `none` for the site's limit")
+    reset = _add(
+        commands, "reset-second-factor", _reset_second_factor, "let a user log in who has lost the app and the codes"
+    )
+    reset.add_argument("email")
     listing = _add(commands, "settings", _settings, "list every setting")
     listing.add_argument("--env-example", action="store_true", help="as a file .env.example")
     _add(commands, "routes", _routes, "list every route: for whom it is, and how often")
@@ -110,6 +117,12 @@ def _set_budget(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _reset_second_factor(arguments: argparse.Namespace) -> int:
+    asyncio.run(_turn_off_second_factor(arguments.email, _settings_with_database()))
+    sys.stdout.write(f"{arguments.email} logs in with the password alone now, and was told so by e-mail.\n")
+    return 0
+
+
 def _settings_with_database() -> Settings:
     """Those of the environment; without a DATABASE_URL, the database of a running `make run`."""
     settings = Settings.from_environment(development.beside_a_run(os.environ))
@@ -131,6 +144,14 @@ async def _make_admin(email: str, password: str, settings: Settings) -> None:
 async def _store_budget(email: str, amount: Decimal | None, settings: Settings) -> None:
     async with database.opened(settings):
         await budgets.set_budget(email, amount)
+
+
+async def _turn_off_second_factor(email: str, settings: Settings) -> None:
+    mailer = Mailer(settings)
+    async with database.opened(settings):
+        await second_factors.reset(email, mailer=mailer, settings=settings)
+        await mailer.drain(seconds=LETTER_SECONDS)
+        await mailer.close()
 
 
 def _settings(arguments: argparse.Namespace) -> int:

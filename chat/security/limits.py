@@ -50,6 +50,9 @@ class Ladder:
 LOGIN = Limit("login", 30, 60, by_address=True)
 LOGIN_FAILURE_ACCOUNT = Limit("login-failure-account", 5, 300)
 LOGIN_FAILURE_ADDRESS = Limit("login-failure-address", 10, 60)
+CODE_GUESS_ACCOUNT = Limit("code-guess-account", 5, 300)
+CODE_GUESS_DAY = Limit("code-guess-day", 50, 86_400)  # five minutes alone leave whoever knows the password 1,440 a day
+CODE_GUESS_ADDRESS = Limit("code-guess-address", 10, 60)
 SIGNUP = Limit("signup", 5, 3600, by_address=True)
 RESET = Limit("reset", 20, 3600, by_address=True)
 RESET_ADDRESS = Limit("reset-address", 5, 3600)  # of e-mail: nobody's mailbox is flooded
@@ -70,6 +73,9 @@ PREFERENCE = Limit("preference", 60, 60)
 COUNTED_BY_SERVICES = {  # the others are on routes
     "Passwords guessed for one account": LOGIN_FAILURE_ACCOUNT,
     "Passwords guessed from one network address": LOGIN_FAILURE_ADDRESS,
+    "Codes of a second factor guessed for one account": CODE_GUESS_ACCOUNT,
+    "Codes of a second factor guessed for one account, slowly": CODE_GUESS_DAY,
+    "Codes of a second factor guessed from one network address": CODE_GUESS_ADDRESS,
     "Links for a new password to one e-mail address": RESET_ADDRESS,
     "Messages of one user": MESSAGE_EACH_MINUTE,
     "Messages of one user, quickly": MESSAGE_EACH_SECOND,

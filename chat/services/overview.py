@@ -21,7 +21,9 @@ SELECT (SELECT count(*) FROM users) AS users,
         WHERE created_at > now() - interval '24 hours' AND cost IS NULL) AS unpriced_today
 """
 RECENT_USERS = """
-SELECT email, email_verified, is_staff, created_at, last_seen_at FROM users ORDER BY created_at DESC LIMIT $1
+SELECT email, email_verified, is_staff, created_at, last_seen_at,
+    EXISTS (SELECT FROM second_factor WHERE user_id = users.id AND confirmed_at IS NOT NULL) AS has_second_factor
+FROM users ORDER BY created_at DESC LIMIT $1
 """
 RECENT = 20
 

@@ -37,7 +37,8 @@ class Settings:
     )
     secret_key: str = setting(
         "",
-        "Signs the session cookie. 32 random bytes or more; changing it signs everybody out. "
+        "Signs the session cookie. 32 random bytes or more; changing it signs everybody out, and of second factors "
+        "only the recovery codes go on working. "
         "`python -c 'import secrets; print(secrets.token_urlsafe(48))'` makes one.",
         secret=True,
     )

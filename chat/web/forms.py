@@ -15,6 +15,8 @@ EMAIL = [InputRequired("Enter your e-mail address."), Length(max=EMAIL_MAX_LENGT
 
 MAX = Length(max=PASSWORD_MAX_BYTES, message="No password here is that long. Shorten it.")
 
+CODE = [InputRequired("Enter a code."), Length(max=100, message="No code is that long. Enter one of them.")]
+
 
 def same_as(field: str) -> EqualTo:
     """Typed twice, as a guard against a slip."""
@@ -62,6 +64,18 @@ class ConfirmForm(Form):
     """What needs the password once more."""
 
     password = PasswordField("Your password", [InputRequired("Enter your password."), MAX])
+
+
+class CodeForm(Form):
+    """A code of the second factor, or one for recovery."""
+
+    code = StringField("Code", CODE)
+
+
+class ProofForm(ConfirmForm):
+    """What needs the password and a code once more."""
+
+    code = StringField("Code of the app, or a recovery code", CODE)
 
 
 class ChangeEmailForm(ConfirmForm):

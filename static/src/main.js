@@ -1,5 +1,6 @@
 /** Starts what the page has. */
 import { startChat } from "./chat/thread.js";
+import { startCopying } from "./copy.js";
 import { startCountdowns } from "./countdown.js";
 import { startForms } from "./forms.js";
 import { startMenus } from "./menu.js";
@@ -10,6 +11,7 @@ startTheme();
 startForms();
 startPasswordRules();
 startCountdowns();
+startCopying();
 startMenus();
 
 const chat = document.getElementById("chat");

@@ -141,4 +141,5 @@ async def test_the_settings_lead_to_everything_about_the_account(alice: Person) 
     """Each of these has its own tests; the way to them is this page, and to it the menu."""
     assert (await page_of(alice, "/chat/")).all("a", href=PATH)
     links = {one["href"] for one in (await page_of(alice)).all("a", class_="way")}
-    assert links == {f"/accounts/{name}/" for name in ("change_email", "password_change", "sessions", "data", "delete")}
+    names = ("change_email", "password_change", "second-factor", "sessions", "data", "delete")
+    assert links == {f"/accounts/{name}/" for name in names}

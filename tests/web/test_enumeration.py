@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -16,7 +17,7 @@ from itsdangerous import URLSafeTimedSerializer
 from quart import Quart
 from quart.sessions import SecureCookieSessionInterface
 
-from chat.models import MOST_LOGIN_FAILURES, User
+from chat.models import MOST_LOGIN_FAILURES, SecondFactor, User
 from tests.cast import PASSWORD, Person
 from tests.web.conftest import Production
 
@@ -67,6 +68,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "not yet verified": {"email_verified": False},
     "switched off": {"email_verified": True, "is_active": False},
     "an administrator": {"email_verified": True, "is_staff": True},
+    "with a second factor": {"email_verified": True, "second_factor": True},
 }
 
 
@@ -77,7 +79,10 @@ async def known(production: Production) -> AsyncIterator[Callable[[dict[str, Any
     made: list[str] = []
 
     async def make(kind: dict[str, Any]) -> str:
-        user = await User.create(email=new_address(), password_hash=password_hash, **kind)
+        columns = {name: value for name, value in kind.items() if name != "second_factor"}
+        user = await User.create(email=new_address(), password_hash=password_hash, **columns)
+        if "second_factor" in kind:
+            await SecondFactor.create(user=user, nonce=uuid.uuid4().hex, confirmed_at=datetime.now(UTC))
         made.append(user.email)
         return user.email
 

@@ -20,6 +20,7 @@ from tests.browser.rows import answered, past_thread
 from tests.cast import PASSWORD, Person
 from tests.conftest import Beside
 from tests.site import Site
+from tests.web.factor import turned_on
 from tests.web.page import Page
 
 PATH = "/accounts/data/"
@@ -177,3 +178,16 @@ async def test_it_needs_a_login_and_a_click(alice: Person, nobody: Person) -> No
     assert (await nobody.http.post(PATH)).headers["Location"].startswith("/accounts/login/")
     page = Page((await alice.http.get(PATH)).text)
     assert page.find("form", action=PATH)["method"] == "post"
+
+
+async def test_it_says_since_when_the_second_factor_is_on_and_none_of_its_secrets(alice: Person, bob: Person) -> None:
+    factor = await turned_on(alice)
+    known = [data_in(await downloaded(person))["account"]["second_factor_since"] for person in (alice, bob)]
+    everything = (await downloaded(alice)).read("data.json").decode()
+    rows = await query("SELECT nonce FROM second_factor JOIN users ON id = user_id WHERE email = $1", alice.email)
+
+    assert known[0].startswith("20")
+    assert known[1] is None
+    for secret in (factor.secret, rows[0]["nonce"], *factor.codes):
+        assert secret not in everything
+    assert "recovery" not in everything

@@ -28,6 +28,7 @@ PUBLIC = {
     "accounts.entrance.signup",
     "accounts.entrance.login",
     "accounts.entrance.logout",
+    "accounts.second_factor.login_code",
     "accounts.passwords.password_check",
     "accounts.passwords.password_reset",
     "accounts.passwords.password_reset_sent",

@@ -9,7 +9,9 @@ from quart.typing import ResponseReturnValue
 from wtforms import Form
 
 from chat.models import User
+from chat.services import second_factors
 from chat.services.accounts import Refused, TooManyGuesses
+from chat.web.accounts.unfinished import begin_login
 from chat.web.auth import log_in, log_out
 from chat.web.forms import add_error
 from chat.web.guards import client_address
@@ -17,7 +19,15 @@ from chat.web.resources import resources
 
 
 async def enter(user: User, *, target: str = "/chat/", remember: bool = True) -> ResponseReturnValue:
-    """Into the chat."""
+    """Into the chat, or first to the page that asks for a code: every way in passes here."""
+    if await second_factors.factor_of(user):
+        begin_login(user, target=target, remember=remember)
+        return redirect(url_for("accounts.second_factor.login_code"), 303)
+    return await admit(user, target=target, remember=remember)
+
+
+async def admit(user: User, *, target: str, remember: bool) -> ResponseReturnValue:
+    """Into the chat, for whoever has proven all that there is to prove."""
     await log_in(user, remember=remember)
     return redirect(target, 303)
 

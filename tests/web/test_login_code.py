@@ -1,0 +1,412 @@
+"""Logging in with a second factor: a code after the password, each once, not too often, not too late."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import time
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+
+from chat.models import (
+    AuthSession,
+    EmailVerificationToken,
+    PasswordResetToken,
+    RecoveryCode,
+    SecondFactor,
+    User,
+    UserSettings,
+)
+from chat.security.limits import CODE_GUESS_DAY
+from chat.security.tokens import new_token, token_hash
+from chat.services import second_factors
+from chat.services.accounts import TooManyGuesses
+from chat.services.second_factors import WRONG
+from chat.web.accounts.unfinished import LOGIN as UNFINISHED
+from tests.cast import PASSWORD, Person
+from tests.conftest import Beside
+from tests.site import Site
+from tests.web.conftest import Production
+from tests.web.factor import CODE, LOGIN, PAGE, Factor, change_form_session, turned_on
+from tests.web.mailbox import Mailbox
+from tests.web.page import Page
+
+AGAIN = "Log in again: a code is asked for within ten minutes after the password."
+
+
+@pytest.fixture
+async def factor(alice: Person) -> Factor:
+    return await turned_on(alice)
+
+
+@pytest.fixture
+async def browser(site: Site, alice: Person) -> AsyncIterator[Person]:
+    """Another one of Alice's, in which she is not logged in."""
+    async with Person.visiting(site) as person:
+        person.email = alice.email
+        yield person
+
+
+async def send(person: Person, code: str) -> httpx.Response:
+    return await person.http.post(CODE, data={"code": code})
+
+
+async def half_way(person: Person, **more: str) -> None:
+    answer = await person.log_in(person.email, **more)
+    assert (answer.status_code, answer.headers["Location"]) == (303, CODE)
+
+
+async def is_logged_in(person: Person) -> bool:
+    return (await person.http.get("/chat/")).status_code == 200
+
+
+async def sessions_of(person: Person) -> int:
+    return await AuthSession.filter(user__email=person.email).count()
+
+
+async def has_to_begin_again(person: Person) -> bool:
+    """Whether the page of the code sends back to the login, which says why."""
+    answer = await person.http.get(CODE)
+    if answer.status_code != 303:
+        return False
+    assert answer.headers["Location"] == LOGIN
+    assert Page((await person.http.get(LOGIN)).text).find("p", role="status").text == AGAIN
+    return True
+
+
+# The way in
+
+
+async def test_the_password_opens_nothing_before_the_code(alice: Person, factor: Factor, browser: Person) -> None:
+    before = await sessions_of(alice)
+    await half_way(browser)
+    page = Page((await browser.http.get(CODE)).text)
+    field = page.find("input", id="code")
+
+    assert (field["autocomplete"], field["inputmode"]) == ("one-time-code", "numeric")
+    assert "autofocus" in field
+    assert "chat" not in browser.http.cookies
+    assert await sessions_of(alice) == before
+    assert not await is_logged_in(browser)
+
+    answer = await send(browser, factor.code())
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/chat/")
+    assert await is_logged_in(browser)
+    assert (await browser.http.get(CODE)).headers["Location"] == "/chat/"
+
+
+@pytest.mark.parametrize("remember", [True, False])
+async def test_what_was_chosen_with_the_password_holds_after_the_code(
+    factor: Factor, browser: Person, remember: bool
+) -> None:
+    await half_way(browser, next="/accounts/sessions/?a=b", **({"remember": "on"} if remember else {}))
+    await send(browser, factor.wrong_code())
+    answer = await send(browser, factor.code())
+
+    assert answer.headers["Location"] == "/accounts/sessions/?a=b"
+    [cookie] = [one for one in answer.headers.get_list("Set-Cookie") if one.startswith("chat=")]
+    assert ("max-age" in cookie.lower()) == remember
+    assert await AuthSession.filter(user__email=browser.email, remembered=remember).count() >= 1
+
+
+@pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example/", "/" + "x" * 4000])
+async def test_it_leads_nowhere_else(factor: Factor, browser: Person, target: str) -> None:
+    await half_way(browser, next=target)
+
+    assert (await send(browser, factor.code())).headers["Location"] == "/chat/"
+
+
+async def test_a_code_is_taken_with_spaces_and_from_a_clock_that_is_a_little_fast(
+    factor: Factor, browser: Person
+) -> None:
+    await half_way(browser)
+    code = factor.code(later=1)
+
+    assert (await send(browser, f" {code[:3]} {code[3:]}")).status_code == 303
+
+
+@pytest.mark.parametrize("code", ["", "000", "abcdef", "٠١٢٣٤٥", "\x00" * 6, "🔑", "9" * 10_000, "' OR 1=1 --"])
+async def test_anything_else_is_refused_with_an_error_at_the_field(factor: Factor, browser: Person, code: str) -> None:
+    await half_way(browser)
+    answer = await send(browser, code)
+
+    assert answer.status_code == 422
+    assert Page(answer.text).error_of("code")
+    assert not await is_logged_in(browser)
+
+
+async def test_a_wrong_code_says_what_to_do(factor: Factor, browser: Person) -> None:
+    await half_way(browser)
+    page = Page((await send(browser, factor.wrong_code())).text)
+
+    assert page.error_of("code") == WRONG
+    assert "value" not in page.find("input", id="code")
+
+
+async def test_others_codes_open_nothing(bob: Person, factor: Factor, browser: Person) -> None:
+    his = await turned_on(bob)
+    await half_way(browser)
+
+    assert (await send(browser, his.code())).status_code == 422
+    assert (await send(browser, his.codes[0])).status_code == 422
+    assert await RecoveryCode.filter(user__email=bob.email).count() == 10
+
+
+# Each once
+
+
+async def test_a_code_works_once_and_no_older_one_after_it(factor: Factor, browser: Person) -> None:
+    used, next_one = factor.code(), factor.code(later=1)
+    for code, status in ((used, 303), (used, 422), (next_one, 303), (used, 422), (next_one, 422)):
+        await half_way(browser)
+        assert (await send(browser, code)).status_code == status, code
+
+
+async def test_of_two_posts_with_one_code_one_opens_a_session(factor: Factor, browser: Person) -> None:
+    for code in (factor.code(), factor.codes[0]):
+        await half_way(browser)
+        before = await sessions_of(browser)
+        answers = await asyncio.gather(*(send(browser, code) for _ in range(6)))
+
+        assert sorted(answer.status_code for answer in answers) == [303] + [422] * 5
+        assert await sessions_of(browser) == before + 1
+        await browser.http.post("/accounts/logout/")
+
+
+async def test_a_recovery_code_works_once_however_it_is_typed(factor: Factor, browser: Person) -> None:
+    one, two, three = factor.codes[:3]
+    for code, status in (
+        (one, 303), (one, 422), (two.upper().replace("-", " "), 303), (three.replace("-", ""), 303), (two, 422),
+    ):  # fmt: skip
+        await half_way(browser)
+        assert (await send(browser, code)).status_code == status, code
+    assert await RecoveryCode.filter(user__email=browser.email).count() == 7
+
+
+async def test_recovery_codes_have_a_page_for_letters(factor: Factor, browser: Person) -> None:
+    await half_way(browser)
+    [link] = [one["href"] for one in Page((await browser.http.get(CODE)).text).all("a") if "recovery" in one["href"]]
+    page = Page((await browser.http.get(link)).text)
+    refused = Page((await browser.http.post(link, data={"code": "x"})).text)
+
+    for shown in (page, refused):
+        assert "inputmode" not in shown.find("input", id="code")
+        assert shown.all("form", action=f"{CODE}?recovery")
+    assert refused.error_of("code") == WRONG
+
+
+async def test_codes_of_somebody_without_a_second_factor_open_nothing(alice: Person, factor: Factor) -> None:
+    """Such rows should not be there; if they are, they are not asked."""
+    user = await User.get(email=alice.email)
+    await SecondFactor.filter(user_id=user.id).delete()
+    accounts = alice.site.resources.accounts
+
+    assert not await second_factors.use_code(user, factor.codes[0], address="::1", accounts=accounts)
+    assert not await second_factors.use_code(user, factor.code(), address="::1", accounts=accounts)
+
+
+# Too often
+
+
+@asynccontextmanager
+async def member(production: Production) -> AsyncIterator[tuple[Person, Factor]]:
+    """With a second factor, on a site with limits, at the page of the code."""
+    async with production.visitor() as person:
+        person.email = f"carol-{uuid.uuid4().hex[:8]}@example.com"
+        password_hash = await production.site.resources.passwords.hash(PASSWORD)
+        user = await User.create(email=person.email, password_hash=password_hash, email_verified=True)
+        await UserSettings.create(user=user)
+        factor = await turned_on(person)
+        await half_way(person)
+        yield person, factor
+
+
+async def test_after_five_wrong_codes_the_right_one_has_to_wait(production: Production) -> None:
+    async with member(production) as (person, factor):
+        wrong = [(await send(person, factor.wrong_code())).status_code for _ in range(5)]
+        answer = await send(person, factor.code())
+
+        assert wrong == [422] * 5
+        assert answer.status_code == 429
+        assert 0 < int(answer.headers["Retry-After"]) <= 60
+        assert Page(answer.text).error_of("code") == "Too many tries. Try again in 1 minute."
+        assert not await is_logged_in(person)
+        await production.site.resources.redis.delete(f"limit:code-guess-account:{await id_of(person)}")
+        assert (await send(person, factor.code())).status_code == 303
+
+
+async def test_parallel_guesses_do_not_slip_through(production: Production) -> None:
+    async with member(production) as (person, factor):
+        answers = await asyncio.gather(*(send(person, factor.wrong_code()) for _ in range(9)))
+
+    assert sorted(answer.status_code for answer in answers) == [422] * 5 + [429] * 4
+
+
+async def test_a_right_code_forgives_the_wrong_ones(production: Production) -> None:
+    async with member(production) as (person, factor):
+        for later in (0, 1):
+            assert [(await send(person, factor.wrong_code())).status_code for _ in range(4)] == [422] * 4
+            assert (await send(person, factor.code(later=later))).status_code == 303
+            await half_way(person)
+
+
+async def test_one_network_address_cannot_guess_for_many(production: Production) -> None:
+    async with member(production) as (one, _), member(production) as (two, _), member(production) as (three, _):
+        accounts, statuses = production.site.resources.accounts, []
+        for person in (one, two, three):
+            user = await User.get(email=person.email)
+            for _ in range(4):
+                try:
+                    right = await second_factors.use_code(user, "x", address="198.51.100.7", accounts=accounts)
+                    statuses.append(right)
+                except TooManyGuesses:
+                    statuses.append("too many")
+
+    assert statuses == [False] * 10 + ["too many"] * 2
+
+
+async def test_a_patient_guesser_has_fifty_tries_and_then_two_an_hour(production: Production) -> None:
+    async with member(production) as (person, factor):
+        opened, user = production.site.resources, await User.get(email=person.email)
+        for number in range(CODE_GUESS_DAY.count):
+            assert not await second_factors.use_code(user, "x", address=f"a{number}", accounts=opened.accounts)
+            await opened.redis.delete(f"limit:code-guess-account:{user.id}")
+        with pytest.raises(TooManyGuesses, match=r"2\d minutes"):
+            await second_factors.use_code(user, factor.code(), address="other", accounts=opened.accounts)
+
+
+async def id_of(person: Person) -> str:
+    return str((await User.get(email=person.email)).id)
+
+
+# Too late, and when something has changed
+
+
+async def test_after_ten_minutes_the_password_is_asked_again(factor: Factor, browser: Person) -> None:
+    await half_way(browser)
+    change_form_session(browser, {"at": int(time.time()) - 590}, UNFINISHED)
+    assert (await browser.http.get(CODE)).status_code == 200
+    change_form_session(browser, {"at": int(time.time()) - 601}, UNFINISHED)
+    answer = await send(browser, factor.code())
+
+    assert (answer.status_code, answer.headers["Location"]) == (303, LOGIN)
+    assert not await is_logged_in(browser)
+    await half_way(browser)
+    assert (await send(browser, factor.code())).status_code == 303
+
+
+async def test_it_is_over_when_the_password_changes(alice: Person, factor: Factor, browser: Person) -> None:
+    await half_way(browser)
+    new = {"old_password": PASSWORD, "new_password1": "another " + PASSWORD, "new_password2": "another " + PASSWORD}
+    assert (await alice.http.post("/accounts/password_change/", data=new)).status_code == 303
+
+    assert (await send(browser, factor.code())).headers["Location"] == LOGIN
+    assert not await is_logged_in(browser)
+
+
+async def test_it_is_over_when_the_user_is_switched_off_or_gone(factor: Factor, browser: Person) -> None:
+    await half_way(browser)
+    await User.filter(email=browser.email).update(is_active=False)
+    assert await has_to_begin_again(browser)
+
+    await User.filter(email=browser.email).update(is_active=True)
+    await half_way(browser)
+    await User.filter(email=browser.email).delete()
+    assert await has_to_begin_again(browser)
+
+
+async def test_it_is_over_when_the_second_factor_is_turned_off(factor: Factor, browser: Person) -> None:
+    await half_way(browser)
+    await SecondFactor.filter(user_id=await id_of(browser)).delete()
+
+    assert await has_to_begin_again(browser)
+    assert (await browser.log_in(browser.email)).headers["Location"] == "/chat/"
+
+
+async def test_nobody_who_did_not_begin_gets_the_page(nobody: Person, alice: Person, factor: Factor) -> None:
+    assert await has_to_begin_again(nobody)
+    assert (await send(nobody, factor.code())).headers["Location"] == LOGIN
+    assert (await alice.http.get(CODE)).headers["Location"] == "/chat/"
+
+
+async def test_a_cookie_of_ones_own_making_begins_nothing(site: Site, nobody: Person, factor: Factor) -> None:
+    nobody.http.cookies.set(site.app.config["SESSION_COOKIE_NAME"], "eyJ1bmZpbmlzaGVkX2xvZ2luIjp7fX0.aaaa.bbbb")
+
+    assert (await send(nobody, factor.code())).headers["Location"] == LOGIN
+
+
+# Every way in
+
+
+async def test_a_reset_of_the_password_leaves_the_second_factor_on(factor: Factor, browser: Person) -> None:
+    user, token, new = await User.get(email=browser.email), new_token(), "another " + PASSWORD
+    row = {"token_sha256": token_hash(token), "user_id": user.id, "email": user.email}
+    await PasswordResetToken.create(**row, expires_at=datetime.now(UTC) + timedelta(hours=1))
+    await browser.http.get(f"/accounts/reset/{token}/")
+    answer = await browser.http.post("/accounts/reset/set/", data={"new_password1": new, "new_password2": new})
+    assert answer.headers["Location"] == LOGIN
+
+    assert (await browser.log_in(browser.email, new)).headers["Location"] == CODE
+    assert (await send(browser, factor.code())).headers["Location"] == "/chat/"
+
+
+async def test_a_link_that_confirms_the_address_asks_for_the_code_too(factor: Factor, browser: Person) -> None:
+    user, token = await User.get(email=browser.email), new_token()
+    row = {"token_sha256": token_hash(token), "user_id": user.id, "email": user.email}
+    await EmailVerificationToken.create(**row, expires_at=datetime.now(UTC) + timedelta(hours=1))
+    answer = await browser.http.post(f"/accounts/verify-email/{token}/")
+
+    assert (answer.status_code, answer.headers["Location"]) == (303, CODE)
+    assert not await is_logged_in(browser)
+    assert (await send(browser, factor.code())).headers["Location"] == "/chat/"
+
+
+async def test_a_password_from_django_that_is_hashed_anew_is_no_other_password(factor: Factor, browser: Person) -> None:
+    made = base64.b64encode(hashlib.pbkdf2_hmac("sha256", b"of old days", b"seasalt", 1000)).decode()
+    await User.filter(email=browser.email).update(password_hash=f"pbkdf2_sha256$1000$seasalt${made}")
+    await browser.log_in(browser.email, "of old days")
+
+    assert (await User.get(email=browser.email)).password_hash.startswith("$argon2id$")
+    assert (await send(browser, factor.code())).headers["Location"] == "/chat/"
+
+
+async def test_whoever_is_logged_in_as_another_one_stays_so_until_the_code(
+    alice: Person, bob: Person, factor: Factor
+) -> None:
+    await bob.log_in(alice.email)
+    assert bob.email in (await bob.http.get("/chat/")).text
+    await send(bob, factor.code())
+
+    assert alice.email in (await bob.http.get("/chat/")).text
+    assert not await AuthSession.exists(user__email=bob.email)
+
+
+async def test_with_another_key_of_the_site_only_recovery_codes_work(
+    beside: Beside, alice: Person, factor: Factor
+) -> None:
+    async with beside(SECRET_KEY="another-key-0123456789-abcdefghijklmnop") as site, Person.visiting(site) as browser:
+        browser.email = alice.email
+        await half_way(browser)
+
+        assert (await send(browser, factor.code())).status_code == 422
+        assert (await send(browser, factor.codes[0])).status_code == 303
+        assert (await browser.http.get(PAGE)).status_code == 200
+
+
+async def test_the_owner_is_told_of_a_used_recovery_code(production: Production, mailbox: Mailbox) -> None:
+    async with member(production) as (person, factor):
+        await send(person, factor.codes[3])
+        letter = await mailbox.next_letter(person.email)
+
+        assert letter["Subject"] == "A recovery code of your account at Quart Chat was used"
+        assert "So many are left: 9." in str(letter)
+        assert factor.codes[3] not in str(letter)
+        await half_way(person)
+        await send(person, factor.code())
+        assert mailbox.is_empty(person.email)
