@@ -67,6 +67,11 @@ class Mailer:
         self._connections = asyncio.Semaphore(CONNECTIONS)
         self._draining = asyncio.Event()
 
+    @property
+    def waiting(self) -> int:
+        """How many letters are to be sent, or sent again."""
+        return len(self._tasks)
+
     def send_later(self, to: str, name: str, context: dict[str, Any]) -> None:
         """Send the e-mail `name` after the response."""
 

@@ -1,24 +1,39 @@
-"""The site in figures, for administrators."""
+"""The site in figures, for administrators: the last thirty days, today, and what there is now."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
 
 from chat.database import query
 
-FIGURES = """
-SELECT (SELECT count(*) FROM users) AS users,
-       (SELECT count(*) FROM chat_thread) AS threads,
-       (SELECT count(*) FROM generation WHERE state IN ('queued', 'running')) AS running,
-       (SELECT count(*) FROM generation WHERE created_at > now() - interval '24 hours') AS replies_today,
-       (SELECT count(*) FROM generation
-        WHERE created_at > now() - interval '24 hours' AND state IN ('failed', 'interrupted')) AS failed_today,
-       (SELECT coalesce(sum(total_tokens), 0) FROM llm_call_log
-        WHERE created_at > now() - interval '24 hours') AS tokens_today,
-       (SELECT coalesce(sum(cost), 0) FROM llm_call_log
-        WHERE created_at > now() - interval '24 hours') AS cost_today,
-       (SELECT count(*) FROM llm_call_log
-        WHERE created_at > now() - interval '24 hours' AND cost IS NULL) AS unpriced_today
+DAYS = 30  # today among them
+FINE = ("completed", "incomplete", "refused", "stopped")  # how a call can end without an error
+
+# A reply is counted at its first round; the other rounds, and titles, are calls beside it.
+BY_DAY = """
+SELECT (created_at AT TIME ZONE 'UTC')::date AS day, status, count(*) AS calls,
+       count(*) FILTER (WHERE caller = 'chat' AND round = 1) AS replies, sum(total_tokens)::bigint AS tokens,
+       coalesce(sum(cost), 0) AS cost, coalesce(sum(cost) FILTER (WHERE estimated), 0) AS estimated_cost,
+       count(*) - count(cost) AS unpriced
+FROM llm_call_log WHERE created_at >= $1 GROUP BY 1, 2
+"""
+# Exact, of calls that came to their end: those that were left early say nothing about how long an answer takes.
+WAITS = """
+SELECT (created_at AT TIME ZONE 'UTC')::date AS day,
+       percentile_disc(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY first_event_ms) AS first,
+       percentile_disc(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY duration_ms) AS whole
+FROM llm_call_log WHERE created_at >= $1 AND status = 'completed' GROUP BY GROUPING SETS ((1), ())
+"""
+NOW = """
+SELECT count(*) AS users, count(*) FILTER (WHERE last_seen_at >= $1) AS active,
+       count(*) FILTER (WHERE last_seen_at >= $2) AS active_today,
+       (SELECT count(*) FROM generation WHERE state IN ('queued', 'running')) AS running
+FROM users
 """
 RECENT_USERS = """
 SELECT email, email_verified, is_staff, created_at, last_seen_at,
@@ -28,10 +43,82 @@ FROM users ORDER BY created_at DESC LIMIT $1
 RECENT = 20
 
 
-async def figures() -> dict[str, Any]:
-    """Counts of everything and of the last 24 hours; costs are in USD."""
-    rows = await query(FIGURES)
-    return rows[0]
+@dataclass(slots=True)
+class Sums:
+    """Of some calls; `cost` is what is known of it, in USD, and `unpriced` counts the calls that it leaves out."""
+
+    calls: int = 0
+    replies: int = 0
+    errors: int = 0
+    tokens: int = 0
+    cost: Decimal = Decimal(0)
+    estimated_cost: Decimal = Decimal(0)
+    unpriced: int = 0
+    kinds: dict[str, int] = field(default_factory=dict)  # of errors
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Calls of one day that ended in one way."""
+        for name in ("calls", "replies", "tokens", "cost", "estimated_cost", "unpriced"):
+            setattr(self, name, getattr(self, name) + row[name])
+        if row["status"] not in FINE:
+            self.errors += row["calls"]
+            self.kinds[row["status"]] = self.kinds.get(row["status"], 0) + row["calls"]
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Milliseconds that half of the calls, and 95 of 100, stay under; None where there were none."""
+
+    median: int | None = None
+    most: int | None = None  # the 95th percentile
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """Until the first token, and until the end."""
+
+    first: Wait = Wait()
+    whole: Wait = Wait()
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Everything that PostgreSQL knows of it. The days are in order, and the last one is today (UTC)."""
+
+    days: list[date]
+    sums: list[Sums]
+    waits: list[Waits]
+    all_sums: Sums
+    all_waits: Waits
+    users: int
+    active: int
+    active_today: int
+    running: int
+
+
+async def overview() -> Overview:
+    """The figures of now. The queries go side by side: each reads all calls of the thirty days."""
+    today = datetime.now(UTC).date()
+    days = [today - timedelta(days=back) for back in reversed(range(DAYS))]
+    start, midnight = (datetime.combine(day, time(), UTC) for day in (days[0], today))
+    by_day, waits, [now] = await asyncio.gather(query(BY_DAY, start), query(WAITS, start), query(NOW, start, midnight))
+    sums, all_sums = {day: Sums() for day in days}, Sums()
+    for row in by_day:
+        for part in (sums.setdefault(row["day"], Sums()), all_sums):
+            part.add(row)
+    waits_of = {row["day"]: Waits(_wait(row["first"]), _wait(row["whole"])) for row in waits}
+    return Overview(
+        days=days,
+        sums=[sums[day] for day in days],
+        waits=[waits_of.get(day, Waits()) for day in days],
+        all_sums=all_sums,
+        all_waits=waits_of.get(None, Waits()),
+        **now,
+    )
+
+
+def _wait(percentiles: Sequence[int | None] | None) -> Wait:
+    return Wait(*percentiles) if percentiles else Wait()
 
 
 async def recent_users() -> list[dict[str, Any]]:

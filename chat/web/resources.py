@@ -8,7 +8,7 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol, cast
 
 import asyncpg
@@ -27,6 +27,7 @@ from chat.security.limits import Limits
 from chat.security.passwords import Passwords
 from chat.services import usage
 from chat.services.accounts import Accounts
+from chat.services.presence import Load, Presence
 from chat.services.replies import Collaborators
 from chat.services.worker import Worker
 from chat.settings import Settings
@@ -86,7 +87,8 @@ class Resources:
     tools: Registry
     checks: Checks
     readiness: Readiness
-    sockets: Sockets = field(default_factory=Sockets)
+    presence: Presence
+    sockets: Sockets
 
 
 def resources() -> Resources:
@@ -107,18 +109,23 @@ async def opened(settings: Settings) -> AsyncIterator[Resources]:
     registry = tools.load()
     worker = Worker(Collaborators(settings, live, llm, registry))
     accounts = Accounts(settings, passwords, mailer, limits)
-    checks, readiness = Checks(live), Readiness(redis)
+    checks, readiness, sockets = Checks(live), Readiness(redis), Sockets()
+    presence = Presence(redis, worker.name, lambda: Load(worker.running, len(sockets), mailer.waiting))
     loops = [
         asyncio.create_task(live.run(), name="broadcast"),
         asyncio.create_task(worker.run(), name="worker"),
         asyncio.create_task(checks.run(), name="checks"),
+        asyncio.create_task(presence.run(), name="presence"),
     ]
     for loop in loops:
         loop.add_done_callback(_end_process)
     try:
         await asyncio.to_thread(password_rules.common_passwords)  # so that no sign-up waits for it
         await llm.warm_up()
-        yield Resources(settings, redis, live, limits, passwords, accounts, mailer, worker, registry, checks, readiness)
+        yield Resources(
+            settings, redis, live, limits, passwords, accounts, mailer, worker, registry, checks, readiness, presence,
+            sockets,
+        )  # fmt: skip
     finally:
         for loop in loops:
             loop.cancel()

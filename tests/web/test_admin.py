@@ -21,7 +21,6 @@ async def test_staff_sees_the_figures_and_who_came_last(root: Person, alice: Per
     assert answer.status_code == 200
     assert "Administration" in page.find("h1").text
     assert {root.email, alice.email} <= {cell.text for cell in page.all("td")}
-    assert all(count.text.replace(",", "").replace(".", "").lstrip("$").isdigit() for count in page.all("dd"))
     assert page.all("a", href="/admin/")
 
 

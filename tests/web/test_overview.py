@@ -1,0 +1,134 @@
+"""The administrators' first page: its figures are the rows', and what runs is counted over all workers."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from chat.broadcast import connect
+from chat.database import query
+from chat.models import LLMCallLog, User
+from chat.services.presence import Load, Presence
+from tests.cast import Person
+from tests.conftest import Beside
+from tests.site import Site
+from tests.web.page import Page
+
+SUMS = """
+SELECT count(*) AS calls, coalesce(sum(total_tokens), 0) AS tokens, coalesce(sum(cost), 0) AS cost,
+       count(*) FILTER (WHERE cost IS NULL) AS unpriced,
+       count(*) FILTER (WHERE status NOT IN ('completed', 'incomplete', 'refused', 'stopped')) AS errors
+FROM llm_call_log WHERE created_at >= $1
+"""
+
+
+async def call(user: User | None, **figures: Any) -> LLMCallLog:
+    """One more row."""
+    row = {"status": "completed", "model_asked": "gpt-5-mini", "total_tokens": 40, "cost": Decimal("0.000123456789")}
+    return await LLMCallLog.create(user=user, **(row | figures))
+
+
+def figures(page: Page, section: str) -> dict[str, str]:
+    """Name and words of each figure of a section."""
+    names = [" ".join(one.text.split()) for one in page.all("dt")]
+    words = [" ".join(one.text.split()) for one in page.all("dd", data_figure="")]
+    part = {"now": slice(0, 5), "today": slice(5, 12), "month": slice(12, 19)}[section]
+    return dict(list(zip(names, words, strict=True))[part])
+
+
+async def overview(root: Person) -> Page:
+    answer = await root.http.get("/admin/")
+    assert answer.status_code == 200
+    return Page(answer.text)
+
+
+async def test_the_figures_are_the_sums_of_the_rows(root: Person, alice: Person) -> None:
+    user = await User.get(email=alice.email)
+    await call(user)
+    await call(user, status="rate_limited", cost=Decimal("0.000000000001"), estimated=True)
+    await call(None, status="incomplete", cost=None)
+    page = await overview(root)
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    [rows] = await query(SUMS, midnight)
+    today = figures(page, "today")
+
+    assert Decimal(page.all("data")[0]["value"]) == rows["cost"]
+    assert today["Tokens"] == f"{rows['tokens']:,}"
+    assert today["Calls that ended in an error"] == f"{rows['errors']:,} of {rows['calls']:,}"
+    assert f"and {rows['unpriced']:,} calls of unknown cost" in page.text
+    assert "rate limited 1" in page.text
+    assert "of it estimated" in page.text
+
+
+async def test_a_reply_is_counted_once_whatever_it_took(root: Person, alice: Person) -> None:
+    before = (figures(await overview(root), "today"))["Replies"]
+    user = await User.get(email=alice.email)
+    await call(user)
+    await call(user, round=2)
+    await call(user, caller="title")
+    after = (figures(await overview(root), "today"))["Replies"]
+
+    assert int(after.replace(",", "")) == int(before.replace(",", "")) + 1
+
+
+async def test_each_chart_has_words_and_a_table_for_those_who_do_not_see_it(root: Person, alice: Person) -> None:
+    await call(await User.get(email=alice.email), duration_ms=1500, first_event_ms=250)
+    page = await overview(root)
+    pictures = page.all("svg", role="img")
+
+    assert len(pictures) == 5
+    for picture in pictures:
+        title, summary = (
+            page.find(tag, id=name).text
+            for tag, name in zip(("title", "desc"), picture["aria-labelledby"].split(), strict=True)
+        )
+        assert title
+        assert summary
+    assert len(page.all("th", scope="row")) == 5 * 30
+    assert [element for element in page.elements if "style" in element] == []
+
+
+async def test_what_runs_is_counted_over_all_workers(root: Person, site: Site) -> None:
+    before = figures(await overview(root), "now")
+    other = Presence(site.resources.redis, "another:1:abc", lambda: Load(replies=2, tabs=30, letters=4))
+    telling = asyncio.create_task(other.run())
+    async with asyncio.timeout(5):
+        while int((now := figures(await overview(root), "now"))["Workers alive"]) == int(before["Workers alive"]):
+            await asyncio.sleep(0.02)
+
+    assert int(now["Connected tabs"]) == int(before["Connected tabs"]) + 30
+    assert int(now["E-mails to send"]) == int(before["E-mails to send"]) + 4
+
+    telling.cancel()
+    await asyncio.gather(telling, return_exceptions=True)
+
+    assert (figures(await overview(root), "now"))["Workers alive"] == before["Workers alive"]
+
+
+async def test_a_worker_that_died_without_a_word_is_forgotten(root: Person, site: Site) -> None:
+    before = figures(await overview(root), "now")
+    await site.resources.redis.sadd("workers", "dead:1:abc")
+
+    assert (figures(await overview(root), "now"))["Workers alive"] == before["Workers alive"]
+    assert not await site.resources.redis.sismember("workers", "dead:1:abc")
+
+
+async def test_without_redis_the_page_counts_this_worker_and_says_so(site: Site) -> None:
+    redis = connect("redis://127.0.0.1:1/0")
+    alone = Presence(redis, "this:1:abc", lambda: Load(replies=1, tabs=2, letters=3))
+    loads = await alone.everywhere()
+    await redis.aclose()
+
+    assert (loads.everywhere, loads.workers, loads.tabs, loads.letters) == (False, 1, 2, 3)
+
+
+async def test_the_page_without_redis(beside: Beside) -> None:
+    async with beside(REDIS_URL="redis://127.0.0.1:1/0") as lonely, Person.signed_up(lonely, "root") as root:
+        await User.filter(email=root.email).update(is_staff=True)
+        page = await overview(root)
+
+        assert "Now, this worker only" in page.text
+        assert "Redis does not answer" in page.text
+        assert (figures(page, "now"))["Workers alive"] == "1"
