@@ -202,6 +202,8 @@ class Worker:
         """Write nothing more for these: somebody else may own them by now."""
         for generation_id in generation_ids:
             if reply := self._replies.get(generation_id):
+                late = time.monotonic() - reply.leased_at
+                logger.warning("Gave generation %s up: its lease was last renewed %.1f s ago", generation_id, late)
                 reply.abandon()
 
     async def _listen(self) -> None:

@@ -32,6 +32,7 @@ class Schedule:
         self.random = Random(seed)
         self.done: list[str] = []
         self._workers: list[Worker] = []
+        self._logged: list[int] = []  # characters of their logs when it began
         self._fronts: list[ChaosProxy] = []
         self._stories: list[Story] = []
         self._actions: dict[str, Action] = {
@@ -52,6 +53,7 @@ class Schedule:
         """Until every answer has ended for everybody. The stories, closed."""
         async with AsyncExitStack() as stack:
             self._workers = await self.cluster.workers(2, "hasty")
+            self._logged = [len(worker.log.read_text()) for worker in self._workers]
             for worker in self._workers:
                 proxy = ChaosProxy(("127.0.0.1", worker.port))
                 self._fronts.append(await stack.enter_async_context(proxy.running()))
@@ -62,6 +64,11 @@ class Schedule:
                 await self._actions[name]()
             await asyncio.gather(*(story.over(OVER_SECONDS) for story in self._stories))
         return self._stories
+
+    def gave_up(self) -> bool:
+        """Whether a worker lost a lease because the machine had no time for it: these are four times as short here."""
+        logs = [worker.log.read_text()[start:] for worker, start in zip(self._workers, self._logged, strict=True)]
+        return any("its lease was last renewed" in log or "is somebody else's now" in log for log in logs)
 
     async def _ask(self, stack: AsyncExitStack) -> Story:
         upto, pace = self.random.randint(50, 300), self.random.randint(5, 15)
@@ -113,7 +120,7 @@ async def test_whatever_happens_everybody_ends_with_the_same_true_text(cluster: 
     statuses = [(await story.row())["status"] for story in stories]
 
     assert set(statuses) <= {"final", "interrupted", "stopped"}
-    if not ENDING.intersection(schedule.done):
+    if not ENDING.intersection(schedule.done) and not schedule.gave_up():
         assert statuses == ["final", "final"]
     if not FORGETTING.intersection(schedule.done):
         assert [(tab.store.syncs, tab.shrunk) for story in stories for tab in story.tabs] == [(0, 0)] * 6
