@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Self
 
-from wtforms import BooleanField, EmailField, Form, PasswordField, RadioField, SelectField, StringField
+import wtforms
+from wtforms import BooleanField, EmailField, PasswordField, RadioField, SelectField, StringField
 from wtforms.validators import EqualTo, InputRequired, Length, ValidationError
 
 from chat.models import DISPLAY_NAME_MAX_LENGTH, EMAIL_MAX_LENGTH, THEMES, User
@@ -16,6 +17,12 @@ EMAIL = [InputRequired("Enter your e-mail address."), Length(max=EMAIL_MAX_LENGT
 MAX = Length(max=PASSWORD_MAX_BYTES, message="No password here is that long. Shorten it.")
 
 CODE = [InputRequired("Enter a code."), Length(max=100, message="No code is that long. Enter one of them.")]
+
+
+class Form(wtforms.Form):
+    """A form that may have come too early: `wait_ms` is when it can be sent again."""
+
+    wait_ms = 0
 
 
 def same_as(field: str) -> EqualTo:

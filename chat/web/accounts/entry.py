@@ -6,14 +6,13 @@ from typing import Any
 
 from quart import redirect, render_template, request, session, url_for
 from quart.typing import ResponseReturnValue
-from wtforms import Form
 
 from chat.models import User
 from chat.services import second_factors
 from chat.services.accounts import Refused, TooManyGuesses
 from chat.web.accounts.unfinished import begin_login
 from chat.web.auth import log_in, log_out
-from chat.web.forms import add_error
+from chat.web.forms import Form, add_error
 from chat.web.guards import client_address
 from chat.web.resources import resources
 
@@ -47,7 +46,7 @@ async def is_confirmed(form: Form, user: User) -> bool:
     try:
         right = await resources().accounts.is_password_of(user, form.password.data, address=client_address())
     except TooManyGuesses as refused:
-        add_error(form, "password", str(refused))
+        too_early(form, "password", refused)
         return False
     if not right:
         add_error(form, "password", "This is not your password. Enter the one that you log in with.")
@@ -60,12 +59,18 @@ def to_mailbox(page: str, email: str) -> ResponseReturnValue:
     return redirect(url_for(f"accounts.verification.{page}"), 303)
 
 
-async def form_page(template: str, form: Form, *, wait_ms: int = 0, **context: Any) -> ResponseReturnValue:
+def too_early(form: Form, guessed: str, refused: TooManyGuesses) -> None:
+    """`guessed` is the field that was wrong too often."""
+    add_error(form, guessed, str(refused))
+    form.wait_ms = refused.wait_ms
+
+
+async def form_page(template: str, form: Form, **context: Any) -> ResponseReturnValue:
     """A page with its form; 422 where the form was refused, 429 where it came too early."""
     least = resources().settings.password_min_length
     page = await render_template(template, form=form, password_min_length=least, **context)
-    if wait_ms:
-        return page, 429, {"Retry-After": str(-(-wait_ms // 1000))}
+    if form.wait_ms:
+        return page, 429, {"Retry-After": str(-(-form.wait_ms // 1000))}
     return page, 422 if request.method == "POST" else 200
 
 
@@ -74,7 +79,7 @@ async def refused_page(
 ) -> ResponseReturnValue:
     """The form again with what the service had against it; `guessed` is the field of the password that was asked."""
     if isinstance(refused, TooManyGuesses):
-        add_error(form, guessed, str(refused))
-        return await form_page(template, form, wait_ms=refused.wait_ms, **context)
-    add_error(form, refused.field, str(refused))
+        too_early(form, guessed, refused)
+    else:
+        add_error(form, refused.field, str(refused))
     return await form_page(template, form, **context)

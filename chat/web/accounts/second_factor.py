@@ -8,16 +8,15 @@ import segno
 from quart import Blueprint, redirect, render_template, request, url_for
 from quart.typing import ResponseReturnValue
 from quart.wrappers import Response
-from wtforms import Form
 
 from chat.models import AuthSession, SecondFactor, User
 from chat.security.limits import LOGIN, PREFERENCE
 from chat.services import second_factors
 from chat.services.accounts import Refused, TooManyGuesses
 from chat.web.accounts import unfinished
-from chat.web.accounts.entry import admit, form_page, is_confirmed, refused_page
+from chat.web.accounts.entry import admit, form_page, is_confirmed, refused_page, too_early
 from chat.web.auth import current_session, login_required, renew, signed_in_user
-from chat.web.forms import CodeForm, ConfirmForm, ProofForm, add_error
+from chat.web.forms import CodeForm, ConfirmForm, Form, ProofForm, add_error
 from chat.web.guards import client_address, limited
 from chat.web.notices import notify
 from chat.web.resources import resources
@@ -138,7 +137,7 @@ async def _is_proven(form: Form, user: User) -> bool:
     try:
         return await _use_code(form, user)
     except TooManyGuesses as refused:
-        add_error(form, "code", str(refused))
+        too_early(form, "code", refused)
         return False
 
 
