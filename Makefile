@@ -23,7 +23,7 @@ test: $(BUILT) $(TESTS_DONE) ## run the tests but for those of faults (PYTEST_AR
 	@CHROMIUM="$$(bin/find-chromium)" && export CHROMIUM && exec $(PYTEST) --ignore tests/faults $(PYTEST_ARGS)
 
 # They wait for real leases and limits most of the time, so four at once do not crowd two cores.
-faults: $(BUILT) $(TESTS_DONE) ## break everything, for an hour: each fault once, 200 random mixtures, 100 killed answers
+faults: $(BUILT) $(TESTS_DONE) ## break everything, for half an hour: each fault, 200 random mixtures, 100 killed answers
 	@export SEEDS="$${SEEDS:-200}" KILLS="$${KILLS:-50}" SOCKETS="$${SOCKETS:-2000}" && exec $(FAULTS) $(PYTEST_ARGS)
 
 faults-once: $(BUILT) $(TESTS_DONE)
