@@ -10,7 +10,7 @@ from tortoise.queryset import QuerySet
 
 from chat.broadcast import Broadcast, Unavailable, user_channel
 from chat.events import SessionEnded
-from chat.models import AuthSession, User
+from chat.models import AuthSession, SecondFactor, User
 from chat.security.tokens import new_token, token_hash
 
 IDLE, ABSOLUTE = timedelta(days=14), timedelta(days=30)
@@ -20,8 +20,10 @@ LISTED = 50
 SEEN_EVERY = timedelta(minutes=1)  # a write for each request would be the site's busiest query
 
 
-async def start_session(user: User, *, ip: str, user_agent: str, remembered: bool = True) -> str:
-    """A new session; returns the token for the cookie, which is stored nowhere."""
+async def start_session(
+    user: User, *, ip: str, user_agent: str, remembered: bool = True, with_code: bool = False
+) -> str:
+    """A new session; returns the token for the cookie, stored nowhere. `with_code`: a second factor was asked for."""
     token = new_token()
     session = await AuthSession.create(
         token_sha256=token_hash(token),
@@ -31,7 +33,9 @@ async def start_session(user: User, *, ip: str, user_agent: str, remembered: boo
         remembered=remembered,
     )
     # A password that was changed between its check and here ended the sessions that there were: so this one ends too.
-    if not await User.exists(id=user.id, password_hash=user.password_hash):
+    # So did a second factor that was turned on.
+    is_on = not with_code and await SecondFactor.exists(user_id=user.id, confirmed_at__isnull=False)
+    if is_on or not await User.exists(id=user.id, password_hash=user.password_hash):
         await session.delete()
     return token
 

@@ -87,7 +87,7 @@ def wants_json() -> bool:
     return request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json"
 
 
-async def log_in(user: User, *, remember: bool) -> None:
+async def log_in(user: User, *, remember: bool, with_code: bool) -> None:
     """Start a session, with a new token: one that was planted before is worth nothing.
 
     The one that this browser had ends: nobody could reach it any more. Whoever is not remembered gets a cookie that
@@ -99,6 +99,7 @@ async def log_in(user: User, *, remember: bool) -> None:
         ip=request.remote_addr or "",
         user_agent=request.headers.get("User-Agent", ""),
         remembered=remember,
+        with_code=with_code,
     )
     login_user(AuthUser(token), remember=remember)
     if former:

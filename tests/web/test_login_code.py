@@ -25,7 +25,7 @@ from chat.models import (
 )
 from chat.security.limits import CODE_GUESS_DAY
 from chat.security.tokens import new_token, token_hash
-from chat.services import second_factors
+from chat.services import second_factors, sessions
 from chat.services.accounts import TooManyGuesses
 from chat.services.second_factors import WRONG
 from chat.web.accounts.unfinished import LOGIN as UNFINISHED
@@ -156,6 +156,16 @@ async def test_others_codes_open_nothing(bob: Person, factor: Factor, browser: P
     assert (await send(browser, his.code())).status_code == 422
     assert (await send(browser, his.codes[0])).status_code == 422
     assert await RecoveryCode.filter(user__email=bob.email).count() == 10
+
+
+async def test_a_login_by_password_alone_that_was_under_way_when_it_was_turned_on_opens_nothing(
+    alice: Person, factor: Factor
+) -> None:
+    """Turning it on ends the sessions that there are; this one would come a moment later."""
+    user = await User.get(email=alice.email)
+    for with_code in (False, True):
+        token = await sessions.start_session(user, ip="::1", user_agent="", with_code=with_code)
+        assert (await sessions.find_session(token) is not None) == with_code
 
 
 # Each once

@@ -22,12 +22,12 @@ async def enter(user: User, *, target: str = "/chat/", remember: bool = True) ->
     if await second_factors.factor_of(user):
         begin_login(user, target=target, remember=remember)
         return redirect(url_for("accounts.second_factor.login_code"), 303)
-    return await admit(user, target=target, remember=remember)
+    return await admit(user, target=target, remember=remember, with_code=False)
 
 
-async def admit(user: User, *, target: str, remember: bool) -> ResponseReturnValue:
+async def admit(user: User, *, target: str, remember: bool, with_code: bool) -> ResponseReturnValue:
     """Into the chat, for whoever has proven all that there is to prove."""
-    await log_in(user, remember=remember)
+    await log_in(user, remember=remember, with_code=with_code)
     return redirect(target, 303)
 
 

@@ -48,7 +48,7 @@ async def login_code() -> ResponseReturnValue:
     except TooManyGuesses as refused:
         return await refused_page("accounts/login_code.html", form, refused, guessed="code")
     unfinished.finish(unfinished.LOGIN)
-    return await admit(begun.user, target=begun.target, remember=begun.remember)
+    return await admit(begun.user, target=begun.target, remember=begun.remember, with_code=True)
 
 
 @blueprint.route("/second-factor/", methods=["GET", "POST"])
