@@ -21,7 +21,7 @@ from chat.database import DatabaseAway
 from chat.durations import in_words, wait_in_words
 from chat.services.sessions import ABSOLUTE
 from chat.settings import Settings
-from chat.web import accounts, admin, auth, chat, guards, notices, pages, socket
+from chat.web import accounts, admin, auth, chat, guards, notices, pages, socket, usage
 from chat.web.connection import BoundedWebsocketConnection, TrustedProxies
 from chat.web.resources import EXTENSION, CannotStart, opened
 
@@ -95,7 +95,7 @@ def create_app(settings: Settings) -> Quart:
     )
     auth.install(app, settings)
     guards.install(app, settings)
-    for area in (pages, accounts, chat, socket, admin):
+    for area in (pages, accounts, chat, usage, socket, admin):
         app.register_blueprint(area.blueprint)
     _install_templates(app, settings)
     _install_error_pages(app)

@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 import os
 import sys
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from io import StringIO
+from typing import Any
 
-from chat.models import RecoveryCode, SecondFactor, User
+from chat.database import query
+from chat.models import (
+    AuditEntry,
+    AuthSession,
+    EmailVerificationToken,
+    LLMCallLog,
+    LLMCallText,
+    RecoveryCode,
+    SecondFactor,
+    User,
+    UserMonthlyUsage,
+)
+from chat.services.usage_report import this_month
 from tests.cast import Person
 from tests.web.factor import turned_on
 
@@ -59,3 +75,92 @@ async def test_a_second_factor_is_reset_for_whoever_has_lost_app_and_codes(
     assert [await SecondFactor.filter(user_id=user.id).count() for user in users] == [0, 1]
     assert [await RecoveryCode.filter(user_id=user.id).count() for user in users] == [0, 10]
     assert (await alice.log_in(alice.email)).headers["Location"] == "/chat/"
+
+
+async def spent(person: Person, cost: str, *, days_ago: int = 0, **more: Any) -> LLMCallLog:
+    """A call with its text, in the books of its month."""
+    user, then = await User.get(email=person.email), datetime.now(UTC) - timedelta(days=days_ago)
+    row = await LLMCallLog.create(user=user, status="completed", model_asked="m", cost=Decimal(cost), **more)
+    await LLMCallLog.filter(id=row.id).update(created_at=then)
+    await LLMCallText.create(call=row, user=user, output="words")
+    figures = {"calls": 1, "cost": Decimal(cost), "total_tokens": 7}
+    await UserMonthlyUsage.create(user=user, month=then.date().replace(day=1), **figures)
+    return row
+
+
+async def test_users_are_listed_with_what_they_spent(alice: Person, bob: Person, environment: dict[str, str]) -> None:
+    await spent(alice, "0.123456789")
+    code, output, errors = await chat(environment, "users", "--search", f" {alice.email.upper()[:12]}")
+    everybody = await chat(environment, "users")
+    nobody = await chat(environment, "users", "--search", "%")
+    line = next(line for line in output.splitlines() if alice.email in line)
+
+    assert (code, errors) == (0, "")
+    assert line.split() == ["no", "no", "yes", "never", "$0.1235", alice.email]
+    assert bob.email not in output
+    assert bob.email in everybody[1]
+    assert len(nobody[1].splitlines()) == 1
+
+
+async def test_the_usage_of_a_month_is_a_table_or_csv_with_every_decimal(
+    alice: Person, bob: Person, environment: dict[str, str]
+) -> None:
+    await spent(alice, "0.123456789012")
+    await User.filter(email=bob.email).update(email=f"={bob.email}")
+    bob.email = f"={bob.email}"
+    await spent(bob, "3")
+    month = f"{datetime.now(UTC):%Y-%m}"
+    (_, table, _), (_, text, _), wrong = await asyncio.gather(
+        chat(environment, "usage"),
+        chat(environment, "usage", "--month", month, "--csv"),
+        chat(environment, "usage", "--month", "2026-13"),
+    )
+    rows = list(csv.DictReader(StringIO(text)))
+    [sums] = await query("SELECT sum(cost) AS cost FROM user_monthly_usage WHERE month = $1", this_month())
+
+    assert {row["email"]: row["cost"] for row in rows}.items() >= {
+        alice.email: "0.123456789012",
+        f"'{bob.email}": "3.000000000000",
+    }.items()
+    assert sum(Decimal(row["cost"]) for row in rows) == sums["cost"]
+    assert table.splitlines()[-1].split()[-3:] == [f"${sums['cost']:,.4f}", "in", "all"]
+    assert (wrong[0], "write it like 2026-11" in wrong[2]) == (2, True)
+
+
+async def test_what_is_over_is_pruned_and_everything_else_stays(alice: Person, environment: dict[str, str]) -> None:
+    user, now = await User.get(email=alice.email), datetime.now(UTC)
+    old, new = await spent(alice, "1", days_ago=100), await spent(alice, "2")
+    ended = await AuthSession.create(token_sha256="e" * 64, user=user)
+    await AuthSession.filter(id=ended.id).update(last_seen_at=now - timedelta(days=15))
+    link = {"token_sha256": "f" * 64, "user": user, "email": user.email, "expires_at": now - timedelta(minutes=1)}
+    await EmailVerificationToken.create(**link)
+    living = await EmailVerificationToken.create(**link | {"token_sha256": "a" * 64, "expires_at": now + timedelta(1)})
+    entry = {"actor_id": user.id, "actor_email": user.email, "action": "users.disable", "object_id": "1"}
+    audit = await AuditEntry.create(**entry)
+
+    every = ("--sessions", "--tokens", "--logs-older-than", "90")
+    would = await chat(environment, "prune", "--dry-run", *every)
+    assert await LLMCallLog.filter(id=old.id).exists()
+    assert would[1].splitlines()[1] == "Would delete 1 expired links that confirm an address."
+    did, again = await chat(environment, "prune", *every), await chat(environment, "prune", *every)
+
+    assert did[:1] + did[2:] == (0, "")
+    assert did[1] == would[1].replace("Would delete", "Deleted")
+    assert did[1].splitlines()[-1].startswith("Deleted 1 calls from before ")
+    assert [line.split()[1] for line in again[1].splitlines()] == ["0"] * 4
+    assert await LLMCallLog.filter(user=user).values_list("id", flat=True) == [new.id]
+    assert await LLMCallText.filter(user=user).count() == 1
+    assert await UserMonthlyUsage.filter(user=user).count() == 2
+    assert not await AuthSession.filter(id=ended.id).exists()
+    assert (await alice.http.get("/chat/")).status_code == 200
+    assert await EmailVerificationToken.filter(user=user).values_list("id", flat=True) == [living.id]
+    assert await AuditEntry.filter(id=audit.id).exists()
+
+
+async def test_pruning_wants_to_know_what_and_keeps_what_pages_show(environment: dict[str, str]) -> None:
+    nothing, too_much = await asyncio.gather(
+        chat(environment, "prune", "--dry-run"), chat(environment, "prune", "--logs-older-than", "30")
+    )
+
+    assert (nothing[0], "--logs-older-than DAYS" in nothing[2]) == (2, True)
+    assert (too_much[0], "at least 31 days are kept" in too_much[2]) == (2, True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -29,11 +30,32 @@ SELECT coalesce((SELECT cost FROM user_monthly_usage
      + coalesce((SELECT sum(amount) FROM budget_reservation
                  WHERE user_id = $1 AND expires_at > now() AND id <> $2), 0) AS committed
 """
+STANDING = """
+SELECT coalesce(u.monthly_budget, $2) AS budget,
+       coalesce((SELECT cost FROM user_monthly_usage
+                 WHERE user_id = u.id AND month = date_trunc('month', now() AT TIME ZONE 'UTC')::date), 0) AS spent,
+       coalesce((SELECT sum(amount) FROM budget_reservation WHERE user_id = u.id AND expires_at > now()), 0) AS reserved
+FROM users u WHERE u.id = $1
+"""
 RESERVE = f"""
 INSERT INTO budget_reservation (id, user_id, amount, expires_at) VALUES ($1, $2, $3, now() + interval '{RESERVATION}')
 ON CONFLICT (id) DO UPDATE SET amount = excluded.amount, expires_at = excluded.expires_at
 """  # noqa: S608 - the interval is a constant
 RELEASE = "DELETE FROM budget_reservation WHERE id = $1 OR (user_id = $2 AND expires_at < now())"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A user's budget this month and what is gone of it, in USD; `reserved` is kept back for running calls."""
+
+    budget: Decimal | None  # None: no limit
+    spent: Decimal
+    reserved: Decimal
+
+    @property
+    def left(self) -> Decimal | None:
+        """What another call may cost."""
+        return None if self.budget is None else max(self.budget - self.spent - self.reserved, Decimal(0))
 
 
 class CannotSet(Exception):
@@ -57,6 +79,11 @@ async def set_budget(email: str, amount: Decimal | None) -> None:
     """What this user may spend in a month from now on; None: the site's limit. Raises CannotSet."""
     if not await query(SET, email.strip().lower(), amount):
         raise CannotSet(f"There is no user {email}.")
+
+
+async def standing(user_id: UUID, *, default: Decimal | None) -> Standing:
+    """Where the user stands; `default` is the site's limit."""
+    return Standing(**(await query(STANDING, user_id, default))[0])
 
 
 async def reserve(plan: Plan, *, default: Decimal | None, prices: Prices) -> None:

@@ -28,7 +28,7 @@ class Unit:
 
     exact: Callable[[int | float | Decimal], str]
     short: Callable[[float], str]
-    least: float = 0
+    least: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +144,12 @@ def _short_count(value: float) -> str:
 
 
 def _short_money(value: float) -> str:
-    return f"${_short_count(value)}" if value >= 1 or not value else f"${value:.4f}".rstrip("0")
+    return f"${_short_count(value)}" if value >= 1 or not value else f"${value:.5f}".rstrip("0")
 
 
 COUNT = Unit(count_words, _short_count, least=1)
-MONEY = Unit(money_words, _short_money)
-SECONDS = Unit(seconds_words, lambda value: f"{value / 1000:g} s")
+MONEY = Unit(money_words, _short_money, least=0.0001)
+SECONDS = Unit(seconds_words, lambda value: f"{value / 1000:g} s", least=1)
 
 
 def _empty(
@@ -162,16 +162,17 @@ def _empty(
     rows = [
         _row(day * width, width, date, series, [one.values[day] for one in series], unit)
         for day, date in enumerate(days)
+        if any(one.values[day] is not None for one in series)
     ]
     return Chart(chart_id, title, series, ticks, labels, rows)
 
 
 def _scale(largest: float, least: float) -> tuple[float, float]:
     """A step that is a round number, and the first multiple of it that is not less than the largest value."""
-    rough = max(largest / INTERVALS, least) or 1 / INTERVALS
+    rough = max(largest / INTERVALS, least)
     power = 10.0 ** math.floor(math.log10(rough))
     fitting = [step * power for step in STEPS if step * power >= rough * (1 - 1e-9)]
-    step = next(one for one in fitting if not least or one % least == 0)
+    step = next(one for one in fitting if least < 1 or one == int(one))
     return step, step * max(math.ceil(largest / step - 1e-9), 1)
 
 

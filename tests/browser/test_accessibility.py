@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from chat.models import PasswordResetToken, User
+from chat.models import LLMCallLog, PasswordResetToken, User
 from chat.security.tokens import new_token, token_hash
 from tests.browser.desk import DESKTOP, PHONE, REFUSED_FORM, Desk
 from tests.browser.rows import answered
@@ -199,7 +200,26 @@ async def test_the_question_before_a_chat_is_deleted(desk: Desk, alice: Person, 
     assert await violations(page, axe) == []
 
 
+async def spent(person: Person) -> None:
+    """Some calls, so that there are charts and figures of every kind."""
+    user = await User.get(email=person.email)
+    row = {"user": user, "model_asked": "small", "total_tokens": 10, "duration_ms": 900, "first_event_ms": 200}
+    await LLMCallLog.create(status="completed", cost=Decimal("0.5"), **row)
+    await LLMCallLog.create(status="rate_limited", cost=Decimal("0.25"), estimated=True, **row)
+    await LLMCallLog.create(status="completed", **row)
+
+
+async def test_the_usage_of_a_month(desk: Desk, alice: Person, axe: str) -> None:
+    await spent(alice)
+    page = await (await desk.context(alice)).new_page()
+    await page.goto("/usage/")
+    await page.get_by_text("As a table").click()
+    await expect(page.get_by_role("cell", name="$0.5000").first).to_be_visible()
+    assert await violations(page, axe) == []
+
+
 async def test_the_administrators_page(desk: Desk, root: Person, axe: str) -> None:
+    await spent(root)
     page = await (await desk.context(root)).new_page()
     await page.goto("/admin/")
     await expect(page.get_by_role("heading", name="Administration")).to_be_visible()

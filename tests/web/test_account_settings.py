@@ -142,4 +142,4 @@ async def test_the_settings_lead_to_everything_about_the_account(alice: Person) 
     assert (await page_of(alice, "/chat/")).all("a", href=PATH)
     links = {one["href"] for one in (await page_of(alice)).all("a", class_="way")}
     names = ("change_email", "password_change", "second-factor", "sessions", "data", "delete")
-    assert links == {f"/accounts/{name}/" for name in names}
+    assert links == {"/usage/", *(f"/accounts/{name}/" for name in names)}

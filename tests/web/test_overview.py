@@ -86,7 +86,7 @@ async def test_each_chart_has_words_and_a_table_for_those_who_do_not_see_it(root
         )
         assert title
         assert summary
-    assert len(page.all("th", scope="row")) == 5 * 30
+    assert len(page.all("th", scope="row")) >= 3 * 30 + 2  # of waits only the days that had any
     assert [element for element in page.elements if "style" in element] == []
 
 

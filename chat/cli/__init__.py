@@ -10,11 +10,14 @@ import sys
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+from typing import TypeAlias
 
 from dotenv import load_dotenv
 
 from chat import database, development, server
 from chat.app import create_app
+from chat.cli import records
+from chat.cli.environment import settings_with_database
 from chat.mailer import Mailer
 from chat.security.passwords import Passwords
 from chat.services import budgets, second_factors
@@ -24,6 +27,7 @@ from chat.settings import Settings, SettingsError
 from chat.settings.listing import environment_example, settings_table
 from chat.web.routes import routes_document
 
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 LETTER_SECONDS = 60  # a command waits for its letter to be sent
 
 
@@ -37,6 +41,8 @@ def main() -> None:
         _fail(str(error), 2)
     except (Refused, CannotSet) as error:
         _fail(str(error), 1)
+    except BrokenPipeError:  # whoever reads has seen enough, like `head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         _fail(f"Something that is needed did not answer: {error}", 1)
     except KeyboardInterrupt:
@@ -62,14 +68,30 @@ def _parser() -> argparse.ArgumentParser:
         commands, "reset-second-factor", _reset_second_factor, "let a user log in who has lost the app and the codes"
     )
     reset.add_argument("email")
+    users = _add(commands, "users", records.users, "list the users and what they spent this month")
+    users.add_argument("--search", default="", metavar="TEXT", help="only addresses with this in them")
+    usage = _add(commands, "usage", records.usage, "list what each user's calls of the model took in a month")
+    usage.add_argument("--month", type=records.month, help="like 2026-11 (UTC); by default the present one")
+    usage.add_argument("--csv", action="store_true", help="for a spreadsheet, with every decimal")
+    _add_prune(commands)
     listing = _add(commands, "settings", _settings, "list every setting")
     listing.add_argument("--env-example", action="store_true", help="as a file .env.example")
     _add(commands, "routes", _routes, "list every route: for whom it is, and how often")
     return parser
 
 
+def _add_prune(commands: Commands) -> None:
+    prune = _add(commands, "prune", records.prune, "delete what is over; say of what")
+    prune.add_argument("--dry-run", action="store_true", help="delete nothing, say how much it would be")
+    prune.add_argument("--sessions", action="store_true", help="logins that are over")
+    prune.add_argument("--tokens", action="store_true", help="mailed links that have expired")
+    prune.add_argument(
+        "--logs-older-than", type=records.days, metavar="DAYS", help="calls of the model; the sums of months stay"
+    )
+
+
 def _add(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    commands: Commands,
     name: str,
     command: Callable[[argparse.Namespace], int],
     description: str,
@@ -88,7 +110,7 @@ def _serve(_: argparse.Namespace) -> int:
 
 
 def _migrate(_: argparse.Namespace) -> int:
-    applied = asyncio.run(database.migrate(_settings_with_database()))
+    applied = asyncio.run(database.migrate(settings_with_database()))
     sys.stdout.write("".join(f"Applied {name}\n" for name in applied) or "Nothing to apply.\n")
     return 0
 
@@ -102,7 +124,7 @@ def _make_migration(arguments: argparse.Namespace) -> int:
 
 
 def _create_admin(arguments: argparse.Namespace) -> int:
-    settings = _settings_with_database()
+    settings = settings_with_database()
     password = getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
     asyncio.run(_make_admin(arguments.email, password, settings))
     sys.stdout.write(f"{arguments.email} is an administrator now.\n")
@@ -111,24 +133,16 @@ def _create_admin(arguments: argparse.Namespace) -> int:
 
 def _set_budget(arguments: argparse.Namespace) -> int:
     amount = budgets.parsed(arguments.amount)
-    asyncio.run(_store_budget(arguments.email, amount, _settings_with_database()))
+    asyncio.run(_store_budget(arguments.email, amount, settings_with_database()))
     limit = "what the site allows" if amount is None else f"${amount:f} a month"
     sys.stdout.write(f"{arguments.email} may spend {limit}.\n")
     return 0
 
 
 def _reset_second_factor(arguments: argparse.Namespace) -> int:
-    asyncio.run(_turn_off_second_factor(arguments.email, _settings_with_database()))
+    asyncio.run(_turn_off_second_factor(arguments.email, settings_with_database()))
     sys.stdout.write(f"{arguments.email} logs in with the password alone now, and was told so by e-mail.\n")
     return 0
-
-
-def _settings_with_database() -> Settings:
-    """Those of the environment; without a DATABASE_URL, the database of a running `make run`."""
-    settings = Settings.from_environment(development.beside_a_run(os.environ))
-    if not settings.database_url:
-        raise SettingsError(["DATABASE_URL is missing, and no `make run` is going on in this checkout"])
-    return settings
 
 
 async def _make_admin(email: str, password: str, settings: Settings) -> None:

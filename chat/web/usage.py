@@ -1,0 +1,36 @@
+"""What one's own calls of the model cost."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from quart import Blueprint, render_template, request
+from quart.typing import ResponseReturnValue
+
+from chat.models import User
+from chat.services import usage_report
+from chat.services.usage_report import MonthReport, Part
+from chat.web import charts
+from chat.web.auth import login_required
+from chat.web.charts import MONEY, Chart, Series
+from chat.web.resources import resources
+
+blueprint = Blueprint("usage", __name__, url_prefix="/usage")
+
+
+@blueprint.get("/")
+@login_required
+async def usage(user: User) -> ResponseReturnValue:
+    """A month by day, model and chat; `?month=2026-10` is another one, and nonsense the present one."""
+    month = usage_report.month_from(request.args.get("month", "")) or usage_report.this_month()
+    report = await usage_report.month_report(user, month, default_budget=resources().settings.llm_monthly_budget)
+    return await render_template("usage/usage.html", report=report, chart=_chart(report), money=charts.money_words)
+
+
+def _chart(report: MonthReport) -> Chart:
+    today = datetime.now(UTC).date()
+    parts = [report.by_day.get(day, Part()) if day <= today else None for day in report.days]
+    series = [Series("As the provider says", [part.cost - part.estimated_cost if part else None for part in parts])]
+    if report.total.estimated_cost:
+        series.append(Series("Estimated", [part.estimated_cost if part else None for part in parts], "second"))
+    return charts.bars("days", "Cost by day", report.days, series, MONEY)

@@ -1,0 +1,144 @@
+"""/usage/: what one's own calls cost, exactly what the rows say."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from chat.database import query
+from chat.models import BudgetReservation, ChatThread, Generation, LLMCallLog, User, UserMonthlyUsage
+from chat.services.usage_report import this_month
+from tests.cast import Person
+from tests.web.page import Page
+
+LAST_MONTH = (this_month() - timedelta(days=1)).replace(day=1)
+
+
+async def usage(person: Person, month: str = "") -> Page:
+    answer = await person.http.get("/usage/", params={"month": month} if month else {})
+    assert answer.status_code == 200
+    return Page(answer.text)
+
+
+async def call(person: Person, cost: str | None, **more: Any) -> LLMCallLog:
+    """A row, and its month."""
+    user = await User.get(email=person.email)
+    known = None if cost is None else Decimal(cost)
+    row = {"status": "completed", "model_asked": "gpt-5-mini", "model": "gpt-5-mini", "total_tokens": 10, "cost": known}
+    log = await LLMCallLog.create(user=user, **(row | more))
+    month, _ = await UserMonthlyUsage.get_or_create(user=user, month=this_month())
+    month.calls, month.total_tokens = month.calls + 1, month.total_tokens + 10
+    month.cost, month.unpriced_calls = month.cost + (known or 0), month.unpriced_calls + (known is None)
+    await month.save()
+    return log
+
+
+async def answered(person: Person, text: str) -> str:
+    """A thread with a real answer; returns its id."""
+    posted = await person.ask(text)
+    async with person.tab(posted["thread_id"]) as tab:
+        await tab.until_finished(posted["reply_id"])
+    return posted["thread_id"]
+
+
+async def test_a_month_is_the_sum_of_its_rows_on_every_page(alice: Person, bob: Person, root: Person) -> None:
+    await answered(alice, "say hello")
+    await answered(alice, "say something longer than that")
+    await answered(bob, "say nothing of this to alice")
+    total = Decimal((await usage(alice)).find("data", id="total")["value"])
+    user = await User.get(email=alice.email)
+    [mine] = await query("SELECT sum(cost) AS cost, count(*) AS calls FROM llm_call_log WHERE user_id = $1", user.id)
+    [today] = await query(
+        "SELECT sum(cost) AS cost FROM llm_call_log WHERE created_at >= date_trunc('day', now() AT TIME ZONE 'UTC') "
+        "AT TIME ZONE 'UTC'"
+    )
+    overview = Page((await root.http.get("/admin/")).text)
+
+    assert total == mine["cost"] == (await UserMonthlyUsage.get(user=user)).cost > 0
+    assert Decimal(overview.all("data")[0]["value"]) == today["cost"]
+    assert "say nothing of this" not in (await usage(alice)).text
+
+
+async def test_chats_are_linked_and_what_is_deleted_is_one_line(alice: Person) -> None:
+    kept, deleted = await answered(alice, "say hello"), await answered(alice, "say goodbye")
+    await call(alice, "0.5", caller="title")
+    await ChatThread.filter(id=deleted).delete()
+    page = await usage(alice)
+    names = [element.text.strip() for element in page.all("span", class_="ledger-name")]
+
+    assert page.all("a", href=f"/chat/{kept}/")
+    assert not page.all("a", href=f"/chat/{deleted}/")
+    assert names == ["say hello", "Titles of chats", "Deleted chats"]
+    assert "$0.5000" in page.text
+
+
+async def test_a_chat_whose_old_calls_are_pruned_cost_at_least_what_is_known(alice: Person) -> None:
+    thread_id = await answered(alice, "say hello")
+    posted = await alice.ask("say more", thread_id)
+    async with alice.tab(thread_id) as tab:
+        await tab.until_finished(posted["reply_id"])
+    assert "at least" not in (await usage(alice)).text
+    first = await Generation.filter(thread_id=thread_id).order_by("id").first()
+    assert first
+    await LLMCallLog.filter(generation_id=first.id).delete()
+    page = await usage(alice)
+
+    assert "at least $" in page.text
+    assert "1 of these calls is not kept one by one any more" in page.text
+    assert Decimal(page.find("data", id="total")["value"]) == (await UserMonthlyUsage.get(user__email=alice.email)).cost
+
+
+async def test_exact_estimated_and_unknown_are_told_apart(alice: Person) -> None:
+    await call(alice, "0.30")
+    await call(alice, "0.20", estimated=True)
+    await call(alice, None, model="house-brand")
+    page = await usage(alice)
+
+    assert "Known cost $0.5000 $0.2000 of it estimated and 1 call of unknown cost" in page.text
+    assert "house-brand" in page.text
+    assert "$0.0000 + 1 unknown" in page.text
+    assert "As the provider says: $0.3000 in all" in page.find("desc", id="days-summary").text
+    assert "Estimated: $0.2000 in all" in page.find("desc", id="days-summary").text
+
+
+async def test_the_budget_says_what_is_left_and_what_is_kept_back(alice: Person) -> None:
+    assert "Budget No limit" in (await usage(alice)).text
+    await User.filter(email=alice.email).update(monthly_budget=Decimal(2))
+    await call(alice, "0.5")
+    user, soon = await User.get(email=alice.email), datetime.now(UTC) + timedelta(minutes=1)
+    await BudgetReservation.create(id=user.id, user=user, amount=Decimal("0.25"), expires_at=soon)
+    page = await usage(alice)
+
+    assert "Left of your budget $1.2500 of $2.00" in page.text
+    assert "$0.2500 are kept back" in page.text
+    await User.filter(email=alice.email).update(monthly_budget=Decimal("0.1"))
+    assert "Left of your budget $0.0000" in (await usage(alice)).text
+
+
+async def test_months_before_are_there_and_lead_back(alice: Person) -> None:
+    then = datetime(LAST_MONTH.year, LAST_MONTH.month, 28, 23, 59, tzinfo=UTC)
+    old = await call(alice, "0.7")
+    await LLMCallLog.filter(id=old.id).update(created_at=then)
+    await UserMonthlyUsage.filter(user__email=alice.email).update(month=LAST_MONTH)
+    now, before = await usage(alice), await usage(alice, f"{LAST_MONTH:%Y-%m}")
+
+    assert now.all("a", href=f"/usage/?month={LAST_MONTH:%Y-%m}")
+    assert Decimal(now.find("data", id="total")["value"]) == 0
+    assert before.find("h1").text == f"Usage in {LAST_MONTH:%B %Y}"
+    assert Decimal(before.find("data", id="total")["value"]) == Decimal("0.7")
+    assert before.all("a", href=f"/usage/?month={this_month():%Y-%m}")
+    assert "budget" not in before.text
+
+
+@pytest.mark.parametrize(
+    "month", ["2026-13", "0001-01", "9999-12", "2026-1", "\uff12026-10", "'; --", "x" * 2000, "2026-10-01"]
+)
+async def test_nonsense_is_the_present_month(alice: Person, month: str) -> None:
+    assert (await usage(alice, month)).find("h1").text == f"Usage in {this_month():%B %Y}"
+
+
+async def test_nobody_sees_usage(nobody: Person) -> None:
+    assert (await nobody.http.get("/usage/")).headers["Location"] == "/accounts/login/?next=/usage/"
