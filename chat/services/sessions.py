@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
 from chat.broadcast import Broadcast, Unavailable, user_channel
+from chat.database import query
 from chat.events import SessionEnded
 from chat.models import AuthSession, SecondFactor, User
 from chat.security.tokens import new_token, token_hash
@@ -17,6 +19,7 @@ IDLE, ABSOLUTE = timedelta(days=14), timedelta(days=30)
 UNREMEMBERED_IDLE = timedelta(days=1)  # the cookie goes with the browser, and browsers can be left open or restored
 STAFF_IDLE, STAFF_ABSOLUTE = timedelta(hours=1), timedelta(hours=12)
 LISTED = 50
+DELETE = "DELETE FROM auth_session WHERE id = ANY($1::uuid[])"
 SEEN_EVERY = timedelta(minutes=1)  # a write for each request would be the site's busiest query
 
 
@@ -71,13 +74,14 @@ async def own_session(user: User, session_id: UUID) -> AuthSession | None:
 
 async def end_session(session: AuthSession, *, broadcast: Broadcast) -> None:
     """Log out: the token stops working, and the session's sockets close."""
-    await _end(AuthSession.filter(id=session.id), broadcast)
+    await announce_ended(await delete_sessions(AuthSession.filter(id=session.id)), broadcast=broadcast)
 
 
 async def end_sessions(user: User, *, but: AuthSession | None = None, broadcast: Broadcast) -> None:
     """Log the user out everywhere, or everywhere else."""
     ending = AuthSession.filter(user_id=user.id)
-    await _end(ending.exclude(id=but.id) if but else ending, broadcast)
+    ended = await delete_sessions(ending.exclude(id=but.id) if but else ending)
+    await announce_ended(ended, broadcast=broadcast)
 
 
 async def session_lives(session_id: object) -> bool:
@@ -86,13 +90,20 @@ async def session_lives(session_id: object) -> bool:
     return session is not None and session.user.is_active and not _is_over(session, datetime.now(UTC))
 
 
-async def _end(ending: QuerySet[AuthSession], broadcast: Broadcast) -> None:
-    for session in await ending:
-        await AuthSession.filter(id=session.id).delete()
+async def delete_sessions(ending: QuerySet[AuthSession]) -> list[AuthSession]:
+    """Those that there were, in the caller's transaction, if there is one; `announce_ended` has to come after it."""
+    ended = await ending
+    await query(DELETE, [session.id for session in ended])
+    return ended
+
+
+async def announce_ended(ended: Sequence[AuthSession], *, broadcast: Broadcast) -> None:
+    """Close the sockets of sessions that are gone, wherever they are."""
+    for session in ended:
         try:
             await broadcast.channels.publish(user_channel(session.user_id), SessionEnded(session.id))
         except Unavailable:
-            continue  # each socket looks for its session once a minute as well
+            return  # each socket looks for its session once a minute as well
 
 
 def _is_over(session: AuthSession, now: datetime) -> bool:

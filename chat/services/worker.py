@@ -96,6 +96,11 @@ class Worker:
         await self._stop(generation_id)
         return True
 
+    async def stop_marked(self, generation_ids: Sequence[UUID]) -> None:
+        """Stop replies that are marked to be stopped, wherever their owners are."""
+        for generation_id in generation_ids:
+            await self._stop(generation_id)
+
     async def stop_deleted(self, running: Sequence[Lost]) -> None:
         """Stop what was being written in threads that are gone, wherever the owners are."""
         for one in running:

@@ -7,16 +7,23 @@ from typing import Any, Self
 
 import wtforms
 from wtforms import BooleanField, EmailField, PasswordField, RadioField, SelectField, StringField
-from wtforms.validators import EqualTo, InputRequired, Length, ValidationError
+from wtforms.validators import DataRequired, EqualTo, InputRequired, Length, ValidationError
 
 from chat.models import DISPLAY_NAME_MAX_LENGTH, EMAIL_MAX_LENGTH, THEMES, User
 from chat.security.password_rules import PASSWORD_MAX_BYTES
+from chat.text import storable
 
 EMAIL = [InputRequired("Enter your e-mail address."), Length(max=EMAIL_MAX_LENGTH, message="This address is too long.")]
 
 MAX = Length(max=PASSWORD_MAX_BYTES, message="No password here is that long. Shorten it.")
 
 CODE = [InputRequired("Enter a code."), Length(max=100, message="No code is that long. Enter one of them.")]
+REASON_MAX = Length(max=500, message="Say it in 500 characters at most.")
+
+
+def typed(text: str | None) -> str:
+    """As it can be stored, without spaces around it."""
+    return storable((text or "").strip())
 
 
 class Form(wtforms.Form):
@@ -110,6 +117,21 @@ class SettingsForm(Form):
         """It has to fit its column."""
         if len(field.data) > DISPLAY_NAME_MAX_LENGTH:
             raise ValidationError(f"The name has {len(field.data)} characters; {DISPLAY_NAME_MAX_LENGTH} are possible.")
+
+
+class ChangeForm(Form):
+    """Why an administrator does something; `value` is for what needs one."""
+
+    value = StringField("Value", filters=[typed])
+    reason = StringField("Reason", [REASON_MAX], filters=[typed])
+
+
+class LookForm(Form):
+    """Why an administrator looks at what somebody wrote: without a reason, nobody does."""
+
+    reason = StringField(
+        "Reason", [DataRequired("Say why in a few words: it is recorded."), REASON_MAX], filters=[typed]
+    )
 
 
 def add_error(form: Form, field: str, sentence: str) -> None:

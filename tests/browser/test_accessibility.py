@@ -224,3 +224,44 @@ async def test_the_administrators_page(desk: Desk, root: Person, axe: str) -> No
     await page.goto("/admin/")
     await expect(page.get_by_role("heading", name="Administration")).to_be_visible()
     assert await violations(page, axe) == []
+
+
+@pytest.mark.parametrize("page_name", ["", "disable/", "set_budget/"])
+async def test_what_administrators_do_to_a_user(
+    desk: Desk, root: Person, alice: Person, axe: str, page_name: str
+) -> None:
+    page = await (await desk.context(root, allowed=(REFUSED_FORM,))).new_page()
+    user = await User.get(email=alice.email)
+    await page.goto(f"/admin/users/{user.id}/{page_name}")
+    assert await violations(page, axe) == []
+    if page_name == "set_budget/":
+        await page.get_by_label("USD a month").fill("much")
+        await page.keyboard.press("Enter")
+        await expect(page.locator(".field-error")).to_be_visible()
+        await expect(page.get_by_label("USD a month")).to_be_focused()
+        assert await violations(page, axe) == []
+
+
+async def test_the_administrators_lists_and_texts(desk: Desk, root: Person, alice: Person, axe: str) -> None:
+    thread_id = await answered(alice, "What is what?", ANSWER)
+    page = await (await desk.context(root, allowed=(REFUSED_FORM,))).new_page()
+    for path in ("users/", "calls/", "generations/", "audit/?day=2001-01-01", "calls/?sort=nonsense", "confirm/"):
+        await page.goto(f"/admin/{path}")
+        assert await violations(page, axe) == [], path
+    await page.goto(f"/admin/threads/{thread_id}/text/")
+    assert await violations(page, axe) == []
+    await page.keyboard.type("I was asked to")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading", name="The text")).to_be_visible()
+    assert await violations(page, axe) == []
+
+
+async def test_a_long_list_scrolls_by_keyboard_on_a_phone(desk: Desk, root: Person) -> None:
+    page = await (await desk.context(root, viewport=PHONE)).new_page()
+    await page.goto("/admin/users/")
+    table = page.get_by_role("region", name="Table: Users")
+    await table.focus()
+    await page.keyboard.press("ArrowRight")
+    await expect(table).to_be_focused()
+    await page.wait_for_function("document.querySelector('.admin-scroll').scrollLeft > 0")
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")

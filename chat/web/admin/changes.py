@@ -1,0 +1,93 @@
+"""What administrators do: a question with the reason, then the change; and looking at what somebody wrote."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from quart import Blueprint, abort, redirect, render_template, request, url_for
+from quart.typing import ResponseReturnValue
+
+from chat.models import User
+from chat.security.limits import PREFERENCE
+from chat.services import administration, rows
+from chat.services.audit import Order
+from chat.services.refusals import Refused
+from chat.services.tables import Action, Table
+from chat.web.accounts.entry import form_page
+from chat.web.admin.confirmation import recently_confirmed
+from chat.web.admin.lists import declared
+from chat.web.auth import staff_required
+from chat.web.forms import ChangeForm, LookForm, add_error
+from chat.web.guards import limited
+from chat.web.notices import notify
+from chat.web.resources import resources
+
+blueprint = Blueprint("changes", __name__)
+
+
+@blueprint.route("/<name>/<uuid:row_id>/text/", methods=["GET", "POST"])
+@limited(PREFERENCE)
+@staff_required
+@recently_confirmed
+async def text(user: User, name: str, row_id: UUID) -> ResponseReturnValue:
+    """What was said, for a reason that is recorded. It comes with the answer to the form, and has no address."""
+    table, form = declared(name), LookForm(await request.form)
+    row = await rows.find(table, row_id) if table.text else None
+    said: dict[str, Any] = {"table": table, "row": row or abort(404)}
+    if request.method != "POST" or not form.validate():
+        return await form_page("admin/look.html", form, **said)
+    await administration.look(_order(user, row_id, form), f"{name}.look")
+    return await render_template("admin/text.html", texts=await rows.texts(table, row_id), **said)
+
+
+@blueprint.route("/<name>/<uuid:row_id>/<action_name>/", methods=["GET", "POST"])
+@limited(PREFERENCE)
+@staff_required
+@recently_confirmed
+async def change(user: User, name: str, row_id: UUID, action_name: str) -> ResponseReturnValue:
+    """Ask, then do it."""
+    table, form = declared(name), ChangeForm(await request.form)
+    row = await rows.find(table, row_id) or abort(404)
+    action = _action(table, action_name)
+    if not action.applies(row):  # somebody was faster, or it is the same click twice
+        notify("There is nothing left to do: it is so already.")
+        return redirect(url_for("admin.lists.row", name=name, row_id=row_id), 303)
+    said: dict[str, Any] = {"table": table, "row": row, "action": action}
+    if request.method != "POST" or not form.validate():
+        return await form_page("admin/change.html", form, **said)
+    try:
+        await _do(action, _order(user, row_id, form))
+    except Refused as refused:
+        add_error(form, "value" if action.value else "reason", str(refused))
+        return await form_page("admin/change.html", form, **said)
+    notify(f"Done: {action.label}.")
+    return redirect(await _afterwards(table, row_id), 303)
+
+
+def _action(table: Table, name: str) -> Action:
+    return next((action for action in table.actions if action.name == name), None) or abort(404)
+
+
+def _order(user: User, row_id: UUID, form: LookForm | ChangeForm) -> Order:
+    return Order(
+        by=user,
+        object_id=row_id,
+        reason=form.reason.data,
+        value=form.value.data if isinstance(form, ChangeForm) else "",
+        ip=request.remote_addr or "",
+        user_agent=request.headers.get("User-Agent", ""),
+    )
+
+
+async def _do(action: Action, order: Order) -> None:
+    """To the end, even if the browser goes away in the middle."""
+    opened = resources()
+    work = action.change(order, worker=opened.worker, broadcast=opened.broadcast)
+    await opened.worker.see_through(work, f"administration: {action.name}")
+
+
+async def _afterwards(table: Table, row_id: UUID) -> str:
+    if await rows.find(table, row_id):
+        return url_for("admin.lists.row", name=table.name, row_id=row_id)
+    return url_for("admin.lists.table", name=table.name)

@@ -1,0 +1,47 @@
+"""The password once more, before somebody changes something at a browser that was left open."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from functools import wraps
+from typing import Any, cast
+
+from quart import Blueprint, redirect, request, url_for
+from quart.typing import ResponseReturnValue
+
+from chat.models import AuthSession, User
+from chat.security.limits import PREFERENCE
+from chat.web.accounts.entry import form_page, is_confirmed
+from chat.web.auth import current_session, renew, safe_target, staff_required
+from chat.web.forms import ConfirmForm
+from chat.web.guards import limited
+
+blueprint = Blueprint("confirmation", __name__)
+
+LASTS = timedelta(minutes=15)
+
+
+def recently_confirmed(view: Callable[..., Awaitable[ResponseReturnValue]]) -> Any:
+    """Below `staff_required`: let through who gave the password a short while ago, ask everybody else first."""
+
+    @wraps(view)
+    async def guarded(*args: Any, **kwargs: Any) -> ResponseReturnValue:
+        session = cast(AuthSession, await current_session())
+        if datetime.now(UTC) - session.authenticated_at > LASTS:
+            return redirect(url_for("admin.confirmation.confirm", next=request.path), 303)
+        return await view(*args, **kwargs)
+
+    return guarded
+
+
+@blueprint.route("/confirm/", methods=["GET", "POST"])
+@limited(PREFERENCE)
+@staff_required
+async def confirm(user: User) -> ResponseReturnValue:
+    """Ask for it, and go on where it was needed."""
+    target, form = safe_target(request.args.get("next")), ConfirmForm(await request.form)
+    if request.method != "POST" or not await is_confirmed(form, user):
+        return await form_page("admin/confirm.html", form, target=target)
+    await renew(cast(AuthSession, await current_session()))
+    return redirect(target if target.startswith("/admin/") else url_for("admin.overview.index"), 303)

@@ -1,0 +1,99 @@
+"""The lists of what is stored, one row with what belongs to it, and lists as files: all from declared tables."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import AsyncIterator, Iterable
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from quart import Blueprint, abort, render_template, request
+from quart.typing import ResponseReturnValue
+from quart.wrappers import Response
+
+from chat.models import User
+from chat.services import rows
+from chat.services.browsers import browser_name
+from chat.services.tables import Row, Table, Unreadable
+from chat.web.admin.tables import TABLES
+from chat.web.auth import staff_required
+from chat.web.charts import money_words
+
+blueprint = Blueprint("lists", __name__)
+
+DOWNLOAD_SECONDS = 3600
+WORDS = {"browser": browser_name, "money": money_words}  # for templates
+FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+
+
+@blueprint.get("/<name>/")
+@staff_required
+async def table(_: User, name: str) -> ResponseReturnValue:
+    """A page of rows."""
+    declaration, page, error = declared(name), rows.Page([], "", 0), ""
+    try:
+        page = await rows.page(declaration, request.args)
+    except Unreadable as unreadable:
+        error = str(unreadable)
+    said = {"table": declaration, "page": page, "error": error, "most": rows.MOST_COUNTED, "words": WORDS}
+    return await render_template("admin/table.html", **said), 422 if error else 200
+
+
+@blueprint.get("/<name>/<uuid:row_id>/")
+@staff_required
+async def row(_: User, name: str, row_id: UUID) -> ResponseReturnValue:
+    """One row, what belongs to it, what was done to it, and what can be."""
+    declaration = declared(name)
+    found = await rows.find(declaration, row_id) or abort(404)
+    said = {"table": declaration, "row": found, "most": rows.IN_A_SECTION, "words": WORDS}
+    return await render_template("admin/row.html", sections=await _sections(declaration, found), **said)
+
+
+@blueprint.get("/<name>/csv/")
+@staff_required
+async def download(_: User, name: str) -> ResponseReturnValue:
+    """The rows of the list, all of them, made while they are sent."""
+    declaration = declared(name)
+    try:
+        rows.check(declaration, request.args)
+    except Unreadable as unreadable:
+        abort(422, str(unreadable))
+    response = Response(_lines(declaration, request.args.to_dict()), content_type="text/csv; charset=utf-8")
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}-{datetime.now(UTC):%Y-%m-%d}.csv"'
+    response.timeout = DOWNLOAD_SECONDS
+    return response
+
+
+def declared(name: str) -> Table:
+    """The table of an address."""
+    return TABLES.get(name) or abort(404)
+
+
+async def _sections(table: Table, row: Row) -> list[dict[str, Any]]:
+    """Rows of other tables that belong to this one: the newest, and one more if there are more."""
+    found = []
+    for section in table.sections:
+        value, other = row.get(section.of), TABLES[section.table]
+        belonging = await rows.belonging(other, section.filter, value) if value else []
+        found.append({"table": other, "filter": section.filter, "value": value, "rows": belonging})
+    return found
+
+
+async def _lines(table: Table, wanted: dict[str, str]) -> AsyncIterator[bytes]:
+    yield _written([["id", *(column.label for column in table.columns)]])
+    async for some in rows.exported(table, wanted):
+        yield _written([row["id"], *(row[column.name] for column in table.columns)] for row in some)
+
+
+def _written(lines: Iterable[list[Any]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text).writerows([_harmless(value) for value in line] for line in lines)
+    return text.getvalue().encode()
+
+
+def _harmless(value: Any) -> str:
+    """As text. A spreadsheet takes what begins like a formula for one, and people choose their own names."""
+    text = "" if value is None else value.isoformat() if isinstance(value, datetime) else str(value)
+    return f"'{text}" if isinstance(value, str) and text.startswith(FORMULAS) else text

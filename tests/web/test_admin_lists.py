@@ -1,0 +1,287 @@
+"""The administrators' lists: every table for staff and for nobody else, found by what one knows, page by page."""
+
+from __future__ import annotations
+
+import csv
+import io
+import uuid
+from itertools import product
+from typing import Any
+
+import pytest
+
+from chat import models
+from chat.models import (
+    AuthSession,
+    ChatMessage,
+    ChatThread,
+    EmailVerificationToken,
+    Generation,
+    LLMCallLog,
+    PasswordResetToken,
+    ToolCall,
+    User,
+    UserMonthlyUsage,
+)
+from chat.models.ids import uuid7
+from chat.services import rows
+from chat.web.admin.tables import EXCUSED, TABLES
+from tests.cast import Person
+from tests.web.page import Page
+from tests.web.test_routes import APP
+
+SECRETS = ("token_sha256", "password_hash", "code_sha256", "nonce")
+
+
+async def page_of(person: Person, path: str, status: int = 200) -> Page:
+    answer = await person.http.get(path)
+    assert answer.status_code == status, (path, answer.text)
+    return Page(answer.text)
+
+
+async def call(user: User | None, **more: Any) -> LLMCallLog:
+    known = {"model_asked": "gpt-5-mini", "model": "gpt-5-mini", "status": "completed", "cost": "0.25"}
+    return await LLMCallLog.create(user=user, **known | more)
+
+
+def emails(page: Page) -> list[str]:
+    return [link.text for link in page.all("a", class_="text-link") if "@example.com" in link.text]
+
+
+def test_every_model_is_listed_or_excused() -> None:
+    stored = {one for one in vars(models).values() if isinstance(one, type) and issubclass(one, models.User.__base__)}
+
+    assert {table.model for table in TABLES.values()} | EXCUSED.keys() == stored
+    assert not {table.model for table in TABLES.values()} & EXCUSED.keys()
+
+
+def test_no_table_shows_a_secret_or_somebodys_words() -> None:
+    words = {ChatThread: "title", ChatMessage: "content", Generation: "partial", ToolCall: "output"}
+    for table in TABLES.values():
+        shown = [column.sql or column.name for column in (*table.columns, *table.details)]
+        forbidden = [*SECRETS, f"t.{words.get(table.model, '-')}"]
+        assert not [sql for sql in shown if sql.removeprefix("t.") in [one.removeprefix("t.") for one in forbidden]]
+
+
+def test_what_tables_refer_to_is_there() -> None:
+    for table in TABLES.values():
+        assert len({column.name for column in (*table.columns, *table.details)}) == len(table.columns) + len(
+            table.details
+        )
+        for section in table.sections:
+            assert section.filter in {one.name for one in TABLES[section.table].filters}, (table.name, section)
+
+
+def admin_paths(row_id: uuid.UUID) -> list[tuple[str, str]]:
+    """Every address of the administration, with each table and action in it."""
+    found = []
+    for rule in APP.url_map.iter_rules():
+        if not rule.rule.startswith("/admin/"):
+            continue
+        path = rule.rule.replace("<uuid:row_id>", str(row_id))
+        tables = TABLES.values() if "<name>" in path else [None]
+        for table in tables:
+            named = path.replace("<name>", table.name) if table else path
+            actions = [action.name for action in table.actions] if table and "<action_name>" in path else [""]
+            for action, method in product(actions, sorted((rule.methods or set()) & {"GET", "POST"})):
+                found.append((method, named.replace("<action_name>", action)))
+    return found
+
+
+async def test_to_everybody_but_staff_no_address_of_it_exists(
+    nobody: Person, alice: Person, root: Person, bob: Person
+) -> None:
+    await User.filter(email=bob.email).update(is_staff=True)
+    await page_of(bob, "/admin/users/")
+    await User.filter(email=bob.email).update(is_staff=False)
+    target = await User.get(email=alice.email)
+    paths = admin_paths(target.id)
+    assert len(paths) > 60
+    for person, (method, path) in product((nobody, alice, bob), paths):
+        answer = await person.http.request(
+            method, path, data={"reason": "I want to", "password": "x"} if method == "POST" else None
+        )
+        assert answer.status_code == 404, (method, path)
+        assert "no such page" in answer.text
+    assert await User.get(email=alice.email) == target
+    for path in (f"/admin/{name}/" for name in TABLES):
+        await page_of(root, path)
+
+
+async def test_a_user_is_found_by_the_beginning_of_the_address_or_by_the_id(root: Person, alice: Person) -> None:
+    user = await User.get(email=alice.email)
+
+    assert emails(await page_of(root, f"/admin/users/?q={alice.email[:12].upper()}")) == [alice.email]
+    assert emails(await page_of(root, f"/admin/users/?q={user.id}")) == [alice.email]
+    assert emails(await page_of(root, f"/admin/users/?q={alice.email[1:]}")) == []
+    assert emails(await page_of(root, "/admin/users/?q=%25")) == []
+    assert emails(await page_of(root, "/admin/users/?q=_lice")) == []
+
+
+async def test_filters_leave_only_what_is_so(root: Person, alice: Person) -> None:
+    beginning = f"q={alice.email}"
+    assert emails(await page_of(root, f"/admin/users/?{beginning}&is_staff=no&is_active=yes")) == [alice.email]
+    assert emails(await page_of(root, f"/admin/users/?{beginning}&is_staff=yes")) == []
+
+    user = await User.get(email=alice.email)
+    model = f"model-{uuid7()}"
+    failed, guessed = await call(user, model=model, status="lost"), await call(user, model=model, estimated=True)
+    for wanted, one in (("status=lost", failed), ("status=any+error", failed), ("estimated=yes", guessed)):
+        page = await page_of(root, f"/admin/calls/?model={model}&{wanted}")
+        assert page.all("a", href=f"/admin/calls/{one.id}/"), wanted
+        assert "1 row" in page.text
+    assert "2 rows" in (await page_of(root, f"/admin/calls/?model={model}&q={alice.email}")).text
+    assert "2 rows" in (await page_of(root, f"/admin/calls/?model={model}&day={failed.created_at:%Y-%m-%d}")).text
+    assert "0 rows" in (await page_of(root, f"/admin/calls/?model={model}&day=2001-01-01")).text
+
+
+@pytest.mark.parametrize("sort", ["newest", "cost", "slow"])
+async def test_pages_follow_each_other_without_a_gap_or_a_repetition(root: Person, sort: str) -> None:
+    model, count = f"model-{uuid7()}", 2 * rows.PAGE + 3
+    made = [
+        await call(None, model=model, duration_ms=number % 7, cost=None if number % 3 else "0.5")
+        for number in range(count)
+    ]
+    seen: list[str] = []
+    path = f"/admin/calls/?model={model}&sort={sort}"
+    while path:
+        page = await page_of(root, path)
+        assert f"{count} rows" in page.text
+        seen += [a["href"].split("/")[3] for a in page.all("a") if a.get("href", "").startswith("/admin/calls/0")]
+        path = page.find("a", rel="next")["href"] if page.all("a", rel="next") else ""
+
+    assert sorted(seen) == sorted(str(one.id) for one in made)
+    if sort == "newest":
+        assert seen == sorted(seen, reverse=True)
+
+
+async def test_more_than_ten_thousand_rows_are_not_counted_to_the_last(
+    root: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows, "MOST_COUNTED", 1)
+    model = f"model-{uuid7()}"
+    for _ in range(3):
+        await call(None, model=model)
+
+    assert "1+ rows" in (await page_of(root, f"/admin/calls/?model={model}")).text
+
+
+GARBAGE = [
+    "after=x",
+    "after=~",
+    "after=' OR 1=1",
+    "sort=id;DROP TABLE users",
+    "sort=email&after=x~%00",
+    "sort=seen&after=0192d5c0-0000-7000-8000-000000000000~0001-01-01T00:00:00%2B14:00",
+    "sort=cost&after=0192d5c0-0000-7000-8000-000000000000~1e999999",
+    "sort=cost&after=0192d5c0-0000-7000-8000-000000000000~NaN",
+    "is_staff=perhaps",
+    "status='; --",
+    "state=x",
+    "day=yesterday",
+    "day=9999-12-31",
+    "month=2026-13",
+    "user=1",
+    "object=1",
+    "thread=%00",
+]
+
+
+@pytest.mark.parametrize("garbage", GARBAGE)
+async def test_what_means_nothing_in_an_address_is_said_and_never_an_error(root: Person, garbage: str) -> None:
+    refused = 0
+    for name in TABLES:
+        for path in (f"/admin/{name}/", f"/admin/{name}/csv/"):
+            answer = await root.http.get(f"{path}?{garbage}")
+            assert answer.status_code in (200, 422), (path, garbage)
+            refused += answer.status_code == 422
+    assert refused
+
+
+@pytest.mark.parametrize("text", ["%00", "\\", "%25%25", "' OR 1=1 --", "🔑" * 500, "x" * 3000, "%F0%9F", "-1"])
+async def test_a_search_for_anything_is_a_search(root: Person, text: str) -> None:
+    for name in TABLES:
+        assert (await root.http.get(f"/admin/{name}/?q={text}")).status_code in (200, 422), name
+
+
+async def test_a_row_shows_its_details_and_leads_to_what_belongs_to_it(root: Person, alice: Person) -> None:
+    asked = await alice.ask("What is what?")
+    user = await User.get(email=alice.email)
+    async with alice.tab(asked["thread_id"]) as tab:
+        await tab.until_finished(asked["reply_id"])
+    page = await page_of(root, f"/admin/users/{user.id}/")
+    assert page.find("h1").text == alice.email
+    for path in (
+        f"/admin/threads/{asked['thread_id']}/",
+        f"/admin/sessions/{(await AuthSession.get(user=user)).id}/",
+    ):
+        assert page.all("a", href=path), path
+    generation = await Generation.get(answer_id=asked["reply_id"])
+    for path in (
+        f"/admin/messages/{asked['reply_id']}/",
+        f"/admin/generations/{generation.id}/",
+        f"/admin/calls/{(await LLMCallLog.filter(generation=generation).first()).id}/",  # type: ignore[union-attr]
+        f"/admin/months/{(await UserMonthlyUsage.get(user=user)).id}/",
+    ):
+        page = await page_of(root, path)
+        assert page.all("a", href=f"/admin/users/{user.id}/"), path
+        assert "What is what?" not in page.text
+
+
+async def test_no_page_shows_what_was_said_or_a_token(root: Person, alice: Person) -> None:
+    secret = f"secret{uuid.uuid4().hex}"
+    asked = await alice.ask(f"{secret} is my secret. [offline: tool=calculate]")
+    async with alice.tab(asked["thread_id"]) as tab:
+        await tab.until_finished(asked["reply_id"])
+    user = await User.get(email=alice.email)
+    await EmailVerificationToken.create(token_sha256=secret, user=user, email=user.email, expires_at=user.created_at)
+    await PasswordResetToken.create(token_sha256=secret, user=user, email=user.email, expires_at=user.created_at)
+    for name, table in TABLES.items():
+        answers = [await root.http.get(f"/admin/{name}/"), await root.http.get(f"/admin/{name}/csv/")]
+        for row in await table.model.all().order_by("-id").limit(3):
+            answers.append(await root.http.get(f"/admin/{name}/{row.pk}/"))
+        for answer in answers:
+            assert answer.status_code == 200
+            assert secret not in answer.text
+            assert "a" * 3 + "$argon2" not in answer.text and "$argon2" not in answer.text
+
+
+async def test_what_is_not_there_is_not_found(root: Person) -> None:
+    for path in (
+        "/admin/nothing/",
+        f"/admin/users/{uuid7()}/",
+        "/admin/users/1/",
+        f"/admin/nothing/{uuid7()}/",
+        "/admin/nothing/csv/",
+    ):
+        assert (await root.http.get(path)).status_code == 404, path
+
+
+async def test_a_list_comes_as_a_file_in_which_nothing_is_a_formula(root: Person) -> None:
+    names = [f"{sign}cmd|' /C calc'!A0 {uuid.uuid4().hex}" for sign in ("=", "+", "-", "@", "\t", "\r", "")]
+    model, many = f"many-{uuid7()}", 3
+    for name in names:
+        await ChatThread.create(user=await User.get(email=root.email), model=name)
+    for _ in range(many):
+        await call(None, model=model)
+    user = await User.get(email=root.email)
+    answer = await root.http.get(f"/admin/threads/csv/?user={user.id}")
+
+    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+    assert answer.headers["Content-Disposition"].startswith('attachment; filename="threads-')
+    head, *lines = csv.reader(io.StringIO(answer.text, newline=""))
+    assert head[:3] == ["id", "Last message (UTC)", "User"]
+    column = head.index("Model chosen")
+    harmless = [f"'{one}" if one[0] in "=+-@\t\r" else one for one in names]
+    assert sorted(line[column] for line in lines) == sorted(harmless)
+    assert len((await root.http.get(f"/admin/calls/csv/?model={model}")).text.splitlines()) == many + 1
+
+
+async def test_a_file_has_all_rows_of_all_pages(root: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "EXPORTED_AT_ONCE", 4)
+    model = f"model-{uuid7()}"
+    made = {str((await call(None, model=model)).id) for _ in range(8)}
+    lines = list(csv.reader(io.StringIO((await root.http.get(f"/admin/calls/csv/?model={model}&after=x")).text)))
+
+    assert {line[0] for line in lines[1:]} == made
+    assert len(lines) == 9
