@@ -51,6 +51,7 @@ def test_production_names_everything_that_is_missing_at_once() -> None:
         ("DATABASE_URL", "mysql://db/chat"),
         ("REDIS_URL", "memcached://x"),
         ("RATE_LIMITS", "off"),
+        ("DEV_SUPERUSER_EMAIL", "root@example.com"),
         ("DEV_SUPERUSER_PASSWORD", "whatever-it-is"),
         ("PORT", "eighty"),
         ("PORT", "70000"),
@@ -67,6 +68,16 @@ def test_a_bad_value_names_its_variable(name: str, value: str) -> None:
         Settings.from_environment({**PRODUCTION, name: value})
 
     assert [problem.split()[0] for problem in refused.value.problems] == [name]
+
+
+def test_production_refuses_the_administrator_of_development_and_says_what_to_do_instead() -> None:
+    administrator = {"DEV_SUPERUSER_EMAIL": "root@example.com", "DEV_SUPERUSER_PASSWORD": "a-good-long-passphrase-7"}
+    with pytest.raises(SettingsError, match="remove it, and make administrators with `chat create-admin`") as refused:
+        Settings.from_environment({**PRODUCTION, **administrator})
+
+    assert [problem.split()[0] for problem in refused.value.problems] == list(administrator)
+    assert administrator["DEV_SUPERUSER_PASSWORD"] not in str(refused.value)
+    assert Settings.from_environment({**PRODUCTION, **administrator, "DEBUG": "True"}).dev_superuser_email
 
 
 def test_an_empty_variable_counts_as_unset() -> None:

@@ -35,10 +35,11 @@ SELECT count(*) AS users, count(*) FILTER (WHERE last_seen_at >= $1) AS active,
        (SELECT count(*) FROM generation WHERE state IN ('queued', 'running')) AS running
 FROM users
 """
+# By the id, which begins with the time: it has an index.
 RECENT_USERS = """
 SELECT email, email_verified, is_staff, created_at, last_seen_at,
     EXISTS (SELECT FROM second_factor WHERE user_id = users.id AND confirmed_at IS NOT NULL) AS has_second_factor
-FROM users ORDER BY created_at DESC LIMIT $1
+FROM users ORDER BY id DESC LIMIT $1
 """
 RECENT = 20
 

@@ -13,6 +13,7 @@ from chat.settings.parsing import PARSERS, Origin, PriceList, Sender
 MODEL_MAX_LENGTH = 100  # what its columns hold
 SECRET_KEY_MIN_BYTES = 32
 SECRET_KEY_MIN_DISTINCT = 8  # "aaaa…" and "changeme" repeated are long and still weak
+ONLY_FOR_DEVELOPMENT = "is for development only: remove it, and make administrators with `chat create-admin`"
 
 
 class SettingsError(Exception):
@@ -227,7 +228,6 @@ def _unfit_for_production(settings: Settings, *, already: set[str]) -> list[str]
     """What a public site must not start without; `already` names variables with a complaint, which get no second."""
     key = settings.secret_key
     weak_key = len(key.encode()) < SECRET_KEY_MIN_BYTES or len(set(key)) < SECRET_KEY_MIN_DISTINCT
-    mail = settings.email_verification_required
     checks = [
         ("SECRET_KEY", weak_key, f"is missing or weak: {SECRET_KEY_MIN_BYTES} random bytes are needed"),
         ("PUBLIC_URL", not settings.public_url, "is missing: links in e-mails are built from it"),
@@ -236,14 +236,14 @@ def _unfit_for_production(settings: Settings, *, already: set[str]) -> list[str]
         ("REDIS_URL", not settings.redis_url, "is missing: a Redis or Valkey server is needed"),
         ("OPENAI_API_KEY", not settings.openai_api_key, "is missing: without it no model answers"),
         ("RATE_LIMITS", not settings.rate_limits, "is off: production keeps its throttles on"),
-        ("EMAIL_BACKEND", mail and settings.email_backend == "console",
+        ("EMAIL_BACKEND", settings.email_verification_required and settings.email_backend == "console",
          "is console, so that nobody could verify an address: set smtp, or EMAIL_VERIFICATION_REQUIRED=False"),
         ("SMTP_HOST", settings.email_backend == "smtp" and not settings.smtp_host, "is missing: EMAIL_BACKEND is smtp"),
         ("DEFAULT_FROM_EMAIL", settings.email_backend == "smtp" and not settings.default_from_email,
          "is missing: EMAIL_BACKEND is smtp"),
         ("SMTP_TLS", settings.smtp_tls == "none" and bool(settings.smtp_password),
          "is none, so that SMTP_PASSWORD would travel in the clear: set starttls or tls"),
-        ("DEV_SUPERUSER_PASSWORD", bool(settings.dev_superuser_password),
-         "is for development only: remove it, and make administrators with `chat create-admin`"),
+        ("DEV_SUPERUSER_EMAIL", bool(settings.dev_superuser_email), ONLY_FOR_DEVELOPMENT),
+        ("DEV_SUPERUSER_PASSWORD", bool(settings.dev_superuser_password), ONLY_FOR_DEVELOPMENT),
     ]  # fmt: skip
     return [f"{name} {problem}" for name, wrong, problem in checks if wrong and name not in already]
