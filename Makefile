@@ -7,7 +7,8 @@ TESTS_DONE := .venv/.test-installed
 NODE_DONE := node_modules/.installed
 BUILT := static/dist/.built
 SOURCES := $(shell find static/src templates -type f 2>/dev/null)
-PYTEST := .venv/bin/python -m pytest -n 2 --dist worksteal
+# Three, since tests wait for browsers and databases as often as they compute.
+PYTEST := .venv/bin/python -m pytest -n 3 --dist worksteal
 FAULTS := .venv/bin/python -m pytest -n 4 --dist worksteal tests/faults
 COMPILE := .venv/bin/python -m uv pip compile pyproject.toml --quiet --universal --generate-hashes --no-emit-index-url --no-header
 

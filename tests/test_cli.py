@@ -123,7 +123,9 @@ async def test_the_usage_of_a_month_is_a_table_or_csv_with_every_decimal(
         f"'{bob.email}": "3.000000000000",
     }.items()
     assert sum(Decimal(row["cost"]) for row in rows) == sums["cost"]
-    assert table.splitlines()[-1].split()[-3:] == [f"${sums['cost']:,.4f}", "in", "all"]
+    last = table.splitlines()[-1]
+    assert f"${sums['cost']:,.4f}" in last.split()
+    assert last.endswith("in all")
     assert (wrong[0], "write it like 2026-11" in wrong[2]) == (2, True)
 
 

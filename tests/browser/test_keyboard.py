@@ -79,7 +79,7 @@ async def test_logging_out(desk: Desk, alice: Person) -> None:
     await expect(chat.page.get_by_text(alice.email)).to_be_hidden()
     await expect(menu).to_be_focused()
     await chat.page.keyboard.press("Enter")
-    assert await tabbed(chat.page, 3) == ["Chats", "Settings", "Log out"]
+    assert await tabbed(chat.page, 4) == ["Chats", "Usage", "Settings", "Log out"]
     await chat.page.keyboard.press("Enter")
 
     await expect(chat.page.get_by_role("link", name="Log in")).to_be_visible()

@@ -19,6 +19,7 @@ from tests.web.page import Page
 SUMS = """
 SELECT count(*) AS calls, coalesce(sum(total_tokens), 0) AS tokens, coalesce(sum(cost), 0) AS cost,
        count(*) FILTER (WHERE cost IS NULL) AS unpriced,
+       count(*) FILTER (WHERE status = 'rate_limited') AS rate_limited,
        count(*) FILTER (WHERE status NOT IN ('completed', 'incomplete', 'refused', 'stopped')) AS errors
 FROM llm_call_log WHERE created_at >= $1
 """
@@ -58,7 +59,7 @@ async def test_the_figures_are_the_sums_of_the_rows(root: Person, alice: Person)
     assert today["Tokens"] == f"{rows['tokens']:,}"
     assert today["Calls that ended in an error"] == f"{rows['errors']:,} of {rows['calls']:,}"
     assert f"and {rows['unpriced']:,} calls of unknown cost" in page.text
-    assert "rate limited 1" in page.text
+    assert f"rate limited {rows['rate_limited']:,}" in page.text
     assert "of it estimated" in page.text
 
 
