@@ -12,7 +12,7 @@ from tortoise.transactions import in_transaction
 from chat.database import query
 from chat.durations import wait_in_words
 from chat.mailer import Letter, Mailer
-from chat.models import EMAIL_MAX_LENGTH, MOST_LOGIN_FAILURES, User, UserSettings
+from chat.models import EMAIL_MAX_LENGTH, MOST_LOGIN_FAILURES, AuthSession, User, UserSettings
 from chat.security import password_rules
 from chat.security.limits import (
     ACCOUNT_EXISTS,
@@ -62,9 +62,9 @@ class Accounts:
     limits: Limits
 
     async def sign_up(self, email: str, password: str) -> User | None:
-        """Make a user and return it if it may log in at once.
+        """Make a user; None if with verification the address is known.
 
-        With verification the answer is None, and but for the row itself all that depends on whether the address is
+        With verification, but for the row itself all that depends on whether the address is
         known comes after the response: so neither page nor time tell a stranger who has an account, and the owner of
         a known one is told by e-mail. Without verification that cannot be hidden, and Refused says it.
         """
@@ -75,8 +75,7 @@ class Accounts:
         if self.settings.email_verification_required:
             await self.limits.climb(RESEND_LADDER, email)
             self.mailer.write_later("after a sign-up", partial(self._letter_to, email, user))
-            return None
-        if user is None:
+        elif user is None:
             raise Refused("email", "There is already an account with this e-mail address. Log in instead?")
         return user
 
@@ -161,10 +160,12 @@ async def ensure_superuser(email: str, password: str, *, passwords: Passwords) -
     user = await User.get_or_none(email=email)
     if user is None:
         user = await _new_user(email, await passwords.hash(password)) or await User.get(email=email)
-    elif not await passwords.verify(user.password_hash, password):
-        user.password_hash = await passwords.hash(password)
+    else:
+        if not await passwords.verify(user.password_hash, password):
+            user.password_hash = await passwords.hash(password)
+        await AuthSession.filter(user_id=user.id).delete()  # whoever is logged in there is no administrator by that
     user.is_staff = user.is_active = user.email_verified = True
-    await user.save()
+    await user.save(update_fields=["password_hash", "is_staff", "is_active", "email_verified"])
     return user
 
 

@@ -72,7 +72,9 @@ async def _letter_to(email: str, user: User, limits: Limits, settings: Settings)
     """The link, in whose place older ones die; a word to the owner if the address has an account."""
     token, seconds = new_token(), settings.email_verification_timeout
     async with in_transaction():
-        if not await User.filter(id=user.id, is_active=True).select_for_update().first():
+        # Nor if the password was changed since it was asked: whoever asked may have been who knew the old one.
+        same = User.filter(id=user.id, is_active=True, password_hash=user.password_hash)
+        if not await same.select_for_update().first():
             return None
         await EmailVerificationToken.filter(user_id=user.id, confirms=Confirms.CHANGE).delete()
         is_taken = await User.exists(email=email)

@@ -30,6 +30,10 @@ async def change_password(
         raise Refused("new_password1", "This is your password already. Choose another one.")
     password_hash = await accounts.passwords.hash(new)
     async with in_transaction():
+        # A reset in this very moment was by whoever reads the mail: it must not be undone by whoever knew the old one.
+        unchanged = User.filter(id=user.id, password_hash=user.password_hash)
+        if not await unchanged.select_for_update().first():
+            raise Refused("old_password", "The password was changed in this moment. Log in with the new one.")
         await _store(user, password_hash)
     await end_sessions(user, but=session, broadcast=broadcast)
     _tell_owner(user, accounts=accounts)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -166,7 +167,10 @@ def _go_on(asked: Asked, cursor: str) -> None:
 
 
 def _cursor(sort: Sort, row: Row) -> str:
-    return str(row["id"]) if sort.sql == "t.id" else f"{row['id']}~{row['sort_key']}"
+    if sort.sql == "t.id":
+        return str(row["id"])
+    value = row["sort_key"]
+    return f"{row['id']}~{value:f}" if isinstance(value, Decimal) else f"{row['id']}~{value}"  # never 0E-12
 
 
 async def _rows(table: Table, asked: Asked, *, limit: int, columns: Sequence[Column] = ()) -> list[Row]:

@@ -373,6 +373,23 @@ async def test_the_mailed_link_confirms_the_address_and_logs_in(production: Prod
         assert (await User.get(email=carol.email)).email_verified
 
 
+async def test_whoever_signs_up_with_a_strangers_address_does_not_get_its_owner_into_the_account(
+    production: Production, mailbox: Mailbox
+) -> None:
+    async with production.visitor() as mallory, production.visitor() as owner:
+        link = await sign_up_and_get_link(mallory, mailbox)
+        await owner.sign_up(mallory.email, "the-owners-own-passphrase-9")
+        answer = await owner.http.post(link)
+        page = await owner.http.get(answer.headers["Location"])
+        other = await owner.log_in(mallory.email, "the-owners-own-passphrase-9")
+
+        assert (answer.status_code, answer.headers["Location"]) == (303, "/accounts/login/")
+        assert "Your e-mail address is confirmed. Log in with your password now." in Page(page.text).text
+        assert other.status_code == 422
+        assert not await is_logged_in(owner)
+        assert (await User.get(email=mallory.email)).email_verified
+
+
 async def test_a_link_works_once(production: Production, mailbox: Mailbox) -> None:
     async with production.visitor() as carol, production.visitor() as thief:
         link = await sign_up_and_get_link(carol, mailbox)

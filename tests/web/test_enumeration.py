@@ -137,6 +137,10 @@ def comparable(answer: httpx.Response, address: str, app: Quart) -> dict[str, An
     }
 
 
+# Of the new account, or of nobody: made in the same way and at the same moment.
+ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
 def readable(cookie: str, address: str, app: Quart) -> tuple[str, str]:
     """What a signed cookie says, and its flags."""
     value, _, flags = cookie.partition(";")
@@ -145,5 +149,5 @@ def readable(cookie: str, address: str, app: Quart) -> tuple[str, str]:
     assert isinstance(interface, SecureCookieSessionInterface)
     serializer = interface.get_signing_serializer(app)
     assert isinstance(serializer, URLSafeTimedSerializer)
-    said = str(serializer.loads(signed)) if signed else ""
+    said = ID.sub("an id", str(serializer.loads(signed)) if signed else "")
     return f"{name}={said.replace(address, '')}", re.sub("expires=[^;]+", "", flags, flags=re.IGNORECASE)

@@ -32,7 +32,9 @@ async def signup() -> ResponseReturnValue:
         user = await resources().accounts.sign_up(form.email.data, form.password1.data)
     except Refused as refused:
         return await refused_page("accounts/signup.html", form, refused)
-    return await enter(user) if user else to_mailbox("verify_email_sent", normalised_email(form.email.data))
+    if user and resources().accounts.may_log_in(user):
+        return await enter(user)
+    return to_mailbox("verify_email_sent", normalised_email(form.email.data), user=user)
 
 
 @blueprint.route("/login/", methods=["GET", "POST"])
@@ -53,7 +55,7 @@ async def login() -> ResponseReturnValue:
         add_error(form, "password", WRONG)
         return await form_page("accounts/login.html", form, next=target)
     if not resources().accounts.may_log_in(user):
-        return to_mailbox("verify_required", user.email)
+        return to_mailbox("verify_required", user.email, user=user)
     return await enter(user, target=target, remember=form.remember.data)
 
 

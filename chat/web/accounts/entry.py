@@ -8,6 +8,7 @@ from quart import redirect, render_template, request, session, url_for
 from quart.typing import ResponseReturnValue
 
 from chat.models import User
+from chat.models.ids import uuid7
 from chat.services import second_factors
 from chat.services.accounts import Refused, TooManyGuesses
 from chat.web.accounts.unfinished import begin_login
@@ -53,9 +54,14 @@ async def is_confirmed(form: Form, user: User) -> bool:
     return right
 
 
-def to_mailbox(page: str, email: str) -> ResponseReturnValue:
-    """To the page that says which mailbox to look into."""
+def to_mailbox(page: str, email: str, *, user: User | None) -> ResponseReturnValue:
+    """To the page that says which mailbox to look into.
+
+    The browser keeps whose password it has set or shown, or an id of nobody: only then the mailed link logs in as well.
+    Else a stranger could sign up with an address, wait for its owner to press the link, and read along.
+    """
     session["email"] = email
+    session["knows_password_of"] = str(user.id if user else uuid7())
     return redirect(url_for(f"accounts.verification.{page}"), 303)
 
 

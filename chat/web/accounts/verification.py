@@ -13,6 +13,7 @@ from chat.services import verification
 from chat.web.accounts.entry import enter
 from chat.web.auth import signed_in_user
 from chat.web.guards import limited
+from chat.web.notices import notify
 from chat.web.resources import resources
 
 blueprint = Blueprint("verification", __name__)
@@ -67,7 +68,10 @@ async def verify_email(token: str) -> ResponseReturnValue:
     session.pop("email", None)
     if await signed_in_user():  # whoever sits there goes on as who they are, and does not write into another account
         return await render_template("accounts/verify_email_done.html", email=user.email), 200, SECRET
-    return await enter(user)
+    if session.pop("knows_password_of", "") == str(user.id):
+        return await enter(user)
+    notify("Your e-mail address is confirmed. Log in with your password now.")
+    return redirect(url_for("accounts.entrance.login"), 303)
 
 
 async def _mailbox_page(name: str, **context: Any) -> str:

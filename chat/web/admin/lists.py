@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -96,4 +97,6 @@ def _written(lines: Iterable[list[Any]]) -> bytes:
 def _harmless(value: Any) -> str:
     """As text. A spreadsheet takes what begins like a formula for one, and people choose their own names."""
     text = "" if value is None else value.isoformat() if isinstance(value, datetime) else str(value)
+    if isinstance(value, Decimal):
+        return f"{value:f}"
     return f"'{text}" if isinstance(value, str) and text.startswith(FORMULAS) else text
