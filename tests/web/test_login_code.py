@@ -366,7 +366,9 @@ async def test_a_reset_of_the_password_leaves_the_second_factor_on(factor: Facto
     assert (await send(browser, factor.code())).headers["Location"] == "/chat/"
 
 
-async def test_a_link_that_confirms_the_address_spares_neither_password_nor_code(factor: Factor, browser: Person) -> None:
+async def test_a_link_that_confirms_the_address_spares_neither_password_nor_code(
+    factor: Factor, browser: Person
+) -> None:
     user, token = await User.get(email=browser.email), new_token()
     row = {"token_sha256": token_hash(token), "user_id": user.id, "email": user.email}
     await EmailVerificationToken.create(**row, expires_at=datetime.now(UTC) + timedelta(hours=1))
