@@ -109,12 +109,6 @@ class Round:
         said = ({"role": "assistant", "content": self.text},) if self.text else ()
         return (*said, *self.tools.items())
 
-    def _error(self) -> str:
-        """For the log, which outlives its user: so without the words of a refusal, which are in the call's text."""
-        if self.failure is None or isinstance(self.failure, errors.OutputRefused):
-            return ""
-        return storable(self.failure.detail[:MAX_ERROR_CHARACTERS])
-
     def judge(self, call: Call) -> None:
         """What its end means for the caller."""
         self.text = "".join(self._pieces)
@@ -156,7 +150,7 @@ class Round:
             response_id=self._response_id(),
             request_id=ended.request_id if ended else "",
             status=self._status(),
-            error=self._error(),
+            error=storable(self.failure.detail[:MAX_ERROR_CHARACTERS]) if self.failure else "",
             usage=usage or Usage(),
             estimated=estimated,
             uncertain=uncertain,
