@@ -13,6 +13,7 @@ from chat.models import BudgetReservation, ChatThread, Generation, LLMCallLog, U
 from chat.services.usage_report import this_month
 from tests.cast import Person
 from tests.web.page import Page
+from tests.web.sums import overview_beside_sums
 
 LAST_MONTH = (this_month() - timedelta(days=1)).replace(day=1)
 
@@ -51,11 +52,7 @@ async def test_a_month_is_the_sum_of_its_rows_on_every_page(alice: Person, bob: 
     total = Decimal((await usage(alice)).find("data", id="total")["value"])
     user = await User.get(email=alice.email)
     [mine] = await query("SELECT sum(cost) AS cost, count(*) AS calls FROM llm_call_log WHERE user_id = $1", user.id)
-    [today] = await query(
-        "SELECT sum(cost) AS cost FROM llm_call_log WHERE created_at >= date_trunc('day', now() AT TIME ZONE 'UTC') "
-        "AT TIME ZONE 'UTC'"
-    )
-    overview = Page((await root.http.get("/admin/")).text)
+    overview, today = await overview_beside_sums(root)
 
     assert total == mine["cost"] == (await UserMonthlyUsage.get(user=user)).cost > 0
     assert Decimal(overview.all("data")[0]["value"]) == today["cost"]
