@@ -50,6 +50,7 @@ class Ladder:
 LOGIN = Limit("login", 30, 60, by_address=True)
 LOGIN_FAILURE_ACCOUNT = Limit("login-failure-account", 5, 300)
 LOGIN_FAILURE_ADDRESS = Limit("login-failure-address", 10, 60)
+PASSWORD_AGAIN = Limit("password-again", 5, 300)  # by user: no stranger at the login uses up what is for who is inside
 CODE_GUESS_ACCOUNT = Limit("code-guess-account", 5, 300)
 CODE_GUESS_DAY = Limit("code-guess-day", 50, 86_400)  # five minutes alone leave whoever knows the password 1,440 a day
 CODE_GUESS_ADDRESS = Limit("code-guess-address", 10, 60)
@@ -73,6 +74,7 @@ PREFERENCE = Limit("preference", 60, 60)
 COUNTED_BY_SERVICES = {  # the others are on routes
     "Passwords guessed for one account": LOGIN_FAILURE_ACCOUNT,
     "Passwords guessed from one network address": LOGIN_FAILURE_ADDRESS,
+    "Passwords guessed by whoever is logged in, where it is asked again": PASSWORD_AGAIN,
     "Codes of a second factor guessed for one account": CODE_GUESS_ACCOUNT,
     "Codes of a second factor guessed for one account, slowly": CODE_GUESS_DAY,
     "Codes of a second factor guessed from one network address": CODE_GUESS_ADDRESS,
@@ -100,9 +102,17 @@ class Limits:
         if not self._enabled:
             return 0
         try:
-            return int(await self._script(keys=[_key(limit, key)], args=[limit.interval_ms, limit.count]))
+            return await self._run(limit, key, "count")
         except (RedisError, OSError):
             return self._own.wait_ms(limit, _key(limit, key))
+
+    async def give_back(self, limit: Limit, key: str) -> None:
+        """One that was counted turned out to be none; all others stay counted, whoever's they are."""
+        self._own.give_back(limit, _key(limit, key))
+        try:
+            await self._run(limit, key, "back")
+        except (RedisError, OSError):
+            return  # it is forgiven in its time
 
     async def climb(self, ladder: Ladder, key: str) -> int:
         """0 if it may be done now, and then the next wait is longer; else the milliseconds to wait."""
@@ -121,6 +131,9 @@ class Limits:
         except (RedisError, OSError):
             own = _key(ladder.first_rung, key)
             return self._own.wait_ms(ladder.first_rung, own) if step == "climb" else self._own.left_ms(own)
+
+    async def _run(self, limit: Limit, key: str, step: str) -> int:
+        return int(await self._script(keys=[_key(limit, key)], args=[limit.interval_ms, limit.count, step]))
 
     async def forgive(self, limit: Limit, key: str) -> None:
         """Forget what was counted."""
@@ -150,6 +163,11 @@ class OwnCount:
             self._due_ms.pop(next(iter(self._due_ms)))
         self._due_ms[key] = due + limit.interval_ms
         return 0
+
+    def give_back(self, limit: Limit, key: str) -> None:
+        """One that was counted turned out to be none."""
+        if key in self._due_ms:
+            self._due_ms[key] -= limit.interval_ms
 
     def left_ms(self, key: str) -> int:
         """How long until everything is forgiven; for limits of one that is the wait."""

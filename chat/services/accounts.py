@@ -18,7 +18,9 @@ from chat.security.limits import (
     ACCOUNT_EXISTS,
     LOGIN_FAILURE_ACCOUNT,
     LOGIN_FAILURE_ADDRESS,
+    PASSWORD_AGAIN,
     RESEND_LADDER,
+    Limit,
     Limits,
 )
 from chat.security.passwords import Passwords
@@ -92,31 +94,34 @@ class Accounts:
     async def authenticate(self, email: str, password: str, *, address: str) -> User | None:
         """The user with this e-mail and password, if active. Takes the same time when there is none.
 
-        Raises TooManyGuesses, counted for the account and for the network address. Every try counts until one is
-        right, so that parallel guesses cannot slip through together.
+        Raises TooManyGuesses, counted for the account and for the network address.
         """
         email = _as_stored(email)
-        await self._count_guess(email, address)
+        await self.count_guess((LOGIN_FAILURE_ACCOUNT, email), (LOGIN_FAILURE_ADDRESS, address))
         user = await User.get_or_none(email=email)
         right = await self.passwords.verify(user.password_hash if user else None, password)
         if user is None or not right or not user.is_active or user.needs_reset:
             await self._count_failure(email)
             return None
-        await self._forgive(user)
+        await self.limits.forgive(LOGIN_FAILURE_ACCOUNT, email)
+        # No other guess of this address: one's own account would be the way to guess at others' without end.
+        await self.limits.give_back(LOGIN_FAILURE_ADDRESS, address)
+        await _end_failures(user)
         await self._hash_anew(user, password)
         return user
 
-    async def is_password_of(self, user: User, password: str, *, address: str) -> bool:
+    async def is_password_of(self, user: User, password: str) -> bool:
         """Whether whoever is logged in knows the password too; asked again before what cannot be undone.
 
-        Raises TooManyGuesses; counts like a login.
+        Raises TooManyGuesses, counted for the user alone: whoever guesses here has a session.
         """
         if user.needs_reset:  # no secret here: whoever asks is logged in
             raise TooManyGuesses(0, "There were too many wrong passwords. Log out and choose “Forgot your password?”.")
-        await self._count_guess(user.email, address)
+        await self.count_guess((PASSWORD_AGAIN, str(user.id)))
         right = await self.passwords.verify(user.password_hash, password)
         if right:
-            await self._forgive(user)
+            await self.limits.forgive(PASSWORD_AGAIN, str(user.id))
+            await _end_failures(user)
         else:
             await self._count_failure(user.email)
         return right
@@ -125,8 +130,9 @@ class Accounts:
         """Whether the address is verified, or need not be."""
         return user.email_verified or not self.settings.email_verification_required
 
-    async def _count_guess(self, email: str, address: str) -> None:
-        for limit, key in ((LOGIN_FAILURE_ACCOUNT, email), (LOGIN_FAILURE_ADDRESS, address)):
+    async def count_guess(self, *counted: tuple[Limit, str]) -> None:
+        """Raises TooManyGuesses. Counted before it is looked at, so that parallel ones cannot slip through together."""
+        for limit, key in counted:
             if wait_ms := await self.limits.wait_ms(limit, key):
                 raise TooManyGuesses(wait_ms)
 
@@ -139,12 +145,6 @@ class Accounts:
             if row["login_failures"] == MOST_LOGIN_FAILURES and row["is_active"]:
                 url = self.settings.public_url + "/accounts/password_reset/"
                 self.mailer.send_later(email, "login_closed", {"url": url, "failures": MOST_LOGIN_FAILURES})
-
-    async def _forgive(self, user: User) -> None:
-        """Not those of the network address: one's own account would be the way to guess at others' without end."""
-        await self.limits.forgive(LOGIN_FAILURE_ACCOUNT, user.email)
-        if user.login_failures:
-            await User.filter(id=user.id).update(login_failures=0)
 
     async def _hash_anew(self, user: User, password: str) -> None:
         """By today's parameters, unless the password was changed in this very moment."""
@@ -199,6 +199,12 @@ def _as_stored(email: str) -> str:
         return normalised_email(email)
     except Refused:
         return storable(email.strip().lower())[:EMAIL_MAX_LENGTH]
+
+
+async def _end_failures(user: User) -> None:
+    """They were not in a row."""
+    if user.login_failures:
+        await User.filter(id=user.id).update(login_failures=0)
 
 
 async def _new_user(email: str, password_hash: str) -> User | None:

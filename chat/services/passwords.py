@@ -20,11 +20,11 @@ from chat.settings import Settings
 
 
 async def change_password(
-    user: User, old: str, new: str, *, session: AuthSession, address: str, accounts: Accounts, broadcast: Broadcast
+    user: User, old: str, new: str, *, session: AuthSession, accounts: Accounts, broadcast: Broadcast
 ) -> None:
     """Take the new one for the old one, and log the user out everywhere but here. Raises Refused and TooManyGuesses."""
     check_password(new, email=user.email, settings=accounts.settings, field="new_password1")
-    if not await accounts.is_password_of(user, old, address=address):
+    if not await accounts.is_password_of(user, old):
         raise Refused("old_password", "This is not your current password. Try again.")
     if new == old:
         raise Refused("new_password1", "This is your password already. Choose another one.")

@@ -14,7 +14,7 @@ from chat.models import AuthSession, RecoveryCode, SecondFactor, User
 from chat.security.limits import CODE_GUESS_ACCOUNT, CODE_GUESS_ADDRESS, CODE_GUESS_DAY
 from chat.security.one_time_codes import app_link, bare_recovery_code, matching_step, new_recovery_code, shared_secret
 from chat.security.tokens import token_hash
-from chat.services.accounts import Accounts, Refused, TooManyGuesses
+from chat.services.accounts import Accounts, Refused
 from chat.services.sessions import end_sessions
 from chat.settings import Settings
 
@@ -95,19 +95,15 @@ async def turn_on(
 async def use_code(user: User, typed: str, *, address: str, accounts: Accounts) -> bool:
     """Use up a code of the app or a recovery code; False if it is neither.
 
-    Raises TooManyGuesses. As with passwords every try counts until one is right, parallel ones too.
+    Raises TooManyGuesses.
     """
-    for limit, key in (
-        (CODE_GUESS_ACCOUNT, str(user.id)),
-        (CODE_GUESS_DAY, str(user.id)),
-        (CODE_GUESS_ADDRESS, address),
-    ):
-        if wait_ms := await accounts.limits.wait_ms(limit, key):
-            raise TooManyGuesses(wait_ms)
+    whose = str(user.id)
+    await accounts.count_guess((CODE_GUESS_ACCOUNT, whose), (CODE_GUESS_DAY, whose), (CODE_GUESS_ADDRESS, address))
     if not (await _use_step(user, typed, accounts) or await _use_recovery_code(user, typed, accounts)):
         return False
     for limit in (CODE_GUESS_ACCOUNT, CODE_GUESS_DAY):
-        await accounts.limits.forgive(limit, str(user.id))
+        await accounts.limits.forgive(limit, whose)
+    await accounts.limits.give_back(CODE_GUESS_ADDRESS, address)  # and no other one: see `authenticate`
     return True
 
 

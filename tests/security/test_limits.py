@@ -52,6 +52,23 @@ async def test_what_was_counted_can_be_forgiven(limits: Limits, key: str) -> Non
     assert await limits.wait_ms(FIVE, key) == 0
 
 
+async def test_one_that_is_given_back_gives_back_no_other(limits: Limits, key: str) -> None:
+    for _ in range(3):
+        await limits.wait_ms(FIVE, key)
+    for _ in range(4):  # whoever is right in between has no more tries than without
+        assert await limits.wait_ms(FIVE, key) == 0
+        await limits.give_back(FIVE, key)
+
+    assert [await limits.wait_ms(FIVE, key) == 0 for _ in range(3)] == [True, True, False]
+
+
+async def test_what_was_never_counted_is_not_given_back(limits: Limits, key: str) -> None:
+    for _ in range(3):
+        await limits.give_back(FIVE, key)
+
+    assert [await limits.wait_ms(FIVE, key) == 0 for _ in range(6)] == [True] * 5 + [False]
+
+
 async def test_after_the_interval_one_more_passes(limits: Limits, key: str) -> None:
     quick = Limit("quick", 1, 1)
     assert await limits.wait_ms(quick, key) == 0
@@ -72,6 +89,9 @@ async def test_without_redis_each_worker_counts_by_itself(key: str, monkeypatch:
     assert await limits.wait_ms(FIVE, key + "other") == 0
     await limits.forgive(FIVE, key)
     assert await limits.wait_ms(FIVE, key) == 0
+    for _ in range(3):
+        await limits.give_back(FIVE, key)
+    assert [await limits.wait_ms(FIVE, key) == 0 for _ in range(6)] == [True] * 5 + [False]
     monkeypatch.setattr("chat.security.limits.OWN_MAX_KEYS", 10)
     for number in range(30):
         await limits.wait_ms(FIVE, f"{key}{number}")

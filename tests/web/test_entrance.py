@@ -14,6 +14,7 @@ import pytest
 import websockets
 
 from chat.models import MOST_LOGIN_FAILURES, AuthSession, User, UserSettings
+from chat.security.limits import LOGIN_FAILURE_ADDRESS
 from chat.services import sessions
 from chat.web.accounts.entrance import WRONG
 from tests.cast import PASSWORD, Person
@@ -169,6 +170,34 @@ async def test_its_owner_is_told_once_what_helps(production: Production, mailbox
     assert "https://chat.example.com/accounts/password_reset/" in str(letter)
     assert mailbox.is_empty(email)
     assert (await User.get(id=user.id)).needs_reset
+
+
+async def member(production: Production) -> str:
+    """The address of somebody whose address is confirmed, on a site with limits."""
+    email = f"member-{uuid.uuid4().hex[:8]}@example.com"
+    password_hash = await production.site.resources.passwords.hash(PASSWORD)
+    user = await User.create(email=email, password_hash=password_hash, email_verified=True)
+    await UserSettings.create(user_id=user.id)
+    return email
+
+
+async def test_an_office_behind_one_address_may_log_in_as_often_as_it_is_right(production: Production) -> None:
+    email = await member(production)
+    async with production.visitor() as office:
+        statuses = [(await office.log_in(email)).status_code for _ in range(LOGIN_FAILURE_ADDRESS.count + 2)]
+
+    assert statuses == [303] * (LOGIN_FAILURE_ADDRESS.count + 2)
+
+
+async def test_ones_own_account_wins_no_guesses_at_those_of_others(production: Production) -> None:
+    own, guesses = await member(production), []
+    async with production.visitor() as guesser:
+        for number in range(LOGIN_FAILURE_ADDRESS.count + 2):
+            if number in (4, 8):
+                assert (await guesser.log_in(own)).status_code == 303
+            guesses.append((await guesser.log_in(f"other-{number}@example.com", "a guess")).status_code)
+
+    assert guesses == [422] * LOGIN_FAILURE_ADDRESS.count + [429] * 2
 
 
 # Accounts that came from Django

@@ -281,6 +281,13 @@ async def test_one_network_address_cannot_guess_for_many(production: Production)
     assert statuses == [False] * 10 + ["too many"] * 2
 
 
+async def test_right_codes_of_one_network_address_are_no_guesses(production: Production) -> None:
+    async with member(production) as (person, factor):
+        user, accounts = await User.get(email=person.email), production.site.resources.accounts
+        for code in [*factor.codes, factor.code()]:  # one more than may be wrong
+            assert await second_factors.use_code(user, code, address="198.51.100.8", accounts=accounts)
+
+
 async def test_a_patient_guesser_has_fifty_tries_and_then_two_an_hour(production: Production) -> None:
     async with member(production) as (person, factor):
         opened, user = production.site.resources, await User.get(email=person.email)

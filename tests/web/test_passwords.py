@@ -22,7 +22,6 @@ from chat.models import (
     User,
     UserSettings,
 )
-from chat.security.limits import LOGIN_FAILURE_ADDRESS
 from chat.security.tokens import new_token, token_hash
 from tests.cast import PASSWORD, Person
 from tests.conftest import Beside
@@ -203,7 +202,6 @@ async def test_of_two_changes_at_once_one_holds(alice: Person) -> None:
 
 
 async def test_guessing_the_old_password_is_limited_and_the_page_says_how_long(throttled: Site, alice: Person) -> None:
-    await throttled.resources.limits.forgive(LOGIN_FAILURE_ADDRESS, "127.0.0.1")  # other tests guess from here too
     async with Person.visiting(throttled) as person:
         person.http.cookies.update(dict(alice.http.cookies))
         answers = [await change(person, old=f"guess {number}") for number in range(6)]
@@ -211,6 +209,28 @@ async def test_guessing_the_old_password_is_limited_and_the_page_says_how_long(t
     assert [answer.status_code for answer in answers] == [422] * 5 + [429]
     assert "Try again in 1 minute" in Page(answers[5].text).error_of("old_password")
     assert int(answers[5].headers["Retry-After"]) <= 60
+
+
+async def test_strangers_who_guess_at_the_login_do_not_keep_the_owner_from_changing_it(
+    production: Production,
+) -> None:
+    async with resettable(production) as carol, production.visitor() as stranger:
+        await carol.log_in(carol.email)
+        for number in range(6):
+            refused = await stranger.log_in(carol.email, f"guess {number}")
+        assert refused.status_code == 429
+
+        assert (await change(carol)).status_code == 303
+
+
+async def test_whoever_guesses_inside_does_not_keep_the_owner_from_logging_in(production: Production) -> None:
+    async with resettable(production) as carol, production.visitor() as elsewhere:
+        await carol.log_in(carol.email)
+        for number in range(6):
+            refused = await change(carol, old=f"guess {number}")
+        assert refused.status_code == 429
+
+        assert (await elsewhere.log_in(carol.email)).status_code == 303
 
 
 async def test_after_a_hundred_wrong_ones_the_page_says_what_helps(alice: Person) -> None:

@@ -14,7 +14,6 @@ from chat.services.accounts import Refused, TooManyGuesses
 from chat.web.accounts.unfinished import begin_login
 from chat.web.auth import log_in, log_out
 from chat.web.forms import Form, add_error
-from chat.web.guards import client_address
 from chat.web.resources import resources
 
 
@@ -45,7 +44,7 @@ async def is_confirmed(form: Form, user: User) -> bool:
     if not form.validate():
         return False
     try:
-        right = await resources().accounts.is_password_of(user, form.password.data, address=client_address())
+        right = await resources().accounts.is_password_of(user, form.password.data)
     except TooManyGuesses as refused:
         too_early(form, "password", refused)
         return False

@@ -15,7 +15,7 @@ from chat.services.accounts import Refused, TooManyGuesses, normalised_email, pa
 from chat.web.accounts.entry import form_page, refused_page
 from chat.web.auth import current_session, login_required, renew
 from chat.web.forms import NewPasswordForm, PasswordChangeForm, ResetForm
-from chat.web.guards import client_address, count, limited
+from chat.web.guards import count, limited
 from chat.web.notices import notify
 from chat.web.resources import resources
 
@@ -120,7 +120,6 @@ async def _change(user: User, form: PasswordChangeForm) -> None:
         form.old_password.data,
         form.new_password1.data,
         session=here,
-        address=client_address(),
         accounts=opened.accounts,
         broadcast=opened.broadcast,
     )
