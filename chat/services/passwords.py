@@ -14,6 +14,7 @@ from chat.mailer import Letter
 from chat.models import AuthSession, Confirms, EmailVerificationToken, PasswordResetToken, User
 from chat.security.limits import LOGIN_FAILURE_ACCOUNT
 from chat.security.tokens import new_token, token_hash
+from chat.services import second_factors
 from chat.services.accounts import Accounts, Refused, check_password
 from chat.services.sessions import end_sessions
 from chat.settings import Settings
@@ -74,7 +75,11 @@ async def reset_password(token: str, new: str, *, accounts: Accounts, broadcast:
         if not await _working(token).delete() or user is None:  # somebody was faster in this very moment
             return None
         await _store(user, password_hash)
-        await User.filter(id=user.id).update(email_verified=True)  # the link came to this address
+        if not user.email_verified:
+            # The link came to this address. Until now nobody knew whose it is: the second factor may be a stranger's,
+            # and would lock the owner out.
+            await User.filter(id=user.id).update(email_verified=True)
+            await second_factors.turn_off(user, mailer=accounts.mailer, settings=accounts.settings)
     await end_sessions(user, broadcast=broadcast)
     await accounts.limits.forgive(LOGIN_FAILURE_ACCOUNT, user.email)
     _tell_owner(user, accounts=accounts)

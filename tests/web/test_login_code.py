@@ -361,16 +361,35 @@ async def test_a_cookie_of_ones_own_making_begins_nothing(site: Site, nobody: Pe
 # Every way in
 
 
-async def test_a_reset_of_the_password_leaves_the_second_factor_on(factor: Factor, browser: Person) -> None:
-    user, token, new = await User.get(email=browser.email), new_token(), "another " + PASSWORD
+NEW = "another " + PASSWORD
+
+
+async def reset(person: Person) -> None:
+    """By a mailed link."""
+    user, token = await User.get(email=person.email), new_token()
     row = {"token_sha256": token_hash(token), "user_id": user.id, "email": user.email}
     await PasswordResetToken.create(**row, expires_at=datetime.now(UTC) + timedelta(hours=1))
-    await browser.http.get(f"/accounts/reset/{token}/")
-    answer = await browser.http.post("/accounts/reset/set/", data={"new_password1": new, "new_password2": new})
+    await person.http.get(f"/accounts/reset/{token}/")
+    answer = await person.http.post("/accounts/reset/set/", data={"new_password1": NEW, "new_password2": NEW})
     assert answer.headers["Location"] == LOGIN
 
-    assert (await browser.log_in(browser.email, new)).headers["Location"] == CODE
+
+async def test_a_reset_of_the_password_leaves_the_second_factor_on(factor: Factor, browser: Person) -> None:
+    await User.filter(email=browser.email).update(email_verified=True)
+    await reset(browser)
+
+    assert (await browser.log_in(browser.email, NEW)).headers["Location"] == CODE
     assert (await send(browser, factor.code())).headers["Location"] == "/chat/"
+
+
+async def test_whoever_signed_up_with_a_strangers_address_cannot_lock_its_owner_out_with_a_second_factor(
+    factor: Factor, browser: Person
+) -> None:
+    """Until the link for a new password came to it, nobody knew whose address it is."""
+    await reset(browser)
+
+    assert (await browser.log_in(browser.email, NEW)).headers["Location"] == "/chat/"
+    assert not await RecoveryCode.exists(user__email=browser.email)
 
 
 async def test_a_link_that_confirms_the_address_spares_neither_password_nor_code(
