@@ -147,11 +147,15 @@ class Accounts:
                 self.mailer.send_later(email, "login_closed", {"url": url, "failures": MOST_LOGIN_FAILURES})
 
     async def _hash_anew(self, user: User, password: str) -> None:
-        """By today's parameters, unless the password was changed in this very moment."""
-        if self.passwords.needs_rehash(user.password_hash):
-            password_hash = await self.passwords.hash(password)
-            if await User.filter(id=user.id, password_hash=user.password_hash).update(password_hash=password_hash):
-                user.password_hash = password_hash
+        """By today's parameters, unless somebody was faster in this very moment: another login, or a new password."""
+        if not self.passwords.needs_rehash(user.password_hash):
+            return
+        password_hash = await self.passwords.hash(password)
+        if not await User.filter(id=user.id, password_hash=user.password_hash).update(password_hash=password_hash):
+            now = await User.get_or_none(id=user.id)
+            if now is None or not await self.passwords.verify(password_hash := now.password_hash, password):
+                return  # a session with the old hash begins dead
+        user.password_hash = password_hash
 
 
 async def ensure_superuser(email: str, password: str, *, passwords: Passwords) -> User:

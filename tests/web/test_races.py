@@ -1,0 +1,241 @@
+"""What happens in one moment: who comes second is told, and undoes nothing. The moment is a lock that a test holds."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import httpx
+import pytest
+
+from chat.models import Confirms, EmailVerificationToken, PasswordResetToken, User, UserSettings
+from chat.security.tokens import new_token, token_hash
+from tests.browser.rows import past_thread
+from tests.cast import PASSWORD, Person
+from tests.conftest import Stores
+from tests.llm.conftest import OfflineServer
+from tests.site import Site
+from tests.web.conftest import Production
+from tests.web.mailbox import Mailbox
+from tests.web.page import Page
+
+CHANGED, RESET = "a changed passphrase 1", "a passphrase from a link 2"
+LOCK_USER = "SELECT 1 FROM users WHERE email = $1 FOR UPDATE"
+LOCK_THREAD = "SELECT 1 FROM chat_thread WHERE id = $1 FOR UPDATE"
+# Who comes second waits for the first one who waits.
+WAITING = """
+WITH RECURSIVE waiting AS (
+    SELECT pid FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))
+    UNION SELECT l.pid FROM pg_locks l JOIN waiting w ON NOT l.granted AND w.pid = ANY(pg_blocking_pids(l.pid))
+) SELECT count(*) FROM waiting
+"""
+
+
+class Held:
+    """A transaction of the test's own, which others wait for."""
+
+    def __init__(self, connection: asyncpg.Connection) -> None:
+        self.connection = connection
+
+    async def waiting(self, count: int) -> None:
+        """Until so many wait."""
+        async with asyncio.timeout(4):  # the site's own patience is five seconds
+            while await self.connection.fetchval(WAITING) < count:
+                await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def held(stores: Stores, lock: str, value: object) -> AsyncIterator[Held]:
+    connection = await asyncpg.connect(stores.database_url)
+    try:
+        async with connection.transaction():
+            await connection.execute(lock, value)
+            yield Held(connection)
+    finally:
+        await connection.close()
+
+
+async def is_logged_in(person: Person) -> bool:
+    return (await person.http.get("/chat/")).status_code == 200
+
+
+# Logging in
+
+
+async def test_of_two_first_logins_with_a_hash_from_django_both_are_in(stores: Stores, site: Site) -> None:
+    email = f"migrated-{uuid.uuid4().hex[:8]}@example.com"
+    made = base64.b64encode(hashlib.pbkdf2_hmac("sha256", b"of old days", b"seasalt", 1000)).decode()
+    user = await User.create(email=email, password_hash=f"pbkdf2_sha256$1000$seasalt${made}")
+    await UserSettings.create(user_id=user.id)
+    async with Person.visiting(site) as one, Person.visiting(site) as two:
+        async with held(stores, LOCK_USER, email) as moment:
+            logins = [asyncio.create_task(person.log_in(email, "of old days")) for person in (one, two)]
+            await moment.waiting(2)
+        assert [answer.status_code for answer in await asyncio.gather(*logins)] == [303, 303]
+        assert [await is_logged_in(person) for person in (one, two)] == [True, True]
+
+
+async def test_a_login_with_an_old_hash_whose_password_is_replaced_meanwhile_is_not(stores: Stores, site: Site) -> None:
+    email = f"migrated-{uuid.uuid4().hex[:8]}@example.com"
+    made = base64.b64encode(hashlib.pbkdf2_hmac("sha256", b"of old days", b"seasalt", 1000)).decode()
+    user = await User.create(email=email, password_hash=f"pbkdf2_sha256$1000$seasalt${made}")
+    await UserSettings.create(user_id=user.id)
+    other = await site.resources.passwords.hash(RESET)
+    async with Person.visiting(site) as browser:
+        async with held(stores, LOCK_USER, email) as moment:
+            login = asyncio.create_task(browser.log_in(email, "of old days"))
+            await moment.waiting(1)
+            await moment.connection.execute("UPDATE users SET password_hash = $2 WHERE email = $1", email, other)
+        await login
+        assert not await is_logged_in(browser)
+    assert (await User.get(id=user.id)).password_hash == other
+
+
+# A new password
+
+
+async def reset_link(person: Person) -> None:
+    """The link has been mailed, and opened in this browser."""
+    user, token = await User.get(email=person.email), new_token()
+    row = {"token_sha256": token_hash(token), "user_id": user.id, "email": user.email}
+    await PasswordResetToken.create(**row, expires_at=datetime.now(UTC) + timedelta(hours=1))
+    await person.http.get(f"/accounts/reset/{token}/")
+
+
+async def reset(person: Person) -> httpx.Response:
+    fields = {"new_password1": RESET, "new_password2": RESET}
+    return await person.http.post("/accounts/reset/set/", data=fields)
+
+
+async def change(person: Person) -> httpx.Response:
+    fields = {"old_password": PASSWORD, "new_password1": CHANGED, "new_password2": CHANGED}
+    return await person.http.post("/accounts/password_change/", data=fields)
+
+
+async def opens(person: Person, email: str, password: str) -> bool:
+    async with Person.visiting(person.site) as browser:
+        return (await browser.log_in(email, password)).status_code == 303
+
+
+async def test_a_reset_is_not_undone_by_a_change_that_was_under_way(stores: Stores, site: Site, alice: Person) -> None:
+    async with Person.visiting(site) as owner:
+        owner.email = alice.email
+        await reset_link(owner)
+        async with held(stores, LOCK_USER, alice.email) as moment:
+            first = asyncio.create_task(reset(owner))
+            await moment.waiting(1)
+            second = asyncio.create_task(change(alice))
+            await moment.waiting(2)
+        done, refused = await first, await second
+
+    assert (done.status_code, refused.status_code) == (303, 422)
+    assert "was changed in this moment" in Page(refused.text).error_of("old_password")
+    assert not await is_logged_in(alice)
+    assert [await opens(alice, alice.email, one) for one in (PASSWORD, CHANGED, RESET)] == [False, False, True]
+
+
+async def test_a_change_that_was_first_makes_the_link_of_a_reset_worthless(
+    stores: Stores, site: Site, alice: Person
+) -> None:
+    async with Person.visiting(site) as owner:
+        owner.email = alice.email
+        await reset_link(owner)
+        async with held(stores, LOCK_USER, alice.email) as moment:
+            first = asyncio.create_task(change(alice))
+            await moment.waiting(1)
+            second = asyncio.create_task(reset(owner))
+            await moment.waiting(2)
+        done, refused = await first, await second
+
+    assert (done.status_code, refused.status_code) == (303, 422)
+    assert "does not work any more" in Page(refused.text).find("h1").text
+    assert [await opens(alice, alice.email, one) for one in (PASSWORD, CHANGED, RESET)] == [False, True, False]
+
+
+# Another address
+
+
+async def change_link(person: Person, email: str) -> str:
+    user, token = await User.get(email=person.email), new_token()
+    row = {"token_sha256": token_hash(token), "user_id": user.id, "email": email, "confirms": Confirms.CHANGE}
+    await EmailVerificationToken.create(**row, expires_at=datetime.now(UTC) + timedelta(hours=1))
+    return f"/accounts/change-email/{token}/"
+
+
+@pytest.mark.parametrize("is_reset_first", [True, False])
+async def test_of_a_reset_and_another_address_the_first_one_holds(
+    stores: Stores, site: Site, alice: Person, is_reset_first: bool
+) -> None:
+    """The reset is by who reads the old address' mail, and the other link was asked for with the old password."""
+    new = f"new-{alice.email}"
+    async with Person.visiting(site) as owner:
+        owner.email = alice.email
+        await reset_link(owner)
+        link = await change_link(alice, new)
+        steps = [reset(owner), alice.http.post(link)]
+        async with held(stores, LOCK_USER, alice.email) as moment:
+            first = asyncio.create_task(steps[not is_reset_first])
+            await moment.waiting(1)
+            second = asyncio.create_task(steps[is_reset_first])
+            await moment.waiting(2)
+        done, refused = await first, await second
+
+    assert (done.status_code, refused.status_code) == (303, 422)
+    email, password = (alice.email, RESET) if is_reset_first else (new, PASSWORD)
+    assert await opens(alice, email, password)
+    assert await User.filter(email__in=[alice.email, new]).count() == 1
+
+
+async def test_who_asked_for_another_address_with_a_password_that_is_replaced_meanwhile_gets_no_link(
+    stores: Stores, production: Production, mailbox: Mailbox
+) -> None:
+    old, new = (f"{name}-{uuid.uuid4().hex[:8]}@example.com" for name in ("carol", "new"))
+    opened = production.site.resources
+    password_hash = await opened.passwords.hash(PASSWORD)
+    user = await User.create(email=old, password_hash=password_hash, email_verified=True)
+    await UserSettings.create(user_id=user.id)
+    async with production.visitor() as carol:
+        await carol.log_in(old)
+        async with held(stores, LOCK_USER, old) as moment:
+            answer = await carol.http.post("/accounts/change_email/", data={"email": new, "password": PASSWORD})
+            await moment.waiting(1)
+            await moment.connection.execute("UPDATE users SET password_hash = 'another' WHERE email = $1", old)
+        await opened.mailer.idle(seconds=10)
+
+    assert answer.status_code == 303
+    assert mailbox.is_empty(new)
+    assert not await EmailVerificationToken.exists(email=new)
+
+
+# The end of an account
+
+
+async def test_chats_that_are_opened_while_their_account_is_deleted_go_with_it(
+    stores: Stores, site: Site, model: OfflineServer, alice: Person
+) -> None:
+    others = await model.open(until=0)  # of earlier tests, which nobody waited for
+    async with held(stores, LOCK_THREAD, uuid.UUID(await past_thread(alice))) as moment:
+        deleting = asyncio.create_task(alice.http.post("/accounts/delete/", data={"password": PASSWORD}))
+        await moment.waiting(1)
+        short, long = await alice.ask("Say hello"), await alice.ask("Count to 3000 [offline: pace=10]")
+        async with alice.tab(short["thread_id"]) as tab, alice.tab(long["thread_id"]) as other:
+            await tab.until_finished(short["reply_id"])
+            await other.until_text(long["reply_id"], 20)
+    assert (await deleting).status_code == 303
+
+    assert not await User.exists(email=alice.email)
+    assert await model.open(until=others) <= others
+    async with asyncio.timeout(4):
+        while await keys_of(site, short) + await keys_of(site, long):
+            await asyncio.sleep(0.02)
+
+
+async def keys_of(site: Site, asked: dict[str, str]) -> list[bytes]:
+    """What Redis has of a chat."""
+    return [key async for key in site.resources.redis.scan_iter(f"*{asked['thread_id']}*", count=1000)]
