@@ -32,6 +32,7 @@ SELECT id, CASE WHEN background AND (owner IS NULL OR lease_until < now()) THEN 
 FROM generation WHERE thread_id = ANY($1::uuid[]) AND state IN ('queued', 'running') ORDER BY id FOR UPDATE
 """
 LOCK_RESERVATIONS = "SELECT id FROM budget_reservation WHERE user_id = $1 ORDER BY id FOR UPDATE"
+LOCK_USER = "SELECT id FROM users WHERE id = $1 FOR UPDATE"  # from now on nobody can refer to the row
 DELETE_THREADS = "DELETE FROM chat_thread WHERE id = ANY($1::uuid[])"
 DELETE_USER = "DELETE FROM users WHERE id = $1"  # what refers to it goes with it; the ledger loses the name
 
@@ -62,9 +63,12 @@ async def delete_account(user: User, *, worker: Worker, broadcast: Broadcast, ma
     async with in_transaction():
         if user.is_staff and [row["id"] for row in await query(LOCK_ADMINISTRATORS)] == [user.id]:
             raise Refused("last_administrator", LAST_ADMINISTRATOR)
-        deleted = await _delete_threads(user)
+        listed = await _delete_threads(user)
         await query(LOCK_RESERVATIONS, user.id)
+        await query(LOCK_USER, user.id)
+        late = await _delete_threads(user)  # opened since then, and none from now on
         await query(DELETE_USER, user.id)
+    deleted = Deleted(listed.threads + late.threads, listed.running + late.running)
     await _clear_away(user, deleted, AccountDeleted(), worker, broadcast)
     mailer.send_later(user.email, "account_deleted", {})
 
