@@ -13,7 +13,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import make_msgid
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import aiosmtplib
@@ -45,6 +45,7 @@ class Letter:
     context: dict[str, Any]
 
 
+Result = TypeVar("Result")
 Writer = Callable[[], Awaitable[Letter | None]]
 
 
@@ -84,11 +85,12 @@ class Mailer:
         """Let `write` find out after the response whether there is somebody to write to, and send what it returns.
 
         So a page takes as long for an address without an account as for one with it: all that differs comes later.
+        It is asked again while the database is away, as the mail server is.
         """
         if len(self._tasks) >= WAITING_MAX:
             logger.error("The e-mail %s is dropped: %s others wait. Does the mail server answer?", name, WAITING_MAX)
             return
-        task = asyncio.create_task(self._write_and_deliver(write), name=f"e-mail {name}")
+        task = asyncio.create_task(self._write_and_deliver(name, write), name=f"e-mail {name}")
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 
@@ -129,9 +131,9 @@ class Mailer:
                 task.cancel()
             await asyncio.gather(*left, return_exceptions=True)
 
-    async def _write_and_deliver(self, write: Writer) -> None:
+    async def _write_and_deliver(self, name: str, write: Writer) -> None:
         await asyncio.sleep(AFTER_RESPONSE_SECONDS)
-        letter = await write()
+        letter = await self._until_done(name, "written", write)
         if letter is None:
             return
         message = self.render(letter)
@@ -141,21 +143,29 @@ class Mailer:
             await self._deliver(letter, message)
 
     async def _deliver(self, letter: Letter, message: EmailMessage) -> None:
-        """Send, and again after a while if that failed; never twice what the server has taken."""
         which = f"{letter.name} to {_masked(letter.to)}, {message['Message-ID']}"
+
+        async def send() -> None:
+            await self._send(message)
+            logger.info("The e-mail %s was sent", which)
+
+        await self._until_done(which, "sent", send, to=letter.to)
+
+    async def _until_done(
+        self, which: str, done: str, step: Callable[[], Awaitable[Result]], *, to: str = ""
+    ) -> Result | None:
+        """Again after a while where the mail server or the database is away; None if given up, which the log says."""
         for number, wait in enumerate((*self._retry_seconds, None), start=1):
             try:
-                await self._send(message)
+                return await step()
             except (aiosmtplib.SMTPException, OSError) as error:
-                why = _reason(error, letter.to)
+                why = _reason(error, to)
                 if wait is None or self._draining.is_set() or _is_permanent(error):
-                    logger.error("The e-mail %s was not sent, given up after try %s: %s", which, number, why)  # noqa: TRY400 - the sentence says it all
-                    return
-                logger.warning("The e-mail %s was not sent, try %s: %s", which, number, why)
+                    logger.error("The e-mail %s was not %s, given up after try %s: %s", which, done, number, why)  # noqa: TRY400 - the sentence says it all
+                    return None
+                logger.warning("The e-mail %s was not %s, try %s: %s", which, done, number, why)
                 await self._pause(wait)
-            else:
-                logger.info("The e-mail %s was sent", which)
-                return
+        return None
 
     async def _pause(self, seconds: float) -> None:
         with suppress(TimeoutError):
@@ -163,7 +173,10 @@ class Mailer:
                 await self._draining.wait()
 
     async def _send(self, message: EmailMessage) -> None:
-        """Never in the clear with `starttls` or `tls`: no TLS or a wrong certificate: nothing is sent."""
+        """Never in the clear with `starttls` or `tls`: no TLS or a wrong certificate: nothing is sent.
+
+        Nor twice what the server has taken.
+        """
         settings = self._settings
         client = aiosmtplib.SMTP(
             hostname=settings.smtp_host,
@@ -218,7 +231,7 @@ def _is_permanent(error: Exception) -> bool:
 def _reason(error: Exception, to: str) -> str:
     """What the log may say: one line, without the address that servers like to repeat."""
     said = " ".join(f"{type(error).__name__}: {error}".split())
-    return said.replace(to, _masked(to))[:300]
+    return (said.replace(to, _masked(to)) if to else said)[:300]
 
 
 def _masked(email: str) -> str:

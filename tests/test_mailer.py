@@ -20,6 +20,7 @@ import pytest
 from aiosmtpd.smtp import AuthResult
 
 from chat import mailer as mailer_module
+from chat.database import DatabaseAway
 from chat.mailer import TEMPLATES, Letter, Mailer
 from chat.settings import Settings
 from chat.settings.parsing import PARSERS, Sender
@@ -357,6 +358,39 @@ async def breaking_off(mailbox: Mailbox, until: bytes) -> AsyncIterator[int]:
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         yield server.sockets[0].getsockname()[1]
+
+
+class Writing:
+    """Of a letter, from a database that does not answer at first."""
+
+    def __init__(self, failures: int) -> None:
+        self.tries, self._failures = 0, failures
+
+    async def __call__(self) -> Letter:
+        self.tries += 1
+        if self.tries <= self._failures:
+            raise DatabaseAway("the connection was lost")
+        return Letter(CAROL, "verify_email", CONTEXT)
+
+
+async def test_what_a_database_that_is_away_keeps_from_being_written_is_tried_again_too() -> None:
+    async with Mailbox.listening() as mailbox, mailing(settings(mailbox.port)) as mailer:
+        mailer.write_later("after a sign-up", writing := Writing(failures=2))
+        await mailbox.next_letter(CAROL)
+
+    assert writing.tries == 3
+    assert mailbox.tries == 1
+
+
+async def test_a_letter_that_cannot_be_written_is_given_up_as_one_that_cannot_be_sent(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with mailing(settings()) as mailer:
+        mailer.write_later("after a sign-up", writing := Writing(failures=9))
+        await mailer.idle(seconds=10)
+
+    assert writing.tries == len(AT_ONCE) + 1
+    assert "after a sign-up was not written, given up after try 4: DatabaseAway" in caplog.records[-1].getMessage()
 
 
 async def test_a_mistake_in_a_letter_is_in_the_log_and_stops_no_other(caplog: pytest.LogCaptureFixture) -> None:
