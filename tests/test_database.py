@@ -93,7 +93,7 @@ async def test_models_and_migrations_do_not_drift(tmp_path: Path) -> None:
     assert (run.returncode, written) == (0, b"\n"), "the models have changed: run `chat make-migration NAME`"
 
 
-PARTIAL_INDEXES = {"one_active", "generation_alive"}
+PARTIAL_INDEXES = {"one_active", "generation_alive", "llm_call_log_odd"}
 CHECKS = {
     "email_lower_case",
     "known_theme",
@@ -127,7 +127,9 @@ async def test_what_aerich_cannot_write_is_in_the_migrated_database(migrated: No
         assert columns in definitions
 
 
-@pytest.mark.parametrize("change", ["UPDATE audit_entry SET reason = 'none'", "DELETE FROM audit_entry"])
+@pytest.mark.parametrize(
+    "change", ["UPDATE audit_entry SET reason = 'none'", "DELETE FROM audit_entry", "TRUNCATE audit_entry"]
+)
 async def test_what_administrators_did_can_be_added_to_and_nothing_else(site: Site, change: str) -> None:
     entry = await AuditEntry.create(actor_id=uuid.uuid4(), actor_email="root@example.com", action="test", object_id="1")
 

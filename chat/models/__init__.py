@@ -17,11 +17,12 @@ from chat.models.accounts import (
 from chat.models.audit import AuditEntry
 from chat.models.generations import Generation, State, ToolCall, ToolState
 from chat.models.threads import TITLE_MAX_LENGTH, ChatMessage, ChatThread, Role, Status, TitleBy
-from chat.models.usage import BudgetReservation, LLMCallLog, LLMCallText, UserMonthlyUsage
+from chat.models.usage import FINE, BudgetReservation, LLMCallLog, LLMCallText, UserMonthlyUsage
 
 __all__ = [
     "DISPLAY_NAME_MAX_LENGTH",
     "EMAIL_MAX_LENGTH",
+    "FINE",
     "MOST_LOGIN_FAILURES",
     "THEMES",
     "TITLE_MAX_LENGTH",

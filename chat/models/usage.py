@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # Prices are given in USD for a million tokens, with at most six decimals: so this is exact.
 DIGITS, DECIMALS = 20, 12
+FINE = ("completed", "incomplete", "refused", "stopped")  # how a call can end without an error
 
 
 class LLMCallLog(Model):
@@ -60,7 +61,7 @@ class LLMCallLog(Model):
     class Meta:
         table = "llm_call_log"
         unique_together = (("generation_id", "round"),)
-        indexes = (("user_id", "created_at"), ("created_at",))
+        indexes = (("user_id", "created_at"),)
 
 
 class LLMCallText(Model):

@@ -10,9 +10,9 @@ from decimal import Decimal
 from typing import Any
 
 from chat.database import query
+from chat.models import FINE
 
 DAYS = 30  # today among them
-FINE = ("completed", "incomplete", "refused", "stopped")  # how a call can end without an error
 
 # A reply is counted at its first round; the other rounds, and titles, are calls beside it.
 BY_DAY = """

@@ -21,6 +21,7 @@ from chat.settings import MODEL_MAX_LENGTH, Settings
 from chat.text import fitting
 
 ID_MAX_LENGTH, CALLER_MAX_LENGTH = 128, 40  # what the columns hold
+IN_THE_MODELS_WORDS = ("refused", "invalid")  # the ends whose error is what the model wrote; the call's text has it
 
 logger = logging.getLogger(__name__)
 
@@ -117,7 +118,7 @@ def _what(log: CallLog) -> tuple[Any, ...]:
         plan.schema_name,
         plan.sent_sha256,
         log.status,
-        log.error,
+        "" if log.status in IN_THE_MODELS_WORDS else log.error,
         used.input_tokens,
         used.cached_tokens,
         used.cache_write_tokens,

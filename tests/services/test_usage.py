@@ -306,3 +306,23 @@ async def test_two_hundred_mixed_calls_cost_what_the_provider_bills_to_the_last_
     assert month.calls == len(rows)
     assert month.cost == sum(row.cost for row in rows)
     assert month.total_tokens == sum(row.total_tokens for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("script", "status"), [("[offline: refusal]", "refused"), ("[offline: status=400]", "bad_request")]
+)
+async def test_words_of_a_failed_call_go_with_its_user_and_a_refusal_is_only_text(
+    llm: LLMClient, user: User, script: str, status: str
+) -> None:
+    with pytest.raises(CallFailed):
+        await llm.call(f"my secret {script}", user=user.id)
+    row = await LLMCallLog.get(user_id=user.id)
+    text = await LLMCallText.get(call_id=row.id)
+    assert row.status == status
+    assert bool(row.error) == (status == "bad_request")
+    assert bool(text.output) == (status == "refused")
+    await user.delete()
+
+    await row.refresh_from_db()
+    assert (row.error, row.status) == ("", status)
+    assert not await LLMCallText.exists(call_id=row.id)

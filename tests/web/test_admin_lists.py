@@ -125,7 +125,10 @@ async def test_filters_leave_only_what_is_so(root: Person, alice: Person) -> Non
 
     user = await User.get(email=alice.email)
     model = f"model-{uuid7()}"
-    failed, guessed = await call(user, model=model, status="lost"), await call(user, model=model, estimated=True)
+    failed, guessed = (
+        await call(user, model="", model_asked=model, status="lost"),
+        await call(user, model=model, estimated=True),
+    )
     for wanted, one in (("status=lost", failed), ("status=any+error", failed), ("estimated=yes", guessed)):
         page = await page_of(root, f"/admin/calls/?model={model}&{wanted}")
         assert page.all("a", href=f"/admin/calls/{one.id}/"), wanted
@@ -133,6 +136,19 @@ async def test_filters_leave_only_what_is_so(root: Person, alice: Person) -> Non
     assert "2 rows" in (await page_of(root, f"/admin/calls/?model={model}&q={alice.email}")).text
     assert "2 rows" in (await page_of(root, f"/admin/calls/?model={model}&day={failed.created_at:%Y-%m-%d}")).text
     assert "0 rows" in (await page_of(root, f"/admin/calls/?model={model}&day=2001-01-01")).text
+    await call(user, model=model, status="refused", cost=None)
+    assert "1 row" in (await page_of(root, f"/admin/calls/?model={model}&status=any+error")).text
+    assert "1 row" in (await page_of(root, f"/admin/calls/?model={model}&status=refused&price=unknown")).text
+
+
+async def test_an_error_is_shown_unless_it_can_quote_somebody(root: Person, alice: Person) -> None:
+    user = await User.get(email=alice.email)
+    for status, error, shown in (("rate_limited", "30 a minute", True), ("bad_request", "the word 4711", False)):
+        row = await call(user, status=status, error=error)
+        page = await page_of(root, f"/admin/calls/{row.id}/")
+        assert (error in page.text) is shown
+        looked = await root.http.post(f"/admin/calls/{row.id}/text/", data={"reason": "It failed"})
+        assert error in looked.text
 
 
 @pytest.mark.parametrize("sort", ["newest", "cost", "slow"])

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from chat.llm.events import Code
-from chat.models import BudgetReservation, LLMCallLog, UserMonthlyUsage
+from chat.models import FINE, BudgetReservation, LLMCallLog, UserMonthlyUsage
 from chat.services.tables import Choice, Column, Section, Sort, Table, Value, figure, identifier, month, words
 from chat.web.admin.tables.columns import EXACT_EMAIL, of_day, of_user, who, yes_no
 
-ENDED_WELL = ("completed", "incomplete", "stopped")
+# As `index llm_call_log_by_model` has it: a call that failed before its first event has only the model that was asked.
+MODEL = "coalesce(nullif(t.model, ''), t.model_asked)"
 STATUSES = {
-    "any error": "t.status NOT IN ('completed', 'incomplete', 'stopped')",
-    **{one: f"t.status = '{one}'" for one in (*ENDED_WELL, "lost", *map(str, Code))},
+    "any error": f"t.status NOT IN {FINE}",
+    **{one: f"t.status = '{one}'" for one in (*FINE, "empty", "invalid", "lost", *Code)},
 }
+# What the provider says of these is about the site's account, the line or the model; of others it can quote the user.
+QUOTES_NOBODY = (
+    "incomplete", Code.RATE_LIMITED, Code.QUOTA_EXCEEDED, Code.OVERLOADED, Code.UNREACHABLE, Code.UNAUTHORIZED,
+    Code.MODEL_NOT_FOUND, Code.AMBIGUOUS, Code.CUT,
+)  # fmt: skip
+ERROR = f"""CASE WHEN t.error = '' THEN '' WHEN t.status IN {tuple(map(str, QUOTES_NOBODY))} THEN t.error
+    ELSE 'It can quote what was asked: look at the text.' END"""
 LATELY = "t.created_at > now() - interval '7 days'"
 THIS_MONTH = "t.month = date_trunc('month', now() AT TIME ZONE 'UTC')::date"
 
@@ -23,7 +31,7 @@ CALLS = Table(
     columns=(
         Column("created_at", "Ended (UTC)", kind="time", link="'calls/' || t.id"),
         who(),
-        Column("model", "Model", "coalesce(nullif(t.model, ''), t.model_asked)"),
+        Column("model", "Model", MODEL),
         Column("status", "Status", kind="state"),
         Column("input_tokens", "Tokens in", kind="number"),
         Column("output_tokens", "Tokens out", kind="number"),
@@ -36,7 +44,7 @@ CALLS = Table(
         Column("caller", "Caller"),
         Column("round", "Round", kind="number"),
         Column("model_asked", "Model asked"),
-        Column("error", "Error"),
+        Column("error", "Error", ERROR),
         Column("uncertain", "Uncertain whether it ran", kind="yes"),
         Column("attempts", "Attempts", kind="number"),
         Column("cached_tokens", "Tokens in, from the cache", kind="number"),
@@ -56,7 +64,7 @@ CALLS = Table(
         Choice("status", "Status", STATUSES),
         yes_no("estimated", "Estimated"),
         Choice("price", "Cost", {"known": "t.cost IS NOT NULL", "unknown": "t.cost IS NULL"}),
-        Value("model", "Model", "t.model = {}", words, "text"),
+        Value("model", "Model", f"{MODEL} = {{}}", words, "text"),
         of_day(),
         of_user(),
         Value("generation", "Reply", "t.generation_id = {}", identifier),
@@ -75,6 +83,7 @@ CALLS = Table(
         SELECT 'What was sent' AS label, jsonb_pretty(input) AS text FROM llm_call_text
         WHERE call_id = $1 AND input IS NOT NULL
         UNION ALL SELECT 'What was received', output FROM llm_call_text WHERE call_id = $1
+        UNION ALL SELECT 'Error', error FROM llm_call_log WHERE id = $1 AND error <> ''
     """,
 )
 
