@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import getpass
 import os
+import socket
 import sys
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -27,6 +29,7 @@ from chat.services.usage_report import this_month
 from tests.cast import Person
 from tests.web.factor import turned_on
 
+BY = f"command line, {getpass.getuser()}"
 START = [sys.executable, "-c", "from chat.cli import main; main()"]
 
 
@@ -40,6 +43,14 @@ async def chat(environment: dict[str, str], *words: str) -> tuple[int | None, st
     return process.returncode, output.decode(), errors.decode()
 
 
+async def recorded(action: str, person: Person, before: Any, after: Any) -> None:
+    """Who did it with the command, to whom, and what; once."""
+    user = await User.get(email=person.email)
+    [entry] = await AuditEntry.filter(object_id=str(user.id))
+    assert (entry.action, entry.before, entry.after) == (action, before, after)
+    assert (entry.actor_email, entry.user_agent) == (BY, f"chat on {socket.gethostname()}")
+
+
 async def test_the_budget_of_a_user_is_set(alice: Person, environment: dict[str, str]) -> None:
     done, wrong, unknown = await asyncio.gather(
         chat(environment, "set-budget", alice.email, "2.50"),
@@ -49,6 +60,7 @@ async def test_the_budget_of_a_user_is_set(alice: Person, environment: dict[str,
 
     assert done == (0, f"{alice.email} may spend $2.50 a month.\n", "")
     assert (await User.get(email=alice.email)).monthly_budget == Decimal("2.5")
+    await recorded("users.set_budget", alice, {"monthly_budget": None}, {"monthly_budget": "2.50"})
     assert (wrong[0], wrong[2]) == (
         1,
         "'a lot' is no budget: write an amount in USD like 12.50, or none for the site's limit.\n",
@@ -69,6 +81,7 @@ async def test_a_second_factor_is_reset_for_whoever_has_lost_app_and_codes(
 
     assert (done[0], done[2]) == (0, "")
     assert f"E-mail to {alice.email}: The second factor of your account at Quart Chat was turned off" in done[1]
+    await recorded("users.reset_second_factor", alice, {"second_factor": True}, None)
     assert (again[0], again[2]) == (1, f"{alice.email} has no second factor: there is nothing to reset.\n")
     assert (unknown[0], unknown[2]) == (1, "There is no user nobody@example.com.\n")
     users = [await User.get(email=person.email) for person in (alice, bob)]
@@ -96,7 +109,8 @@ async def test_users_are_listed_with_what_they_spent(alice: Person, bob: Person,
     line = next(line for line in output.splitlines() if alice.email in line)
 
     assert (code, errors) == (0, "")
-    assert line.split() == ["no", "no", "yes", "never", "$0.1235", alice.email]
+    seen = f"{(await User.get(email=alice.email)).last_seen_at:%Y-%m-%d %H:%M}"
+    assert line.split() == ["no", "no", "yes", *seen.split(), "$0.1235", alice.email]
     assert bob.email not in output
     assert bob.email in everybody[1]
     assert len(nobody[1].splitlines()) == 1
@@ -144,6 +158,7 @@ async def test_what_is_over_is_pruned_and_everything_else_stays(alice: Person, e
     would = await chat(environment, "prune", "--dry-run", *every)
     assert await LLMCallLog.filter(id=old.id).exists()
     assert would[1].splitlines()[1] == "Would delete 1 expired links that confirm an address."
+    assert not await AuditEntry.filter(actor_email=BY, action__startswith="prune.").exists()
     did, again = await chat(environment, "prune", *every), await chat(environment, "prune", *every)
 
     assert did[:1] + did[2:] == (0, "")
@@ -157,12 +172,18 @@ async def test_what_is_over_is_pruned_and_everything_else_stays(alice: Person, e
     assert (await alice.http.get("/chat/")).status_code == 200
     assert await EmailVerificationToken.filter(user=user).values_list("id", flat=True) == [living.id]
     assert await AuditEntry.filter(id=audit.id).exists()
+    orders = await AuditEntry.filter(actor_email=BY, action__startswith="prune.").order_by("id")
+    assert [entry.action for entry in orders] == 2 * ["prune.sessions", "prune.tokens", "prune.logs"]
+    assert orders[2].after == {"rows": 1, "older_than_days": 90}
 
 
 async def test_pruning_wants_to_know_what_and_keeps_what_pages_show(environment: dict[str, str]) -> None:
-    nothing, too_much = await asyncio.gather(
-        chat(environment, "prune", "--dry-run"), chat(environment, "prune", "--logs-older-than", "30")
+    nothing, too_much, too_old = await asyncio.gather(
+        chat(environment, "prune", "--dry-run"),
+        chat(environment, "prune", "--logs-older-than", "30"),
+        chat(environment, "prune", "--logs-older-than", "999999"),
     )
 
     assert (nothing[0], "--logs-older-than DAYS" in nothing[2]) == (2, True)
     assert (too_much[0], "at least 31 days are kept" in too_much[2]) == (2, True)
+    assert (too_old[0], "nothing is older than a hundred years (36,500 days)" in too_old[2]) == (2, True)

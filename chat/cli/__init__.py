@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import getpass
 import os
 import sys
 from collections.abc import Callable
-from decimal import Decimal
 from pathlib import Path
 from typing import TypeAlias
 
@@ -16,19 +14,15 @@ from dotenv import load_dotenv
 
 from chat import database, development, server
 from chat.app import create_app
-from chat.cli import records
+from chat.cli import changes, records
 from chat.cli.environment import settings_with_database
-from chat.mailer import Mailer
-from chat.security.passwords import Passwords
-from chat.services import budgets, second_factors
-from chat.services.accounts import Refused, check_password, ensure_superuser
+from chat.services import accounts, refusals
 from chat.services.budgets import CannotSet
 from chat.settings import Settings, SettingsError
 from chat.settings.listing import environment_example, settings_table
 from chat.web.routes import routes_document
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
-LETTER_SECONDS = 60  # a command waits for its letter to be sent
 
 
 def main() -> None:
@@ -39,7 +33,7 @@ def main() -> None:
         sys.exit(arguments.command(arguments))
     except SettingsError as error:
         _fail(str(error), 2)
-    except (Refused, CannotSet) as error:
+    except (accounts.Refused, refusals.Refused, CannotSet) as error:
         _fail(str(error), 1)
     except BrokenPipeError:  # whoever reads has seen enough, like `head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -57,15 +51,21 @@ def _parser() -> argparse.ArgumentParser:
     _add(commands, "migrate", _migrate, "bring the database to the newest migration")
     new = _add(commands, "make-migration", _make_migration, "write a migration for what changed in the models")
     new.add_argument("name", help="a word or two, like add_title")
-    admin = _add(commands, "create-admin", _create_admin, "make an administrator; asks for the password")
+    admin = _add(commands, "create-admin", changes.create_admin, "make an administrator; asks for the password")
     admin.add_argument("email")
     budget = _add(
-        commands, "set-budget", _set_budget, "set what one user may spend in a month, instead of the site's limit"
+        commands,
+        "set-budget",
+        changes.set_budget,
+        "set what one user may spend in a month, instead of the site's limit",
     )
     budget.add_argument("email")
     budget.add_argument("amount", help="USD, or `none` for the site's limit")
     reset = _add(
-        commands, "reset-second-factor", _reset_second_factor, "let a user log in who has lost the app and the codes"
+        commands,
+        "reset-second-factor",
+        changes.reset_second_factor,
+        "let a user log in who has lost the app and the codes",
     )
     reset.add_argument("email")
     users = _add(commands, "users", records.users, "list the users and what they spent this month")
@@ -121,51 +121,6 @@ def _make_migration(arguments: argparse.Namespace) -> int:
         f"Wrote migrations/models/{written}: read it before you commit it.\n" if written else "No change.\n"
     )
     return 0
-
-
-def _create_admin(arguments: argparse.Namespace) -> int:
-    settings = settings_with_database()
-    password = getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
-    asyncio.run(_make_admin(arguments.email, password, settings))
-    sys.stdout.write(f"{arguments.email} is an administrator now.\n")
-    return 0
-
-
-def _set_budget(arguments: argparse.Namespace) -> int:
-    amount = budgets.parsed(arguments.amount)
-    asyncio.run(_store_budget(arguments.email, amount, settings_with_database()))
-    limit = "what the site allows" if amount is None else f"${amount:f} a month"
-    sys.stdout.write(f"{arguments.email} may spend {limit}.\n")
-    return 0
-
-
-def _reset_second_factor(arguments: argparse.Namespace) -> int:
-    asyncio.run(_turn_off_second_factor(arguments.email, settings_with_database()))
-    sys.stdout.write(f"{arguments.email} logs in with the password alone now, and was told so by e-mail.\n")
-    return 0
-
-
-async def _make_admin(email: str, password: str, settings: Settings) -> None:
-    passwords = Passwords()
-    try:
-        async with database.opened(settings):
-            check_password(password, email=email, settings=settings)
-            await ensure_superuser(email, password, passwords=passwords)
-    finally:
-        passwords.close()
-
-
-async def _store_budget(email: str, amount: Decimal | None, settings: Settings) -> None:
-    async with database.opened(settings):
-        await budgets.set_budget(email, amount)
-
-
-async def _turn_off_second_factor(email: str, settings: Settings) -> None:
-    mailer = Mailer(settings)
-    async with database.opened(settings):
-        await second_factors.reset(email, mailer=mailer, settings=settings)
-        await mailer.drain(seconds=LETTER_SECONDS)
-        await mailer.close()
 
 
 def _settings(arguments: argparse.Namespace) -> int:

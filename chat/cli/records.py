@@ -8,12 +8,14 @@ import csv
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import date
+from functools import partial
 from typing import Any
 
 from chat import database
+from chat.cli.changes import by_command
 from chat.cli.environment import settings_with_database
-from chat.services import directory, pruning, usage_report
-from chat.services.pruning import SHORTEST_DAYS, Pruned
+from chat.services import audit, directory, pruning, usage_report
+from chat.services.pruning import LONGEST_DAYS, SHORTEST_DAYS, Pruned
 
 MONTH_COLUMNS = ("email", "calls", "unpriced_calls", "input_tokens", "output_tokens", "total_tokens", "cost")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a cell that begins so is run by spreadsheets
@@ -28,10 +30,13 @@ def month(text: str) -> date:
 
 
 def days(text: str) -> int:
-    """For argparse: so many days that what the pages show of the last thirty stays whole."""
-    if not (text.isascii() and text.isdigit() and int(text[:9]) >= SHORTEST_DAYS):
+    """For argparse: so many that what the pages show of the last thirty stays whole, and no more than a century."""
+    found = int(text[:9]) if text.isascii() and text.isdigit() else 0
+    if found < SHORTEST_DAYS:
         raise argparse.ArgumentTypeError(f"{text!r}: at least {SHORTEST_DAYS} days are kept, since pages show thirty")
-    return int(text[:9])
+    if found > LONGEST_DAYS:
+        raise argparse.ArgumentTypeError(f"{text!r}: nothing is older than a hundred years ({LONGEST_DAYS:,} days)")
+    return found
 
 
 def users(arguments: argparse.Namespace) -> int:
@@ -84,7 +89,9 @@ async def _print_month(first_day: date) -> None:
     total = {"email": "in all", **{name: sum(row[name] for row in rows) for name in names}}
     for row in (*rows, total):
         cost = _money(row["cost"], row["unpriced_calls"])
-        sys.stdout.write(f"{row['calls']:>9,}  {row['total_tokens']:>14,}  {cost:>24}  {row['email'] or '(deleted)'}\n")
+        sys.stdout.write(
+            f"{row['calls']:>9,}  {row['total_tokens']:>14,}  {cost:>24}  {row['email'] or '(deleted or nobody)'}\n"
+        )
 
 
 async def _write_csv(first_day: date) -> None:
@@ -98,13 +105,24 @@ async def _write_csv(first_day: date) -> None:
 
 async def _prune(arguments: argparse.Namespace) -> None:
     """One after the other, each said when it is done: whoever interrupts it knows what is gone."""
-    keep = arguments.dry_run
+    older_than = arguments.logs_older_than
     if arguments.sessions:
-        _say(await pruning.sessions(dry_run=keep), dry_run=keep)
+        await _prune_one("sessions", pruning.sessions, arguments)
     if arguments.tokens:
-        _say(await pruning.tokens(dry_run=keep), dry_run=keep)
-    if arguments.logs_older_than:
-        _say(await pruning.logs(arguments.logs_older_than, dry_run=keep), dry_run=keep)
+        await _prune_one("tokens", pruning.tokens, arguments)
+    if older_than:
+        await _prune_one("logs", partial(pruning.logs, older_than), arguments, older_than_days=older_than)
+
+
+async def _prune_one(
+    name: str, work: Callable[..., Awaitable[list[Pruned]]], arguments: argparse.Namespace, **what: int
+) -> None:
+    """Recorded before it begins: it is many transactions, and what was interrupted was ordered too."""
+    found = await work(dry_run=True)
+    if not arguments.dry_run:
+        await audit.record(by_command(), f"prune.{name}", after={"rows": sum(one.count for one in found), **what})
+        found = await work(dry_run=False)
+    _say(found, dry_run=arguments.dry_run)
 
 
 def _say(pruned: list[Pruned], *, dry_run: bool) -> None:

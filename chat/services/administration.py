@@ -1,24 +1,32 @@
 """What administrators change: users, where they are logged in, and replies that run.
 
-Each change and its entry in the audit log are one transaction; what other processes and open tabs have to learn is
-told after it, so that nobody comes back before it holds. Asking for what is so already changes and records nothing.
+Each change, its entry in the audit log, and the look whether its administrator still is one, are one transaction; what
+other processes and open tabs have to learn is told after it, so that nobody comes back before it holds. Asking for
+what is so already changes and records nothing. Each is called with all collaborators, and names those that it needs.
 """
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 from tortoise.transactions import in_transaction
 
 from chat.broadcast import Broadcast
 from chat.database import query
+from chat.mailer import Mailer
 from chat.models import AuthSession, Confirms, EmailVerificationToken, User
-from chat.services import audit, budgets, sessions
-from chat.services.audit import Order
+from chat.security.passwords import Passwords
+from chat.services import audit, budgets, second_factors, sessions
+from chat.services.accounts import ensure_superuser, normalised_email
+from chat.services.audit import CommandLine, Order
 from chat.services.budgets import CannotSet
 from chat.services.deletion import LOCK_ADMINISTRATORS
 from chat.services.refusals import Refused
 from chat.services.worker import Worker
+from chat.settings import Settings
 
 STOP_ALL = """
 UPDATE generation g SET cancel_at = coalesce(g.cancel_at, now()) FROM chat_thread t
@@ -28,21 +36,28 @@ STOP_ONE = """
 UPDATE generation SET cancel_at = coalesce(cancel_at, now())
 WHERE id = $1 AND state IN ('queued', 'running') RETURNING id
 """
+IS_ADMINISTRATOR = """
+SELECT s.id FROM auth_session s JOIN users u ON u.id = s.user_id
+WHERE s.id = $1 AND u.id = $2 AND u.is_staff AND u.is_active
+"""
+# Log-out and a new password wait for the change, or come before it; that the session is seen meanwhile does not wait.
+TO_THE_END = "FOR KEY SHARE OF s"
+NO_ADMINISTRATOR = "You are no administrator any more, or were logged out."
 
 GONE = "This is not there any more. Go back and load the list again."
 
 
-async def verify(order: Order, *, worker: Worker, broadcast: Broadcast) -> None:
+async def verify(order: Order, **_: object) -> None:
     """Take the user's address for confirmed; a link that was mailed for that is worth nothing any more."""
-    async with in_transaction():
+    async with _ordered(order):
         await _change(order, "users.verify", email_verified=True)
         await EmailVerificationToken.filter(user_id=order.object_id, confirms=Confirms.SIGN_UP).delete()
 
 
-async def disable(order: Order, *, worker: Worker, broadcast: Broadcast) -> None:
+async def disable(order: Order, *, worker: Worker, broadcast: Broadcast, **_: object) -> None:
     """Nobody logs in to the account, who is logged in is out, and running replies stop. Raises Refused."""
-    async with in_transaction():
-        await _still_administrator(order, not_oneself="disable your own account")
+    _not_oneself(order, "disable your own account")
+    async with _ordered(order):
         await _change(order, "users.disable", is_active=False)
         ended = await sessions.delete_sessions(AuthSession.filter(user_id=order.object_id))
     await sessions.announce_ended(ended, broadcast=broadcast)
@@ -51,50 +66,50 @@ async def disable(order: Order, *, worker: Worker, broadcast: Broadcast) -> None
     await worker.stop_marked([row["id"] for row in running])
 
 
-async def enable(order: Order, *, worker: Worker, broadcast: Broadcast) -> None:
+async def enable(order: Order, **_: object) -> None:
     """The user may log in again."""
-    async with in_transaction():
+    async with _ordered(order):
         await _change(order, "users.enable", is_active=True)
 
 
-async def end_sessions(order: Order, *, worker: Worker, broadcast: Broadcast) -> None:
+async def end_sessions(order: Order, *, broadcast: Broadcast, **_: object) -> None:
     """Log the user out everywhere."""
-    async with in_transaction():
+    async with _ordered(order):
         ended = await sessions.delete_sessions(AuthSession.filter(user_id=order.object_id))
         if ended:
             await audit.record(order, "users.end_sessions", before={"sessions": len(ended)}, after={"sessions": 0})
     await sessions.announce_ended(ended, broadcast=broadcast)
 
 
-async def set_budget(order: Order, *, worker: Worker, broadcast: Broadcast) -> None:
+async def set_budget(order: Order, **_: object) -> None:
     """What the user may spend in a month from now on. Raises Refused for what is no amount."""
     try:
         amount = budgets.parsed(order.value.strip())
     except CannotSet as error:
         raise Refused("value", str(error)) from None
-    async with in_transaction():
+    async with _ordered(order):
         await _change(order, "users.set_budget", monthly_budget=amount)
 
 
-async def make_staff(order: Order, *, worker: Worker, broadcast: Broadcast) -> None:
+async def make_staff(order: Order, **_: object) -> None:
     """The user becomes an administrator. Raises Refused for a disabled one."""
-    async with in_transaction():
+    async with _ordered(order):
         user = await _locked(order)
         if not user.is_active:
             raise Refused("inactive", "This account is disabled. Enable it first.")
         await _change(order, "users.make_staff", is_staff=True)
 
 
-async def remove_staff(order: Order, *, worker: Worker, broadcast: Broadcast) -> None:
+async def remove_staff(order: Order, **_: object) -> None:
     """The user is no administrator any more. Raises Refused."""
-    async with in_transaction():
-        await _still_administrator(order, not_oneself="take this from yourself: another administrator can")
+    _not_oneself(order, "take this from yourself: another administrator can")
+    async with _ordered(order):
         await _change(order, "users.remove_staff", is_staff=False)
 
 
-async def end_session(order: Order, *, worker: Worker, broadcast: Broadcast) -> None:
+async def end_session(order: Order, *, broadcast: Broadcast, **_: object) -> None:
     """Log out there. Raises Refused if the session has ended."""
-    async with in_transaction():
+    async with _ordered(order):
         ended = await sessions.delete_sessions(AuthSession.filter(id=order.object_id))
         if not ended:
             raise Refused("gone", GONE)
@@ -102,26 +117,72 @@ async def end_session(order: Order, *, worker: Worker, broadcast: Broadcast) -> 
     await sessions.announce_ended(ended, broadcast=broadcast)
 
 
-async def stop(order: Order, *, worker: Worker, broadcast: Broadcast) -> None:
+async def stop(order: Order, *, worker: Worker, **_: object) -> None:
     """Stop a running reply; its text so far stays. Raises Refused if it is over."""
-    async with in_transaction():
-        if not await query(STOP_ONE, order.object_id):
+    async with _ordered(order):
+        running = await query(STOP_ONE, order.object_id)
+        if not running:
             raise Refused("over", "This reply is over already. There is nothing to stop.")
         await audit.record(order, "generations.stop")
-    await worker.stop_marked([order.object_id])
+    await worker.stop_marked([row["id"] for row in running])
 
 
-async def look(order: Order, action: str) -> None:
-    """Record that somebody's text is looked at, before it is shown."""
-    await audit.record(order, action)
+async def reset_second_factor(order: Order, *, mailer: Mailer, settings: Settings, **_: object) -> None:
+    """For whoever has lost app and codes, or after a change of SECRET_KEY; the user is told. Raises Refused."""
+    async with _ordered(order):
+        user = await _locked(order)
+        if not await second_factors.take_away(user):
+            raise Refused("off", f"{user.email} has no second factor: there is nothing to reset.")
+        await audit.record(order, "users.reset_second_factor", before={"second_factor": True})
+    second_factors.tell_that_it_is_off(user, mailer=mailer, settings=settings)
 
 
-async def _still_administrator(order: Order, *, not_oneself: str) -> None:
-    """Of two who take it from each other at once, one comes first: so there is always an administrator left."""
+async def look(order: Order, action: str, *, at: Any = None) -> None:
+    """Record that somebody's text is looked at, or a list taken away as a file, before it is. Raises Refused."""
+    async with _ordered(order):
+        await audit.record(order, action, after=at)
+
+
+async def create_administrator(order: Order, email: str, password: str, *, passwords: Passwords) -> None:
+    """Whoever has the address becomes one, with this password, and is created if need be. Raises accounts.Refused."""
+    async with _ordered(order):
+        before = await User.get_or_none(email=normalised_email(email))
+        user = await ensure_superuser(email, password, passwords=passwords)
+        was = before and {"is_staff": before.is_staff, "is_active": before.is_active}
+        is_now = {"is_staff": True, "is_active": True, "password": "set"}
+        await audit.record(replace(order, object_id=user.id), "users.create_admin", before=was, after=is_now)
+
+
+async def named(email: str) -> User:
+    """The user with this address. Raises Refused."""
+    user = await User.get_or_none(email=email.strip().lower())
+    if user is None:
+        raise Refused("gone", f"There is no user {email}.")
+    return user
+
+
+async def may_still(order: Order) -> bool:
+    """Whether whoever ordered something long is an administrator still, and logged in."""
+    return bool(await query(IS_ADMINISTRATOR, order.session_id, order.by.id))
+
+
+@asynccontextmanager
+async def _ordered(order: Order) -> AsyncIterator[None]:
+    """The transaction of an order, whose administrator is one to its end. Raises Refused.
+
+    Of two who take it from each other at once, one comes first: so there is always an administrator left.
+    """
+    async with in_transaction():
+        if not isinstance(order.by, CommandLine):
+            await query(LOCK_ADMINISTRATORS)
+            if not await query(IS_ADMINISTRATOR + TO_THE_END, order.session_id, order.by.id):
+                raise Refused("no_administrator", NO_ADMINISTRATOR)
+        yield
+
+
+def _not_oneself(order: Order, what: str) -> None:
     if order.object_id == order.by.id:
-        raise Refused("oneself", f"You cannot {not_oneself}.")
-    if order.by.id not in [row["id"] for row in await query(LOCK_ADMINISTRATORS)]:
-        raise Refused("no_administrator", "You are no administrator any more.")
+        raise Refused("oneself", f"You cannot {what}.")
 
 
 async def _change(order: Order, action: str, **new: Any) -> None:

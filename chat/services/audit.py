@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from chat.models import AuditEntry, User
+from chat.models import EMAIL_MAX_LENGTH, AuditEntry, User
 
 USER_AGENT_MAX_LENGTH, IP_MAX_LENGTH = 255, 45  # what the columns hold
+NO_USER = UUID(int=0)
+
+
+@dataclass(frozen=True, slots=True)
+class CommandLine:
+    """Whoever runs the `chat` command on the server itself, by the name of the system's user."""
+
+    email: str
+    id: UUID = field(default=NO_USER, init=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What an administrator wants done to an object: who, why and from where. `value` is what was typed for it."""
+    """What somebody wants done to an object: who, why and from where. `value` is what was typed for it.
 
-    by: User
-    object_id: UUID
+    `session_id` is the administrator's session, which has to be alive when it is done.
+    """
+
+    by: User | CommandLine
+    object_id: UUID | None
+    session_id: UUID | None = None
     reason: str = ""
     value: str = ""
     ip: str = ""
@@ -27,9 +40,9 @@ async def record(order: Order, action: str, *, before: Any = None, after: Any = 
     """Add the entry, in the caller's transaction. `before` and `after` are the fields that change, never a secret."""
     await AuditEntry.create(
         actor_id=order.by.id,
-        actor_email=order.by.email,
+        actor_email=order.by.email[:EMAIL_MAX_LENGTH],
         action=action,
-        object_id=str(order.object_id),
+        object_id=str(order.object_id or ""),
         reason=order.reason,
         before=before,
         after=after,

@@ -21,7 +21,6 @@ from chat.llm.tokens import count_tokens
 RESERVATION = "30 minutes"
 LARGEST = Decimal(100_000_000)  # what the column holds
 
-SET = "UPDATE users SET monthly_budget = $2 WHERE email = $1 RETURNING id"
 BUDGET = "SELECT coalesce(monthly_budget, $2) AS budget FROM users WHERE id = $1"
 # One statement, so that a call which ends meanwhile counts either as kept back or as spent.
 COMMITTED = """
@@ -73,12 +72,6 @@ def parsed(text: str) -> Decimal | None:
     if not (amount.is_finite() and 0 <= amount < LARGEST and amount == round(amount, 4)):
         raise CannotSet(f"{text!r} is no budget: write an amount in USD like 12.50, or none for the site's limit.")
     return amount
-
-
-async def set_budget(email: str, amount: Decimal | None) -> None:
-    """What this user may spend in a month from now on; None: the site's limit. Raises CannotSet."""
-    if not await query(SET, email.strip().lower(), amount):
-        raise CannotSet(f"There is no user {email}.")
 
 
 async def standing(user_id: UUID, *, default: Decimal | None) -> Standing:

@@ -14,6 +14,7 @@ from chat.services.sessions import ABSOLUTE, IDLE, STAFF_ABSOLUTE, STAFF_IDLE, U
 
 BATCH = 2000
 SHORTEST_DAYS = 31  # the administrators' page shows thirty
+LONGEST_DAYS = 36_500  # dates have an end
 
 # As sessions.py has it: how long a session lives follows from its user and from "keep me logged in".
 ENDED_SESSIONS = """

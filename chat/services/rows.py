@@ -103,6 +103,12 @@ def check(table: Table, wanted: Mapping[str, str]) -> None:
     _question(table, wanted)
 
 
+def meant(table: Table, wanted: Mapping[str, str]) -> dict[str, str]:
+    """The part of an address that this table understands, for the record."""
+    names = ("q", "sort", *(one.name for one in table.filters))
+    return {name: text for name in names if (text := _said(wanted, name))}
+
+
 def _question(table: Table, wanted: Mapping[str, str]) -> Asked:
     sorts = {sort.name: sort for sort in table.sorts}
     name = wanted.get("sort") or table.sorts[0].name

@@ -118,25 +118,26 @@ async def new_recovery_codes(user: User, *, accounts: Accounts) -> list[str] | N
     return codes
 
 
-async def turn_off(user: User, *, mailer: Mailer, settings: Settings) -> bool:
-    """The password alone logs in from now on. False if it was off."""
+async def turn_off(user: User, *, mailer: Mailer, settings: Settings) -> None:
+    """The password alone logs in from now on."""
     async with in_transaction():
         await _lock(user)
-        was_on = await factor_of(user) is not None
-        await SecondFactor.filter(user_id=user.id).delete()
-        await RecoveryCode.filter(user_id=user.id).delete()
+        was_on = await take_away(user)
     if was_on:
-        _tell(user, "second_factor_off", mailer, settings)
+        tell_that_it_is_off(user, mailer=mailer, settings=settings)
+
+
+async def take_away(user: User) -> bool:
+    """In the caller's transaction, which has locked the user; False if there was none that was on."""
+    was_on = await factor_of(user) is not None
+    await SecondFactor.filter(user_id=user.id).delete()
+    await RecoveryCode.filter(user_id=user.id).delete()
     return was_on
 
 
-async def reset(email: str, *, mailer: Mailer, settings: Settings) -> None:
-    """Turn it off for somebody who has lost app and codes, or after a change of SECRET_KEY. Raises Refused."""
-    user = await User.get_or_none(email=email.strip().lower())
-    if user is None:
-        raise Refused("email", f"There is no user {email}.")
-    if not await turn_off(user, mailer=mailer, settings=settings):
-        raise Refused("email", f"{email} has no second factor: there is nothing to reset.")
+def tell_that_it_is_off(user: User, *, mailer: Mailer, settings: Settings) -> None:
+    """By e-mail, whoever did it."""
+    _tell(user, "second_factor_off", mailer, settings)
 
 
 async def _use_step(user: User, typed: str, accounts: Accounts) -> bool:

@@ -40,6 +40,8 @@ async def start_session(
     is_on = not with_code and await SecondFactor.exists(user_id=user.id, confirmed_at__isnull=False)
     if is_on or not await User.exists(id=user.id, password_hash=user.password_hash):
         await session.delete()
+    else:
+        await User.filter(id=user.id).update(last_seen_at=session.last_seen_at)
     return token
 
 

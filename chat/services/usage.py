@@ -50,6 +50,18 @@ ON CONFLICT (user_id, month) DO UPDATE SET calls = user_monthly_usage.calls + 1,
     output_tokens = user_monthly_usage.output_tokens + excluded.output_tokens,
     total_tokens = user_monthly_usage.total_tokens + excluded.total_tokens,
     cost = user_monthly_usage.cost + excluded.cost
+RETURNING id
+"""
+# Of whoever was deleted meanwhile, or of nobody: the sums of months are those of all calls.
+ADD_TO_NOBODYS_MONTH = """
+WITH present AS (SELECT date_trunc('month', now() AT TIME ZONE 'UTC')::date AS month), added AS (
+    UPDATE user_monthly_usage SET calls = calls + 1, unpriced_calls = unpriced_calls + $2,
+        input_tokens = input_tokens + $3, output_tokens = output_tokens + $4, total_tokens = total_tokens + $5,
+        cost = cost + $6
+    WHERE id = (SELECT id FROM user_monthly_usage JOIN present USING (month) WHERE user_id IS NULL LIMIT 1)
+    RETURNING id)
+INSERT INTO user_monthly_usage (id, month, calls, unpriced_calls, input_tokens, output_tokens, total_tokens, cost)
+SELECT $1, month, 1, $2, $3, $4, $5, $6 FROM present WHERE NOT EXISTS (SELECT FROM added)
 """
 
 
@@ -138,4 +150,5 @@ async def _add_to_month(log: CallLog) -> None:
     used = log.usage
     cost, unpriced = (Decimal(0), 1) if log.cost is None else (log.cost, 0)
     figures: tuple[Any, ...] = (unpriced, used.input_tokens, used.output_tokens, used.total_tokens, cost)
-    await query(ADD_TO_MONTH, uuid7(), log.plan.user, *figures)
+    if not await query(ADD_TO_MONTH, uuid7(), log.plan.user, *figures):
+        await query(ADD_TO_NOBODYS_MONTH, uuid7(), *figures)

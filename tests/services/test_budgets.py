@@ -214,23 +214,10 @@ def test_a_month_begins_with_its_first_day(day: date, renewed: date) -> None:
     assert budgets.first_of_next_month(day) == renewed
 
 
-async def test_an_administrator_sets_the_budget_of_a_user_and_takes_it_back() -> None:
-    user = await with_budget(None)
-    await budgets.set_budget(user.email.upper(), budgets.parsed("12.5"))
-    assert (await User.get(id=user.id)).monthly_budget == Decimal("12.5")
-    await budgets.set_budget(user.email, budgets.parsed("none"))
-    assert (await User.get(id=user.id)).monthly_budget is None
-
-
 @pytest.mark.parametrize("text", ["", "much", "-1", "1e9", "NaN", "Infinity", "0.00001"])
 def test_an_amount_that_makes_no_sense_is_refused(text: str) -> None:
     with pytest.raises(budgets.CannotSet, match=r"12\.50"):
         budgets.parsed(text)
-
-
-async def test_who_is_not_there_has_no_budget() -> None:
-    with pytest.raises(budgets.CannotSet, match="no user"):
-        await budgets.set_budget("nobody@example.com", Decimal(1))
 
 
 async def test_a_round_of_an_answer_is_not_sent_on_the_money_of_the_round_before_it(

@@ -326,3 +326,19 @@ async def test_words_of_a_failed_call_go_with_its_user_and_a_refusal_is_only_tex
     await row.refresh_from_db()
     assert (row.error, row.status) == ("", status)
     assert not await LLMCallText.exists(call_id=row.id)
+
+
+@pytest.mark.parametrize("whose", [None, uuid.uuid4()])
+async def test_a_call_of_nobody_or_of_a_deleted_user_is_in_the_sums_of_its_month(
+    llm: LLMClient, whose: uuid.UUID | None
+) -> None:
+    async def sums() -> tuple[int, Decimal]:
+        months = await UserMonthlyUsage.filter(user_id=None)
+        return sum(month.calls for month in months), sum((month.cost for month in months), Decimal(0))
+
+    calls, cost = await sums()
+    result = await llm.call("say hello", user=whose)
+    calls_after, cost_after = await sums()
+
+    assert calls_after >= calls + 1
+    assert cost_after >= cost + result.cost > cost

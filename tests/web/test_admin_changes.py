@@ -13,12 +13,25 @@ import pytest
 import websockets
 
 from chat.events import Close
-from chat.models import AuditEntry, AuthSession, ChatThread, EmailVerificationToken, Generation, State, User
+from chat.models import (
+    AuditEntry,
+    AuthSession,
+    ChatThread,
+    EmailVerificationToken,
+    Generation,
+    RecoveryCode,
+    SecondFactor,
+    State,
+    User,
+)
 from chat.models.ids import uuid7
 from chat.services.administration import remove_staff
 from chat.services.audit import Order
 from chat.services.refusals import Refused
+from chat.services.tables import Action
+from chat.web.admin.tables import TABLES
 from tests.cast import PASSWORD, Person
+from tests.web.factor import turned_on
 from tests.web.page import Page
 
 REASON = "Somebody asked for it"
@@ -154,6 +167,27 @@ async def test_all_sessions_of_a_user_end_and_no_other(root: Person, alice: Pers
     assert (await Generation.get(answer_id=running["reply_id"])).state == State.RUNNING, "nobody stopped that"
 
 
+async def test_a_second_factor_is_taken_away_from_whoever_has_lost_it(root: Person, alice: Person) -> None:
+    user = await user_of(alice)
+    path = f"users/{user.id}/reset_second_factor"
+    assert (await root.http.get(f"/admin/{path}/")).status_code == 303, "there is none"
+    await turned_on(alice)
+    await done(root, path)
+
+    assert (await entry_of(root, user.id, "users.reset_second_factor")).before == {"second_factor": True}
+    assert not await SecondFactor.exists(user=user)
+    assert not await RecoveryCode.exists(user=user)
+    assert (await alice.log_in(alice.email)).headers["Location"] == "/chat/"
+
+
+async def test_whoever_ends_the_own_session_comes_to_the_login(root: Person) -> None:
+    session = await AuthSession.get(user=await user_of(root))
+    answer = await do(root, f"sessions/{session.id}/end")
+
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/accounts/login/?next=/admin/")
+    assert (await root.http.get(answer.headers["Location"])).status_code == 200
+
+
 async def test_one_session_ends(root: Person, alice: Person) -> None:
     session = await AuthSession.get(user=await user_of(alice))
     await done(root, f"sessions/{session.id}/end")
@@ -213,13 +247,44 @@ async def test_nobody_does_it_to_oneself(root: Person) -> None:
     assert (await root.http.get("/admin/")).status_code == 200
 
 
+async def order(by: User, whom: User, **more: Any) -> Order:
+    return Order(by, whom.id, session_id=(await AuthSession.get(user=by)).id, **more)
+
+
+CHANGES = {"value": "1", "reason": REASON}
+TO_A_USER = [action for action in TABLES["users"].actions if action.name != "reset_second_factor"]
+
+
+@pytest.mark.parametrize("lost", ["staff", "account", "session"])
+@pytest.mark.parametrize("action", TO_A_USER, ids=lambda action: action.name)
+async def test_who_is_no_administrator_in_this_moment_changes_nothing(
+    root: Person, alice: Person, action: Action, lost: str
+) -> None:
+    by, user = await user_of(root), await user_of(alice)
+    asked = await order(by, user, **CHANGES)
+    match lost:
+        case "staff":
+            await User.filter(id=by.id).update(is_staff=False)
+        case "account":
+            await User.filter(id=by.id).update(is_active=False)
+        case "session":
+            await AuthSession.filter(user=by).delete()
+    opened: dict[str, Any] = {"worker": root.site.resources.worker, "broadcast": root.site.resources.broadcast}
+    with pytest.raises(Refused, match="no administrator"):
+        await action.change(asked, **opened)
+
+    assert await user_of(alice) == user
+    assert await AuthSession.exists(user=user)
+    assert await entries(user.id) == []
+
+
 async def test_of_two_administrators_who_unmake_each_other_one_is_left(root: Person, alice: Person) -> None:
     one, other = await user_of(root), await user_of(alice)
     await User.filter(id=other.id).update(is_staff=True)
     opened: dict[str, Any] = {"worker": root.site.resources.worker, "broadcast": root.site.resources.broadcast}
     results = await asyncio.gather(
-        remove_staff(Order(one, other.id), **opened),
-        remove_staff(Order(other, one.id), **opened),
+        remove_staff(await order(one, other), **opened),
+        remove_staff(await order(other, one), **opened),
         return_exceptions=True,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import uuid
+from collections.abc import AsyncIterator
 from itertools import product
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from chat import models
 from chat.models import (
+    AuditEntry,
     AuthSession,
     ChatMessage,
     ChatThread,
@@ -301,3 +303,26 @@ async def test_a_file_has_all_rows_of_all_pages(root: Person, monkeypatch: pytes
 
     assert {line[0] for line in lines[1:]} == made
     assert len(lines) == 9
+
+
+async def test_a_file_is_recorded_and_ends_where_its_taker_is_no_administrator_any_more(
+    root: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows, "EXPORTED_AT_ONCE", 1)
+    user, model = await User.get(email=root.email), f"model-{uuid7()}"
+    for _ in range(3):
+        await call(None, model=model)
+    exported = rows.exported
+
+    async def demoted_after_the_first(*asked: Any) -> AsyncIterator[list[dict[str, Any]]]:
+        async for some in exported(*asked):
+            yield some
+            await User.filter(id=user.id).update(is_staff=False)
+
+    monkeypatch.setattr(rows, "exported", demoted_after_the_first)
+    head, first, last = (await root.http.get(f"/admin/calls/csv/?model={model}")).text.splitlines()
+    [entry] = await AuditEntry.filter(actor_id=user.id)
+
+    assert (head[:3], first.count(model)) == ("id,", 1)
+    assert "cut off here" in last
+    assert (entry.action, entry.after, entry.ip) == ("calls.download", {"model": model}, "127.0.0.1")

@@ -13,11 +13,13 @@ from chat.security.limits import PREFERENCE
 from chat.services import administration, rows
 from chat.services.audit import Order
 from chat.services.refusals import Refused
+from chat.services.sessions import session_lives
 from chat.services.tables import Action, Table
 from chat.web.accounts.entry import form_page
 from chat.web.admin.confirmation import recently_confirmed
 from chat.web.admin.lists import declared
-from chat.web.auth import staff_required
+from chat.web.admin.orders import order_of
+from chat.web.auth import current_session, staff_required
 from chat.web.forms import ChangeForm, LookForm, add_error
 from chat.web.guards import limited
 from chat.web.notices import notify
@@ -37,7 +39,10 @@ async def text(user: User, name: str, row_id: UUID) -> ResponseReturnValue:
     said: dict[str, Any] = {"table": table, "row": row or abort(404)}
     if request.method != "POST" or not form.validate():
         return await form_page("admin/look.html", form, **said)
-    await administration.look(_order(user, row_id, form), f"{name}.look")
+    try:
+        await administration.look(await order_of(user, row_id, form.reason.data), f"{name}.look")
+    except Refused:  # in this moment
+        abort(404)
     return await render_template("admin/text.html", texts=await rows.texts(table, row_id), **said)
 
 
@@ -57,7 +62,7 @@ async def change(user: User, name: str, row_id: UUID, action_name: str) -> Respo
     if request.method != "POST" or not form.validate():
         return await form_page("admin/change.html", form, **said)
     try:
-        await _do(action, _order(user, row_id, form))
+        await _do(action, await order_of(user, row_id, form.reason.data, value=form.value.data))
     except Refused as refused:
         add_error(form, "value" if action.value else "reason", str(refused))
         return await form_page("admin/change.html", form, **said)
@@ -69,25 +74,20 @@ def _action(table: Table, name: str) -> Action:
     return next((action for action in table.actions if action.name == name), None) or abort(404)
 
 
-def _order(user: User, row_id: UUID, form: LookForm | ChangeForm) -> Order:
-    return Order(
-        by=user,
-        object_id=row_id,
-        reason=form.reason.data,
-        value=form.value.data if isinstance(form, ChangeForm) else "",
-        ip=request.remote_addr or "",
-        user_agent=request.headers.get("User-Agent", ""),
-    )
-
-
 async def _do(action: Action, order: Order) -> None:
     """To the end, even if the browser goes away in the middle."""
     opened = resources()
-    work = action.change(order, worker=opened.worker, broadcast=opened.broadcast)
+    work = action.change(
+        order, worker=opened.worker, broadcast=opened.broadcast, mailer=opened.mailer, settings=opened.settings
+    )
     await opened.worker.see_through(work, f"administration: {action.name}")
 
 
 async def _afterwards(table: Table, row_id: UUID) -> str:
+    """Where it can be seen; or the login, for whoever has just ended the own session."""
+    session = await current_session()
+    if session is None or not await session_lives(session.id):
+        return url_for("accounts.entrance.login", next=url_for("admin.overview.index"))
     if await rows.find(table, row_id):
         return url_for("admin.lists.row", name=table.name, row_id=row_id)
     return url_for("admin.lists.table", name=table.name)

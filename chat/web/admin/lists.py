@@ -15,9 +15,12 @@ from quart.typing import ResponseReturnValue
 from quart.wrappers import Response
 
 from chat.models import User
-from chat.services import rows
+from chat.services import administration, rows
+from chat.services.audit import Order
 from chat.services.browsers import browser_name
+from chat.services.refusals import Refused
 from chat.services.tables import Row, Table, Unreadable
+from chat.web.admin.orders import order_of
 from chat.web.admin.tables import TABLES
 from chat.web.auth import staff_required
 from chat.web.charts import money_words
@@ -54,14 +57,19 @@ async def row(_: User, name: str, row_id: UUID) -> ResponseReturnValue:
 
 @blueprint.get("/<name>/csv/")
 @staff_required
-async def download(_: User, name: str) -> ResponseReturnValue:
+async def download(user: User, name: str) -> ResponseReturnValue:
     """The rows of the list, all of them, made while they are sent."""
-    declaration = declared(name)
+    declaration, order = declared(name), await order_of(user, None)
     try:
         rows.check(declaration, request.args)
     except Unreadable as unreadable:
         abort(422, str(unreadable))
-    response = Response(_lines(declaration, request.args.to_dict()), content_type="text/csv; charset=utf-8")
+    try:
+        await administration.look(order, f"{name}.download", at=rows.meant(declaration, request.args))
+    except Refused:
+        abort(404)
+    lines = _lines(declaration, request.args.to_dict(), order)
+    response = Response(lines, content_type="text/csv; charset=utf-8")
     response.headers["Content-Disposition"] = f'attachment; filename="{name}-{datetime.now(UTC):%Y-%m-%d}.csv"'
     response.timeout = DOWNLOAD_SECONDS
     return response
@@ -82,9 +90,13 @@ async def _sections(table: Table, row: Row) -> list[dict[str, Any]]:
     return found
 
 
-async def _lines(table: Table, wanted: dict[str, str]) -> AsyncIterator[bytes]:
+async def _lines(table: Table, wanted: dict[str, str], order: Order) -> AsyncIterator[bytes]:
+    """Until the last one, or until whoever takes it may not any more: a long file is no way around that."""
     yield _written([["id", *(column.label for column in table.columns)]])
     async for some in rows.exported(table, wanted):
+        if not await administration.may_still(order):
+            yield _written([[f"This file is cut off here. {administration.NO_ADMINISTRATOR}"]])
+            return
         yield _written([row["id"], *(row[column.name] for column in table.columns)] for row in some)
 
 

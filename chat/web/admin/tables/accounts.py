@@ -9,7 +9,7 @@ from chat.services.tables import Action, Column, Section, Sort, Table, Value, id
 from chat.web.admin.tables.columns import of_day, of_user, one_of, who, yes_no
 
 BY_EMAIL = "t.user_id IN (SELECT id FROM users WHERE email LIKE {})"
-SPENT = """coalesce((SELECT cost FROM user_monthly_usage
+OF_THIS_MONTH = """coalesce((SELECT {} FROM user_monthly_usage
     WHERE user_id = t.id AND month = date_trunc('month', now() AT TIME ZONE 'UTC')::date), 0)"""
 TWO_STEP = "EXISTS (SELECT 1 FROM second_factor WHERE user_id = t.id AND confirmed_at IS NOT NULL)"
 # As `sessions.find_session` decides.
@@ -32,7 +32,8 @@ USERS = Table(
         Column("is_active", "Active", kind="yes"),
         Column("is_staff", "Administrator", kind="yes"),
         Column("two_step", "Two-step", TWO_STEP, "yes"),
-        Column("spent", "Spent this month", SPENT, "usd"),
+        Column("spent", "Spent this month", OF_THIS_MONTH.format("cost"), "usd"),
+        Column("unpriced", "+ calls of unknown cost", OF_THIS_MONTH.format("unpriced_calls"), "number"),
         Column("last_seen_at", "Last seen (UTC)", kind="time"),
         Column("created_at", "Signed up (UTC)", kind="time"),
     ),
@@ -76,6 +77,11 @@ USERS = Table(
         Action(
             "end_sessions", "Log out everywhere", "The user is logged out on every device, and open tabs say so.",
             administration.end_sessions, lambda _: True,
+        ),
+        Action(
+            "reset_second_factor", "Reset the second factor", "The password alone logs in from now on, and the user is "
+            "told so by e-mail. Be sure that it is the user who has lost app and codes, and asks for this.",
+            administration.reset_second_factor, lambda user: user["two_step"], is_danger=True,
         ),
         Action(
             "make_staff", "Make an administrator", "The user can do everything that you can do here.",
@@ -172,7 +178,7 @@ AUDIT = Table(
     model=AuditEntry,
     columns=(
         Column("created_at", "When (UTC)", kind="time", link="'audit/' || t.id"),
-        Column("actor_email", "Who", link="'users/' || t.actor_id"),
+        Column("actor_email", "Who", link="'users/' || nullif(t.actor_id, '00000000-0000-0000-0000-000000000000')"),
         Column("action", "What", kind="code"),
         Column("object_id", "Of", kind="code", link="split_part(t.action, '.', 1) || '/' || t.object_id"),
         Column("reason", "Why"),
