@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable
 from datetime import timedelta
@@ -23,6 +24,7 @@ from chat.settings import Settings
 from chat.web.auth import signed_in_user
 from chat.web.resources import resources
 
+SLASHES = re.compile("/+")  # many are led to the address with one
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 PROBES = {"pages.healthz", "pages.readyz"}
 ONE_YEAR_SECONDS = 31_536_000
@@ -41,6 +43,7 @@ def install(app: Quart, settings: Settings) -> None:
     guard = _Guard(settings)
     app.before_request(guard.check_host)
     app.before_request(guard.check_origin)
+    app.before_request(guard.hide_administration)  # before the limits, which only what is there has
     app.before_websocket(guard.check_socket)
     app.after_request(guard.add_headers)
     AtomicRateLimiter(app, key_function=client_key)
@@ -73,6 +76,13 @@ class _Guard:
         if origin in self._trusted or site == "same-origin" or (site is None and self._is_own(origin, request.host)):
             return
         abort(403, "This request did not come from a page of this site. Reload the page and try again.")
+
+    async def hide_administration(self) -> None:
+        """To everybody but staff no address below /admin/ exists, by whatever method: not even one that redirects."""
+        if (SLASHES.sub("/", request.path) + "/").startswith("/admin/"):
+            user = await signed_in_user()
+            if user is None or not user.is_staff:
+                abort(404)
 
     async def check_socket(self) -> None:
         """Websockets have no same-origin rule: our cookies come along from any page, that of another port included."""

@@ -26,9 +26,11 @@ from chat.models import (
     UserMonthlyUsage,
 )
 from chat.models.ids import uuid7
+from chat.security.limits import PREFERENCE
 from chat.services import rows
 from chat.web.admin.tables import EXCUSED, TABLES
 from tests.cast import Person
+from tests.site import Site
 from tests.web.page import Page
 from tests.web.test_routes import APP
 
@@ -74,14 +76,14 @@ def test_what_tables_refer_to_is_there() -> None:
             assert section.filter in {one.name for one in TABLES[section.table].filters}, (table.name, section)
 
 
-def admin_paths(row_id: uuid.UUID) -> list[tuple[str, str]]:
-    """Every address of the administration, with each table and action in it."""
+def admin_paths(row_id: uuid.UUID, only: str = "") -> list[tuple[str, str]]:
+    """Every address of the administration, with each table (or one) and its actions in it."""
     found = []
     for rule in APP.url_map.iter_rules():
         if not rule.rule.startswith("/admin/"):
             continue
         path = rule.rule.replace("<uuid:row_id>", str(row_id))
-        tables = TABLES.values() if "<name>" in path else [None]
+        tables = [table for table in TABLES.values() if only in ("", table.name)] if "<name>" in path else [None]
         for table in tables:
             named = path.replace("<name>", table.name) if table else path
             actions = [action.name for action in table.actions] if table and "<action_name>" in path else [""]
@@ -108,6 +110,29 @@ async def test_to_everybody_but_staff_no_address_of_it_exists(
     assert await User.get(email=alice.email) == target
     for path in (f"/admin/{name}/" for name in TABLES):
         await page_of(root, path)
+
+
+METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE", "NONSENSE")
+
+
+async def test_no_method_and_no_other_spelling_tells_that_it_exists(
+    nobody: Person, alice: Person, root: Person, bob: Person
+) -> None:
+    await User.filter(email=bob.email).update(is_staff=False)
+    row_id = (await User.get(email=alice.email)).id
+    for path in sorted({path for _, path in admin_paths(row_id, only="sessions")}):
+        for person, method in product((nobody, alice, bob), METHODS):
+            for spelled in (path, path.rstrip("/"), "/" + path.replace("/admin/", "/admin//")):
+                answer = await person.http.request(method, f"{person.site.url}{spelled}")
+                assert (answer.status_code, answer.headers.get("Allow")) == (404, None), (method, spelled)
+        assert (await root.http.request("OPTIONS", path)).status_code == 200, path
+
+
+async def test_it_is_not_there_before_any_limit(throttled: Site) -> None:
+    async with Person.signed_up(throttled, "alice") as alice:
+        answers = [await alice.http.post("/admin/confirm/") for _ in range(PREFERENCE.count + 2)]
+
+        assert {answer.status_code for answer in answers} == {404}
 
 
 async def test_a_user_is_found_by_the_beginning_of_the_address_or_by_the_id(root: Person, alice: Person) -> None:
