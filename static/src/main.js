@@ -6,6 +6,7 @@ import { startForms } from "./forms.js";
 import { startMenus } from "./menu.js";
 import { startPasswordRules } from "./passwords.js";
 import { startTheme } from "./theme.js";
+import { startTimes } from "./times.js";
 
 startTheme();
 startForms();
@@ -13,6 +14,7 @@ startPasswordRules();
 startCountdowns();
 startCopying();
 startMenus();
+startTimes();
 
 const chat = document.getElementById("chat");
 if (chat) startChat(chat);

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.async_api import Page, expect
@@ -30,7 +31,7 @@ async def type_password(page: Page, person: Person) -> None:
     await expect(page).to_have_url(re.compile(CODE))
 
 
-async def new_browser(desk: Desk, **options: bool) -> Page:
+async def new_browser(desk: Desk, **options: Any) -> Page:
     return await (await desk.context(allowed=(REFUSED_FORM,), **options)).new_page()
 
 
@@ -62,7 +63,7 @@ async def test_it_is_turned_on_by_keyboard_and_asked_for(
     for name in ("Copy", "Print"):
         await expect(page.get_by_role("button", name=name)).to_have_count(int(java_script_enabled))
 
-    other = await new_browser(desk, java_script_enabled=java_script_enabled)
+    other = await new_browser(desk, java_script_enabled=java_script_enabled, timezone_id="Asia/Kolkata")
     await type_password(other, alice)
     await expect(other.get_by_label("Code", exact=True)).to_be_focused()
     await other.keyboard.type(app.wrong_code())
@@ -73,6 +74,10 @@ async def test_it_is_turned_on_by_keyboard_and_asked_for(
     await other.keyboard.type(app.code(later=1))
     await other.keyboard.press("Enter")
     await expect(other).to_have_url(f"{desk.site.url}/accounts/sessions/")
+    zone = "GMT+5:30" if java_script_enabled else "UTC"
+    await expect(
+        other.get_by_role("button", name=re.compile(f"^Log out .* Logged in .* {re.escape(zone)}$"))
+    ).to_have_count(2)
 
 
 async def test_who_has_lost_the_app_uses_a_recovery_code(desk: Desk, alice: Person) -> None:
