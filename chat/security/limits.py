@@ -64,7 +64,8 @@ RESEND = Limit("resend", 20, 3600, by_address=True)
 RESEND_LADDER = Ladder("resend-to", 60, 480, 86_400)  # for each address that is written to
 EXPORT = Limit("export", 1, 3600)
 CHANGE_EMAIL = Limit("change-email", 10, 3600)
-ACCOUNT_EXISTS = Limit("account-exists", 3, 3600)  # likewise: nobody can fill a stranger's mailbox by signing up
+CONFIRM_TO = Limit("confirm-to", 20, 86_400)  # likewise: the ladder alone leaves 180 letters a day
+ACCOUNT_EXISTS = Limit("account-exists", 3, 86_400)  # likewise: nobody can fill a stranger's mailbox by signing up
 MESSAGE_EACH_SECOND = Limit("message-second", 1, 1)
 MESSAGE_EACH_MINUTE = Limit("message-minute", 20, 60)
 PAGE_POST = Limit("page-post", 60, 60)
@@ -82,6 +83,7 @@ COUNTED_BY_SERVICES = {  # the others are on routes
     "Messages of one user": MESSAGE_EACH_MINUTE,
     "Messages of one user, quickly": MESSAGE_EACH_SECOND,
     "Letters to one e-mail address that somebody signs up with again": ACCOUNT_EXISTS,
+    "Letters to one e-mail address that confirm it, after the first": CONFIRM_TO,
     "Letters to one e-mail address that confirm it: then 2, 4 and 8 minutes": RESEND_LADDER.first_rung,
 }
 OWN_MAX_KEYS = 10_000  # what a worker remembers by itself

@@ -10,10 +10,10 @@ from tortoise.queryset import QuerySet
 from tortoise.transactions import in_transaction
 
 from chat import database
-from chat.durations import in_words
+from chat.durations import in_words, wait_in_words
 from chat.mailer import Letter, Mailer
 from chat.models import Confirms, EmailVerificationToken, PasswordResetToken, User
-from chat.security.limits import ACCOUNT_EXISTS, Limits
+from chat.security.limits import ACCOUNT_EXISTS, CONFIRM_TO, Limits
 from chat.security.tokens import new_token, token_hash
 from chat.services.accounts import Refused, normalised_email
 from chat.settings import Settings
@@ -29,6 +29,8 @@ async def ask_to_change(user: User, email: str, *, limits: Limits, mailer: Maile
     if email == user.email:
         raise Refused("email", "This is your address already. Enter another one.")
     await database.ping()  # while it is away, the page must not promise a letter
+    if wait_ms := await limits.wait_ms(CONFIRM_TO, email):
+        raise Refused("email", f"Many messages went to this address already. Try again in {wait_in_words(wait_ms)}.")
     mailer.send_later(user.email, "email_change_asked", {"email": email, "url": _page(settings, "password_change")})
     mailer.write_later("after asking for another address", partial(_letter_to, email, user, limits, settings))
     return email

@@ -13,7 +13,7 @@ from chat import database
 from chat.durations import in_words
 from chat.mailer import Letter, Mailer
 from chat.models import Confirms, EmailVerificationToken, User
-from chat.security.limits import RESEND_LADDER, Limits
+from chat.security.limits import CONFIRM_TO, RESEND_LADDER, Limits
 from chat.security.tokens import new_token, token_hash
 from chat.settings import Settings
 
@@ -44,7 +44,7 @@ async def resend(email: str, *, limits: Limits, mailer: Mailer, settings: Settin
     only looked up after the response: neither wait nor time tell.
     """
     await database.ping()  # while it is away, the page must not promise a letter
-    if wait_ms := await limits.climb(RESEND_LADDER, email):
+    if wait_ms := await limits.climb(RESEND_LADDER, email) or await limits.wait_ms(CONFIRM_TO, email):
         return wait_ms
     mailer.write_later("after a resend", partial(another_letter, email, settings=settings))
     return 0

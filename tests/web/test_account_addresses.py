@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from chat.models import AuthSession, Confirms, EmailVerificationToken, PasswordResetToken, User
+from chat.security.limits import CONFIRM_TO
 from chat.security.tokens import token_hash
 from tests.cast import PASSWORD, Person
 from tests.web.conftest import Production
@@ -206,6 +207,20 @@ async def test_passwords_cannot_be_guessed_here(production: Production, mailbox:
 
     assert [sentence.startswith("Too many tries.") for sentence in tries] == [False] * 5 + [True]
     assert (await ask(carol, new)).error_of("password").startswith("Too many tries.")
+
+
+async def test_nobody_can_fill_a_strangers_mailbox_by_wanting_its_address(
+    production: Production, mailbox: Mailbox, carol: Person
+) -> None:
+    stranger = new_address("stranger")
+    for _ in range(CONFIRM_TO.count):
+        await production.site.resources.limits.wait_ms(CONFIRM_TO, stranger)
+    page = await ask(carol, stranger)
+    await production.site.resources.mailer.idle(seconds=20)
+
+    sentence = "Many messages went to this address already. Try again in 1 hour and 12 minutes."
+    assert page.error_of("email") == sentence
+    assert mailbox.is_empty(stranger)
 
 
 async def test_a_new_password_makes_the_link_worthless(mailbox: Mailbox, carol: Person) -> None:

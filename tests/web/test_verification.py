@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from chat.models import AuthSession, Confirms, EmailVerificationToken, User
-from chat.security.limits import RESEND_LADDER
+from chat.security.limits import CONFIRM_TO, RESEND_LADDER
 from chat.security.tokens import token_hash
 from chat.services.verification import another_letter
 from tests.cast import Person
@@ -132,6 +132,23 @@ async def test_the_database_lets_one_through_even_if_redis_has_forgotten(
 
     assert sum(letter is not None for letter in letters) == 1
     assert await EmailVerificationToken.filter(user__email=carol.email).count() == 1
+
+
+async def test_a_mailbox_gets_so_many_in_a_day_and_the_page_says_when_there_is_another(
+    production: Production, mailbox: Mailbox, carol: Person
+) -> None:
+    link = await mailbox.next_link(carol.email)
+    for _ in range(CONFIRM_TO.count):
+        await production.site.resources.limits.wait_ms(CONFIRM_TO, carol.email)
+    await later(production.site, carol.email, 3600)
+    answer = await resend(carol)
+    await production.site.resources.mailer.idle(seconds=20)
+
+    assert answer.status_code == 429
+    assert "so none was sent. Try again in 1 hour and 12 minutes." in Page(answer.text).text
+    assert 4200 < int(answer.headers["Retry-After"]) <= 4320
+    assert mailbox.is_empty(carol.email)
+    assert (await carol.http.post(link)).headers["Location"] == "/chat/", "the last link still works"
 
 
 async def test_whoever_has_no_address_here_is_sent_to_the_login(production: Production) -> None:

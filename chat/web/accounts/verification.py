@@ -48,7 +48,7 @@ async def resend() -> ResponseReturnValue:
         return redirect(url_for("accounts.entrance.login"), 303)
     wait_ms = await verification.resend(email, limits=opened.limits, mailer=opened.mailer, settings=opened.settings)
     if wait_ms:
-        page = await _mailbox_page("verify_email_sent", too_early=True)
+        page = await _mailbox_page("verify_email_sent", wait_ms=wait_ms, too_early=True)
         return page, 429, {"Retry-After": str(-(-wait_ms // 1000))}
     return redirect(url_for(".verify_email_sent", again="yes"), 303)
 
@@ -74,9 +74,9 @@ async def verify_email(token: str) -> ResponseReturnValue:
     return redirect(url_for("accounts.entrance.login"), 303)
 
 
-async def _mailbox_page(name: str, **context: Any) -> str:
+async def _mailbox_page(name: str, *, wait_ms: int = 0, **context: Any) -> str:
     """A page with a button for another message, and when that can be had."""
     email = session.get("email", "")
-    wait_ms = await resources().limits.left_ms(RESEND_LADDER, email) if email else 0
+    wait_ms = max(wait_ms, await resources().limits.left_ms(RESEND_LADDER, email) if email else 0)
     wait = {"wait_seconds": -(-wait_ms // 1000), "wait": wait_in_words(wait_ms)}
     return await render_template(f"accounts/{name}.html", email=email, **wait, **context)
