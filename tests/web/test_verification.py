@@ -321,18 +321,23 @@ async def test_nobody_learns_that_the_mail_server_is_down(beside: Beside, caplog
 # Settings
 
 
-async def test_the_link_lives_as_long_as_the_setting_says(beside: Beside, mailbox: Mailbox) -> None:
+@pytest.fixture(scope="module")
+async def public(beside: Beside, mailbox: Mailbox) -> AsyncIterator[Site]:
+    """A site with a public address, and links that live for a minute and a half."""
     mail = {"EMAIL_BACKEND": "smtp", "SMTP_HOST": mailbox.host, "SMTP_PORT": str(mailbox.port), "SMTP_TLS": "none"}
+    async with beside(
+        EMAIL_VERIFICATION_REQUIRED="True",
+        EMAIL_VERIFICATION_TIMEOUT="90",
+        PUBLIC_URL="https://chat.example.com/",
+        DEFAULT_FROM_EMAIL="noreply@example.com",
+        **mail,
+    ) as site:
+        yield site
+
+
+async def test_the_link_lives_as_long_as_the_setting_says(public: Site, mailbox: Mailbox) -> None:
     email = f"erin-{uuid.uuid4().hex[:8]}@example.com"
-    async with (
-        beside(
-            EMAIL_VERIFICATION_REQUIRED="True",
-            EMAIL_VERIFICATION_TIMEOUT="90",
-            DEFAULT_FROM_EMAIL="noreply@example.com",
-            **mail,
-        ) as site,
-        Person.visiting(site) as erin,
-    ):
+    async with Person.visiting(public) as erin:
         await erin.sign_up(email)
         letter = await mailbox.next_letter(email)
         token = await EmailVerificationToken.get(user__email=email)
@@ -341,19 +346,10 @@ async def test_the_link_lives_as_long_as_the_setting_says(beside: Beside, mailbo
     assert timedelta(seconds=60) < token.expires_at - datetime.now(UTC) <= timedelta(seconds=90)
 
 
-async def test_the_link_leads_to_the_public_address_whatever_host_was_asked(beside: Beside, mailbox: Mailbox) -> None:
+async def test_the_link_leads_to_the_public_address_whatever_host_was_asked(public: Site, mailbox: Mailbox) -> None:
     """Else somebody could have a link to a host of theirs mailed, with a token that works."""
-    mail = {"EMAIL_BACKEND": "smtp", "SMTP_HOST": mailbox.host, "SMTP_PORT": str(mailbox.port), "SMTP_TLS": "none"}
     email = f"erin-{uuid.uuid4().hex[:8]}@example.com"
-    async with (
-        beside(
-            EMAIL_VERIFICATION_REQUIRED="True",
-            PUBLIC_URL="https://chat.example.com/",
-            DEFAULT_FROM_EMAIL="noreply@example.com",
-            **mail,
-        ) as site,
-        Person.visiting(site) as mallory,
-    ):
+    async with Person.visiting(public) as mallory:
         forged = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "Origin": "http://evil.example"}
         mallory.http.headers.update(forged)
         assert (await mallory.sign_up(email)).status_code == 303

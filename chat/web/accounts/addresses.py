@@ -9,10 +9,10 @@ from chat.models import User
 from chat.security.limits import CHANGE_EMAIL, VERIFICATION
 from chat.services import addresses
 from chat.services.accounts import Refused
-from chat.web.accounts.entry import form_page, is_confirmed
+from chat.web.accounts.entry import form_page, is_confirmed, refused_page
 from chat.web.accounts.verification import SECRET
 from chat.web.auth import login_required, signed_in_user
-from chat.web.forms import ChangeEmailForm, add_error
+from chat.web.forms import ChangeEmailForm
 from chat.web.guards import limited
 from chat.web.notices import notify
 from chat.web.resources import resources
@@ -32,8 +32,7 @@ async def change_email(user: User) -> ResponseReturnValue:
     try:
         email = await addresses.ask_to_change(user, form.email.data, limits=opened.limits, mailer=mailer, settings=site)
     except Refused as refused:
-        add_error(form, refused.field, str(refused))
-        return await form_page("accounts/change_email.html", form)
+        return await refused_page("accounts/change_email.html", form, refused)
     notify(f"A message is on its way to {email}. Open the link in it; until then everything stays as it is.")
     return redirect(url_for("accounts.addresses.change_email"), 303)
 
