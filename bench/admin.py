@@ -11,33 +11,46 @@ import asyncio
 import os
 import platform
 import re
-import socket
-import subprocess
 import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import asyncpg
 import httpx
+from processes import CHAT, PROJECT, free_port, process
 
-PROJECT = Path(__file__).parents[1]
 sys.path.insert(0, str(PROJECT))
 
-from chat import database  # noqa: E402 - the script runs from anywhere
-from chat.devservices import embedded_postgres, embedded_valkey  # noqa: E402
-from chat.models import User  # noqa: E402
-from chat.services import overview, usage_report  # noqa: E402
-from chat.settings import Settings  # noqa: E402
+from chat import database
+from chat.devservices import embedded_postgres, embedded_valkey
+from chat.models import User
+from chat.services import overview, usage_report
+from chat.settings import Settings
 
-CHAT = "from chat.cli import main; main()"
 ROOT, PASSWORD = "root@example.com", "a-good-long-passphrase-7"
 HEAVY = "user1@example.com"
 LINK = re.compile(r'href="(/admin/[^"#?]*)"')
+ROW = re.compile(r'href="(/admin/[a-z_]+/[0-9a-f-]{36}/)"')
+FILTERED = (  # what is everywhere, what is rare, and what is nowhere
+    *(f"/admin/calls/?status={one}" for one in ("completed", "any+error", "rate_limited", "cut", "refused", "lost")),
+    *(f"/admin/calls/?{one}" for one in ("estimated=yes", "estimated=no", "price=unknown", "price=known")),
+    *(f"/admin/calls/?model={one}" for one in ("gpt-5-mini-2025-08-07", "gpt-5-nano-2025-08-07", "nowhere")),
+    *(f"/admin/calls/?{one}" for one in ("status=cut&model=gpt-5-2025-08-07", "sort=cost", "sort=slow")),
+    f"/admin/calls/?q={HEAVY}",
+    f"/admin/calls/?day={datetime.now(UTC) - timedelta(days=200):%Y-%m-%d}",
+    *(f"/admin/users/?{one}" for one in ("is_staff=yes", "email_verified=no", "sort=email", "sort=seen", "q=user499")),
+    *(f"/admin/months/?{one}" for one in ("sort=cost", "month=2026-01")),
+    *(f"/admin/{one}/?q={HEAVY}" for one in ("threads", "messages", "generations", "months")),
+    "/admin/generations/?state=alive",
+    "/admin/messages/?status=error",
+    "/admin/sessions/?q=user1",
+    "/admin/audit/?action=users.disable",
+)
 READY_SECONDS = 30
 DAYS = 365
 SEED = """
@@ -114,7 +127,7 @@ async def report(name: str, work: Callable[[], Awaitable[object]], *, times: int
         await work()
         spent.append((time.perf_counter() - began) * 1000)
     spent.sort()
-    say(f"{name:<44}{spent[times // 2]:>11.1f}{spent[-(-times * 95 // 100) - 1]:>11.1f}")
+    say(f"{name:<56}{spent[times // 2]:>11.1f}{spent[-(-times * 95 // 100) - 1]:>11.1f}")
 
 
 async def measure_queries(url: str, *, times: int) -> None:
@@ -147,8 +160,15 @@ async def measure_pages(url: str, *, times: int) -> None:
         first = await http.get("/admin/")
         if first.status_code != httpx.codes.OK:
             raise SystemExit(f"/admin/ answered {first.status_code}")
-        for path in ("/admin/", "/usage/", *sorted(set(LINK.findall(first.text)) - {"/admin/"})):
-            await report(path, lambda path=path: http.get(path), times=times)
+        lists = sorted(set(LINK.findall(first.text)) - {"/admin/"})
+        rows = [ROW.search((await http.get(path)).text) for path in lists]
+        for path in ("/admin/", "/usage/", *lists, *FILTERED, *(found[1] for found in rows if found)):
+            await report(path, lambda path=path: answered(http, path), times=times)
+
+
+async def answered(http: httpx.AsyncClient, path: str) -> None:
+    """A page that was refused is none to be measured."""
+    (await http.get(path)).raise_for_status()
 
 
 async def ready(http: httpx.AsyncClient) -> bool:
@@ -157,33 +177,6 @@ async def ready(http: httpx.AsyncClient) -> bool:
         return (await http.get("/readyz")).status_code == httpx.codes.OK
     except httpx.HTTPError:
         return False
-
-
-@contextmanager
-def process(*command: str, said: str = "", **environment: str) -> Iterator[subprocess.Popen[str]]:
-    """One of ours, ended with the block."""
-    running = subprocess.Popen(  # noqa: S603
-        [sys.executable, *command],
-        cwd=PROJECT,
-        env={**os.environ, "PYTHONPATH": str(PROJECT), **environment},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-    )
-    try:
-        if said:
-            running.communicate(said)
-        yield running
-    finally:
-        running.terminate()
-        running.wait()
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def main() -> None:
@@ -217,7 +210,7 @@ def main() -> None:
         with process("-c", CHAT, "create-admin", ROOT, said=f"{PASSWORD}\n", **environment):
             pass
         say(f"{arguments.times} times, Python {platform.python_version()}, {os.cpu_count()} processors\n")
-        say(f"{'':<44}{'median ms':>11}{'p95 ms':>11}")
+        say(f"{'':<56}{'median ms':>11}{'p95 ms':>11}")
         asyncio.run(measure_queries(database_url, times=arguments.times))
         stack.enter_context(process("-c", CHAT, "serve", **environment))
         asyncio.run(measure_pages(url, times=arguments.times))

@@ -11,27 +11,24 @@ import asyncio
 import os
 import platform
 import random
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 import asyncpg
 import httpx
+from processes import CHAT, PROJECT, free_port, process
 
-PROJECT = Path(__file__).parents[1]
 sys.path.insert(0, str(PROJECT))
 
-from chat.devservices import embedded_postgres, embedded_valkey  # noqa: E402 - the script runs from anywhere
+from chat.devservices import embedded_postgres, embedded_valkey
 
 PASSWORD = "a-good-long-passphrase-7"  # noqa: S105
-CHAT = "from chat.cli import main; main()"
 FORMS = ["log_in", "sign_up", "resend", "reset"]
 PAUSE_SECONDS = 0.15
 READY_SECONDS = 30
@@ -103,23 +100,6 @@ async def compare(bench: Bench, name: str, *, verified: bool, tries: int) -> Non
     spread = statistics.median(abs(one - unknown_ms) for one in spent[False])
     label = f"{name} ({'' if verified else 'not yet '}verified)"
     print(f"{label:<26}{known_ms:>12.2f}{unknown_ms:>14.2f}{known_ms / unknown_ms:>9.3f}{spread:>12.2f}", flush=True)  # noqa: T201
-
-
-@contextmanager
-def process(*command: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
-    running = subprocess.Popen([sys.executable, *command], cwd=PROJECT, env={**os.environ, **environment})  # noqa: S603
-    try:
-        yield running
-    finally:
-        running.terminate()
-        running.wait()
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @asynccontextmanager

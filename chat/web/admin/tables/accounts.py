@@ -6,7 +6,7 @@ from chat.models import AuditEntry, AuthSession, Confirms, EmailVerificationToke
 from chat.services import administration
 from chat.services.sessions import ABSOLUTE, IDLE, STAFF_ABSOLUTE, STAFF_IDLE, UNREMEMBERED_IDLE
 from chat.services.tables import Action, Column, Section, Sort, Table, Value, identifier, moment, words
-from chat.web.admin.tables.columns import of_day, of_user, one_of, who, yes_no
+from chat.web.admin.tables.columns import BEGINNING_HINT, of_day, of_user, one_of, who, yes_no
 
 BY_EMAIL = "t.user_id IN (SELECT id FROM users WHERE email LIKE {})"
 OF_THIS_MONTH = """coalesce((SELECT {} FROM user_monthly_usage
@@ -45,7 +45,7 @@ USERS = Table(
         Column("theme", "Theme", "(SELECT theme FROM user_settings WHERE user_id = t.id)"),
     ),
     search="t.email LIKE {}",
-    search_hint="Beginning of an e-mail address, or an id",
+    search_hint=BEGINNING_HINT,
     is_search_for_beginnings=True,
     filters=(
         yes_no("email_verified", "Confirmed"),
@@ -123,7 +123,7 @@ SESSIONS = Table(
         Column("user_agent", "User agent", kind="code"),
     ),
     search=BY_EMAIL,
-    search_hint="Beginning of an e-mail address, or an id",
+    search_hint=BEGINNING_HINT,
     is_search_for_beginnings=True,
     filters=(of_user(), yes_no("lives", "Alive", LIVES)),
     sorts=(Sort("newest", "Newest first"), Sort("seen", "Last seen first", "t.last_seen_at", moment)),
@@ -154,7 +154,7 @@ VERIFICATIONS = Table(
         *LINK_COLUMNS,
     ),
     search="t.email LIKE {}",
-    search_hint="Beginning of an e-mail address, or an id",
+    search_hint=BEGINNING_HINT,
     is_search_for_beginnings=True,
     filters=(yes_no("pending", "Still works", "t.expires_at > now()"), one_of("confirms", "Confirms", Confirms)),
 )
@@ -166,7 +166,7 @@ RESETS = Table(
     model=PasswordResetToken,
     columns=(Column("email", "Address", link="'resets/' || t.id"), who(), *LINK_COLUMNS),
     search="t.email LIKE {}",
-    search_hint="Beginning of an e-mail address, or an id",
+    search_hint=BEGINNING_HINT,
     is_search_for_beginnings=True,
     filters=(yes_no("pending", "Still works", "t.expires_at > now()"),),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from chat.llm.events import Code
 from chat.models import FINE, BudgetReservation, LLMCallLog, UserMonthlyUsage
 from chat.services.tables import Choice, Column, Section, Sort, Table, Value, figure, identifier, month, words
-from chat.web.admin.tables.columns import EXACT_EMAIL, of_day, of_user, who, yes_no
+from chat.web.admin.tables.columns import EMAIL_HINT, EXACT_EMAIL, of_day, of_user, who, yes_no
 
 # As `index llm_call_log_by_model` has it: a call that failed before its first event has only the model that was asked.
 MODEL = "coalesce(nullif(t.model, ''), t.model_asked)"
@@ -59,7 +59,7 @@ CALLS = Table(
         Column("input_sha256", "SHA-256 of what was sent", kind="code"),
     ),
     search=f"t.user_id = {EXACT_EMAIL}",
-    search_hint="A whole e-mail address, or an id",
+    search_hint=EMAIL_HINT,
     filters=(
         Choice("status", "Status", STATUSES),
         yes_no("estimated", "Estimated"),
@@ -102,7 +102,7 @@ MONTHS = Table(
         Column("cost", "Cost", kind="usd"),
     ),
     search=f"t.user_id = {EXACT_EMAIL}",
-    search_hint="A whole e-mail address, or an id",
+    search_hint=EMAIL_HINT,
     filters=(Value("month", "Month", "t.month = {}", month, "month"), of_user()),
     sorts=(Sort("newest", "Newest first"), Sort("cost", "Dearest this month", "t.cost", figure, among=THIS_MONTH)),
 )
@@ -118,6 +118,6 @@ RESERVATIONS = Table(
         Column("amount", "Amount", kind="usd"),
     ),
     search=f"t.user_id = {EXACT_EMAIL}",
-    search_hint="A whole e-mail address, or an id",
+    search_hint=EMAIL_HINT,
     filters=(of_user(),),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from chat.models import ChatMessage, ChatThread, Generation, Role, State, Status, ToolCall, ToolState
 from chat.services import administration
 from chat.services.tables import Action, Choice, Column, Section, Table, Value, identifier, words
-from chat.web.admin.tables.columns import CREATED, EXACT_EMAIL, of_day, of_user, one_of, who
+from chat.web.admin.tables.columns import CREATED, EMAIL_HINT, EXACT_EMAIL, of_day, of_user, one_of, who
 
 ALIVE = "t.state IN ('queued', 'running')"
 LEASE = f"CASE WHEN {ALIVE} THEN round(extract(epoch FROM t.lease_until - now())) || ' s' END"
@@ -13,7 +13,6 @@ TOOK = "(extract(epoch FROM {} - t.created_at) * 1000)::bigint"  # milliseconds
 OWN_THREAD = "t.thread_id IN (SELECT id FROM chat_thread WHERE user_id = {})"
 OF_THREAD = Value("thread", "Chat", "t.thread_id = {}", identifier)
 THREAD = Column("thread", "Chat", "t.thread_id", "id", link="'threads/' || t.thread_id")
-EMAIL_HINT = "A whole e-mail address, or an id"
 LONGEST_LOOK = 200  # messages
 
 THREADS = Table(
