@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -14,21 +14,26 @@ from chat.models import FINE
 
 DAYS = 30  # today among them
 
+# Day by day (UTC) from an instant on. Each day is read by the index and summed up by itself: one GROUP BY day would
+# convert the time of each row, and sort them all.
+DAY_BY_DAY = """
+FROM generate_series($1::timestamptz, now(), interval '24 hours') AS midnight, LATERAL (SELECT {figures}
+    FROM llm_call_log WHERE created_at >= midnight AND created_at < midnight + interval '24 hours' {calls}) AS one
+"""
 # A reply is counted at its first round; the other rounds, and titles, are calls beside it.
-BY_DAY = """
-SELECT (created_at AT TIME ZONE 'UTC')::date AS day, status, count(*) AS calls,
-       count(*) FILTER (WHERE caller = 'chat' AND round = 1) AS replies, sum(total_tokens)::bigint AS tokens,
-       coalesce(sum(cost), 0) AS cost, coalesce(sum(cost) FILTER (WHERE estimated), 0) AS estimated_cost,
-       count(*) - count(cost) AS unpriced
-FROM llm_call_log WHERE created_at >= $1 GROUP BY 1, 2
+SUMS = """
+status, count(*) AS calls, count(*) FILTER (WHERE caller = 'chat' AND round = 1) AS replies,
+sum(total_tokens)::bigint AS tokens, coalesce(sum(cost), 0) AS cost,
+coalesce(sum(cost) FILTER (WHERE estimated), 0) AS estimated_cost, count(*) - count(cost) AS unpriced
 """
+BY_DAY = "SELECT midnight, one.* " + DAY_BY_DAY.format(figures=SUMS, calls="GROUP BY status")
 # Exact, of calls that came to their end: those that were left early say nothing about how long an answer takes.
-WAITS = """
-SELECT (created_at AT TIME ZONE 'UTC')::date AS day,
-       percentile_disc(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY first_event_ms) AS first,
-       percentile_disc(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY duration_ms) AS whole
-FROM llm_call_log WHERE created_at >= $1 AND status = 'completed' GROUP BY GROUPING SETS ((1), ())
+PERCENTILES = """
+percentile_disc(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY first_event_ms) AS first,
+percentile_disc(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY duration_ms) AS whole
 """
+WAITS = "SELECT midnight, one.* " + DAY_BY_DAY.format(figures=PERCENTILES, calls="AND status = 'completed'")
+ALL_WAITS = f"SELECT {PERCENTILES} FROM llm_call_log WHERE created_at >= $1 AND status = 'completed'"  # noqa: S608
 NOW = """
 SELECT count(*) AS users, count(*) FILTER (WHERE last_seen_at >= $1) AS active,
        count(*) FILTER (WHERE last_seen_at >= $2) AS active_today,
@@ -102,24 +107,27 @@ async def overview() -> Overview:
     today = datetime.now(UTC).date()
     days = [today - timedelta(days=back) for back in reversed(range(DAYS))]
     start, midnight = (datetime.combine(day, time(), UTC) for day in (days[0], today))
-    by_day, waits, [now] = await asyncio.gather(query(BY_DAY, start), query(WAITS, start), query(NOW, start, midnight))
+    by_day, waits, [all_waits], [now] = await asyncio.gather(
+        query(BY_DAY, start), query(WAITS, start), query(ALL_WAITS, start), query(NOW, start, midnight)
+    )
     sums, all_sums = {day: Sums() for day in days}, Sums()
     for row in by_day:
-        for part in (sums.setdefault(row["day"], Sums()), all_sums):
+        for part in (sums.setdefault(row["midnight"].date(), Sums()), all_sums):
             part.add(row)
-    waits_of = {row["day"]: Waits(_wait(row["first"]), _wait(row["whole"])) for row in waits}
+    waits_of = {row["midnight"].date(): _waits(row) for row in waits}
     return Overview(
         days=days,
         sums=[sums[day] for day in days],
         waits=[waits_of.get(day, Waits()) for day in days],
         all_sums=all_sums,
-        all_waits=waits_of.get(None, Waits()),
+        all_waits=_waits(all_waits),
         **now,
     )
 
 
-def _wait(percentiles: Sequence[int | None] | None) -> Wait:
-    return Wait(*percentiles) if percentiles else Wait()
+def _waits(row: Mapping[str, Any]) -> Waits:
+    """Without any call there is nothing instead of two percentiles."""
+    return Waits(*(Wait(*(row[name] or ())) for name in ("first", "whole")))
 
 
 async def recent_users() -> list[dict[str, Any]]:

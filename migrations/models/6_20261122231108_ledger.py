@@ -6,10 +6,14 @@ RUN_IN_TRANSACTION = True
 async def upgrade(db: BaseDBAsyncClient) -> str:
     return """
         DROP INDEX IF EXISTS "idx_llm_call_lo_created_2a8b46"; -- "llm_call_log_by_time" begins with the same column
+        DROP INDEX "llm_call_log_by_time"; -- again, with all that the overview sums up
+        CREATE INDEX "llm_call_log_by_time" ON "llm_call_log" ("created_at" DESC) INCLUDE ("user_id", "status", "caller",
+            "round", "total_tokens", "cost", "estimated", "duration_ms", "first_event_ms");
         CREATE INDEX "llm_call_log_by_model" ON "llm_call_log" ((coalesce(nullif("model", ''), "model_asked")), "id");
         -- One for everything that administrators look for and that is rare: errors, what was estimated, unknown costs.
         CREATE INDEX "llm_call_log_odd" ON "llm_call_log" ("id", "status", "estimated", "cost")
             WHERE "status" <> 'completed' OR "estimated" OR "cost" IS NULL;
+        CREATE INDEX "user_monthly_usage_by_month" ON "user_monthly_usage" ("month");
         CREATE TRIGGER "never_emptied" BEFORE TRUNCATE ON "audit_entry"
             FOR EACH STATEMENT EXECUTE FUNCTION "refuse_change"();
         -- A call outlives its user and its chat. What the provider said of it can quote them, and goes as its text does.
@@ -26,8 +30,12 @@ async def downgrade(db: BaseDBAsyncClient) -> str:
         DROP TRIGGER "forget_error" ON "llm_call_log";
         DROP FUNCTION "forget_error"();
         DROP TRIGGER "never_emptied" ON "audit_entry";
+        DROP INDEX "user_monthly_usage_by_month";
         DROP INDEX "llm_call_log_odd";
         DROP INDEX "llm_call_log_by_model";
+        DROP INDEX "llm_call_log_by_time";
+        CREATE INDEX "llm_call_log_by_time" ON "llm_call_log" ("created_at" DESC)
+            INCLUDE ("user_id", "status", "model", "total_tokens", "cost", "estimated", "duration_ms", "first_event_ms");
         CREATE INDEX IF NOT EXISTS "idx_llm_call_lo_created_2a8b46" ON "llm_call_log" ("created_at");"""
 
 
