@@ -7,7 +7,7 @@ async def upgrade(db: BaseDBAsyncClient) -> str:
     return """
         DROP INDEX IF EXISTS "idx_llm_call_lo_created_2a8b46"; -- "llm_call_log_by_time" begins with the same column
         DROP INDEX "llm_call_log_by_time"; -- again, with all that the overview sums up
-        CREATE INDEX "llm_call_log_by_time" ON "llm_call_log" ("created_at" DESC) INCLUDE ("user_id", "status", "caller",
+        CREATE INDEX "llm_call_log_by_time" ON "llm_call_log" ("created_at" DESC) INCLUDE ("status", "caller",
             "round", "total_tokens", "cost", "estimated", "duration_ms", "first_event_ms");
         CREATE INDEX "llm_call_log_by_model" ON "llm_call_log" ((coalesce(nullif("model", ''), "model_asked")), "id");
         -- One for everything that administrators look for and that is rare: errors, what was estimated, unknown costs.

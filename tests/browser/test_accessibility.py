@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from chat.models import LLMCallLog, PasswordResetToken, User
+from chat.models import AuthSession, LLMCallLog, PasswordResetToken, User
 from chat.security.tokens import new_token, token_hash
 from tests.browser.desk import DESKTOP, PHONE, REFUSED_FORM, Desk
 from tests.browser.rows import answered
@@ -244,8 +244,20 @@ async def test_what_administrators_do_to_a_user(
 
 async def test_the_administrators_lists_and_texts(desk: Desk, root: Person, alice: Person, axe: str) -> None:
     thread_id = await answered(alice, "What is what?", ANSWER)
+    await spent(alice)
+    call = await LLMCallLog.get(user__email=alice.email, estimated=True)
+    session = await AuthSession.get(user__email=alice.email)
+    rows = (f"calls/{call.id}/", f"sessions/{session.id}/end/")
     page = await (await desk.context(root, allowed=(REFUSED_FORM,))).new_page()
-    for path in ("users/", "calls/", "generations/", "audit/?day=2001-01-01", "calls/?sort=nonsense", "confirm/"):
+    for path in (
+        *rows,
+        "users/",
+        "calls/",
+        "generations/",
+        "audit/?day=2001-01-01",
+        "calls/?sort=nonsense",
+        "confirm/",
+    ):
         await page.goto(f"/admin/{path}")
         assert await violations(page, axe) == [], path
     await page.goto(f"/admin/threads/{thread_id}/text/")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from io import StringIO
 from typing import Any
 
 import pytest
@@ -53,8 +55,10 @@ async def test_a_month_is_the_sum_of_its_rows_on_every_page(alice: Person, bob: 
     user = await User.get(email=alice.email)
     [mine] = await query("SELECT sum(cost) AS cost, count(*) AS calls FROM llm_call_log WHERE user_id = $1", user.id)
     overview, today = await overview_beside_sums(root)
+    file = csv.DictReader(StringIO((await root.http.get(f"/admin/calls/csv/?user={user.id}")).text))
 
     assert total == mine["cost"] == (await UserMonthlyUsage.get(user=user)).cost > 0
+    assert sum(Decimal(row["Cost"]) for row in file) == total
     assert Decimal(overview.all("data")[0]["value"]) == today["cost"]
     assert "say nothing of this" not in (await usage(alice)).text
 
@@ -97,6 +101,7 @@ async def test_exact_estimated_and_unknown_are_told_apart(alice: Person) -> None
     assert "Known cost $0.5000 $0.2000 of it estimated and 1 call of unknown cost" in page.text
     assert "house-brand" in page.text
     assert "$0.0000 + 1 unknown" in page.text
+    assert page.text.count("$0.5000 $0.2000 estimated") == 2, "by model and by chat"
     assert "As the provider says: $0.3000 in all" in page.find("desc", id="days-summary").text
     assert "Estimated: $0.2000 in all" in page.find("desc", id="days-summary").text
 

@@ -33,7 +33,7 @@ USERS = Table(
         Column("is_staff", "Administrator", kind="yes"),
         Column("two_step", "Two-step", TWO_STEP, "yes"),
         Column("spent", "Spent this month", OF_THIS_MONTH.format("cost"), "usd"),
-        Column("unpriced", "+ calls of unknown cost", OF_THIS_MONTH.format("unpriced_calls"), "number"),
+        Column("unpriced", "Unpriced calls", OF_THIS_MONTH.format("unpriced_calls"), "number"),
         Column("last_seen_at", "Last seen (UTC)", kind="time"),
         Column("created_at", "Signed up (UTC)", kind="time"),
     ),
@@ -193,7 +193,7 @@ AUDIT = Table(
     search_hint="Beginning of an administrator's address, or an id",
     is_search_for_beginnings=True,
     filters=(
-        Value("action", "What, like users.disable", "t.action = {}", words, "text"),
+        Value("action", "What", "t.action = {}", words, "text"),
         of_day(),
         Value("object", "Of", "t.object_id = {}", lambda text: (str(identifier(text)[0]),)),
         Value("actor", "Who", "t.actor_id = {}", identifier),
