@@ -42,7 +42,7 @@ FROM users
 """
 # By the id, which begins with the time: it has an index.
 RECENT_USERS = """
-SELECT email, email_verified, is_staff, created_at, last_seen_at,
+SELECT id, email, email_verified, is_staff, created_at, last_seen_at,
     EXISTS (SELECT FROM second_factor WHERE user_id = users.id AND confirmed_at IS NOT NULL) AS has_second_factor
 FROM users ORDER BY id DESC LIMIT $1
 """

@@ -46,6 +46,22 @@ async def test_the_figures_are_the_sums_of_the_rows(root: Person, alice: Person)
     assert "of it estimated" in page.text
 
 
+async def test_what_an_operator_asks_next_is_a_link(root: Person, alice: Person) -> None:
+    user = await User.get(email=alice.email)
+    failed = await call(user, status="unreachable")
+    await alice.ask("Tell me something long [offline: pace=50]")
+    page = await overview(root)
+    links = {link.get("href", "") for link in page.all("a")}
+    failures = f"/admin/calls/?status=unreachable&day={failed.created_at:%Y-%m-%d}"
+
+    assert f"/admin/users/{user.id}/" in links
+    for path in (failures, "/admin/months/?sort=cost", "/admin/generations/?state=alive"):
+        assert path in links
+        answer = await root.http.get(path)
+        assert answer.status_code == 200
+        assert alice.email in answer.text or path.startswith("/admin/months/")
+
+
 async def test_a_reply_is_counted_once_whatever_it_took(root: Person, alice: Person) -> None:
     user = await User.get(email=alice.email)
     await call(user)
