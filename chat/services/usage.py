@@ -30,7 +30,8 @@ INSERT INTO llm_call_log (id, generation_id, user_id, call_id, round, response_i
     model, schema_name, input_sha256, status, error, input_tokens, cached_tokens, cache_write_tokens, output_tokens,
     reasoning_tokens, total_tokens, cost, estimated, uncertain, attempts, duration_ms, first_event_ms, created_at)
 VALUES ($1, (SELECT id FROM generation WHERE id = $2), (SELECT id FROM users WHERE id = $3), $4, $5, $6, $7, $8, $9,
-    $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, now())
+    $10, $11, $12, $13, CASE WHEN $3 IS NULL OR EXISTS (SELECT FROM users WHERE id = $3) THEN $14 ELSE '' END,
+    $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, now())
 ON CONFLICT DO NOTHING RETURNING id
 """
 SAME = """
@@ -103,7 +104,7 @@ def model_client(settings: Settings) -> LLMClient:
 async def record(log: CallLog, *, generation_id: UUID | None = None, keep_input: bool = False) -> UUID | None:
     """Store a round and count it into the month (UTC), in the caller's transaction; None if it is there already.
 
-    Who or what was deleted meanwhile is left out: what a call cost stays true.
+    Who or what was deleted meanwhile is left out, and an error that can quote them: what a call cost stays true.
     """
     plan, call_id = log.plan, uuid7()
     response_id = log.response_id and fitting(log.response_id, ID_MAX_LENGTH)

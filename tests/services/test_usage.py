@@ -342,3 +342,10 @@ async def test_a_call_of_nobody_or_of_a_deleted_user_is_in_the_sums_of_its_month
 
     assert calls_after >= calls + 1
     assert cost_after >= cost + result.cost > cost
+
+
+async def test_an_error_that_comes_after_its_user_was_deleted_is_not_kept(llm: LLMClient) -> None:
+    with pytest.raises(CallFailed):
+        await llm.call("my secret [offline: status=400]", user=uuid.uuid4(), caller="of a user who is gone")
+
+    assert (await LLMCallLog.get(caller="of a user who is gone")).error == ""

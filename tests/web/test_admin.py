@@ -40,9 +40,10 @@ async def test_every_module_of_tools_is_listed_as_the_model_is_told(root: Person
 
 
 async def test_for_a_user_there_is_no_such_page(alice: Person) -> None:
-    answer = await alice.http.get("/admin/")
+    answer, missing = await alice.http.get("/admin/"), await alice.http.get("/nowhere/")
 
     assert answer.status_code == 404
+    assert answer.headers.keys() == missing.headers.keys()
     assert answer.text.count("/admin/") == 0
     assert "no such page" in Page(answer.text).text
 
