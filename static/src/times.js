@@ -1,7 +1,7 @@
 /** Times by the reader's own clock. Without this the page says them in UTC. */
 
 const FORMAT = new Intl.DateTimeFormat("en-GB", {
-  day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", timeZoneName: "short",
+  day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit",
 });
 
 export function startTimes() {
