@@ -54,7 +54,7 @@ PASSWORD_AGAIN = Limit("password-again", 5, 300)  # by user: no stranger at the 
 CODE_GUESS_ACCOUNT = Limit("code-guess-account", 5, 300)
 CODE_GUESS_DAY = Limit("code-guess-day", 50, 86_400)  # five minutes alone leave whoever knows the password 1,440 a day
 CODE_GUESS_ADDRESS = Limit("code-guess-address", 10, 60)
-SIGNUP = Limit("signup", 5, 3600, by_address=True)
+SIGNUP = Limit("signup", 5, 3600)  # by address; what the form itself refuses is no sign-up
 RESET = Limit("reset", 20, 3600, by_address=True)
 RESET_ADDRESS = Limit("reset-address", 5, 3600)  # of e-mail: nobody's mailbox is flooded
 NEW_PASSWORD = Limit("new-password", 20, 3600)
@@ -79,6 +79,7 @@ COUNTED_BY_SERVICES = {  # the others are on routes
     "Codes of a second factor guessed for one account": CODE_GUESS_ACCOUNT,
     "Codes of a second factor guessed for one account, slowly": CODE_GUESS_DAY,
     "Codes of a second factor guessed from one network address": CODE_GUESS_ADDRESS,
+    "Sign-ups from one network address": SIGNUP,
     "Links for a new password to one e-mail address": RESET_ADDRESS,
     "Messages of one user": MESSAGE_EACH_MINUTE,
     "Messages of one user, quickly": MESSAGE_EACH_SECOND,

@@ -327,7 +327,8 @@ async def test_a_body_that_is_too_large_is_not_read(member: Person, headers: dic
 
 async def sign_up_badly(person: Person, **headers: str) -> httpx.Response:
     """It counts, and hashes no password."""
-    return await person.http.post("/accounts/signup/", data={"email": "x"}, headers=headers)
+    fields = {"email": "x", "password1": "x", "password2": "x"}
+    return await person.http.post("/accounts/signup/", data=fields, headers=headers)
 
 
 async def test_the_sixth_sign_up_in_an_hour_is_one_too_many_whatever_a_visitor_claims(throttled: Site) -> None:
@@ -346,6 +347,16 @@ async def test_the_sixth_sign_up_in_an_hour_is_one_too_many_whatever_a_visitor_c
     assert program.status_code == 429
     assert program.json()["code"] == "too_many_requests"
     assert looked_at.status_code == 200
+
+
+async def test_whoever_mistypes_has_not_signed_up_yet(production: Production) -> None:
+    async with production.visitor() as person:
+        fields = {"email": "x", "password1": "a good passphrase", "password2": "a goof passphrase"}
+        mistyped = [await person.http.post("/accounts/signup/", data=fields) for _ in range(6)]
+        counted = [await sign_up_badly(person) for _ in range(6)]
+
+    assert [answer.status_code for answer in mistyped] == [422] * 6
+    assert [answer.status_code for answer in counted] == [422] * 5 + [429]
 
 
 async def test_an_account_is_no_new_allowance_to_sign_up(throttled: Site, alice: Person, bob: Person) -> None:

@@ -6,12 +6,12 @@ from quart import Blueprint, redirect, request, url_for
 from quart.typing import ResponseReturnValue
 
 from chat.models import User
-from chat.security.limits import LOGIN, PREFERENCE, SIGNUP
+from chat.security.limits import LOGIN, PAGE_POST, PREFERENCE, SIGNUP
 from chat.services.accounts import Refused, TooManyGuesses, normalised_email
 from chat.web.accounts.entry import enter, form_page, leave, refused_page, to_mailbox
 from chat.web.auth import safe_target, signed_in_user
 from chat.web.forms import LoginForm, SignUpForm, add_error
-from chat.web.guards import client_address, limited
+from chat.web.guards import client_address, count, limited
 from chat.web.resources import resources
 
 blueprint = Blueprint("entrance", __name__)
@@ -20,7 +20,7 @@ WRONG = "The e-mail address or the password is wrong."
 
 
 @blueprint.route("/signup/", methods=["GET", "POST"])
-@limited(SIGNUP)
+@limited(PAGE_POST)
 async def signup() -> ResponseReturnValue:
     """A new account; without verification one is logged in at once."""
     if request.method != "POST" and await signed_in_user():
@@ -28,6 +28,7 @@ async def signup() -> ResponseReturnValue:
     form = SignUpForm(await request.form)
     if request.method != "POST" or not form.validate():
         return await form_page("accounts/signup.html", form)
+    await count(SIGNUP, client_address())  # whoever mistypes has not signed up yet
     try:
         user = await resources().accounts.sign_up(form.email.data, form.password1.data)
     except Refused as refused:
