@@ -7,10 +7,11 @@ import csv
 import getpass
 import os
 import socket
-import sys
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from chat.database import query
@@ -26,21 +27,21 @@ from chat.models import (
     UserMonthlyUsage,
 )
 from chat.services.usage_report import this_month
+from tests import programs
 from tests.cast import Person
+from tests.programs import Program
 from tests.web.factor import turned_on
 
 BY = f"command line, {getpass.getuser()}"
-START = [sys.executable, "-c", "from chat.cli import main; main()"]
 
 
-async def chat(environment: dict[str, str], *words: str) -> tuple[int | None, str, str]:
+async def chat(environment: dict[str, str], *words: str) -> tuple[int, str, str]:
     """Exit code, output and errors of one command."""
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(
-        *START, *words, env={**os.environ, **environment}, stdout=pipe, stderr=pipe
-    )
-    output, errors = await process.communicate()
-    return process.returncode, output.decode(), errors.decode()
+    with TemporaryDirectory(prefix="chat-") as name:
+        folder = Path(name)
+        output, errors, variables = folder / "output", folder / "errors", {**os.environ, **environment}
+        program = Program(programs.chat, *words, environment=variables, folder=folder, output=output, errors=errors)
+        return await program.end(), program.output, program.errors
 
 
 async def recorded(action: str, person: Person, before: Any, after: Any) -> None:

@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import time
 import urllib.request
@@ -15,13 +14,14 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
-COMMAND = "import sys, pathlib; from chat import development; sys.exit(development.run(root=pathlib.Path(sys.argv[1])))"
+from tests import programs
+from tests.programs import Program
+
 LAST_LINE_OF_THE_BANNER = "Ctrl-C"
 WORD = "a word of the administrator"  # a password that is long enough
 needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
 
-Start = Callable[..., subprocess.Popen[str]]
+Start = Callable[..., Program]
 
 
 @pytest.fixture
@@ -41,38 +41,30 @@ def port() -> int:
 @pytest.fixture
 def start(folder: Path, port: int) -> Iterator[Start]:
     """Start it with these variables and no others; what a test leaves running is stopped."""
-    begun: list[subprocess.Popen[str]] = []
-    plain = {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": str(ROOT), "PORT": str(port)}
+    begun: list[Program] = []
+    plain = {"PATH": os.environ["PATH"], "HOME": str(folder), "PORT": str(port)}
 
-    def begin(**variables: str) -> subprocess.Popen[str]:
+    def begin(**variables: str) -> Program:
+        output = folder.with_name(f"output-{len(begun)}")
         begun.append(
-            subprocess.Popen(
-                [sys.executable, "-c", COMMAND, str(folder)],
-                env=plain | variables,
-                cwd=folder,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
+            Program(programs.develop, str(folder), environment=plain | variables, folder=folder, output=output)
         )
         return begun[-1]
 
     yield begin
     for process in begun:
-        process.terminate()
-        process.communicate()
+        process.send_signal(signal.SIGTERM)
+        process.wait()
     for link in folder.glob("var/*.sockets"):  # what a killed one left; the next start would remove it
         shutil.rmtree(link.readlink())
 
 
-def banner(process: subprocess.Popen[str]) -> str:
+def banner(process: Program) -> str:
     """All that it says until it listens."""
-    said = []
-    for line in process.stdout:
-        said.append(line)
-        if LAST_LINE_OF_THE_BANNER in line:
-            return "".join(said)
-    raise AssertionError("it ended early and said:\n" + "".join(said))
+    while LAST_LINE_OF_THE_BANNER not in process.output:
+        assert process.returncode is None, f"it ended early and said:\n{process.output}"
+        time.sleep(0.02)
+    return process.output
 
 
 def healthy(port: int) -> bool:
@@ -117,8 +109,8 @@ def test_it_says_where_to_go_and_leaves_no_process(
 def test_a_second_start_says_that_one_runs_and_where(start: Start, folder: Path, port: int) -> None:
     banner(start())
     second = start(PORT=str(port + 1))
-    said, _ = second.communicate(timeout=20)
-    assert second.returncode == 1
+    assert second.wait(20) == 1
+    said = second.output
     assert f"already running in this folder, at http://127.0.0.1:{port}/" in said
     assert healthy(port)
 
@@ -127,8 +119,8 @@ def test_a_restart_keeps_the_secret_key(start: Start, folder: Path) -> None:
     first = start()
     banner(first)
     secret = (folder / "var" / "secret_key").read_text()
-    first.terminate()
-    first.communicate(timeout=30)
+    first.send_signal(signal.SIGTERM)
+    first.wait(30)
     banner(start())
     assert (folder / "var" / "secret_key").read_text() == secret
     assert (folder / "var" / "secret_key").stat().st_mode & 0o777 == 0o600
@@ -137,8 +129,8 @@ def test_a_restart_keeps_the_secret_key(start: Start, folder: Path) -> None:
 def test_a_busy_port_is_named_before_anything_starts(start: Start, folder: Path, port: int) -> None:
     with socket.create_server(("127.0.0.1", port)):
         process = start()
-        said, _ = process.communicate(timeout=20)
-    assert process.returncode == 1
+        assert process.wait(20) == 1
+    said = process.output
     assert f"Port {port} is used by another program" in said
     assert f"PORT={port + 1} make run" in said
     assert not (folder / "var" / "postgres").exists()
@@ -157,8 +149,8 @@ def test_a_busy_port_is_named_before_anything_starts(start: Start, folder: Path,
 )
 def test_what_is_wrong_is_named_in_a_sentence(start: Start, variables: dict[str, str], code: int, piece: str) -> None:
     process = start(**variables)
-    said, _ = process.communicate(timeout=30)
-    assert process.returncode == code
+    assert process.wait(30) == code
+    said = process.output
     assert piece in said
     assert "Traceback" not in said
 
@@ -166,8 +158,8 @@ def test_what_is_wrong_is_named_in_a_sentence(start: Start, variables: dict[str,
 def test_the_environment_wins_over_dotenv(start: Start, folder: Path, port: int) -> None:
     (folder / ".env").write_text("PORT=eighty\nRATE_LIMITS=perhaps\n")
     process = start(PORT=str(port))
-    said, _ = process.communicate(timeout=20)
-    assert process.returncode == 2
+    assert process.wait(20) == 2
+    said = process.output
     assert "RATE_LIMITS" in said
     assert "PORT" not in said
 
@@ -176,10 +168,10 @@ def test_the_environment_wins_over_dotenv(start: Start, folder: Path, port: int)
 def test_sigterm_during_the_start_stops_what_was_begun(start: Start, folder: Path) -> None:
     process = start()
     while not (folder / "var" / "postgres.new").exists():
-        assert process.poll() is None
+        assert process.returncode is None
         time.sleep(0.01)
-    process.terminate()
-    said, _ = process.communicate(timeout=20)
-    assert process.returncode == 0
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 0
+    said = process.output
     assert "Traceback" not in said
     wait_until_nobody_works_in(folder)

@@ -24,22 +24,13 @@ from websockets.frames import Frame, Opcode
 
 from chat.mailer import CLOSE_SECONDS
 from tests.cast import PASSWORD, Person
+from tests.faults import launch
+from tests.programs import Program
 from tests.site import Site
 from tests.tab import Tab
 from tests.web.client import new_client
 from tests.web.mailbox import Mailbox
 
-ROOT = Path(__file__).parent.parent
-# Times of the server that a test sets: how long a life has to be for its end not to end everything, and a slow start.
-COMMAND = """
-import os, sys, time
-from chat import cli, server
-server.RESPAWN_MIN_SECONDS = float(os.environ.get("RESPAWN_MIN_SECONDS", 60))
-serve_here = server._serve_here
-server._serve_here = lambda *given: (time.sleep(float(os.environ.get("SLOW_START", 0))), serve_here(*given))[1]
-sys.argv = ["chat", "serve"]
-cli.main()
-"""
 START_SECONDS, ANSWER_SECONDS, END_SECONDS = 50, 5, 50  # about a second each on a quiet machine
 pytestmark = pytest.mark.timeout(150)
 needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
@@ -55,7 +46,7 @@ def free_port() -> int:
 class Server:
     """A running command."""
 
-    process: asyncio.subprocess.Process
+    process: Program
     url: str
 
     def send_signal(self, number: signal.Signals) -> None:
@@ -64,9 +55,7 @@ class Server:
 
     async def end(self) -> tuple[int, str]:
         """Its exit code and what it wrote to stderr."""
-        _, errors = await asyncio.wait_for(self.process.communicate(), END_SECONDS)
-        assert self.process.returncode is not None
-        return self.process.returncode, errors.decode()
+        return await self.process.end(END_SECONDS), self.process.errors
 
     async def answers(self) -> bool:
         """Whether it serves; asked without a client, since that takes longer to make than the question."""
@@ -108,15 +97,20 @@ async def start(environment: dict[str, str], migrated: None, tmp_path: Path) -> 
 
     async def begin(*, without: tuple[str, ...] = (), wait: bool = True, **settings: str) -> Server:
         port = free_port()
-        variables = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "PORT": str(port), **environment, **settings}
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-c",
-            COMMAND,
-            cwd=tmp_path,
-            env={name: value for name, value in variables.items() if name not in without},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+        variables = {
+            "PATH": os.environ["PATH"],
+            "FAULTS": "respawn_never",
+            "PORT": str(port),
+            **environment,
+            **settings,
+        }
+        process = Program(
+            launch.main,
+            "serve",
+            environment={name: value for name, value in variables.items() if name not in without},
+            folder=tmp_path,
+            output=tmp_path / f"output-{len(begun)}",
+            errors=tmp_path / f"errors-{len(begun)}",
         )
         begun.append(Server(process, f"http://127.0.0.1:{settings.get('PORT', port)}"))
         if wait:
@@ -129,7 +123,7 @@ async def start(environment: dict[str, str], migrated: None, tmp_path: Path) -> 
             for pid in (server.process.pid, *server.children()):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-            await server.process.communicate()
+            await server.process.end()
 
 
 @contextlib.asynccontextmanager
@@ -267,7 +261,7 @@ async def test_ctrl_c_is_quick(start: Start, alice: Person) -> None:
 
 
 async def test_two_processes_serve_and_one_that_is_killed_is_replaced(start: Start, alice: Person) -> None:
-    server = await start(WEB_CONCURRENCY="2", RESPAWN_MIN_SECONDS="0")
+    server = await start(WEB_CONCURRENCY="2", FAULTS="respawn_always")
     async with asyncio.timeout(START_SECONDS):
         first, second = sorted(await all_of(2, server))
     for stopped in (first, second):
@@ -299,7 +293,7 @@ async def test_two_processes_serve_and_one_that_is_killed_is_replaced(start: Sta
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_signal_in_the_middle_of_the_start_ends_them_all(start: Start, number: signal.Signals) -> None:
-    server = await start(wait=False, WEB_CONCURRENCY="3", SLOW_START="3")
+    server = await start(wait=False, WEB_CONCURRENCY="3", FAULTS="slow_start")
     async with asyncio.timeout(START_SECONDS):
         children = await all_of(3, server)
     server.send_signal(number)

@@ -6,8 +6,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -20,11 +18,12 @@ import httpx
 from chat.devservices import offline_model
 from chat.llm.offline.prices import LLM_PRICES
 from tests.cast import Person
-from tests.faults import stores
+from tests.faults import launch, stores
 from tests.faults.proxy import ChaosProxy
 from tests.llm.conftest import OfflineServer
+from tests.programs import Program
 from tests.site import Site
-from tests.test_server import ROOT, free_port
+from tests.test_server import free_port
 
 START_SECONDS = 50  # one or two on a quiet machine
 
@@ -32,7 +31,7 @@ START_SECONDS = 50  # one or two on a quiet machine
 class Worker:
     """`chat serve` in a process of its own."""
 
-    def __init__(self, process: subprocess.Popen[bytes], port: int, faults: str, log: Path) -> None:
+    def __init__(self, process: Program, port: int, faults: str, log: Path) -> None:
         self.process = process
         self.faults = faults
         self.port = port
@@ -42,11 +41,11 @@ class Worker:
     @property
     def is_alive(self) -> bool:
         """Whether it still runs."""
-        return self.process.poll() is None
+        return self.process.returncode is None
 
     def kill(self) -> None:
         """kill -9."""
-        self.process.kill()
+        self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
     def pause(self) -> None:
@@ -67,10 +66,7 @@ class Worker:
 
     async def end(self, *, seconds: float = 30) -> int:
         """Its exit code, once it has ended by itself."""
-        async with asyncio.timeout(seconds):
-            while self.is_alive:
-                await asyncio.sleep(0.02)
-        return self.process.returncode
+        return await self.process.end(seconds)
 
     async def until_ready(self) -> None:
         """Its stores answer, too."""
@@ -124,7 +120,6 @@ class Cluster:
         log = self.folder / f"worker-{len(self._launched)}.log"
         environment = {
             "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(ROOT),
             "FAULTS": faults,
             "PORT": str(port),
             "DEBUG": "True",
@@ -140,15 +135,7 @@ class Cluster:
             "LOG_LEVEL": "INFO",
             **settings,
         }
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "tests.faults.launch", command],
-                cwd=self.folder,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
+        process = Program(launch.main, command, environment=environment, folder=self.folder, output=log)
         self._launched.append(Worker(process, port, faults, log))
         return self._launched[-1]
 

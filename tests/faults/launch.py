@@ -1,4 +1,4 @@
-"""`chat` with a fault in it: `FAULTS="die_after_final_commit" python -m tests.faults.launch serve`.
+"""`chat` with faults in it, which FAULTS in its environment names.
 
 Failpoints are patched in here and nowhere else, so that nothing can turn them on in production. The second table takes
 rules of the delivery away one by one: a test proves that the oracle notices each.
@@ -28,6 +28,7 @@ from chat.services.journals import ReplyJournal
 from chat.web import feed, resources, socket
 
 BLOCKED_SECONDS = 15
+SLOW_START_SECONDS = 3
 BLOCKED_AT = 100  # characters of an answer
 
 
@@ -103,6 +104,21 @@ def buffer_little() -> None:
     server._bind = bind
 
 
+def respawn(min_seconds: float) -> None:
+    """How long a process has to have lived for its end not to end everything."""
+    server.RESPAWN_MIN_SECONDS = min_seconds
+
+
+def start_slowly() -> None:
+    original = server._serve_here
+
+    def serve_here(*given: Any) -> int:
+        time.sleep(SLOW_START_SECONDS)
+        return original(*given)
+
+    server._serve_here = serve_here
+
+
 def hasten() -> None:
     """All times of the ownership divided by four, so that two hundred takeovers do not take an hour."""
     worker.HEARTBEAT_SECONDS, worker.SELF_FENCE_SECONDS, worker.REAPER_SECONDS = 0.75, 2.25, (0.5, 1)
@@ -167,6 +183,9 @@ FAULTS: dict[str, Callable[[], Any]] = {
     "clock_behind": lambda: set_the_clock(-3600),
     "small_buffers": buffer_little,
     "hasty": hasten,
+    "respawn_always": lambda: respawn(0),
+    "respawn_never": lambda: respawn(60),
+    "slow_start": start_slowly,
     "place_after_rows": read_the_place_after_the_rows,
     "slow_subscription": subscribe_slowly,
     "no_wait_for_subscription": do_not_wait_for_the_subscription,
@@ -175,13 +194,10 @@ FAULTS: dict[str, Callable[[], Any]] = {
 }
 
 
-def main() -> None:
+def main(*words: str) -> None:
+    """The command, as it is typed."""
     server.end_with_parent()
     for name in os.environ.get("FAULTS", "").split():
         FAULTS[name]()
-    sys.argv[0] = "chat"
+    sys.argv = ["chat", *words]
     cli.main()
-
-
-if __name__ == "__main__":
-    main()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import signal
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -104,7 +105,7 @@ async def test_a_rolling_restart_of_two_workers_under_20_replies_loses_none(
             new = start(mode, **drain)
             await new.until_ready()
             routed[number] = new.url
-            leaving.process.terminate()
+            leaving.process.send_signal(signal.SIGTERM)
             ended.append(leaving.end(seconds=25))
             if mode == "background":  # the second goes when it may have been given the first one's
                 assert await ended.pop() == 0

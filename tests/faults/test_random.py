@@ -65,10 +65,10 @@ class Schedule:
             await asyncio.gather(*(story.over(OVER_SECONDS) for story in self._stories))
         return self._stories
 
-    def gave_up(self) -> bool:
-        """Whether a worker lost a lease because the machine had no time for it: these are four times as short here."""
+    def lost_leases(self) -> list[str]:
+        """What the workers said of leases that they lost: a machine without time for them may be the cause."""
         logs = [worker.log.read_text()[start:] for worker, start in zip(self._workers, self._logged, strict=True)]
-        return any("its lease was last renewed" in log or "is somebody else's now" in log for log in logs)
+        return [line for log in logs for line in log.splitlines() if "lease" in line or "somebody else's now" in line]
 
     async def _ask(self, stack: AsyncExitStack) -> Story:
         upto, pace = self.random.randint(50, 300), self.random.randint(5, 15)
@@ -120,7 +120,7 @@ async def test_whatever_happens_everybody_ends_with_the_same_true_text(cluster: 
     statuses = [(await story.row())["status"] for story in stories]
 
     assert set(statuses) <= {"final", "interrupted", "stopped"}
-    if not ENDING.intersection(schedule.done) and not schedule.gave_up():
-        assert statuses == ["final", "final"]
+    if not ENDING.intersection(schedule.done):
+        assert statuses == ["final", "final"], schedule.lost_leases()
     if not FORGETTING.intersection(schedule.done):
         assert [(tab.store.syncs, tab.shrunk) for story in stories for tab in story.tabs] == [(0, 0)] * 6

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
 from typing import Any
 from uuid import uuid4
@@ -216,8 +217,8 @@ async def test_row_7_and_8_a_worker_is_asked_to_leave_twice_and_a_client_never_c
             for tab in story.tabs:
                 tab.urls = [two[0].url]
             began = time.monotonic()
-            leaving.process.terminate()
-            leaving.process.terminate()
+            leaving.process.send_signal(signal.SIGTERM)
+            leaving.process.send_signal(signal.SIGTERM)
             row = await story.over(20)
             code = await leaving.end(seconds=25)
 

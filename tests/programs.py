@@ -1,0 +1,109 @@
+"""Programs in processes of their own, forked from one that has imported everything: a start takes no two seconds."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from chat import cli, development
+
+# Not by pytest itself, which has threads and an event loop. Children are children of the process that forks.
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["tests.programs", "tests.faults.launch"])
+PROMPTLY_SECONDS = 60
+
+
+def chat(*words: str) -> None:
+    """The command, as it is typed."""
+    sys.argv = ["chat", *words]
+    cli.main()
+
+
+def develop(root: str) -> None:
+    """`chat dev` for a checkout in this folder."""
+    sys.exit(development.run(root=Path(root)))
+
+
+class Program:
+    """One that was started; what it says is in files. What is left of it at the end of all tests is ended then."""
+
+    def __init__(
+        self,
+        main: Callable[..., None],
+        *words: str,
+        environment: Mapping[str, str],
+        folder: Path,
+        output: Path,
+        errors: Path | None = None,
+    ) -> None:
+        self._output, self._errors = output, errors or output
+        for file in {self._output, self._errors}:
+            file.write_bytes(b"")
+        given = (main, words, dict(environment), folder, self._output, self._errors)
+        self._process = FORKS.Process(target=_run, args=given, daemon=True)
+        self._process.start()
+
+    @property
+    def pid(self) -> int:
+        """Of its process."""
+        assert self._process.pid is not None
+        return self._process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        """Its exit code, or the signal that ended it as a negative number; None while it runs."""
+        return self._process.exitcode
+
+    @property
+    def output(self) -> str:
+        """What it said so far."""
+        return self._output.read_text()
+
+    @property
+    def errors(self) -> str:
+        """What it said of its troubles so far; the output, if both go into one file."""
+        return self._errors.read_text()
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """If it still runs."""
+        if self.returncode is None:
+            os.kill(self.pid, number)
+
+    def wait(self, seconds: float = PROMPTLY_SECONDS) -> int:
+        """Its exit code, when it has ended by itself; raises TimeoutError."""
+        self._process.join(seconds)
+        if self.returncode is None:
+            raise TimeoutError(f"It did not end within {seconds} s and said:\n{self.errors[-2000:]}")
+        return self.returncode
+
+    async def end(self, seconds: float = PROMPTLY_SECONDS) -> int:
+        """The same in an event loop."""
+        deadline = time.monotonic() + seconds
+        while self.returncode is None and time.monotonic() < deadline:
+            await asyncio.sleep(0.01)
+        return self.wait(0)
+
+
+def _run(
+    main: Callable[..., None],
+    words: tuple[str, ...],
+    environment: dict[str, str],
+    folder: Path,
+    output: Path,
+    errors: Path,
+) -> None:
+    """What is not inherited by a fork, or should not be."""
+    for number, file in ((0, Path(os.devnull)), (1, output), (2, errors)):
+        os.dup2(os.open(file, os.O_RDWR | os.O_APPEND), number)
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(folder)
+    random.seed()
+    main(*words)
