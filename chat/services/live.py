@@ -101,7 +101,7 @@ async def view_thread(thread_id: UUID, *, broadcast: Broadcast) -> ThreadView | 
         try:
             text = await text_so_far(thread_id, one["answer_id"], one["partial"], kept, broadcast)
         except Unavailable:
-            text = one["partial"]
+            place, text = Place(), one["partial"]  # events after that place would not continue this text
         page = replace(page, messages=[_with_text(message, one["answer_id"], text) for message in page.messages])
     return ThreadView(place, threads[0]["rev"], threads[0]["title"], page)
 

@@ -7,7 +7,7 @@ import uuid
 import pytest
 from redis.asyncio import Redis
 
-from chat.broadcast import Append, Broadcast
+from chat.broadcast import Append, Broadcast, LogSlice, Unavailable
 from chat.events import ResponseText, TextDelta
 from chat.models import ChatMessage, Generation
 from chat.services.answers import LiveAnswer
@@ -95,6 +95,33 @@ async def test_without_redis_the_rows_have_to_do(alice: Person, stores: object) 
 
     assert view is not None
     assert (view.place, view.page.messages[-1].content) == (Place(), "Hello")
+
+
+async def test_a_place_goes_with_the_text_that_was_read_there(
+    alice: Person, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redis goes away after it has told the place: the stored text is older than that."""
+    posted = await alice.ask("Count to 9000 [offline: pace=10]")
+    live = site.resources.broadcast
+    read = live.log.read
+
+    async def told_the_place(thread_id: uuid.UUID, *, after: int = 0) -> LogSlice:
+        patch.setattr(live.log, "read", lost)
+        return await read(thread_id, after=after)
+
+    async def lost(*_: object, **__: object) -> None:
+        raise Unavailable("lost")
+
+    async with alice.tab(posted["thread_id"]) as tab:
+        await tab.until_text(posted["reply_id"], 40)
+        with monkeypatch.context() as patch:
+            patch.setattr(live.log, "read", told_the_place)
+            view = await view_thread(uuid.UUID(posted["thread_id"]), broadcast=live)
+        await tab.send({"type": "response.cancel", "message_id": posted["reply_id"]})
+        await tab.until_finished(posted["reply_id"])
+
+    assert view is not None
+    assert (view.page.messages[-1].status, view.place) == ("streaming", Place())
 
 
 async def test_a_thread_that_is_gone_has_no_view(site: Site) -> None:
