@@ -117,6 +117,12 @@ async def test_users_are_listed_with_what_they_spent(alice: Person, bob: Person,
     assert len(nobody[1].splitlines()) == 1
 
 
+async def sum_of_this_month() -> Decimal:
+    [sums] = await query("SELECT sum(cost) AS cost FROM user_monthly_usage WHERE month = $1", this_month())
+    cost: Decimal = sums["cost"]
+    return cost
+
+
 async def test_the_usage_of_a_month_is_a_table_or_csv_with_every_decimal(
     alice: Person, bob: Person, environment: dict[str, str]
 ) -> None:
@@ -125,21 +131,22 @@ async def test_the_usage_of_a_month_is_a_table_or_csv_with_every_decimal(
     bob.email = f"={bob.email}"
     await spent(bob, "3")
     month = f"{datetime.now(UTC):%Y-%m}"
+    least = await sum_of_this_month()
     (_, table, _), (_, text, _), wrong = await asyncio.gather(
         chat(environment, "usage"),
         chat(environment, "usage", "--month", month, "--csv"),
         chat(environment, "usage", "--month", "2026-13"),
     )
     rows = list(csv.DictReader(StringIO(text)))
-    [sums] = await query("SELECT sum(cost) AS cost FROM user_monthly_usage WHERE month = $1", this_month())
+    most = await sum_of_this_month()
 
     assert {row["email"]: row["cost"] for row in rows}.items() >= {
         alice.email: "0.123456789012",
         f"'{bob.email}": "3.000000000000",
     }.items()
-    assert sum(Decimal(row["cost"]) for row in rows) == sums["cost"]
+    assert least <= sum(Decimal(row["cost"]) for row in rows) <= most, "replies of other tests may end meanwhile"
     last = table.splitlines()[-1]
-    assert f"${sums['cost']:,.4f}" in last.split()
+    assert f"${least:,.4f}" in last.split() or least < most
     assert last.endswith("in all")
     assert (wrong[0], "write it like 2026-11" in wrong[2]) == (2, True)
 
