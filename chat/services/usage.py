@@ -30,7 +30,8 @@ INSERT INTO llm_call_log (id, generation_id, user_id, call_id, round, response_i
     model, schema_name, input_sha256, status, error, input_tokens, cached_tokens, cache_write_tokens, output_tokens,
     reasoning_tokens, total_tokens, cost, estimated, uncertain, attempts, duration_ms, first_event_ms, created_at)
 VALUES ($1, (SELECT id FROM generation WHERE id = $2), (SELECT id FROM users WHERE id = $3), $4, $5, $6, $7, $8, $9,
-    $10, $11, $12, $13, CASE WHEN $3 IS NULL OR EXISTS (SELECT FROM users WHERE id = $3) THEN $14 ELSE '' END,
+    $10, $11, $12, $13, CASE WHEN ($2 IS NULL OR EXISTS (SELECT FROM generation WHERE id = $2))
+        AND ($3 IS NULL OR EXISTS (SELECT FROM users WHERE id = $3)) THEN $14 ELSE '' END,
     $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, now())
 ON CONFLICT DO NOTHING RETURNING id
 """
@@ -39,7 +40,8 @@ SELECT id FROM llm_call_log WHERE round = $4 AND ((response_id = $1 AND call_id 
 """
 RECORD_TEXT = """
 INSERT INTO llm_call_text (call_id, user_id, generation_id, input, output)
-SELECT id, user_id, generation_id, $2::jsonb, $3 FROM llm_call_log WHERE id = $1
+SELECT id, user_id, generation_id, $2::jsonb, $3 FROM llm_call_log
+WHERE id = $1 AND ($4::uuid IS NULL OR generation_id IS NOT NULL) AND ($5::uuid IS NULL OR user_id IS NOT NULL)
 """
 ADD_TO_MONTH = """
 INSERT INTO user_monthly_usage (id, user_id, month, calls, unpriced_calls, input_tokens, output_tokens, total_tokens,
@@ -104,7 +106,8 @@ def model_client(settings: Settings) -> LLMClient:
 async def record(log: CallLog, *, generation_id: UUID | None = None, keep_input: bool = False) -> UUID | None:
     """Store a round and count it into the month (UTC), in the caller's transaction; None if it is there already.
 
-    Who or what was deleted meanwhile is left out, and an error that can quote them: what a call cost stays true.
+    Who or what was deleted meanwhile is left out, with the text and an error that can quote it: what the call cost
+    stays true.
     """
     plan, call_id = log.plan, uuid7()
     response_id = log.response_id and fitting(log.response_id, ID_MAX_LENGTH)
@@ -115,7 +118,7 @@ async def record(log: CallLog, *, generation_id: UUID | None = None, keep_input:
         logger.warning("The provider has given the response id %s to two responses", log.response_id)
         return await record(replace(log, response_id=None), generation_id=generation_id, keep_input=keep_input)
     sent = msgspec.json.encode(plan.sent).decode() if keep_input else None
-    await query(RECORD_TEXT, call_id, sent, log.output)
+    await query(RECORD_TEXT, call_id, sent, log.output, generation_id, plan.user)
     await _add_to_month(log)
     return call_id
 

@@ -344,8 +344,17 @@ async def test_a_call_of_nobody_or_of_a_deleted_user_is_in_the_sums_of_its_month
     assert cost_after >= cost + result.cost > cost
 
 
-async def test_an_error_that_comes_after_its_user_was_deleted_is_not_kept(llm: LLMClient) -> None:
-    with pytest.raises(CallFailed):
-        await llm.call("my secret [offline: status=400]", user=uuid.uuid4(), caller="of a user who is gone")
+async def test_what_a_call_brings_after_its_user_or_chat_was_deleted_is_only_counted(
+    llm: LLMClient, user: User
+) -> None:
+    log = replace((await llm.call("say hello", user=user.id)).call_log, response_id=None, error="you said hello")
+    gone = uuid.uuid4()
+    calls = [
+        await record(replace(log, plan=replace(log.plan, call_id=uuid.uuid4(), user=owner)), generation_id=generation)
+        for owner, generation in ((gone, None), (user.id, gone), (user.id, None), (None, None))
+    ]
+    rows = [await LLMCallLog.get(id=call) for call in calls]
 
-    assert (await LLMCallLog.get(caller="of a user who is gone")).error == ""
+    assert [row.error for row in rows] == ["", "", "you said hello", "you said hello"]
+    assert [await LLMCallText.exists(call_id=call) for call in calls] == [False, False, True, True]
+    assert {row.cost for row in rows} == {log.cost}

@@ -10,7 +10,7 @@ import pytest
 import websockets
 
 from chat.database import query
-from chat.models import AuthSession, ChatThread, LLMCallLog, User, UserMonthlyUsage
+from chat.models import AuthSession, ChatThread, LLMCallLog, LLMCallText, User, UserMonthlyUsage
 from tests.browser.rows import past_thread
 from tests.cast import PASSWORD, Person
 from tests.llm.conftest import OfflineServer
@@ -113,8 +113,9 @@ async def test_a_running_answer_ends_is_cancelled_and_what_it_took_is_in_the_boo
     call = LLMCallLog.filter(call_id=generation["id"])
     await eventually(call.exists)
     assert await model.open(until=others) <= others
-    row = await call.get().values("user_id", "generation_id", "output_tokens", "status")
+    row = await call.get().values("id", "user_id", "generation_id", "output_tokens", "status")
     assert (row["user_id"], row["generation_id"]) == (None, None)
+    assert not await LLMCallText.exists(call_id=row["id"])
     assert row["output_tokens"] > 0
     assert not await ChatThread.exists(user_id=user.id)
 
