@@ -38,8 +38,8 @@ GRACEFUL_SECONDS = 4.0
 HARD_EXIT_SECONDS = 28.0  # hosts kill at 30 s
 INTERACTIVE_DRAIN_SECONDS = 1.0  # Ctrl-C: whoever sits there wants it to end
 RESPAWN_MIN_SECONDS = 5.0  # a process that lives shorter than this never got to work
-# New objects until Python looks for cycles among them, which are few here. With its own 700 the looking took more than
-# half of the time in which a thousand tabs came back.
+# New objects until Python looks for cycles among them, which are few here. With its own 700 the looking took a quarter
+# of the time in which a thousand tabs came back.
 COLLECT_AFTER = (50_000, 20, 20)
 PR_SET_PDEATHSIG = 1
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import multiprocessing
 import os
 import random
@@ -10,6 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
+from multiprocessing import forkserver
 from pathlib import Path
 
 from chat import cli, development
@@ -74,7 +76,8 @@ class Program:
     def send_signal(self, number: signal.Signals) -> None:
         """If it still runs."""
         if self.returncode is None:
-            os.kill(self.pid, number)
+            with contextlib.suppress(ProcessLookupError):  # it has just ended
+                os.kill(self.pid, number)
 
     def wait(self, seconds: float = PROMPTLY_SECONDS) -> int:
         """Its exit code, when it has ended by itself; raises TimeoutError."""
@@ -100,6 +103,7 @@ def _run(
     errors: Path,
 ) -> None:
     """What is not inherited by a fork, or should not be."""
+    os.close(forkserver._forkserver._forkserver_alive_fd)  # or the process that forks outlives a pytest that is killed
     for number, file in ((0, Path(os.devnull)), (1, output), (2, errors)):
         os.dup2(os.open(file, os.O_RDWR | os.O_APPEND), number)
     os.environ.clear()

@@ -64,8 +64,8 @@ class Story:
 
     async def over(self, seconds: float, *, rounds: int = 1) -> dict[str, Any]:
         """The stored answer, when row and tabs have the same end, which has to be so within so many seconds."""
-        row = await eventually(self._ended, seconds=seconds)
         async with asyncio.timeout(seconds):
+            row = await eventually(self._ended, seconds=seconds)
             for tab in self.tabs:
                 await tab.until(
                     lambda tab=tab: (

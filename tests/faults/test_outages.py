@@ -87,7 +87,7 @@ async def test_without_redis_everything_but_live_works_and_nothing_waits_long(cl
 
 
 async def test_without_redis_a_worker_counts_wrong_passwords_by_itself(cluster: Cluster) -> None:
-    one = cluster.launch("serve", RATE_LIMITS="on")
+    one = cluster.launch("serve", "none", RATE_LIMITS="on")
     await one.until_ready()
     async with cluster.alice(one) as alice, visitor(one) as stranger:
         with away(cluster.valkey):
