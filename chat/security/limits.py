@@ -110,12 +110,16 @@ class Limits:
             return self._own.wait_ms(limit, _key(limit, key))
 
     async def give_back(self, limit: Limit, key: str) -> None:
-        """One that was counted turned out to be none; all others stay counted, whoever's they are."""
-        self._own.give_back(limit, _key(limit, key))
+        """One that was counted a moment ago turned out to be none; all others stay counted, whoever's they are.
+
+        Only if Redis came or went in that moment, it is another one that is given back.
+        """
+        if not self._enabled:
+            return
         try:
             await self._run(limit, key, "back")
         except (RedisError, OSError):
-            return  # it is forgiven in its time
+            self._own.give_back(limit, _key(limit, key))
 
     async def climb(self, ladder: Ladder, key: str) -> int:
         """0 if it may be done now, and then the next wait is longer; else the milliseconds to wait."""

@@ -69,6 +69,22 @@ async def test_what_was_never_counted_is_not_given_back(limits: Limits, key: str
     assert [await limits.wait_ms(FIVE, key) == 0 for _ in range(6)] == [True] * 5 + [False]
 
 
+async def test_only_where_it_was_counted_one_is_given_back(limits: Limits, key: str) -> None:
+    own = f"limit:{FIVE.name}:{key}"
+    for _ in range(5):  # while Redis was away
+        limits._own.wait_ms(FIVE, own)
+    assert await limits.wait_ms(FIVE, key) == 0
+    await limits.give_back(FIVE, key)
+    assert limits._own.wait_ms(FIVE, own) > 0
+
+    for _ in range(5):
+        await limits.wait_ms(FIVE, key)
+    off = Limits(limits._redis, enabled=False)
+    assert await off.wait_ms(FIVE, key) == 0
+    await off.give_back(FIVE, key)
+    assert await limits.wait_ms(FIVE, key) > 0
+
+
 async def test_after_the_interval_one_more_passes(limits: Limits, key: str) -> None:
     quick = Limit("quick", 1, 1)
     assert await limits.wait_ms(quick, key) == 0
