@@ -164,12 +164,11 @@ async def ensure_superuser(email: str, password: str, *, passwords: Passwords) -
     user = await User.get_or_none(email=email)
     if user is None:
         user = await _new_user(email, await passwords.hash(password)) or await User.get(email=email)
-    else:
-        if not await passwords.verify(user.password_hash, password):
-            user.password_hash = await passwords.hash(password)
-        await AuthSession.filter(user_id=user.id).delete()  # whoever is logged in there is no administrator by that
+    elif not await passwords.verify(user.password_hash, password):
+        user.password_hash = await passwords.hash(password)
     user.is_staff = user.is_active = user.email_verified = True
-    await user.save(update_fields=["password_hash", "is_staff", "is_active", "email_verified"])
+    await user.save(update_fields=["password_hash", "is_staff", "is_active", "email_verified"])  # locked from now on
+    await AuthSession.filter(user_id=user.id).delete()  # whoever is logged in there is no administrator by that
     return user
 
 

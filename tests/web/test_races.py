@@ -13,9 +13,11 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import httpx
 import pytest
+from tortoise.transactions import in_transaction
 
 from chat.models import Confirms, EmailVerificationToken, PasswordResetToken, User, UserSettings
 from chat.security.tokens import new_token, token_hash
+from chat.services.accounts import ensure_superuser
 from tests.browser.rows import past_thread
 from tests.cast import PASSWORD, Person
 from tests.conftest import Stores
@@ -27,6 +29,9 @@ from tests.web.page import Page
 CHANGED, RESET = "a changed passphrase 1", "a passphrase from a link 2"
 LOCK_USER = "SELECT 1 FROM users WHERE email = $1 FOR UPDATE"
 LOCK_THREAD = "SELECT 1 FROM chat_thread WHERE id = $1 FOR UPDATE"
+FREE_SESSIONS = """
+SELECT s.id FROM auth_session s JOIN users u ON u.id = s.user_id WHERE u.email = $1 FOR UPDATE OF s SKIP LOCKED
+"""
 # Who comes second waits for the first one who waits.
 WAITING = """
 WITH RECURSIVE waiting AS (
@@ -228,6 +233,22 @@ async def test_a_chat_that_is_opened_while_its_account_is_deleted_goes_with_it(
 
     assert not await User.exists(email=alice.email)
     assert await keys_of(site, opened) == []
+
+
+async def test_who_is_made_an_administrator_is_locked_before_the_sessions_as_everywhere(
+    stores: Stores, site: Site, alice: Person
+) -> None:
+    async def make() -> None:
+        async with in_transaction():
+            await ensure_superuser(alice.email, PASSWORD, passwords=site.resources.passwords)
+
+    async with held(stores, LOCK_USER, alice.email) as moment:
+        making = asyncio.create_task(make())
+        await moment.waiting(1)
+        assert await moment.connection.fetch(FREE_SESSIONS, alice.email)
+    await making
+
+    assert not await is_logged_in(alice)
 
 
 async def keys_of(site: Site, thread_id: str) -> list[bytes]:
