@@ -68,7 +68,7 @@ async def reset_password(token: str, new: str, *, accounts: Accounts, broadcast:
     if found is None:
         return None
     check_password(new, email=found.email, settings=accounts.settings, field="new_password1")
-    password_hash = await accounts.passwords.hash(new)
+    password_hash, was_on = await accounts.passwords.hash(new), False
     async with in_transaction():
         # The user first, as a deletion of the account does it: two that lock in opposite orders wait for each other.
         user = await User.filter(id=found.user_id, email=found.email, is_active=True).select_for_update().first()
@@ -79,7 +79,9 @@ async def reset_password(token: str, new: str, *, accounts: Accounts, broadcast:
             # The link came to this address. Until now nobody knew whose it is: the second factor may be a stranger's,
             # and would lock the owner out.
             await User.filter(id=user.id).update(email_verified=True)
-            await second_factors.turn_off(user, mailer=accounts.mailer, settings=accounts.settings)
+            was_on = await second_factors.take_away(user)
+    if was_on:
+        second_factors.tell_that_it_is_off(user, mailer=accounts.mailer, settings=accounts.settings)
     await end_sessions(user, broadcast=broadcast)
     await accounts.limits.forgive(LOGIN_FAILURE_ACCOUNT, user.email)
     _tell_owner(user, accounts=accounts)
