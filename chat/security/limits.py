@@ -54,7 +54,7 @@ PASSWORD_AGAIN = Limit("password-again", 5, 300)  # by user: no stranger at the 
 CODE_GUESS_ACCOUNT = Limit("code-guess-account", 5, 300)
 CODE_GUESS_DAY = Limit("code-guess-day", 50, 86_400)  # five minutes alone leave whoever knows the password 1,440 a day
 CODE_GUESS_ADDRESS = Limit("code-guess-address", 10, 60)
-SIGNUP = Limit("signup", 5, 3600)  # by address; what the form itself refuses is no sign-up
+SIGNUP = Limit("signup", 5, 3600)  # by address; what no account can have is no sign-up
 RESET = Limit("reset", 20, 3600, by_address=True)
 RESET_ADDRESS = Limit("reset-address", 5, 3600)  # of e-mail: nobody's mailbox is flooded
 NEW_PASSWORD = Limit("new-password", 20, 3600)

@@ -63,15 +63,19 @@ class Accounts:
     mailer: Mailer
     limits: Limits
 
+    def check_sign_up(self, email: str, password: str) -> str:
+        """The address as `sign_up` takes it. Raises Refused for what no account can have, whoever has one."""
+        email = normalised_email(email)
+        check_password(password, email=email, settings=self.settings)
+        return email
+
     async def sign_up(self, email: str, password: str) -> User | None:
-        """Make a user; None if with verification the address is known.
+        """Make a user of what was checked; None if with verification the address is known.
 
         With verification, but for the row itself all that depends on whether the address is
         known comes after the response: so neither page nor time tell a stranger who has an account, and the owner of
         a known one is told by e-mail. Without verification that cannot be hidden, and Refused says it.
         """
-        email = normalised_email(email)
-        check_password(password, email=email, settings=self.settings)
         password_hash = await self.passwords.hash(password)
         user = await _new_user(email, password_hash)
         if self.settings.email_verification_required:

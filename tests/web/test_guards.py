@@ -325,20 +325,24 @@ async def test_a_body_that_is_too_large_is_not_read(member: Person, headers: dic
         assert "more than this site takes" in (answer.json()["message"] if headers else Page(answer.text).text)
 
 
-async def sign_up_badly(person: Person, **headers: str) -> httpx.Response:
-    """It counts, and hashes no password."""
-    fields = {"email": "x", "password1": "x", "password2": "x"}
+async def sign_up_as(taken: Person, person: Person, **headers: str) -> httpx.Response:
+    """With an address that has an account: it counts, and makes none."""
+    fields = {"email": taken.email, "password1": PASSWORD, "password2": PASSWORD}
     return await person.http.post("/accounts/signup/", data=fields, headers=headers)
 
 
-async def test_the_sixth_sign_up_in_an_hour_is_one_too_many_whatever_a_visitor_claims(throttled: Site) -> None:
+async def test_the_sixth_sign_up_in_an_hour_is_one_too_many_whatever_a_visitor_claims(
+    throttled: Site, member: Person
+) -> None:
     await throttled.resources.limits.forgive(SIGNUP, "127.0.0.1")  # other tests sign up from here too
     async with Person.visiting(throttled) as person:
         answers = [
-            await sign_up_badly(person, **{"X-Forwarded-For": f"198.51.100.{number}", "X-Real-IP": f"10.0.0.{number}"})
+            await sign_up_as(
+                member, person, **{"X-Forwarded-For": f"198.51.100.{number}", "X-Real-IP": f"10.0.0.{number}"}
+            )
             for number in range(6)
         ]
-        program = await sign_up_badly(person, **JSON)
+        program = await sign_up_as(member, person, **JSON)
         looked_at = await person.http.get("/accounts/signup/")
 
     assert [answer.status_code for answer in answers] == [422] * 5 + [429]
@@ -349,40 +353,46 @@ async def test_the_sixth_sign_up_in_an_hour_is_one_too_many_whatever_a_visitor_c
     assert looked_at.status_code == 200
 
 
-async def test_whoever_mistypes_has_not_signed_up_yet(production: Production) -> None:
+async def test_whoever_mistypes_or_learns_the_rules_has_not_signed_up_yet(
+    production: Production, member: Person
+) -> None:
+    slips = [("alice@", PASSWORD, PASSWORD), ("alice@example.com", PASSWORD, "x")]
+    slips += [("alice@example.com", refused, refused) for refused in ("short 7", "password1", "alice@example.com")]
     async with production.visitor() as person:
-        fields = {"email": "x", "password1": "a good passphrase", "password2": "a goof passphrase"}
-        mistyped = [await person.http.post("/accounts/signup/", data=fields) for _ in range(6)]
-        counted = [await sign_up_badly(person) for _ in range(6)]
+        for email, password, again in slips * 2:
+            fields = {"email": email, "password1": password, "password2": again}
+            assert (await person.http.post("/accounts/signup/", data=fields)).status_code == 422
+        counted = [await sign_up_as(member, person) for _ in range(6)]
 
-    assert [answer.status_code for answer in mistyped] == [422] * 6
-    assert [answer.status_code for answer in counted] == [422] * 5 + [429]
+    assert [answer.status_code for answer in counted] == [303] * 5 + [429]
 
 
-async def test_an_account_is_no_new_allowance_to_sign_up(throttled: Site, alice: Person, bob: Person) -> None:
+async def test_an_account_is_no_new_allowance_to_sign_up(
+    throttled: Site, member: Person, alice: Person, bob: Person
+) -> None:
     codes = []
     for somebody, times in ((alice, 5), (bob, 1)):
         async with Person.visiting(throttled) as person:
             person.http.cookies.update(dict(somebody.http.cookies))
-            codes += [(await sign_up_badly(person)).status_code for _ in range(times)]
+            codes += [(await sign_up_as(member, person)).status_code for _ in range(times)]
 
     assert codes[-1] == 429
 
 
-async def test_sign_ups_at_once_do_not_slip_through_together(production: Production) -> None:
+async def test_sign_ups_at_once_do_not_slip_through_together(production: Production, member: Person) -> None:
     async with production.visitor() as person:
-        answers = await asyncio.gather(*(sign_up_badly(person) for _ in range(20)))
+        answers = await asyncio.gather(*(sign_up_as(member, person) for _ in range(20)))
 
-    assert sorted(answer.status_code for answer in answers) == [422] * 5 + [429] * 15
+    assert sorted(answer.status_code for answer in answers) == [303] * 5 + [429] * 15
 
 
-async def test_behind_a_proxy_the_address_that_the_proxy_saw_counts(production: Production) -> None:
+async def test_behind_a_proxy_the_address_that_the_proxy_saw_counts(production: Production, member: Person) -> None:
     async with production.visitor() as spoofer, production.visitor() as neighbour:
         claims = [{"X-Forwarded-For": f"198.51.100.{number}"} for number in range(6)]
-        answers = [await sign_up_badly(spoofer, **claim) for claim in claims]
+        answers = [await sign_up_as(member, spoofer, **claim) for claim in claims]
 
-        assert [answer.status_code for answer in answers] == [422] * 5 + [429]
-        assert (await sign_up_badly(neighbour)).status_code == 422
+        assert [answer.status_code for answer in answers] == [303] * 5 + [429]
+        assert (await sign_up_as(member, neighbour)).status_code == 303
 
 
 async def test_guessing_passwords_is_stopped_for_the_account_and_told(production: Production) -> None:

@@ -7,7 +7,7 @@ from quart.typing import ResponseReturnValue
 
 from chat.models import User
 from chat.security.limits import LOGIN, PAGE_POST, PREFERENCE, SIGNUP
-from chat.services.accounts import Refused, TooManyGuesses, normalised_email
+from chat.services.accounts import Refused, TooManyGuesses
 from chat.web.accounts.entry import enter, form_page, leave, refused_page, to_mailbox
 from chat.web.auth import safe_target, signed_in_user
 from chat.web.forms import LoginForm, SignUpForm, add_error
@@ -28,14 +28,16 @@ async def signup() -> ResponseReturnValue:
     form = SignUpForm(await request.form)
     if request.method != "POST" or not form.validate():
         return await form_page("accounts/signup.html", form)
-    await count(SIGNUP, client_address())  # whoever mistypes has not signed up yet
+    accounts = resources().accounts
     try:
-        user = await resources().accounts.sign_up(form.email.data, form.password1.data)
+        email = accounts.check_sign_up(form.email.data, form.password1.data)
+        await count(SIGNUP, client_address())  # whoever mistypes, or learns the rules, has not signed up yet
+        user = await accounts.sign_up(email, form.password1.data)
     except Refused as refused:
         return await refused_page("accounts/signup.html", form, refused)
-    if user and resources().accounts.may_log_in(user):
+    if user and accounts.may_log_in(user):
         return await enter(user)
-    return to_mailbox("verify_email_sent", normalised_email(form.email.data), user=user)
+    return to_mailbox("verify_email_sent", email, user=user)
 
 
 @blueprint.route("/login/", methods=["GET", "POST"])
