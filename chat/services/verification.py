@@ -44,7 +44,10 @@ async def resend(email: str, *, limits: Limits, mailer: Mailer, settings: Settin
     only looked up after the response: neither wait nor time tell.
     """
     await database.ping()  # while it is away, the page must not promise a letter
-    if wait_ms := await limits.climb(RESEND_LADDER, email) or await limits.wait_ms(CONFIRM_TO, email):
+    if wait_ms := await limits.wait_ms(CONFIRM_TO, email):  # first: for a letter that is not sent, no wait grows
+        return wait_ms
+    if wait_ms := await limits.climb(RESEND_LADDER, email):
+        await limits.give_back(CONFIRM_TO, email)
         return wait_ms
     mailer.write_later("after a resend", partial(another_letter, email, settings=settings))
     return 0

@@ -118,6 +118,8 @@ async def test_of_clicks_at_the_same_time_one_sends_a_message(
 
     assert sorted(answer.status_code for answer in answers) == [303, 429, 429, 429, 429]
     assert mailbox.is_empty(carol.email)
+    counted_ms = await production.site.resources.redis.pttl(f"limit:{CONFIRM_TO.name}:{carol.email}")
+    assert 0 < counted_ms <= CONFIRM_TO.interval_ms, "what sent no letter is none of the day's"
 
 
 async def test_the_database_lets_one_through_even_if_redis_has_forgotten(
@@ -148,6 +150,7 @@ async def test_a_mailbox_gets_so_many_in_a_day_and_the_page_says_when_there_is_a
     assert "so none was sent. Try again in 1 hour and 12 minutes." in Page(answer.text).text
     assert 4200 < int(answer.headers["Retry-After"]) <= 4320
     assert mailbox.is_empty(carol.email)
+    assert await production.site.resources.limits.left_ms(RESEND_LADDER, carol.email) == 0, "no wait grew for nothing"
     assert (await carol.http.post(link)).headers["Location"] == "/chat/", "the last link still works"
 
 
