@@ -34,7 +34,7 @@ RETURNING id
 async def first_letter(user: User, *, settings: Settings) -> Letter:
     """The link for somebody who has just signed up."""
     await User.filter(id=user.id).update(verification_sent_at=datetime.now(UTC))
-    return await _letter(user.id, user.email, settings)
+    return await _letter(user.id, new_token(), user.email, settings)
 
 
 async def resend(email: str, *, limits: Limits, mailer: Mailer, settings: Settings) -> int:
@@ -49,16 +49,18 @@ async def resend(email: str, *, limits: Limits, mailer: Mailer, settings: Settin
     if wait_ms := await limits.climb(RESEND_LADDER, email):
         await limits.give_back(CONFIRM_TO, email)
         return wait_ms
-    mailer.write_later("after a resend", partial(another_letter, email, settings=settings))
+    mailer.write_later("after a resend", partial(another_letter, email, new_token(), settings=settings))
     return 0
 
 
-async def another_letter(email: str, *, settings: Settings) -> Letter | None:
+async def another_letter(email: str, token: str, *, settings: Settings) -> Letter | None:
     """A new link, in whose place older ones die; None for who waits for none or has had one a moment ago."""
     async with in_transaction():
+        if await EmailVerificationToken.exists(token_sha256=token_hash(token)):  # by a try whose answer was lost
+            return _with_link(token, email, settings)
         ladder = (RESEND_LADDER.first_seconds, RESEND_LADDER.longest_seconds, RESEND_LADDER.forgotten_seconds)
         found = await database.query(CLIMB, email, settings.rate_limits, *ladder)
-        return await _letter(found[0]["id"], email, settings) if found else None
+        return await _letter(found[0]["id"], token, email, settings) if found else None
 
 
 async def address_of(token: str) -> str | None:
@@ -94,8 +96,8 @@ def _waits(user: User, email: str) -> bool:
     return user.is_active and not user.email_verified and user.email == email
 
 
-async def _letter(user_id: UUID, email: str, settings: Settings) -> Letter:
-    token, seconds = new_token(), settings.email_verification_timeout
+async def _letter(user_id: UUID, token: str, email: str, settings: Settings) -> Letter:
+    seconds = settings.email_verification_timeout
     async with in_transaction():
         await EmailVerificationToken.filter(user_id=user_id, confirms=Confirms.SIGN_UP).delete()
         await EmailVerificationToken.create(
@@ -104,5 +106,9 @@ async def _letter(user_id: UUID, email: str, settings: Settings) -> Letter:
             email=email,
             expires_at=datetime.now(UTC) + timedelta(seconds=seconds),
         )
+    return _with_link(token, email, settings)
+
+
+def _with_link(token: str, email: str, settings: Settings) -> Letter:
     url = f"{settings.public_url}/accounts/verify-email/{token}/"
-    return Letter(email, "verify_email", {"url": url, "lifetime": in_words(seconds)})
+    return Letter(email, "verify_email", {"url": url, "lifetime": in_words(settings.email_verification_timeout)})
