@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import csv
-import getpass
 import os
+import pwd
 import socket
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -32,14 +32,18 @@ from tests.cast import Person
 from tests.programs import Program
 from tests.web.factor import turned_on
 
-BY = f"command line, {getpass.getuser()}"
+BY = f"command line, {pwd.getpwuid(os.getuid()).pw_name}"
 
 
 async def chat(environment: dict[str, str], *words: str) -> tuple[int, str, str]:
     """Exit code, output and errors of one command."""
     with TemporaryDirectory(prefix="chat-") as name:
         folder = Path(name)
-        output, errors, variables = folder / "output", folder / "errors", {**os.environ, **environment}
+        output, errors, variables = (
+            folder / "output",
+            folder / "errors",
+            {**os.environ, "LOGNAME": "somebody-else", **environment},
+        )
         program = Program(programs.chat, *words, environment=variables, folder=folder, output=output, errors=errors)
         return await program.end(), program.output, program.errors
 

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import getpass
 import os
+import pwd
 import socket
 import sys
 from uuid import UUID
@@ -25,8 +26,8 @@ LETTER_SECONDS = 60  # a command waits for its letter to be sent
 def by_command(object_id: UUID | None = None, *, value: str = "") -> Order:
     """Who ordered it, as far as a computer knows: the system's user, and on which machine."""
     try:
-        name = getpass.getuser()
-    except (KeyError, OSError):  # containers run as users without a name
+        name = pwd.getpwuid(os.getuid()).pw_name  # not getpass, which believes the environment
+    except KeyError:  # containers run as users without a name
         name = str(os.getuid())
     return Order(
         CommandLine(f"command line, {name}"), object_id, value=value, user_agent=f"chat on {socket.gethostname()}"

@@ -36,6 +36,7 @@ STOP_ONE = """
 UPDATE generation SET cancel_at = coalesce(cancel_at, now())
 WHERE id = $1 AND state IN ('queued', 'running') RETURNING id
 """
+LOCK_REPLY = "SELECT id FROM generation WHERE id = $1 FOR NO KEY UPDATE"
 IS_ADMINISTRATOR = """
 SELECT s.id FROM auth_session s JOIN users u ON u.id = s.user_id
 WHERE s.id = $1 AND u.id = $2 AND u.is_staff AND u.is_active
@@ -119,16 +120,20 @@ async def end_session(order: Order, *, broadcast: Broadcast, **_: object) -> Non
 
 async def stop(order: Order, *, worker: Worker, **_: object) -> None:
     """Stop a running reply; its text so far stays. Raises Refused if it is over."""
-    async with _ordered(order):
-        running = await query(STOP_ONE, order.object_id)
-        if not running:
-            raise Refused("over", "This reply is over already. There is nothing to stop.")
-        await audit.record(order, "generations.stop")
+    # Before the order, which locks users: a reply that begins a round has itself when it asks for its user.
+    async with in_transaction():
+        await query(LOCK_REPLY, order.object_id)
+        async with _ordered(order):
+            running = await query(STOP_ONE, order.object_id)
+            if not running:
+                raise Refused("over", "This reply is over already. There is nothing to stop.")
+            await audit.record(order, "generations.stop")
     await worker.stop_marked([row["id"] for row in running])
 
 
 async def reset_second_factor(order: Order, *, mailer: Mailer, settings: Settings, **_: object) -> None:
     """For whoever has lost app and codes, or after a change of SECRET_KEY; the user is told. Raises Refused."""
+    _not_oneself(order, "reset your own second factor: turn it off in your settings, with a code")
     async with _ordered(order):
         user = await _locked(order)
         if not await second_factors.take_away(user):

@@ -5,9 +5,7 @@ RUN_IN_TRANSACTION = True
 
 async def upgrade(db: BaseDBAsyncClient) -> str:
     return """
-        DROP INDEX IF EXISTS "idx_llm_call_lo_created_2a8b46"; -- "llm_call_log_by_time" begins with the same column
-        DROP INDEX "llm_call_log_by_time"; -- again, with all that the overview sums up
-        CREATE INDEX "llm_call_log_by_time" ON "llm_call_log" ("created_at" DESC) INCLUDE ("status", "caller",
+        CREATE INDEX "llm_call_log_by_time_new" ON "llm_call_log" ("created_at" DESC) INCLUDE ("status", "caller",
             "round", "total_tokens", "cost", "estimated", "duration_ms", "first_event_ms");
         CREATE INDEX "llm_call_log_by_model" ON "llm_call_log" ((coalesce(nullif("model", ''), "model_asked")), "id");
         -- One for everything that administrators look for and that is rare: errors, what was estimated, unknown costs.
@@ -22,7 +20,12 @@ async def upgrade(db: BaseDBAsyncClient) -> str:
             WHEN (OLD.user_id IS DISTINCT FROM NEW.user_id OR OLD.generation_id IS DISTINCT FROM NEW.generation_id)
             EXECUTE FUNCTION "forget_error"();
         UPDATE "llm_call_log" SET "error" = ''
-            WHERE "error" <> '' AND ("user_id" IS NULL OR "status" IN ('refused', 'invalid'));"""
+            WHERE "error" <> '' AND ("user_id" IS NULL OR "status" IN ('refused', 'invalid')
+                OR ("caller" = 'chat' AND "generation_id" IS NULL));
+        -- At the end, since this keeps everybody from the table until the transaction is over.
+        DROP INDEX IF EXISTS "idx_llm_call_lo_created_2a8b46"; -- "llm_call_log_by_time" begins with the same column
+        DROP INDEX "llm_call_log_by_time"; -- it has now all that the overview sums up
+        ALTER INDEX "llm_call_log_by_time_new" RENAME TO "llm_call_log_by_time";"""
 
 
 async def downgrade(db: BaseDBAsyncClient) -> str:

@@ -240,7 +240,8 @@ async def test_what_is_no_amount_is_refused_at_its_field(root: Person, alice: Pe
 
 async def test_nobody_does_it_to_oneself(root: Person) -> None:
     user = await user_of(root)
-    for action in ("disable", "remove_staff"):
+    await turned_on(root)
+    for action in ("disable", "remove_staff", "reset_second_factor"):
         answer = await do(root, f"users/{user.id}/{action}")
         assert answer.status_code == 422
         assert "You cannot" in Page(answer.text).error_of("reason")

@@ -172,7 +172,12 @@ async def test_filters_leave_only_what_is_so(root: Person, alice: Person) -> Non
 
 async def test_an_error_is_shown_unless_it_can_quote_somebody(root: Person, alice: Person) -> None:
     user = await User.get(email=alice.email)
-    for status, error, shown in (("rate_limited", "30 a minute", True), ("bad_request", "the word 4711", False)):
+    for status, error, shown in (
+        ("rate_limited", "30 a minute", True),
+        ("bad_request", "the word 4711", False),
+        ("unauthorized", "4712 is not allowed", False),
+        ("cut", "4713 is not allowed", False),
+    ):
         row = await call(user, status=status, error=error)
         page = await page_of(root, f"/admin/calls/{row.id}/")
         assert (error in page.text) is shown

@@ -13,10 +13,10 @@ STATUSES = {
     "any error": f"t.status NOT IN {FINE}",
     **{one: f"t.status = '{one}'" for one in (*FINE, "empty", "invalid", "lost", *Code)},
 }
-# What the provider says of these is about the site's account, the line or the model; of others it can quote the user.
+# What is said of these is about the site's account, the line or the model; of others it can quote the user.
 QUOTES_NOBODY = (
-    "incomplete", Code.RATE_LIMITED, Code.QUOTA_EXCEEDED, Code.OVERLOADED, Code.UNREACHABLE, Code.UNAUTHORIZED,
-    Code.MODEL_NOT_FOUND, Code.AMBIGUOUS, Code.CUT,
+    "incomplete", "lost", "empty", Code.RATE_LIMITED, Code.QUOTA_EXCEEDED, Code.OVERLOADED, Code.UNREACHABLE,
+    Code.MODEL_NOT_FOUND,
 )  # fmt: skip
 ERROR = f"""CASE WHEN t.error = '' THEN '' WHEN t.status IN {tuple(map(str, QUOTES_NOBODY))} THEN t.error
     ELSE 'It can quote what was asked: look at the text.' END"""
