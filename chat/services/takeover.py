@@ -6,8 +6,9 @@ import asyncio
 import logging
 import time
 
-from chat.broadcast import Unavailable
+from chat.broadcast import Append, Unavailable
 from chat.database import query
+from chat.events import ResponseStarted
 from chat.llm.events import Usage
 from chat.llm.journal import CallLog
 from chat.llm.provider import Resumption
@@ -86,10 +87,16 @@ async def _why_it_ends(mine: Claim, work_with: Collaborators) -> Outcome | None:
 
 
 async def _salvaged(mine: Claim, work_with: Collaborators) -> str:
-    """What tabs have seen. Redis is given a while: who died may have taken its word with it, or Redis is slow."""
+    """What tabs have seen. Redis is given a while: who died may have taken its word with it, or Redis is slow.
+
+    The log is closed to the owner before, who may only have stood still: what it adds after this look would be shown
+    and taken back.
+    """
+    ours = Append(mine.thread_id, ResponseStarted(mine.rev, mine.answer_id), fence=mine.fence)
     kept, deadline = Place(mine.ckpt_epoch, mine.ckpt_s), time.monotonic() + SALVAGE_SECONDS
     while True:
         try:
+            await work_with.broadcast.log.append(ours)
             return await text_so_far(mine.thread_id, mine.answer_id, mine.partial, kept, work_with.broadcast)
         except Unavailable:
             if time.monotonic() > deadline:

@@ -8,10 +8,14 @@ from decimal import Decimal
 
 import pytest
 
+from chat.broadcast import Append
+from chat.events import TextDelta
+from chat.llm.journal import CallLog
 from chat.llm.tokens import count_tokens
 from chat.models import ChatMessage, ChatThread, Generation, LLMCallLog, ToolCall, User, UserMonthlyUsage
-from chat.services import ownership, prompts
+from chat.services import ownership, prompts, takeover
 from chat.services.messages import Draft
+from chat.services.replies import Collaborators
 from tests.cast import Person
 from tests.llm.conftest import OfflineServer
 from tests.site import Site
@@ -230,6 +234,24 @@ async def test_a_reply_whose_worker_went_away_ends_as_interrupted_with_its_text(
     assert (row.status, row.content) == ("interrupted", kept), "a checkpoint, and what the log has beyond it"
     assert row.error
     assert (after.state, after.takeovers, after.fence) == ("interrupted", 1, generation.fence + 2)
+
+
+async def test_an_owner_that_wakes_in_the_middle_of_its_takeover_shows_nothing_that_is_then_lost(
+    alice: Person, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = []
+    reckon = takeover._lost_round
+
+    async def while_it_wakes(mine: ownership.Claim, text: str, work_with: Collaborators) -> CallLog:
+        more = Append(mine.thread_id, TextDelta(mine.answer_id, 5, " and more"), fence=mine.fence - 1)
+        written.append((await site.resources.broadcast.log.append(more)).offset)
+        return await reckon(mine, text, work_with)
+
+    monkeypatch.setattr(takeover, "_lost_round", while_it_wakes)
+    posted, _ = await lost(alice, "Hello")
+
+    assert (await ended(posted["reply_id"])).content == "Hello"
+    assert written == [-1]
 
 
 async def test_a_reply_that_was_never_asked_for_is_run_by_whoever_finds_it(
