@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol, cast
-from uuid import UUID
 
 import asyncpg
 from quart import current_app
@@ -22,6 +21,7 @@ from chat.broadcast import Broadcast
 from chat.llm.client import LLMClient
 from chat.llm.tools import Registry
 from chat.mailer import Mailer
+from chat.models import User
 from chat.security import password_rules
 from chat.security.limits import Limits
 from chat.security.passwords import Passwords
@@ -46,7 +46,7 @@ class CannotStart(Exception):
 class OpenSocket(Protocol):
     """A tab's connection, as the rest of the process sees it."""
 
-    user_id: UUID | None
+    user: User | None
 
     def leave(self) -> None:
         """Say bye and close."""

@@ -14,7 +14,7 @@ from chat import events
 from chat.broadcast import Subscription, thread_channel, user_channel
 from chat.database import DatabaseAway
 from chat.events import Bye, Close, Hello
-from chat.models import AuthSession
+from chat.models import AuthSession, User
 from chat.security.limits import SOCKET_CONNECT
 from chat.services import sessions, threads
 from chat.web.feed import Feed
@@ -87,7 +87,7 @@ class Socket:
 
     def __init__(self, thread_id: UUID, opened: Resources) -> None:
         self.thread_id = thread_id
-        self.user_id: UUID | None = None  # until the session was looked up
+        self.user: User | None = None  # until the session was looked up
         self._subscription: Subscription | None = None
         self._opened = opened
 
@@ -114,11 +114,11 @@ class Socket:
         session = await sessions.find_session(current_user.auth_id or "")
         if session is None:
             raise Leave(Close.SESSION_ENDED)
-        user_id = session.user.id
-        if sum(socket.user_id == user_id for socket in self._opened.sockets) >= SOCKETS_PER_USER:
+        others = [socket.user for socket in self._opened.sockets if socket.user]
+        if sum(user.id == session.user.id for user in others) >= SOCKETS_PER_USER:
             raise Leave(Close.TOO_MANY_SOCKETS)
-        self.user_id = user_id
-        if await self._opened.limits.wait_ms(SOCKET_CONNECT, str(user_id)):
+        self.user = session.user
+        if await self._opened.limits.wait_ms(SOCKET_CONNECT, str(session.user.id)):
             raise Leave(Close.OVERLOAD)
         return session
 
