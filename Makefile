@@ -8,7 +8,7 @@ NODE_DONE := node_modules/.installed
 BUILT := static/dist/.built
 SOURCES := $(shell find static/src templates -type f 2>/dev/null)
 PYTEST := .venv/bin/python -m pytest -n 2 --dist worksteal
-FAULTS := .venv/bin/python -m pytest -n 3 --dist worksteal tests/faults
+FAULTS := .venv/bin/python -m pytest -n 4 --dist worksteal tests/faults
 COMPILE := .venv/bin/python -m uv pip compile pyproject.toml --quiet --universal --generate-hashes --no-emit-index-url --no-header
 
 .DEFAULT_GOAL := help
@@ -22,7 +22,7 @@ run: $(BUILT) $(PYTHON_DONE) ## start everything (PORT=8001 make run: on another
 test: $(BUILT) $(TESTS_DONE) ## run the tests but for those of faults (PYTEST_ARGS="-k name": some of them)
 	@CHROMIUM="$$(bin/find-chromium)" && export CHROMIUM && exec $(PYTEST) --ignore tests/faults $(PYTEST_ARGS)
 
-# They wait for real leases and limits most of the time, so three at once do not crowd two cores.
+# They wait for real leases and limits most of the time, so four at once do not crowd two cores.
 faults: $(BUILT) $(TESTS_DONE) ## break everything, for a quarter of an hour: each fault, 200 random mixtures, 100 killed answers
 	@export SEEDS="$${SEEDS:-200}" KILLS="$${KILLS:-50}" SOCKETS="$${SOCKETS:-500}" && exec $(FAULTS) $(PYTEST_ARGS)
 
