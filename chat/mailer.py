@@ -154,13 +154,17 @@ class Mailer:
     async def _until_done(
         self, which: str, done: str, step: Callable[[], Awaitable[Result]], *, to: str = ""
     ) -> Result | None:
-        """Again after a while where the mail server or the database is away; None if given up, which the log says."""
+        """Again after a while where the mail server or the database is away; None if given up, which the log says.
+
+        A server that is about to stop gives nothing up that was tried before it knew: each has a try after that.
+        """
         for number, wait in enumerate((*self._retry_seconds, None), start=1):
+            is_last = self._draining.is_set()
             try:
                 return await step()
             except (aiosmtplib.SMTPException, OSError) as error:
                 why = _reason(error, to)
-                if wait is None or self._draining.is_set() or _is_permanent(error):
+                if wait is None or is_last or _is_permanent(error):
                     logger.error("The e-mail %s was not %s, given up after try %s: %s", which, done, number, why)  # noqa: TRY400 - the sentence says it all
                     return None
                 logger.warning("The e-mail %s was not %s, try %s: %s", which, done, number, why)

@@ -456,6 +456,22 @@ async def test_a_stopping_server_tries_what_waits_for_the_last_time_at_once() ->
     assert time.monotonic() - began < 10
 
 
+async def test_a_try_that_was_under_way_when_the_server_began_to_stop_is_not_the_last() -> None:
+    stopping: list[asyncio.Task[None]] = []
+
+    async def write() -> Letter:
+        if stopping:
+            return Letter(CAROL, "verify_email", CONTEXT)
+        stopping.append(asyncio.create_task(mailer.drain(seconds=5)))
+        await asyncio.sleep(0)
+        raise DatabaseAway
+
+    async with Mailbox.listening() as mailbox, mailing(settings(mailbox.port), retry_seconds=(60,)) as mailer:
+        mailer.write_later("after a sign-up", write)
+        await mailbox.next_letter(CAROL)
+        await asyncio.gather(*stopping)
+
+
 async def test_a_stopping_server_waits_no_longer_than_it_may_and_says_what_is_lost(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
