@@ -6,9 +6,10 @@ import asyncio
 import base64
 import hashlib
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import asyncpg
 import httpx
@@ -127,16 +128,23 @@ async def opens(person: Person, email: str, password: str) -> bool:
         return (await browser.log_in(email, password)).status_code == 303
 
 
+async def one_after_the_other(
+    stores: Stores, email: str, *requests: Coroutine[Any, Any, httpx.Response]
+) -> list[httpx.Response]:
+    """Each waits for the row of the user in this order, before the first of them gets it."""
+    async with held(stores, LOCK_USER, email) as moment:
+        tasks = []
+        for number, request in enumerate(requests, start=1):
+            tasks.append(asyncio.create_task(request))
+            await moment.waiting(number)
+    return await asyncio.gather(*tasks)
+
+
 async def test_a_reset_is_not_undone_by_a_change_that_was_under_way(stores: Stores, site: Site, alice: Person) -> None:
     async with Person.visiting(site) as owner:
         owner.email = alice.email
         await reset_link(owner)
-        async with held(stores, LOCK_USER, alice.email) as moment:
-            first = asyncio.create_task(reset(owner))
-            await moment.waiting(1)
-            second = asyncio.create_task(change(alice))
-            await moment.waiting(2)
-        done, refused = await first, await second
+        done, refused = await one_after_the_other(stores, alice.email, reset(owner), change(alice))
 
     assert (done.status_code, refused.status_code) == (303, 422)
     assert "was changed in this moment" in Page(refused.text).error_of("old_password")
@@ -150,12 +158,7 @@ async def test_a_change_that_was_first_makes_the_link_of_a_reset_worthless(
     async with Person.visiting(site) as owner:
         owner.email = alice.email
         await reset_link(owner)
-        async with held(stores, LOCK_USER, alice.email) as moment:
-            first = asyncio.create_task(change(alice))
-            await moment.waiting(1)
-            second = asyncio.create_task(reset(owner))
-            await moment.waiting(2)
-        done, refused = await first, await second
+        done, refused = await one_after_the_other(stores, alice.email, change(alice), reset(owner))
 
     assert (done.status_code, refused.status_code) == (303, 422)
     assert "does not work any more" in Page(refused.text).find("h1").text
