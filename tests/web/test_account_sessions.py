@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import websockets
 
-from chat.models import AuthSession, User
+from chat.models import AuthSession, User, UserSettings
 from chat.services import sessions
 from chat.services.browsers import UNKNOWN, browser_name
 from tests.browser.rows import past_thread
@@ -163,3 +163,19 @@ async def test_of_very_many_the_newest_are_listed_with_their_number(alice: Perso
 
     assert len(ways_to_end(page)) == 50
     assert "the newest 50 of 61" in page.text
+
+
+async def test_what_a_cookie_finds_is_what_is_stored_and_can_be_changed(alice: Person) -> None:
+    user = await User.get(email=alice.email)
+    await User.filter(id=user.id).update(display_name="Alice", monthly_budget="12.3456", login_failures=3)
+    await UserSettings.filter(user_id=user.id).update(theme="dark", model="gpt-5-mini")
+    token = await sessions.start_session(user, ip="198.51.100.7", user_agent=SAFARI, remembered=False)
+    stored = await AuthSession.filter(user_id=user.id, ip="198.51.100.7").select_related("user__settings").get()
+    found = await sessions.find_session(token)
+    assert found
+
+    for one, other in ((found, stored), (found.user, stored.user), (found.user.settings, stored.user.settings)):
+        assert dict(one) == dict(other)
+    found.user.display_name = "Alicia"
+    await found.user.save()
+    assert (await User.get(id=user.id)).display_name == "Alicia"
