@@ -8,7 +8,7 @@ import re
 import ssl
 import subprocess
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -24,6 +24,7 @@ from chat.database import DatabaseAway
 from chat.mailer import TEMPLATES, Letter, Mailer
 from chat.settings import Settings
 from chat.settings.parsing import PARSERS, Sender
+from tests.waiting import eventually
 from tests.web.mailbox import Mailbox
 from tests.web.page import Page
 
@@ -420,7 +421,7 @@ async def test_a_flood_opens_a_few_connections(monkeypatch: pytest.MonkeyPatch) 
         mailbox.awake.clear()
         for _ in range(20):
             mailer.send_later(CAROL, "verify_email", CONTEXT)
-        await until(lambda: mailbox.tries == mailer_module.CONNECTIONS)
+        await eventually(lambda: mailbox.tries == mailer_module.CONNECTIONS)
         await asyncio.sleep(0.1)
         assert mailbox.tries == mailer_module.CONNECTIONS
         mailbox.awake.set()
@@ -448,7 +449,7 @@ async def test_a_stopping_server_tries_what_waits_for_the_last_time_at_once() ->
     async with Mailbox.listening() as mailbox, mailing(settings(mailbox.port), retry_seconds=(60,)) as mailer:
         mailbox.refusals.append("451 later")
         mailer.send_later(CAROL, "verify_email", CONTEXT)
-        await until(lambda: mailbox.tries == 1)
+        await eventually(lambda: mailbox.tries == 1)
         began = time.monotonic()
         await mailer.drain(seconds=5)
         await mailbox.next_letter(CAROL)
@@ -480,16 +481,10 @@ async def test_a_stopping_server_waits_no_longer_than_it_may_and_says_what_is_lo
         mailbox.awake.clear()
         mailer = Mailer(settings(mailbox.port))
         mailer.send_later(CAROL, "verify_email", CONTEXT)
-        await until(lambda: mailbox.tries == 1)
+        await eventually(lambda: mailbox.tries == 1)
         began = time.monotonic()
         await mailer.close()
         mailbox.awake.set()
 
     assert time.monotonic() - began < 5
     assert "e-mails are not sent: 1" in caplog.text
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not holds():
-            await asyncio.sleep(0.005)

@@ -28,6 +28,7 @@ from tests.faults import launch
 from tests.programs import Program
 from tests.site import Site
 from tests.tab import Tab
+from tests.waiting import eventually
 from tests.web.client import new_client
 from tests.web.mailbox import Mailbox
 
@@ -225,9 +226,7 @@ async def test_sigterm_waits_for_a_letter_that_is_on_its_way(start: Start) -> No
         async with new_client(base_url=server.url, headers={"Origin": server.url}) as http:
             fields = {"email": address, "password1": PASSWORD, "password2": PASSWORD}
             assert (await http.post("/accounts/signup/", data=fields)).status_code == 303
-        async with asyncio.timeout(ANSWER_SECONDS):
-            while not mailbox.tries:
-                await asyncio.sleep(0.01)
+        await eventually(lambda: mailbox.tries)
         server.send_signal(signal.SIGTERM)
         await asyncio.sleep(CLOSE_SECONDS + 1)  # the drain has it, and not the moment that is left after that
         assert server.process.returncode is None

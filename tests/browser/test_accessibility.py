@@ -17,6 +17,7 @@ from tests.browser.desk import DESKTOP, PHONE, REFUSED_FORM, Desk
 from tests.browser.rows import answered
 from tests.cast import Person
 from tests.conftest import Beside
+from tests.waiting import eventually
 
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 # Colours that fade into others are neither: they are let go first.
@@ -275,5 +276,5 @@ async def test_a_long_list_scrolls_by_keyboard_on_a_phone(desk: Desk, root: Pers
     await table.focus()
     await page.keyboard.press("ArrowRight")
     await expect(table).to_be_focused()
-    await page.wait_for_function("document.querySelector('.admin-scroll').scrollLeft > 0")
+    await eventually(lambda: table.evaluate("(table) => table.scrollLeft > 0"))
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -14,6 +13,7 @@ from chat.models import PasswordResetToken, User
 from chat.security.tokens import new_token, token_hash
 from tests.browser.desk import REFUSED_FORM, Desk
 from tests.cast import PASSWORD, Person
+from tests.waiting import eventually
 
 COMMON = "Many people have this password"
 SHORT = "8 characters or more"
@@ -124,9 +124,7 @@ async def test_a_forgotten_password_is_set_anew(desk: Desk, alice: Person, java_
 async def mailed_to(person: Person) -> str:
     """A link as it is mailed, in the place of the one that was; mail is tested where there is a mail server."""
     user, token = await User.get(email=person.email), new_token()
-    async with asyncio.timeout(10):
-        while not await PasswordResetToken.exists(user_id=user.id):
-            await asyncio.sleep(0.01)
+    await eventually(lambda: PasswordResetToken.exists(user_id=user.id))
     await PasswordResetToken.filter(user_id=user.id).delete()
     until = datetime.now(UTC) + timedelta(hours=1)
     row = {"token_sha256": token_hash(token), "user_id": user.id, "email": user.email, "expires_at": until}

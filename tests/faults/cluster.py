@@ -180,12 +180,3 @@ class Cluster:
         url = at if isinstance(at, str) else at.url
         async with Person.signed_up(Site(None, url), "alice") as person:  # type: ignore[arg-type]
             yield person
-
-
-async def eventually(ask: Any, *, seconds: float) -> Any:
-    """The first true answer, asked for again and again."""
-    deadline = time.monotonic() + seconds
-    while not (answer := await ask()):
-        assert time.monotonic() < deadline, f"not within {seconds} s"
-        await asyncio.sleep(0.05)
-    return answer

@@ -10,8 +10,9 @@ from decimal import Decimal
 from typing import Any
 
 from tests.cast import Person
-from tests.faults.cluster import Cluster, Worker, eventually
+from tests.faults.cluster import Cluster, Worker
 from tests.faults.oracle import FINISHED, Oracle, Rules
+from tests.waiting import eventually
 
 STATES = {"final": "completed", "stopped": "cancelled", "interrupted": "interrupted", "error": "failed"}
 ROW = """

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 import websockets
 
-from tests.faults.cluster import Cluster, Worker, eventually
+from tests.faults.cluster import Cluster, Worker
 from tests.faults.proxy import ChaosProxy
 from tests.faults.scale import SOCKETS
 from tests.faults.story import asked, counting
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.timeout(240)
 MIB = 1024

@@ -12,10 +12,11 @@ import httpx
 import pytest
 
 from tests.cast import PASSWORD, Person
-from tests.faults.cluster import Cluster, Worker, eventually
+from tests.faults.cluster import Cluster, Worker
 from tests.faults.stores import Store
 from tests.faults.story import asked, counting
 from tests.site import Site
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.timeout(120)
 JSON = {"Accept": "application/json"}

@@ -9,8 +9,9 @@ import time
 import asyncpg
 import pytest
 
-from tests.faults.cluster import Cluster, eventually
+from tests.faults.cluster import Cluster
 from tests.faults.story import asked, counting
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.timeout(120)
 EVERYBODY_ELSE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'chat'"

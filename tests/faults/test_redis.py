@@ -13,8 +13,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.faults.cluster import Cluster, Worker, eventually
+from tests.faults.cluster import Cluster, Worker
 from tests.faults.story import Story, asked, counting
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.timeout(120)
 

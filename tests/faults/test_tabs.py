@@ -12,12 +12,13 @@ import pytest
 import websockets
 
 from tests.cast import PASSWORD, Person
-from tests.faults.cluster import Cluster, Worker, eventually
+from tests.faults.cluster import Cluster, Worker
 from tests.faults.oracle import Oracle, Rules
 from tests.faults.proxy import ChaosProxy
 from tests.faults.story import asked, counting
 from tests.site import Site
 from tests.test_server import never_closing
+from tests.waiting import eventually
 from tests.web.mailbox import Mailbox
 
 pytestmark = pytest.mark.timeout(120)

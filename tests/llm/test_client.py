@@ -28,6 +28,7 @@ from chat.llm.events import (
 )
 from chat.llm.tools import tool
 from chat.llm.wire import token_usage
+from tests.waiting import eventually
 
 from .conftest import PRICES, Books, OfflineServer, call_events, replaying, result_of
 
@@ -483,7 +484,7 @@ async def test_a_stop_hangs_up_and_is_in_the_books(  # noqa: PLR0917 - fixtures
         if phase == "before the headers":
             await offline.open(until=1)
         else:
-            await until(lambda: arrived() or reading.done())
+            await eventually(lambda: arrived() or reading.done())
         for _ in range({"cancel": 1, "cancel twice": 2, "cancel again and again": 20}.get(means, 0)):
             reading.cancel()
             await asyncio.sleep(0)
@@ -505,12 +506,6 @@ async def bounded(read: Callable[[], Any], seconds: float) -> None:
             await read()
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(BRIEF_SECONDS):
-        while not condition():
-            await asyncio.sleep(0.005)
-
-
 async def test_a_stop_while_the_last_tool_runs_leaves_a_completed_round(llm: LLMClient, books: Books) -> None:
     cancelled = asyncio.Event()
 
@@ -524,7 +519,7 @@ async def test_a_stop_while_the_last_tool_runs_leaves_a_completed_round(llm: LLM
         return ""
 
     reading = asyncio.create_task(llm.call("hello [offline: tool=wait]", tools=[wait]))
-    await until(lambda: bool(books.logs))
+    await eventually(lambda: bool(books.logs))
     reading.cancel()
     with pytest.raises(asyncio.CancelledError):
         await reading
@@ -544,7 +539,7 @@ async def test_a_stop_while_the_books_are_written_waits_for_them(offline_url: st
     books = Slow()
     async with LLMClient(api_key="test", base_url=offline_url, prices=PRICES, journal=books) as llm:
         reading = asyncio.create_task(llm.call("say yes"))
-        await until(lambda: books.writing)
+        await eventually(lambda: books.writing)
         for _ in range(3):
             reading.cancel()
             await asyncio.sleep(0.001)
@@ -603,7 +598,7 @@ async def test_what_a_stopped_call_had_written_of_a_tool_s_arguments_is_counted(
 async def test_closing_the_client_breaks_what_runs_and_refuses_what_comes(offline_url: str, books: Books) -> None:
     llm = LLMClient(api_key="test", base_url=offline_url, prices=PRICES, journal=books)
     reading = asyncio.create_task(llm.call(f"say {WHOLE} [offline: silence=3]"))
-    await until(lambda: bool(books.created_ids))
+    await eventually(lambda: bool(books.created_ids))
     await asyncio.sleep(0.05)
     await llm.close()
     with pytest.raises(errors.ProviderFailed) as raised:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable
 
 import pytest
 import websockets
@@ -16,6 +15,7 @@ from tests.cast import PASSWORD, Person
 from tests.llm.conftest import OfflineServer
 from tests.site import Site
 from tests.tab import Tab
+from tests.waiting import eventually
 from tests.web.conftest import Production
 from tests.web.mailbox import Mailbox
 from tests.web.page import Page
@@ -39,12 +39,6 @@ async def close_code(tab: Tab) -> int:
             await tab.receive()
     assert closed.value.rcvd is not None
     return closed.value.rcvd.code
-
-
-async def eventually(ask: Callable[[], Awaitable[bool]], *, seconds: float = 10) -> None:
-    async with asyncio.timeout(seconds):
-        while not await ask():
-            await asyncio.sleep(0.02)
 
 
 async def keys_of(site: Site, *words: str) -> list[str]:

@@ -1,0 +1,23 @@
+"""Wait for what happens sooner or later, on a slow machine much later."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from inspect import isawaitable
+from typing import Any
+
+LONG_SECONDS = 20.0  # costs nothing where it happens
+PAUSE_SECONDS = 0.01
+
+
+async def eventually(ask: Callable[[], Awaitable[Any] | Any], *, seconds: float = LONG_SECONDS) -> Any:
+    """The first true answer, asked for again and again. Raises AssertionError if there is none in this time."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    while True:
+        answer = ask()
+        if answer := await answer if isawaitable(answer) else answer:
+            return answer
+        assert loop.time() < deadline, f"not within {seconds} s"
+        await asyncio.sleep(PAUSE_SECONDS)
