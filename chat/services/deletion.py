@@ -20,9 +20,8 @@ logger = logging.getLogger(__name__)
 
 THREADS_AT_ONCE = 100  # so that no statement takes long; all of them are one transaction
 
-# Two administrators who go at the same moment wait for each other here. The lock is one that lets others refer to the
-# row: a reply that is ending does, and it has locks that are waited for below.
-LOCK_ADMINISTRATORS = "SELECT id FROM users WHERE is_staff AND is_active ORDER BY id FOR NO KEY UPDATE"
+# From now on no thread is opened: whoever opens one waits for this row, see messages.py, and then has no account.
+LOCK_OPENING = "SELECT user_id FROM user_settings WHERE user_id = $1 FOR UPDATE"
 # In the order in which everybody else takes them, see ownership.py: thread, generation, reservation, user.
 LOCK_THREADS = """
 SELECT id FROM chat_thread WHERE user_id = $1 AND ($2::uuid IS NULL OR id = $2) ORDER BY id FOR UPDATE
@@ -32,6 +31,8 @@ SELECT id, CASE WHEN background AND (owner IS NULL OR lease_until < now()) THEN 
 FROM generation WHERE thread_id = ANY($1::uuid[]) AND state IN ('queued', 'running') ORDER BY id FOR UPDATE
 """
 LOCK_RESERVATIONS = "SELECT id FROM budget_reservation WHERE user_id = $1 ORDER BY id FOR UPDATE"
+# Two administrators who go at the same moment wait for each other here.
+LOCK_ADMINISTRATORS = "SELECT id FROM users WHERE is_staff AND is_active ORDER BY id FOR NO KEY UPDATE"
 LOCK_USER = "SELECT id FROM users WHERE id = $1 FOR UPDATE"  # from now on nobody can refer to the row
 DELETE_THREADS = "DELETE FROM chat_thread WHERE id = ANY($1::uuid[])"
 DELETE_USER = "DELETE FROM users WHERE id = $1"  # what refers to it goes with it; the ledger loses the name
@@ -61,14 +62,13 @@ async def delete_thread(user: User, thread_id: UUID, *, worker: Worker, broadcas
 async def delete_account(user: User, *, worker: Worker, broadcast: Broadcast, mailer: Mailer) -> None:
     """Delete the user with everything but the ledger's figures, which lose the name. Raises Refused."""
     async with in_transaction():
+        await query(LOCK_OPENING, user.id)
+        deleted = await _delete_threads(user)
+        await query(LOCK_RESERVATIONS, user.id)
         if user.is_staff and [row["id"] for row in await query(LOCK_ADMINISTRATORS)] == [user.id]:
             raise Refused("last_administrator", LAST_ADMINISTRATOR)
-        listed = await _delete_threads(user)
-        await query(LOCK_RESERVATIONS, user.id)
         await query(LOCK_USER, user.id)
-        late = await _delete_threads(user)  # opened since then, and none from now on
         await query(DELETE_USER, user.id)
-    deleted = Deleted(listed.threads + late.threads, listed.running + late.running)
     await _clear_away(user, deleted, AccountDeleted(), worker, broadcast)
     mailer.send_later(user.email, "account_deleted", {})
 

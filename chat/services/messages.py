@@ -33,11 +33,12 @@ JOIN chat_message answer ON answer.id = g.answer_id
 JOIN chat_thread t ON t.id = question.thread_id
 WHERE t.user_id = $1 AND t.id = $2 AND question.client_id = $3
 """
+# The lock is on the row that a deletion of the account locks first: there is a thread before it, or none.
 NEW_THREAD = """
 INSERT INTO chat_thread (id, user_id, title, model, archived, rev, fence, log_epoch, log_s, message_count, created_at,
     last_message_at)
-VALUES ($1, $2, $3, coalesce((SELECT model FROM user_settings WHERE user_id = $2), ''), false, 0, 0, '', 0, 0, now(),
-    now())
+VALUES ($1, $2, $3, coalesce((SELECT model FROM user_settings WHERE user_id = $2 FOR SHARE), ''), false, 0, 0, '', 0, 0,
+    now(), now())
 ON CONFLICT (id) DO NOTHING
 """
 ADVANCE = """

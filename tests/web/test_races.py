@@ -30,6 +30,7 @@ from tests.web.page import Page
 CHANGED, RESET = "a changed passphrase 1", "a passphrase from a link 2"
 LOCK_USER = "SELECT 1 FROM users WHERE email = $1 FOR UPDATE"
 LOCK_THREAD = "SELECT 1 FROM chat_thread WHERE id = $1 FOR UPDATE"
+FREE_USER = "SELECT 1 FROM users WHERE email = $1 FOR NO KEY UPDATE SKIP LOCKED"
 FREE_SESSIONS = """
 SELECT s.id FROM auth_session s JOIN users u ON u.id = s.user_id WHERE u.email = $1 FOR UPDATE OF s SKIP LOCKED
 """
@@ -223,19 +224,31 @@ async def test_who_asked_for_another_address_with_a_password_that_is_replaced_me
 # The end of an account
 
 
-async def test_a_chat_that_is_opened_while_its_account_is_deleted_goes_with_it(
+async def test_a_chat_that_is_opened_while_its_account_is_deleted_waits_and_is_none(
     stores: Stores, site: Site, alice: Person
 ) -> None:
+    """Were it opened, a message in it and the deletion could each have the lock that the other one waits for."""
+    user, client_id = await User.get(email=alice.email), str(uuid.uuid4())
     async with held(stores, LOCK_THREAD, uuid.UUID(await past_thread(alice))) as moment:
         deleting = asyncio.create_task(alice.http.post("/accounts/delete/", data={"password": PASSWORD}))
         await moment.waiting(1)
-        opened = await past_thread(alice)
-        await alice.http.post(f"/chat/{opened}/title/", data={"title": "Opened in the last moment"})
-        assert await keys_of(site, opened), "its title is in its log"
-    assert (await deleting).status_code == 303
+        opening = asyncio.create_task(alice.post("hello", client_id=client_id))
+        await moment.waiting(2)
+    assert ((await deleting).status_code, (await opening).status_code) == (303, 409)
 
     assert not await User.exists(email=alice.email)
-    assert await keys_of(site, opened) == []
+    assert await keys_of(site, str(uuid.uuid5(user.id, client_id))) == []
+
+
+async def test_an_administrator_who_goes_is_locked_after_the_chats_as_everywhere(
+    stores: Stores, root: Person, bob: Person
+) -> None:
+    await User.filter(email=bob.email).update(is_staff=True)
+    async with held(stores, LOCK_THREAD, uuid.UUID(await past_thread(root))) as moment:
+        deleting = asyncio.create_task(root.http.post("/accounts/delete/", data={"password": PASSWORD}))
+        await moment.waiting(1)
+        assert await moment.connection.fetch(FREE_USER, root.email), "a message in the chat locks its user later"
+    assert (await deleting).status_code == 303
 
 
 async def test_who_is_made_an_administrator_is_locked_before_the_sessions_as_everywhere(
