@@ -14,6 +14,7 @@ from chat.services import prompts
 from chat.services.ownership import Claim
 from chat.services.replies import Collaborators
 from chat.services.threads import is_visible, set_title, tidy_title
+from chat.services.usage import UsageJournal
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +70,7 @@ async def _ask(question: str, answer: str, mine: Claim, work_with: Collaborators
         timeout_seconds=TIMEOUT_SECONDS,
         user=mine.user_id,
         caller="title",
+        journal=UsageJournal(settings, work_with.llm.prices, about=mine.generation_id),
         metadata={"thread_id": str(mine.thread_id)},
     )
     return _cleaned(result.parsed.title)

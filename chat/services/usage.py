@@ -13,6 +13,7 @@ from tortoise.transactions import in_transaction
 
 from chat.database import query
 from chat.llm.client import LLMClient
+from chat.llm.events import Code
 from chat.llm.journal import CallLog, Plan
 from chat.llm.pricing import Prices
 from chat.models.ids import uuid7
@@ -22,16 +23,23 @@ from chat.text import fitting
 
 ID_MAX_LENGTH, CALLER_MAX_LENGTH = 128, 40  # what the columns hold
 IN_THE_MODELS_WORDS = ("refused", "invalid")  # the ends whose error is what the model wrote; the call's text has it
+# What is said of these is about the site's account, the line or the model; of others it can quote the user.
+QUOTES_NOBODY = (
+    "incomplete", "lost", "empty", Code.RATE_LIMITED, Code.QUOTA_EXCEEDED, Code.OVERLOADED, Code.UNREACHABLE,
+    Code.MODEL_NOT_FOUND,
+)  # fmt: skip
 
 logger = logging.getLogger(__name__)
 
+# The user's row is held: who is being deleted in this moment is waited for, and is nobody afterwards.
 RECORD = """
+WITH payer AS (SELECT id FROM users WHERE id = $3 FOR KEY SHARE)
 INSERT INTO llm_call_log (id, generation_id, user_id, call_id, round, response_id, request_id, caller, model_asked,
     model, schema_name, input_sha256, status, error, input_tokens, cached_tokens, cache_write_tokens, output_tokens,
     reasoning_tokens, total_tokens, cost, estimated, uncertain, attempts, duration_ms, first_event_ms, created_at)
-VALUES ($1, (SELECT id FROM generation WHERE id = $2), (SELECT id FROM users WHERE id = $3), $4, $5, $6, $7, $8, $9,
+VALUES ($1, (SELECT id FROM generation WHERE id = $2), (SELECT id FROM payer), $4, $5, $6, $7, $8, $9,
     $10, $11, $12, $13, CASE WHEN ($2 IS NULL OR EXISTS (SELECT FROM generation WHERE id = $2))
-        AND ($3 IS NULL OR EXISTS (SELECT FROM users WHERE id = $3)) THEN $14 ELSE '' END,
+        AND ($3 IS NULL OR EXISTS (SELECT FROM payer)) THEN $14 ELSE '' END,
     $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, now())
 ON CONFLICT DO NOTHING RETURNING id
 """
@@ -40,9 +48,10 @@ SELECT id FROM llm_call_log WHERE round = $4 AND ((response_id = $1 AND call_id 
 """
 RECORD_TEXT = """
 INSERT INTO llm_call_text (call_id, user_id, generation_id, input, output)
-SELECT id, user_id, generation_id, $2::jsonb, $3 FROM llm_call_log
-WHERE id = $1 AND ($4::uuid IS NULL OR generation_id IS NOT NULL) AND ($5::uuid IS NULL OR user_id IS NOT NULL)
+SELECT c.id, c.user_id, g.id, $2::jsonb, $3 FROM llm_call_log c LEFT JOIN generation g ON g.id = $4
+WHERE c.id = $1 AND ($4::uuid IS NULL OR g.id IS NOT NULL) AND ($5::uuid IS NULL OR c.user_id IS NOT NULL)
 """
+LOCK_GENERATION = "SELECT id FROM generation WHERE id = $1 FOR KEY SHARE"
 ADD_TO_MONTH = """
 INSERT INTO user_monthly_usage (id, user_id, month, calls, unpriced_calls, input_tokens, output_tokens, total_tokens,
     cost)
@@ -69,11 +78,15 @@ SELECT $1, month, 1, $2, $3, $4, $5, $6 FROM present WHERE NOT EXISTS (SELECT FR
 
 
 class UsageJournal:
-    """The books of calls that stand alone; a reply keeps its own, since its end is one transaction with its text."""
+    """The books of calls that stand alone; a reply keeps its own, since its end is one transaction with its text.
 
-    def __init__(self, settings: Settings, prices: Prices) -> None:
+    What is said in a call `about` a generation goes with its chat.
+    """
+
+    def __init__(self, settings: Settings, prices: Prices, *, about: UUID | None = None) -> None:
         self._settings = settings
         self._prices = prices
+        self._about = about
 
     async def begin(self, plan: Plan) -> None:
         """Raises BudgetExceeded."""
@@ -86,8 +99,10 @@ class UsageJournal:
         """Store the round."""
         async with in_transaction():
             # In the order of a reply's end: both lock the month, and what expired of the same user.
+            if self._about:
+                await query(LOCK_GENERATION, self._about)
             await budgets.release(log.plan.call_id, log.plan.user)
-            await record(log, keep_input=self._settings.llm_log_text)
+            await record(log, about=self._about, keep_input=self._settings.llm_log_text)
 
 
 def model_client(settings: Settings) -> LLMClient:
@@ -103,29 +118,33 @@ def model_client(settings: Settings) -> LLMClient:
     )
 
 
-async def record(log: CallLog, *, generation_id: UUID | None = None, keep_input: bool = False) -> UUID | None:
+async def record(
+    log: CallLog, *, generation_id: UUID | None = None, about: UUID | None = None, keep_input: bool = False
+) -> UUID | None:
     """Store a round and count it into the month (UTC), in the caller's transaction; None if it is there already.
 
     Who or what was deleted meanwhile is left out, with the text and an error that can quote it: what the call cost
-    stays true.
+    stays true. `about` is the generation that a call's text goes with, if it is not one of its rounds.
     """
-    plan, call_id = log.plan, uuid7()
+    plan, call_id, figures = log.plan, uuid7(), _what(log, outlives_its_chat=about is not None)
     response_id = log.response_id and fitting(log.response_id, ID_MAX_LENGTH)
-    rows = await query(RECORD, call_id, generation_id, plan.user, plan.call_id, plan.number, response_id, *_what(log))
+    rows = await query(RECORD, call_id, generation_id, plan.user, plan.call_id, plan.number, response_id, *figures)
     if not rows:
         if response_id is None or await query(SAME, response_id, plan.call_id, generation_id, plan.number):
             return None
         logger.warning("The provider has given the response id %s to two responses", log.response_id)
-        return await record(replace(log, response_id=None), generation_id=generation_id, keep_input=keep_input)
+        log = replace(log, response_id=None)
+        return await record(log, generation_id=generation_id, about=about, keep_input=keep_input)
     sent = msgspec.json.encode(plan.sent).decode() if keep_input else None
-    await query(RECORD_TEXT, call_id, sent, log.output, generation_id, plan.user)
+    await query(RECORD_TEXT, call_id, sent, log.output, generation_id or about, plan.user)
     await _add_to_month(log)
     return call_id
 
 
-def _what(log: CallLog) -> tuple[Any, ...]:
+def _what(log: CallLog, *, outlives_its_chat: bool) -> tuple[Any, ...]:
     """The other columns of a row, in their order."""
     plan, used = log.plan, log.usage
+    quotes = log.status in IN_THE_MODELS_WORDS or (outlives_its_chat and log.status not in QUOTES_NOBODY)
     return (
         log.request_id[:ID_MAX_LENGTH],
         plan.caller[:CALLER_MAX_LENGTH],
@@ -134,7 +153,7 @@ def _what(log: CallLog) -> tuple[Any, ...]:
         plan.schema_name,
         plan.sent_sha256,
         log.status,
-        "" if log.status in IN_THE_MODELS_WORDS else log.error,
+        "" if quotes else log.error,
         used.input_tokens,
         used.cached_tokens,
         used.cache_write_tokens,

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from chat.models import ChatThread, LLMCallLog, TitleBy
+from chat.models import ChatThread, LLMCallLog, LLMCallText, TitleBy
 from chat.services.titles import _cleaned
 from tests.cast import Person
 from tests.conftest import Beside
@@ -20,8 +20,8 @@ QUESTION = "How do I bake bread at home without an oven that is any good? [offli
 
 @pytest.fixture(scope="module")
 async def titling(beside: Beside) -> AsyncIterator[Site]:
-    """A site that lets a small model write titles."""
-    async with beside(LLM_TITLES="on", LLM_TITLE_MODEL="gpt-5-nano") as site:
+    """A site that lets a small model write titles, and keeps what it was sent."""
+    async with beside(LLM_TITLES="on", LLM_TITLE_MODEL="gpt-5-nano", LLM_LOG_TEXT="on") as site:
         yield site
 
 
@@ -68,6 +68,18 @@ async def test_a_small_model_titles_the_first_exchange_and_all_tabs_hear_of_it(
     assert log.cost > 0
 
 
+async def test_what_was_said_for_a_title_goes_with_its_chat(carol: Person) -> None:
+    thread_id = await answered(carol, QUESTION)
+    await titled(thread_id, TitleBy.MODEL)
+    log = await LLMCallLog.get(caller="title", user__email=carol.email)
+    assert "bread" in str((await LLMCallText.get(call_id=log.id)).input)
+
+    await carol.http.post(f"/chat/{thread_id}/delete/")
+
+    assert not await LLMCallText.exists(call_id=log.id)
+    assert (await LLMCallLog.get(id=log.id)).cost == log.cost
+
+
 async def test_only_the_first_exchange_is_titled(carol: Person, model: OfflineServer) -> None:
     thread_id = await answered(carol, QUESTION)
     await titled(thread_id, TitleBy.MODEL)
@@ -95,12 +107,13 @@ async def test_a_title_that_the_user_typed_stands_for_ever(carol: Person, model:
 async def test_without_a_good_title_the_first_words_stay(carol: Person, script: str) -> None:
     thread_id = await answered(carol, f"{QUESTION} [offline-structured: {script}]")
     async with asyncio.timeout(WAIT_SECONDS):
-        while not await LLMCallLog.filter(caller="title", user__email=carol.email).exists():
+        while not (calls := await LLMCallLog.filter(caller="title", user__email=carol.email)):
             await asyncio.sleep(0.02)
     thread = await ChatThread.get(id=thread_id)
 
     assert thread.title_by is TitleBy.WORDS
     assert thread.title.startswith("How do I bake bread")
+    assert bool(calls[0].error) is (script == "incomplete"), "others can quote the chat, which may go"
 
 
 async def test_an_answer_that_failed_gets_no_title(carol: Person, model: OfflineServer) -> None:

@@ -60,6 +60,8 @@ WORDS = [  # of calls that come to an end of their own: the provider says what t
     "[offline-structured: notjson]",
 ]
 
+WAITING = "SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+
 
 @pytest.fixture
 async def llm(site: Site) -> AsyncIterator[LLMClient]:
@@ -75,6 +77,13 @@ async def user(site: Site) -> User:
 
 async def month_of(user: User) -> UserMonthlyUsage | None:
     return await UserMonthlyUsage.get_or_none(user_id=user.id, month=datetime.now(UTC).date().replace(day=1))
+
+
+async def somebody_waits() -> None:
+    """Until another transaction waits for the caller's."""
+    async with asyncio.timeout(20):
+        while not await query(WAITING):
+            await asyncio.sleep(0.01)
 
 
 async def test_a_structured_call_is_stored_with_all_its_figures(
@@ -216,7 +225,7 @@ async def test_ends_of_calls_of_one_user_do_not_wait_for_each_other_in_a_circle(
     async with in_transaction():  # as a reply ends
         await budgets.release(uuid.uuid4(), user.id)
         released.set()
-        await asyncio.sleep(0.3)
+        await somebody_waits()
         await record(replace(log, response_id=None, plan=replace(log.plan, call_id=uuid.uuid4())))
     await other
 
@@ -237,6 +246,29 @@ async def test_a_call_of_somebody_who_was_deleted_meanwhile_stays_true_without_a
 
     assert rows == [{"user_id": None}]
     assert await month_of(user) is None
+
+
+async def test_a_call_of_somebody_who_is_deleted_as_it_is_stored_waits_and_stays_true(
+    llm: LLMClient, user: User, site: Site
+) -> None:
+    log = (await llm.call("say one", user=user.id)).call_log
+    plan, locked = replace(log.plan, call_id=uuid.uuid4()), asyncio.Event()
+
+    async def store() -> None:
+        await locked.wait()
+        await UsageJournal(site.resources.settings, llm.prices).end(replace(log, response_id=None, plan=plan))
+
+    storing = asyncio.create_task(store())
+    async with in_transaction():
+        await query("SELECT 1 FROM users WHERE id = $1 FOR UPDATE", user.id)
+        locked.set()
+        await somebody_waits()
+        await query("DELETE FROM users WHERE id = $1", user.id)
+    await storing
+
+    row = await LLMCallLog.get(call_id=plan.call_id)
+    assert (await LLMCallLog.filter(id=row.id).values_list("user_id", "cost"))[0] == (None, log.cost)
+    assert not await LLMCallText.exists(call_id=row.id)
 
 
 async def test_every_round_of_a_reply_is_a_row_and_the_end_has_the_sum(alice: Person) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from chat.llm.events import Code
 from chat.models import FINE, BudgetReservation, LLMCallLog, UserMonthlyUsage
 from chat.services.tables import Choice, Column, Section, Sort, Table, Value, figure, identifier, month, words
+from chat.services.usage import QUOTES_NOBODY
 from chat.web.admin.tables.columns import EMAIL_HINT, EXACT_EMAIL, of_day, of_user, who, yes_no
 
 # As `index llm_call_log_by_model` has it: a call that failed before its first event has only the model that was asked.
@@ -13,11 +14,6 @@ STATUSES = {
     "any error": f"t.status NOT IN {FINE}",
     **{one: f"t.status = '{one}'" for one in (*FINE, "empty", "invalid", "lost", *Code)},
 }
-# What is said of these is about the site's account, the line or the model; of others it can quote the user.
-QUOTES_NOBODY = (
-    "incomplete", "lost", "empty", Code.RATE_LIMITED, Code.QUOTA_EXCEEDED, Code.OVERLOADED, Code.UNREACHABLE,
-    Code.MODEL_NOT_FOUND,
-)  # fmt: skip
 ERROR = f"""CASE WHEN t.error = '' THEN '' WHEN t.status IN {tuple(map(str, QUOTES_NOBODY))} THEN t.error
     ELSE 'It can quote what was asked: look at the text.' END"""
 LATELY = "t.created_at > now() - interval '7 days'"
