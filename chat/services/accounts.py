@@ -12,7 +12,16 @@ from tortoise.transactions import in_transaction
 from chat.database import query
 from chat.durations import wait_in_words
 from chat.mailer import Letter, Mailer
-from chat.models import EMAIL_MAX_LENGTH, MOST_LOGIN_FAILURES, AuthSession, User, UserSettings
+from chat.models import (
+    EMAIL_MAX_LENGTH,
+    MOST_LOGIN_FAILURES,
+    AuthSession,
+    EmailVerificationToken,
+    RecoveryCode,
+    SecondFactor,
+    User,
+    UserSettings,
+)
 from chat.security import password_rules
 from chat.security.limits import (
     ACCOUNT_EXISTS,
@@ -170,9 +179,15 @@ async def ensure_superuser(email: str, password: str, *, passwords: Passwords) -
         user = await _new_user(email, await passwords.hash(password)) or await User.get(email=email)
     elif not await passwords.verify(user.password_hash, password):
         user.password_hash = await passwords.hash(password)
+    was_verified = user.email_verified
     user.is_staff = user.is_active = user.email_verified = True
     await user.save(update_fields=["password_hash", "is_staff", "is_active", "email_verified"])  # locked from now on
     await AuthSession.filter(user_id=user.id).delete()  # whoever is logged in there is no administrator by that
+    # Nor is who asked for another address of the account: the link would hand the administrator over.
+    await EmailVerificationToken.filter(user_id=user.id).delete()
+    if not was_verified:  # anybody may have signed up with the address: see the first reset of a password
+        await SecondFactor.filter(user_id=user.id).delete()
+        await RecoveryCode.filter(user_id=user.id).delete()
     return user
 
 

@@ -36,10 +36,10 @@ async def ask_to_change(user: User, email: str, *, limits: Limits, mailer: Maile
     return email
 
 
-async def address_of(token: str) -> str | None:
-    """The address that this link would make its user's; None if it does nothing."""
+async def find_link(token: str) -> EmailVerificationToken | None:
+    """The link with its user, as long as it would change the address; looking at it does not use it up."""
     found = await _alive(token).select_related("user").first()
-    return found.email if found and found.user.is_active else None
+    return found if found and found.user.is_active else None
 
 
 async def change(token: str, *, mailer: Mailer) -> User | None:

@@ -63,10 +63,10 @@ async def another_letter(email: str, token: str, *, settings: Settings) -> Lette
         return await _letter(found[0]["id"], token, email, settings) if found else None
 
 
-async def address_of(token: str) -> str | None:
-    """The address that this link would confirm; None if the link does nothing."""
+async def find_link(token: str) -> EmailVerificationToken | None:
+    """The link with its user, as long as it would confirm the address; looking at it does not use it up."""
     found = await _alive(token).select_related("user").first()
-    return found.email if found and _waits(found.user, found.email) else None
+    return found if found and _waits(found.user, found.email) else None
 
 
 async def verify_email(token: str) -> User | None:

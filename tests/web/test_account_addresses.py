@@ -10,9 +10,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chat.models import AuthSession, Confirms, EmailVerificationToken, PasswordResetToken, User
+from chat.models import AuthSession, Confirms, EmailVerificationToken, PasswordResetToken, SecondFactor, User
 from chat.security.limits import CONFIRM_TO
 from chat.security.tokens import token_hash
+from chat.services.accounts import ensure_superuser
 from tests.cast import PASSWORD, Person
 from tests.web.conftest import Production
 from tests.web.mailbox import Mailbox
@@ -96,12 +97,48 @@ async def test_the_link_alone_logs_nobody_in_and_leaves_every_session_as_it_is(
     await ask(carol, new)
     link = await mailbox.next_link(new)
     async with production.visitor() as nobody:
-        done = await nobody.http.post(link)
+        done = await nobody.http.post(link, data={"password": PASSWORD})
         assert (done.status_code, done.headers["Location"]) == (303, "/accounts/login/")
         assert (await nobody.http.get("/chat/")).status_code == 303
 
     assert (await carol.http.get("/chat/")).status_code == 200
     assert await AuthSession.filter(user__email=new).count() == before
+
+
+async def test_whoever_has_only_the_mailbox_gives_no_stranger_the_address(
+    production: Production, mailbox: Mailbox, carol: Person
+) -> None:
+    """Carol wants the address of somebody else, who presses the button."""
+    new = new_address("owner")
+    await ask(carol, new)
+    link = await mailbox.next_link(new)
+    async with production.visitor() as owner, member(production, mailbox, "dora") as dora:
+        for person in (owner, dora):
+            shown = Page((await person.http.get(link)).text)
+            refused = await person.http.post(link, data={"password": "whatever it may be"})
+            assert "without the password nothing happens" in shown.text
+            assert carol.email not in shown.text
+            assert refused.status_code == 422
+            assert Page(refused.text).error_of("password").startswith("This is not the password of the account.")
+
+    assert not await User.exists(email=new)
+
+
+async def test_an_account_that_becomes_an_administrator_by_command_is_not_given_to_who_asked_before(
+    production: Production, mailbox: Mailbox, carol: Person
+) -> None:
+    """Carol signed up with the address of who is to be the administrator, and prepared what she could."""
+    user, new = await User.get(email=carol.email), new_address("mallory")
+    await ask(carol, new)
+    link = await mailbox.next_link(new)
+    await User.filter(id=user.id).update(email_verified=False)
+    await SecondFactor.create(user=user, nonce="planted", confirmed_at=datetime.now(UTC))
+    own, passwords = "of the administrator 9", production.site.resources.passwords
+    await ensure_superuser(carol.email, own, passwords=passwords)
+
+    assert (await carol.http.post(link, data={"password": PASSWORD})).status_code == 422
+    async with production.visitor() as administrator:
+        assert (await administrator.log_in(carol.email, own)).headers["Location"] == "/chat/"
 
 
 async def test_a_link_works_once_and_only_the_newest(mailbox: Mailbox, carol: Person) -> None:

@@ -373,21 +373,54 @@ async def test_the_mailed_link_confirms_the_address_and_logs_in(production: Prod
         assert (await User.get(email=carol.email)).email_verified
 
 
+async def test_elsewhere_the_link_asks_for_the_password_and_then_logs_in(
+    production: Production, mailbox: Mailbox
+) -> None:
+    async with production.visitor() as carol, production.visitor() as phone:
+        link = await sign_up_and_get_link(carol, mailbox)
+        assert (
+            Page((await phone.http.get(link)).text).find("input", id="password")["autocomplete"] == "current-password"
+        )
+        assert not Page((await carol.http.get(link)).text).all("input", id="password")
+        for data, sentence in (
+            ({}, "Enter your password."),
+            ({"password": "wrong"}, "This is not the password of the account. Try again, or set a new one."),
+        ):
+            refused = await phone.http.post(link, data=data)
+            assert (refused.status_code, Page(refused.text).error_of("password")) == (422, sentence)
+            assert refused.headers["Referrer-Policy"] == "same-origin"
+            assert refused.headers["Cache-Control"] == "no-store"
+        assert not (await User.get(email=carol.email)).email_verified
+        entered = await phone.http.post(link, data={"password": PASSWORD})
+
+        assert (entered.status_code, entered.headers["Location"]) == (303, "/chat/")
+        assert await is_logged_in(phone)
+        assert not await is_logged_in(carol)
+
+
+async def test_passwords_cannot_be_guessed_at_a_link(production: Production, mailbox: Mailbox) -> None:
+    async with production.visitor() as carol, production.visitor() as guesser:
+        link = await sign_up_and_get_link(carol, mailbox)
+        answers = [await guesser.http.post(link, data={"password": f"wrong {number}"}) for number in range(6)]
+
+        assert [answer.status_code for answer in answers] == [422] * 5 + [429]
+        assert int(answers[-1].headers["Retry-After"]) > 0
+        assert (await guesser.http.post(link, data={"password": PASSWORD})).status_code == 429
+
+
 async def test_whoever_signs_up_with_a_strangers_address_does_not_get_its_owner_into_the_account(
     production: Production, mailbox: Mailbox
 ) -> None:
+    own = "the-owners-own-passphrase-9"
     async with production.visitor() as mallory, production.visitor() as owner:
         link = await sign_up_and_get_link(mallory, mailbox)
-        await owner.sign_up(mallory.email, "the-owners-own-passphrase-9")
-        answer = await owner.http.post(link)
-        page = await owner.http.get(answer.headers["Location"])
-        other = await owner.log_in(mallory.email, "the-owners-own-passphrase-9")
+        await owner.sign_up(mallory.email, own)
+        answers = [await owner.http.post(link, data=data) for data in ({}, {"password": own})]
 
-        assert (answer.status_code, answer.headers["Location"]) == (303, "/accounts/login/")
-        assert "Your e-mail address is confirmed. Log in with your password now." in Page(page.text).text
-        assert other.status_code == 422
+        assert [answer.status_code for answer in answers] == [422, 422]
         assert not await is_logged_in(owner)
-        assert (await User.get(email=mallory.email)).email_verified
+        assert not (await User.get(email=mallory.email)).email_verified
+        assert (await mallory.log_in(mallory.email)).headers["Location"] == "/accounts/verify-required/"
 
 
 async def test_a_link_works_once(production: Production, mailbox: Mailbox) -> None:

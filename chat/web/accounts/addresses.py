@@ -9,15 +9,22 @@ from chat.models import User
 from chat.security.limits import CHANGE_EMAIL, VERIFICATION
 from chat.services import addresses
 from chat.services.accounts import Refused
-from chat.web.accounts.entry import form_page, is_confirmed, refused_page
-from chat.web.accounts.verification import SECRET
+from chat.web.accounts.entry import (
+    form_page,
+    is_confirmed,
+    is_confirmed_by,
+    is_own,
+    keep_to_oneself,
+    refused_page,
+)
 from chat.web.auth import login_required, signed_in_user
-from chat.web.forms import ChangeEmailForm
+from chat.web.forms import ChangeEmailForm, ConfirmForm
 from chat.web.guards import limited
 from chat.web.notices import notify
 from chat.web.resources import resources
 
 blueprint = Blueprint("addresses", __name__)
+blueprint.after_request(keep_to_oneself)
 
 
 @blueprint.route("/change_email/", methods=["GET", "POST"])
@@ -41,13 +48,20 @@ async def change_email(user: User) -> ResponseReturnValue:
 @limited(VERIFICATION)
 async def confirm_change(token: str) -> ResponseReturnValue:
     """The mailed link; only the button uses it up. It proves the mailbox and not the person, so it logs nobody in."""
-    email = await addresses.address_of(token)
-    if request.method != "POST" and email:
-        return await render_template("accounts/confirm_change.html", token=token, email=email), 200, SECRET
-    user = await addresses.change(token, mailer=resources().mailer) if email else None
+    found, form = await addresses.find_link(token), ConfirmForm(await request.form)
+    if found is None:
+        return await _dead_link()
+    if request.method != "POST" or not await is_confirmed_by(form, found.user):
+        asks = not await is_own(found.user)
+        return await form_page("accounts/confirm_change.html", form, token=token, email=found.email, asks=asks)
+    user = await addresses.change(token, mailer=resources().mailer)
     if user is None:
-        page = await render_template("accounts/confirm_change_error.html")
-        return page, 422 if request.method == "POST" else 404, SECRET
+        return await _dead_link()
     notify(f"{user.email} is the e-mail address of the account now. Log in with it from now on.")
     here = await signed_in_user()
     return redirect(url_for("accounts.settings.settings" if here else "accounts.entrance.login"), 303)
+
+
+async def _dead_link() -> ResponseReturnValue:
+    page = await render_template("accounts/confirm_change_error.html")
+    return page, 422 if request.method == "POST" else 404

@@ -6,14 +6,16 @@ from typing import Any
 
 from quart import redirect, render_template, request, session, url_for
 from quart.typing import ResponseReturnValue
+from quart.wrappers import Response
 
 from chat.models import User
 from chat.models.ids import uuid7
 from chat.services import second_factors
 from chat.services.accounts import Refused, TooManyGuesses
 from chat.web.accounts.unfinished import begin_login
-from chat.web.auth import log_in, log_out
+from chat.web.auth import log_in, log_out, signed_in_user
 from chat.web.forms import Form, add_error
+from chat.web.guards import client_address
 from chat.web.resources import resources
 
 
@@ -53,11 +55,47 @@ async def is_confirmed(form: Form, user: User) -> bool:
     return right
 
 
+async def is_own(user: User) -> bool:
+    """Whether this browser has shown the password of the account before: it signed up, or is logged in there."""
+    here = await signed_in_user()
+    return session.get("knows_password_of") == str(user.id) or (here is not None and here.id == user.id)
+
+
+async def is_confirmed_by(form: Form, user: User) -> bool:
+    """Whether whoever presses the button of a mailed link has the account too, or else the form its password.
+
+    A link proves the mailbox. Its owner alone could be brought to confirm the account of a stranger, who has the
+    password and would lock the owner out.
+    """
+    if await is_own(user):
+        return True
+    if not form.validate():
+        return False
+    try:
+        if await resources().accounts.authenticate(user.email, form.password.data, address=client_address()):
+            return True
+    except TooManyGuesses as refused:
+        too_early(form, "password", refused)
+        return False
+    add_error(form, "password", "This is not the password of the account. Try again, or set a new one.")
+    return False
+
+
+def keep_to_oneself(response: Response) -> Response:
+    """After each request of a blueprint: no cache keeps these pages, and no other site is told where one came from.
+
+    The address of a mailed link is a secret. Not `no-referrer`: with that browsers send the form on the page as
+    coming from nowhere (`Origin: null`), which the guard against foreign forms refuses.
+    """
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Referrer-Policy"] = "same-origin"
+    return response
+
+
 def to_mailbox(page: str, email: str, *, user: User | None) -> ResponseReturnValue:
     """To the page that says which mailbox to look into.
 
-    The browser keeps whose password it has set or shown, or an id of nobody: only then the mailed link logs in as well.
-    Else a stranger could sign up with an address, wait for its owner to press the link, and read along.
+    The browser keeps whose password it has set or shown, or an id of nobody: elsewhere the mailed link asks for it.
     """
     session["email"] = email
     session["knows_password_of"] = str(user.id if user else uuid7())

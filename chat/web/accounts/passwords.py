@@ -6,13 +6,12 @@ from typing import cast
 
 from quart import Blueprint, redirect, render_template, request, session, url_for
 from quart.typing import ResponseReturnValue
-from quart.wrappers import Response
 
 from chat.models import EMAIL_MAX_LENGTH, AuthSession, User
 from chat.security.limits import NEW_PASSWORD, PASSWORD_CHECK, RESET, RESET_ADDRESS
 from chat.services import passwords
 from chat.services.accounts import Refused, TooManyGuesses, normalised_email, password_problems
-from chat.web.accounts.entry import form_page, refused_page
+from chat.web.accounts.entry import form_page, keep_to_oneself, refused_page
 from chat.web.auth import current_session, login_required, renew
 from chat.web.forms import NewPasswordForm, PasswordChangeForm, ResetForm
 from chat.web.guards import count, limited
@@ -20,16 +19,9 @@ from chat.web.notices import notify
 from chat.web.resources import resources
 
 blueprint = Blueprint("passwords", __name__)
+blueprint.after_request(keep_to_oneself)
 
 TOKEN_MAX_LENGTH = 100  # more than any has, and little enough for a cookie
-
-
-@blueprint.after_request
-async def keep_to_oneself(response: Response) -> Response:
-    """No cache keeps these pages, and none of them tells another site where somebody came from."""
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["Referrer-Policy"] = "same-origin"
-    return response
 
 
 @blueprint.route("/password_change/", methods=["GET", "POST"])

@@ -10,17 +10,14 @@ from quart.typing import ResponseReturnValue
 from chat.durations import wait_in_words
 from chat.security.limits import RESEND, RESEND_LADDER, VERIFICATION
 from chat.services import verification
-from chat.web.accounts.entry import enter
+from chat.web.accounts.entry import enter, form_page, is_confirmed_by, is_own, keep_to_oneself
 from chat.web.auth import signed_in_user
+from chat.web.forms import ConfirmForm
 from chat.web.guards import limited
-from chat.web.notices import notify
 from chat.web.resources import resources
 
 blueprint = Blueprint("verification", __name__)
-
-# The link's address is a secret: neither another site nor a cache gets to see it. Not `no-referrer`: with that browsers
-# send the form on the page as coming from nowhere (`Origin: null`), which the guard against foreign forms refuses.
-SECRET = {"Referrer-Policy": "same-origin", "Cache-Control": "no-store"}
+blueprint.after_request(keep_to_oneself)
 
 
 @blueprint.get("/verify-email/sent/")
@@ -57,21 +54,24 @@ async def resend() -> ResponseReturnValue:
 @limited(VERIFICATION)
 async def verify_email(token: str) -> ResponseReturnValue:
     """The mailed link. Only the button uses it up: mail scanners open links too, some with HEAD."""
-    if request.method != "POST":
-        email = await verification.address_of(token)
-        if email is None:
-            return await _mailbox_page("verify_email_error"), 404, SECRET
-        return await render_template("accounts/verify_email.html", token=token, email=email), 200, SECRET
+    found, form = await verification.find_link(token), ConfirmForm(await request.form)
+    if found is None:
+        return await _dead_link()
+    if request.method != "POST" or not await is_confirmed_by(form, found.user):
+        asks = not await is_own(found.user)
+        return await form_page("accounts/verify_email.html", form, token=token, email=found.email, asks=asks)
     user = await verification.verify_email(token)
     if user is None:
-        return await _mailbox_page("verify_email_error"), 422, SECRET
+        return await _dead_link()
     session.pop("email", None)
+    session.pop("knows_password_of", None)
     if await signed_in_user():  # whoever sits there goes on as who they are, and does not write into another account
-        return await render_template("accounts/verify_email_done.html", email=user.email), 200, SECRET
-    if session.pop("knows_password_of", "") == str(user.id):
-        return await enter(user)
-    notify("Your e-mail address is confirmed. Log in with your password now.")
-    return redirect(url_for("accounts.entrance.login"), 303)
+        return await render_template("accounts/verify_email_done.html", email=user.email)
+    return await enter(user)
+
+
+async def _dead_link() -> ResponseReturnValue:
+    return await _mailbox_page("verify_email_error"), 422 if request.method == "POST" else 404
 
 
 async def _mailbox_page(name: str, *, wait_ms: int = 0, **context: Any) -> str:
