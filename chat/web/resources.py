@@ -9,7 +9,7 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import cast
 
 import asyncpg
 from quart import current_app
@@ -21,7 +21,6 @@ from chat.broadcast import Broadcast
 from chat.llm.client import LLMClient
 from chat.llm.tools import Registry
 from chat.mailer import Mailer
-from chat.models import User
 from chat.security import password_rules
 from chat.security.limits import Limits
 from chat.security.passwords import Passwords
@@ -33,6 +32,7 @@ from chat.services.worker import Worker
 from chat.settings import Settings
 from chat.web.checks import Checks
 from chat.web.readiness import Readiness
+from chat.web.sockets import Sockets
 
 logger = logging.getLogger(__name__)
 
@@ -41,35 +41,6 @@ EXTENSION = "chat"
 
 class CannotStart(Exception):
     """Something that has to be there is not; the sentence is for whoever started the server."""
-
-
-class OpenSocket(Protocol):
-    """A tab's connection, as the rest of the process sees it."""
-
-    user: User | None
-
-    def leave(self) -> None:
-        """Say bye and close."""
-
-
-class Sockets(set[OpenSocket]):
-    """The open sockets of this process, which can be waited for."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._none_left = asyncio.Event()
-
-    def discard(self, socket: object) -> None:
-        """This one has ended."""
-        super().discard(socket)
-        if not self:
-            self._none_left.set()
-
-    async def all_gone(self) -> None:
-        """Wait until there is none."""
-        while self:
-            self._none_left.clear()
-            await self._none_left.wait()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from chat import events
 from chat.broadcast import Subscription, thread_channel, user_channel
 from chat.database import DatabaseAway
 from chat.events import Bye, Close, Hello
-from chat.models import AuthSession, User
+from chat.models import AuthSession
 from chat.security.limits import SOCKET_CONNECT
 from chat.services import sessions, threads
 from chat.web.feed import Feed
@@ -87,13 +87,13 @@ class Socket:
 
     def __init__(self, thread_id: UUID, opened: Resources) -> None:
         self.thread_id = thread_id
-        self.user: User | None = None  # until the session was looked up
         self._subscription: Subscription | None = None
         self._opened = opened
 
     async def serve(self) -> None:
         """Until one side ends it: Leave, or a cancellation when the tab is gone."""
-        session = await self._admitted()
+        async with self._opened.sockets.turn():
+            session = await self._admitted()
         hello = await _hello()
         thread = await threads.own_thread(session.user, self.thread_id)
         if thread is None:
@@ -114,10 +114,9 @@ class Socket:
         session = await sessions.find_session(current_user.auth_id or "")
         if session is None:
             raise Leave(Close.SESSION_ENDED)
-        others = [socket.user for socket in self._opened.sockets if socket.user]
-        if sum(user.id == session.user.id for user in others) >= SOCKETS_PER_USER:
+        if self._opened.sockets.count_of(session.user.id) >= SOCKETS_PER_USER:
             raise Leave(Close.TOO_MANY_SOCKETS)
-        self.user = session.user
+        self._opened.sockets.assign(self, session.user.id)
         if await self._opened.limits.wait_ms(SOCKET_CONNECT, str(session.user.id)):
             raise Leave(Close.OVERLOAD)
         return session

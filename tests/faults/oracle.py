@@ -17,6 +17,7 @@ from tests.cast import Person
 from tests.tab import Store, Tab
 
 QUIET = ("welcome", "ping", "bye", "live", "error")  # these say nothing of an answer
+OVERLOAD, OVERLOAD_SECONDS = 1013, 5
 FINISHED = ("final", "stopped", "interrupted", "error")
 
 
@@ -133,7 +134,12 @@ class Oracle:
                 self.codes.append(0)
             self._due.clear()
             self._moved.set()
-            await asyncio.sleep(self.chance.random() * self.rules.retry_seconds)
+            await asyncio.sleep(self._retry_seconds())
+
+    def _retry_seconds(self) -> float:
+        if self.codes[-1] == OVERLOAD:
+            return OVERLOAD_SECONDS * (1 + self.chance.random())
+        return self.chance.random() * self.rules.retry_seconds
 
     async def _connected(self, url: str) -> None:
         cookie = "; ".join(f"{name}={value}" for name, value in self.person.http.cookies.items())

@@ -22,6 +22,7 @@ from chat.web.feed import _continued
 from tests.cast import Person
 from tests.site import Site
 from tests.tab import Tab
+from tests.waiting import LONG_SECONDS, eventually
 from tests.web.test_socket import closed, ready
 
 APPEND = (FOLDER / "append.lua").read_text()
@@ -39,7 +40,7 @@ async def checks(site: Site, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[C
     found.positions = found.revs = True
 
 
-async def heard(tab: Tab, what: Callable[[], object], *, within: float = 5.0) -> bool:
+async def heard(tab: Tab, what: Callable[[], object], *, within: float = LONG_SECONDS) -> bool:
     """Receive until something is so; False if the time was up before."""
     try:
         async with asyncio.timeout(within):
@@ -90,7 +91,7 @@ async def test_an_end_that_redis_lost_is_found_by_the_rev(
     posted = await alice.ask("say Hello [offline: delay=1]")
     async with alice.tab(posted["thread_id"], want="snapshot") as tab:
         over = lambda: (tab.store.find(posted["reply_id"]) or {}).get("status") == "final"  # noqa: E731
-        found = await heard(tab, over, within=5 if checked else 2)
+        found = await heard(tab, over, within=LONG_SECONDS if checked else 2)
 
         assert found is checked
         if checked:
@@ -101,9 +102,7 @@ async def test_an_end_that_redis_lost_is_found_by_the_rev(
 
 async def test_an_end_that_came_before_the_tab_needs_no_check(alice: Person, lost_ends: None) -> None:
     posted = await alice.ask("say Hello")
-    async with asyncio.timeout(5):
-        while (await Generation.get(answer_id=posted["reply_id"])).state != "completed":
-            await asyncio.sleep(0.02)
+    await eventually(Generation.filter(answer_id=posted["reply_id"], state="completed").exists)
     async with alice.tab(posted["thread_id"]) as tab:
         assert (await tab.until_finished(posted["reply_id"]))["content"] == "Hello"
 
@@ -119,7 +118,7 @@ async def test_an_event_whose_publishing_was_lost_on_a_quiet_thread_is_found_by_
     async with alice.tab(posted["thread_id"]) as tab:
         await tab.until_type("thread.snapshot")
         await site.resources.redis.eval(unpublished, 2, *lost.keys(), *lost.arguments())
-        found = await heard(tab, lambda: calls(tab, posted) == ["lost"], within=5 if checked else 2)
+        found = await heard(tab, lambda: calls(tab, posted) == ["lost"], within=LONG_SECONDS if checked else 2)
 
     assert found is checked
 
@@ -156,7 +155,9 @@ async def test_a_redis_that_went_back_in_time_under_a_living_writer_hides_nothin
     async with alice.tab(posted["thread_id"], cursor=cursor, rev=rev) as tab:
         tab.store.messages = await alice.messages(posted["thread_id"])
         tab.store.messages[-1]["tools"] = []
-        found = await heard(tab, lambda: calls(tab, posted) == ["c0", "c1", "c2", "c3"], within=5 if guarded else 1)
+        found = await heard(
+            tab, lambda: calls(tab, posted) == ["c0", "c1", "c2", "c3"], within=LONG_SECONDS if guarded else 1
+        )
 
     assert found is guarded
 

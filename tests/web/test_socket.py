@@ -14,18 +14,20 @@ import websockets
 
 from chat.events import Close
 from chat.models import AuthSession, ChatMessage, Generation, User
+from chat.web.sockets import TURNS_AT_ONCE
 from tests.cast import Person
 from tests.conftest import Beside
 from tests.llm.conftest import OfflineServer
 from tests.site import Site
 from tests.tab import Store, Tab
+from tests.waiting import LONG_SECONDS
 
 HELLO = {"type": "hello", "v": 1, "cursor": "", "rev": 0}
 
 
 async def closed(connection: websockets.ClientConnection) -> int:
     """The code with which the server closes; what comes before is dropped."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(LONG_SECONDS):
         while True:
             try:
                 await connection.recv()
@@ -437,6 +439,24 @@ async def test_sockets_that_say_nothing_count_as_well(alice: Person, bob: Person
             await tab.until_type("welcome")
 
     assert sorted(codes) == [Close.NO_HELLO] * 20 + [Close.TOO_MANY_SOCKETS] * 10
+
+
+async def test_a_crowd_is_let_in_a_few_at_a_time_and_told_to_come_back_while_pages_answer(
+    alice: Person, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    posted = await ready(alice)
+    async with contextlib.AsyncExitStack() as others:
+        for _ in range(TURNS_AT_ONCE):
+            await others.enter_async_context(site.resources.sockets.turn())
+        monkeypatch.setattr("chat.web.sockets.TURN_SECONDS", 0.1)
+        async with alice.connection(posted["thread_id"]) as late:
+            assert await closed(late) == Close.OVERLOAD
+        monkeypatch.setattr("chat.web.sockets.TURN_SECONDS", LONG_SECONDS)
+        async with alice.tab(posted["thread_id"]) as waiting:
+            assert (await alice.http.get("/chat/")).status_code == 200
+            assert waiting.frames == []
+            await others.aclose()
+            await waiting.until_type("welcome")
 
 
 async def test_an_error_of_ours_closes_with_a_code_that_says_come_back(
