@@ -16,7 +16,7 @@ import httpx
 import pytest
 from tortoise.transactions import in_transaction
 
-from chat.models import Confirms, EmailVerificationToken, PasswordResetToken, User, UserSettings
+from chat.models import Confirms, EmailVerificationToken, Generation, PasswordResetToken, State, User, UserSettings
 from chat.security.tokens import new_token, token_hash
 from chat.services.accounts import ensure_superuser
 from tests.browser.rows import past_thread
@@ -29,6 +29,7 @@ from tests.web.page import Page
 
 CHANGED, RESET = "a changed passphrase 1", "a passphrase from a link 2"
 LOCK_USER = "SELECT 1 FROM users WHERE email = $1 FOR UPDATE"
+LOCK_GENERATION = "SELECT 1 FROM generation WHERE id = $1 FOR UPDATE"
 LOCK_THREAD = "SELECT 1 FROM chat_thread WHERE id = $1 FOR UPDATE"
 FREE_USER = "SELECT 1 FROM users WHERE email = $1 FOR NO KEY UPDATE SKIP LOCKED"
 FREE_SESSIONS = """
@@ -265,6 +266,26 @@ async def test_who_is_made_an_administrator_is_locked_before_the_sessions_as_eve
     await making
 
     assert not await is_logged_in(alice)
+
+
+async def test_a_reply_that_is_stopped_is_locked_before_its_administrator_as_by_its_rounds(
+    stores: Stores, root: Person, alice: Person
+) -> None:
+    posted = await alice.ask("say Hello")
+    async with alice.tab(posted["thread_id"]) as tab:
+        await tab.until_finished(posted["reply_id"])
+    reply = Generation.filter(answer_id=posted["reply_id"])
+    lasting = datetime.now(UTC) + timedelta(hours=1)
+    await reply.update(state=State.RUNNING, owner="another worker", lease_until=lasting)
+    generation = await reply.get()
+    async with held(stores, LOCK_GENERATION, generation.id) as moment:
+        path = f"/admin/generations/{generation.id}/stop/"
+        stopping = asyncio.create_task(root.http.post(path, data={"reason": "It runs away"}))
+        await moment.waiting(1)
+        assert await moment.connection.fetch(FREE_USER, root.email), "a round asks for its user later"
+    assert (await stopping).status_code == 303
+    assert (await reply.get()).cancel_at
+    await reply.update(state=State.CANCELLED)
 
 
 async def keys_of(site: Site, thread_id: str) -> list[bytes]:
