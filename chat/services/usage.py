@@ -13,7 +13,6 @@ from tortoise.transactions import in_transaction
 
 from chat.database import query
 from chat.llm.client import LLMClient
-from chat.llm.events import Code
 from chat.llm.journal import CallLog, Plan
 from chat.llm.pricing import Prices
 from chat.models.ids import uuid7
@@ -23,11 +22,6 @@ from chat.text import fitting
 
 ID_MAX_LENGTH, CALLER_MAX_LENGTH = 128, 40  # what the columns hold
 IN_THE_MODELS_WORDS = ("refused", "invalid")  # the ends whose error is what the model wrote; the call's text has it
-# What is said of these is about the site's account, the line or the model; of others it can quote the user.
-QUOTES_NOBODY = (
-    "incomplete", "lost", "empty", Code.RATE_LIMITED, Code.QUOTA_EXCEEDED, Code.OVERLOADED, Code.UNREACHABLE,
-    Code.MODEL_NOT_FOUND,
-)  # fmt: skip
 
 logger = logging.getLogger(__name__)
 
@@ -144,7 +138,7 @@ async def record(
 def _what(log: CallLog, *, outlives_its_chat: bool) -> tuple[Any, ...]:
     """The other columns of a row, in their order."""
     plan, used = log.plan, log.usage
-    quotes = log.status in IN_THE_MODELS_WORDS or (outlives_its_chat and log.status not in QUOTES_NOBODY)
+    quotes = outlives_its_chat or log.status in IN_THE_MODELS_WORDS
     return (
         log.request_id[:ID_MAX_LENGTH],
         plan.caller[:CALLER_MAX_LENGTH],

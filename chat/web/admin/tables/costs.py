@@ -5,7 +5,6 @@ from __future__ import annotations
 from chat.llm.events import Code
 from chat.models import FINE, BudgetReservation, LLMCallLog, UserMonthlyUsage
 from chat.services.tables import Choice, Column, Section, Sort, Table, Value, figure, identifier, month, words
-from chat.services.usage import QUOTES_NOBODY
 from chat.web.admin.tables.columns import EMAIL_HINT, EXACT_EMAIL, of_day, of_user, who, yes_no
 
 # As `index llm_call_log_by_model` has it: a call that failed before its first event has only the model that was asked.
@@ -14,8 +13,6 @@ STATUSES = {
     "any error": f"t.status NOT IN {FINE}",
     **{one: f"t.status = '{one}'" for one in (*FINE, "empty", "invalid", "lost", *Code)},
 }
-ERROR = f"""CASE WHEN t.error = '' THEN '' WHEN t.status IN {tuple(map(str, QUOTES_NOBODY))} THEN t.error
-    ELSE 'It can quote what was asked: look at the text.' END"""
 LATELY = "t.created_at > now() - interval '7 days'"
 THIS_MONTH = "t.month = date_trunc('month', now() AT TIME ZONE 'UTC')::date"
 
@@ -40,7 +37,6 @@ CALLS = Table(
         Column("caller", "Caller"),
         Column("round", "Round", kind="number"),
         Column("model_asked", "Model asked"),
-        Column("error", "Error", ERROR),
         Column("uncertain", "Uncertain whether it ran", kind="yes"),
         Column("attempts", "Attempts", kind="number"),
         Column("cached_tokens", "Tokens in, from the cache", kind="number"),
