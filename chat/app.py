@@ -14,11 +14,12 @@ from quart.typing import ResponseReturnValue
 from quart.wrappers import BaseRequestWebsocket, Response
 from quart.wrappers.response import FileBody
 from quart_rate_limiter import RateLimitExceeded
-from werkzeug.exceptions import BadHost, HTTPException, InternalServerError, MethodNotAllowed
+from werkzeug.exceptions import BadHost, HTTPException, InternalServerError, MethodNotAllowed, NotFound
 from werkzeug.routing import MapAdapter
 
 from chat.database import DatabaseAway
 from chat.durations import in_words, wait_in_words
+from chat.services.administration import NoAdministrator
 from chat.services.sessions import ABSOLUTE
 from chat.settings import Settings
 from chat.web import accounts, admin, auth, chat, guards, notices, pages, socket, usage
@@ -147,6 +148,10 @@ def _install_error_pages(app: Quart) -> None:
                 said["retry_ms"] = wait * 1000
             return said, status, headers
         return await render_template("pages/error.html", status=status, title=title, message=sentence), status, headers
+
+    @app.errorhandler(NoAdministrator)
+    async def hide(error: NoAdministrator) -> ResponseReturnValue:
+        return await explain(NotFound())
 
     @app.errorhandler(DatabaseAway)
     async def say_that_it_is_away(error: DatabaseAway) -> ResponseReturnValue:

@@ -4,6 +4,8 @@ import secrets
 import time
 from uuid import UUID
 
+NO_ID = UUID(int=0)  # nobody's, and less than all others
+
 
 def uuid7() -> UUID:
     """A UUID of version 7 (RFC 9562): 48 bits of milliseconds, then random. Python has one from 3.14 on."""

@@ -63,6 +63,7 @@ VERIFICATION = Limit("verification", 20, 3600, by_address=True)
 RESEND = Limit("resend", 20, 3600, by_address=True)
 RESEND_LADDER = Ladder("resend-to", 60, 480, 86_400)  # for each address that is written to
 EXPORT = Limit("export", 1, 3600)
+DOWNLOAD = Limit("download", 30, 3600)  # of a list: each has an entry in the audit log, and reads all of a table
 CHANGE_EMAIL = Limit("change-email", 10, 3600)
 CONFIRM_TO = Limit("confirm-to", 20, 86_400)  # likewise: the ladder alone leaves 180 letters a day
 ACCOUNT_EXISTS = Limit("account-exists", 3, 86_400)  # likewise: nobody can fill a stranger's mailbox by signing up

@@ -2,7 +2,7 @@
 
 Each change, its entry in the audit log, and the look whether its administrator still is one, are one transaction; what
 other processes and open tabs have to learn is told after it, so that nobody comes back before it holds. Asking for
-what is so already changes and records nothing. Each is called with all collaborators, and names those that it needs.
+what is so already changes and records nothing. Each names the collaborators that it needs, and raises NoAdministrator.
 """
 
 from __future__ import annotations
@@ -43,19 +43,21 @@ WHERE s.id = $1 AND u.id = $2 AND u.is_staff AND u.is_active
 """
 # Log-out and a new password wait for the change, or come before it; that the session is seen meanwhile does not wait.
 TO_THE_END = "FOR KEY SHARE OF s"
-NO_ADMINISTRATOR = "You are no administrator any more, or were logged out."
-
 GONE = "This is not there any more. Go back and load the list again."
 
 
-async def verify(order: Order, **_: object) -> None:
+class NoAdministrator(Exception):
+    """Whoever orders it is none any more, or was logged out: to them there is no administration."""
+
+
+async def verify(order: Order) -> None:
     """Take the user's address for confirmed; a link that was mailed for that is worth nothing any more."""
     async with _ordered(order):
         await _change(order, "users.verify", email_verified=True)
         await EmailVerificationToken.filter(user_id=order.object_id, confirms=Confirms.SIGN_UP).delete()
 
 
-async def disable(order: Order, *, worker: Worker, broadcast: Broadcast, **_: object) -> None:
+async def disable(order: Order, *, worker: Worker, broadcast: Broadcast) -> None:
     """Nobody logs in to the account, who is logged in is out, and running replies stop. Raises Refused."""
     _not_oneself(order, "disable your own account")
     async with _ordered(order):
@@ -67,13 +69,13 @@ async def disable(order: Order, *, worker: Worker, broadcast: Broadcast, **_: ob
     await worker.stop_marked([row["id"] for row in running])
 
 
-async def enable(order: Order, **_: object) -> None:
+async def enable(order: Order) -> None:
     """The user may log in again."""
     async with _ordered(order):
         await _change(order, "users.enable", is_active=True)
 
 
-async def end_sessions(order: Order, *, broadcast: Broadcast, **_: object) -> None:
+async def end_sessions(order: Order, *, broadcast: Broadcast) -> None:
     """Log the user out everywhere."""
     async with _ordered(order):
         ended = await sessions.delete_sessions(AuthSession.filter(user_id=order.object_id))
@@ -82,7 +84,7 @@ async def end_sessions(order: Order, *, broadcast: Broadcast, **_: object) -> No
     await sessions.announce_ended(ended, broadcast=broadcast)
 
 
-async def set_budget(order: Order, **_: object) -> None:
+async def set_budget(order: Order) -> None:
     """What the user may spend in a month from now on. Raises Refused for what is no amount."""
     try:
         amount = budgets.parsed(order.value.strip())
@@ -92,7 +94,7 @@ async def set_budget(order: Order, **_: object) -> None:
         await _change(order, "users.set_budget", monthly_budget=amount)
 
 
-async def make_staff(order: Order, **_: object) -> None:
+async def make_staff(order: Order) -> None:
     """The user becomes an administrator. Raises Refused for a disabled one."""
     async with _ordered(order):
         user = await _locked(order)
@@ -101,14 +103,14 @@ async def make_staff(order: Order, **_: object) -> None:
         await _change(order, "users.make_staff", is_staff=True)
 
 
-async def remove_staff(order: Order, **_: object) -> None:
+async def remove_staff(order: Order) -> None:
     """The user is no administrator any more. Raises Refused."""
     _not_oneself(order, "take this from yourself: another administrator can")
     async with _ordered(order):
         await _change(order, "users.remove_staff", is_staff=False)
 
 
-async def end_session(order: Order, *, broadcast: Broadcast, **_: object) -> None:
+async def end_session(order: Order, *, broadcast: Broadcast) -> None:
     """Log out there. Raises Refused if the session has ended."""
     async with _ordered(order):
         ended = await sessions.delete_sessions(AuthSession.filter(id=order.object_id))
@@ -118,7 +120,7 @@ async def end_session(order: Order, *, broadcast: Broadcast, **_: object) -> Non
     await sessions.announce_ended(ended, broadcast=broadcast)
 
 
-async def stop(order: Order, *, worker: Worker, **_: object) -> None:
+async def stop(order: Order, *, worker: Worker) -> None:
     """Stop a running reply; its text so far stays. Raises Refused if it is over."""
     # Before the order, which locks users: a reply that begins a round has itself when it asks for its user.
     async with in_transaction():
@@ -131,7 +133,7 @@ async def stop(order: Order, *, worker: Worker, **_: object) -> None:
     await worker.stop_marked([row["id"] for row in running])
 
 
-async def reset_second_factor(order: Order, *, mailer: Mailer, settings: Settings, **_: object) -> None:
+async def reset_second_factor(order: Order, *, mailer: Mailer, settings: Settings) -> None:
     """For whoever has lost app and codes, or after a change of SECRET_KEY; the user is told. Raises Refused."""
     _not_oneself(order, "reset your own second factor: turn it off in your settings, with a code")
     async with _ordered(order):
@@ -143,7 +145,7 @@ async def reset_second_factor(order: Order, *, mailer: Mailer, settings: Setting
 
 
 async def look(order: Order, action: str, *, at: Any = None) -> None:
-    """Record that somebody's text is looked at, or a list taken away as a file, before it is. Raises Refused."""
+    """Record that somebody's text is looked at, or a list taken away as a file, before it is."""
     async with _ordered(order):
         await audit.record(order, action, after=at)
 
@@ -173,7 +175,7 @@ async def may_still(order: Order) -> bool:
 
 @asynccontextmanager
 async def _ordered(order: Order) -> AsyncIterator[None]:
-    """The transaction of an order, whose administrator is one to its end. Raises Refused.
+    """The transaction of an order, whose administrator is one to its end. Raises NoAdministrator.
 
     Of two who take it from each other at once, one comes first: so there is always an administrator left.
     """
@@ -181,7 +183,7 @@ async def _ordered(order: Order) -> AsyncIterator[None]:
         if not isinstance(order.by, CommandLine):
             await query(LOCK_ADMINISTRATORS)
             if not await query(IS_ADMINISTRATOR + TO_THE_END, order.session_id, order.by.id):
-                raise Refused("no_administrator", NO_ADMINISTRATOR)
+                raise NoAdministrator
         yield
 
 

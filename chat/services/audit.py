@@ -7,9 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from chat.models import EMAIL_MAX_LENGTH, AuditEntry, User
+from chat.models.ids import NO_ID
 
 USER_AGENT_MAX_LENGTH, IP_MAX_LENGTH = 255, 45  # what the columns hold
-NO_USER = UUID(int=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class CommandLine:
     """Whoever runs the `chat` command on the server itself, by the name of the system's user."""
 
     email: str
-    id: UUID = field(default=NO_USER, init=False)
+    id: UUID = field(default=NO_ID, init=False)
 
 
 @dataclass(frozen=True, slots=True)

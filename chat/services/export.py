@@ -16,11 +16,12 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 import msgspec
 
 from chat.database import query
+from chat.models.ids import NO_ID
 from chat.services import transcripts
 
 PAGE = 50  # rows: some of them are a long answer
 PIECE_BYTES = 64 * 1024
-NOBODY, EARLIEST = UUID(int=0), datetime(1970, 1, 1, tzinfo=UTC)
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
 ACCOUNT = """
 SELECT email, display_name, email_verified, is_staff, monthly_budget, created_at, last_seen_at,
@@ -157,7 +158,7 @@ def _encoded(value: Any) -> str:
 
 
 async def _calls(user_id: UUID) -> AsyncIterator[Row]:
-    last = NOBODY
+    last = NO_ID
     while rows := await query(CALLS, user_id, last, PAGE):
         for row in rows:
             yield row
@@ -165,7 +166,7 @@ async def _calls(user_id: UUID) -> AsyncIterator[Row]:
 
 
 async def _threads(user_id: UUID) -> AsyncIterator[Row]:
-    last: tuple[datetime, UUID] = (EARLIEST, NOBODY)
+    last: tuple[datetime, UUID] = (EARLIEST, NO_ID)
     while rows := await query(THREADS, user_id, *last, PAGE):
         for row in rows:
             yield row

@@ -18,7 +18,7 @@ from chat.text import storable
 
 PAGE, EXPORTED_AT_ONCE, IN_A_SECTION = 50, 1000, 8
 MOST_COUNTED = 10_000  # of more rows than these it is only said that there are more
-VALUE_MAX_LENGTH = 300
+VALUE_MAX_LENGTH, RECORDED_MAX_LENGTH = 300, 40
 
 READABLE = {
     "link": "Follow the link again, or clear the filters.",
@@ -104,9 +104,9 @@ def check(table: Table, wanted: Mapping[str, str]) -> None:
 
 
 def meant(table: Table, wanted: Mapping[str, str]) -> dict[str, str]:
-    """The part of an address that this table understands, for the record."""
+    """The part of an address that this table understands, for the record, which is kept for ever: so in short."""
     names = ("q", "sort", *(one.name for one in table.filters))
-    return {name: text for name in names if (text := _said(wanted, name))}
+    return {name: text[:RECORDED_MAX_LENGTH] for name in names if (text := _said(wanted, name))}
 
 
 def _question(table: Table, wanted: Mapping[str, str]) -> Asked:

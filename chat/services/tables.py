@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from inspect import signature
 from typing import Any
 from uuid import UUID
 
@@ -90,6 +91,11 @@ class Action:
     applies: Callable[[Row], bool]
     value: str = ""  # the label of what has to be typed for it, if anything
     is_danger: bool = False
+
+    @property
+    def collaborators(self) -> list[str]:
+        """What `change` wants besides the order, by name."""
+        return [one.name for one in signature(self.change).parameters.values() if one.kind is one.KEYWORD_ONLY]
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,9 +27,10 @@ from chat.models import (
     User,
 )
 from chat.models.ids import uuid7
-from chat.services.administration import remove_staff
+from chat.services.administration import NoAdministrator, remove_staff
 from chat.services.audit import Order
-from chat.services.refusals import Refused
+from chat.web.admin import changes, lists
+from chat.web.admin.orders import order_of
 from chat.web.admin.tables import TABLES
 from tests.cast import PASSWORD, Person
 from tests.web.factor import turned_on
@@ -258,30 +259,48 @@ async def order(by: User, whom: User, **more: Any) -> Order:
 
 async def test_who_is_no_administrator_in_this_moment_changes_nothing(root: Person, alice: Person) -> None:
     by, user = await user_of(root), await user_of(alice)
-    opened: dict[str, Any] = {name: getattr(root.site.resources, name) for name in ("worker", "broadcast", "mailer")}
     asked = await order(by, user, value="1")
     for was, name in product(({"is_staff": False}, {"is_active": False}, {}), ACTIONS):
         await User.filter(id=by.id).update(**{"is_staff": True, "is_active": True} | was)
         now = asked if was else replace(asked, session_id=uuid7())  # it was ended
-        with pytest.raises(Refused, match="no administrator"):
-            await ACTIONS[name].change(now, settings=root.site.resources.settings, **opened)
+        opened = {one: getattr(root.site.resources, one) for one in ACTIONS[name].collaborators}
+        with pytest.raises(NoAdministrator):
+            await ACTIONS[name].change(now, **opened)
 
     assert await user_of(alice) == user
     assert await AuthSession.exists(user=user)
     assert await entries(user.id) == []
 
 
+async def test_who_is_unmade_in_the_middle_of_a_request_finds_nothing_there(
+    root: Person, alice: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = await user_of(alice)
+    thread = await ChatThread.create(user=user)
+
+    async def unmade(by: User, *what: Any, **more: Any) -> Order:
+        await User.filter(id=by.id).update(is_staff=False)
+        return await order_of(by, *what, **more)
+
+    for module in (changes, lists):
+        monkeypatch.setattr(module, "order_of", unmade)
+    for path in (f"users/{user.id}/disable", f"users/{user.id}/set_budget", f"threads/{thread.id}/text", "users/csv"):
+        await User.filter(email=root.email).update(is_staff=True)
+        answer = await root.http.post(f"/admin/{path}/", data={"reason": REASON, "value": "1"})
+        assert (answer.status_code, "no such page" in answer.text) == (404, True), path
+
+    assert await user_of(alice) == user
+    assert not await AuditEntry.exists(actor_email=root.email)
+
+
 async def test_of_two_administrators_who_unmake_each_other_one_is_left(root: Person, alice: Person) -> None:
     one, other = await user_of(root), await user_of(alice)
     await User.filter(id=other.id).update(is_staff=True)
-    opened: dict[str, Any] = {"worker": root.site.resources.worker, "broadcast": root.site.resources.broadcast}
     results = await asyncio.gather(
-        remove_staff(await order(one, other), **opened),
-        remove_staff(await order(other, one), **opened),
-        return_exceptions=True,
+        remove_staff(await order(one, other)), remove_staff(await order(other, one)), return_exceptions=True
     )
 
-    assert [type(result) for result in results].count(Refused) == 1
+    assert [type(result) for result in results].count(NoAdministrator) == 1
     assert sum(user.is_staff for user in (await user_of(root), await user_of(alice))) == 1
 
 

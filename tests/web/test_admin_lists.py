@@ -8,7 +8,9 @@ import uuid
 from collections.abc import AsyncIterator
 from itertools import product
 from typing import Any
+from urllib.parse import quote
 
+import httpx
 import pytest
 
 from chat import models
@@ -26,7 +28,7 @@ from chat.models import (
     UserMonthlyUsage,
 )
 from chat.models.ids import uuid7
-from chat.security.limits import PREFERENCE
+from chat.security.limits import DOWNLOAD, PREFERENCE
 from chat.services import rows
 from chat.web.admin.tables import EXCUSED, TABLES
 from tests.cast import Person
@@ -41,6 +43,12 @@ async def page_of(person: Person, path: str, status: int = 200) -> Page:
     answer = await person.http.get(path)
     assert answer.status_code == status, (path, answer.text)
     return Page(answer.text)
+
+
+async def file_of(person: Person, name: str, wanted: str = "", **more: Any) -> httpx.Response:
+    """A list as a file, as its form asks for it."""
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    return await person.http.post(f"/admin/{name}/csv/", content=wanted, headers=headers | more)
 
 
 async def call(user: User | None, **more: Any) -> LLMCallLog:
@@ -176,10 +184,10 @@ async def test_of_an_error_only_the_kind_is_shown_without_a_recorded_look(
 ) -> None:
     words = f"HTTP 429: no more of “{uuid.uuid4()}” today"
     row = await call(await User.get(email=alice.email), status=status, error=words)
-    for path in (f"/admin/calls/{row.id}/", f"/admin/calls/?q={row.id}", f"/admin/calls/csv/?q={row.id}"):
-        shown = await root.http.get(path)
-        assert status in shown.text, path
-        assert words not in shown.text, path
+    pages = [await root.http.get(f"/admin/calls/{path}") for path in (f"{row.id}/", f"?q={row.id}")]
+    for shown in (*pages, await file_of(root, "calls", f"q={row.id}")):
+        assert status in shown.text
+        assert words not in shown.text
 
     assert words in (await root.http.post(f"/admin/calls/{row.id}/text/", data={"reason": "It failed"})).text
     assert await AuditEntry.exists(object_id=str(row.id), action="calls.look", reason="It failed")
@@ -241,9 +249,8 @@ GARBAGE = [
 async def test_what_means_nothing_in_an_address_is_said_and_never_an_error(root: Person, garbage: str) -> None:
     refused = 0
     for name in TABLES:
-        for path in (f"/admin/{name}/", f"/admin/{name}/csv/"):
-            answer = await root.http.get(f"{path}?{garbage}")
-            assert answer.status_code in (200, 422), (path, garbage)
+        for answer in (await root.http.get(f"/admin/{name}/?{garbage}"), await file_of(root, name, garbage)):
+            assert answer.status_code in (200, 422), (name, garbage)
             refused += answer.status_code == 422
     assert refused
 
@@ -287,7 +294,7 @@ async def test_no_page_shows_what_was_said_or_a_token(root: Person, alice: Perso
     await EmailVerificationToken.create(token_sha256=secret, user=user, email=user.email, expires_at=user.created_at)
     await PasswordResetToken.create(token_sha256=secret, user=user, email=user.email, expires_at=user.created_at)
     for name, table in TABLES.items():
-        answers = [await root.http.get(f"/admin/{name}/"), await root.http.get(f"/admin/{name}/csv/")]
+        answers = [await root.http.get(f"/admin/{name}/"), await file_of(root, name)]
         for row in await table.model.all().order_by("-id").limit(3):
             answers.append(await root.http.get(f"/admin/{name}/{row.pk}/"))
         for answer in answers:
@@ -302,9 +309,9 @@ async def test_what_is_not_there_is_not_found(root: Person) -> None:
         f"/admin/users/{uuid7()}/",
         "/admin/users/1/",
         f"/admin/nothing/{uuid7()}/",
-        "/admin/nothing/csv/",
     ):
         assert (await root.http.get(path)).status_code == 404, path
+    assert (await file_of(root, "nothing")).status_code == 404
 
 
 async def test_a_list_comes_as_a_file_in_which_nothing_is_a_formula(root: Person) -> None:
@@ -315,7 +322,7 @@ async def test_a_list_comes_as_a_file_in_which_nothing_is_a_formula(root: Person
     for _ in range(many):
         await call(None, model=model)
     user = await User.get(email=root.email)
-    answer = await root.http.get(f"/admin/threads/csv/?user={user.id}")
+    answer = await file_of(root, "threads", f"user={user.id}")
 
     assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
     assert answer.headers["Content-Disposition"].startswith('attachment; filename="threads-')
@@ -324,14 +331,46 @@ async def test_a_list_comes_as_a_file_in_which_nothing_is_a_formula(root: Person
     column = head.index("Model chosen")
     harmless = [f"'{one}" if one[0] in "=+-@\t\r" else one for one in names]
     assert sorted(line[column] for line in lines) == sorted(harmless)
-    assert len((await root.http.get(f"/admin/calls/csv/?model={model}")).text.splitlines()) == many + 1
+    assert len((await file_of(root, "calls", f"model={model}")).text.splitlines()) == many + 1
+
+
+async def test_a_list_has_a_button_for_its_file_that_asks_for_the_same_rows(root: Person) -> None:
+    model = f'<b>"{uuid7()}'
+    made = await call(None, model=model)
+    page = await page_of(root, f"/admin/calls/?model={quote(model)}&sort=cost&status=&after=")
+    assert page.find("form", action="/admin/calls/csv/")["method"] == "post"
+    asked = {field["name"]: field["value"] for field in page.all("input", type="hidden")}
+    assert asked == {"model": model, "sort": "cost"}
+    [_, line] = csv.reader(io.StringIO((await root.http.post("/admin/calls/csv/", data=asked)).text))
+
+    assert (line[0], line[3]) == (str(made.id), model)
+
+
+async def test_no_link_and_no_other_site_makes_a_file_or_its_entry(root: Person) -> None:
+    assert (await root.http.get("/admin/users/csv/")).status_code == 405
+    for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
+        assert (await file_of(root, "users", **headers)).status_code == 403
+
+    assert not await AuditEntry.exists(actor_email=root.email)
+
+
+async def test_files_are_limited_and_what_was_searched_for_is_recorded_in_short(throttled: Site, root: Person) -> None:
+    async with Person.visiting(throttled) as person:  # of the same stores
+        person.http.cookies.update(dict(root.http.cookies))
+        answers = [await file_of(person, "users", f"q={'secret' * 40}{number}") for number in range(DOWNLOAD.count)]
+        late = await file_of(person, "users")
+    entries = await AuditEntry.filter(actor_email=root.email)
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert (late.status_code, "Try again in" in late.text) == (429, True)
+    assert [entry.after for entry in entries] == [{"q": "secretsecretsecretsecretsecretsecretsecr"}] * DOWNLOAD.count
 
 
 async def test_a_file_has_all_rows_of_all_pages(root: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows, "EXPORTED_AT_ONCE", 4)
     model = f"model-{uuid7()}"
     made = {str((await call(None, model=model)).id) for _ in range(8)}
-    lines = list(csv.reader(io.StringIO((await root.http.get(f"/admin/calls/csv/?model={model}&after=x")).text)))
+    lines = list(csv.reader(io.StringIO((await file_of(root, "calls", f"model={model}&after=x")).text)))
 
     assert {line[0] for line in lines[1:]} == made
     assert len(lines) == 9
@@ -352,9 +391,9 @@ async def test_a_file_is_recorded_and_ends_where_its_taker_is_no_administrator_a
             await User.filter(id=user.id).update(is_staff=False)
 
     monkeypatch.setattr(rows, "exported", demoted_after_the_first)
-    head, first, last = (await root.http.get(f"/admin/calls/csv/?model={model}")).text.splitlines()
+    head, first, last = (await file_of(root, "calls", f"model={model}")).text.splitlines()
     [entry] = await AuditEntry.filter(actor_id=user.id)
 
     assert (head[:3], first.count(model)) == ("id,", 1)
     assert "cut off here" in last
-    assert (entry.action, entry.after, entry.ip) == ("calls.download", {"model": model}, "127.0.0.1")
+    assert (entry.action, entry.after, entry.ip) == ("calls.download", {"model": model[:40]}, "127.0.0.1")

@@ -55,7 +55,7 @@ async def test_a_month_is_the_sum_of_its_rows_on_every_page(alice: Person, bob: 
     user = await User.get(email=alice.email)
     [mine] = await query("SELECT sum(cost) AS cost, count(*) AS calls FROM llm_call_log WHERE user_id = $1", user.id)
     overview, today = await overview_beside_sums(root)
-    file = csv.DictReader(StringIO((await root.http.get(f"/admin/calls/csv/?user={user.id}")).text))
+    file = csv.DictReader(StringIO((await root.http.post("/admin/calls/csv/", data={"user": str(user.id)})).text))
 
     assert total == mine["cost"] == (await UserMonthlyUsage.get(user=user)).cost > 0
     assert sum(Decimal(row["Cost"]) for row in file) == total

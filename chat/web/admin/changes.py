@@ -39,10 +39,7 @@ async def text(user: User, name: str, row_id: UUID) -> ResponseReturnValue:
     said: dict[str, Any] = {"table": table, "row": row or abort(404)}
     if request.method != "POST" or not form.validate():
         return await form_page("admin/look.html", form, **said)
-    try:
-        await administration.look(await order_of(user, row_id, form.reason.data), f"{name}.look")
-    except Refused:  # in this moment
-        abort(404)
+    await administration.look(await order_of(user, row_id, form.reason.data), f"{name}.look")
     return await render_template("admin/text.html", texts=await rows.texts(table, row_id), **said)
 
 
@@ -77,9 +74,7 @@ def _action(table: Table, name: str) -> Action:
 async def _do(action: Action, order: Order) -> None:
     """To the end, even if the browser goes away in the middle."""
     opened = resources()
-    work = action.change(
-        order, worker=opened.worker, broadcast=opened.broadcast, mailer=opened.mailer, settings=opened.settings
-    )
+    work = action.change(order, **{name: getattr(opened, name) for name in action.collaborators})
     await opened.worker.see_through(work, f"administration: {action.name}")
 
 

@@ -15,20 +15,22 @@ from quart.typing import ResponseReturnValue
 from quart.wrappers import Response
 
 from chat.models import User
+from chat.security.limits import DOWNLOAD
 from chat.services import administration, rows
 from chat.services.audit import Order
 from chat.services.browsers import browser_name
-from chat.services.refusals import Refused
 from chat.services.tables import Row, Table, Unreadable
 from chat.web.admin.orders import order_of
 from chat.web.admin.tables import TABLES
 from chat.web.auth import staff_required
 from chat.web.charts import money_words
+from chat.web.guards import limited
 
 blueprint = Blueprint("lists", __name__)
 
 DOWNLOAD_SECONDS = 3600
 WORDS = {"browser": browser_name, "money": money_words}  # for templates
+CUT_OFF = "This file is cut off here. You are no administrator any more, or were logged out."
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -55,21 +57,18 @@ async def row(_: User, name: str, row_id: UUID) -> ResponseReturnValue:
     return await render_template("admin/row.html", sections=await _sections(declaration, found), **said)
 
 
-@blueprint.get("/<name>/csv/")
+@blueprint.post("/<name>/csv/")  # a link would let another site make the entry, and the file
+@limited(DOWNLOAD)
 @staff_required
 async def download(user: User, name: str) -> ResponseReturnValue:
     """The rows of the list, all of them, made while they are sent."""
-    declaration, order = declared(name), await order_of(user, None)
+    declaration, wanted, order = declared(name), (await request.form).to_dict(), await order_of(user, None)
     try:
-        rows.check(declaration, request.args)
+        rows.check(declaration, wanted)
     except Unreadable as unreadable:
         abort(422, str(unreadable))
-    try:
-        await administration.look(order, f"{name}.download", at=rows.meant(declaration, request.args))
-    except Refused:
-        abort(404)
-    lines = _lines(declaration, request.args.to_dict(), order)
-    response = Response(lines, content_type="text/csv; charset=utf-8")
+    await administration.look(order, f"{name}.download", at=rows.meant(declaration, wanted))
+    response = Response(_lines(declaration, wanted, order), content_type="text/csv; charset=utf-8")
     response.headers["Content-Disposition"] = f'attachment; filename="{name}-{datetime.now(UTC):%Y-%m-%d}.csv"'
     response.timeout = DOWNLOAD_SECONDS
     return response
@@ -95,7 +94,7 @@ async def _lines(table: Table, wanted: dict[str, str], order: Order) -> AsyncIte
     yield _written([["id", *(column.label for column in table.columns)]])
     async for some in rows.exported(table, wanted):
         if not await administration.may_still(order):
-            yield _written([[f"This file is cut off here. {administration.NO_ADMINISTRATOR}"]])
+            yield _written([[CUT_OFF]])
             return
         yield _written([row["id"], *(row[column.name] for column in table.columns)] for row in some)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chat.models import AuditEntry, AuthSession, Confirms, EmailVerificationToken, PasswordResetToken, User
+from chat.models.ids import NO_ID
 from chat.services import administration
 from chat.services.sessions import ABSOLUTE, IDLE, STAFF_ABSOLUTE, STAFF_IDLE, UNREMEMBERED_IDLE
 from chat.services.tables import Action, Column, Section, Sort, Table, Value, identifier, moment, words
@@ -178,7 +179,7 @@ AUDIT = Table(
     model=AuditEntry,
     columns=(
         Column("created_at", "When (UTC)", kind="time", link="'audit/' || t.id"),
-        Column("actor_email", "Who", link="'users/' || nullif(t.actor_id, '00000000-0000-0000-0000-000000000000')"),
+        Column("actor_email", "Who", link=f"'users/' || nullif(t.actor_id, '{NO_ID}')"),
         Column("action", "What", kind="code"),
         Column("object_id", "Of", kind="code", link="split_part(t.action, '.', 1) || '/' || t.object_id"),
         Column("reason", "Why"),
