@@ -13,6 +13,7 @@ import websockets
 
 from tests.site import Site
 from tests.tab import Tab
+from tests.web.client import new_client
 
 PASSWORD = "a-good-long-passphrase-7"
 
@@ -29,7 +30,7 @@ class Person:
     @asynccontextmanager
     async def visiting(cls, site: Site) -> AsyncIterator[Person]:
         """Not logged in."""
-        async with httpx.AsyncClient(base_url=site.url, headers={"Origin": site.url}, timeout=20) as http:
+        async with new_client(base_url=site.url, headers={"Origin": site.url}) as http:
             yield cls(site, http)
 
     @classmethod

@@ -18,6 +18,9 @@ from tests.cast import Person
 from tests.llm.conftest import OfflineServer
 from tests.site import Site, serving, serving_beside
 
+# A machine that stands still for a while is no lock that is held for too long.
+database.SERVER_SETTINGS["lock_timeout"] = "15s"
+
 Beside = Callable[..., AbstractAsyncContextManager[Site]]
 
 

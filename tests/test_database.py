@@ -16,10 +16,12 @@ from tortoise.transactions import in_transaction
 
 from chat import database
 from chat.database import DatabaseAway, credentials, query
+from chat.database.pool import POOL
 from chat.models import AuditEntry
 from chat.settings import Settings, SettingsError
 from tests.conftest import Stores
 from tests.site import Site
+from tests.waiting import LONG_SECONDS
 
 
 def test_a_url_with_sslmode_is_understood() -> None:
@@ -176,24 +178,34 @@ async def test_a_transaction_that_loses_its_connection_says_why_and_keeps_none(
 
 
 async def test_a_statement_that_nobody_answers_ends_its_connection(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chat.database.pool.QUERY_SECONDS", 0.2)
-    monkeypatch.setattr("chat.database.pool.AGAIN_WITHIN_SECONDS", 0.1)
-    async with asyncio.timeout(2):
+    with monkeypatch.context() as hasty:
+        hasty.setattr("chat.database.pool.QUERY_SECONDS", 0.2)
+        hasty.setattr("chat.database.pool.AGAIN_WITHIN_SECONDS", 0.1)
         with pytest.raises(DatabaseAway):
-            await query("SELECT pg_sleep(5)")
+            await asyncio.wait_for(query("SELECT pg_sleep(60)"), LONG_SECONDS)
 
-        assert await query("SELECT 1 AS one") == [{"one": 1}]
+    assert await query("SELECT 1 AS one") == [{"one": 1}]
 
 
 async def test_nobody_waits_long_for_a_connection(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    held, enough = asyncio.Semaphore(0), asyncio.Event()
+
+    async def hold() -> None:
+        async with in_transaction():
+            held.release()
+            await enough.wait()
+
+    holders = [asyncio.create_task(hold()) for _ in range(POOL["maxsize"])]
+    for _ in holders:
+        await asyncio.wait_for(held.acquire(), LONG_SECONDS)
     monkeypatch.setattr("chat.database.pool.ACQUIRE_SECONDS", 0.2)
     monkeypatch.setattr("chat.database.pool.AGAIN_WITHIN_SECONDS", 0.1)
-    holders = [asyncio.create_task(query("SELECT pg_sleep(1.5)")) for _ in range(10)]
-    await asyncio.sleep(0.1)
-    async with asyncio.timeout(1):
+    try:
         with pytest.raises(DatabaseAway):
-            await query("SELECT 1")
-    await asyncio.gather(*holders)
+            await asyncio.wait_for(query("SELECT 1"), LONG_SECONDS)
+    finally:
+        enough.set()
+        await asyncio.gather(*holders)
 
 
 async def test_a_mistake_in_a_statement_is_no_outage(site: Site) -> None:

@@ -41,8 +41,8 @@ class OfflineServer:
         return (await self.http.get("/control/open", params={"until": until})).json()["open"]
 
     async def billed(self, generation_id: str) -> list[dict[str, Any]]:
-        responses = (await self.http.get("/control/bill")).json()["responses"]
-        return [entry for entry in responses.values() if entry["generation_id"] == generation_id]
+        bill = (await self.http.get("/control/bill", params={"generation_id": generation_id})).json()
+        return list(bill["responses"].values())
 
 
 def start_offline_model(*arguments: str) -> tuple[subprocess.Popen[str], str]:
