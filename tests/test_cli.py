@@ -8,6 +8,7 @@ import os
 import pwd
 import re
 import socket
+import sysconfig
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
@@ -34,6 +35,7 @@ from tests.cast import Person
 from tests.programs import Program
 from tests.web.factor import turned_on
 
+PROJECT = Path(__file__).parents[1]
 try:
     BY = f"command line, {pwd.getpwuid(os.getuid()).pw_name}"
 except KeyError:  # in a container, as a user without a name
@@ -59,6 +61,19 @@ async def recorded(action: str, person: Person, before: Any, after: Any) -> None
     [entry] = await AuditEntry.filter(object_id=str(user.id))
     assert (entry.action, entry.before, entry.after) == (action, before, after)
     assert (entry.actor_email, entry.user_agent) == (BY, f"chat on {socket.gethostname()}")
+
+
+async def test_the_command_is_installed(alice: Person, environment: dict[str, str]) -> None:
+    """The other tests call what it calls, in a process that has imported everything."""
+    installed = Path(sysconfig.get_path("scripts"), "chat")  # by bin/install-python
+    variables = {**os.environ, **environment, "PYTHONPATH": str(PROJECT)}
+    words = (installed, "users", "--search", alice.email)
+    program = await asyncio.create_subprocess_exec(*words, env=variables, stdout=asyncio.subprocess.PIPE)
+    async with asyncio.timeout(programs.PROMPTLY_SECONDS):
+        output, _ = await program.communicate()
+
+    assert program.returncode == 0
+    assert output.decode().splitlines()[-1].endswith(alice.email)
 
 
 async def test_the_budget_of_a_user_is_set(alice: Person, environment: dict[str, str]) -> None:
