@@ -140,6 +140,11 @@ def day(text: str) -> tuple[datetime, datetime]:
     return start, start + timedelta(days=1)
 
 
+def start(text: str) -> tuple[datetime]:
+    """The midnight with which a day begins, UTC."""
+    return day(text)[:1]
+
+
 def month(text: str) -> tuple[date]:
     """Its first day."""
     return (date.fromisoformat(f"{text}-01"),)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -60,6 +61,23 @@ async def test_what_an_operator_asks_next_is_a_link(root: Person, alice: Person)
         answer = await root.http.get(path)
         assert answer.status_code == 200
         assert alice.email in answer.text or path.startswith("/admin/months/")
+
+
+async def test_an_errors_kind_leads_to_as_many_calls_as_its_period_counts(root: Person, alice: Person) -> None:
+    user = await User.get(email=alice.email)
+    today = datetime.combine(datetime.now(UTC), time(), UTC)
+    for days in (0, 5, 29, 30, 45):
+        made = await call(user, status="quota_exceeded")
+        await LLMCallLog.filter(id=made.id).update(created_at=today - timedelta(days=days))
+    page = await overview(root)
+    links = [link for link in page.all("a") if link.get("href", "").startswith("/admin/calls/?status=quota_exceeded&")]
+    assert len(links) == 2
+    for link, mine in zip(links, (1, 3), strict=True):
+        found = Page((await root.http.get(link["href"])).text)
+        count = link.text.removeprefix("quota exceeded ")
+        assert found.find("p", role="status").text.split()[0] == count
+        of_mine = Page((await root.http.get(f"{link['href']}&user={user.id}")).text)
+        assert of_mine.find("p", role="status").text.split()[0] == str(mine)
 
 
 async def test_a_reply_is_counted_once_whatever_it_took(root: Person, alice: Person) -> None:
