@@ -123,4 +123,4 @@ def safe_target(target: str | None) -> str:
     if not target or not target.startswith("/") or target.startswith(("//", "/\\")) or "\\" in target:
         return "/chat/"
     parts = urlsplit(target)
-    return "/chat/" if parts.scheme or parts.netloc or any(ord(letter) < 32 for letter in target) else target  # noqa: PLR2004
+    return "/chat/" if parts.scheme or parts.netloc or not target.isprintable() else target

@@ -121,5 +121,13 @@ async def test_nothing_is_in_the_way_of_anybody(desk: Desk, strict: Site, mailbo
     await page.get_by_role("button", name="Send a new link").click()
     await expect(page.get_by_text("Another message is on its way.")).to_be_visible()
     assert await violations(page, axe) == []
-    await page.goto(await mailbox.next_link(carol))
+    link = await mailbox.next_link(carol)
+    await page.goto(link)
+    assert await violations(page, axe) == []
+    await page.context.clear_cookies()
+    await page.goto(link)
+    await page.get_by_label("Your password", exact=True).fill("a wrong one")
+    await page.get_by_role("button", name="Confirm my e-mail").click()
+    await expect(page.get_by_label("Your password", exact=True)).to_be_focused()
+    await expect(page.get_by_text("This is not the password of the account.")).to_be_visible()
     assert await violations(page, axe) == []

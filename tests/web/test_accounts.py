@@ -204,6 +204,7 @@ EVIL_TARGETS = [
     "/\\/evil.example", "http:evil.example", "javascript:alert(1)", "/\t/evil.example", "/\n/evil.example",
     "\t//evil.example", " //evil.example", "/%0a/\r\nSet-Cookie: a=b", "evil.example", "chat/", "@evil.example",
     "https:/evil.example", "/chat/\\..\\evil", "//[", "data:text/html,x", "\x00//evil.example", "/chat/\x00",
+    "/\x7f/evil.example", "/\x85/evil.example", "/\u2028/evil.example", "/\u202e/evil.example",
     "?next=x", "#x",
 ]  # fmt: skip
 
