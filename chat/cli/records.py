@@ -8,13 +8,13 @@ import csv
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import date
-from functools import partial
 from typing import Any
 
 from chat import database
 from chat.cli.changes import by_command
 from chat.cli.environment import settings_with_database
-from chat.services import audit, directory, pruning, usage_report
+from chat.services import directory, pruning, usage_report
+from chat.services.audit import Order
 from chat.services.pruning import LONGEST_DAYS, SHORTEST_DAYS, Pruned
 
 MONTH_COLUMNS = ("email", "calls", "unpriced_calls", "input_tokens", "output_tokens", "total_tokens", "cost")
@@ -104,30 +104,19 @@ async def _write_csv(first_day: date) -> None:
 
 
 async def _prune(arguments: argparse.Namespace) -> None:
-    """One after the other, each said when it is done: whoever interrupts it knows what is gone."""
-    older_than = arguments.logs_older_than
+    """One after the other, each said when it is done."""
+    order = None if arguments.dry_run else by_command()
     if arguments.sessions:
-        await _prune_one("sessions", pruning.sessions, arguments)
+        _say(await pruning.sessions(order), order)
     if arguments.tokens:
-        await _prune_one("tokens", pruning.tokens, arguments)
-    if older_than:
-        await _prune_one("logs", partial(pruning.logs, older_than), arguments, older_than_days=older_than)
+        _say(await pruning.tokens(order), order)
+    if arguments.logs_older_than:
+        _say(await pruning.logs(order, arguments.logs_older_than), order)
 
 
-async def _prune_one(
-    name: str, work: Callable[..., Awaitable[list[Pruned]]], arguments: argparse.Namespace, **what: int
-) -> None:
-    """Recorded before it begins: it is many transactions, and what was interrupted was ordered too."""
-    found = await work(dry_run=True)
-    if not arguments.dry_run:
-        await audit.record(by_command(), f"prune.{name}", after={"rows": sum(one.count for one in found), **what})
-        found = await work(dry_run=False)
-    _say(found, dry_run=arguments.dry_run)
-
-
-def _say(pruned: list[Pruned], *, dry_run: bool) -> None:
+def _say(pruned: list[Pruned], order: Order | None) -> None:
     for one in pruned:
-        sys.stdout.write(f"{'Would delete' if dry_run else 'Deleted'} {one.count:,} {one.what}.\n")
+        sys.stdout.write(f"{'Deleted' if order else 'Would delete'} {one.count:,} {one.what}.\n")
 
 
 def _money(cost: Any, unpriced: int) -> str:

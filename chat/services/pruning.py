@@ -1,6 +1,7 @@
 """Deleting what is over: sessions, mailed links, and old calls. What administrators did is never touched.
 
-In batches, each a transaction of its own: nobody waits for a lock, and what was interrupted goes on the next time.
+In batches, each a transaction of its own with its entry in the audit log: nobody waits for a lock, what was interrupted
+goes on the next time, and what is gone is recorded whatever interrupts it. Without an order it is only counted.
 """
 
 from __future__ import annotations
@@ -9,7 +10,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tortoise.transactions import in_transaction
+
 from chat.database import query
+from chat.services import audit
+from chat.services.audit import Order
 from chat.services.sessions import ABSOLUTE, IDLE, STAFF_ABSOLUTE, STAFF_IDLE, UNREMEMBERED_IDLE
 
 BATCH = 2000
@@ -35,37 +40,41 @@ class Pruned:
     what: str
 
 
-async def sessions(*, dry_run: bool) -> list[Pruned]:
+async def sessions(order: Order | None) -> list[Pruned]:
     """Logins that would not be taken any more."""
     lifetimes = (STAFF_ABSOLUTE, ABSOLUTE, STAFF_IDLE, IDLE, UNREMEMBERED_IDLE)
-    count = await _prune("auth_session", ENDED_SESSIONS, *lifetimes, dry_run=dry_run)
+    count = await _prune(order, "sessions", "auth_session", ENDED_SESSIONS, *lifetimes)
     return [Pruned(count, "sessions that were over")]
 
 
-async def tokens(*, dry_run: bool) -> list[Pruned]:
+async def tokens(order: Order | None) -> list[Pruned]:
     """Mailed links that do not work any more."""
     kinds = {
         "email_verification_token": "links that confirm an address",
         "password_reset_token": "links for a password",
     }
     return [
-        Pruned(await _prune(table, EXPIRED_LINKS.format(table=table), dry_run=dry_run), f"expired {what}")
+        Pruned(await _prune(order, "tokens", table, EXPIRED_LINKS.format(table=table)), f"expired {what}")
         for table, what in kinds.items()
     ]
 
 
-async def logs(older_than_days: int, *, dry_run: bool) -> list[Pruned]:
+async def logs(order: Order | None, older_than_days: int) -> list[Pruned]:
     """Calls of the model, with their text. The sums of the months stay, and so do budgets and bills."""
     before = datetime.now(UTC) - timedelta(days=older_than_days)
-    count = await _prune("llm_call_log", OLD_CALLS, before, dry_run=dry_run)
+    count = await _prune(order, "logs", "llm_call_log", OLD_CALLS, before, older_than_days=older_than_days)
     return [Pruned(count, f"calls from before {before:%Y-%m-%d %H:%M} UTC, with their text; the sums of months stay")]
 
 
-async def _prune(table: str, chosen: str, *values: Any, dry_run: bool) -> int:
-    if dry_run:
+async def _prune(order: Order | None, name: str, table: str, chosen: str, *values: Any, **what: int) -> int:
+    if order is None:
         count: int = (await query(f"SELECT count(*) AS count FROM ({chosen}) c", *values))[0]["count"]  # noqa: S608
         return count
     deleted, batch = 0, f"DELETE FROM {table} WHERE id IN ({chosen} LIMIT {BATCH}) RETURNING id"  # noqa: S608 - constants
-    while rows := await query(batch, *values):
-        deleted += len(rows)
-    return deleted
+    while True:
+        async with in_transaction():
+            rows = len(await query(batch, *values))
+            if not rows:
+                return deleted
+            await audit.record(order, f"prune.{name}", after={"rows": rows, "table": table, **what})
+        deleted += rows
