@@ -23,13 +23,16 @@ from chat import database, server
 from chat.devservices import ServiceError, embedded_postgres, embedded_valkey, offline_model
 from chat.llm.offline.prices import LLM_PRICES
 from chat.security.passwords import Passwords
-from chat.services.accounts import Refused, ensure_superuser, password_problems
+from chat.services import administration
+from chat.services.accounts import Refused, password_problems
+from chat.services.audit import CommandLine, Order
 from chat.settings import Settings, SettingsError
 
 ROOT = Path(__file__).parent.parent
 DEFAULTS = {"DEBUG": "True", "EMAIL_VERIFICATION_REQUIRED": "False"}
 OFFLINE_NOTICE = "The offline model answers here, and its prices are pretended. Set OPENAI_API_KEY for a real one."
 LAST_PORT = 65535
+BY_ENVIRONMENT = Order(CommandLine("chat dev, DEV_SUPERUSER_EMAIL"), None)
 
 
 def run(environment: Mapping[str, str] | None = None, *, root: Path = ROOT) -> int:
@@ -188,7 +191,7 @@ async def _make_superuser(settings: Settings) -> None:
         _say(f"DEV_SUPERUSER_PASSWORD is only good enough for development: {problem}")
     passwords = Passwords()
     try:
-        await ensure_superuser(email, password, passwords=passwords)
+        await administration.create_administrator(BY_ENVIRONMENT, email, password, passwords=passwords)
     except Refused as error:
         raise SettingsError([f"DEV_SUPERUSER_EMAIL is refused: {error}"]) from None
     finally:

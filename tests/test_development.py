@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
@@ -12,8 +13,10 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 
+from chat.development import beside_a_run
 from tests import programs
 from tests.programs import Program
 
@@ -72,6 +75,15 @@ def healthy(port: int) -> bool:
         return bool(response.status == 200)
 
 
+async def recorded(folder: Path) -> list[tuple[str, str]]:
+    """Who did what, as the audit log of a running one has it."""
+    connection = await asyncpg.connect(beside_a_run({}, root=folder)["DATABASE_URL"])
+    try:
+        return [tuple(row) for row in await connection.fetch("SELECT actor_email, action FROM audit_entry ORDER BY id")]
+    finally:
+        await connection.close()
+
+
 def wait_until_nobody_works_in(folder: Path) -> None:
     deadline = time.monotonic() + 15
     while (left := workers_in(folder)) and time.monotonic() < deadline:
@@ -101,6 +113,7 @@ def test_it_says_where_to_go_and_leaves_no_process(
         assert piece in said
     assert WORD not in said
     assert healthy(port)
+    assert asyncio.run(recorded(folder)) == [("chat dev, DEV_SUPERUSER_EMAIL", "users.create_admin")]
     process.send_signal(last_signal)
     assert process.wait(30) == (-last_signal if last_signal == signal.SIGKILL else 0)
     wait_until_nobody_works_in(folder)
