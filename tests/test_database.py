@@ -95,6 +95,33 @@ async def test_models_and_migrations_do_not_drift(tmp_path: Path) -> None:
     assert (run.returncode, written) == (0, b"\n"), "the models have changed: run `chat make-migration NAME`"
 
 
+SCHEMA = """
+SELECT format('%s %s %s %s %s', table_name, column_name, data_type, column_default, is_nullable)
+FROM information_schema.columns WHERE table_schema = 'public'
+UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'
+UNION ALL SELECT format('%s %s %s', conrelid::regclass, conname, pg_get_constraintdef(oid)) FROM pg_constraint
+WHERE connamespace = 'public'::regnamespace
+UNION ALL SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
+UNION ALL SELECT pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+ORDER BY 1
+"""
+
+
+async def test_each_migration_can_be_taken_back_and_applied_again(empty: Settings) -> None:
+    newest_first = sorted((path.name for path in (database.MIGRATIONS / "models").glob("[0-9]*.py")), reverse=True)
+    connection = await asyncpg.connect(**credentials(empty.database_url))
+    async with database.aerich(empty.database_url) as command:
+        await command.upgrade()
+        schema = await connection.fetch(SCHEMA)
+        taken_back = [await command.downgrade(-1, delete=False) for _ in newest_first[:-1]]
+        again = await command.upgrade()
+
+    assert taken_back == [[name] for name in newest_first[:-1]]
+    assert again == newest_first[-2::-1]
+    assert await connection.fetch(SCHEMA) == schema
+    await connection.close()
+
+
 PARTIAL_INDEXES = {"one_active", "generation_alive", "llm_call_log_odd"}
 CHECKS = {
     "email_lower_case",

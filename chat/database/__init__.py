@@ -132,7 +132,7 @@ async def migrate(settings: Settings) -> list[str]:
     lock = await asyncpg.connect(**known | {"server_settings": {"application_name": "chat migrate lock"}})
     try:
         await lock.execute("SELECT pg_advisory_lock($1)", MIGRATION_LOCK)
-        async with _aerich(settings.database_url) as command:
+        async with aerich(settings.database_url) as command:
             return await command.upgrade()
     finally:
         await lock.close()
@@ -140,12 +140,13 @@ async def migrate(settings: Settings) -> list[str]:
 
 async def make_migration(name: str, *, location: Path = MIGRATIONS) -> str:
     """Write the migration that brings the newest one to the models, without a database; empty if they agree."""
-    async with _aerich("postgres://offline", location=location) as command:
+    async with aerich("postgres://offline", location=location) as command:
         return await command.migrate(name, no_input=True, offline=True)
 
 
 @asynccontextmanager
-async def _aerich(url: str, *, location: Path = MIGRATIONS) -> AsyncIterator[Command]:
+async def aerich(url: str, *, location: Path = MIGRATIONS) -> AsyncIterator[Command]:
+    """What applies migrations and takes them back."""
     command = Command(tortoise_config(url, migrating=True), app="models", location=str(location))
     await command.init(offline=url == "postgres://offline")
     try:
