@@ -90,6 +90,7 @@ class Action:
     change: Callable[..., Coroutine[Any, Any, None]]
     applies: Callable[[Row], bool]
     value: str = ""  # the label of what has to be typed for it, if anything
+    shows: Sequence[str] = ()  # the columns that one wants to see before
     is_danger: bool = False
 
     @property

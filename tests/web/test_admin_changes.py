@@ -25,10 +25,12 @@ from chat.models import (
     SecondFactor,
     State,
     User,
+    UserMonthlyUsage,
 )
 from chat.models.ids import uuid7
 from chat.services.administration import NoAdministrator, remove_staff
 from chat.services.audit import Order
+from chat.services.usage_report import this_month
 from chat.web.admin import changes, lists
 from chat.web.admin.orders import order_of
 from chat.web.admin.tables import TABLES
@@ -226,6 +228,18 @@ async def test_a_budget_is_set_and_taken_back(root: Person, alice: Person) -> No
     assert (await user_of(alice)).monthly_budget == Decimal("12.50")
     await done(root, f"users/{user.id}/set_budget", value="none")
     assert (await user_of(alice)).monthly_budget is None
+
+
+async def test_before_a_budget_is_set_one_sees_what_it_is_and_what_is_spent(root: Person, alice: Person) -> None:
+    user = await user_of(alice)
+    await User.filter(id=user.id).update(monthly_budget="7.25")
+    await UserMonthlyUsage.create(user=user, month=this_month(), cost="1.5", calls=3, unpriced_calls=2)
+    for answer in (
+        await root.http.get(f"/admin/users/{user.id}/set_budget/"),
+        await root.http.post(f"/admin/users/{user.id}/set_budget/", data={"value": "much"}),
+    ):
+        shown = [" ".join(one.text.split()) for one in Page(answer.text).all("dd")]
+        assert shown == ["$1.5000", "2", "$7.2500"]
 
 
 @pytest.mark.parametrize("value", ["", "-1", "twelve", "NaN", "1e99", "1.23456", "9" * 400, "\x00"])

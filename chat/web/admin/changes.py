@@ -17,7 +17,7 @@ from chat.services.sessions import session_lives
 from chat.services.tables import Action, Table
 from chat.web.accounts.entry import form_page
 from chat.web.admin.confirmation import recently_confirmed
-from chat.web.admin.lists import declared
+from chat.web.admin.lists import WORDS, declared
 from chat.web.admin.orders import order_of
 from chat.web.auth import current_session, staff_required
 from chat.web.forms import ChangeForm, LookForm, add_error
@@ -55,7 +55,7 @@ async def change(user: User, name: str, row_id: UUID, action_name: str) -> Respo
     if not action.applies(row):  # somebody was faster, or it is the same click twice
         notify("There is nothing left to do: it is so already.")
         return redirect(url_for("admin.lists.row", name=name, row_id=row_id), 303)
-    said: dict[str, Any] = {"table": table, "row": row, "action": action}
+    said: dict[str, Any] = {"table": table, "row": row, "action": action, "words": WORDS}
     if request.method != "POST" or not form.validate():
         return await form_page("admin/change.html", form, **said)
     try:

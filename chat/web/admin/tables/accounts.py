@@ -74,6 +74,7 @@ USERS = Table(
         Action(
             "set_budget", "Set the budget", "From now on this is what the user may spend in a calendar month.",
             administration.set_budget, lambda _: True, value="USD a month, or none for the site's limit",
+            shows=("monthly_budget", "spent", "unpriced"),
         ),
         Action(
             "end_sessions", "Log out everywhere", "The user is logged out on every device, and open tabs say so.",
