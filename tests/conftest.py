@@ -17,11 +17,32 @@ from chat.settings import Settings
 from tests.cast import Person
 from tests.llm.conftest import OfflineServer
 from tests.site import Site, serving, serving_beside
+from tests.waiting import LONG_SECONDS
 
 # A machine that stands still for a while is no lock that is held for too long.
 database.SERVER_SETTINGS["lock_timeout"] = "15s"
 
 Beside = Callable[..., AbstractAsyncContextManager[Site]]
+
+
+# How long the site waits for its stores before it does without them. Tests of that shorten what they are about.
+PATIENCE = (
+    "chat.broadcast.COMMAND_TIMEOUT_SECONDS",
+    "chat.broadcast.CONNECT_TIMEOUT_SECONDS",
+    "chat.database.pool.ACQUIRE_SECONDS",
+    "chat.database.pool.QUERY_SECONDS",
+    "chat.web.socket.SUBSCRIBE_SECONDS",
+    "chat.web.readiness.LIMIT_SECONDS",
+)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patience() -> Iterator[None]:
+    """A machine that stands still for some seconds is no outage of PostgreSQL or Redis."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in PATIENCE:
+            patch.setattr(name, LONG_SECONDS)
+        yield
 
 
 @dataclass(frozen=True)

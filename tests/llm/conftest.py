@@ -24,6 +24,7 @@ from chat.llm.pricing import Prices
 from chat.llm.provider import Limits, ModelRequest, Provider
 
 PROJECT = Path(__file__).parents[2]
+HASTE = Limits(silence_seconds=4)  # more than a machine stands still for
 
 
 class OfflineServer:
@@ -79,7 +80,7 @@ async def provider(offline_url: str) -> AsyncIterator[Provider]:
 @pytest.fixture(scope="session")
 async def hasty_provider(offline_url: str) -> AsyncIterator[Provider]:
     """For silence, which it does not stand for long."""
-    provider = Provider(api_key="test", base_url=offline_url, limits=Limits(silence_seconds=0.75))
+    provider = Provider(api_key="test", base_url=offline_url, limits=HASTE)
     yield provider
     await provider.close()
 
@@ -133,8 +134,7 @@ def books(all_books: Books) -> Books:
 
 @pytest.fixture(scope="session")
 async def session_llm(offline_url: str, all_books: Books) -> AsyncIterator[LLMClient]:
-    limits = Limits(silence_seconds=0.75)
-    async with LLMClient(api_key="test", base_url=offline_url, prices=PRICES, journal=all_books, limits=limits) as llm:
+    async with LLMClient(api_key="test", base_url=offline_url, prices=PRICES, journal=all_books) as llm:
         yield llm
 
 
@@ -142,6 +142,13 @@ async def session_llm(offline_url: str, all_books: Books) -> AsyncIterator[LLMCl
 async def llm(session_llm: LLMClient, books: Books) -> LLMClient:
     """A client whose calls are in `books`. It is made once: each one loads the system's certificates."""
     return session_llm
+
+
+@pytest.fixture
+async def hasty_llm(offline_url: str, books: Books) -> AsyncIterator[LLMClient]:
+    """One that does not stand silence for long."""
+    async with LLMClient(api_key="test", base_url=offline_url, prices=PRICES, journal=books, limits=HASTE) as llm:
+        yield llm
 
 
 @pytest.fixture(scope="module")

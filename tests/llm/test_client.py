@@ -33,7 +33,7 @@ from tests.waiting import eventually
 from .conftest import PRICES, Books, OfflineServer, call_events, replaying, result_of
 
 WHOLE = "one two three four five six seven ten"  # ten deltas
-BRIEF_SECONDS = 5
+BRIEF_SECONDS = 20
 
 
 class City(pydantic.BaseModel):
@@ -480,11 +480,14 @@ async def test_a_stop_hangs_up_and_is_in_the_books(  # noqa: PLR0917 - fixtures
                     await events.aclose()
 
     with caplog.at_level(logging.WARNING):
-        reading = asyncio.create_task(bounded(read, 0.3) if means == "timeout" else read())
+        limit = asyncio.timeout(None)
+        reading = asyncio.create_task(bounded(read, limit))
         if phase == "before the headers":
             await offline.open(until=1)
         else:
             await eventually(lambda: arrived() or reading.done())
+        if means == "timeout":
+            limit.reschedule(asyncio.get_running_loop().time())
         for _ in range({"cancel": 1, "cancel twice": 2, "cancel again and again": 20}.get(means, 0)):
             reading.cancel()
             await asyncio.sleep(0)
@@ -500,9 +503,9 @@ async def test_a_stop_hangs_up_and_is_in_the_books(  # noqa: PLR0917 - fixtures
     assert reading.cancelled() is means.startswith("cancel")
 
 
-async def bounded(read: Callable[[], Any], seconds: float) -> None:
+async def bounded(read: Callable[[], Any], limit: asyncio.Timeout) -> None:
     with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
+        async with limit:
             await read()
 
 
@@ -529,20 +532,23 @@ async def test_a_stop_while_the_last_tool_runs_leaves_a_completed_round(llm: LLM
 
 async def test_a_stop_while_the_books_are_written_waits_for_them(offline_url: str) -> None:
     class Slow(Books):
-        writing = False
+        def __init__(self) -> None:
+            super().__init__()
+            self.writing, self.may_end = asyncio.Event(), asyncio.Event()
 
         async def end(self, log: Any) -> None:
-            self.writing = True
-            await asyncio.sleep(0.05)
+            self.writing.set()
+            await self.may_end.wait()
             self.logs.append(log)
 
     books = Slow()
     async with LLMClient(api_key="test", base_url=offline_url, prices=PRICES, journal=books) as llm:
         reading = asyncio.create_task(llm.call("say yes"))
-        await eventually(lambda: books.writing)
+        await books.writing.wait()
         for _ in range(3):
             reading.cancel()
             await asyncio.sleep(0.001)
+        books.may_end.set()
         with pytest.raises(asyncio.CancelledError):
             await reading
     assert books.log.status == "completed"

@@ -357,7 +357,7 @@ async def test_a_plain_run_can_be_retrieved_but_not_streamed_again_or_cancelled(
 async def test_it_starts_with_one_line_keeps_its_pace_and_ends_at_once() -> None:
     process, url = start_offline_model("--pace-ms", "20")
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/v1", url)
-    async with httpx.AsyncClient(headers={"authorization": "Bearer x"}) as http:
+    async with httpx.AsyncClient(headers={"authorization": "Bearer x"}, timeout=20) as http:
         started = asyncio.get_running_loop().time()
         body = {"model": "m", "input": "say one two three four five", "stream": True}
         await http.post(f"{url}/responses", json=body)
@@ -365,5 +365,5 @@ async def test_it_starts_with_one_line_keeps_its_pace_and_ends_at_once() -> None
         await http.post(f"{url.removesuffix('/v1')}/control/reset")
         assert (await http.get(f"{url.removesuffix('/v1')}/control/creates")).json() == {"creates": 0}
         process.send_signal(signal.SIGTERM)
-        output, _ = await asyncio.to_thread(process.communicate, timeout=5)
+        output, _ = await asyncio.to_thread(process.communicate, timeout=20)
     assert (output, process.returncode) == ("", 0)

@@ -13,6 +13,7 @@ import pytest
 from chat.llm.events import FAILURES, Code, Completed, Created, Failed, RefusalDelta, TextDelta, ToolCall
 from chat.llm.provider import Limits, Provider
 from chat.tools import load
+from tests.waiting import LONG_SECONDS
 
 from .conftest import OfflineServer, asking, events_of, start_offline_model
 
@@ -286,10 +287,10 @@ async def test_a_full_pool_is_unreachable_because_nothing_was_sent(offline_url: 
 
 
 async def test_an_answer_that_takes_too_long_is_cut(offline_url: str) -> None:
-    provider = Provider(api_key="test", base_url=offline_url, limits=Limits(total_seconds=0.2))
-    failure = failure_of(await events_of(provider, asking("something long [offline: pace=5]")))
+    provider = Provider(api_key="test", base_url=offline_url, limits=Limits(total_seconds=4))
+    failure = failure_of(await events_of(provider, asking("something long [offline: pace=50]")))
     assert failure.code is Code.CUT
-    assert "0.2 s" in failure.detail
+    assert "4 s" in failure.detail
     await provider.close()
 
 
@@ -347,7 +348,10 @@ async def test_a_background_run_goes_on_when_its_reader_hangs_up(provider: Provi
     assert "response.completed" in replayed.text
 
 
-async def test_a_finished_answer_leaves_its_connection_for_the_next(provider: Provider) -> None:
+async def test_a_finished_answer_leaves_its_connection_for_the_next(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chat.llm.provider.AFTERGLOW_SECONDS", LONG_SECONDS)
     await events_of(provider, asking("hello"))
     pool = provider._openai._client._transport._pool
     before = [connection for connection in pool.connections if connection.is_idle()]

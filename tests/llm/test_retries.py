@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import socket
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -133,16 +133,13 @@ async def test_what_the_provider_asks_for_is_waited(case: Case, caplog: pytest.L
 
 
 async def test_all_pauses_of_a_request_are_thirty_seconds_at_most(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
-    slept: list[float] = []
-    sleep = asyncio.sleep
+    pauses: list[float] = []
 
     async def no_sleep(seconds: float) -> None:
-        slept.append(seconds)
-        await sleep(0)
+        pauses.append(seconds)
 
-    monkeypatch.setattr(retries.asyncio, "sleep", no_sleep)
+    monkeypatch.setattr(retries, "asyncio", SimpleNamespace(sleep=no_sleep))  # other tasks go on sleeping
     status, attempts, _ = await case.ask("status=429 retry_after=9")
-    pauses = [seconds for seconds in slept if seconds]
     assert (status, attempts) == ("rate_limited", len(pauses) + 1)
     assert 2 <= len(pauses) <= 3
     assert sum(pauses) <= retries.MAX_WAIT_SECONDS

@@ -12,6 +12,7 @@ from ipaddress import ip_address
 import httpx
 import pytest
 
+from chat.security.limits import Limit
 from tests.cast import Person
 from tests.conftest import Beside, Stores
 from tests.llm.conftest import OfflineServer
@@ -29,6 +30,12 @@ async def throttled(beside: Beside) -> AsyncIterator[Site]:
     """With rate limits, and nothing in front."""
     async with beside(RATE_LIMITS="on") as site:
         yield site
+
+
+@pytest.fixture
+def unforgiving(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was counted against a limit is not forgiven while a test runs, however long that takes."""
+    monkeypatch.setattr(Limit, "interval_ms", 3_600_000)
 
 
 @pytest.fixture(scope="session")
