@@ -1,9 +1,10 @@
-"""Text that PostgreSQL can store and that Python and a browser count alike."""
+"""Text that PostgreSQL can store, that Python and a browser count alike, and that a spreadsheet leaves alone."""
 
 import re
 from hashlib import sha256
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 - Excel takes the wide ones too
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -14,6 +15,11 @@ def storable(text: str) -> str:
     if not UNSTORABLE.search(text):
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").replace("\x00", REPLACEMENT)
+
+
+def cell(text: str) -> str:
+    """For a spreadsheet, which takes what begins like a formula for one; and people choose their own names."""
+    return f"'{text}" if text.startswith(FORMULAS) else text
 
 
 def fitting(identifier: str, most: int) -> str:

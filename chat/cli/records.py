@@ -16,9 +16,9 @@ from chat.cli.environment import settings_with_database
 from chat.services import directory, pruning, usage_report
 from chat.services.audit import Order
 from chat.services.pruning import LONGEST_DAYS, SHORTEST_DAYS, Pruned
+from chat.text import cell
 
 MONTH_COLUMNS = ("email", "calls", "unpriced_calls", "input_tokens", "output_tokens", "total_tokens", "cost")
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a cell that begins so is run by spreadsheets
 
 
 def month(text: str) -> date:
@@ -99,8 +99,7 @@ async def _write_csv(first_day: date) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(MONTH_COLUMNS)
     for row in await usage_report.everybodys_month(first_day):
-        email = f"'{row['email']}" if row["email"].startswith(FORMULA) else row["email"]
-        writer.writerow([email, *(f"{row[name]:f}" for name in MONTH_COLUMNS[1:])])
+        writer.writerow([cell(row["email"]), *(f"{row[name]:f}" for name in MONTH_COLUMNS[1:])])
 
 
 async def _prune(arguments: argparse.Namespace) -> None:

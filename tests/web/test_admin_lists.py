@@ -30,6 +30,7 @@ from chat.models import (
 from chat.models.ids import uuid7
 from chat.security.limits import DOWNLOAD, PREFERENCE
 from chat.services import rows
+from chat.text import FORMULAS
 from chat.web.admin.tables import EXCUSED, TABLES
 from tests.cast import Person
 from tests.site import Site
@@ -315,7 +316,7 @@ async def test_what_is_not_there_is_not_found(root: Person) -> None:
 
 
 async def test_a_list_comes_as_a_file_in_which_nothing_is_a_formula(root: Person) -> None:
-    names = [f"{sign}cmd|' /C calc'!A0 {uuid.uuid4().hex}" for sign in ("=", "+", "-", "@", "\t", "\r", "")]
+    names = [f"{sign}cmd|' /C calc'!A0 {uuid.uuid4().hex}" for sign in (*FORMULAS, "")]
     model, many = f"many-{uuid7()}", 3
     for name in names:
         await ChatThread.create(user=await User.get(email=root.email), model=name)
@@ -329,9 +330,13 @@ async def test_a_list_comes_as_a_file_in_which_nothing_is_a_formula(root: Person
     head, *lines = csv.reader(io.StringIO(answer.text, newline=""))
     assert head[:3] == ["id", "Last message (UTC)", "User"]
     column = head.index("Model chosen")
-    harmless = [f"'{one}" if one[0] in "=+-@\t\r" else one for one in names]
+    harmless = [f"'{one}" if one[0] in FORMULAS else one for one in names]
     assert sorted(line[column] for line in lines) == sorted(harmless)
     assert len((await file_of(root, "calls", f"model={model}")).text.splitlines()) == many + 1
+
+    await AuthSession.filter(user=user).update(user_agent="Linux;=cmd")
+    [_, session] = csv.reader(io.StringIO((await file_of(root, "sessions", f"user={user.id}")).text))
+    assert session[4] == "Another browser on Linux", "in some countries a cell ends with a semicolon"
 
 
 async def test_a_list_has_a_button_for_its_file_that_asks_for_the_same_rows(root: Person) -> None:

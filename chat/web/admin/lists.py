@@ -19,7 +19,8 @@ from chat.security.limits import DOWNLOAD
 from chat.services import administration, rows
 from chat.services.audit import Order
 from chat.services.browsers import browser_name
-from chat.services.tables import Row, Table, Unreadable
+from chat.services.tables import Column, Row, Table, Unreadable
+from chat.text import cell
 from chat.web.admin.orders import order_of
 from chat.web.admin.tables import TABLES
 from chat.web.auth import staff_required
@@ -31,7 +32,6 @@ blueprint = Blueprint("lists", __name__)
 DOWNLOAD_SECONDS = 3600
 WORDS = {"browser": browser_name, "money": money_words}  # for templates
 CUT_OFF = "This file is cut off here. You are no administrator any more, or were logged out."
-FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @blueprint.get("/<name>/")
@@ -96,18 +96,29 @@ async def _lines(table: Table, wanted: dict[str, str], order: Order) -> AsyncIte
         if not await administration.may_still(order):
             yield _written([[CUT_OFF]])
             return
-        yield _written([row["id"], *(row[column.name] for column in table.columns)] for row in some)
+        yield _written([row["id"], *(_shown(column, row) for column in table.columns)] for row in some)
+
+
+def _shown(column: Column, row: Row) -> Any:
+    """Of a browser its name: where a cell ends at a `;`, the next one could begin within what it says of itself."""
+    value = row[column.name]
+    return browser_name(value) if column.kind == "browser" else value
 
 
 def _written(lines: Iterable[list[Any]]) -> bytes:
     text = io.StringIO()
-    csv.writer(text).writerows([_harmless(value) for value in line] for line in lines)
+    csv.writer(text).writerows([_cell(value) for value in line] for line in lines)
     return text.getvalue().encode()
 
 
-def _harmless(value: Any) -> str:
-    """As text. A spreadsheet takes what begins like a formula for one, and people choose their own names."""
-    text = "" if value is None else value.isoformat() if isinstance(value, datetime) else str(value)
-    if isinstance(value, Decimal):
-        return f"{value:f}"
-    return f"'{text}" if isinstance(value, str) and text.startswith(FORMULAS) else text
+def _cell(value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case str():
+            return cell(value)
+        case Decimal():
+            return f"{value:f}"
+        case datetime():
+            return value.isoformat()
+    return str(value)
