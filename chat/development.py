@@ -24,7 +24,7 @@ from chat.devservices import ServiceError, embedded_postgres, embedded_valkey, o
 from chat.llm.offline.prices import LLM_PRICES
 from chat.security.passwords import Passwords
 from chat.services import administration
-from chat.services.accounts import Refused, password_problems
+from chat.services.accounts import Refused, is_superuser, password_problems
 from chat.services.audit import CommandLine, Order
 from chat.settings import Settings, SettingsError
 
@@ -191,7 +191,8 @@ async def _make_superuser(settings: Settings) -> None:
         _say(f"DEV_SUPERUSER_PASSWORD is only good enough for development: {problem}")
     passwords = Passwords()
     try:
-        await administration.create_administrator(BY_ENVIRONMENT, email, password, passwords=passwords)
+        if not await is_superuser(email, password, passwords=passwords):  # a restart logs nobody out
+            await administration.create_administrator(BY_ENVIRONMENT, email, password, passwords=passwords)
     except Refused as error:
         raise SettingsError([f"DEV_SUPERUSER_EMAIL is refused: {error}"]) from None
     finally:

@@ -22,6 +22,7 @@ from tests.programs import Program
 
 LAST_LINE_OF_THE_BANNER = "Ctrl-C"
 WORD = "a word of the administrator"  # a password that is long enough
+MADE = ("chat dev, DEV_SUPERUSER_EMAIL", "users.create_admin")
 needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
 
 Start = Callable[..., Program]
@@ -113,7 +114,7 @@ def test_it_says_where_to_go_and_leaves_no_process(
         assert piece in said
     assert WORD not in said
     assert healthy(port)
-    assert asyncio.run(recorded(folder)) == [("chat dev, DEV_SUPERUSER_EMAIL", "users.create_admin")]
+    assert asyncio.run(recorded(folder)) == [MADE]
     process.send_signal(last_signal)
     assert process.wait(30) == (-last_signal if last_signal == signal.SIGKILL else 0)
     wait_until_nobody_works_in(folder)
@@ -128,13 +129,15 @@ def test_a_second_start_says_that_one_runs_and_where(start: Start, folder: Path,
     assert healthy(port)
 
 
-def test_a_restart_keeps_the_secret_key(start: Start, folder: Path) -> None:
-    first = start()
+def test_a_restart_keeps_the_secret_key_and_makes_no_administrator_again(start: Start, folder: Path) -> None:
+    root = {"DEV_SUPERUSER_EMAIL": "root@example.com", "DEV_SUPERUSER_PASSWORD": WORD}
+    first = start(**root)
     banner(first)
     secret = (folder / "var" / "secret_key").read_text()
     first.send_signal(signal.SIGTERM)
     first.wait(30)
-    banner(start())
+    banner(start(**root))
+    assert asyncio.run(recorded(folder)) == [MADE]
     assert (folder / "var" / "secret_key").read_text() == secret
     assert (folder / "var" / "secret_key").stat().st_mode & 0o777 == 0o600
 

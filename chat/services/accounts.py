@@ -171,6 +171,12 @@ class Accounts:
         user.password_hash = password_hash
 
 
+async def is_superuser(email: str, password: str, *, passwords: Passwords) -> bool:
+    """Whether this user is an administrator with this password. Raises Refused for the address."""
+    user = await User.get_or_none(email=normalised_email(email), is_staff=True, is_active=True, email_verified=True)
+    return user is not None and await passwords.verify(user.password_hash, password)
+
+
 async def ensure_superuser(email: str, password: str, *, passwords: Passwords) -> User:
     """Make this user an administrator with this password, creating it if need be. Raises Refused for the address."""
     email = normalised_email(email)
