@@ -24,8 +24,9 @@ async def save(
     """
     name = tidy_title(display_name)
     async with in_transaction():
-        await User.filter(id=user.id).update(display_name=name if is_visible(name) else "")
+        # The settings before their user, as who opens a chat and as a deletion locks them.
         await UserSettings.filter(user_id=user.id).update(model="" if model == models[0] else model)
+        await User.filter(id=user.id).update(display_name=name if is_visible(name) else "")
     await choose_theme(user, theme, broadcast=broadcast)
 
 

@@ -32,6 +32,7 @@ CHANGED, RESET = "a changed passphrase 1", "a passphrase from a link 2"
 LOCK_USER = "SELECT 1 FROM users WHERE email = $1 FOR UPDATE"
 LOCK_GENERATION = "SELECT 1 FROM generation WHERE id = $1 FOR UPDATE"
 LOCK_THREAD = "SELECT 1 FROM chat_thread WHERE id = $1 FOR UPDATE"
+LOCK_SETTINGS = "SELECT 1 FROM user_settings WHERE user_id = $1 FOR UPDATE"
 FREE_USER = "SELECT 1 FROM users WHERE email = $1 FOR NO KEY UPDATE SKIP LOCKED"
 FREE_SESSIONS = """
 SELECT s.id FROM auth_session s JOIN users u ON u.id = s.user_id WHERE u.email = $1 FOR UPDATE OF s SKIP LOCKED
@@ -248,6 +249,17 @@ async def test_a_chat_that_is_opened_while_its_account_is_deleted_waits_and_is_n
 
     assert not await User.exists(email=alice.email)
     assert await keys_of(site, str(uuid.uuid5(user.id, client_id))) == []
+
+
+async def test_settings_are_locked_before_their_user_as_everywhere(stores: Stores, alice: Person) -> None:
+    user = await User.get(email=alice.email)
+    async with held(stores, LOCK_SETTINGS, user.id) as moment:
+        saving = asyncio.create_task(
+            alice.http.post("/accounts/settings/", data={"display_name": "A", "theme": "dark"})
+        )
+        await moment.waiting(1)
+        assert await moment.connection.fetch(FREE_USER, alice.email)
+    assert (await saving).status_code == 303
 
 
 async def test_an_administrator_who_goes_is_locked_after_the_chats_as_everywhere(
