@@ -15,6 +15,7 @@ from chat.broadcast import Append, Broadcast, Event, Gap, Subscription, control_
 from chat.broadcast.channels import QUEUE_MAX_ITEMS
 from chat.events import Ping, StopRequested, TextDelta
 from tests.conftest import Stores
+from tests.waiting import LONG_SECONDS
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +40,11 @@ def thread() -> UUID:
 
 
 async def ready(subscription: Subscription) -> None:
-    await asyncio.wait_for(subscription.ready.wait(), 5)
+    await asyncio.wait_for(subscription.ready.wait(), LONG_SECONDS)
 
 
 async def following(subscription: Subscription) -> object:
-    return await asyncio.wait_for(subscription.get(), 5)
+    return await asyncio.wait_for(subscription.get(), LONG_SECONDS)
 
 
 async def test_a_ready_listener_gets_what_is_appended_with_its_cursor(live: Broadcast, thread: UUID) -> None:
@@ -77,7 +78,7 @@ async def test_who_left_is_unsubscribed_and_can_come_back(live: Broadcast, redis
             await ready(subscription)
             assert await redis.pubsub_numsub(channel) == [(channel.encode(), 1)]
         async with live.channels.subscribe(control_channel()):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(LONG_SECONDS):
                 while await redis.pubsub_numsub(channel) != [(channel.encode(), 0)]:
                     await asyncio.sleep(0.01)
 
@@ -90,7 +91,7 @@ async def test_a_cut_connection_leaves_a_gap_and_then_works_again(live: Broadcas
             await redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
             while not isinstance(await following(subscription), Gap):
                 pass
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(LONG_SECONDS):
                 while await redis.pubsub_numsub(channel) != [(channel.encode(), 1)]:
                     await asyncio.sleep(0.01)
             await live.channels.publish(channel, Ping(1))

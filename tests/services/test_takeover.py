@@ -16,6 +16,7 @@ from tests.conftest import Beside
 from tests.llm.conftest import OfflineServer
 from tests.site import Site
 from tests.tab import Tab
+from tests.waiting import LONG_SECONDS
 
 WORDS = " ".join(f"wörd{number}😀" for number in range(40))
 SLOW = f"say {WORDS} [offline: pace=10]"
@@ -43,7 +44,7 @@ async def lose(site: Site, reply_id: str) -> None:
     past = datetime.now(UTC) - timedelta(seconds=1)
     await Generation.filter(id=generation.id).update(lease_until=past, owner="gone:1:x")
     worker.start(generation.id)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(LONG_SECONDS):
         while (await Generation.get(id=generation.id)).fence == generation.fence:
             await asyncio.sleep(0.01)
 
@@ -155,7 +156,7 @@ async def test_stop_ends_a_run_at_the_provider(carol: Person, model: OfflineServ
         await tab.send({"type": "response.cancel", "message_id": posted["reply_id"]})
         message = await tab.until_finished(posted["reply_id"])
     generation = await Generation.get(answer_id=posted["reply_id"])
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(LONG_SECONDS):
         while (await model.billed(str(generation.id)))[0]["status"] != "cancelled":
             await asyncio.sleep(0.02)
 
@@ -178,7 +179,7 @@ async def test_deleting_the_thread_ends_a_run_at_the_provider(
             past = datetime.now(UTC) - timedelta(seconds=1)
             await Generation.filter(id=generation.id).update(lease_until=past)
         await carol.http.post(f"/chat/{posted['thread_id']}/delete/")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(LONG_SECONDS):
         while (await model.billed(str(generation.id)))[0]["status"] != "cancelled":
             await asyncio.sleep(0.02)
 
@@ -245,7 +246,7 @@ def bench(background_site: Site) -> Iterator[Bench]:
 
 async def running(bench: Bench, *names: str) -> None:
     """These tools have begun."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(LONG_SECONDS):
         while set(bench.begun) < set(names):
             await asyncio.sleep(0.01)
 

@@ -14,6 +14,7 @@ from chat.models import ChatMessage, ChatThread, Generation, Role, TitleBy, User
 from chat.services import threads
 from chat.services.refusals import Refused
 from tests.site import Site
+from tests.waiting import LONG_SECONDS
 
 
 @pytest.fixture
@@ -37,12 +38,12 @@ async def heard(site: Site, alice: User, thread: ChatThread) -> AsyncIterator[Su
     async with site.resources.broadcast.channels.subscribe(
         thread_channel(thread.id), user_channel(alice.id)
     ) as subscription:
-        await asyncio.wait_for(subscription.ready.wait(), 5)
+        await asyncio.wait_for(subscription.ready.wait(), LONG_SECONDS)
         yield subscription
 
 
 async def next_event(heard: Subscription) -> Event:
-    item = await asyncio.wait_for(heard.get(), 5)
+    item = await asyncio.wait_for(heard.get(), LONG_SECONDS)
     assert isinstance(item, Event)
     return item
 

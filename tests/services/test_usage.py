@@ -27,6 +27,7 @@ from chat.settings import Settings
 from tests.cast import Person
 from tests.llm.conftest import OfflineServer
 from tests.site import Site
+from tests.waiting import LONG_SECONDS
 
 CALLS = 200
 AT_ONCE = 20
@@ -81,7 +82,7 @@ async def month_of(user: User) -> UserMonthlyUsage | None:
 
 async def somebody_waits() -> None:
     """Until another transaction waits for the caller's."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(LONG_SECONDS):
         while not await query(WAITING):
             await asyncio.sleep(0.01)
 

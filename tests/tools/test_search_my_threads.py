@@ -14,6 +14,7 @@ from chat.models import ChatMessage, ChatThread, Generation, Role, State, Status
 from chat.tools import load
 from chat.tools.search_my_threads import MAX_HITS, Hit, search_my_threads
 from tests.cast import Person
+from tests.waiting import LONG_SECONDS
 
 START = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 
@@ -143,7 +144,7 @@ async def test_the_model_is_told_of_hits_and_of_none(alice: Person) -> None:
 async def answered(person: Person, question: str) -> str:
     """What the tool gave in the answer to a new chat's first question."""
     thread_id = (await person.ask(question))["thread_id"]
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(LONG_SECONDS):
         while (answer := (await person.messages(thread_id))[-1])["status"] == Status.STREAMING:
             await asyncio.sleep(0.05)
     [call] = answer["tools"]

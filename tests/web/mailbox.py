@@ -14,7 +14,7 @@ from typing import Any
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-ARRIVAL_SECONDS = 10
+ARRIVAL_SECONDS = 20
 LINK = re.compile(r"https?://[^/\s]+(/\S+)")
 
 

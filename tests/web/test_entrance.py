@@ -189,6 +189,7 @@ async def test_an_office_behind_one_address_may_log_in_as_often_as_it_is_right(p
     assert statuses == [303] * (LOGIN_FAILURE_ADDRESS.count + 2)
 
 
+@pytest.mark.usefixtures("unforgiving")
 async def test_ones_own_account_wins_no_guesses_at_those_of_others(production: Production) -> None:
     own, guesses = await member(production), []
     async with production.visitor() as guesser:

@@ -6,7 +6,6 @@ import asyncio
 import io
 import json
 import tracemalloc
-import uuid
 from pathlib import PurePosixPath
 from typing import Any
 from zipfile import ZipFile
@@ -17,9 +16,9 @@ from chat.database import query
 from chat.models import ChatThread, User
 from chat.services.export import PIECE_BYTES, archive
 from tests.browser.rows import answered, past_thread
-from tests.cast import PASSWORD, Person
-from tests.conftest import Beside
+from tests.cast import Person
 from tests.site import Site
+from tests.waiting import LONG_SECONDS
 from tests.web.factor import turned_on
 from tests.web.page import Page
 
@@ -140,7 +139,7 @@ async def test_whoever_leaves_in_the_middle_leaves_nothing_behind(site: Site, al
     async with alice.http.stream("POST", PATH) as answer:
         async for _ in answer.aiter_bytes():
             break
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(LONG_SECONDS):
         while len(asyncio.all_tasks()) > before:
             await asyncio.sleep(0.02)
 
@@ -155,7 +154,7 @@ async def test_a_client_that_reads_slowly_holds_no_connection_of_the_database(si
         pieces = answer.aiter_raw(1024)
         await anext(pieces)
         busy = "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND state <> 'idle'"
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(LONG_SECONDS):
             while (await query(busy))[0]["n"] > 1:  # the asking one
                 await asyncio.sleep(0.05)
         locks = (
@@ -164,10 +163,10 @@ async def test_a_client_that_reads_slowly_holds_no_connection_of_the_database(si
         assert (await query(locks))[0]["n"] == 0
 
 
-async def test_it_can_be_made_once_an_hour_by_each(beside: Beside) -> None:
-    async with beside(RATE_LIMITS="on") as site, Person.visiting(site) as carol, Person.visiting(site) as dora:
-        for person in (carol, dora):
-            await person.sign_up(f"{uuid.uuid4().hex[:8]}@example.com", PASSWORD)
+async def test_it_can_be_made_once_an_hour_by_each(throttled: Site, alice: Person, bob: Person) -> None:
+    async with Person.visiting(throttled) as carol, Person.visiting(throttled) as dora:
+        carol.http.cookies.update(dict(alice.http.cookies))
+        dora.http.cookies.update(dict(bob.http.cookies))
         answers = [await person.http.post(PATH) for person in (carol, carol, dora)]
 
     assert [answer.status_code for answer in answers] == [200, 429, 200]

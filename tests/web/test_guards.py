@@ -17,6 +17,7 @@ from chat.security.limits import SIGNUP
 from chat.web.connection import TrustedProxies
 from tests.cast import PASSWORD, Person
 from tests.site import Site
+from tests.waiting import LONG_SECONDS
 from tests.web.client import new_client
 from tests.web.conftest import Beside, Production
 from tests.web.page import Page
@@ -238,7 +239,7 @@ async def handshake(person: Person, **headers: str | None) -> websockets.Respons
     try:
         request = "\r\n".join([f"GET /ws/chat/{uuid.uuid4()}/ HTTP/1.1", *lines, "", ""])
         writer.write(request.encode("latin-1"))
-        answer = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)).decode("latin-1")
+        answer = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), LONG_SECONDS)).decode("latin-1")
     finally:
         writer.close()
     first, *rest = answer.strip().split("\r\n")

@@ -13,6 +13,7 @@ from chat.services.presence import Load, Presence
 from tests.cast import Person
 from tests.conftest import Beside
 from tests.site import Site
+from tests.waiting import LONG_SECONDS
 from tests.web.page import Page
 from tests.web.sums import overview, overview_beside_sums
 
@@ -119,7 +120,7 @@ async def test_what_runs_is_counted_over_all_workers(root: Person, site: Site) -
     other = Presence(site.resources.redis, "another:1:abc", lambda: Load(replies=2, tabs=many, letters=many))
     telling = asyncio.create_task(other.run())
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(LONG_SECONDS):
             while await now(root, "Connected tabs") < many:
                 await asyncio.sleep(0.02)
 

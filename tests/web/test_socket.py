@@ -419,7 +419,7 @@ async def test_a_tab_that_answers_pings_stays(alice: Person, monkeypatch: pytest
 
 async def test_a_user_has_twenty_sockets_at_most(alice: Person) -> None:
     posted = await ready(alice)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(LONG_SECONDS):
         tabs = [alice.tab(posted["thread_id"]) for _ in range(20)]
         for tab in tabs:
             await (await tab.__aenter__()).until_type("welcome")
