@@ -19,7 +19,7 @@ from werkzeug.routing import MapAdapter
 
 from chat.database import DatabaseAway
 from chat.durations import in_words, wait_in_words
-from chat.services.administration import NoAdministrator
+from chat.services.refusals import NoAdministrator
 from chat.services.sessions import ABSOLUTE
 from chat.settings import Settings
 from chat.web import accounts, admin, auth, chat, guards, notices, pages, socket, usage

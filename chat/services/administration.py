@@ -24,7 +24,7 @@ from chat.services.accounts import ensure_superuser, normalised_email
 from chat.services.audit import CommandLine, Order
 from chat.services.budgets import CannotSet
 from chat.services.deletion import LOCK_ADMINISTRATORS
-from chat.services.refusals import Refused
+from chat.services.refusals import NoAdministrator, Refused
 from chat.services.worker import Worker
 from chat.settings import Settings
 
@@ -32,11 +32,9 @@ STOP_ALL = """
 UPDATE generation g SET cancel_at = coalesce(g.cancel_at, now()) FROM chat_thread t
 WHERE t.id = g.thread_id AND t.user_id = $1 AND g.state IN ('queued', 'running') RETURNING g.id
 """
-STOP_ONE = """
-UPDATE generation SET cancel_at = coalesce(cancel_at, now())
-WHERE id = $1 AND state IN ('queued', 'running') RETURNING id
+LOCK_REPLY = """
+SELECT id, cancel_at FROM generation WHERE id = $1 AND state IN ('queued', 'running') FOR NO KEY UPDATE
 """
-LOCK_REPLY = "SELECT id FROM generation WHERE id = $1 FOR NO KEY UPDATE"
 IS_ADMINISTRATOR = """
 SELECT s.id FROM auth_session s JOIN users u ON u.id = s.user_id
 WHERE s.id = $1 AND u.id = $2 AND u.is_staff AND u.is_active
@@ -44,10 +42,6 @@ WHERE s.id = $1 AND u.id = $2 AND u.is_staff AND u.is_active
 # Log-out and a new password wait for the change, or come before it; that the session is seen meanwhile does not wait.
 TO_THE_END = "FOR KEY SHARE OF s"
 GONE = "This is not there any more. Go back and load the list again."
-
-
-class NoAdministrator(Exception):
-    """Whoever orders it is none any more, or was logged out: to them there is no administration."""
 
 
 async def verify(order: Order) -> None:
@@ -124,12 +118,13 @@ async def stop(order: Order, *, worker: Worker) -> None:
     """Stop a running reply; its text so far stays. Raises Refused if it is over."""
     # Before the order, which locks users: a reply that begins a round has itself when it asks for its user.
     async with in_transaction():
-        await query(LOCK_REPLY, order.object_id)
+        running = await query(LOCK_REPLY, order.object_id)
         async with _ordered(order):
-            running = await query(STOP_ONE, order.object_id)
             if not running:
                 raise Refused("over", "This reply is over already. There is nothing to stop.")
-            await audit.record(order, "generations.stop")
+            if running[0]["cancel_at"] is None:
+                await query("UPDATE generation SET cancel_at = now() WHERE id = $1", order.object_id)
+                await audit.record(order, "generations.stop")
     await worker.stop_marked([row["id"] for row in running])
 
 

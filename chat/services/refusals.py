@@ -10,3 +10,7 @@ class Refused(Exception):
         self.code = code
         self.retry_ms = retry_ms
         super().__init__(sentence)
+
+
+class NoAdministrator(Exception):
+    """Whoever orders something as an administrator is none any more, or was logged out: to them there is nothing."""

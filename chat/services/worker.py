@@ -24,7 +24,7 @@ from chat.services.attempts import try_again
 from chat.services.messages import Accepted, Draft, send_message
 from chat.services.outcomes import Outcome
 from chat.services.ownership import Claim
-from chat.services.refusals import Refused
+from chat.services.refusals import NoAdministrator, Refused
 from chat.services.replies import Collaborators, Reply, Resumed
 
 logger = logging.getLogger(__name__)
@@ -161,7 +161,7 @@ class Worker:
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) and not isinstance(error, Refused):
+        if not task.cancelled() and (error := task.exception()) and not isinstance(error, Refused | NoAdministrator):
             logger.error("%s ended by an error", task.get_name(), exc_info=error)
 
     async def _claim_and_answer(self, generation_id: UUID) -> None:

@@ -28,8 +28,9 @@ from chat.models import (
     UserMonthlyUsage,
 )
 from chat.models.ids import uuid7
-from chat.services.administration import NoAdministrator, remove_staff
+from chat.services.administration import remove_staff
 from chat.services.audit import Order
+from chat.services.refusals import NoAdministrator
 from chat.services.usage_report import this_month
 from chat.web.admin import changes, lists
 from chat.web.admin.orders import order_of
@@ -217,6 +218,21 @@ async def test_a_running_reply_is_stopped_and_keeps_its_text(root: Person, alice
     again = await root.http.post(f"/admin/generations/{generation.id}/stop/")
     assert again.status_code == 303
     assert len(await entries(generation.id)) == 1
+
+
+async def test_a_stop_that_is_ordered_twice_is_recorded_once(root: Person, alice: Person) -> None:
+    posted = await alice.ask("say Hello")
+    async with alice.tab(posted["thread_id"]) as tab:
+        await tab.until_finished(posted["reply_id"])
+    generation = await Generation.get(answer_id=posted["reply_id"])
+    same, lasting = Generation.filter(id=generation.id), datetime.now(UTC) + timedelta(hours=1)
+    await same.update(state=State.RUNNING, owner="another worker", lease_until=lasting)  # it does not hear of a stop
+    path = f"/admin/generations/{generation.id}/stop/"
+    answers = [await root.http.post(path, data={"reason": REASON}) for _ in range(2)]
+    await same.update(state=State.CANCELLED)
+
+    assert [answer.status_code for answer in answers] == [303, 303]
+    assert [entry.action for entry in await entries(generation.id)] == ["generations.stop"]
 
 
 async def test_a_budget_is_set_and_taken_back(root: Person, alice: Person) -> None:
