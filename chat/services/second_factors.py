@@ -22,7 +22,7 @@ RECOVERY_CODES = 10
 WRONG = "This code is wrong or was used already. Enter the next one that the app shows, or a recovery code."
 
 BEGIN = """
-INSERT INTO second_factor (user_id, nonce, last_step) VALUES ($1, $2, 0)
+INSERT INTO second_factor (user_id, nonce, last_step) SELECT id, $2, 0 FROM users WHERE id = $1 FOR KEY SHARE
 ON CONFLICT (user_id) DO UPDATE SET nonce = excluded.nonce, last_step = 0 WHERE second_factor.confirmed_at IS NULL
 """
 CONFIRM = """

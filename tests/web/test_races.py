@@ -251,6 +251,16 @@ async def test_a_chat_that_is_opened_while_its_account_is_deleted_waits_and_is_n
     assert await keys_of(site, str(uuid.uuid5(user.id, client_id))) == []
 
 
+async def test_who_is_deleted_while_setting_up_a_second_factor_has_none(stores: Stores, alice: Person) -> None:
+    async with held(stores, LOCK_USER, alice.email) as moment:
+        beginning = asyncio.create_task(alice.http.post("/accounts/second-factor/", data={"password": PASSWORD}))
+        await moment.waiting(1)
+        await moment.connection.execute("DELETE FROM users WHERE email = $1", alice.email)
+    assert (await beginning).status_code == 303
+
+    assert not await is_logged_in(alice)
+
+
 async def test_settings_are_locked_before_their_user_as_everywhere(stores: Stores, alice: Person) -> None:
     user = await User.get(email=alice.email)
     async with held(stores, LOCK_SETTINGS, user.id) as moment:
