@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
+from chat.llm.calls import CallEvent
+from chat.llm.client import LLMClient
+from chat.llm.events import TextDelta
 from chat.llm.tools import Registry, tool
 from chat.models import ChatMessage, Generation, LLMCallLog, LLMCallText, ToolCall
 from tests.cast import Person
@@ -16,7 +21,7 @@ from tests.conftest import Beside
 from tests.llm.conftest import OfflineServer
 from tests.site import Site
 from tests.tab import Tab
-from tests.waiting import LONG_SECONDS
+from tests.waiting import LONG_SECONDS, eventually
 
 WORDS = " ".join(f"wörd{number}😀" for number in range(40))
 SLOW = f"say {WORDS} [offline: pace=10]"
@@ -33,6 +38,47 @@ async def background_site(beside: Beside) -> AsyncIterator[Site]:
 async def carol(background_site: Site) -> AsyncIterator[Person]:
     async with Person.signed_up(background_site, "carol") as person:
         yield person
+
+
+class Held:
+    """The client of a model; its streams stop at these lengths, one after the other, until they are lost."""
+
+    def __init__(self, llm: LLMClient) -> None:
+        self._llm = llm
+        self.at: list[int] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._llm, name)
+
+    async def stream(self, said: Any, **options: Any) -> AsyncGenerator[CallEvent, None]:
+        """What comes, up to that length."""
+        left = self.at.pop(0) if self.at else len(WORDS) * 9
+        async with aclosing(self._llm.stream(said, **options)) as events:
+            async for event in events:
+                yield event
+                left -= len(event.text) if isinstance(event, TextDelta) else 0
+                if left <= 0:
+                    await asyncio.Event().wait()
+
+
+def holding(site: Site) -> Iterator[Held]:
+    worker = site.resources.worker
+    kept, held = worker._with, Held(worker._with.llm)
+    worker._with = replace(kept, llm=held)  # type: ignore[arg-type]
+    yield held
+    worker._with = kept
+
+
+@pytest.fixture
+def held(background_site: Site) -> Iterator[Held]:
+    """Answers stop where a test wants to lose them, however slow it is."""
+    yield from holding(background_site)
+
+
+@pytest.fixture
+def held_here(site: Site) -> Iterator[Held]:
+    """The same without background runs."""
+    yield from holding(site)
 
 
 async def lose(site: Site, reply_id: str) -> None:
@@ -62,7 +108,10 @@ async def ended(tab: Tab, reply_id: str, model: OfflineServer) -> tuple[ChatMess
 
 
 @pytest.mark.parametrize("length", [1, 60, 200])
-async def test_it_goes_on_in_the_middle_of_the_text(carol: Person, model: OfflineServer, length: int) -> None:
+async def test_it_goes_on_in_the_middle_of_the_text(
+    carol: Person, held: Held, model: OfflineServer, length: int
+) -> None:
+    held.at = [length]
     posted = await carol.ask(SLOW)
     async with carol.tab(posted["thread_id"]) as tab:
         await tab.until_text(posted["reply_id"], length)
@@ -74,22 +123,24 @@ async def test_it_goes_on_in_the_middle_of_the_text(carol: Person, model: Offlin
     assert (call.status, call.estimated) == ("completed", False)
 
 
-async def test_it_goes_on_after_a_checkpoint_that_is_behind_the_log(carol: Person, model: OfflineServer) -> None:
+async def test_it_goes_on_after_a_checkpoint_that_is_behind_the_log(
+    carol: Person, held: Held, model: OfflineServer
+) -> None:
+    held.at = [200]
     posted = await carol.ask(SLOW.replace("pace=10", "pace=25"))
     async with carol.tab(posted["thread_id"]) as tab:
-        await tab.until_text(posted["reply_id"], 10)
-        while not (await Generation.get(answer_id=posted["reply_id"])).partial_len:
-            await tab.receive()
-        await tab.until_text(posted["reply_id"], 150)
-        await lose(carol.site, posted["reply_id"])
+        await eventually(lambda: Generation.exists(answer_id=posted["reply_id"], partial_len__gt=0))
+        await tab.until_text(posted["reply_id"], 200)
         generation = await Generation.get(answer_id=posted["reply_id"])
+        await lose(carol.site, posted["reply_id"])
         row, _, _ = await ended(tab, posted["reply_id"], model)
 
     assert 0 < generation.partial_len < len(WORDS)
     assert (row.status, row.content) == ("final", WORDS)
 
 
-async def test_it_goes_on_twice(carol: Person, model: OfflineServer) -> None:
+async def test_it_goes_on_twice(carol: Person, held: Held, model: OfflineServer) -> None:
+    held.at = [20, 200]
     posted = await carol.ask(SLOW.replace("pace=10", "pace=30"))
     async with carol.tab(posted["thread_id"]) as tab:
         for length in (20, 200):
@@ -102,8 +153,9 @@ async def test_it_goes_on_twice(carol: Person, model: OfflineServer) -> None:
 
 @pytest.mark.parametrize("script", ["repeat", "skip"])
 async def test_a_resumed_stream_that_repeats_or_skips_does_no_harm(
-    carol: Person, model: OfflineServer, script: str
+    carol: Person, held: Held, model: OfflineServer, script: str
 ) -> None:
+    held.at = [60]
     posted = await carol.ask(f"say {WORDS} [offline: pace=10 {script}]")
     async with carol.tab(posted["thread_id"]) as tab:
         await tab.until_text(posted["reply_id"], 60)
@@ -113,7 +165,10 @@ async def test_a_resumed_stream_that_repeats_or_skips_does_no_harm(
     assert (row.status, row.content) == ("final", WORDS)
 
 
-async def test_a_run_that_is_gone_ends_as_interrupted_with_its_text(carol: Person, model: OfflineServer) -> None:
+async def test_a_run_that_is_gone_ends_as_interrupted_with_its_text(
+    carol: Person, held: Held, model: OfflineServer
+) -> None:
+    held.at = [60]
     posted = await carol.ask(f"say {WORDS} [offline: pace=10 expire]")
     async with carol.tab(posted["thread_id"]) as tab:
         await tab.until_text(posted["reply_id"], 60)
@@ -126,7 +181,10 @@ async def test_a_run_that_is_gone_ends_as_interrupted_with_its_text(carol: Perso
     assert call.estimated
 
 
-async def test_a_run_that_ended_while_nobody_read_it_is_shown_whole(carol: Person, model: OfflineServer) -> None:
+async def test_a_run_that_ended_while_nobody_read_it_is_shown_whole(
+    carol: Person, held: Held, model: OfflineServer
+) -> None:
+    held.at = [20]
     posted = await carol.ask(f"say {WORDS} [offline: pace=3]")
     async with carol.tab(posted["thread_id"]) as tab:
         await tab.until_text(posted["reply_id"], 20)
@@ -137,7 +195,8 @@ async def test_a_run_that_ended_while_nobody_read_it_is_shown_whole(carol: Perso
     assert (row.status, row.content) == ("final", WORDS)
 
 
-async def test_after_three_owners_it_is_given_up(carol: Person) -> None:
+async def test_after_three_owners_it_is_given_up(carol: Person, held: Held) -> None:
+    held.at = [20]
     posted = await carol.ask(SLOW.replace("pace=10", "pace=50"))
     async with carol.tab(posted["thread_id"]) as tab:
         await tab.until_text(posted["reply_id"], 20)
@@ -187,9 +246,10 @@ async def test_deleting_the_thread_ends_a_run_at_the_provider(
 
 
 async def test_a_worker_that_goes_away_hands_its_replies_over(
-    carol: Person, beside: Beside, model: OfflineServer
+    carol: Person, held: Held, beside: Beside, model: OfflineServer
 ) -> None:
     async with beside(LLM_BACKGROUND="on") as other:
+        held.at = [40]
         posted = await carol.ask(SLOW.replace("pace=10", "pace=30"))
         async with carol.tab(posted["thread_id"]) as tab:
             await tab.until_text(posted["reply_id"], 40)
@@ -297,8 +357,9 @@ async def test_a_tool_that_must_not_run_twice_ends_it_and_says_so(
 
 
 async def test_a_reply_in_its_second_round_knows_what_the_first_one_did(
-    carol: Person, bench: Bench, model: OfflineServer
+    carol: Person, bench: Bench, held: Held, model: OfflineServer
 ) -> None:
+    held.at = [30]
     posted = await carol.ask("Hello [offline: tool=note pace=20]")
     async with carol.tab(posted["thread_id"]) as tab:
         await tab.until_text(posted["reply_id"], 30)
@@ -310,13 +371,14 @@ async def test_a_reply_in_its_second_round_knows_what_the_first_one_did(
     assert "noted" in row.content
 
 
-async def test_of_a_lost_round_only_what_it_wrote_itself_is_counted(alice: Person, model: OfflineServer) -> None:
+async def test_of_a_lost_round_only_what_it_wrote_itself_is_counted(
+    alice: Person, held_here: Held, model: OfflineServer
+) -> None:
     """The round before it is in the books with its own text, and what its tool gave was read by the lost one."""
+    held_here.at = [len(WORDS) + 20]
     posted = await alice.ask(f"say {WORDS} [offline: tool=get_secret_number also pace=8]")
     async with alice.tab(posted["thread_id"]) as tab:
-        while not (await Generation.get(answer_id=posted["reply_id"])).round_start:
-            await asyncio.sleep(0.02)
-        await tab.until_text(posted["reply_id"], (await Generation.get(answer_id=posted["reply_id"])).round_start + 5)
+        await tab.until_text(posted["reply_id"], len(WORDS) + 20)
         await lose(alice.site, posted["reply_id"])
         row, generation, rounds = await ended(tab, posted["reply_id"], model)
 
