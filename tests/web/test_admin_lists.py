@@ -239,6 +239,7 @@ GARBAGE = [
     "state=x",
     "day=yesterday",
     "day=9999-12-31",
+    "since=0000-00-00",
     "month=2026-13",
     "user=1",
     "object=1",
