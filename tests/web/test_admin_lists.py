@@ -360,6 +360,7 @@ async def test_no_link_and_no_other_site_makes_a_file_or_its_entry(root: Person)
     assert not await AuditEntry.exists(actor_email=root.email)
 
 
+@pytest.mark.usefixtures("unforgiving")
 async def test_files_are_limited_and_what_was_searched_for_is_recorded_in_short(throttled: Site, root: Person) -> None:
     async with Person.visiting(throttled) as person:  # of the same stores
         person.http.cookies.update(dict(root.http.cookies))
