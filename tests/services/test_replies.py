@@ -316,7 +316,13 @@ async def test_an_owner_that_lost_its_lease_writes_nothing(alice: Person) -> Non
     await Generation.filter(id=generation.id).update(state="completed")
 
 
-async def test_whoever_leaves_in_the_moment_of_sending_gets_an_answer_all_the_same(alice: Person, site: Site) -> None:
+async def test_whoever_leaves_in_the_moment_of_sending_gets_an_answer_all_the_same(
+    alice: Person, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nothing() -> list[uuid.UUID]:
+        return []
+
+    monkeypatch.setattr(ownership, "expired", nothing)  # nobody has to find it
     user, worker = await User.get(email=alice.email), site.resources.worker
     for steps in range(12):
         client_id = uuid.uuid4()
@@ -332,5 +338,3 @@ async def test_whoever_leaves_in_the_moment_of_sending_gets_an_answer_all_the_sa
                     await asyncio.sleep(0.01)
                 generation = await Generation.get(user_message_id=stored.id)
                 assert (await ended(str(generation.answer_id))).content == "Hello"
-                took = (await Generation.get(id=generation.id)).finished_at - generation.created_at
-                assert took.total_seconds() < 2.5, "nobody had to find it"

@@ -20,12 +20,12 @@ NO_DEADLINE = settings(deadline=None)  # of the clock on the wall, which a busy 
 
 
 def at_once(expression: str) -> str:
-    """The result or ToolError, for less than a second of work."""
+    """The result or ToolError, for some seconds of work at most, on any machine."""
     began = time.thread_time()
     try:
         return calculate(expression)
     finally:
-        assert time.thread_time() - began < 1
+        assert time.thread_time() - began < 4
 
 
 @pytest.mark.parametrize(

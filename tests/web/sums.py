@@ -9,7 +9,7 @@ from chat.database import query
 from tests.cast import Person
 from tests.web.page import Page
 
-SECONDS = 10
+SECONDS = 20
 TODAY = """
 SELECT count(*) AS calls, coalesce(sum(total_tokens), 0) AS tokens, coalesce(sum(cost), 0) AS cost,
        count(*) FILTER (WHERE caller = 'chat' AND round = 1) AS replies,

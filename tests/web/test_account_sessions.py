@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from datetime import UTC, datetime, timedelta
 
@@ -88,17 +87,14 @@ async def test_another_place_is_logged_out_and_its_open_tabs_close(site: Site, a
     async with phone.tab(await past_thread(alice)) as tab, alice.tab(await past_thread(alice)) as own:
         await tab.until_type("thread.snapshot")
         await own.until_type("thread.snapshot")
-        began = time.monotonic()
         answer = await alice.http.post(other)
         with pytest.raises(websockets.ConnectionClosed) as closed:
             while True:
                 await tab.receive()
-        took = time.monotonic() - began
         await own.send({"type": "sync"})
         await own.until_type("thread.snapshot")
 
     assert closed.value.rcvd.code == 4501
-    assert took < 2
     assert (answer.status_code, answer.headers["Location"]) == (303, PATH)
     assert (await page_of(alice)).find("p", role="status").text == "Safari on iPhone is logged out."
     assert (await is_logged_in(alice), await is_logged_in(phone)) == (True, False)

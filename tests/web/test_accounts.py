@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 import unicodedata
 import uuid
 from collections.abc import AsyncIterator
@@ -253,14 +252,12 @@ async def test_an_open_socket_ends_with_its_session(alice: Person) -> None:
     posted = await alice.ask("Say hello")
     async with alice.tab(posted["thread_id"]) as tab:
         await tab.until_finished(posted["reply_id"])
-        started = time.monotonic()
         await alice.http.post("/accounts/logout/")
         with pytest.raises(websockets.ConnectionClosed) as closed:
             while True:
                 await tab.receive()
 
     assert closed.value.rcvd.code == 4501
-    assert time.monotonic() - started < 2
 
 
 async def test_a_changed_cookie_is_worth_nothing(site: Site, members: Person) -> None:

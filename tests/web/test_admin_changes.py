@@ -40,7 +40,7 @@ from tests.web.factor import turned_on
 from tests.web.page import Page
 
 REASON = "Somebody asked for it"
-SECONDS = 2.0
+SECONDS = 20.0
 
 
 async def user_of(person: Person) -> User:
