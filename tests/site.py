@@ -47,6 +47,7 @@ async def serving(environment: dict[str, str], **more: str) -> AsyncIterator[Sit
         app, stop = create_app(settings), asyncio.Event()
         config = hypercorn_config(listener)
         config.graceful_timeout = 0.1
+        config.keep_alive_timeout = 60  # longer than a client keeps one: it never asks on a connection that just closes
         server = asyncio.create_task(serve(app, config, shutdown_trigger=stop.wait))
         await _listening(listener, server)
         try:

@@ -79,7 +79,7 @@ class Desk:
         """A browser with nothing in it but the person's cookies."""
         options = {"viewport": DESKTOP, "base_url": self.site.url, "locale": "en-GB", **options}
         context = await self._browser.new_context(**options)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(20_000)
         self._contexts.append(context)
         watch = Watch(self.site, allowed)
         watch.over(context)
