@@ -8,6 +8,7 @@ from uuid import UUID
 from playwright.async_api import expect
 
 from chat.models import AuthSession, ChatMessage, Role, User
+from chat.web.sockets import OpenSocket
 from tests.browser.desk import NO_CONNECTION, ChatPage, Desk
 from tests.browser.rows import past_thread
 from tests.cast import Person
@@ -29,16 +30,20 @@ async def cut(chat: ChatPage, person: Person, site: Site) -> None:
     Chromium's offline mode alone would leave a socket to this machine as it is.
     """
     async with chat.socket.expect_event("close"):
-        leave(person, site)
+        await leave(person, site)
     await chat.page.context.set_offline(True)
     await expect(chat.status).to_have_attribute("data-phase", LOST)
 
 
-def leave(person: Person, site: Site) -> None:
+async def leave(person: Person, site: Site) -> None:
     """As a server does that is restarted."""
-    for socket in site.resources.sockets:
-        if socket.user.email == person.email:
-            socket.leave()
+    for socket in await sockets_of(person, site):
+        socket.leave()
+
+
+async def sockets_of(person: Person, site: Site) -> set[OpenSocket]:
+    user = await User.get(email=person.email)
+    return {socket for socket, owner in site.resources.sockets._owners.items() if owner == user.id}
 
 
 async def test_a_lost_connection_is_shown_and_comes_back_by_itself(desk: Desk, alice: Person, site: Site) -> None:
@@ -56,13 +61,13 @@ async def test_a_lost_connection_is_shown_and_comes_back_by_itself(desk: Desk, a
 
 async def test_a_server_that_restarts_goes_unnoticed(desk: Desk, alice: Person, site: Site) -> None:
     chat = await desk.chat(alice, await past_thread(alice))
-    before = list(site.resources.sockets)
-    leave(alice, site)
+    before = await sockets_of(alice, site)
+    await leave(alice, site)
     await chat.say("count to 40 [offline: pace=5]")
 
     await chat.is_over(answers=2)
     await chat.is_connected()
-    assert not set(before) & {socket for socket in site.resources.sockets if socket.user.email == alice.email}
+    assert not before & await sockets_of(alice, site)
     await expect(chat.questions).to_have_count(2)
 
 
@@ -98,7 +103,7 @@ async def test_a_message_typed_meanwhile_is_sent_once(desk: Desk, alice: Person,
 
     await chat.is_over(answers=2)
     await expect(chat.questions).to_have_count(2)
-    leave(alice, site)
+    await leave(alice, site)
     await chat.page.reload()
     await chat.is_connected()
     await expect(chat.questions).to_have_count(2)
