@@ -26,6 +26,7 @@ from quart import Quart
 from chat import database
 from chat.app import create_app
 from chat.events import FRAME_MAX_BYTES
+from chat.llm import tokens
 from chat.settings import Settings
 from chat.web.connection import BudgetedConnection
 from chat.web.resources import EXTENSION, Resources
@@ -55,6 +56,7 @@ def serve(settings: Settings, *, on_listening: Callable[[], None] | None = None)
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for name in ("httpx2", "tortoise"):  # they log every request, and every shutdown
         logging.getLogger(name).setLevel(logging.WARNING)
+    tokens.load()  # or the first answer would wait for it at its end, in a drain for too long; processes share it
     database.credentials(settings.database_url)  # a URL that is not understood is told like any other bad setting
     try:
         listener = _bind(settings)

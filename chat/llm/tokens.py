@@ -15,8 +15,13 @@ RANKS = DATA / "fb374d419588a4632f3f557e76b4b70aebbca790"  # tiktoken looks for 
 RANKS_SHA256 = "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d"
 
 
+def load() -> None:
+    """Load the ranks, which takes a second and 80 MB, so that no count has to wait for it."""
+    _encoding()
+
+
 async def count_tokens(texts: list[str]) -> list[int]:
-    """The tokens of each text, counted in a thread: a long text takes long, and the first call loads 80 MB."""
+    """The tokens of each text, counted in a thread: a long text takes long."""
     return await asyncio.to_thread(lambda: [len(_encoding().encode_ordinary(text)) for text in texts])
 
 

@@ -32,6 +32,7 @@ Result = TypeVar("Result")
 
 HEARTBEAT_SECONDS = 3.0
 SELF_FENCE_SECONDS = 9.0  # shorter than the lease: this worker stops before another can begin
+STORE_SECONDS = 3.0  # for the end of a reply that is drained
 REAPER_SECONDS = (2.0, 4.0)
 
 
@@ -121,7 +122,9 @@ class Worker:
             if not reply.hand_over():
                 reply.end(outcomes.RESTARTED)
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=3)
+            await asyncio.wait(self._tasks, timeout=STORE_SECONDS)
+        if self._replies:
+            logger.error("The server stops before it stored the end of %s replies: their leases run out", self.running)
         for task in self._tasks:  # a title is not worth the wait; what it cost is in the books all the same
             task.cancel()
         if self._tasks:
