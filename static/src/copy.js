@@ -1,4 +1,4 @@
-/** Buttons that copy what stands somewhere on the page, and that print it. */
+/** Buttons that copy something on the page, and buttons that print the page. */
 
 const COPIED_MS = 1_500;
 
@@ -8,20 +8,28 @@ export function startCopying() {
 }
 
 function startCopy(button) {
-  const words = button.textContent;
-  const said = button.parentElement.querySelector("[role=status]");
+  const status = button.parentElement.querySelector("[role=status]");
   button.addEventListener("click", async () => {
-    const done = await copied(document.getElementById(button.dataset.copy));
-    button.textContent = done ? "Copied" : "Press Ctrl+C";
-    said.textContent = done ? "Copied" : "Selected. Press Ctrl+C to copy.";
-    window.setTimeout(() => (button.textContent = words), COPIED_MS);
+    const done = await copyBy(button, document.getElementById(button.dataset.copy));
+    status.textContent = done ? "Copied" : "Selected. Press Ctrl+C to copy.";
   });
 }
 
-/** The clipboard is missing on plain http: then the text is selected, one key away. */
-async function copied(element) {
+/**
+ * Copies `text` and says so on the button. The clipboard is missing on plain http: then the element is selected, so that
+ * one key copies it. True if it was copied.
+ */
+export async function copyBy(label, element, text = element.textContent.trim()) {
+  const done = await copied(element, text);
+  const words = (label.dataset.label ??= label.textContent); // a second click while it says "Copied" must not keep that
+  label.textContent = done ? "Copied" : "Press Ctrl+C";
+  window.setTimeout(() => (label.textContent = words), COPIED_MS);
+  return done;
+}
+
+async function copied(element, text) {
   try {
-    await navigator.clipboard.writeText(element.textContent.trim());
+    await navigator.clipboard.writeText(text);
     return true;
   } catch {
     window.getSelection().selectAllChildren(element);

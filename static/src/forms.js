@@ -1,4 +1,4 @@
-/** Small helps for forms: see what you type into a password field, and no second send by a double click. */
+/** Forms: showing a password, and no second submit by a double click. */
 
 export function startForms() {
   document.querySelectorAll("[data-password-toggle]").forEach(startPasswordToggle);
@@ -9,7 +9,7 @@ function startPasswordToggle(button) {
   const field = document.getElementById(button.dataset.passwordToggle);
   button.hidden = false;
   button.addEventListener("click", () => show(field, button, field.type === "password"));
-  // A password that is sent as text may be offered by the browser as something to remember in the clear.
+  // A browser may offer to remember a password in the clear if it is submitted as text.
   field.form.addEventListener("submit", () => show(field, button, false));
 }
 
@@ -23,6 +23,6 @@ function sendOnce(form) {
     if (form.hasAttribute("aria-busy")) event.preventDefault();
     form.setAttribute("aria-busy", "true");
   });
-  // Back from the next page, or out of the browser's cache: the form may be sent again.
+  // Back from the next page, or from the browser's cache: the form may be sent again.
   window.addEventListener("pageshow", () => form.removeAttribute("aria-busy"));
 }

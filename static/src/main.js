@@ -1,4 +1,4 @@
-/** Starts what the page has. */
+/** Starts the scripts of the page. */
 import { startChat } from "./chat/thread.js";
 import { startCopying } from "./copy.js";
 import { startCountdowns } from "./countdown.js";

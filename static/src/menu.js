@@ -1,4 +1,4 @@
-/** The account menu is a <details>: it works by itself, and here learns to close like a menu. */
+/** Menus are <details>, which work without JavaScript; here they learn to close like menus. */
 
 export function startMenus() {
   document.querySelectorAll("details[data-menu]").forEach((menu) => {

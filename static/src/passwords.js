@@ -1,12 +1,12 @@
 /**
- * What is wrong with a new password, said below its field while the form is filled in.
+ * Shows what is wrong with a new password below its field while the form is filled in.
  *
- * The sentences are the server's own, so that they are the same as after sending. They come when somebody leaves the
- * field or pauses, change only when the answer does, and never keep anybody from sending.
+ * The sentences come from the server, so they are the same as after sending. They appear when the user leaves the field
+ * or pauses, change only when the server's response does, and never block sending.
  */
 
 const PAUSE_MS = 800;
-const PAUSE_WITH_ERROR_MS = 300; // whoever corrects something wants to see it go
+const PAUSE_WITH_ERROR_MS = 300; // a user who corrects an error wants to see it go
 
 export function startPasswordRules() {
   document.querySelectorAll("[data-password-rules]").forEach(watch);
@@ -29,16 +29,16 @@ function watch(box) {
   field.addEventListener("input", () => {
     clearTimeout(timer);
     const hasError = field.hasAttribute("aria-invalid");
-    // Nobody is told that a password is too short who has only begun to type it.
+    // No complaint that a password is too short while it is still being typed.
     if (hasError || field.value.length >= field.minLength) timer = setTimeout(ask, hasError ? PAUSE_WITH_ERROR_MS : PAUSE_MS);
   });
   field.addEventListener("change", ask);
   email?.addEventListener("change", () => field.value && ask());
-  // An answer that comes while the form is being sent would only flicker.
+  // A response that comes while the form is being sent would only flicker.
   field.form.addEventListener("submit", () => (clearTimeout(timer), asking.abort()));
 }
 
-/** Null if nobody knows: the server says it again when the form is sent. */
+/** Null if the server cannot be asked: it checks again when the form is sent. */
 async function problems(address, field, email, signal) {
   const body = new URLSearchParams({ [field.name]: field.value, email: email?.value ?? "" });
   try {

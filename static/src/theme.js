@@ -1,9 +1,9 @@
 /**
- * Light, dark, or as the system has it.
+ * The theme: light, dark, or the system's.
  *
- * An account keeps its choice on the server, a visitor in localStorage; the script in the page's head has already put
- * the right class on <html>. All open tabs follow at once: those of this browser by localStorage, those of other
- * browsers by the sockets of their threads.
+ * An account's choice is kept on the server, a visitor's in localStorage; the script in the page's head has already put
+ * the right class on <html>. All open tabs follow at once: this browser's through localStorage, other browsers' through
+ * the sockets of their threads.
  */
 
 const KEY = "theme";
@@ -21,7 +21,7 @@ export function startTheme() {
   show(current());
 }
 
-/** Another tab of this account has chosen. While a choice of one's own is on its way, that one is the newer. */
+/** Another tab of this account chose a theme. A choice of this tab that is still being saved is newer. */
 export function followTheme(choice) {
   if (saving || choice === current()) return;
   show(choice);
@@ -33,7 +33,7 @@ function current() {
   return CHOICES.includes(theme) ? theme : "system";
 }
 
-/** The first click always changes what is seen; the way back to the system's choice is the third. */
+/** The first click always changes what is seen; the third leads back to the system's theme. */
 function after(choice) {
   if (choice === "system") return dark.matches ? "light" : "dark";
   const isBackToStart = (choice === "dark") === dark.matches;
@@ -56,16 +56,16 @@ function show(choice) {
   for (const radio of radios) radio.checked = radio.value === theme;
 }
 
-/** Writing it is also what tells the other tabs. */
+/** Writing to localStorage also tells the other tabs. */
 function remember(choice) {
   try {
     localStorage.setItem(KEY, choice);
   } catch {
-    // Storage is refused in some private windows: then the choice lasts for this page.
+    // Some private windows refuse storage: then the choice lasts for this page.
   }
 }
 
-/** A choice that could not be saved still holds on this page; it is not worth an error message. */
+/** A choice that could not be saved still applies on this page; it is not worth an error message. */
 async function save(choice) {
   saving += 1;
   try {
@@ -76,7 +76,7 @@ async function save(choice) {
       keepalive: true,
     });
   } catch {
-    // The next choice is saved with a connection.
+    // The next choice is saved when there is a connection.
   } finally {
     saving -= 1;
   }

@@ -1,4 +1,4 @@
-/** Times by the reader's own clock. Without this the page says them in UTC. */
+/** Shows times in the reader's time zone. Without JavaScript the page shows them in UTC. */
 
 const FORMAT = new Intl.DateTimeFormat("en-GB", {
   day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit",

@@ -102,7 +102,7 @@ async def test_a_message_that_is_too_long_is_kept_and_the_reason_said(desk: Desk
     for text in ("x" * 32_001, "🎉" * 32_001):
         await chat.field.fill(text)
         await chat.field.press("Enter")
-        await expect(chat.error).to_have_text("This is 1 character too long.")
+        await expect(chat.error).to_have_text("Your message is 1 character too long.")
         await expect(chat.field).to_have_value(text)
         await expect(chat.page.locator("#composer-count")).to_have_text("32,001 / 32,000")
     assert len(await alice.messages(thread_id)) == 2
@@ -118,7 +118,7 @@ async def test_the_next_message_can_be_written_while_an_answer_runs_but_not_sent
     posted = await alice.ask("count to 2000 [offline: pace=12]")
     chat = await desk.chat(alice, posted["thread_id"])
     await chat.say("And then?")
-    await expect(chat.error).to_have_text("Wait for the answer, or stop it first.")
+    await expect(chat.error).to_have_text("Wait for the answer or stop it first.")
     await expect(chat.field).to_have_value("And then?")
     await chat.stop_button.click()
 

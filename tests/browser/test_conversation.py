@@ -116,12 +116,12 @@ async def test_stop_keeps_the_text_and_says_so_in_every_tab_and_after_a_reload(d
     assert row["content"].startswith("1, 2, 3, ")
     for chat in (one, two):
         await expect(chat.answer.locator(".markdown-content")).to_have_text(row["content"].strip())
-        await expect(chat.note).to_have_text("Stopped before the end.")
+        await expect(chat.note).to_have_text("You stopped this answer.")
         await expect(chat.send_button).to_be_visible()
     await one.page.reload()
     await one.is_connected()
     await expect(one.answer.locator(".markdown-content")).to_have_text(row["content"].strip())
-    await expect(one.note).to_have_text("Stopped before the end.")
+    await expect(one.note).to_have_text("You stopped this answer.")
     await expect(one.send_button).to_be_visible()
 
 

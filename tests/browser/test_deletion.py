@@ -9,7 +9,7 @@ from tests.browser.desk import DESKTOP, ChatPage, Desk
 from tests.browser.rows import past_thread
 from tests.cast import PASSWORD, Person
 
-DELETED = "This conversation was deleted."
+DELETED = "This chat was deleted."
 
 
 def titles(chat: ChatPage) -> Locator:

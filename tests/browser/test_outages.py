@@ -14,7 +14,7 @@ from tests.browser.rows import past_thread
 from tests.cast import Person
 from tests.site import Site
 
-NOTICE = "Live updates are away; the page refreshes by itself."
+NOTICE = "Live updates are paused. This page refreshes automatically."
 REFUSED_PAGE = r"the server responded with a status of 503"
 
 
@@ -50,7 +50,7 @@ async def test_without_redis_the_page_says_so_and_then_takes_it_back(
     without_redis.undo()
 
     await expect(notice).to_be_hidden()
-    await expect(chat.page.locator("#chat-announcer")).to_have_text("Live updates are back")
+    await expect(chat.page.locator("#chat-announcer")).to_have_text("Live updates resumed")
     assert not wide
 
 

@@ -107,7 +107,7 @@ async def test_without_a_connection_it_says_so_and_can_be_saved_later(desk: Desk
     await chat.page.context.set_offline(True)
     await title.begin("Saved later")
     await title.field.press("Enter")
-    await expect(title.error).to_have_text("The title was not saved: there is no connection. Try again.")
+    await expect(title.error).to_have_text("The title was not saved because you are not connected. Try again.")
     await chat.page.context.set_offline(False)
     await title.field.press("Enter")
 

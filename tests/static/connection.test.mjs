@@ -11,7 +11,7 @@ class World {
   timers = new Map();
   heard = { frames: [], phases: [], endings: [], doubts: 0 };
   position = { cursor: "ab12cd34:1", rev: 1, wantSnapshot: false };
-  letters = [];
+  pending = [];
   isWaiting = false;
   hidden = false;
   #lastId = 0;
@@ -59,7 +59,7 @@ class World {
   #outside() {
     return {
       position: () => this.position,
-      letters: () => this.letters,
+      pending: () => this.pending,
       isWaiting: () => this.isWaiting,
       onFrame: (frame) => this.heard.frames.push(frame),
       onStatus: ({ phase }) => this.heard.phases.push(phase),
@@ -115,7 +115,7 @@ describe("a connection", () => {
   });
 
   it("sends again what was not acknowledged, each time it is welcomed", () => {
-    world.letters = [{ client_id: "c1", content: "Hi", created_at: "now" }];
+    world.pending = [{ client_id: "c1", content: "Hi", created_at: "now" }];
     world.welcome();
     world.socket.onclose({ code: 1006 });
     world.pass(1_000);
@@ -124,10 +124,10 @@ describe("a connection", () => {
   });
 
   it("sends once more, and once, what was refused for now", () => {
-    world.letters = [{ client_id: "c1", content: "Hi" }];
+    world.pending = [{ client_id: "c1", content: "Hi" }];
     world.welcome();
-    world.connection.sendAgainIn(1_000);
-    world.connection.sendAgainIn(1_000);
+    world.connection.resendIn(1_000);
+    world.connection.resendIn(1_000);
     world.pass(1_400);
     assert.equal(world.sent("message.send").length, 1);
     world.pass(200);
@@ -137,7 +137,7 @@ describe("a connection", () => {
   });
 
   it("sends a message again with the model that it was written for", () => {
-    world.letters = [{ client_id: "c1", content: "Hi", model: "small" }, { client_id: "c2", content: "Ho", model: "" }];
+    world.pending = [{ client_id: "c1", content: "Hi", model: "small" }, { client_id: "c2", content: "Ho", model: "" }];
     world.welcome();
     assert.deepEqual(world.sent("message.send"), [
       { type: "message.send", client_id: "c1", content: "Hi", model: "small" },
@@ -323,14 +323,14 @@ describe("the outbox", () => {
     return { getItem: (key) => items.get(key) ?? null, setItem: (key, value) => items.set(key, value), removeItem: (key) => items.delete(key), items };
   }
 
-  it("survives a reload until the letter is settled", () => {
+  it("survives a reload until the message is settled", () => {
     const tab = storage();
     new Outbox(tab, "t").add({ client_id: "c1", content: "Hi" });
     const reloaded = new Outbox(tab, "t");
-    assert.deepEqual(reloaded.letters, [{ client_id: "c1", content: "Hi" }]);
+    assert.deepEqual(reloaded.messages, [{ client_id: "c1", content: "Hi" }]);
     reloaded.settle("c1");
     assert.equal(tab.items.size, 0);
-    assert.deepEqual(new Outbox(tab, "other").letters, []);
+    assert.deepEqual(new Outbox(tab, "other").messages, []);
   });
 
   it("works without a storage, and with one that refuses or holds nonsense", () => {
@@ -338,7 +338,7 @@ describe("the outbox", () => {
     for (const tab of [null, refusing]) {
       const outbox = new Outbox(tab, "t");
       outbox.add({ client_id: "c1", content: "Hi" });
-      assert.equal(outbox.letters.length, 1);
+      assert.equal(outbox.messages.length, 1);
     }
   });
 });

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 
-import { sha8 } from "../../static/src/chat/sha256.js";
-import { hasPending, runningAnswer } from "../../static/src/chat/upserts.js";
+import { sha8 } from "../../static/src/chat/digest.js";
+import { hasPending, runningAnswer } from "../../static/src/chat/message_updates.js";
 import { ANSWER, THREAD, assistant, delta, page, play, snapshot, statusOf, textOf, user } from "./story.mjs";
 
 function final(text, more = {}) {
@@ -250,17 +250,17 @@ describe("one's own message", () => {
     }
   });
 
-  it("stays when the database is away, and is sent again", () => {
+  it("stays when the database is unavailable, and is sent again", () => {
     const { state, last } = play(page(), sent, { type: "nack", client_id: "client-1", code: "unavailable", message: "", retry_ms: 5000 });
     assert.equal(state.messages.length, 1);
-    assert.deepEqual(last, { postponed: "client-1", again: 5000 });
+    assert.deepEqual(last, { postponed: "client-1", resendIn: 5000 });
   });
 
   it("stays when the server is only draining", () => {
     const { state, last } = play(page(), sent, { type: "nack", client_id: "client-1", code: "draining", message: "", retry_ms: 500 });
     assert.equal(hasPending(state), true);
     assert.equal(last.postponed, "client-1");
-    assert.equal(last.again, 500);
+    assert.equal(last.resendIn, 500);
   });
 });
 
@@ -327,8 +327,20 @@ describe("threads", () => {
     assert.equal(play(before, { ...late, thread_id: "other" }).state.rev, 1);
   });
 
-  it("that are gone are taken out", () => {
-    assert.equal(play(page(), { type: "thread.deleted", thread_id: "other" }).last.removed, "other");
+  it("that were deleted are removed; the page ends if it is its own", () => {
+    const deleted = (id) => play(page(), { type: "thread.deleted", thread_id: id }).last;
+    assert.deepEqual(deleted("other"), { removed: "other" });
+    assert.deepEqual(deleted(THREAD), { removed: THREAD, ended: { action: "stay", text: "This chat was deleted." } });
+  });
+});
+
+describe("a frame that says nothing of the messages", () => {
+  it("becomes an effect", () => {
+    const before = page([user("Hi")]);
+    const frames = [{ type: "theme.changed", theme: "dark" }, { type: "live", on: false }, { type: "error", message: "Too fast." }];
+    const { state, effects } = play(before, ...frames);
+    assert.equal(state, before);
+    assert.deepEqual(effects, [{ theme: "dark" }, { live: false }, { warn: "Too fast." }]);
   });
 });
 

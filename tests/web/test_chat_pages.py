@@ -608,7 +608,7 @@ async def test_a_message_moves_its_thread_to_the_top(alice: Person) -> None:
 
 async def test_a_message_that_failed_or_was_stopped_says_so_without_a_script(reader: Person) -> None:
     thread = await stored_thread(reader, "q", "kept text")
-    notes = {Status.STOPPED: "Stopped", Status.INTERRUPTED: "Interrupted", Status.ERROR: "Something went wrong"}
+    notes = {Status.STOPPED: "You stopped", Status.INTERRUPTED: "Interrupted", Status.ERROR: "Something went wrong"}
     for status, words in notes.items():
         await ChatMessage.filter(thread_id=thread.id, number=2).update(status=status)
         page = await page_of(reader, f"/chat/{thread.id}/")

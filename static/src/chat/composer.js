@@ -1,14 +1,14 @@
-/** The form at the foot of the page: Enter sends, the field grows, a draft is kept, one message a second. */
+/** The form at the bottom of the page: Enter sends, the field grows, a draft is kept, one message a second. */
 
 const BETWEEN_MS = 1_000;
-// The count is shown when it begins to matter.
+// The character count is shown from this part of the limit on.
 const COUNT_FROM = 0.9;
 
 export class Composer {
   #form;
   #field;
   #clientId;
-  #outside;
+  #page;
   #draft;
   #limit;
   #running = null;
@@ -16,31 +16,31 @@ export class Composer {
   #lastSent = -Infinity;
 
   /**
-   * `outside.onSend(content, clientId, model)` and `outside.onStop(messageId)`; without `onSend` (the first message of a
+   * `page.onSend(content, clientId, model)` and `page.onStop(messageId)`; without `onSend` (the first message of a
    * thread) the form is posted as it is.
    */
-  constructor(form, { limit, draft, ...outside }) {
+  constructor(form, { limit, draft, ...page }) {
     this.#form = form;
     this.#field = form.elements.message;
     this.#clientId = form.elements.client_id;
-    this.#outside = outside;
+    this.#page = page;
     this.#draft = draft;
     this.#limit = limit;
     this.#field.value ||= draft.read();
-    // An Enter in an empty field is no mistake that needs a bubble.
+    // Enter in an empty field is no mistake that needs the browser's message.
     form.noValidate = true;
     form.addEventListener("submit", (event) => this.#submitted(event));
     this.#field.addEventListener("input", () => this.#typed());
     this.#field.addEventListener("keydown", (event) => this.#pressed(event));
-    this.#stop.addEventListener("click", () => this.#outside.onStop?.(this.#running));
-    // The browser may bring the page back as it was left, with its button still off.
+    this.#stop.addEventListener("click", () => this.#page.onStop?.(this.#running));
+    // The browser may restore the page as it was left, with its button still disabled.
     window.addEventListener("pageshow", () => this.#sendable(true));
     this.#typed();
-    // On a phone the keyboard would cover half of what the reader came for.
+    // On a phone the keyboard would cover half of the page.
     if (window.matchMedia("(pointer: fine)").matches) this.#field.focus({ preventScroll: true });
   }
 
-  /** While an answer runs, Stop stands in the place of Send; writing the next message goes on. */
+  /** While an answer runs, Stop replaces Send; the next message can still be typed. */
   show({ running, waits }) {
     const isLeft = document.activeElement === (running ? this.#send : this.#stop);
     if (this.#running && !running) this.say("");
@@ -49,12 +49,12 @@ export class Composer {
     this.#stop.hidden = !running;
     this.#send.hidden = Boolean(running);
     if (!running) this.#stop.removeAttribute("aria-disabled");
-    // The button that has the focus goes away: the focus must not fall to the top of the page.
+    // The focused button is hidden: the focus must not jump to the top of the page.
     if (isLeft) this.#field.focus({ preventScroll: true });
     this.#sendable(!waits);
   }
 
-  /** The one that is chosen, or "" where there is no choice. */
+  /** The chosen model, or "" where there is no choice. */
   get model() {
     return this.#form.elements.model?.value ?? "";
   }
@@ -63,7 +63,7 @@ export class Composer {
     this.#stop.setAttribute("aria-disabled", "true");
   }
 
-  /** A message that was refused: its text comes back, above what was written since. */
+  /** Puts the text of a refused message back, above what was typed since. */
   putBack(content, sentence) {
     this.#field.value = [content, this.#field.value].filter(Boolean).join("\n\n");
     this.#typed();
@@ -79,7 +79,7 @@ export class Composer {
   }
 
   close() {
-    // Not `disabled`: what is written there can still be copied.
+    // Not `disabled`: its text can still be copied.
     this.#field.readOnly = true;
     this.#sendable(false);
     this.#stop.hidden = true;
@@ -96,7 +96,7 @@ export class Composer {
   }
 
   #pressed(event) {
-    // Enter also ends a word in Japanese, Chinese and Korean input; keyCode 229 is how Safari says so.
+    // Enter also ends a word in Japanese, Chinese and Korean input; Safari then reports keyCode 229.
     if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
     event.preventDefault();
     this.#form.requestSubmit();
@@ -104,30 +104,30 @@ export class Composer {
 
   #submitted(event) {
     const problem = this.#problem();
-    if (problem !== null || this.#outside.onSend) event.preventDefault();
+    if (problem !== null || this.#page.onSend) event.preventDefault();
     if (problem !== null) return problem && this.say(problem);
     this.#lastSent = performance.now();
     this.say("");
-    if (!this.#outside.onSend) return this.#leave();
+    if (!this.#page.onSend) return this.#leave();
     const content = this.#field.value.trim();
     const clientId = this.#clientId.value;
     this.#clientId.value = newId();
     this.#field.value = "";
     this.#typed();
-    this.#outside.onSend(content, clientId, this.model);
+    this.#page.onSend(content, clientId, this.model);
   }
 
-  /** Why nothing is sent now: a sentence, "" where silence is clearer, or null when all is well. */
+  /** Why nothing can be sent now: a sentence, "" where silence is clearer, or null if the message can be sent. */
   #problem() {
     if (this.#field.readOnly) return "";
     if (!this.#field.value.trim()) return "";
-    if (this.#running) return "Wait for the answer, or stop it first.";
-    if (this.#waits || performance.now() - this.#lastSent < BETWEEN_MS) return "One moment: the last message is still being sent.";
+    if (this.#running) return "Wait for the answer or stop it first.";
+    if (this.#waits || performance.now() - this.#lastSent < BETWEEN_MS) return "Your last message is still being sent.";
     const over = this.#length() - this.#limit;
-    return over > 0 ? `This is ${over.toLocaleString("en")} ${over === 1 ? "character" : "characters"} too long.` : null;
+    return over > 0 ? `Your message is ${over.toLocaleString("en")} ${over === 1 ? "character" : "characters"} too long.` : null;
   }
 
-  /** The page is about to be replaced by the server's answer. */
+  /** The page is about to be replaced by the server's response. */
   #leave() {
     this.#draft.write("");
     this.#waits = true;
@@ -135,8 +135,8 @@ export class Composer {
   }
 
   #sendable(isOn) {
-    if (isOn && !this.#outside.onSend) this.#waits = false;
-    // Not `disabled`: a button that loses its focus in mid-use throws keyboard users to the top of the page.
+    if (isOn && !this.#page.onSend) this.#waits = false;
+    // Not `disabled`: a focused button that gets disabled sends keyboard users to the top of the page.
     if (isOn) this.#send.removeAttribute("aria-disabled");
     else this.#send.setAttribute("aria-disabled", "true");
   }
@@ -156,14 +156,14 @@ export class Composer {
     place.textContent = place.hidden ? "" : `${length.toLocaleString("en")} / ${this.#limit.toLocaleString("en")}`;
   }
 
-  /** In characters, as the server counts: an emoji is one, though JavaScript says two. */
+  /** In characters, as the server counts them: an emoji is one, although JavaScript counts two. */
   #length() {
     const { value } = this.#field;
     return value.length < this.#limit * COUNT_FROM ? value.length : Array.from(value).length;
   }
 }
 
-/** Up to the max-height of the style sheet; newer browsers do it by themselves (`field-sizing`). */
+/** Up to the max-height in the CSS; newer browsers do it by themselves (`field-sizing`). */
 function grow(field) {
   if (CSS.supports("field-sizing", "content")) return;
   field.style.height = "auto";

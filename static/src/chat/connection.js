@@ -1,9 +1,9 @@
 /**
- * The websocket of a thread: says hello, answers pings, comes back, and notices when nothing comes.
+ * The websocket of a thread: says hello, answers pings, reconnects, and notices silence.
  *
- * It knows frames only as far as the transport needs; what they mean is the store's business. The outside gives
- * `position()` ({cursor, rev, wantSnapshot}), `letters()` (the outbox), `isWaiting()` (an answer or an ack is due)
- * and hears of `onFrame`, `onStatus`, `onDoubt` and `onEnd`.
+ * It knows frames only as far as the transport needs; what they mean is the store's business. The page provides
+ * `position()` ({cursor, rev, wantSnapshot}), `pending()` (the outbox), `isWaiting()` (an answer or an ack is due) and
+ * the callbacks `onFrame`, `onStatus`, `onDoubt` and `onEnd`.
  */
 import { helloFrame, sendFrame } from "./outbox.js";
 import { delayAfterClose, endingOf, failuresAfter, phaseAfter } from "./reconnect.js";
@@ -26,7 +26,7 @@ const browser = {
 
 export class Connection {
   #url;
-  #outside;
+  #page;
   #env;
   #socket = null;
   #timers = new Map();
@@ -38,25 +38,25 @@ export class Connection {
   #live = true;
   #heartbeatMs = HEARTBEAT_MS;
 
-  constructor(url, outside, env = browser) {
+  constructor(url, page, env = browser) {
     this.#url = url;
-    this.#outside = outside;
+    this.#page = page;
     this.#env = env;
   }
 
   open() {
     this.#drop();
     this.#live = true;
-    this.#outside.onStatus({ phase: phaseAfter(this.#failures) });
+    this.#page.onStatus({ phase: phaseAfter(this.#failures) });
     const socket = this.#env.open(this.#url);
     this.#socket = socket;
-    socket.onopen = () => this.send(helloFrame(this.#outside.position()));
+    socket.onopen = () => this.send(helloFrame(this.#page.position()));
     socket.onmessage = ({ data }) => this.#received(data);
     socket.onclose = ({ code }) => this.#closed(code);
     this.#in(WELCOME_MS, "welcome", () => this.#reopen());
   }
 
-  /** Back online, visible again, or the reader asked: no waiting. */
+  /** Reconnects without waiting: the browser is back online, the tab is visible again, or the reader asked. */
   hurry() {
     if (!this.#ended && !this.#socket) this.open();
   }
@@ -69,43 +69,43 @@ export class Connection {
     if (this.#socket?.readyState === 1) this.#socket.send(JSON.stringify(frame));
   }
 
-  /** The page leaves, or may come back from the browser's cache later: `hurry` opens again. */
+  /** The page is left. It may come back from the browser's cache: `hurry` then opens a new socket. */
   close() {
     this.#drop();
   }
 
-  /** Asks for the truth, at most once in two seconds; a wish that came too early is asked when its time has come. */
+  /** Asks for a snapshot, at most once in two seconds; a request that comes too early is sent when its time has come. */
   sync() {
     if (!this.isUp || !this.#live || this.#timers.has("sync")) return;
     const wait = this.#lastSync + SYNC_EVERY_MS - this.#env.now();
-    if (wait > 0) return this.#in(wait, "sync", () => this.#outside.position().wantSnapshot && this.sync());
+    if (wait > 0) return this.#in(wait, "sync", () => this.#page.position().wantSnapshot && this.sync());
     this.#lastSync = this.#env.now();
     this.send({ type: "sync" });
     this.#in(SYNC_ANSWER_MS, "answer", () => this.#reopen());
   }
 
-  /** What was refused for now, a little after the time that the server asks for: not all tabs in one moment. */
-  sendAgainIn(ms) {
-    if (!this.#timers.has("again")) this.#in(ms * (1 + this.#env.random()), "again", () => this.#sendLetters());
+  /** Resends what was refused temporarily, some time after the server's delay, so that not all tabs come at once. */
+  resendIn(ms) {
+    if (!this.#timers.has("resend")) this.#in(ms * (1 + this.#env.random()), "resend", () => this.#sendPending());
   }
 
-  /** Called after each change: while something is due, silence is looked into. */
+  /** Called after each change: while an answer or an ack is due, silence raises a doubt. */
   watch() {
-    if (!this.#outside.isWaiting()) return this.#cancel("quiet");
+    if (!this.#page.isWaiting()) return this.#cancel("quiet");
     if (!this.#timers.has("quiet")) this.#in(QUIET_MS, "quiet", () => this.#doubt());
   }
 
   #doubt() {
-    if (!this.isUp || !this.#outside.isWaiting()) return;
-    if (this.#live) this.#outside.onDoubt();
+    if (!this.isUp || !this.#page.isWaiting()) return;
+    if (this.#live) this.#page.onDoubt();
     this.watch();
   }
 
-  /** While a store is away the server sends what there is by itself, and asking for more would only cost the socket. */
+  /** While Redis or the database is unavailable, the server sends text by itself, and a sync would only get the socket closed. */
   #setLive(isOn) {
     this.#live = isOn;
     if (!isOn) this.#cancel("answer");
-    else if (this.#outside.position().wantSnapshot) this.sync();
+    else if (this.#page.position().wantSnapshot) this.sync();
   }
 
   #received(data) {
@@ -117,19 +117,19 @@ export class Connection {
       case "welcome":
         return this.#welcomed(frame);
       case "ping":
-        return this.send({ type: "pong", n: frame.n, cursor: this.#outside.position().cursor });
+        return this.send({ type: "pong", n: frame.n, cursor: this.#page.position().cursor });
       case "bye":
         this.#retryMs = frame.retry_ms;
         return;
       case "live":
         this.#setLive(frame.on);
-        return this.#outside.onFrame(frame);
+        return this.#page.onFrame(frame);
       case "error":
-        return this.#outside.onFrame(frame);
+        return this.#page.onFrame(frame);
       default:
         this.#cancel("quiet");
         if (frame.type === "thread.snapshot" || frame.type === "response.text") this.#cancel("answer");
-        this.#outside.onFrame(frame);
+        this.#page.onFrame(frame);
         this.watch();
     }
   }
@@ -139,13 +139,13 @@ export class Connection {
     this.#upSince = this.#env.now();
     this.#heartbeatMs = heartbeatMs || HEARTBEAT_MS;
     this.#retryMs = undefined;
-    this.#outside.onStatus({ phase: "connected" });
-    this.#sendLetters();
+    this.#page.onStatus({ phase: "connected" });
+    this.#sendPending();
     this.watch();
   }
 
-  #sendLetters() {
-    for (const letter of this.#outside.letters()) this.send(sendFrame(letter));
+  #sendPending() {
+    for (const message of this.#page.pending()) this.send(sendFrame(message));
   }
 
   #closed(code) {
@@ -154,13 +154,13 @@ export class Connection {
     this.#drop();
     if (ending) {
       this.#ended = true;
-      return this.#outside.onEnd(ending);
+      return this.#page.onEnd(ending);
     }
     const delay = delayAfterClose({ code, failures: this.#failures, retryMs: this.#retryMs }, this.#env.random);
     this.#failures = failuresAfter(this.#failures, upMs);
     this.#retryMs = undefined;
-    this.#outside.onStatus({ phase: phaseAfter(this.#failures) });
-    // Nobody looks at a hidden tab: it comes back when it is seen again.
+    this.#page.onStatus({ phase: phaseAfter(this.#failures) });
+    // A hidden tab reconnects when it is seen again.
     if (!this.#env.isHidden()) this.#in(delay, "retry", () => this.open());
   }
 
@@ -168,7 +168,7 @@ export class Connection {
     this.#closed(4002);
   }
 
-  /** Lets go of the socket without hearing its close: what a dead one says late must not touch its successor. */
+  /** Drops the socket without waiting for its close: late events of a dead socket must not touch its successor. */
   #drop() {
     for (const name of [...this.#timers.keys()]) this.#cancel(name);
     const socket = this.#socket;

@@ -1,4 +1,5 @@
 /** What the page adds to sanitized Markdown, by DOM code only: copy buttons, scrolling tables, hosts of links. */
+import { copyBy } from "../copy.js";
 import { hostOf } from "./sanitizer.js";
 
 export function decorate(fragment) {
@@ -31,7 +32,7 @@ function letTableScroll(table) {
   frame.append(table);
 }
 
-/** A link's words can say anything; where it leads is told behind it, unless the words are just that address. */
+/** A link's text can say anything, so its host is shown after it, unless the text is that address. */
 function showHost(link) {
   const host = hostOf(link.getAttribute("href"));
   const words = link.textContent.trim();
@@ -46,7 +47,7 @@ function nameCheckbox(box) {
 
 const SPEAKER_LEVEL = 2;
 
-/** The page's title is level 1, the speaker level 2: an answer's headings come below, without gaps, whatever they look like. */
+/** The page's title is level 1, the speaker level 2: an answer's headings come below, without gaps, whatever their size. */
 function placeHeadings(headings) {
   const levels = headings.map(({ nodeName }) => Number(nodeName[1]));
   const highest = Math.min(...levels);
@@ -64,27 +65,13 @@ function element(tag, className, text = "") {
   return node;
 }
 
-const COPIED_MS = 1_500;
-
-/** One listener for all copy buttons, those of later repaints, too. */
+/** One listener for all copy buttons, also those of later repaints. */
 export function startCopyButtons(root, announce) {
   root.addEventListener("click", async ({ target }) => {
     const button = target.closest?.(".code-copy");
     if (!button) return;
-    const done = await copied(button.closest(".code-block").querySelector("pre"));
-    button.textContent = done ? "Copied" : "Press Ctrl+C";
+    const pre = button.closest(".code-block").querySelector("pre");
+    const done = await copyBy(button, pre, pre.textContent.replace(/\n$/, ""));
     announce(done ? "Code copied" : "Code selected. Press Ctrl+C to copy.");
-    window.setTimeout(() => (button.textContent = "Copy"), COPIED_MS);
   });
-}
-
-/** The clipboard is missing on plain http: then the code is selected, one key away. */
-async function copied(pre) {
-  try {
-    await navigator.clipboard.writeText(pre.textContent.replace(/\n$/, ""));
-    return true;
-  } catch {
-    window.getSelection().selectAllChildren(pre);
-    return false;
-  }
 }

@@ -1,4 +1,4 @@
-/** Emoji shortcodes, the ones that people and models write; `:unknown:` stays as it is. */
+/** The emoji shortcodes that people and models use; `:unknown:` stays as it is. */
 
 const NAMES = `
   smile 😄 smiley 😃 grin 😁 grinning 😀 laughing 😆 joy 😂 rofl 🤣 slightly_smiling_face 🙂 upside_down_face 🙃 wink 😉

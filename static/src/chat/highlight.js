@@ -1,4 +1,4 @@
-/** Syntax colours for the languages that answers are mostly written in; others stay plain. */
+/** Syntax colors for the languages that answers mostly use; others stay plain. */
 import hljs from "highlight.js/lib/core";
 import bash from "highlight.js/lib/languages/bash";
 import c from "highlight.js/lib/languages/c";
@@ -31,11 +31,11 @@ const LANGUAGES = {
 
 for (const [name, language] of Object.entries(LANGUAGES)) hljs.registerLanguage(name, language);
 
-// A growing answer is parsed again at each repaint; its finished blocks need not be coloured again.
+// A growing answer is parsed at each repaint; its finished blocks need not be colored each time.
 const REMEMBERED = 200;
 const remembered = new Map();
 
-/** HTML with `hljs-*` spans, or the code itself when the language is not known (the caller escapes it then). */
+/** HTML with `hljs-*` spans, or the code itself if the language is unknown (then the caller escapes it). */
 export function highlight(code, language) {
   const name = language.toLowerCase();
   if (!hljs.getLanguage(name)) return code;

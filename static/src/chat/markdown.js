@@ -1,4 +1,4 @@
-/** Markdown to HTML. What comes out is NOT safe yet: `sanitizer.js` is the only way into the page. */
+/** Markdown to HTML. The result is NOT safe yet: `sanitizer.js` is the only way into the page. */
 import { Marked } from "marked";
 import { markedEmoji } from "marked-emoji";
 import { markedHighlight } from "marked-highlight";
@@ -10,7 +10,7 @@ const GROWING = "growing";
 const whole = parserFor({ growing: false });
 const growing = parserFor({ growing: true });
 
-/** In an answer that still grows, an open code fence stays uncoloured, or colours would jump about. */
+/** In an answer that still grows, an open code fence stays uncolored, or its colors would jump about. */
 export function toHtml(text, { isGrowing = false } = {}) {
   return (isGrowing ? growing : whole).parse(text);
 }
@@ -19,15 +19,15 @@ function parserFor({ growing: isGrowing }) {
   const parser = new Marked({ gfm: true });
   parser.use(
     markedEmoji({ emojis: EMOJI, renderer: (token) => token.emoji }),
-    markedHighlight({ highlight: coloured }),
+    markedHighlight({ highlight: colored }),
     { renderer: { html: ({ text }) => withUnknownTagsVisible(text) } },
   );
-  // The one that was registered last walks first: the fence is marked before the highlighter sees it.
+  // The extension that was registered last walks first, so the fence is marked before the highlighter sees it.
   if (isGrowing) parser.use({ walkTokens: markOpenFence });
   return parser;
 }
 
-function coloured(code, language, info) {
+function colored(code, language, info) {
   return info.endsWith(` ${GROWING}`) ? code : highlight(code, language);
 }
 
@@ -42,7 +42,7 @@ function isOpenFence(raw) {
   return !(last.length >= fence.length && last === fence[0].repeat(last.length));
 }
 
-// `List<String>` outside a code fence would lose its middle; a tag that would be dropped is shown as it was written.
+// `List<String>` outside a code fence would lose its middle: a tag that would be dropped is shown as it was written.
 const PASSED_ON = new Set([...ALLOWED_TAGS, "img"]);
 const TAG = /<(\/?)([a-z][^\s/>]*)/gi;
 

@@ -1,4 +1,4 @@
-/** The list of messages on the page: one article for each, keyed by id, painted at most once a frame. */
+/** The list of messages on the page: one article per message, keyed by id, painted at most once a frame. */
 import { decorate } from "./decoration.js";
 import { toHtml } from "./markdown.js";
 import { morphChildren } from "./morph.js";
@@ -7,14 +7,8 @@ import { readTools, showTools } from "./tools.js";
 
 const SHOWN_ROLES = new Set(["user", "assistant"]);
 
-// Parsing a long answer takes longer the longer it gets: painting may take a fifth of the time, no more.
+// The longer an answer, the longer it takes to parse: painting may take a fifth of the time, no more.
 const REST_FACTOR = 4;
-
-const NOTES = {
-  stopped: "Stopped before the end.",
-  interrupted: "Interrupted: the server went away before the answer was complete. What had arrived is kept.",
-  error: "Something went wrong while answering.",
-};
 
 export class MessageList {
   #root;
@@ -25,14 +19,14 @@ export class MessageList {
   #scheduled = false;
   #restUntil = 0;
 
-  /** `around` is called with the painting as its argument, so that scrolling can be kept right. */
+  /** `around` is called with the painting as its argument, so that it can keep the scroll position. */
   constructor(root, templates, around = (paint) => paint()) {
     this.#root = root;
     this.#templates = templates;
     this.#painted = around;
   }
 
-  /** The messages that the server rendered, as the store wants them. */
+  /** The messages that the server rendered, in the store's form. */
   read() {
     return [...this.#root.querySelectorAll("article[data-message-id]")].map((article) => ({
       id: article.dataset.messageId,
@@ -46,7 +40,7 @@ export class MessageList {
     }));
   }
 
-  /** Takes over what the server rendered: same articles, now with Markdown. */
+  /** Takes over the articles that the server rendered, and renders their Markdown. */
   adopt(messages) {
     for (const message of messages) {
       const article = this.#root.querySelector(`article[data-message-id="${CSS.escape(message.id)}"]`);
@@ -65,7 +59,7 @@ export class MessageList {
     else this.#atNextFrame();
   }
 
-  /** Paints at once, for a change whose scroll position is measured around it. */
+  /** Paints at once, for a change around which the scroll position is measured. */
   flush() {
     this.#paint();
   }
@@ -100,16 +94,16 @@ export class MessageList {
     }
   }
 
-  /** The article of a message, with all that changed since it was last painted. */
+  /** The article of a message, repainted where the message changed. */
   #articleOf(message) {
     const key = this.#adoptedKey(message);
     const view = this.#views.get(key) ?? { article: this.#blank(message.role), message: null };
-    if (view.message !== message) paint(view.article, message, view.message);
+    if (view.message !== message) paint(view.article, message, view.message, this.#templates.assistant.dataset);
     this.#views.set(key, { article: view.article, message });
     return view.article;
   }
 
-  /** A message that was pending gets its id from the server; its article stays where the reader sees it. */
+  /** A pending message gets its id from the server; its article stays where the reader sees it. */
   #adoptedKey(message) {
     const local = `local:${message.client_id}`;
     if (message.id !== local && this.#views.has(local)) {
@@ -132,7 +126,8 @@ function contentOf(article) {
   return article.querySelector(".markdown-content");
 }
 
-function paint(article, message, before) {
+/** `notes` has a sentence for each status that needs one; the template brings them. */
+function paint(article, message, before, notes) {
   article.dataset.messageId = message.id;
   const known = article.querySelector("input[name=message_id]");
   if (known) known.value = message.id;
@@ -142,10 +137,10 @@ function paint(article, message, before) {
   if (message.created_at) article.dataset.createdAt = message.created_at;
   if (message.status !== before?.status || message.content !== before?.content) paintContent(article, message);
   if (message.tools !== before?.tools) showTools(article, message.tools);
-  if (message.status !== before?.status || message.error !== before?.error) paintNote(article, message);
+  if (message.status !== before?.status || message.error !== before?.error) paintNote(article, message, notes);
 }
 
-/** People's own words stay exactly as they typed them; an answer is Markdown. */
+/** A user's text stays exactly as typed; an answer is Markdown. */
 function paintContent(article, message) {
   const target = contentOf(article);
   if (message.role !== "assistant") {
@@ -157,9 +152,9 @@ function paintContent(article, message) {
   morphChildren(target, decorate(sanitize(toHtml(message.content, { isGrowing }))));
 }
 
-function paintNote(article, message) {
+function paintNote(article, message, notes) {
   const note = article.querySelector(".message-note");
   if (!note) return;
-  note.textContent = message.error || NOTES[message.status] || "";
+  note.textContent = message.error || notes[message.status] || "";
   note.hidden = !note.textContent;
 }

@@ -1,8 +1,8 @@
 /**
- * Makes a tree look like another one by touching only what differs.
+ * Makes a tree look like another one by changing only what differs.
  *
- * An answer is parsed as a whole at each repaint; with this the reader's selection, and how far a code block was
- * scrolled, survive in all that did not change.
+ * An answer is parsed as a whole at each repaint; this keeps the reader's selection, and how far a code block was
+ * scrolled, in everything that did not change.
  */
 export function morphChildren(target, source) {
   const fresh = [...source.childNodes];
@@ -19,7 +19,7 @@ function morphAt(parent, old, fresh) {
   morphChildren(old, fresh);
 }
 
-/** Growing text is appended to, not replaced: a selection inside it stays. */
+/** Growing text is appended to, not replaced, so a selection inside it stays. */
 function writeText(node, text) {
   if (text.startsWith(node.data)) node.appendData(text.slice(node.data.length));
   else node.data = text;

@@ -1,37 +1,37 @@
 /**
- * What was sent and not yet acknowledged; it is sent again after each reconnect.
+ * Pending messages: sent and not yet acknowledged. They are sent again after each reconnect.
  *
- * Kept in the tab's own storage, so that a reload in the wrong second loses nothing. Sending twice is safe: the
- * server stores a message once for each client_id.
+ * They are kept in the tab's own storage, so that a reload loses nothing. Sending twice is safe: the server stores a
+ * message once per client_id.
  */
 export class Outbox {
   #storage;
   #key;
-  #letters;
+  #messages;
 
   constructor(storage, threadId) {
     this.#storage = storage;
     this.#key = `outbox:${threadId}`;
-    this.#letters = new Map(this.#stored().map((letter) => [letter.client_id, letter]));
+    this.#messages = new Map(this.#stored().map((message) => [message.client_id, message]));
   }
 
-  get letters() {
-    return [...this.#letters.values()];
+  get messages() {
+    return [...this.#messages.values()];
   }
 
-  add(letter) {
-    this.#letters.set(letter.client_id, letter);
+  add(message) {
+    this.#messages.set(message.client_id, message);
     this.#save();
   }
 
   settle(clientId) {
-    if (this.#letters.delete(clientId)) this.#save();
+    if (this.#messages.delete(clientId)) this.#save();
   }
 
   #save() {
-    // Private windows and full storage refuse: then the message lives as long as the page does.
+    // Private windows and full storage refuse: then a message lives as long as the page does.
     try {
-      if (this.#letters.size) this.#storage?.setItem(this.#key, JSON.stringify(this.letters));
+      if (this.#messages.size) this.#storage?.setItem(this.#key, JSON.stringify(this.messages));
       else this.#storage?.removeItem(this.#key);
     } catch {
       this.#storage = null;
@@ -47,13 +47,13 @@ export class Outbox {
   }
 }
 
-/** The words of the wire for a letter. */
+/** The frame that sends a pending message. */
 export function sendFrame({ client_id, content, model }) {
   const send = { type: "message.send", client_id, content };
   return model ? { ...send, model } : send;
 }
 
-/** The first frame of every connection: where this tab stands. */
+/** The first frame of every connection: how far this tab has got. */
 export function helloFrame({ cursor, rev, wantSnapshot }) {
   const hello = { type: "hello", v: 1, cursor, rev };
   return wantSnapshot ? { ...hello, want: "snapshot" } : hello;

@@ -1,4 +1,4 @@
-/** When to come back after a lost connection, and when not to. Pure. */
+/** When to reconnect after a lost connection, and when not to. Pure. */
 
 const SHORTEST_MS = 500;
 const LONGEST_MS = 30_000;
@@ -6,7 +6,7 @@ const FIRST_MS = 1_000;
 const OVERLOAD_MS = 5_000;
 const STABLE_MS = 60_000;
 
-/** From this many failures on the page says "Disconnected" and offers to retry; it keeps trying itself, too. */
+/** From this many failures on, the page says "Disconnected" and offers to retry; it also keeps trying by itself. */
 const FAILURES_SHOWN = 5;
 
 export function phaseAfter(failures) {
@@ -20,24 +20,24 @@ export function delayMs(failures, random = Math.random) {
   return random() * Math.min(LONGEST_MS, SHORTEST_MS * 2 ** failures);
 }
 
-/** The delay after a close, in the server's words (code, or the `retry_ms` of its `bye`) or by backoff. */
+/** The delay after a close: what the server asks for (close code, or the `retry_ms` of its `bye`), or backoff. */
 export function delayAfterClose({ code, failures, retryMs }, random = Math.random) {
   if (code === 1013) return Math.max(OVERLOAD_MS, retryMs ?? 0) + random() * OVERLOAD_MS;
   if (retryMs !== undefined) return random() * Math.max(retryMs, FIRST_MS);
   return delayMs(failures, random);
 }
 
-/** A connection that held for a minute was a good one; a short one counts as a failure, or a flapping server is flooded. */
+/** A connection that lasted a minute resets the count; a shorter one counts as a failure, or a flapping server is flooded. */
 export function failuresAfter(failures, upMs) {
   return upMs >= STABLE_MS ? 0 : failures + 1;
 }
 
 const ENDINGS = new Map([
   [4501, { action: "login", text: "Your session has ended. Log in to continue." }],
-  [4503, { action: "stay", text: "This conversation is not available." }],
-  [4504, { action: "reload", text: "This account has too many open tabs. Close some, then try again." }],
-  [4505, { action: "stay", text: "This conversation was deleted." }],
-  [4506, { action: "reload", text: "A new version is here. Reload the page to continue." }],
+  [4503, { action: "stay", text: "This chat is not available." }],
+  [4504, { action: "reload", text: "This account has too many open tabs. Close some, then reload the page." }],
+  [4505, { action: "stay", text: "This chat was deleted." }],
+  [4506, { action: "reload", text: "A new version is available. Reload the page to continue." }],
 ]);
 
 /** What a close code of 4500–4999 ("don't come back") means for the reader; null for all others. */

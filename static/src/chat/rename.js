@@ -1,21 +1,21 @@
-/** The pencil beside the title: turns it into a field. Without this it is a plain form, with an address of its own. */
+/** Editing the title in place. Without JavaScript it is a plain form, with its own address. */
 
-const NOT_SAVED = "The title was not saved: there is no connection. Try again.";
+const NOT_SAVED = "The title was not saved because you are not connected. Try again.";
 
 export class Rename {
   #details;
   #form;
   #field;
-  #outside;
+  #page;
   #saving = false;
 
-  /** `outside.title()` is what to begin with; `outside.save(address, title)` gives `{title}` as stored, or `{problem}`. */
-  constructor(details, outside) {
+  /** `page.title()` is the current title; `page.save(address, title)` gives `{title}` as stored, or `{problem}`. */
+  constructor(details, page) {
     this.#details = details;
     this.#form = details.querySelector("form");
     this.#field = this.#form.elements.title;
-    this.#outside = outside;
-    // An empty title gets a sentence at the field, and no bubble.
+    this.#page = page;
+    // An empty title gets a sentence at the field instead of the browser's message.
     this.#form.noValidate = true;
     details.querySelector("summary").addEventListener("click", (event) => this.#toggled(event));
     details.querySelector("a").addEventListener("click", (event) => this.#cancelled(event));
@@ -23,13 +23,13 @@ export class Rename {
     details.addEventListener("keydown", (event) => this.#pressed(event));
   }
 
-  /** At once and not with the `toggle` event: a phone shows its keyboard only while a finger is down. */
+  /** On the click, not on the `toggle` event: a phone shows its keyboard only in response to a touch. */
   #toggled(event) {
     event.preventDefault();
     if (this.#details.open) return this.#close();
     this.#details.open = true;
     this.#say("");
-    this.#field.value = this.#outside.title();
+    this.#field.value = this.#page.title();
     this.#field.focus();
     this.#field.select();
   }
@@ -39,7 +39,7 @@ export class Rename {
     this.#close();
   }
 
-  /** Escape also gives up a word in Japanese, Chinese and Korean input. */
+  /** Escape also cancels a word in Japanese, Chinese and Korean input. */
   #pressed(event) {
     if (event.key !== "Escape" || event.isComposing || !this.#details.open) return;
     event.preventDefault();
@@ -55,9 +55,9 @@ export class Rename {
     event.preventDefault();
     if (this.#saving) return;
     this.#busy(true);
-    const { problem } = await this.#outside.save(this.#form.action, this.#field.value);
+    const { problem } = await this.#page.save(this.#form.action, this.#field.value);
     this.#busy(false);
-    if (!this.#details.open) return; // given up in the meantime; what was stored is shown all the same
+    if (!this.#details.open) return; // cancelled in the meantime; the stored title is shown all the same
     if (problem) this.#refused(problem);
     else this.#close();
   }

@@ -1,8 +1,8 @@
 /**
- * The one way for a model's text into the page: an allowlist, and nothing in it that loads from elsewhere.
+ * The only way for a model's text into the page: an allowlist, in which nothing loads from elsewhere.
  *
- * A URL that is fetched by itself is a leak: whatever the model was made to write into it arrives there. So there are
- * no images, only their text and host, and a link says where it really goes.
+ * A URL that the browser fetches by itself leaks whatever the model was made to write into it. So there are no images,
+ * only their text and host, and a link shows where it really goes.
  */
 import DOMPurify from "dompurify";
 
@@ -17,18 +17,18 @@ const CONFIG = {
   ALLOWED_TAGS,
   ALLOWED_ATTR,
   ALLOWED_URI_REGEXP: /^(https?:|mailto:)/i,
-  // Without this the pattern above is asked of every attribute, and `align="right"` is no address.
+  // Without this the pattern above applies to every attribute, and `align="right"` is not an address.
   ADD_URI_SAFE_ATTR: ["align", "start", "type", "checked", "disabled"],
   ALLOW_DATA_ATTR: false,
   ALLOW_ARIA_ATTR: false,
   SANITIZE_NAMED_PROPS: true,
-  // Nodes instead of a string: then no innerHTML is needed at all, and Trusted Types have nothing to object to.
+  // Nodes instead of a string: no innerHTML is needed, so Trusted Types have nothing to object to.
   RETURN_DOM_FRAGMENT: true,
 };
 
 let purifier = null;
 
-/** HTML that nobody trusts → a DocumentFragment that the page can show. */
+/** Untrusted HTML → a DocumentFragment that the page can show. */
 export function sanitize(html) {
   purifier ??= prepared();
   return purifier.sanitize(html, CONFIG);
@@ -41,7 +41,7 @@ function prepared() {
   return DOMPurify;
 }
 
-/** An image becomes words before the allowlist drops it. */
+/** An image becomes text before the allowlist drops it. */
 function replaceImage(node, { tagName }) {
   if (tagName !== "img" || !node.parentNode) return;
   const chip = node.ownerDocument.createElement("span");
@@ -67,7 +67,7 @@ function mendElement(node) {
   node.setAttribute("disabled", "");
 }
 
-/** The host of an absolute web address, in ASCII form: look-alike letters show as xn--…; "" for everything else. */
+/** The host of an absolute web address, in ASCII form (look-alike letters show as xn--…); "" for anything else. */
 export function hostOf(address) {
   try {
     const { protocol, host } = new URL(address);

@@ -1,4 +1,4 @@
-/** Follows the answer down, until the reader scrolls up; a button leads back. */
+/** Follows the answer down until the reader scrolls up; a button leads back. */
 
 const NEAR_PX = 48;
 
@@ -11,20 +11,20 @@ export class Follower {
     this.#scroller = scroller;
     this.#button = button;
     scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
-    // A wheel turned up says it before the first pixel has moved; a repaint must not win that race.
+    // The wheel event comes before the first pixel has moved; a repaint must not win that race.
     scroller.addEventListener("wheel", ({ deltaY }) => deltaY < 0 && this.#leave(), { passive: true });
     button.addEventListener("click", () => this.toLatest({ focus: true }));
     new ResizeObserver(() => this.#follows && this.#toEnd()).observe(scroller);
   }
 
-  /** Wraps a repaint: who was at the end stays there. */
+  /** Wraps a repaint: a reader at the end stays at the end. */
   around(paint) {
     paint();
     if (this.#follows) this.#toEnd();
     else this.#show();
   }
 
-  /** Wraps an insertion above: what the reader looks at stays where it is. */
+  /** Wraps an insertion above: what the reader sees stays where it is. */
   keeping(anchor, insert) {
     const before = anchor?.getBoundingClientRect().top ?? 0;
     insert();

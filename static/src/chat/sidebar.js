@@ -1,6 +1,4 @@
-/** The list of threads: follows what happens in any tab, the newest on top. */
-
-export const UNTITLED = "New chat";
+/** The list of chats: follows what happens in any tab, newest first. */
 
 export class Sidebar {
   #list;
@@ -11,12 +9,17 @@ export class Sidebar {
     this.#template = template;
   }
 
-  /** `{thread_id, title, last_message_at, running, rev}`; what is missing stays as it is, what is late is dropped. */
+  /** What a chat without a title is called. */
+  get untitled() {
+    return this.#template.content.querySelector(".thread-title").textContent;
+  }
+
+  /** `{thread_id, title, last_message_at, running, rev}`; a missing field stays as it is, a late update is dropped. */
   update({ thread_id: id, title, last_message_at: lastMessageAt, running, rev }) {
     const row = this.#row(id) ?? (lastMessageAt ? this.#newRow(id) : null);
     if (!row || (rev && rev < Number(row.dataset.rev))) return;
     if (rev) row.dataset.rev = rev;
-    if (title !== undefined) row.querySelector(".thread-title").textContent = title || UNTITLED;
+    if (title !== undefined) row.querySelector(".thread-title").textContent = title || this.untitled;
     if (running !== undefined) row.querySelector(".thread-running").hidden = !running;
     if (lastMessageAt) this.#place(row, lastMessageAt);
     this.#showEmpty();
@@ -27,7 +30,7 @@ export class Sidebar {
     this.#showEmpty();
   }
 
-  /** Moves a row only when its place changes: who has the focus there keeps it. */
+  /** Moves a row only when its place changes, and keeps the focus in it. */
   #place(row, lastMessageAt) {
     row.dataset.lastMessageAt = lastMessageAt;
     const time = Date.parse(lastMessageAt);

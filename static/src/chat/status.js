@@ -1,4 +1,4 @@
-/** How the connection is: a dot, a spinner or a sentence; and what is said aloud, politely and rarely. */
+/** The state of the connection: a dot, a spinner or a sentence; announced politely and rarely. */
 
 const WORDS = {
   connecting: "Connecting…",
@@ -7,8 +7,8 @@ const WORDS = {
   disconnected: "Disconnected",
 };
 
-// A connection that is back at once is not worth a word.
-const PATIENCE_MS = 600;
+// A connection that is back this soon is not worth a word.
+const SHOW_AFTER_MS = 600;
 
 export class Status {
   #root;
@@ -28,20 +28,20 @@ export class Status {
   }
 
   show({ phase }) {
-    if (phase !== "connected") this.#putLive(true); // the next server says so itself if it has to
+    if (phase !== "connected") this.#putLive(true); // the next server says otherwise if it has to
     window.clearTimeout(this.#timer);
-    const calm = phase === "reconnecting" && this.#root.dataset.phase === "connected";
-    if (calm) this.#timer = window.setTimeout(() => this.#put(phase), PATIENCE_MS);
+    const isBrief = phase === "reconnecting" && this.#root.dataset.phase === "connected";
+    if (isBrief) this.#timer = window.setTimeout(() => this.#put(phase), SHOW_AFTER_MS);
     else this.#put(phase);
   }
 
-  /** Redis or the database is away: what is stored still comes, later. */
+  /** Off while Redis or the database is unavailable: stored text still comes, later. */
   showLive(isOn) {
     this.#putLive(isOn);
-    this.#announce(isOn ? "Live updates are back" : this.#live.textContent);
+    this.#announce(isOn ? "Live updates resumed" : this.#live.textContent);
   }
 
-  /** The connection is over for good, for the reason that the notice on the page gives. */
+  /** The connection ended permanently; the notice on the page says why. */
   end() {
     window.clearTimeout(this.#timer);
     this.#put("disconnected");

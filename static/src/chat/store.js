@@ -1,14 +1,16 @@
 /**
  * What a tab knows about its thread: state + frame → new state + effects. No DOM, no clock, no socket.
  *
- * The transport may repeat, reorder at a reconnect, or lose; these rules make that harmless:
- * everything is an upsert by id, a finished status never goes back, a delta fits by its position or is refused.
- * Effects say what the world outside must do: {sync, acked, nacked, postponed, again, announce, thread, removed, older}.
+ * The transport may repeat frames, reorder them at a reconnect, or lose them. Three rules make that harmless: everything
+ * is an upsert by id, a finished status never goes back, and a delta fits by its position or is refused.
+ * Effects say what the page must do:
+ * {sync, acked, nacked, postponed, resendIn, announce, warn, thread, removed, ended, older, live, theme}.
  */
-import { sha8 } from "./sha256.js";
+import { sha8 } from "./digest.js";
+import { endingOf } from "./reconnect.js";
 import {
   answer, appended, complete, findMessage, isFinished, runningAnswer, settled, withoutPending, written,
-} from "./upserts.js";
+} from "./message_updates.js";
 
 export function initialState({ threadId, cursor = "", rev = 0, title = "", messages = [] }) {
   const shown = { title, titleRev: rev, messages: messages.map(complete) };
@@ -29,6 +31,9 @@ const HANDLERS = new Map([
   ["thread.title.updated", titleUpdated],
   ["thread.updated", threadUpdated],
   ["thread.deleted", threadDeleted],
+  ["theme.changed", themeChanged],
+  ["live", live],
+  ["error", error],
   ["local.send", localSend],
   ["local.older", localOlder],
   ["local.title", localTitle],
@@ -37,7 +42,7 @@ const HANDLERS = new Map([
 
 export function reduce(state, frame) {
   const handle = HANDLERS.get(frame.type);
-  // A newer server may say things that this page does not know; what it knows stays right without them.
+  // A newer server may send frames that this page does not know; the state stays right without them.
   if (!handle) return unchanged(state);
   const { state: next, effects } = handle(state, frame);
   if (frame.type === "thread.snapshot") return { state: next, effects };
@@ -47,7 +52,7 @@ export function reduce(state, frame) {
 
 // -- frames -----------------------------------------------------------------------------------------------------
 
-/** Parts count from 1. Nothing is shown before the last one: half a thread is worse than the old one. */
+/** Parts count from 1. Nothing is shown before the last part: half a thread is worse than the old state. */
 function snapshot(state, frame) {
   const { part = 1, parts = 1 } = frame;
   const collected = part === 1 ? [] : state.parts;
@@ -63,7 +68,7 @@ function replaced(state, frame, fresh) {
   const known = new Set(incoming.map((message) => message.id));
   const sent = new Set(incoming.map((message) => message.client_id).filter(Boolean));
   const pending = state.messages.filter((message) => message.pending && !sent.has(message.client_id));
-  // What was loaded above the snapshot stays if the two meet; if not, keeping it would leave a silent hole.
+  // Messages loaded above the snapshot stay if the two overlap; otherwise keeping them would leave a silent gap.
   const meeting = stored.findIndex((message) => known.has(message.id));
   const above = stored.slice(0, Math.max(meeting, 0)).filter((message) => !known.has(message.id));
   const messages = [...above, ...incoming, ...pending];
@@ -77,7 +82,7 @@ function replaced(state, frame, fresh) {
   return changed(next, effects);
 }
 
-/** Nothing is kept above the snapshot: what is older than it begins where the server says. */
+/** Nothing is kept above the snapshot: older messages begin where the server says. */
 function olderOf({ has_older, older_cursor }) {
   return { has_older, older_cursor };
 }
@@ -85,7 +90,7 @@ function olderOf({ has_older, older_cursor }) {
 function created(state, { message }) {
   const acked = message.client_id ? [message.client_id] : [];
   const known = findMessage(state, message.id);
-  // A replay says again how the message began; it must not take back what came since.
+  // A replay repeats how the message began; it must not undo what came since.
   if (known) return changed(withoutPending(state, message.client_id), { acked });
   const position = state.messages.findIndex((other) => other.pending && other.client_id === message.client_id);
   if (position < 0 || !message.client_id) return changed(appended(state, complete(message)), { acked });
@@ -159,29 +164,46 @@ function acknowledged(message, clientId, id) {
   return message.pending && message.client_id === clientId ? { ...message, id, pending: false } : message;
 }
 
-/** A server that is shutting down, or without its database, refuses for now: the message stays in the outbox. */
+/** A server that is shutting down, or has no database, refuses temporarily: the message stays in the outbox. */
 function nack(state, frame) {
-  if (FOR_NOW.has(frame.code)) return changed(state, { postponed: frame.client_id, again: frame.retry_ms });
+  if (TEMPORARY.has(frame.code)) return changed(state, { postponed: frame.client_id, resendIn: frame.retry_ms });
   return changed(withoutPending(state, frame.client_id), { nacked: frame });
 }
 
-const FOR_NOW = new Set(["draining", "unavailable"]);
+const TEMPORARY = new Set(["draining", "unavailable"]);
 
-/** Of two titles the one with the greater rev is the newer, in whichever order they come. */
+/** Titles can arrive in any order: the one with the greater rev is newer. */
 function titleUpdated(state, { thread_id: id = state.threadId, title, rev = state.titleRev }) {
   if (id !== state.threadId) return changed(state, { thread: { thread_id: id, title, rev } });
   if (rev < state.titleRev) return unchanged(state);
   return changed({ ...state, title, titleRev: rev }, { thread: { thread_id: id, title } });
 }
 
-/** Of this thread it says nothing about the title: that comes with a rev and is replayed. */
+/** For this thread the frame's title is ignored: `thread.title.updated` carries it with a rev, and is replayed. */
 function threadUpdated(state, { type, ...thread }) {
   if (thread.thread_id === state.threadId) thread.title = state.title;
   return changed(state, { thread });
 }
 
 function threadDeleted(state, { thread_id: id }) {
-  return changed(state, { removed: id });
+  return changed(state, id === state.threadId ? { removed: id, ended: endingOf(DELETED) } : { removed: id });
+}
+
+const DELETED = 4505; // the close code that says the same of this thread
+
+// -- frames that say nothing of the messages --------------------------------------------------------------------
+
+function themeChanged(state, { theme }) {
+  return changed(state, { theme });
+}
+
+/** Whether live updates work: without Redis or the database, stored text still comes, later. */
+function live(state, { on }) {
+  return changed(state, { live: on });
+}
+
+function error(state, { message }) {
+  return changed(state, { warn: message });
 }
 
 // -- what the reader does ---------------------------------------------------------------------------------------
@@ -197,7 +219,7 @@ function localOlder(state, { messages }) {
   return changed({ ...state, messages: [...fresh, ...state.messages] });
 }
 
-/** One's own rename, as the server answered; `since` is the titleRev of then: what the socket said meanwhile is newer. */
+/** A rename in this tab, as the server answered; `since` is the titleRev from before: a title that the socket brought meanwhile is newer. */
 function localTitle(state, { title, since }) {
   if (state.titleRev !== since) return unchanged(state);
   return changed({ ...state, title }, { thread: { thread_id: state.threadId, title } });
@@ -206,22 +228,22 @@ function localTitle(state, { title, since }) {
 // -- results ----------------------------------------------------------------------------------------------------
 
 /**
- * `welcome` has a cursor too, of events that are yet to come, and `thread.updated` the rev of any thread: only what
- * was logged and seen moves ours.
+ * `welcome` also has a cursor, of events yet to come, and `thread.updated` has the rev of any thread: only events that
+ * were logged and seen move ours.
  */
 function atPosition(state, { cursor, rev }) {
   return cursor ? { ...state, cursor, rev: Math.max(rev ?? 0, state.rev) } : state;
 }
 
 /**
- * Each change of the thread has the next rev, so a greater one says that something was lost which never got into the
- * log. The start of an answer is no change and names the last one.
+ * Each change of the thread has the next rev, so a gap means that a change never got into the log. The start of an
+ * answer is no change and carries the last rev.
  */
 function skipsChange(state, { type, cursor, rev = 0 }) {
   return Boolean(cursor) && rev > (type === "response.started" ? state.rev : state.rev + 1);
 }
 
-/** The wish is sticky: until a snapshot was applied, every hello asks for one and the cursor is not trusted. */
+/** The request is sticky: until a snapshot was applied, every hello asks for one and the cursor is not trusted. */
 function needsSync(state, effects = {}) {
   return changed({ ...state, wantSnapshot: true }, { ...effects, sync: true });
 }

@@ -1,19 +1,20 @@
-/** The chat page: brings the store, the socket and the parts of the page together. */
+/** The chat page: wires the store, the socket and the parts of the page together. */
+import { copyBy } from "../copy.js";
 import { followTheme } from "../theme.js";
 import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
 import { startCopyButtons } from "./decoration.js";
 import { draftOf, tabStorage } from "./draft.js";
+import { HistoryLoader } from "./history.js";
+import { findMessage, hasPending, runningAnswer } from "./message_updates.js";
 import { MessageList } from "./messages.js";
-import { Older } from "./older.js";
 import { Outbox, sendFrame } from "./outbox.js";
-import { askAgain } from "./again.js";
+import { regenerate } from "./regenerate.js";
 import { Rename, saveTitle } from "./rename.js";
 import { Follower } from "./scroll.js";
-import { Sidebar, UNTITLED } from "./sidebar.js";
+import { Sidebar } from "./sidebar.js";
 import { Status } from "./status.js";
 import { initialState, reduce } from "./store.js";
-import { findMessage, hasPending, runningAnswer } from "./upserts.js";
 
 export function startChat(main) {
   const { threadId, maxLength } = main.dataset;
@@ -33,7 +34,7 @@ class ThreadPage {
   #connection;
   #status;
   #sidebar;
-  #older;
+  #history;
   #outbox;
 
   constructor(main, form, settings) {
@@ -45,7 +46,7 @@ class ThreadPage {
     const templates = { user: part("message-template-user"), assistant: part("message-template-assistant") };
     this.#list = new MessageList(part("chat-messages"), templates, (paint) => this.#follower.around(paint));
     this.#sidebar = new Sidebar(part("thread-list"), part("thread-template"));
-    this.#older = new Older(part("older"), { add: (messages) => this.#addOlder(messages) });
+    this.#history = new HistoryLoader(part("older"), { add: (messages) => this.#addOlder(messages) });
     this.#composer = new Composer(form, {
       ...settings,
       onSend: (content, clientId, model) => this.#send(content, clientId, model),
@@ -69,7 +70,7 @@ class ThreadPage {
     this.#state = initialState({ threadId, cursor, rev: Number(rev), title, messages });
     this.#list.adopt(this.#state.messages);
     this.#follower.toLatest();
-    for (const letter of this.#outbox.letters) this.#dispatch({ type: "local.send", ...letter });
+    for (const message of this.#outbox.messages) this.#dispatch({ type: "local.send", ...message });
     this.#render();
     this.#listen();
     this.#connection.open();
@@ -86,20 +87,13 @@ class ThreadPage {
   #forConnection() {
     return {
       position: () => this.#state,
-      letters: () => this.#outbox.letters,
+      pending: () => this.#outbox.messages,
       isWaiting: () => Boolean(runningAnswer(this.#state)) || hasPending(this.#state),
-      onFrame: (frame) => this.#received(frame),
+      onFrame: (frame) => this.#dispatch(frame),
       onStatus: (status) => this.#status.show(status),
       onDoubt: () => this.#dispatch({ type: "local.doubt" }),
       onEnd: (ending) => this.#end(ending),
     };
-  }
-
-  #received(frame) {
-    if (frame.type === "live") this.#status.showLive(frame.on);
-    else if (frame.type === "theme.changed") followTheme(frame.theme);
-    else if (frame.type === "error") this.#composer.say(frame.message);
-    else this.#dispatch(frame);
   }
 
   #dispatch(frame) {
@@ -109,15 +103,18 @@ class ThreadPage {
     this.#render();
   }
 
-  #apply({ acked = [], nacked, again, announce, thread, removed, older, sync }) {
+  #apply({ acked = [], nacked, resendIn, announce, warn, thread, removed, ended, older, live, theme, sync }) {
     acked.forEach((clientId) => this.#outbox.settle(clientId));
     if (nacked) this.#refused(nacked);
-    if (again) this.#connection.sendAgainIn(again);
+    if (resendIn) this.#connection.resendIn(resendIn);
     if (announce) this.#announce(announce);
+    if (warn) this.#composer.say(warn);
     if (thread) this.#threadChanged(thread);
     if (removed) this.#sidebar.remove(removed);
-    if (removed === this.#state.threadId) this.#end({ action: "stay", text: "This conversation was deleted." });
-    if (older) this.#older.beginAt(older);
+    if (ended) this.#end(ended);
+    if (older) this.#history.beginAt(older);
+    if (live !== undefined) this.#status.showLive(live);
+    if (theme) followTheme(theme);
     if (sync) this.#connection.sync();
   }
 
@@ -131,17 +128,17 @@ class ThreadPage {
   // -- what the reader does -----------------------------------------------------------------------------------
 
   #send(content, clientId, model) {
-    const letter = { client_id: clientId, content, model, created_at: new Date().toISOString() };
-    this.#outbox.add(letter);
-    this.#dispatch({ type: "local.send", ...letter });
+    const message = { client_id: clientId, content, model, created_at: new Date().toISOString() };
+    this.#outbox.add(message);
+    this.#dispatch({ type: "local.send", ...message });
     this.#follower.toLatest();
-    if (this.#connection.isUp) this.#connection.send(sendFrame(letter));
+    if (this.#connection.isUp) this.#connection.send(sendFrame(message));
     else this.#connection.hurry();
     this.#connection.watch();
   }
 
   #stop(id) {
-    if (!this.#connection.isUp) return this.#composer.say("Not connected: the answer can be stopped when the connection is back.");
+    if (!this.#connection.isUp) return this.#composer.say("Not connected. You can stop the answer when the connection is back.");
     this.#composer.stopping();
     this.#connection.send({ type: "response.cancel", message_id: id });
   }
@@ -149,17 +146,19 @@ class ThreadPage {
   #clicked(event, button) {
     if (!button) return;
     event.preventDefault();
+    const { action } = button.dataset;
+    if (action === "reload") window.location.reload();
     const message = findMessage(this.#state, button.closest("article")?.dataset.messageId);
-    if (button.dataset.action === "retry" && message) this.#tryAgain(message, false);
-    if (button.dataset.action === "go-on" && message) this.#tryAgain(message, true);
-    if (button.dataset.action === "copy" && message) this.#copy(message.content);
-    if (button.dataset.action === "reload") window.location.reload();
+    if (!message) return;
+    if (action === "retry") this.#regenerate(message, false);
+    if (action === "continue") this.#regenerate(message, true);
+    if (action === "copy") this.#copy(button, message.content);
   }
 
-  /** An answer that ended is never changed: another one comes after it. */
-  async #tryAgain({ id }, goOn) {
+  /** A finished answer is never changed: the new one comes after it. */
+  async #regenerate({ id }, continues) {
     if (runningAnswer(this.#state) || hasPending(this.#state)) return;
-    const refused = await askAgain(this.#state.threadId, id, goOn);
+    const refused = await regenerate(this.#state.threadId, id, continues);
     if (refused) this.#composer.say(refused);
     else this.#follower.toLatest();
   }
@@ -173,13 +172,10 @@ class ThreadPage {
     return saved;
   }
 
-  async #copy(text) {
-    try {
-      await navigator.clipboard.writeText(text);
-      this.#announce("Answer copied");
-    } catch {
-      this.#composer.say("The browser does not allow copying here: select the text and press Ctrl+C.");
-    }
+  async #copy(button, text) {
+    const content = button.closest("article").querySelector(".markdown-content");
+    const done = await copyBy(button.querySelector("span"), content, text);
+    this.#announce(done ? "Answer copied" : "Answer selected. Press Ctrl+C to copy.");
   }
 
   #addOlder(messages) {
@@ -193,15 +189,15 @@ class ThreadPage {
   // -- what the server says -----------------------------------------------------------------------------------
 
   #refused({ client_id: clientId, message }) {
-    const letter = this.#outbox.letters.find((other) => other.client_id === clientId);
+    const refused = this.#outbox.messages.find((other) => other.client_id === clientId);
     this.#outbox.settle(clientId);
-    this.#composer.putBack(letter?.content ?? "", message);
+    this.#composer.putBack(refused?.content ?? "", message);
   }
 
   #threadChanged(thread) {
     this.#sidebar.update(thread);
     if (thread.thread_id !== this.#state.threadId || thread.title === undefined) return;
-    const title = thread.title || UNTITLED;
+    const title = thread.title || this.#sidebar.untitled;
     document.getElementById("thread-title").textContent = title;
     document.title = `${title} · ${this.#main.dataset.siteName}`;
   }
@@ -217,10 +213,10 @@ class ThreadPage {
     notice.querySelector('[data-action="reload"]').hidden = action === "stay";
   }
 
-  /** There is no thread any more that could take them. */
+  /** The thread is gone, so pending messages go back into the field. */
   #returnUnsent() {
-    for (const { client_id: clientId } of this.#outbox.letters) {
-      this.#dispatch({ type: "nack", client_id: clientId, code: "not_found", message: "The message was not sent." });
+    for (const { client_id: clientId } of this.#outbox.messages) {
+      this.#dispatch({ type: "nack", client_id: clientId, code: "not_found", message: "Your message was not sent." });
     }
   }
 

@@ -1,8 +1,6 @@
 /** The tools that an answer used, each as a row that opens. */
 
-const WORDS = { running: "running…", done: "done", failed: "failed" };
-
-/** The tool calls that the server rendered, as the store wants them. */
+/** The tool calls that the server rendered, in the store's form. */
 export function readTools(article) {
   return [...article.querySelectorAll(".tool-call")].map((row) => ({
     call_id: row.dataset.callId,
@@ -23,14 +21,18 @@ function showTool(place, tool) {
   const row = place.querySelector(`[data-call-id="${CSS.escape(tool.call_id)}"]`) ?? newRow(place, tool.call_id);
   row.dataset.status = tool.status;
   row.querySelector(".tool-name").textContent = tool.name;
-  row.querySelector(".tool-status").textContent = WORDS[tool.status] ?? tool.status;
+  row.querySelector(".tool-status").textContent = template().dataset[tool.status] ?? tool.status;
   show(row.querySelector(".tool-arguments"), tool.arguments);
   show(row.querySelector(".tool-output"), tool.output);
 }
 
 /** Not by `place.ownerDocument`: an article that is not on the page yet still belongs to its template's document. */
+function template() {
+  return document.getElementById("tool-template");
+}
+
 function newRow(place, callId) {
-  const row = document.getElementById("tool-template").content.firstElementChild.cloneNode(true);
+  const row = template().content.firstElementChild.cloneNode(true);
   row.dataset.callId = callId;
   place.append(row);
   return row;
@@ -41,7 +43,7 @@ function show(section, value) {
   if (!section.hidden) section.querySelector("pre").textContent = readable(value);
 }
 
-/** Arguments come as JSON text or as an object: either is shown with one key a line. */
+/** Arguments come as JSON text or as an object; both are shown with one key per line. */
 function readable(value) {
   if (typeof value !== "string") return JSON.stringify(value, null, 2);
   try {

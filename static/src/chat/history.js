@@ -1,21 +1,21 @@
-/** "Load more messages": the older ones come in above, and what the reader looks at does not move. */
+/** "Load older messages": they are added above, and what the reader sees does not move. */
 
-export class Older {
+export class HistoryLoader {
   #button;
   #note;
   #url;
-  #outside;
+  #page;
 
-  /** `outside.add(messages)` puts them on the page. */
-  constructor(root, outside) {
+  /** `page.add(messages)` puts them on the page. */
+  constructor(root, page) {
     this.#button = root.querySelector("#load-older");
     this.#note = root.querySelector("#load-older-note");
     this.#url = root.dataset.url;
-    this.#outside = outside;
+    this.#page = page;
     this.#button.addEventListener("click", () => this.#load());
   }
 
-  /** Where the messages begin that are not on the page yet, if there are any. */
+  /** Where the next older messages begin, if there are any. */
   beginAt({ has_older: hasOlder, older_cursor: cursor }) {
     this.#button.dataset.cursor = cursor ?? "";
     this.#button.hidden = !hasOlder;
@@ -42,7 +42,7 @@ export class Older {
   }
 
   #shown({ messages, has_older: hasOlder, older_cursor: cursor }) {
-    this.#outside.add(messages);
+    this.#page.add(messages);
     this.beginAt({ has_older: hasOlder, older_cursor: cursor });
   }
 

@@ -1,4 +1,4 @@
-/** Messages of a thread as values: how one is made, found, changed and ordered. */
+/** Messages of a thread as values: how a message is made, found, changed and ordered. */
 
 /** The answer that is being written, or undefined. */
 export function runningAnswer(state) {
@@ -25,21 +25,21 @@ export function answer(id) {
   return complete({ id, role: "assistant", status: "streaming" });
 }
 
-/** The incoming message, unless it would make an ended one run again; what only this tab knows is kept. */
+/** The incoming message, unless it would make a finished one run again; tool calls that only this tab knows are kept. */
 export function settled(known, incoming) {
   if (!known) return incoming;
   if (isFinished(known) && !isFinished(incoming)) return known;
   return { ...incoming, tools: incoming.tools.length ? incoming.tools : known.tools };
 }
 
-/** Changes one answer; an answer that the tab has not heard of begins here. */
+/** Changes one answer; an answer that the tab does not know yet begins here. */
 export function written(state, id, change) {
   if (!findMessage(state, id)) return appended(state, { ...answer(id), ...change });
   const messages = state.messages.map((message) => (message.id === id ? { ...message, ...change } : message));
   return { ...state, messages };
 }
 
-/** What is stored stands above what is still on its way. */
+/** Stored messages come before those that are still being sent. */
 export function appended(state, message) {
   const stored = state.messages.filter((other) => !other.pending);
   const pending = state.messages.filter((other) => other.pending);
