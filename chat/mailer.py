@@ -38,7 +38,7 @@ PERMANENT = 500
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """An e-mail: templates/emails/<name>.{subject.txt,txt,html}, filled with the context."""
+    """An e-mail: templates/emails/<name>.txt, filled with the context."""
 
     to: str
     name: str
@@ -57,7 +57,11 @@ class Mailer:
     ) -> None:
         self._settings = settings
         self._environment = Environment(
-            loader=FileSystemLoader(templates), autoescape=select_autoescape(["html"]), undefined=StrictUndefined
+            loader=FileSystemLoader(templates),
+            autoescape=select_autoescape(["html"]),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
         )
         self._retry_seconds = retry_seconds
         host = urlsplit(settings.public_url).hostname or "localhost"
@@ -96,13 +100,12 @@ class Mailer:
 
     def render(self, letter: Letter) -> EmailMessage:
         """The message, with a text and an HTML part."""
-        context = {"site_name": self._settings.site_name, "site_url": self._settings.public_url, **letter.context}
-        subject, text, html = (
-            self._environment.get_template(f"emails/{letter.name}.{part}").render(context)
-            for part in ("subject.txt", "txt", "html")
+        context = self._context(letter)
+        text, html = (
+            self._environment.get_template(f"emails/_layout.{kind}").render(context) for kind in ("txt", "html")
         )
         message = EmailMessage()
-        message["Subject"] = " ".join(subject.split())  # a name with a line break in it begins no other header
+        message["Subject"] = context["subject"]
         message["From"] = self._sender
         message["To"] = _address(letter.to)
         message["Date"] = datetime.now(UTC)
@@ -111,6 +114,20 @@ class Mailer:
         message.set_content(text)
         message.add_alternative(html, subtype="html")
         return message
+
+    def _context(self, letter: Letter) -> dict[str, Any]:
+        """What a layout shows: the subject and the button's label as text, everything else as lists of paragraphs.
+
+        Nothing here is escaped: the HTML layout does that where it shows it.
+        """
+        given = {"site_name": self._settings.site_name, "site_url": self._settings.public_url, **letter.context}
+        # A line break in a name must start neither a paragraph nor a header.
+        context = {key: _one_line(value) if isinstance(value, str) else value for key, value in given.items()}
+        default, own = (self._environment.get_template(f"emails/{name}.txt") for name in ("_default", letter.name))
+        blocks = {**default.blocks, **own.blocks}
+        texts = {name: "".join(block(own.new_context(context))) for name, block in blocks.items()}
+        lines = {name: _one_line(texts.pop(name)) for name in ("subject", "button")}
+        return {**context, **lines, **{name: _paragraphs(text) for name, text in texts.items()}}
 
     async def drain(self, *, seconds: float) -> None:
         """The server is about to stop: try what waits at once and for the last time, and wait for it so long."""
@@ -206,6 +223,15 @@ class Mailer:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()):
             logger.error("The %s could not be written", task.get_name(), exc_info=error)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _paragraphs(text: str) -> list[str]:
+    """The paragraphs that blank lines separate; where the lines of each one end does not matter."""
+    return [_one_line(paragraph) for paragraph in text.split("\n\n") if paragraph.strip()]
 
 
 def _address(email: str) -> Address:

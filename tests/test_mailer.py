@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from email import message_from_bytes, policy
 from email.message import EmailMessage
 from email.utils import parsedate_to_datetime
 from itertools import pairwise
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import pytest
 from aiosmtpd.smtp import AuthResult
+from jinja2 import UndefinedError
 
 from chat import mailer as mailer_module
 from chat.database import DatabaseAway
@@ -32,14 +34,17 @@ CAROL = "carol@example.com"
 TOKEN = "t0k3n" * 8
 URL = f"https://chat.example.com/accounts/verify-email/{TOKEN}/"
 CONTEXT = {"url": URL, "lifetime": "1 day"}
+LONGEST = f"{'c' * 64}@{'.'.join(['d' * 60] * 3)}.tst.de"  # an address has at most 254 characters
 AT_ONCE = (0.0, 0.0, 0.0)
 CLOSED_PORT = 1
-# What the letters are filled with, besides the names of the site and the address of their link.
+# What every e-mail together is filled with, besides the site's name and address.
 EXAMPLE = {
-    name: f"<b>{name}</b>"
-    for path in (TEMPLATES / "emails").glob("[!_]*")
-    for name in re.findall(r"{{ *(\w+)", path.read_text())
-    if not name.startswith("site_")
+    "url": URL,
+    "reset_url": "https://chat.example.com/accounts/password_reset/",
+    "lifetime": "1 day",
+    "email": "carol.new@example.com",
+    "left": 9,
+    "failures": 100,
 }
 
 
@@ -106,39 +111,87 @@ def trusted(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 # What is in it
 
 
-def letters() -> list[str]:
-    return sorted({path.name.split(".")[0] for path in (TEMPLATES / "emails").glob("[!_]*")})
+def emails() -> list[str]:
+    return sorted(path.stem for path in (TEMPLATES / "emails").glob("[!_]*"))
 
 
-@pytest.mark.parametrize("name", letters())
-def test_every_letter_has_its_parts_with_the_same_link(name: str) -> None:
-    message = Mailer(settings()).render(Letter(CAROL, name, {**EXAMPLE, "url": URL}))
-    text, page = part(message, "plain"), Page(part(message, "html"))
+@pytest.mark.parametrize("name", emails())
+def test_every_email_says_the_same_as_text_and_as_html(name: str) -> None:
+    message = Mailer(settings()).render(Letter(CAROL, name, EXAMPLE))
+    page, paragraphs = Page(part(message, "html")), part(message, "plain").strip().split("\n\n")
 
     assert 5 < len(message["Subject"]) <= 78
-    if re.search("{{ *url", (TEMPLATES / "emails" / f"{name}.txt").read_text()):
-        assert f"\n{URL}\n" in text  # on a line of its own: terminals and mail programs make it clickable
-        assert [link.text for link in page.all("a", href=URL)][-1] == URL
-        assert len(page.all("a", href=URL)) == 2
     assert page.find("html")["lang"] == "en"
-    assert not page.all("b")
-    assert all(link["href"] in text for link in page.all("a"))
+    assert page.find("title").text == message["Subject"]
+    assert paragraphs.pop() == "-- \nQuart Chat\nhttps://chat.example.com"
+    if "{% block button %}" in (TEMPLATES / "emails" / f"{name}.txt").read_text():
+        button, address = page.all("a", href=URL)
+        assert address.text == URL
+        paragraphs.remove(f"{button.text}\n{URL}")  # on a line of its own: terminals and mail programs make it a link
+    assert [paragraph.text for paragraph in page.all("p")] == paragraphs
+    assert all(paragraph.strip() for paragraph in paragraphs)
+    assert {link["href"] for link in page.all("a")} <= {URL, EXAMPLE["reset_url"], "https://chat.example.com"}
     assert not page.all("img")
     assert not page.all("script")
-    assert "Quart Chat" in text
 
 
-def test_what_people_typed_is_text_in_a_letter_and_begins_no_header() -> None:
+@pytest.mark.parametrize("name", emails())
+def test_names_and_addresses_are_text_in_every_email(name: str) -> None:
+    hostile = {key: f"<b>{key}</b> & https://evil.example\n\n<script>" for key in EXAMPLE if "url" not in key}
+    mailer = Mailer(settings(site_name='<b>Q&A</b> "Chat"\n\n<img src=x>'))
+    message = mailer.render(Letter(CAROL, name, {**EXAMPLE, **hostile}))
+    page, text = Page(part(message, "html")), part(message, "plain")
+
+    for tag in ("b", "img", "script"):
+        assert not page.all(tag)
+    assert not [link for link in page.all("a") if "evil" in link["href"]]
+    assert [paragraph.text for paragraph in page.all("p")] == [
+        paragraph for paragraph in text.strip().split("\n\n")[:-1] if URL not in paragraph
+    ]
+    assert '<b>Q&A</b> "Chat" <img src=x>\n' in text
+    assert "&amp;" not in text
+
+
+def test_a_line_break_in_a_name_begins_no_header() -> None:
     evil = "Chat\r\nBcc: mallory@example.com\n\n<script>alert(1)</script>"
     mailer = Mailer(settings(site_name=evil, default_from_email=None))
     message = mailer.render(Letter(CAROL, "verify_email", CONTEXT))
 
     assert "Bcc" not in message
     assert message["Subject"] == "Confirm your address for Chat Bcc: mallory@example.com <script>alert(1)</script>"
-    assert not Page(part(message, "html")).all("script")
     assert "<script>alert(1)</script>" in part(message, "plain")
     with pytest.raises(ValueError, match="invalid characters"):
         mailer.render(Letter("carol@example.com\r\nBcc: mallory@example.com", "verify_email", CONTEXT))
+
+
+@pytest.mark.parametrize(
+    "email",
+    [
+        LONGEST,
+        "carol@straße.example",
+        "käthe@例え.example",
+        "carol+o'neil&co@example.com",
+    ],
+)
+def test_an_address_is_written_as_it_is_in_both_parts(email: str) -> None:
+    message = Mailer(settings()).render(Letter(CAROL, "email_changed", {"email": email}))
+
+    assert email in part(message, "plain")
+    assert email in Page(part(message, "html")).text
+    parsed = message_from_bytes(message.as_bytes(), EmailMessage, policy=policy.default)
+    assert (part(parsed, "plain"), parsed["To"]) == (part(message, "plain"), CAROL)
+
+
+def test_a_long_address_is_one_recipient() -> None:
+    message = Mailer(settings()).render(Letter(LONGEST, "verify_email", CONTEXT))
+
+    parsed = message_from_bytes(message.as_bytes(), EmailMessage, policy=policy.default)
+    assert [address.addr_spec for address in parsed["To"].addresses] == [LONGEST]
+
+
+def test_what_an_email_needs_and_does_not_get_is_an_error() -> None:
+    with pytest.raises(UndefinedError, match="'url' is undefined"):
+        Mailer(settings()).render(Letter(CAROL, "verify_email", {"lifetime": "1 day"}))
 
 
 def test_the_headers_say_who_when_and_that_nobody_need_answer() -> None:
@@ -400,7 +453,7 @@ async def test_a_mistake_in_a_letter_is_in_the_log_and_stops_no_other(caplog: py
         mailer.send_later(CAROL, "verify_email", CONTEXT)
         await mailbox.next_letter(CAROL)
 
-    assert "'url' is undefined" in caplog.text
+    assert "'lifetime' is undefined" in caplog.text
 
 
 async def test_more_than_the_memory_should_hold_is_dropped_and_said(
