@@ -157,7 +157,7 @@ class Accounts:
         for row in await query(COUNT_FAILURE, email):
             if row["login_failures"] == MOST_LOGIN_FAILURES and row["is_active"]:
                 url = self.settings.public_url + "/accounts/password_reset/"
-                self.mailer.send_later(email, "login_closed", {"url": url, "failures": MOST_LOGIN_FAILURES})
+                self.mailer.send_later(email, "account_locked", {"url": url, "failures": MOST_LOGIN_FAILURES})
 
     async def _hash_anew(self, user: User, password: str) -> None:
         """By today's parameters, unless somebody was faster in this very moment: another login, or a new password."""

@@ -31,7 +31,7 @@ async def ask_to_change(user: User, email: str, *, limits: Limits, mailer: Maile
     await database.ping()  # while it is away, the page must not promise a letter
     if wait_ms := await limits.wait_ms(CONFIRM_TO, email):
         raise Refused("email", f"Many messages went to this address already. Try again in {wait_in_words(wait_ms)}.")
-    mailer.send_later(user.email, "email_change_asked", {"email": email, "url": _page(settings, "password_change")})
+    mailer.send_later(user.email, "email_change_requested", {"email": email, "url": _page(settings, "password_change")})
     mailer.write_later("after asking for another address", partial(_letter_to, email, user, limits, settings))
     return email
 
@@ -90,7 +90,7 @@ async def _letter_to(email: str, user: User, limits: Limits, settings: Settings)
             )
     if not is_taken:
         url = _page(settings, f"change-email/{token}")
-        return Letter(email, "change_email", {"url": url, "lifetime": in_words(seconds)})
+        return Letter(email, "confirm_email_change", {"url": url, "lifetime": in_words(seconds)})
     if await limits.wait_ms(ACCOUNT_EXISTS, email):
         return None
     return Letter(email, "address_in_use", {"url": _page(settings, "login")})

@@ -88,7 +88,7 @@ async def turn_on(
             return None
         codes = await _store_codes(user)
     await end_sessions(user, but=session, broadcast=broadcast)
-    _tell(user, "second_factor_on", accounts.mailer, accounts.settings)
+    _tell(user, "two_factor_on", accounts.mailer, accounts.settings)
     return codes
 
 
@@ -114,7 +114,7 @@ async def new_recovery_codes(user: User, *, accounts: Accounts) -> list[str] | N
         if not await factor_of(user):
             return None
         codes = await _store_codes(user)
-    _tell(user, "recovery_codes_new", accounts.mailer, accounts.settings)
+    _tell(user, "recovery_codes_replaced", accounts.mailer, accounts.settings)
     return codes
 
 
@@ -137,7 +137,7 @@ async def take_away(user: User) -> bool:
 
 def tell_that_it_is_off(user: User, *, mailer: Mailer, settings: Settings) -> None:
     """By e-mail, whoever did it."""
-    _tell(user, "second_factor_off", mailer, settings)
+    _tell(user, "two_factor_off", mailer, settings)
 
 
 async def _use_step(user: User, typed: str, accounts: Accounts) -> bool:

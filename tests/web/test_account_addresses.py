@@ -20,7 +20,7 @@ from tests.web.mailbox import Mailbox
 from tests.web.page import Page
 
 PATH = "/accounts/change_email/"
-ASKED = "Another e-mail address for your account at Quart Chat?"
+ASKED = "Request to change your e-mail address at Quart Chat"
 
 
 def new_address(name: str) -> str:
@@ -191,7 +191,7 @@ async def test_an_address_with_an_account_gets_the_same_page_and_its_owner_a_wor
         letter = await mailbox.next_letter(dora.email)
 
     assert pages[0] == pages[1]
-    assert letter["Subject"] == "Somebody wanted to use your address at Quart Chat"
+    assert letter["Subject"] == "Someone tried to use your e-mail address at Quart Chat"
     assert carol.email not in str(letter)
     assert not await EmailVerificationToken.exists(email=dora.email)
 

@@ -162,7 +162,7 @@ async def test_the_address_is_told_and_free_again(production: Production, mailbo
         await again.sign_up(email)
         link = await mailbox.next_link(email)
 
-    assert letter["Subject"] == "Your account at Quart Chat is deleted"
+    assert letter["Subject"] == "Your account at Quart Chat was deleted"
     assert link.startswith("/accounts/verify-email/")
 
 

@@ -166,7 +166,7 @@ async def test_its_owner_is_told_once_what_helps(production: Production, mailbox
             await guesser.log_in(email, f"guess {number}")
     letter = await mailbox.next_letter(email)
 
-    assert letter["Subject"].startswith("Nobody can log in to your account")
+    assert letter["Subject"].startswith("Your account at Quart Chat is locked")
     assert "https://chat.example.com/accounts/password_reset/" in str(letter)
     assert mailbox.is_empty(email)
     assert (await User.get(id=user.id)).needs_reset

@@ -447,8 +447,8 @@ async def test_the_owner_is_told_of_a_used_recovery_code(production: Production,
         await send(person, factor.codes[3])
         letter = await mailbox.next_letter(person.email)
 
-        assert letter["Subject"] == "A recovery code of your account at Quart Chat was used"
-        assert "So many are left: 9." in str(letter)
+        assert letter["Subject"] == "A recovery code for your account at Quart Chat was used"
+        assert "You have 9 recovery codes left." in letter.get_body(("plain",)).get_content()
         assert factor.codes[3] not in str(letter)
         await half_way(person)
         await send(person, factor.code())

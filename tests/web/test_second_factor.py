@@ -364,9 +364,9 @@ async def test_its_owner_is_told_of_every_change(production: Production, mailbox
         said.append(await mailbox.next_letter(carol.email))
 
     assert [letter["Subject"] for letter in said] == [
-        "Your account at Quart Chat has a second factor now",
+        "Two-factor authentication was turned on at Quart Chat",
         "New recovery codes for your account at Quart Chat",
-        "The second factor of your account at Quart Chat was turned off",
+        "Two-factor authentication was turned off at Quart Chat",
     ]
     for letter in said:
         assert "https://chat.example.com/accounts/password_reset/" in str(letter)
