@@ -29,7 +29,8 @@ sys.path.insert(0, str(PROJECT))
 from chat import database
 from chat.devservices import embedded_postgres, embedded_valkey
 from chat.models import User
-from chat.services import overview, usage_report
+from chat.services.admin import overview
+from chat.services.usage import report
 from chat.settings import Settings
 
 ROOT, PASSWORD = "root@example.com", "a-good-long-passphrase-7"
@@ -119,7 +120,7 @@ def say(text: str) -> None:
     print(text, flush=True)  # noqa: T201
 
 
-async def report(name: str, work: Callable[[], Awaitable[object]], *, times: int) -> None:
+async def print_row(name: str, work: Callable[[], Awaitable[object]], *, times: int) -> None:
     """Print one row of the table."""
     spent = []
     for _ in range(times):
@@ -135,19 +136,17 @@ async def measure_queries(url: str, *, times: int) -> None:
     async with database.opened(Settings(debug=True, database_url=url)):
         heavy = await User.get(email=HEAVY)
         days = [datetime.now(UTC) - timedelta(days=back) for back in (overview.DAYS, 1)]
-        month = usage_report.this_month()
+        month = report.this_month()
         queries: dict[str, Callable[[], Awaitable[object]]] = {
             "calls of 30 days by day and end": lambda: database.query(overview.BY_DAY, days[0]),
             "p50 and p95 of 30 days": lambda: database.query(overview.WAITS, days[0]),
             "users and what runs": lambda: database.query(overview.NOW, *days),
             "the overview, all of them": overview.overview,
-            "a month of 3,000 calls and 600 chats": lambda: usage_report.month_report(
-                heavy, month, default_budget=None
-            ),
-            "everybody's month": lambda: usage_report.everybodys_month(month),
+            "a month of 3,000 calls and 600 chats": lambda: report.month_report(heavy, month, default_budget=None),
+            "everybody's month": lambda: report.everybodys_month(month),
         }
         for name, work in queries.items():
-            await report(name, work, times=times)
+            await print_row(name, work, times=times)
 
 
 async def measure_pages(url: str, *, times: int) -> None:
@@ -163,7 +162,7 @@ async def measure_pages(url: str, *, times: int) -> None:
         lists = sorted(set(LINK.findall(first.text)) - {"/admin/"})
         rows = [ROW.search((await http.get(path)).text) for path in lists]
         for path in ("/admin/", "/usage/", *lists, *FILTERED, *(found[1] for found in rows if found)):
-            await report(path, lambda path=path: answered(http, path), times=times)
+            await print_row(path, lambda path=path: answered(http, path), times=times)
 
 
 async def answered(http: httpx.AsyncClient, path: str) -> None:

@@ -2,5 +2,5 @@
 
 The map: `app.py` wires everything, `web/` is all that knows HTTP and websockets, `services/` is what the product does,
 `llm/` talks to a model, `models/` is what is stored, `broadcast/` is what is live, `events.py` is the wire contract.
-A message travels `web/inbox.py` → `services/replies.py` → `llm/client.py` → `broadcast/` → every tab.
+A message travels `web/chat/inbox.py` → `services/replies/reply.py` → `llm/client.py` → `broadcast/` → every tab.
 """

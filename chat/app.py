@@ -19,12 +19,15 @@ from werkzeug.routing import MapAdapter
 
 from chat.database import DatabaseAway
 from chat.durations import in_words, wait_in_words
-from chat.services.refusals import NoAdministrator
-from chat.services.sessions import ABSOLUTE
+from chat.services.accounts.sessions import ABSOLUTE
+from chat.services.errors import NoAdministrator
 from chat.settings import Settings
-from chat.web import accounts, admin, auth, chat, guards, notices, pages, socket, usage
-from chat.web.connection import BoundedWebsocketConnection, TrustedProxies
+from chat.web import accounts, admin, auth, guards, notices, pages
+from chat.web.chat import pages as chat_pages
+from chat.web.chat import socket
 from chat.web.resources import EXTENSION, CannotStart, opened
+from chat.web.server_patches import BoundedWebsocketConnection, TrustedProxies
+from chat.web.usage import pages as usage_pages
 
 logger = logging.getLogger(__name__)
 
@@ -96,7 +99,7 @@ def create_app(settings: Settings) -> Quart:
     )
     auth.install(app, settings)
     guards.install(app, settings)
-    for area in (pages, accounts, chat, usage, socket, admin):
+    for area in (pages, accounts, chat_pages, usage_pages, socket, admin):
         app.register_blueprint(area.blueprint)
     _install_templates(app, settings)
     _install_error_pages(app)

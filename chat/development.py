@@ -21,11 +21,11 @@ from dotenv import dotenv_values
 
 from chat import database, server
 from chat.devservices import ServiceError, embedded_postgres, embedded_valkey, offline_model
-from chat.llm.offline.prices import LLM_PRICES
+from chat.devservices.offline_model.prices import LLM_PRICES
 from chat.security.passwords import Passwords
-from chat.services import administration
-from chat.services.accounts import Refused, is_superuser, password_problems
-from chat.services.audit import CommandLine, Order
+from chat.services.accounts.credentials import Refused, is_superuser, password_problems
+from chat.services.admin import commands
+from chat.services.admin.audit import CommandLine, Order
 from chat.settings import Settings, SettingsError
 
 ROOT = Path(__file__).parent.parent
@@ -192,7 +192,7 @@ async def _make_superuser(settings: Settings) -> None:
     passwords = Passwords()
     try:
         if not await is_superuser(email, password, passwords=passwords):  # a restart logs nobody out
-            await administration.create_administrator(BY_ENVIRONMENT, email, password, passwords=passwords)
+            await commands.create_administrator(BY_ENVIRONMENT, email, password, passwords=passwords)
     except Refused as error:
         raise SettingsError([f"DEV_SUPERUSER_EMAIL is refused: {error}"]) from None
     finally:

@@ -28,8 +28,8 @@ from chat.app import create_app
 from chat.events import FRAME_MAX_BYTES
 from chat.llm import tokens
 from chat.settings import Settings
-from chat.web.connection import BudgetedConnection
 from chat.web.resources import EXTENSION, Resources
+from chat.web.server_patches import BudgetedConnection
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ import pytest
 
 from chat import database
 from chat.devservices import embedded_postgres, embedded_valkey, offline_model
-from chat.llm.offline.prices import LLM_PRICES
+from chat.devservices.offline_model.prices import LLM_PRICES
 from chat.models import User
 from chat.settings import Settings
 from tests.cast import Person
@@ -31,7 +31,7 @@ PATIENCE = (
     "chat.broadcast.CONNECT_TIMEOUT_SECONDS",
     "chat.database.pool.ACQUIRE_SECONDS",
     "chat.database.pool.QUERY_SECONDS",
-    "chat.web.socket.SUBSCRIBE_SECONDS",
+    "chat.web.chat.socket.SUBSCRIBE_SECONDS",
     "chat.web.readiness.LIMIT_SECONDS",
 )
 

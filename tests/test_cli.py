@@ -30,7 +30,7 @@ from chat.models import (
     UserMonthlyUsage,
 )
 from chat.security.tokens import new_token, token_hash
-from chat.services.usage_report import this_month
+from chat.services.usage.report import this_month
 from tests import programs
 from tests.cast import Person
 from tests.programs import Program

@@ -15,9 +15,10 @@ from chat import database
 from chat.cli.environment import settings_with_database
 from chat.mailer import Mailer
 from chat.security.passwords import Passwords
-from chat.services import administration, budgets
-from chat.services.accounts import check_password
-from chat.services.audit import CommandLine, Order
+from chat.services.accounts.credentials import check_password
+from chat.services.admin import commands
+from chat.services.admin.audit import CommandLine, Order
+from chat.services.usage import budgets
 from chat.settings import Settings
 
 LETTER_SECONDS = 60  # a command waits for its letter to be sent
@@ -64,21 +65,21 @@ async def _make_admin(email: str, password: str, settings: Settings) -> None:
     try:
         async with database.opened(settings):
             check_password(password, email=email, settings=settings)
-            await administration.create_administrator(by_command(), email, password, passwords=passwords)
+            await commands.create_administrator(by_command(), email, password, passwords=passwords)
     finally:
         passwords.close()
 
 
 async def _store_budget(email: str, amount: str, settings: Settings) -> None:
     async with database.opened(settings):
-        user = await administration.named(email)
-        await administration.set_budget(by_command(user.id, value=amount))
+        user = await commands.named(email)
+        await commands.set_budget(by_command(user.id, value=amount))
 
 
 async def _turn_off_second_factor(email: str, settings: Settings) -> None:
     mailer = Mailer(settings)
     async with database.opened(settings):
-        user = await administration.named(email)
-        await administration.reset_second_factor(by_command(user.id), mailer=mailer, settings=settings)
+        user = await commands.named(email)
+        await commands.reset_second_factor(by_command(user.id), mailer=mailer, settings=settings)
         await mailer.drain(seconds=LETTER_SECONDS)
         await mailer.close()

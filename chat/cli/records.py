@@ -13,9 +13,10 @@ from typing import Any
 from chat import database
 from chat.cli.changes import by_command
 from chat.cli.environment import settings_with_database
-from chat.services import directory, pruning, usage_report
-from chat.services.audit import Order
-from chat.services.pruning import LONGEST_DAYS, SHORTEST_DAYS, Pruned
+from chat.services.admin import pruning
+from chat.services.admin.audit import Order
+from chat.services.admin.pruning import LONGEST_DAYS, SHORTEST_DAYS, Pruned
+from chat.services.usage import directory, report
 from chat.text import cell
 
 MONTH_COLUMNS = ("email", "calls", "unpriced_calls", "input_tokens", "output_tokens", "total_tokens", "cost")
@@ -23,7 +24,7 @@ MONTH_COLUMNS = ("email", "calls", "unpriced_calls", "input_tokens", "output_tok
 
 def month(text: str) -> date:
     """For argparse: a month like 2026-11."""
-    found = usage_report.month_from(text)
+    found = report.month_from(text)
     if found is None:
         raise argparse.ArgumentTypeError(f"{text!r} is no month up to the present one: write it like 2026-11")
     return found
@@ -47,7 +48,7 @@ def users(arguments: argparse.Namespace) -> int:
 def usage(arguments: argparse.Namespace) -> int:
     """A line for each user with calls in the month."""
     show = _write_csv if arguments.csv else _print_month
-    return _with_database(lambda: show(arguments.month or usage_report.this_month()))
+    return _with_database(lambda: show(arguments.month or report.this_month()))
 
 
 def prune(arguments: argparse.Namespace) -> int:
@@ -83,7 +84,7 @@ def _line(verified: str, staff: str, active: str, seen: str, spent: str, email: 
 
 
 async def _print_month(first_day: date) -> None:
-    rows = await usage_report.everybodys_month(first_day)
+    rows = await report.everybodys_month(first_day)
     sys.stdout.write(f"{'CALLS':>9}  {'TOKENS':>14}  {'COST':>24}  E-MAIL\n")
     names = ("calls", "total_tokens", "cost", "unpriced_calls")
     total = {"email": "in all", **{name: sum(row[name] for row in rows) for name in names}}
@@ -98,7 +99,7 @@ async def _write_csv(first_day: date) -> None:
     """With every decimal."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(MONTH_COLUMNS)
-    for row in await usage_report.everybodys_month(first_day):
+    for row in await report.everybodys_month(first_day):
         writer.writerow([cell(row["email"]), *(f"{row[name]:f}" for name in MONTH_COLUMNS[1:])])
 
 

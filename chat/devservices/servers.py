@@ -71,7 +71,7 @@ def offline_model(*arguments: str, log: Path | None = None) -> Iterator[str]:
     """Run the offline model on a free port, with further arguments of its own; yields its base URL."""
     with contextlib.ExitStack() as stack:
         output = log or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chat-")), "model.log")
-        command = [sys.executable, "-u", "-m", "chat.llm.offline", "--port", "0", *arguments]
+        command = [sys.executable, "-u", "-m", "chat.devservices.offline_model", "--port", "0", *arguments]
         program = Program(name="The offline model", command=command, folder=Path.cwd(), environment=os.environ)
         child = stack.enter_context(program.running(output))
         yield child.wait_for(lambda: _announced_address(output))

@@ -7,11 +7,11 @@ from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Self, Unpack
 
-from chat.llm.calls import Call, CallEvent, Final, Item, Options, Result
+from chat.llm.call import Call, CallEvent, Final, Item, Options, Result
 from chat.llm.journal import Journal, NoJournal, Plan
 from chat.llm.loop import Loop
 from chat.llm.pricing import Prices
-from chat.llm.provider import Limits, Provider
+from chat.llm.provider.provider import Limits, Provider
 
 MAX_OUTPUT_TOKENS = 8192
 

@@ -7,14 +7,14 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
 from chat.llm import errors
-from chat.llm.calls import Call, CallEvent, Final, Item, Result, RoundFinished
+from chat.llm.call import Call, CallEvent, Final, Item, Result, RoundFinished
 from chat.llm.cancellation import whole
 from chat.llm.events import Completed, Created, Failed, ToolCall
 from chat.llm.journal import CallLog, Plan
 from chat.llm.pricing import Prices
-from chat.llm.provider import Provider, Resumption
-from chat.llm.retries import Attempts
-from chat.llm.rounds import Round
+from chat.llm.provider.provider import Provider, Resumption
+from chat.llm.provider.retries import Attempts
+from chat.llm.round import Round
 from chat.llm.toolruns import ToolRuns
 
 MAX_ROUNDS = 8

@@ -9,7 +9,7 @@ from decimal import Decimal
 import genai_prices
 
 from chat.llm.events import Usage
-from chat.llm.provider import OPENAI_BASE_URL
+from chat.llm.provider.provider import OPENAI_BASE_URL
 from chat.settings.parsing import Price, PriceList
 
 MILLION = Decimal(1_000_000)

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from chat.llm.calls import Item, Toolbox, ToolCallFinished, tool_items
+from chat.llm.call import Item, Toolbox, ToolCallFinished, tool_items
 from chat.llm.events import Event, ToolCall
-from chat.llm.tools import ToolResult
+from chat.llm.tools.registry import ToolResult
 from chat.text import storable
 
 

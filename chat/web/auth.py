@@ -12,7 +12,7 @@ from quart.typing import ResponseReturnValue
 from quart_auth import AuthUser, QuartAuth, current_user, login_user, logout_user
 
 from chat.models import AuthSession, User
-from chat.services import sessions
+from chat.services.accounts import sessions
 from chat.settings import Settings
 from chat.web.resources import resources
 

@@ -19,20 +19,20 @@ from tortoise.exceptions import BaseORMException
 from chat import broadcast, database, tools
 from chat.broadcast import Broadcast
 from chat.llm.client import LLMClient
-from chat.llm.tools import Registry
+from chat.llm.tools.registry import Registry
 from chat.mailer import Mailer
 from chat.security import password_rules
 from chat.security.limits import Limits
 from chat.security.passwords import Passwords
-from chat.services import usage
-from chat.services.accounts import Accounts
-from chat.services.presence import Load, Presence
-from chat.services.replies import Collaborators
-from chat.services.worker import Worker
+from chat.services.accounts.credentials import Accounts
+from chat.services.admin.worker_stats import Load, Presence
+from chat.services.replies.reply import Collaborators
+from chat.services.replies.worker import Worker
+from chat.services.usage import ledger
 from chat.settings import Settings
-from chat.web.checks import Checks
+from chat.web.chat.open_sockets import Sockets
+from chat.web.chat.reconciler import Checks
 from chat.web.readiness import Readiness
-from chat.web.sockets import Sockets
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ async def opened(settings: Settings) -> AsyncIterator[Resources]:
     await _open_database(settings)
     redis = broadcast.connect(settings.redis_url)
     passwords, mailer = Passwords(), Mailer(settings)
-    llm = usage.model_client(settings)
+    llm = ledger.model_client(settings)
     _check_prices(settings, llm)
     live = Broadcast(redis)
     limits = Limits(redis, enabled=settings.rate_limits)

@@ -8,7 +8,7 @@ from uuid import UUID
 from playwright.async_api import expect
 
 from chat.models import AuthSession, ChatMessage, Role, User
-from chat.web.sockets import OpenSocket
+from chat.web.chat.open_sockets import OpenSocket
 from tests.browser.desk import NO_CONNECTION, ChatPage, Desk
 from tests.browser.rows import past_thread
 from tests.cast import Person

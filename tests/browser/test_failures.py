@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import expect
 
-from chat.services.messages import Refused
+from chat.services.replies.send import Refused
 from tests.browser.desk import ChatPage, Desk
 from tests.browser.rows import past_thread
 from tests.cast import Person

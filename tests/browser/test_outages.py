@@ -30,7 +30,7 @@ async def without_redis(site: Site, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
         raise Unavailable("stopped")
 
     for name in ("CHECK_SECONDS", "AWAY_SECONDS", "AGAIN_SECONDS"):
-        monkeypatch.setattr(f"chat.web.checks.{name}", 0.05)
+        monkeypatch.setattr(f"chat.web.chat.reconciler.{name}", 0.05)
     with monkeypatch.context() as patch:
         patch.setattr(site.resources.broadcast.log, "positions", nothing)
         site.resources.checks.hurry()
@@ -57,7 +57,7 @@ async def test_without_redis_the_page_says_so_and_then_takes_it_back(
 async def test_a_message_that_the_database_could_not_take_is_sent_again(
     desk: Desk, alice: Person, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chat.web.inbox.AWAY_RETRY_MS", 100)
+    monkeypatch.setattr("chat.web.chat.inbox.AWAY_RETRY_MS", 100)
     chat = await desk.chat(alice, await past_thread(alice))
     with monkeypatch.context() as patch:
         patch.setattr(site.resources.worker, "take", away)
@@ -77,7 +77,7 @@ async def test_a_page_without_its_database_says_so_and_tries_again_by_itself(
     context = await desk.context(alice, allowed=(REFUSED_PAGE,))
     page = await context.new_page()
     with monkeypatch.context() as patch:
-        patch.setattr("chat.services.sessions.find_session", away)
+        patch.setattr("chat.services.accounts.sessions.find_session", away)
         await page.goto("/chat/")
         await expect(page.get_by_role("heading", name="The database is away")).to_be_visible()
         await expect(page.get_by_role("link", name="Log in")).to_have_count(0)

@@ -16,7 +16,7 @@ import asyncpg
 import httpx
 
 from chat.devservices import offline_model
-from chat.llm.offline.prices import LLM_PRICES
+from chat.devservices.offline_model.prices import LLM_PRICES
 from tests.cast import Person
 from tests.faults import launch, stores
 from tests.faults.proxy import ChaosProxy

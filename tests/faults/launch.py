@@ -22,10 +22,11 @@ from redis.asyncio.connection import AbstractConnection
 
 from chat import cli, server
 from chat.broadcast import channels
-from chat.services import live, messages, ownership, worker
-from chat.services.answers import LiveAnswer
-from chat.services.journals import ReplyJournal
-from chat.web import feed, resources, socket
+from chat.services.replies import lease, send, snapshot, worker
+from chat.services.replies.journal import ReplyJournal
+from chat.services.replies.live_text import LiveAnswer
+from chat.web import resources
+from chat.web.chat import feed, socket
 
 BLOCKED_SECONDS = 15
 SLOW_START_SECONDS = 3
@@ -123,8 +124,8 @@ def hasten() -> None:
     """All times of the ownership divided by four, so that two hundred takeovers do not take an hour."""
     worker.HEARTBEAT_SECONDS, worker.SELF_FENCE_SECONDS, worker.REAPER_SECONDS = 0.75, 2.25, (0.5, 1)
     for name in ("CLAIM", "RENEW"):
-        setattr(ownership, name, getattr(ownership, name).replace(ownership.LEASE, "3 seconds"))
-    ownership.EXPIRED = ownership.EXPIRED.replace("3 seconds", "1 second")
+        setattr(lease, name, getattr(lease, name).replace(lease.LEASE, "3 seconds"))
+    lease.EXPIRED = lease.EXPIRED.replace("3 seconds", "1 second")
 
 
 # Rules taken away
@@ -132,12 +133,12 @@ def hasten() -> None:
 
 def read_the_place_after_the_rows() -> None:
     """An event between the rows and the place is then neither in the rows nor sent."""
-    original = live.view_thread
+    original = snapshot.view_thread
 
     async def view_thread(thread_id: Any, *, broadcast: Any) -> Any:
         view = await original(thread_id, broadcast=broadcast)
         await asyncio.sleep(0.03)
-        return view and replace(view, place=await live._place(thread_id, broadcast))
+        return view and replace(view, place=await snapshot._place(thread_id, broadcast))
 
     feed.view_thread = view_thread
 
@@ -163,7 +164,7 @@ def do_not_wait_for_the_subscription() -> None:
 
 
 def do_not_refill_from_the_log() -> None:
-    live._continued = lambda text, *_: text
+    snapshot._continued = lambda text, *_: text
 
 
 def do_not_check() -> None:
@@ -173,7 +174,7 @@ def do_not_check() -> None:
 
 FAULTS: dict[str, Callable[[], Any]] = {
     "none": lambda: None,  # a worker of a test's own
-    "die_after_submit_commit": lambda: before(messages, "_tell", die),
+    "die_after_submit_commit": lambda: before(send, "_tell", die),
     "die_before_response_created": lambda: before(ReplyJournal, "created", die),
     "die_before_final_commit": lambda: after(ReplyJournal, "settle", die),
     "die_after_final_commit": die_before_the_last_event,

@@ -12,12 +12,12 @@ import pytest
 from dotenv import dotenv_values
 
 from chat import tools
-from chat.llm.calls import CallEvent, Final, Result, RoundFinished, ToolCallFinished
+from chat.llm.call import CallEvent, Final, Result, RoundFinished, ToolCallFinished
 from chat.llm.client import LLMClient
 from chat.llm.errors import OutputIncomplete, ProviderFailed
 from chat.llm.events import Code, Created, TextDelta, ToolCall
 from chat.llm.pricing import Prices
-from chat.llm.tools import tool
+from chat.llm.tools.registry import tool
 from chat.settings import Settings
 
 DOTENV = {name: value for name, value in dotenv_values(Path(__file__).parents[2] / ".env").items() if value}

@@ -15,13 +15,13 @@ from typing import Any
 import httpx
 import pytest
 
-from chat.llm import retries
-from chat.llm.calls import CallEvent, Final
+from chat.llm.call import CallEvent, Final
 from chat.llm.client import LLMClient
 from chat.llm.events import Event
 from chat.llm.journal import CallLog, Plan
 from chat.llm.pricing import Prices
-from chat.llm.provider import Limits, ModelRequest, Provider
+from chat.llm.provider import retries
+from chat.llm.provider.provider import Limits, ModelRequest, Provider
 
 PROJECT = Path(__file__).parents[2]
 HASTE = Limits(silence_seconds=4)  # more than a machine stands still for
@@ -48,7 +48,7 @@ class OfflineServer:
 
 def start_offline_model(*arguments: str) -> tuple[subprocess.Popen[str], str]:
     """Start one, and read from its only line where it listens."""
-    command = [sys.executable, "-m", "chat.llm.offline", "--port", "0", *arguments]
+    command = [sys.executable, "-m", "chat.devservices.offline_model", "--port", "0", *arguments]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=PROJECT)
     assert process.stdout is not None
     return process, process.stdout.readline().rpartition(" ")[2].strip()

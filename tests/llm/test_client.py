@@ -14,8 +14,8 @@ from typing import Any
 import pydantic
 import pytest
 
-from chat.llm import errors, retries
-from chat.llm.calls import CallEvent, RoundFinished, TextCorrected, ToolCallFinished
+from chat.llm import errors
+from chat.llm.call import CallEvent, RoundFinished, TextCorrected, ToolCallFinished
 from chat.llm.client import LLMClient
 from chat.llm.events import (
     Code,
@@ -26,8 +26,9 @@ from chat.llm.events import (
     ToolCall,
     ToolCallArguments,
 )
-from chat.llm.tools import tool
-from chat.llm.wire import token_usage
+from chat.llm.provider import retries
+from chat.llm.provider.shapes import token_usage
+from chat.llm.tools.registry import tool
 from tests.waiting import eventually
 
 from .conftest import PRICES, Books, OfflineServer, call_events, replaying, result_of

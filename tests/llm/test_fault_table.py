@@ -18,11 +18,11 @@ from uuid import uuid4
 import pytest
 
 from chat.llm import errors
-from chat.llm.calls import CallEvent, Options
+from chat.llm.call import CallEvent, Options
 from chat.llm.client import LLMClient
 from chat.llm.events import Code, TextDelta
 from chat.llm.journal import CallLog
-from chat.llm.tools import tool
+from chat.llm.tools.registry import tool
 
 from .conftest import PRICES, Books, OfflineServer, call_events
 

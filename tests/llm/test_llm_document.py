@@ -49,12 +49,12 @@ async def test_the_examples_for_a_shell_run(
     assert "7421" in printed
     assert "Bergen in Norway" in printed
     assert "unauthorized" in printed
-    assert "usage" not in shell
+    assert "ledger" not in shell
 
 
 async def test_the_example_with_books_runs_and_is_in_the_books(environment: dict[str, str], migrated: None) -> None:
     """In a process of its own: the database of a process is opened once."""
-    assert "usage.model_client(settings)" in EXAMPLES[-1]
+    assert "ledger.model_client(settings)" in EXAMPLES[-1]
     shell = (
         "import ast, asyncio; asyncio.run(eval(compile({!r}, 'docs/llm.md', 'exec', ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)))"
     )

@@ -12,8 +12,8 @@ import httpx
 import openai
 import pytest
 
-from chat.llm.offline.http import MAX_BODY_BYTES
-from chat.llm.offline.structured import instance_of
+from chat.devservices.offline_model.http import MAX_BODY_BYTES
+from chat.devservices.offline_model.structured import instance_of
 from chat.tools import load
 
 from .conftest import OfflineServer, start_offline_model

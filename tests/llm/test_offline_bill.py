@@ -8,10 +8,10 @@ from typing import Any, cast
 import httpx
 import pytest
 
-from chat.llm.offline import ledger
-from chat.llm.offline.app import OfflineModel
-from chat.llm.offline.prices import LLM_PRICES, price_of
-from chat.llm.offline.usage import Usage
+from chat.devservices.offline_model import ledger
+from chat.devservices.offline_model.app import OfflineModel
+from chat.devservices.offline_model.prices import LLM_PRICES, price_of
+from chat.devservices.offline_model.usage import Usage
 
 from .conftest import OfflineServer
 from .test_offline import create

@@ -9,7 +9,7 @@ import pydantic
 import pytest
 from openai.lib._pydantic import to_strict_json_schema
 
-from chat.llm.offline.structured import instance_of, is_nullable
+from chat.devservices.offline_model.structured import instance_of, is_nullable
 
 from .conftest import OfflineServer
 from .test_offline import answer, structured

@@ -11,7 +11,7 @@ from itertools import pairwise
 import pytest
 
 from chat.llm.events import FAILURES, Code, Completed, Created, Failed, RefusalDelta, TextDelta, ToolCall
-from chat.llm.provider import Limits, Provider
+from chat.llm.provider.provider import Limits, Provider
 from chat.tools import load
 from tests.waiting import LONG_SECONDS
 
@@ -351,7 +351,7 @@ async def test_a_background_run_goes_on_when_its_reader_hangs_up(provider: Provi
 async def test_a_finished_answer_leaves_its_connection_for_the_next(
     provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chat.llm.provider.AFTERGLOW_SECONDS", LONG_SECONDS)
+    monkeypatch.setattr("chat.llm.provider.provider.AFTERGLOW_SECONDS", LONG_SECONDS)
     await events_of(provider, asking("hello"))
     pool = provider._openai._client._transport._pool
     before = [connection for connection in pool.connections if connection.is_idle()]

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from chat.llm import retries
-from chat.llm.calls import CallEvent, Final, TextCorrected
+from chat.llm.call import CallEvent, Final, TextCorrected
 from chat.llm.client import LLMClient
 from chat.llm.errors import ProviderFailed
 from chat.llm.events import Code, Created, TextDelta, ToolCall
-from chat.llm.provider import Resumption
-from chat.llm.tools import tool
+from chat.llm.provider import retries
+from chat.llm.provider.provider import Resumption
+from chat.llm.tools.registry import tool
 from chat.tools import load
 
 from .conftest import Books, OfflineServer

@@ -9,10 +9,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from chat.llm import errors, failures, retries
+from chat.llm import errors
 from chat.llm.client import LLMClient
 from chat.llm.events import Code, Failed
-from chat.llm.retries import pause_before_retry
+from chat.llm.provider import failures, retries
+from chat.llm.provider.retries import pause_before_retry
 
 from .conftest import PRICES, Books, OfflineServer
 

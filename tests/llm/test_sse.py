@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat.llm.sse import MAX_EVENT_BYTES, Decoder, EventTooLargeError
+from chat.llm.provider.sse import MAX_EVENT_BYTES, Decoder, EventTooLargeError
 
 STREAM = (
     ": a comment\n\n"

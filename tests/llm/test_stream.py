@@ -20,7 +20,7 @@ from chat.llm.events import (
     ToolCallStarted,
     Usage,
 )
-from chat.llm.stream import ResponseReader
+from chat.llm.provider.reader import ResponseReader
 
 HELLO = {"type": "response.output_text.delta", "delta": "Hello", "sequence_number": 3}
 

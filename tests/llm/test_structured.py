@@ -10,7 +10,7 @@ from typing import Any, Literal
 import pydantic
 import pytest
 
-from chat.llm.offline.strict import lack_of
+from chat.devservices.offline_model.strict import lack_of
 from chat.llm.structured import OutputSchema
 
 

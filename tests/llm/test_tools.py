@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import pytest
 
 import chat.tools
-from chat.llm.schema import UndescribedToolError
-from chat.llm.tools import MAX_ARGUMENT_BYTES, MAX_RESULT_BYTES, DuplicateToolError, Registry, ToolError, tool
+from chat.llm.tools.registry import MAX_ARGUMENT_BYTES, MAX_RESULT_BYTES, DuplicateToolError, Registry, ToolError, tool
+from chat.llm.tools.schema import UndescribedToolError
 from chat.tools import load
 from tests.waiting import LONG_SECONDS
 

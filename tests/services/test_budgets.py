@@ -18,8 +18,8 @@ from chat.llm.events import TextDelta, Usage
 from chat.llm.journal import Plan
 from chat.llm.tokens import count_tokens
 from chat.models import BudgetReservation, Generation, LLMCallLog, State, User, UserMonthlyUsage
-from chat.services import budgets
-from chat.services.usage import UsageJournal, model_client
+from chat.services.usage import budgets
+from chat.services.usage.ledger import UsageJournal, model_client
 from chat.settings import Settings
 from tests.cast import Person
 from tests.llm.conftest import OfflineServer

@@ -10,10 +10,10 @@ from redis.asyncio import Redis
 from chat.broadcast import Append, Broadcast, LogSlice, Unavailable
 from chat.events import ResponseText, TextDelta
 from chat.models import ChatMessage, Generation
-from chat.services.answers import LiveAnswer
-from chat.services.live import Place, Stand, ThreadView, stands, text_so_far, view_thread
-from chat.services.ownership import Claim
-from chat.services.threads import PAGE_MAX_BYTES, MessagePage, message_page
+from chat.services.replies.lease import Claim
+from chat.services.replies.live_text import LiveAnswer
+from chat.services.replies.snapshot import Place, Stand, ThreadView, stands, text_so_far, view_thread
+from chat.services.replies.threads import PAGE_MAX_BYTES, MessagePage, message_page
 from tests.cast import Person
 from tests.site import Site
 
@@ -79,7 +79,7 @@ async def test_an_answer_that_ends_while_the_view_is_read_is_shown_with_its_stor
         await Generation.filter(answer_id=posted["reply_id"]).update(state="completed")
         return await message_page(thread_id)
 
-    monkeypatch.setattr("chat.services.live.message_page", ends_now)
+    monkeypatch.setattr("chat.services.replies.snapshot.message_page", ends_now)
     view = await view_thread(uuid.UUID(posted["thread_id"]), broadcast=site.resources.broadcast)
 
     assert view is not None

@@ -15,10 +15,10 @@ import pytest
 from chat.events import MESSAGE_MAX_LENGTH
 from chat.llm.pricing import Prices
 from chat.models import BudgetReservation, ChatMessage, ChatThread, Generation, User
-from chat.services import messages
-from chat.services.first_words import title_from
-from chat.services.messages import Accepted
-from chat.services.refusals import Refused
+from chat.services.errors import Refused
+from chat.services.replies import send
+from chat.services.replies.first_words import title_from
+from chat.services.replies.send import Accepted
 from tests.site import Site
 
 MODELS = ("the-default", "small", "large")
@@ -45,10 +45,10 @@ class Sender:
     ) -> Accepted:
         resources = self.site.resources
         choice = {"llm_model": models[0], "llm_models": models[1:]}
-        return await messages.send_message(
+        return await send.send_message(
             self.user,
             thread_id,
-            messages.Draft(content, client_id or uuid.uuid4(), model),
+            send.Draft(content, client_id or uuid.uuid4(), model),
             settings=replace(resources.settings, **choice, **settings),
             prices=self.prices,
             broadcast=resources.broadcast,

@@ -10,8 +10,8 @@ import pytest
 from chat import database
 from chat.llm.tokens import count_tokens, most_tokens
 from chat.models import ChatMessage, ChatThread, Generation, Role, State, Status, ToolCall, User
-from chat.services import prompts
-from chat.services.prompts import MESSAGE_OVERHEAD_TOKENS, instructions, turns
+from chat.services.replies import prompt
+from chat.services.replies.prompt import MESSAGE_OVERHEAD_TOKENS, instructions, turns
 from tests.cast import Person
 from tests.site import Site
 
@@ -141,9 +141,9 @@ async def test_what_tools_gave_is_not_read_where_it_does_not_fit(
         asked.append(sql)
         return await database.query(sql, *values)
 
-    monkeypatch.setattr(prompts, "query", query)
+    monkeypatch.setattr(prompt, "query", query)
     assert await shown(thread, 3, 500) == ["And now?"]
-    assert prompts.TOOL_CALLS not in asked
+    assert prompt.TOOL_CALLS not in asked
 
 
 async def test_an_answer_and_its_question_are_counted_when_it_ends(alice: Person) -> None:

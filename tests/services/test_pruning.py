@@ -10,8 +10,8 @@ import pytest
 
 from chat.models import AuditEntry, LLMCallLog
 from chat.models.ids import uuid7
-from chat.services import audit, pruning
-from chat.services.audit import CommandLine, Order
+from chat.services.admin import audit, pruning
+from chat.services.admin.audit import CommandLine, Order
 from tests.site import Site
 
 DAYS = 36_000  # no other test has calls as old

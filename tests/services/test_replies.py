@@ -13,9 +13,9 @@ from chat.events import TextDelta
 from chat.llm.journal import CallLog
 from chat.llm.tokens import count_tokens
 from chat.models import ChatMessage, ChatThread, Generation, LLMCallLog, ToolCall, User, UserMonthlyUsage
-from chat.services import ownership, prompts, takeover
-from chat.services.messages import Draft
-from chat.services.replies import Collaborators
+from chat.services.replies import lease, prompt, takeover
+from chat.services.replies.reply import Collaborators
+from chat.services.replies.send import Draft
 from tests.cast import Person
 from tests.llm.conftest import OfflineServer
 from tests.site import Site
@@ -155,7 +155,7 @@ async def test_stop_keeps_what_was_seen_and_ends_the_call(alice: Person, model: 
         True,
         call.input_tokens + call.output_tokens,
     )
-    assert call.input_tokens > (await count_tokens([prompts.instructions(site_name="Quart Chat")]))[0]
+    assert call.input_tokens > (await count_tokens([prompt.instructions(site_name="Quart Chat")]))[0]
     assert call.output_tokens == (await count_tokens([row.content]))[0]
     billed = await model.billed(str(generation.id))
     assert billed[0]["status"] != "completed", "the provider saw the connection close"
@@ -242,7 +242,7 @@ async def test_an_owner_that_wakes_in_the_middle_of_its_takeover_shows_nothing_t
     written = []
     reckon = takeover._lost_round
 
-    async def while_it_wakes(mine: ownership.Claim, text: str, work_with: Collaborators) -> CallLog:
+    async def while_it_wakes(mine: lease.Claim, text: str, work_with: Collaborators) -> CallLog:
         more = Append(mine.thread_id, TextDelta(mine.answer_id, 5, " and more"), fence=mine.fence - 1)
         written.append((await site.resources.broadcast.log.append(more)).offset)
         return await reckon(mine, text, work_with)
@@ -284,10 +284,10 @@ async def test_of_two_claims_at_once_one_wins_a_thousand_times(alice: Person) ->
     future = generation.created_at.replace(year=2090)  # or a worker's reaper would be a third
     for _ in range(1000):
         await Generation.filter(id=generation.id).update(state="queued", owner=None, created_at=future)
-        claims = await asyncio.gather(*(ownership.claim(generation.id, owner=str(n)) for n in range(2)))
-        [(winner, lease)] = [(str(number), claim) for number, claim in enumerate(claims) if claim]
+        claims = await asyncio.gather(*(lease.claim(generation.id, owner=str(n)) for n in range(2)))
+        [(winner, won)] = [(str(number), claim) for number, claim in enumerate(claims) if claim]
         assert (await Generation.get(id=generation.id)).owner == winner
-        await ownership.checkpoint(lease, ownership.Checkpoint("x", 1, 1, "", 0))
+        await lease.checkpoint(won, lease.Checkpoint("x", 1, 1, "", 0))
     await Generation.filter(id=generation.id).update(state="completed")
 
 
@@ -298,19 +298,19 @@ async def test_an_owner_that_lost_its_lease_writes_nothing(alice: Person) -> Non
     generation = await Generation.get(answer_id=posted["reply_id"])
     future = generation.created_at.replace(year=2090)
     await Generation.filter(id=generation.id).update(state="queued", owner=None, created_at=future)
-    first = await ownership.claim(generation.id, owner="first")
+    first = await lease.claim(generation.id, owner="first")
     await Generation.filter(id=generation.id).update(lease_until=generation.created_at)
-    second = await ownership.claim(generation.id, owner="second")
+    second = await lease.claim(generation.id, owner="second")
 
     assert first is not None
     assert second is not None
     assert second.fence == first.fence + 2
     for write in (
-        ownership.asking(first, ownership.Checkpoint("zombie", 6, 1, "", 0), background=False),
-        ownership.response_created(first, str(uuid.uuid4()), 0),
-        ownership.checkpoint(first, ownership.Checkpoint("zombie", 6, 1, "", 0)),
+        lease.asking(first, lease.Checkpoint("zombie", 6, 1, "", 0), background=False),
+        lease.response_created(first, str(uuid.uuid4()), 0),
+        lease.checkpoint(first, lease.Checkpoint("zombie", 6, 1, "", 0)),
     ):
-        with pytest.raises(ownership.Fenced):
+        with pytest.raises(lease.Fenced):
             await write
     assert (await Generation.get(id=generation.id)).partial == ""
     await Generation.filter(id=generation.id).update(state="completed")
@@ -322,7 +322,7 @@ async def test_whoever_leaves_in_the_moment_of_sending_gets_an_answer_all_the_sa
     async def nothing() -> list[uuid.UUID]:
         return []
 
-    monkeypatch.setattr(ownership, "expired", nothing)  # nobody has to find it
+    monkeypatch.setattr(lease, "expired", nothing)  # nobody has to find it
     user, worker = await User.get(email=alice.email), site.resources.worker
     for steps in range(12):
         client_id = uuid.uuid4()

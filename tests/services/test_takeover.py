@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from chat.llm.calls import CallEvent
+from chat.llm.call import CallEvent
 from chat.llm.client import LLMClient
 from chat.llm.events import TextDelta
-from chat.llm.tools import Registry, tool
+from chat.llm.tools.registry import Registry, tool
 from chat.models import ChatMessage, Generation, LLMCallLog, LLMCallText, ToolCall
 from tests.cast import Person
 from tests.conftest import Beside

@@ -11,8 +11,8 @@ import pytest
 from chat.broadcast import Event, Subscription, thread_channel, user_channel
 from chat.events import ThreadUpdated, TitleUpdated, decode_between_workers, decode_logged
 from chat.models import ChatMessage, ChatThread, Generation, Role, TitleBy, User
-from chat.services import threads
-from chat.services.refusals import Refused
+from chat.services.errors import Refused
+from chat.services.replies import threads
 from tests.site import Site
 from tests.waiting import LONG_SECONDS
 

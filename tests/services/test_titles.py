@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from chat.models import ChatThread, LLMCallLog, LLMCallText, TitleBy
-from chat.services.titles import _cleaned
+from chat.services.replies.titles import _cleaned
 from tests.cast import Person
 from tests.conftest import Beside
 from tests.llm.conftest import OfflineServer

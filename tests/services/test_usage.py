@@ -21,8 +21,8 @@ from chat.llm.client import LLMClient
 from chat.llm.errors import CallFailed
 from chat.llm.events import TextDelta
 from chat.models import BudgetReservation, ChatThread, Generation, LLMCallLog, LLMCallText, User, UserMonthlyUsage
-from chat.services import budgets
-from chat.services.usage import UsageJournal, model_client, record
+from chat.services.usage import budgets
+from chat.services.usage.ledger import UsageJournal, model_client, record
 from chat.settings import Settings
 from tests.cast import Person
 from tests.llm.conftest import OfflineServer

@@ -15,7 +15,7 @@ from quart.sessions import SecureCookieSessionInterface
 from chat.models import RecoveryCode, SecondFactor, User
 from chat.security.one_time_codes import bare_recovery_code, new_recovery_code, shared_secret
 from chat.security.tokens import token_hash
-from chat.services.second_factors import RECOVERY_CODES
+from chat.services.accounts.two_factor import RECOVERY_CODES
 from tests.cast import Person
 
 LOGIN, CODE, PAGE = "/accounts/login/", "/accounts/login/code/", "/accounts/second-factor/"

@@ -13,7 +13,7 @@ import pytest
 from chat.models import AuthSession, Confirms, EmailVerificationToken, PasswordResetToken, SecondFactor, User
 from chat.security.limits import CONFIRM_TO
 from chat.security.tokens import token_hash
-from chat.services.accounts import ensure_superuser
+from chat.services.accounts.credentials import ensure_superuser
 from tests.cast import PASSWORD, Person
 from tests.web.conftest import Production
 from tests.web.mailbox import Mailbox

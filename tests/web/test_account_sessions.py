@@ -9,8 +9,8 @@ import pytest
 import websockets
 
 from chat.models import AuthSession, User, UserSettings
-from chat.services import sessions
-from chat.services.browsers import UNKNOWN, browser_name
+from chat.services.accounts import sessions
+from chat.services.accounts.user_agents import UNKNOWN, browser_name
 from tests.browser.rows import past_thread
 from tests.cast import Person
 from tests.site import Site

@@ -28,12 +28,12 @@ from chat.models import (
     UserMonthlyUsage,
 )
 from chat.models.ids import uuid7
-from chat.services.administration import remove_staff
-from chat.services.audit import Order
-from chat.services.refusals import NoAdministrator
-from chat.services.usage_report import this_month
+from chat.services.admin.audit import Order
+from chat.services.admin.commands import remove_staff
+from chat.services.errors import NoAdministrator
+from chat.services.usage.report import this_month
 from chat.web.admin import changes, lists
-from chat.web.admin.orders import order_of
+from chat.web.admin.audit_context import order_of
 from chat.web.admin.tables import TABLES
 from tests.cast import PASSWORD, Person
 from tests.web.factor import turned_on

@@ -29,7 +29,7 @@ from chat.models import (
 )
 from chat.models.ids import uuid7
 from chat.security.limits import DOWNLOAD, PREFERENCE
-from chat.services import rows
+from chat.services.admin import rows
 from chat.text import FORMULAS
 from chat.web.admin.tables import EXCUSED, TABLES
 from tests.cast import Person

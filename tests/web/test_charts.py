@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from decimal import Decimal
 
-from chat.web.charts import BASE, COUNT, MONEY, SECONDS, TOP, Series, bars, curves, money_words
+from chat.web.usage.charts import BASE, COUNT, MONEY, SECONDS, TOP, Series, bars, curves, money_words
 
 DAYS = [date(2026, 10, 24) + timedelta(days=day) for day in range(30)]
 

@@ -14,7 +14,7 @@ import pytest
 from chat.events import MESSAGE_MAX_LENGTH
 from chat.models import ChatMessage, ChatThread, Generation, Role, Status, User
 from chat.security.limits import PAGE_POST
-from chat.services.refusals import Refused
+from chat.services.errors import Refused
 from tests.cast import Person
 from tests.conftest import Beside
 from tests.llm.conftest import OfflineServer

@@ -17,8 +17,8 @@ from chat.broadcast import Append, Appended, Unavailable, rev_of
 from chat.broadcast.log import FOLDER
 from chat.events import Close, ResponseStarted, TitleUpdated, ToolCallChanged, encode
 from chat.models import ChatThread, Generation, ToolCall
-from chat.web.checks import Checks
-from chat.web.feed import _continued
+from chat.web.chat.feed import _continued
+from chat.web.chat.reconciler import Checks
 from tests.cast import Person
 from tests.site import Site
 from tests.tab import Tab
@@ -31,9 +31,9 @@ APPEND = (FOLDER / "append.lua").read_text()
 @pytest.fixture
 async def checks(site: Site, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Checks]:
     """Those of the site, which look every 50 ms and can be switched off."""
-    monkeypatch.setattr("chat.web.checks.CHECK_SECONDS", 0.05)
-    monkeypatch.setattr("chat.web.checks.QUIET_SECONDS", 0.05)
-    monkeypatch.setattr("chat.web.checks.AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr("chat.web.chat.reconciler.CHECK_SECONDS", 0.05)
+    monkeypatch.setattr("chat.web.chat.reconciler.QUIET_SECONDS", 0.05)
+    monkeypatch.setattr("chat.web.chat.reconciler.AGAIN_SECONDS", 0.01)
     found = site.resources.checks
     found.hurry()
     yield found

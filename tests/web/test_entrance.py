@@ -15,8 +15,8 @@ import websockets
 
 from chat.models import MOST_LOGIN_FAILURES, AuthSession, User, UserSettings
 from chat.security.limits import LOGIN_FAILURE_ADDRESS
-from chat.services import sessions
-from chat.web.accounts.entrance import WRONG
+from chat.services.accounts import sessions
+from chat.web.accounts.login import WRONG
 from tests.cast import PASSWORD, Person
 from tests.site import Site
 from tests.web.client import new_client

@@ -14,7 +14,7 @@ import pytest
 
 from chat.database import query
 from chat.models import ChatThread, User
-from chat.services.export import PIECE_BYTES, archive
+from chat.services.accounts.export import PIECE_BYTES, archive
 from tests.browser.rows import answered, past_thread
 from tests.cast import Person
 from tests.site import Site

@@ -14,7 +14,7 @@ import pytest
 import websockets
 
 from chat.security.limits import SIGNUP
-from chat.web.connection import TrustedProxies
+from chat.web.server_patches import TrustedProxies
 from tests.cast import PASSWORD, Person
 from tests.site import Site
 from tests.waiting import LONG_SECONDS

@@ -25,10 +25,10 @@ from chat.models import (
 )
 from chat.security.limits import CODE_GUESS_DAY
 from chat.security.tokens import new_token, token_hash
-from chat.services import second_factors, sessions
-from chat.services.accounts import TooManyGuesses
-from chat.services.second_factors import WRONG
-from chat.web.accounts.unfinished import LOGIN as UNFINISHED
+from chat.services.accounts import sessions, two_factor
+from chat.services.accounts.credentials import TooManyGuesses
+from chat.services.accounts.two_factor import WRONG
+from chat.web.accounts.pending_login import LOGIN as UNFINISHED
 from tests.cast import PASSWORD, Person
 from tests.conftest import Beside
 from tests.site import Site
@@ -221,8 +221,8 @@ async def test_codes_of_somebody_without_a_second_factor_open_nothing(alice: Per
     await SecondFactor.filter(user_id=user.id).delete()
     accounts = alice.site.resources.accounts
 
-    assert not await second_factors.use_code(user, factor.codes[0], address="::1", accounts=accounts)
-    assert not await second_factors.use_code(user, factor.code(), address="::1", accounts=accounts)
+    assert not await two_factor.use_code(user, factor.codes[0], address="::1", accounts=accounts)
+    assert not await two_factor.use_code(user, factor.code(), address="::1", accounts=accounts)
 
 
 # Too often
@@ -277,7 +277,7 @@ async def test_one_network_address_cannot_guess_for_many(production: Production)
             user = await User.get(email=person.email)
             for _ in range(4):
                 try:
-                    right = await second_factors.use_code(user, "x", address="198.51.100.7", accounts=accounts)
+                    right = await two_factor.use_code(user, "x", address="198.51.100.7", accounts=accounts)
                     statuses.append(right)
                 except TooManyGuesses:
                     statuses.append("too many")
@@ -289,17 +289,17 @@ async def test_right_codes_of_one_network_address_are_no_guesses(production: Pro
     async with member(production) as (person, factor):
         user, accounts = await User.get(email=person.email), production.site.resources.accounts
         for code in [*factor.codes, factor.code()]:  # one more than may be wrong
-            assert await second_factors.use_code(user, code, address="198.51.100.8", accounts=accounts)
+            assert await two_factor.use_code(user, code, address="198.51.100.8", accounts=accounts)
 
 
 async def test_a_patient_guesser_has_fifty_tries_and_then_two_an_hour(production: Production) -> None:
     async with member(production) as (person, factor):
         opened, user = production.site.resources, await User.get(email=person.email)
         for number in range(CODE_GUESS_DAY.count):
-            assert not await second_factors.use_code(user, "x", address=f"a{number}", accounts=opened.accounts)
+            assert not await two_factor.use_code(user, "x", address=f"a{number}", accounts=opened.accounts)
             await opened.redis.delete(f"limit:code-guess-account:{user.id}")
         with pytest.raises(TooManyGuesses, match=r"2\d minutes"):
-            await second_factors.use_code(user, factor.code(), address="other", accounts=opened.accounts)
+            await two_factor.use_code(user, factor.code(), address="other", accounts=opened.accounts)
 
 
 async def id_of(person: Person) -> str:

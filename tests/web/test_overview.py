@@ -9,7 +9,7 @@ from typing import Any
 
 from chat.broadcast import connect
 from chat.models import LLMCallLog, User
-from chat.services.presence import Load, Presence
+from chat.services.admin.worker_stats import Load, Presence
 from tests.cast import Person
 from tests.conftest import Beside
 from tests.site import Site

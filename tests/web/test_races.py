@@ -18,7 +18,7 @@ from tortoise.transactions import in_transaction
 
 from chat.models import Confirms, EmailVerificationToken, Generation, PasswordResetToken, State, User, UserSettings
 from chat.security.tokens import new_token, token_hash
-from chat.services.accounts import ensure_superuser
+from chat.services.accounts.credentials import ensure_superuser
 from tests.browser.rows import past_thread
 from tests.cast import PASSWORD, Person
 from tests.conftest import Stores

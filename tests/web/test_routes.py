@@ -10,11 +10,11 @@ from typing import Any
 from werkzeug.routing import Rule
 
 from chat.app import create_app
+from chat.cli.routes import routes_document
 from chat.security import limits
 from chat.security.limits import COUNTED_BY_SERVICES, RESEND_LADDER, SOCKET_CONNECT, Limit
 from chat.settings import Settings
 from chat.web.guards import SAFE_METHODS, limits_of
-from chat.web.routes import routes_document
 from tests.cast import Person
 from tests.web.page import Page
 

@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from chat.models import RecoveryCode, SecondFactor, User
-from chat.services import second_factors
-from chat.services.second_factors import WRONG
-from chat.web.accounts.unfinished import SET_UP
+from chat.services.accounts import two_factor
+from chat.services.accounts.two_factor import WRONG
+from chat.web.accounts.pending_login import SET_UP
 from tests.cast import PASSWORD, Person
 from tests.site import Site
 from tests.web.client import new_client
@@ -49,7 +49,7 @@ def codes_on(answer: httpx.Response) -> list[str]:
 
 
 async def is_on(person: Person) -> bool:
-    return await second_factors.factor_of(await User.get(email=person.email)) is not None
+    return await two_factor.factor_of(await User.get(email=person.email)) is not None
 
 
 async def stored_codes(person: Person) -> int:
@@ -217,9 +217,9 @@ async def test_it_cannot_be_set_up_a_second_time(alice: Person) -> None:
     assert (await alice.http.get(SET_UP_PAGE)).headers["Location"] == PAGE
     alice.http.cookies.set(name, kept, domain=next(iter(alice.http.cookies.jar)).domain)
     assert (await alice.http.get(SET_UP_PAGE)).headers["Location"] == PAGE  # not even with the cookie of before
-    factor = await second_factors.factor_of(await User.get(email=alice.email))
+    factor = await two_factor.factor_of(await User.get(email=alice.email))
     assert factor
-    assert second_factors.secret_of(factor, settings=alice.site.resources.settings) == app.secret
+    assert two_factor.secret_of(factor, settings=alice.site.resources.settings) == app.secret
 
 
 # New codes, and turning it off
@@ -247,7 +247,7 @@ async def test_new_recovery_codes_replace_the_old_ones(alice: Person, factor: Fa
 
 async def test_new_codes_at_the_same_moment_are_ten(alice: Person, factor: Factor) -> None:
     user, accounts = await User.get(email=alice.email), alice.site.resources.accounts
-    await asyncio.gather(*(second_factors.new_recovery_codes(user, accounts=accounts) for _ in range(4)))
+    await asyncio.gather(*(two_factor.new_recovery_codes(user, accounts=accounts) for _ in range(4)))
 
     assert await stored_codes(alice) == 10
 
@@ -356,7 +356,7 @@ async def test_its_owner_is_told_of_every_change(production: Production, mailbox
         said = [await mailbox.next_letter(carol.email)]
         await prove(carol, CODES_PAGE, app.code(later=1))
         said.append(await mailbox.next_letter(carol.email))
-        await second_factors.turn_off(
+        await two_factor.turn_off(
             await User.get(email=carol.email),
             mailer=production.site.resources.mailer,
             settings=production.site.resources.settings,

@@ -12,7 +12,7 @@ import pytest
 
 from chat.database import query
 from chat.models import BudgetReservation, ChatThread, Generation, LLMCallLog, User, UserMonthlyUsage
-from chat.services.usage_report import this_month
+from chat.services.usage.report import this_month
 from tests.cast import Person
 from tests.web.page import Page
 from tests.web.sums import overview_beside_sums

@@ -13,7 +13,7 @@ import pytest
 from chat.models import AuthSession, Confirms, EmailVerificationToken, User
 from chat.security.limits import CONFIRM_TO, RESEND_LADDER
 from chat.security.tokens import new_token, token_hash
-from chat.services.verification import another_letter
+from chat.services.accounts.verification import another_letter
 from tests.cast import PASSWORD, Person
 from tests.conftest import Beside
 from tests.site import Site

@@ -2,18 +2,8 @@
 
 from quart import Blueprint
 
-from chat.web.accounts import (
-    addresses,
-    data,
-    deletion,
-    entrance,
-    passwords,
-    second_factor,
-    sessions,
-    settings,
-    verification,
-)
+from chat.web.accounts import addresses, data, deletion, email, login, passwords, sessions, settings, two_factor
 
 blueprint = Blueprint("accounts", __name__, url_prefix="/accounts")
-for pages in (entrance, verification, passwords, settings, addresses, sessions, data, deletion, second_factor):
+for pages in (login, email, passwords, settings, addresses, sessions, data, deletion, two_factor):
     blueprint.register_blueprint(pages.blueprint)

@@ -7,9 +7,9 @@ from quart.typing import ResponseReturnValue
 
 from chat.models import User
 from chat.security.limits import CHANGE_EMAIL, VERIFICATION
-from chat.services import addresses
-from chat.services.accounts import Refused
-from chat.web.accounts.entry import (
+from chat.services.accounts import addresses
+from chat.services.accounts.credentials import Refused
+from chat.web.accounts.login_flow import (
     form_page,
     is_confirmed,
     is_confirmed_by,

@@ -10,7 +10,7 @@ from quart.wrappers import Response
 
 from chat.models import User
 from chat.security.limits import EXPORT
-from chat.services import export
+from chat.services.accounts import export
 from chat.web.auth import login_required
 from chat.web.guards import limited
 

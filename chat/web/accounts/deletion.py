@@ -7,9 +7,9 @@ from quart.typing import ResponseReturnValue
 
 from chat.models import User
 from chat.security.limits import PREFERENCE
-from chat.services import deletion
-from chat.services.refusals import Refused
-from chat.web.accounts.entry import form_page, is_confirmed, leave
+from chat.services.accounts import deletion
+from chat.services.errors import Refused
+from chat.web.accounts.login_flow import form_page, is_confirmed, leave
 from chat.web.auth import login_required
 from chat.web.forms import ConfirmForm, add_error
 from chat.web.guards import limited

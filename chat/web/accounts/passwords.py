@@ -9,9 +9,9 @@ from quart.typing import ResponseReturnValue
 
 from chat.models import EMAIL_MAX_LENGTH, AuthSession, User
 from chat.security.limits import NEW_PASSWORD, PASSWORD_CHECK, RESET, RESET_ADDRESS
-from chat.services import passwords
-from chat.services.accounts import Refused, TooManyGuesses, normalised_email, password_problems
-from chat.web.accounts.entry import form_page, keep_to_oneself, refused_page
+from chat.services.accounts import passwords
+from chat.services.accounts.credentials import Refused, TooManyGuesses, normalised_email, password_problems
+from chat.web.accounts.login_flow import form_page, keep_to_oneself, refused_page
 from chat.web.auth import current_session, login_required, renew
 from chat.web.forms import NewPasswordForm, PasswordChangeForm, ResetForm
 from chat.web.guards import count, limited

@@ -9,9 +9,9 @@ from quart.typing import ResponseReturnValue
 
 from chat.models import User
 from chat.security.limits import PREFERENCE
-from chat.services import sessions as service
-from chat.services.browsers import browser_name
-from chat.web.accounts.entry import leave
+from chat.services.accounts import sessions as service
+from chat.services.accounts.user_agents import browser_name
+from chat.web.accounts.login_flow import leave
 from chat.web.auth import current_session, login_required
 from chat.web.guards import limited
 from chat.web.notices import notify

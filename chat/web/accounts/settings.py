@@ -7,8 +7,8 @@ from quart.typing import ResponseReturnValue
 
 from chat.models import THEMES, User
 from chat.security.limits import PREFERENCE
-from chat.services import preferences, second_factors
-from chat.web.accounts.entry import form_page
+from chat.services.accounts import preferences, two_factor
+from chat.web.accounts.login_flow import form_page
 from chat.web.auth import login_required
 from chat.web.forms import SettingsForm
 from chat.web.guards import limited
@@ -26,7 +26,7 @@ async def settings(user: User) -> ResponseReturnValue:
     opened = resources()
     form = SettingsForm.of(user, await request.form, models=opened.settings.models)
     if request.method != "POST" or not form.validate():
-        second_factor = await second_factors.factor_of(user)
+        second_factor = await two_factor.factor_of(user)
         return await form_page("accounts/settings.html", form, second_factor=second_factor)
     await preferences.save(user, **form.data, models=opened.settings.models, broadcast=opened.broadcast)
     notify("Saved.")

@@ -10,15 +10,15 @@ from quart.typing import ResponseReturnValue
 
 from chat.models import User
 from chat.security.limits import PREFERENCE
-from chat.services import administration, rows
-from chat.services.audit import Order
-from chat.services.refusals import Refused
-from chat.services.sessions import session_lives
-from chat.services.tables import Action, Table
-from chat.web.accounts.entry import form_page
+from chat.services.accounts.sessions import session_lives
+from chat.services.admin import commands, rows
+from chat.services.admin.audit import Order
+from chat.services.admin.grid import Action, Table
+from chat.services.errors import Refused
+from chat.web.accounts.login_flow import form_page
+from chat.web.admin.audit_context import order_of
 from chat.web.admin.confirmation import recently_confirmed
 from chat.web.admin.lists import WORDS, declared
-from chat.web.admin.orders import order_of
 from chat.web.auth import current_session, staff_required
 from chat.web.forms import ChangeForm, LookForm, add_error
 from chat.web.guards import limited
@@ -39,7 +39,7 @@ async def text(user: User, name: str, row_id: UUID) -> ResponseReturnValue:
     said: dict[str, Any] = {"table": table, "row": row or abort(404)}
     if request.method != "POST" or not form.validate():
         return await form_page("admin/look.html", form, **said)
-    await administration.look(await order_of(user, row_id, form.reason.data), f"{name}.look")
+    await commands.look(await order_of(user, row_id, form.reason.data), f"{name}.look")
     return await render_template("admin/text.html", texts=await rows.texts(table, row_id), **said)
 
 

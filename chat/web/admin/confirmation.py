@@ -12,7 +12,7 @@ from quart.typing import ResponseReturnValue
 
 from chat.models import AuthSession, User
 from chat.security.limits import PREFERENCE
-from chat.web.accounts.entry import form_page, is_confirmed
+from chat.web.accounts.login_flow import form_page, is_confirmed
 from chat.web.auth import current_session, renew, safe_target, staff_required
 from chat.web.forms import ConfirmForm
 from chat.web.guards import limited

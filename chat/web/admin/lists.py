@@ -16,16 +16,16 @@ from quart.wrappers import Response
 
 from chat.models import User
 from chat.security.limits import DOWNLOAD
-from chat.services import administration, rows
-from chat.services.audit import Order
-from chat.services.browsers import browser_name
-from chat.services.tables import Column, Row, Table, Unreadable
+from chat.services.accounts.user_agents import browser_name
+from chat.services.admin import commands, rows
+from chat.services.admin.audit import Order
+from chat.services.admin.grid import Column, Row, Table, Unreadable
 from chat.text import cell
-from chat.web.admin.orders import order_of
+from chat.web.admin.audit_context import order_of
 from chat.web.admin.tables import TABLES
 from chat.web.auth import staff_required
-from chat.web.charts import money_words
 from chat.web.guards import limited
+from chat.web.usage.charts import money_words
 
 blueprint = Blueprint("lists", __name__)
 
@@ -67,7 +67,7 @@ async def download(user: User, name: str) -> ResponseReturnValue:
         rows.check(declaration, wanted)
     except Unreadable as unreadable:
         abort(422, str(unreadable))
-    await administration.look(order, f"{name}.download", at=rows.meant(declaration, wanted))
+    await commands.look(order, f"{name}.download", at=rows.meant(declaration, wanted))
     response = Response(_lines(declaration, wanted, order), content_type="text/csv; charset=utf-8")
     response.headers["Content-Disposition"] = f'attachment; filename="{name}-{datetime.now(UTC):%Y-%m-%d}.csv"'
     response.timeout = DOWNLOAD_SECONDS
@@ -93,7 +93,7 @@ async def _lines(table: Table, wanted: dict[str, str], order: Order) -> AsyncIte
     """Until the last one, or until whoever takes it may not any more: a long file is no way around that."""
     yield _written([["id", *(column.label for column in table.columns)]])
     async for some in rows.exported(table, wanted):
-        if not await administration.may_still(order):
+        if not await commands.may_still(order):
             yield _written([[CUT_OFF]])
             return
         yield _written([row["id"], *(_shown(column, row) for column in table.columns)] for row in some)

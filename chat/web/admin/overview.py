@@ -8,12 +8,12 @@ from quart import Blueprint, render_template
 from quart.typing import ResponseReturnValue
 
 from chat.models import User
-from chat.services import overview
-from chat.services.overview import Overview, Waits
-from chat.web import charts
+from chat.services.admin import overview
+from chat.services.admin.overview import Overview, Waits
 from chat.web.auth import staff_required
-from chat.web.charts import COUNT, MONEY, SECONDS, Chart, Series
 from chat.web.resources import resources
+from chat.web.usage import charts
+from chat.web.usage.charts import COUNT, MONEY, SECONDS, Chart, Series
 
 blueprint = Blueprint("overview", __name__)
 

@@ -2,8 +2,8 @@
 
 from chat.models import LLMCallText, RecoveryCode, SecondFactor, UserSettings
 from chat.web.admin.tables.accounts import AUDIT, RESETS, SESSIONS, USERS, VERIFICATIONS
+from chat.web.admin.tables.chats import GENERATIONS, MESSAGES, THREADS, TOOL_CALLS
 from chat.web.admin.tables.costs import CALLS, MONTHS, RESERVATIONS
-from chat.web.admin.tables.talk import GENERATIONS, MESSAGES, THREADS, TOOL_CALLS
 
 TABLES = {
     table.name: table

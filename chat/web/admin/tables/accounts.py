@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from chat.models import AuditEntry, AuthSession, Confirms, EmailVerificationToken, PasswordResetToken, User
 from chat.models.ids import NO_ID
-from chat.services import administration
-from chat.services.sessions import ABSOLUTE, IDLE, STAFF_ABSOLUTE, STAFF_IDLE, UNREMEMBERED_IDLE
-from chat.services.tables import Action, Column, Section, Sort, Table, Value, identifier, moment, words
+from chat.services.accounts.sessions import ABSOLUTE, IDLE, STAFF_ABSOLUTE, STAFF_IDLE, UNREMEMBERED_IDLE
+from chat.services.admin import commands
+from chat.services.admin.grid import Action, Column, Section, Sort, Table, Value, identifier, moment, words
 from chat.web.admin.tables.columns import BEGINNING_HINT, of_day, of_user, one_of, who, yes_no
 
 BY_EMAIL = "t.user_id IN (SELECT id FROM users WHERE email LIKE {})"
@@ -69,38 +69,38 @@ USERS = Table(
     actions=(
         Action(
             "verify", "Confirm the address", "The address counts as confirmed, without a link.",
-            administration.verify, lambda user: not user["email_verified"],
+            commands.verify, lambda user: not user["email_verified"],
         ),
         Action(
             "set_budget", "Set the budget", "From now on this is what the user may spend in a calendar month.",
-            administration.set_budget, lambda _: True, value="USD a month, or none for the site's limit",
+            commands.set_budget, lambda _: True, value="USD a month, or none for the site's limit",
             shows=("monthly_budget", "spent", "unpriced"),
         ),
         Action(
             "end_sessions", "Log out everywhere", "The user is logged out on every device, and open tabs say so.",
-            administration.end_sessions, lambda _: True,
+            commands.end_sessions, lambda _: True,
         ),
         Action(
             "reset_second_factor", "Reset the second factor", "The password alone logs in from now on, and the user is "
             "told so by e-mail. Be sure that it is the user who has lost app and codes, and asks for this.",
-            administration.reset_second_factor, lambda user: user["two_step"], is_danger=True,
+            commands.reset_second_factor, lambda user: user["two_step"], is_danger=True,
         ),
         Action(
             "make_staff", "Make an administrator", "The user can do everything that you can do here.",
-            administration.make_staff, lambda user: user["is_active"] and not user["is_staff"], is_danger=True,
+            commands.make_staff, lambda user: user["is_active"] and not user["is_staff"], is_danger=True,
         ),
         Action(
             "remove_staff", "Make no administrator", "The user stays, and loses these pages.",
-            administration.remove_staff, lambda user: user["is_staff"], is_danger=True,
+            commands.remove_staff, lambda user: user["is_staff"], is_danger=True,
         ),
         Action(
             "disable", "Disable", "The user is logged out everywhere, answers that are being written stop, and nobody "
             "can log in to the account. Nothing of it is deleted.",
-            administration.disable, lambda user: user["is_active"], is_danger=True,
+            commands.disable, lambda user: user["is_active"], is_danger=True,
         ),
         Action(
             "enable", "Enable again", "The user can log in again, with the old password.",
-            administration.enable, lambda user: not user["is_active"],
+            commands.enable, lambda user: not user["is_active"],
         ),
     ),
 )  # fmt: skip
@@ -133,7 +133,7 @@ SESSIONS = Table(
     actions=(
         Action(
             "end", "Log out there", "This session ends, and its open tabs say so.",
-            administration.end_session, lambda _: True, is_danger=True,
+            commands.end_session, lambda _: True, is_danger=True,
         ),
     ),
 )  # fmt: skip

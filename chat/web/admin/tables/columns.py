@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from chat.services.tables import Choice, Column, Value, day, identifier
+from chat.services.admin.grid import Choice, Column, Value, day, identifier
 
 EXACT_EMAIL = "(SELECT id FROM users WHERE email = {})"  # by an index, for tables that can be long
 EMAIL_HINT, BEGINNING_HINT = "A whole e-mail address, or an id", "Beginning of an e-mail address, or an id"

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from chat.llm.events import Code
 from chat.models import FINE, BudgetReservation, LLMCallLog, UserMonthlyUsage
-from chat.services.tables import Choice, Column, Section, Sort, Table, Value, figure, identifier, month, start, words
+from chat.services.admin.grid import (
+    Choice,
+    Column,
+    Section,
+    Sort,
+    Table,
+    Value,
+    figure,
+    identifier,
+    month,
+    start,
+    words,
+)
 from chat.web.admin.tables.columns import EMAIL_HINT, EXACT_EMAIL, of_day, of_user, who, yes_no
 
 # As `index llm_call_log_by_model` has it: a call that failed before its first event has only the model that was asked.

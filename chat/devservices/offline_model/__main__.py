@@ -1,0 +1,56 @@
+"""`python -m chat.devservices.offline_model --port 0 --pace-ms 18`: run the offline model, on this machine only."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import socket
+import sys
+from typing import Any, cast
+
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+
+from chat.devservices.offline_model.app import PACE_SECONDS, OfflineModel
+
+HOST = "127.0.0.1"  # it has no accounts and takes any key: nobody else should reach it
+BACKLOG = 1024
+IDLE_SECONDS = 75  # longer than clients keep an idle connection, so that they never write into a closed one
+
+
+def main() -> None:
+    arguments = _arguments()
+    with socket.create_server((HOST, arguments.port), backlog=BACKLOG) as listener:
+        signal.signal(signal.SIGTERM, _exit)
+        signal.signal(signal.SIGINT, _exit)
+        sys.stdout.write(f"offline model on http://{HOST}:{listener.getsockname()[1]}/v1\n")
+        sys.stdout.flush()
+        asyncio.run(_serve(listener, OfflineModel(pace_seconds=arguments.pace_ms / 1000, plain=arguments.plain)))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m chat.devservices.offline_model", description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    parser.add_argument("--pace-ms", type=float, default=PACE_SECONDS * 1000, help="milliseconds for each delta")
+    parser.add_argument("--plain", action="store_true", help="answer as a server that is merely compatible")
+    return parser.parse_args()
+
+
+async def _serve(listener: socket.socket, model: OfflineModel) -> None:
+    config = Config()
+    config.bind = [f"fd://{listener.fileno()}"]
+    config.backlog = BACKLOG
+    config.keep_alive_timeout = IDLE_SECONDS
+    config.loglevel = "WARNING"
+    await serve(cast(Any, model), config, shutdown_trigger=asyncio.Event().wait)
+
+
+def _exit(*_: object) -> None:
+    """At once: there is nothing to save, and whoever stops a test or a development server waits for it."""
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

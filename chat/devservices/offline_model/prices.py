@@ -1,0 +1,48 @@
+"""The provider's price list: what the offline model writes on its bill."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from chat.devservices.offline_model.usage import Usage
+
+MILLIONTH = -6  # as a power of ten
+
+
+class Price(msgspec.Struct, frozen=True):
+    """USD for a million tokens."""
+
+    input: Decimal
+    cached_input: Decimal
+    output: Decimal
+
+    def cost(self, usage: Usage) -> Decimal:
+        """USD, exactly: nothing here divides or rounds."""
+        millionths = (
+            (usage.input_tokens - usage.cached_tokens) * self.input
+            + usage.cached_tokens * self.cached_input
+            + usage.output_tokens * self.output
+        )
+        return millionths.scaleb(MILLIONTH)
+
+
+PRICES = {
+    "gpt-5": Price(Decimal("1.25"), Decimal("0.125"), Decimal(10)),
+    "gpt-5-mini": Price(Decimal("0.25"), Decimal("0.025"), Decimal(2)),
+    "gpt-5-nano": Price(Decimal("0.05"), Decimal("0.005"), Decimal("0.4")),
+}
+LLM_PRICES = ",".join(f"{name}={price.input}/{price.cached_input}/{price.output}" for name, price in PRICES.items())
+DATED_NAMES = {name: f"{name}-2025-08-07" for name in PRICES}  # who asks for one is answered by the other
+
+
+def price_of(model: str) -> Price | None:
+    """That of the longest name that the model's is, or begins with before a hyphen."""
+    names = [name for name in PRICES if model == name or model.startswith(f"{name}-")]
+    return PRICES[max(names, key=len)] if names else None
+
+
+def written(amount: Decimal) -> str:
+    """As a decimal number, without an exponent or zeros at its end."""
+    return f"{amount.normalize():f}"

@@ -1,0 +1,165 @@
+"""The objects and events of the Responses API, in the provider's own shape."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from chat.devservices.offline_model.create import Reasoning, TextOptions
+from chat.devservices.offline_model.usage import pieces
+
+if TYPE_CHECKING:
+    from chat.devservices.offline_model.run import Run
+
+UNKNOWN_TYPE = "response.offline_unknown"
+_encode = msgspec.json.Encoder().encode
+
+
+def encoded(value: Any) -> bytes:
+    """JSON, also of text with lone surrogates, which come out as escapes."""
+    try:
+        return _encode(value)
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":")).encode()
+
+
+def frame(event: dict[str, Any]) -> bytes:
+    return b"event: %b\ndata: %b\n\n" % (event["type"].encode(), encoded(event))
+
+
+def response(run: Run) -> dict[str, Any]:
+    request = run.request
+    over = run.status in ("completed", "incomplete", "failed", "cancelled")
+    return {
+        "id": run.id,
+        "object": "response",
+        "created_at": run.created_at,
+        "status": run.status,
+        "background": bool(request.background),
+        "error": run.error,
+        "incomplete_details": {"reason": run.incomplete_reason} if run.status == "incomplete" else None,
+        "instructions": request.instructions,
+        "max_output_tokens": request.max_output_tokens,
+        "metadata": request.metadata or {},
+        "model": run.model,
+        "output": run.output if over else [],
+        "parallel_tool_calls": True,
+        "previous_response_id": None,
+        "reasoning": msgspec.to_builtins(request.reasoning or Reasoning()),
+        "store": request.store is not False,
+        "temperature": 1.0,
+        "text": _text(request.text or TextOptions()),
+        "tool_choice": request.tool_choice,
+        "tools": msgspec.to_builtins(request.tools or []),
+        "top_p": 1.0,
+        "truncation": "disabled",
+        "usage": run.reported_usage() if over else None,
+        "user": None,
+    }
+
+
+def _text(options: TextOptions) -> dict[str, Any]:
+    given = msgspec.to_builtins(options.format).items()
+    return {"format": {name: value for name, value in given if value is not None}}
+
+
+def unknown_event() -> dict[str, Any]:
+    """Of a type that nobody knows, with fields that nobody knows."""
+    return {"type": UNKNOWN_TYPE, "delta": {"nobody": "knows"}, "item": None}
+
+
+def reasoning(suffix: str) -> dict[str, Any]:
+    return {"id": f"rs_{suffix}", "type": "reasoning", "summary": []}
+
+
+def reasoning_events(item: dict[str, Any], index: int, thoughts: list[str]) -> Iterator[dict[str, Any]]:
+    place = {"item_id": item["id"], "output_index": index, "summary_index": 0}
+    whole = "".join(thoughts)
+    part = {"type": "summary_text", "text": whole}
+    yield {"type": "response.output_item.added", "output_index": index, "item": {**item, "summary": []}}
+    yield {"type": "response.reasoning_summary_part.added", **place, "part": {**part, "text": ""}}
+    for thought in thoughts:
+        yield {"type": "response.reasoning_summary_text.delta", **place, "delta": thought}
+    yield {"type": "response.reasoning_summary_text.done", **place, "text": whole}
+    yield {"type": "response.reasoning_summary_part.done", **place, "part": part}
+    item["summary"] = [part]
+    yield {"type": "response.output_item.done", "output_index": index, "item": item}
+
+
+def message(suffix: str, *, refusal: bool) -> dict[str, Any]:
+    part = {"type": "refusal", "refusal": ""} if refusal else {"type": "output_text", "text": "", "annotations": []}
+    return {
+        "id": f"msg_{suffix}",
+        "type": "message",
+        "status": "in_progress",
+        "role": "assistant",
+        "content": [part],
+    }
+
+
+def message_opened(item: dict[str, Any], index: int) -> Iterator[dict[str, Any]]:
+    yield {"type": "response.output_item.added", "output_index": index, "item": {**item, "content": []}}
+    yield {"type": "response.content_part.added", **_place(item, index), "part": item["content"][0]}
+
+
+def message_delta(item: dict[str, Any], index: int, piece: str) -> dict[str, Any]:
+    part = item["content"][0]
+    if part["type"] == "refusal":
+        part["refusal"] += piece
+        return {"type": "response.refusal.delta", **_place(item, index), "delta": piece}
+    part["text"] += piece
+    return {"type": "response.output_text.delta", **_place(item, index), "delta": piece, "logprobs": []}
+
+
+def message_closed(item: dict[str, Any], index: int, *, complete: bool) -> Iterator[dict[str, Any]]:
+    part = item["content"][0]
+    if part["type"] == "refusal":
+        yield {"type": "response.refusal.done", **_place(item, index), "refusal": part["refusal"]}
+    else:
+        yield {"type": "response.output_text.done", **_place(item, index), "text": part["text"], "logprobs": []}
+    yield {"type": "response.content_part.done", **_place(item, index), "part": part}
+    item["status"] = "completed" if complete else "incomplete"
+    yield {"type": "response.output_item.done", "output_index": index, "item": item}
+
+
+def _place(item: dict[str, Any], index: int) -> dict[str, Any]:
+    return {"item_id": item["id"], "output_index": index, "content_index": 0}
+
+
+def function_call(suffix: str, name: str) -> dict[str, Any]:
+    return {
+        "id": f"fc_{suffix}",
+        "type": "function_call",
+        "status": "in_progress",
+        "call_id": f"call_{suffix}",
+        "name": name,
+        "arguments": "",
+    }
+
+
+def function_call_events(item: dict[str, Any], index: int, arguments: str) -> Iterator[dict[str, Any]]:
+    place = {"item_id": item["id"], "output_index": index}
+    yield {"type": "response.output_item.added", "output_index": index, "item": dict(item)}
+    for piece in pieces(arguments):
+        yield {"type": "response.function_call_arguments.delta", **place, "delta": piece}
+    yield {"type": "response.function_call_arguments.done", **place, "name": item["name"], "arguments": arguments}
+    item.update(status="completed", arguments=arguments)
+    yield {"type": "response.output_item.done", "output_index": index, "item": item}
+
+
+def error_event(code: str) -> dict[str, Any]:
+    return {"type": "error", **failure(code), "param": None}
+
+
+def failure(code: str) -> dict[str, Any]:
+    return {"code": code or "server_error", "message": "The offline model was told to fail."}
+
+
+def problem(status: int, message: str, *, code: str | None = None, param: str | None = None) -> dict[str, Any]:
+    """The body of an error answer."""
+    kinds = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
+    kind = kinds.get(status) or ("server_error" if status >= 500 else "invalid_request_error")  # noqa: PLR2004
+    return {"error": {"message": message, "type": kind, "param": param, "code": code}}

@@ -1,0 +1,219 @@
+"""A call of the model as its caller says it, and what comes out of it besides the provider's own events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import reduce
+from operator import add
+from typing import Any, Protocol, TypedDict
+from uuid import UUID, uuid4
+
+import msgspec
+
+from chat.llm.events import Progress, ToolCall, Usage
+from chat.llm.journal import CallLog, Journal, NoJournal, Plan
+from chat.llm.provider.provider import ModelRequest, Resumption
+from chat.llm.structured import OutputSchema, Schema
+from chat.llm.tools.registry import Registry, Tool, ToolResult
+from chat.text import storable
+
+Item = dict[str, Any]  # of a request's input, as the Responses API has it
+
+
+class Toolbox(Protocol):
+    """Tools that a model is offered and that somebody runs."""
+
+    def schemas(self) -> tuple[dict[str, Any], ...]:
+        """What the model is told of them."""
+
+    async def run(self, call: ToolCall) -> ToolResult:
+        """Run one. Whatever goes wrong in the tool is a result; an exception ends the call."""
+
+
+class Options(TypedDict, total=False):
+    """What can be said of a call besides its input; docs/llm.md has each."""
+
+    model: str
+    instructions: str
+    tools: Toolbox | Registry | Tool[..., Any] | Iterable[Tool[..., Any]]
+    context: Mapping[type, object]
+    schema: Schema
+    schema_name: str
+    reasoning_effort: str
+    max_output_tokens: int
+    retries: int
+    timeout_seconds: float
+    user: UUID | None
+    caller: str
+    call_id: UUID
+    metadata: dict[str, str]
+    journal: Journal
+    background: bool
+    resume: Resumption | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One call with everything decided."""
+
+    input: tuple[Item, ...]
+    model: str
+    max_output_tokens: int
+    journal: Journal = field(default_factory=NoJournal)
+    instructions: str = ""
+    toolbox: Toolbox | None = None
+    output_schema: OutputSchema | None = None
+    reasoning_effort: str = ""
+    retries: int | None = None
+    timeout_seconds: float = 0
+    user: UUID | None = None
+    caller: str = "call"
+    call_id: UUID = field(default_factory=uuid4)
+    metadata: dict[str, str] = field(default_factory=dict)
+    background: bool = False
+    resume: Resumption | None = None
+
+    @classmethod
+    def of(cls, said: str | Sequence[Item], options: Options, *, defaults: Mapping[str, Any]) -> Call:
+        """From what a caller said."""
+        given: dict[str, Any] = {**defaults, **options}
+        tools, context = given.pop("tools", ()), given.pop("context", {})
+        schema, schema_name = given.pop("schema", None), given.pop("schema_name", "")
+        return cls(
+            input=tuple(_storable([{"role": "user", "content": said}] if isinstance(said, str) else list(said))),
+            instructions=storable(given.pop("instructions", "")),
+            toolbox=_toolbox(tools, context),
+            output_schema=None if schema is None else OutputSchema(schema, schema_name),
+            **given,
+        )
+
+    def plan(self, number: int, so_far: tuple[Item, ...] = ()) -> Plan:
+        """The round with this number, after the items of those before it."""
+        request = ModelRequest(
+            model=self.model,
+            input=self.input + so_far,
+            max_output_tokens=self.max_output_tokens,
+            instructions=self.instructions,
+            tools=self.toolbox.schemas() if self.toolbox else (),
+            output_format=self.output_schema.format if self.output_schema else None,
+            reasoning_effort=self.reasoning_effort,
+            metadata=self.metadata,
+            timeout_seconds=self.timeout_seconds,
+            background=self.background,
+        )
+        return Plan(call_id=self.call_id, number=number, user=self.user, caller=self.caller, request=request)
+
+
+def tool_items(calls: Iterable[tuple[str, str, str, str]]) -> tuple[Item, ...]:
+    """Calls (id, name, arguments, output) as a model is told of them: all calls, then all results."""
+    told = list(calls)
+    return (
+        *(
+            {"type": "function_call", "call_id": call_id, "name": name, "arguments": given}
+            for call_id, name, given, _ in told
+        ),
+        *({"type": "function_call_output", "call_id": call_id, "output": output} for call_id, _, _, output in told),
+    )
+
+
+class _RegistryToolbox:
+    """A registry with the context of one call."""
+
+    def __init__(self, registry: Registry, context: Mapping[type, object]) -> None:
+        self._registry, self._context = registry, context
+
+    def schemas(self) -> tuple[dict[str, Any], ...]:
+        return self._registry.schemas()
+
+    async def run(self, call: ToolCall) -> ToolResult:
+        return await self._registry.dispatch(call.name, call.arguments, self._context)
+
+
+def _storable(value: Any) -> Any:
+    """What is sent goes into the books as well, and half of a surrogate pair could not even be sent."""
+    match value:
+        case str():
+            return storable(value)
+        case dict():
+            return {key: _storable(part) for key, part in value.items()}
+        case list() | tuple():
+            return [_storable(part) for part in value]
+        case _:
+            return value
+
+
+def _toolbox(tools: Any, context: Mapping[type, object]) -> Toolbox | None:
+    if hasattr(tools, "run"):
+        toolbox: Toolbox = tools
+        return toolbox
+    if not isinstance(tools, Registry):
+        offered = (tools,) if isinstance(tools, Tool) else tuple(tools)
+        return _RegistryToolbox(Registry(offered, context_types=tuple(context)), context) if offered else None
+    return _RegistryToolbox(tools, context) if tools.tools else None
+
+
+class Result(msgspec.Struct, frozen=True):
+    """What a call gave. `parsed` is an instance of the schema's model, or JSON's value; None without a schema."""
+
+    text: str
+    parsed: Any
+    calls: tuple[CallLog, ...]  # one for each round
+
+    @property
+    def call_log(self) -> CallLog:
+        """The last round, which gave the answer."""
+        return self.calls[-1]
+
+    @property
+    def usage(self) -> Usage:
+        """Of all rounds."""
+        return total_usage(self.calls)
+
+    @property
+    def cost(self) -> Decimal | None:
+        """Of all rounds, in USD; None if that of one is not known."""
+        return total_cost(self.calls)
+
+
+class ToolCallFinished(msgspec.Struct, frozen=True):
+    """A tool has run, or could not; the model reads `output` in the next round."""
+
+    call_id: str
+    name: str
+    arguments: str
+    output: str
+    ok: bool
+
+
+class TextCorrected(msgspec.Struct, frozen=True):
+    """All text of a round whose stream had lost some of it, in place of what came of it."""
+
+    text: str
+
+
+class RoundFinished(msgspec.Struct, frozen=True):
+    """The provider has ended a round, and the journal knows it."""
+
+    call_log: CallLog
+
+
+class Final(msgspec.Struct, frozen=True):
+    """The last event of a call that went well; one that did not ends in an exception."""
+
+    result: Result
+
+
+CallEvent = Progress | TextCorrected | ToolCallFinished | RoundFinished | Final
+
+
+def total_usage(calls: Iterable[CallLog]) -> Usage:
+    """The sum."""
+    return reduce(add, (log.usage for log in calls), Usage())
+
+
+def total_cost(calls: Iterable[CallLog]) -> Decimal | None:
+    """The sum in USD, or None if one part of it is not known."""
+    costs = [log.cost for log in calls]
+    return None if None in costs else sum((cost for cost in costs if cost is not None), Decimal(0))

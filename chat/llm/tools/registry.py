@@ -1,0 +1,226 @@
+"""Tools for the model: a typed, documented function becomes a strict schema, and a call of it always has a result.
+
+What a tool works with besides the model's arguments (who asks, say) it takes by type from the context of the call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Callable, Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
+from typing import Any, Generic, ParamSpec, TypeVar
+
+import msgspec
+
+from chat.llm.tools.schema import Described, described
+from chat.text import storable
+
+MAX_ARGUMENT_BYTES = 32 * 2**10
+MAX_RESULT_BYTES = 64 * 2**10
+TIME_LIMIT_SECONDS = 10.0
+THREADS = 16  # a function that hangs keeps its thread: these are the tools' own, so that nothing else starves
+
+P = ParamSpec("P")
+R = TypeVar("R")
+NO_CONTEXT: Mapping[type, object] = MappingProxyType({})
+
+logger = logging.getLogger(__name__)
+
+
+class ToolError(Exception):
+    """Raised by a tool for what the model should read and act upon; any other exception is only logged."""
+
+
+class ToolResult(msgspec.Struct, frozen=True):
+    """What the model is told; `ok` says if the tool did its work."""
+
+    output: str
+    ok: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tool(Generic[P, R]):
+    """A function that the model may call, and that can still be called. `idempotent`: calling it twice does no harm."""
+
+    function: Callable[P, R]
+    idempotent: bool
+    described: Described
+
+    @property
+    def name(self) -> str:
+        return self.function.__name__
+
+    @property
+    def description(self) -> str:
+        return self.described.description
+
+    @property
+    def parameters(self) -> dict[str, dict[str, Any]]:
+        """What the model gives, a JSON schema each."""
+        properties: dict[str, dict[str, Any]] = self.described.parameters["properties"]
+        return properties
+
+    @property
+    def context_types(self) -> tuple[type, ...]:
+        """What it asks the context for."""
+        return tuple(self.described.context.values())
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """What the model is told."""
+        return {
+            "type": "function",
+            "name": self.name,
+            "description": self.description,
+            "parameters": self.described.parameters,
+            "strict": True,
+        }
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        return self.function(*args, **kwargs)
+
+
+def tool(*, idempotent: bool) -> Callable[[Callable[P, R]], Tool[P, R]]:
+    """Make a tool of a function with type hints and a docstring with a line `name: what it is` for each parameter.
+
+    A parameter with a default may be null for the model, and is the default then. A parameter whose type is a class,
+    like `user: User`, comes from the context and needs no line. Raises TypeError at once for a function that cannot
+    be described.
+    """
+
+    def decorate(function: Callable[P, R]) -> Tool[P, R]:
+        return Tool(function, idempotent, described(function))
+
+    return decorate
+
+
+class Registry:
+    """The tools that a model is offered, by name. `context_types` is all that a tool may ask its context for."""
+
+    def __init__(
+        self,
+        tools: Iterable[Tool[..., Any]],
+        *,
+        context_types: Collection[type] = (),
+        time_limit_seconds: float = TIME_LIMIT_SECONDS,
+    ) -> None:
+        self._tools: dict[str, Tool[..., Any]] = {}
+        for item in tools:
+            if not isinstance(item, Tool):
+                raise TypeError(f"{item!r} is no tool: put @tool(idempotent=...) on a function, and take that")
+            if item.name in self._tools:
+                raise DuplicateToolError(item.name)
+            _check_context(item, context_types)
+            self._tools[item.name] = item
+        self._time_limit_seconds = time_limit_seconds
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="tool")
+
+    @property
+    def tools(self) -> tuple[Tool[..., Any], ...]:
+        return tuple(self._tools.values())
+
+    def schemas(self) -> tuple[dict[str, Any], ...]:
+        """For `ModelRequest.tools`."""
+        return tuple(item.schema for item in self._tools.values())
+
+    def is_idempotent(self, name: str) -> bool:
+        """Whether a call that may have happened can be made again; a name that nobody has harms nobody."""
+        return name not in self._tools or self._tools[name].idempotent
+
+    async def dispatch(self, name: str, arguments_json: str, context: Mapping[type, object] = NO_CONTEXT) -> ToolResult:
+        """Run one call; `context` has an object for each type that tools may ask for.
+
+        Whatever goes wrong is a result that the model can read; only cancellation is raised.
+        """
+        if name not in self._tools:
+            return _failure(f"There is no tool named {name[:64]!r}. There are: {', '.join(self._tools) or 'none'}.")
+        item = self._tools[name]
+        try:
+            arguments = _decoded(arguments_json, item)
+        except (msgspec.MsgspecError, RecursionError) as error:
+            return _failure(f"The arguments do not fit {name}: {error}.")
+        try:
+            async with asyncio.timeout(self._time_limit_seconds) as limit:
+                return ToolResult(_output(await self._run(item, arguments | _given(item, context))), ok=True)
+        except ToolError as error:
+            return _failure(str(error))
+        except (Exception, SystemExit) as error:  # what parses command lines likes to exit
+            if isinstance(error, TimeoutError) and limit.expired():
+                return _failure(f"{name} took longer than {self._time_limit_seconds:g} seconds.")
+            logger.exception("tool %s failed", name)
+            return _failure(f"{name} failed with an unexpected error. Do not call it again with the same arguments.")
+
+    async def _run(self, item: Tool[..., Any], arguments: dict[str, Any]) -> object:
+        if inspect.iscoroutinefunction(item.function):
+            return await item.function(**arguments)
+        loop = asyncio.get_running_loop()
+        result, error = await loop.run_in_executor(self._threads, _outcome, partial(item.function, **arguments))
+        if error:
+            raise error
+        return result
+
+
+class DuplicateToolError(Exception):
+    """Two tools have the same name, and a model could not tell them apart."""
+
+
+class MissingContextError(Exception):
+    """The caller did not give a tool what it asks for: a mistake of ours."""
+
+
+def _outcome(function: Callable[[], object]) -> tuple[object, BaseException | None]:
+    """What it gave or raised. A future cannot carry all of that: a StopIteration would never arrive."""
+    try:
+        return function(), None
+    except StopIteration as error:
+        return None, RuntimeError(repr(error))
+    except BaseException as error:  # noqa: BLE001 - it is raised where the tool was called
+        return None, error
+
+
+def _check_context(item: Tool[..., Any], context_types: Collection[type]) -> None:
+    for name, kind in item.described.context.items():
+        if kind not in context_types:
+            known = ", ".join(one.__name__ for one in context_types) or "nothing"
+            raise TypeError(
+                f"the tool {item.name}: {name} is {kind.__name__}, which JSON cannot carry and which is not in the "
+                f"context; that has {known}"
+            )
+
+
+def _given(item: Tool[..., Any], context: Mapping[type, object]) -> dict[str, object]:
+    try:
+        return {name: context[kind] for name, kind in item.described.context.items()}
+    except KeyError as missing:
+        raise MissingContextError(item.name, missing.args[0]) from None
+
+
+def _decoded(arguments_json: str, item: Tool[..., Any]) -> dict[str, Any]:
+    encoded = arguments_json.encode("utf-8", "replace")
+    if len(encoded) > MAX_ARGUMENT_BYTES:
+        raise msgspec.ValidationError(f"they are larger than {MAX_ARGUMENT_BYTES} bytes")
+    arguments = msgspec.json.decode(encoded or b"{}", type=item.described.arguments)
+    values = [(field, getattr(arguments, field.name)) for field in msgspec.structs.fields(item.described.arguments)]
+    return {field.name: value for field, value in values if field.required or value is not None}
+
+
+def _output(value: object) -> str:
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return _limited(storable(text))
+
+
+def _failure(text: str) -> ToolResult:
+    return ToolResult(_limited(storable(text)), ok=False)
+
+
+def _limited(text: str) -> str:
+    encoded = text.encode()
+    if len(encoded) <= MAX_RESULT_BYTES:
+        return text
+    note = f"\n[cut here: the result has {len(encoded)} bytes, and {MAX_RESULT_BYTES} is the most]"
+    return encoded[: MAX_RESULT_BYTES - len(note)].decode(errors="ignore") + note

@@ -1,0 +1,172 @@
+"""How a reply can end, and storing the end: one transaction, then the word to every tab."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from tortoise.transactions import in_transaction
+
+from chat.broadcast import Broadcast, Unavailable, user_channel
+from chat.database import query
+from chat.events import Final, Frame, ResponseError, ThreadUpdated
+from chat.llm.call import total_cost, total_usage
+from chat.llm.errors import CallFailed, OutputIncomplete, OutputRefused, ProviderFailed
+from chat.llm.events import Code
+from chat.llm.journal import CallLog
+from chat.llm.tokens import count_tokens
+from chat.models import State, Status
+from chat.services.replies import lease
+from chat.services.replies.journal import ReplyJournal
+from chat.services.replies.lease import Claim, Fenced
+from chat.services.replies.live_text import LiveAnswer
+from chat.text import sha8, utf16_length
+
+logger = logging.getLogger(__name__)
+
+END_THREAD = """
+UPDATE chat_thread SET rev = rev + 1, log_epoch = $2, log_s = $3 WHERE id = $1 RETURNING rev, title, last_message_at
+"""
+END_TOOLS = """
+UPDATE tool_call SET state = 'failed', output = 'It was not finished.', finished_at = now()
+WHERE generation_id = $1 AND state = 'running'
+"""
+GENERATION = "SELECT id FROM generation WHERE id = $1"
+QUESTION = "SELECT content FROM chat_message WHERE thread_id = $1 AND number = $2"
+COUNTED = "UPDATE chat_message SET token_count = $3 WHERE thread_id = $1 AND number = $2 AND token_count IS NULL"
+END_ANSWER = "UPDATE chat_message SET content = $2, status = $3, error = $4, token_count = $5 WHERE id = $1"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The end of a reply. `sentence` is for people; a `code` makes it an error."""
+
+    status: Status
+    state: State
+    reason: str = ""
+    sentence: str = ""
+    code: str = ""
+    retryable: bool = False
+
+
+STOPPED = Outcome(Status.STOPPED, State.CANCELLED, "stopped")
+RESTARTED = Outcome(
+    Status.INTERRUPTED, State.INTERRUPTED, "restart", "The server was restarted while this was being written."
+)
+LOST = Outcome(
+    Status.INTERRUPTED, State.INTERRUPTED, "lost", "The server that wrote this went away in the middle of it."
+)
+TOOL_UNKNOWN = Outcome(
+    Status.INTERRUPTED,
+    State.INTERRUPTED,
+    "tool",
+    "The server went away while a tool ran that must not run twice: nobody knows if it did its work.",
+)
+CRASH_LOOP = Outcome(
+    Status.ERROR, State.FAILED, "crash_loop", "The servers that wrote this went away again and again.", "crash_loop",
+    retryable=True,
+)  # fmt: skip
+BROKEN = Outcome(
+    Status.ERROR, State.FAILED, "internal", "Something went wrong here while answering. You can try again.", "internal",
+    retryable=True,
+)  # fmt: skip
+ANSWERED = Outcome(Status.FINAL, State.COMPLETED)
+
+
+def outcome_of(failure: CallFailed) -> Outcome:
+    """What a call without a result means for the answer: a refusal is one, and so is a text that grew too long."""
+    match failure:
+        case OutputRefused():
+            return replace(ANSWERED, reason="refused")
+        case OutputIncomplete() if failure.text:
+            return replace(ANSWERED, reason=failure.reason, sentence=str(failure))
+        case ProviderFailed(code=Code.CUT):
+            return Outcome(Status.INTERRUPTED, State.INTERRUPTED, failure.code, str(failure))
+        case _:
+            return Outcome(
+                Status.ERROR, State.FAILED, failure.code, str(failure), code=failure.code, retryable=failure.retryable
+            )
+
+
+async def finish(
+    mine: Claim, live: LiveAnswer, outcome: Outcome, journal: ReplyJournal, *, broadcast: Broadcast
+) -> None:
+    """Store the answer, the calls and the month's usage, then publish the end. Raises Fenced with nothing stored."""
+    text = live.text
+    with suppress(Unavailable):  # first the text: who dies in the transaction leaves all of it in the log
+        await live.flush()
+    thread, call_log_id = await lease.patiently(lambda: _store(mine, live, outcome, text, journal))
+    await live.tell(_last_event(mine, outcome, text, thread["rev"], journal.logs, call_log_id), terminal=True)
+    updated = ThreadUpdated(
+        mine.thread_id, thread["title"], thread["last_message_at"], running=False, rev=thread["rev"]
+    )
+    try:
+        await broadcast.channels.publish(user_channel(mine.user_id), updated)
+    except Unavailable as error:
+        logger.warning("Redis is away, sidebars learn of the end later: %s", error)
+
+
+async def settle_deleted(mine: Claim, journal: ReplyJournal, *, broadcast: Broadcast) -> bool:
+    """After Fenced: if the thread was deleted, what the answer cost stays in the books. False if it is there."""
+    if await query(GENERATION, mine.generation_id):
+        return False
+    async with in_transaction():
+        await journal.settle()
+    with suppress(Unavailable):  # what was published since the thread was deleted
+        await broadcast.log.forget([mine.thread_id])
+    return True
+
+
+async def _store(
+    mine: Claim, live: LiveAnswer, outcome: Outcome, text: str, journal: ReplyJournal
+) -> tuple[dict[str, Any], UUID | None]:
+    """The thread as it is then, and the row of the last call."""
+    asked = await query(QUESTION, mine.thread_id, mine.question_number)
+    if not asked:  # the thread was deleted
+        raise Fenced(mine.generation_id)
+    counts = await count_tokens([asked[0]["content"], text])
+    async with in_transaction():
+        # The thread first, everywhere: see lease.py.
+        threads = await query(END_THREAD, mine.thread_id, *live.position)
+        if not threads:  # it was deleted in this very moment
+            raise Fenced(mine.generation_id)
+        await lease.finish(mine, outcome.state, reason=outcome.reason)
+        await query(END_TOOLS, mine.generation_id)
+        await query(END_ANSWER, mine.answer_id, text, outcome.status, outcome.sentence, counts[1])
+        await query(COUNTED, mine.thread_id, mine.question_number, counts[0])
+        return threads[0], await journal.settle()
+
+
+def _last_event(
+    mine: Claim, outcome: Outcome, text: str, rev: int, logs: list[CallLog], call_log_id: UUID | None
+) -> Frame:
+    if outcome.code:
+        return ResponseError(rev, mine.answer_id, outcome.code, outcome.sentence, outcome.retryable)
+    return Final(
+        rev=rev,
+        message_id=mine.answer_id,
+        status=outcome.status,
+        content_length=utf16_length(text),
+        content_sha8=sha8(text),
+        usage=_figures(logs),
+        call_log_id=call_log_id,
+        message=outcome.sentence,
+    )
+
+
+def _figures(logs: list[CallLog]) -> dict[str, Any] | None:
+    """What a reply took, of all rounds: `cost` is in USD as a decimal string, null if it is not known."""
+    if not logs:
+        return None
+    used, cost = total_usage(logs), total_cost(logs)
+    return {
+        "model": logs[-1].model or logs[-1].plan.request.model,
+        "input_tokens": used.input_tokens,
+        "output_tokens": used.output_tokens,
+        "total_tokens": used.total_tokens,
+        "cost": None if cost is None else f"{cost:f}",
+        "estimated": any(log.estimated for log in logs),
+    }

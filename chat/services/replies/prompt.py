@@ -1,0 +1,125 @@
+"""What the model is told: the instructions in `templates/prompts/`, and as much of the conversation as fits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from chat.database import query
+from chat.llm.call import Item, tool_items
+from chat.llm.tokens import count_tokens, most_tokens
+from chat.models import ChatMessage, Role
+
+MESSAGE_OVERHEAD_TOKENS = 4  # what a turn costs besides its text
+HISTORY_MAX_MESSAGES = 400
+
+# Answers that were tried again from the beginning: the model need not see them.
+SUPERSEDED = """
+SELECT g.answer_id FROM generation g WHERE g.thread_id = $1 AND EXISTS (
+    SELECT 1 FROM generation later JOIN chat_message answer ON answer.id = later.answer_id
+    WHERE later.user_message_id = g.user_message_id AND later.attempt > g.attempt AND NOT later.continues
+        AND answer.number <= $2)
+"""
+# What the calls of each answer take, without reading them: they can be many, and large.
+TOOL_SIZES = """
+SELECT g.answer_id, count(*) AS calls, sum(octet_length(c.name || c.arguments || c.output)) AS bytes,
+    sum(coalesce(c.token_count, octet_length(c.name || c.arguments || c.output))) AS tokens
+FROM tool_call c JOIN generation g ON g.id = c.generation_id
+WHERE g.answer_id = ANY($1::uuid[]) AND c.state <> 'running' GROUP BY g.answer_id
+"""
+TOOL_CALLS = """
+SELECT g.answer_id, c.call_id, c.name, c.arguments, c.output, c.token_count
+FROM tool_call c JOIN generation g ON g.id = c.generation_id
+WHERE g.answer_id = ANY($1::uuid[]) AND c.state <> 'running' ORDER BY c.created_at, c.id
+"""
+
+_templates = Environment(  # what comes out is read by a model, so nothing is to be escaped
+    loader=FileSystemLoader(Path(__file__).parents[3] / "templates" / "prompts"),
+    undefined=StrictUndefined,
+    autoescape=False,  # noqa: S701
+)
+
+
+def instructions(name: str = "instructions", **values: object) -> str:
+    """The text of `templates/prompts/<name>.md` with these values."""
+    return _templates.get_template(f"{name}.md").render(values).strip()
+
+
+async def turns(thread_id: UUID, *, up_to: int, max_tokens: int) -> list[Item]:
+    """The conversation up to the message with this number, oldest first, as input items of the Responses API.
+
+    Taken newest backwards while they fit; the newest is always there. An answer stands together with the tools that it
+    called, or not at all; only the newest loses its tools where they do not fit. Messages without text (an answer that
+    failed before its first word) are left out.
+    """
+    messages = (
+        await ChatMessage.filter(thread_id=thread_id, number__lte=up_to, role__in=[Role.USER, Role.ASSISTANT])
+        .exclude(content="")
+        .exclude(id__in=[row["answer_id"] for row in await query(SUPERSEDED, thread_id, up_to)] or [thread_id])
+        .order_by("-number")
+        .limit(HISTORY_MAX_MESSAGES)
+    )
+    sizes = await _tool_sizes([message.id for message in messages if message.role is Role.ASSISTANT])
+    if not _surely_fits(messages, sizes, max_tokens):
+        await _count_once(messages)
+        messages = _newest(messages, sizes, max_tokens)
+    calls = await _tool_calls([message.id for message in messages if message.id in sizes])
+    return [item for message in reversed(messages) for item in _items(message, calls.get(message.id, []))]
+
+
+async def _tool_sizes(answers: list[UUID]) -> dict[UUID, dict[str, int]]:
+    return {row.pop("answer_id"): row for row in (await query(TOOL_SIZES, answers) if answers else ())}
+
+
+async def _tool_calls(answers: list[UUID]) -> dict[UUID, list[dict[str, Any]]]:
+    found: dict[UUID, list[dict[str, Any]]] = {}
+    for row in await query(TOOL_CALLS, answers) if answers else ():
+        found.setdefault(row["answer_id"], []).append(row)
+    return found
+
+
+def _items(message: ChatMessage, calls: list[dict[str, Any]]) -> list[Item]:
+    """The calls of an answer, their results, and its text."""
+    return [*items_of(calls), {"role": str(message.role), "content": message.content}]
+
+
+def items_of(calls: list[dict[str, Any]]) -> tuple[Item, ...]:
+    """Rows of tool_call as the model is told of them."""
+    return tool_items((call["call_id"], call["name"], call["arguments"], call["output"]) for call in calls)
+
+
+def _surely_fits(messages: list[ChatMessage], sizes: dict[UUID, dict[str, int]], max_tokens: int) -> bool:
+    texts = sum(most_tokens(message.content) + MESSAGE_OVERHEAD_TOKENS for message in messages)
+    tools = sum(size["bytes"] + size["calls"] * MESSAGE_OVERHEAD_TOKENS for size in sizes.values())
+    return texts + tools <= max_tokens
+
+
+def _newest(messages: list[ChatMessage], sizes: dict[UUID, dict[str, int]], max_tokens: int) -> list[ChatMessage]:
+    """Those that fit, and the first in any case; `sizes` loses its tools if they do not fit with it."""
+    kept: list[ChatMessage] = []
+    total = 0
+    for message in messages:
+        total += (message.token_count or 0) + MESSAGE_OVERHEAD_TOKENS
+        if size := sizes.get(message.id):
+            tools = size["tokens"] + 2 * MESSAGE_OVERHEAD_TOKENS * size["calls"]
+            if not kept and total + tools > max_tokens:
+                del sizes[message.id]
+            else:
+                total += tools
+        if kept and total > max_tokens:
+            break
+        kept.append(message)
+    return kept
+
+
+async def _count_once(messages: list[ChatMessage]) -> None:
+    """Count what was never counted, and keep the numbers with the messages."""
+    uncounted = [message for message in messages if message.token_count is None]
+    counts = await count_tokens([message.content for message in uncounted])
+    for message, count in zip(uncounted, counts, strict=True):
+        message.token_count = count
+    if uncounted:
+        await ChatMessage.bulk_update(uncounted, fields=["token_count"])

@@ -1,0 +1,202 @@
+"""The life of a reply: asked for, streamed to every tab, kept, finished. One owner, one model call a round."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from chat.broadcast import Broadcast, Unavailable, control_channel
+from chat.events import Released
+from chat.llm.call import Item, Options, TextCorrected
+from chat.llm.client import LLMClient
+from chat.llm.errors import CallFailed
+from chat.llm.events import RefusalDelta, TextDelta
+from chat.llm.provider.provider import Resumption
+from chat.llm.tools.registry import Registry
+from chat.services.replies import finish, lease, prompt
+from chat.services.replies.finish import Outcome
+from chat.services.replies.journal import ReplyJournal
+from chat.services.replies.lease import Claim, Fenced
+from chat.services.replies.live_text import LiveAnswer
+from chat.services.replies.tool_calls import ToolCalls
+from chat.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+CHECKPOINT_SECONDS = 1.0
+CHECKPOINT_CHARACTERS_PER_SECOND = 20_000  # a long answer is written as a whole each time, so less often
+
+
+@dataclass(frozen=True, slots=True)
+class Collaborators:
+    """What a reply works with."""
+
+    settings: Settings
+    broadcast: Broadcast
+    llm: LLMClient
+    tools: Registry
+
+
+async def question(mine: Claim, work_with: Collaborators) -> tuple[list[Item], Options]:
+    """What the model is asked for an answer."""
+    settings = work_with.settings
+    up_to = mine.answer_number - 1 if mine.continues else mine.question_number
+    turns = await prompt.turns(mine.thread_id, up_to=up_to, max_tokens=settings.chat_history_tokens)
+    if mine.continues:
+        turns.append({"role": "user", "content": prompt.instructions("continue")})
+    return turns, {
+        "model": mine.model or settings.llm_model,
+        "instructions": prompt.instructions(site_name=settings.site_name),
+        "tools": work_with.tools,
+        "reasoning_effort": settings.llm_reasoning_effort,
+        "user": mine.user_id,
+        "caller": "chat",
+        "call_id": mine.generation_id,
+        "metadata": {"generation_id": str(mine.generation_id)},
+        "background": settings.llm_background,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """An answer that another worker began: its text, of which the last `again` UTF-16 code units come once more."""
+
+    text: str
+    again: int
+    at: Resumption
+
+
+class Reply:
+    """One owned answer; `run` it once, `end` it early from outside."""
+
+    def __init__(self, mine: Claim, work_with: Collaborators, resumed: Resumed | None = None) -> None:
+        self._mine = mine
+        self._with = work_with
+        self._resumed = resumed
+        self.live = LiveAnswer(
+            mine,
+            broadcast=work_with.broadcast,
+            flush_seconds=work_with.settings.stream_flush_ms / 1000,
+            text=resumed.text if resumed else "",
+            up_seq=mine.up_seq,
+            again=resumed.again if resumed else 0,
+        )
+        self._journal = ReplyJournal(mine, self.live, settings=work_with.settings, prices=work_with.llm.prices)
+        self._reading: asyncio.Task[Outcome] | None = None
+        self._ending: Outcome | None = None
+        self._abandoned = False
+        self.leased_at = time.monotonic()  # when the lease was last known to begin
+        self._handed_over = False
+
+    def end(self, outcome: Outcome) -> None:
+        """Stop asking the model now; what has come stays."""
+        self._ending = self._ending or outcome
+        if self._reading:
+            self._reading.cancel()
+
+    def abandon(self) -> None:
+        """Stop at once and store nothing: the lease is lost."""
+        self._abandoned = True
+        if self._reading:
+            self._reading.cancel()
+
+    def hand_over(self) -> bool:
+        """Leave it to another worker, which goes on where this one stops. False if its run would end with us."""
+        if not self._goes_on_by_itself():
+            return False
+        self._handed_over = True
+        if self._reading:
+            self._reading.cancel()
+        return True
+
+    async def run(self) -> None:
+        """From the first event to the stored answer; ends silently when the lease went to somebody else."""
+        try:
+            await self.live.announce()
+            outcome = await self._stream()
+            if outcome is None:
+                await self._release()
+                return
+            await finish.finish(self._mine, self.live, outcome, self._journal, broadcast=self._with.broadcast)
+        except Fenced:
+            if not await finish.settle_deleted(self._mine, self._journal, broadcast=self._with.broadcast):
+                logger.warning("Generation %s is somebody else's now", self._mine.generation_id)
+                return
+            outcome = finish.STOPPED
+        if outcome is finish.STOPPED and self._goes_on_by_itself():
+            await self._with.llm.cancel(self._journal.response_id or "")
+
+    def _goes_on_by_itself(self) -> bool:
+        return self._with.settings.llm_background and self._journal.response_id is not None
+
+    async def _release(self) -> None:
+        await lease.checkpoint(self._mine, self.live.checkpoint())
+        await lease.release(self._mine)
+        try:
+            await self._with.broadcast.channels.publish(control_channel(), Released(self._mine.generation_id))
+        except Unavailable:
+            logger.warning("Redis is away: others find a reply that was left to them by its lease")
+
+    async def _stream(self) -> Outcome | None:
+        """How it ended; None if it is left to another worker."""
+        if self._ending:
+            return self._ending
+        self._reading = asyncio.create_task(self._read_model())
+        beside = [asyncio.create_task(self.live.publish_always()), asyncio.create_task(self._keep_checkpoints())]
+        try:
+            done, _ = await asyncio.wait((self._reading, *beside), return_when=asyncio.FIRST_COMPLETED)
+            for task in done - {self._reading}:
+                task.result()  # these end by an error only: Fenced
+            if self._abandoned:
+                raise Fenced(self._mine.generation_id)
+            if self._reading.cancelled() and (self._ending or self._handed_over):
+                return self._ending
+            return self._reading.result()
+        finally:
+            for task in (self._reading, *beside):
+                task.cancel()
+            await asyncio.gather(self._reading, *beside, return_exceptions=True)
+
+    async def _read_model(self) -> Outcome:
+        try:
+            await self._answer()
+        except CallFailed as failure:
+            return finish.outcome_of(failure)
+        except Fenced:
+            raise
+        except Exception:
+            logger.exception("A reply failed, generation %s", self._mine.generation_id)
+            return finish.BROKEN
+        return finish.ANSWERED
+
+    async def _answer(self) -> None:
+        """Ask the model, and let the tabs see what comes. Raises CallFailed."""
+        turns, options = await question(self._mine, self._with)
+        tools = ToolCalls(self._mine, self.live, self._with.tools, self._journal)
+        options |= {"tools": tools, "journal": self._journal, "resume": self._resumed.at if self._resumed else None}
+        async with aclosing(self._with.llm.stream(turns, **options)) as events:
+            async for event in events:
+                match event:
+                    case TextDelta() | RefusalDelta():
+                        self.live.add(event.text, up_seq=event.sequence)
+                    case TextCorrected():
+                        self.live.correct(self._journal.round_start, event.text)
+
+    async def _keep_checkpoints(self) -> None:
+        kept = self.live.checkpoint()
+        while True:
+            await asyncio.sleep(max(CHECKPOINT_SECONDS, kept.length / CHECKPOINT_CHARACTERS_PER_SECOND))
+            now = self.live.checkpoint()
+            if now == kept:
+                continue
+            try:
+                await lease.checkpoint(self._mine, now)
+            except Fenced:
+                raise
+            except Exception as error:  # noqa: BLE001 - the next one tries again; without heartbeats the lease ends it
+                logger.warning("A checkpoint was not stored: %r", error)
+            else:
+                kept = now

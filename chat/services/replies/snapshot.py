@@ -1,0 +1,159 @@
+"""What a tab is shown when it comes: the thread as stored, with a running answer's text up to this moment."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+import msgspec
+
+from chat.broadcast import Broadcast, LogSlice, Unavailable
+from chat.database import query
+from chat.events import MessageView, ResponseText, Snapshot, TextDelta, decode_logged
+from chat.models import Status
+from chat.services.replies.threads import MessagePage, message_page
+from chat.text import from_utf16, utf16_length
+
+PART_MAX_CHARACTERS = 48 * 1024  # keeps a frame under 64 KiB, unless a single message is larger
+
+THREAD = "SELECT rev, title FROM chat_thread WHERE id = $1"
+STANDS = """
+SELECT t.id, t.rev, EXISTS (SELECT 1 FROM generation g WHERE g.thread_id = t.id AND g.state IN ('queued', 'running'))
+    AS running
+FROM chat_thread t WHERE t.id = ANY($1::uuid[])
+"""
+RUNNING = """
+SELECT answer_id, partial, ckpt_epoch, ckpt_s FROM generation WHERE thread_id = $1 AND state IN ('queued', 'running')
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a log stands; the cursor that a tab keeps is its text."""
+
+    epoch: str = ""
+    offset: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.epoch}:{self.offset}" if self.epoch else ""
+
+    @classmethod
+    def parse(cls, cursor: str) -> Place | None:
+        """None for an empty or nonsense cursor."""
+        epoch, colon, offset = cursor.partition(":")
+        if not (colon and epoch and offset.isascii() and offset.isdigit() and len(offset) < 16):  # noqa: PLR2004
+            return None
+        return cls(epoch, int(offset))
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """How far a thread's rows are, and whether an answer is being written."""
+
+    rev: int
+    running: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadView:
+    """A thread at one moment. Events after `place` continue it; those before change nothing."""
+
+    place: Place
+    rev: int
+    title: str
+    page: MessagePage
+
+    def snapshots(self) -> list[Snapshot]:
+        """As frames."""
+        groups = _parts(self.page.messages)
+        return [
+            Snapshot(
+                cursor=str(self.place),
+                rev=self.rev,
+                title=self.title,
+                part=number,
+                parts=len(groups),
+                has_older=self.page.has_older,
+                older_cursor=self.page.older_cursor,
+                messages=group,
+            )
+            for number, group in enumerate(groups, start=1)
+        ]
+
+
+async def view_thread(thread_id: UUID, *, broadcast: Broadcast) -> ThreadView | None:
+    """The thread as it is now, or None if it is gone. Without Redis the place is empty and the text a little older.
+
+    The order matters: the place before the rows, so that what happens in between is told twice and not never; the
+    running text before the messages, so that an answer which ends in between is shown with its stored text.
+    """
+    place = await _place(thread_id, broadcast)
+    threads = await query(THREAD, thread_id)
+    if not threads:
+        with suppress(Unavailable):  # asking for the place has made one
+            await broadcast.log.forget([thread_id])
+        return None
+    running = await query(RUNNING, thread_id)
+    page = await message_page(thread_id)
+    for one in running:
+        kept = Place(one["ckpt_epoch"], one["ckpt_s"])
+        try:
+            text = await text_so_far(thread_id, one["answer_id"], one["partial"], kept, broadcast)
+        except Unavailable:
+            place, text = Place(), one["partial"]  # events after that place would not continue this text
+        page = replace(page, messages=[_with_text(message, one["answer_id"], text) for message in page.messages])
+    return ThreadView(place, threads[0]["rev"], threads[0]["title"], page)
+
+
+async def stands(thread_ids: list[UUID]) -> dict[UUID, Stand]:
+    """Of many threads at once; those that are gone are left out."""
+    return {row["id"]: Stand(row["rev"], row["running"]) for row in await query(STANDS, thread_ids)}
+
+
+async def text_so_far(thread_id: UUID, answer_id: UUID, partial: str, kept: Place, broadcast: Broadcast) -> str:
+    """A checkpoint's text with what the log has beyond it, up to the first hole. Raises Unavailable."""
+    log = await broadcast.log.read(thread_id, after=kept.offset)
+    if kept.epoch != log.epoch and kept.offset:
+        log = await broadcast.log.read(thread_id)  # a new epoch begins with the whole text
+    return _continued(partial, answer_id, log)
+
+
+async def _place(thread_id: UUID, broadcast: Broadcast) -> Place:
+    try:
+        return Place(*await broadcast.log.position(thread_id))
+    except Unavailable:
+        return Place()
+
+
+def _continued(text: str, answer_id: UUID, log: LogSlice) -> str:
+    """Deltas are put where their position says: what is known already is cut off, a hole ends it."""
+    pieces, length = [text], utf16_length(text)
+    for _, payload in log.entries:
+        match decode_logged(payload):
+            case ResponseText(message_id=message_id, text=whole) if message_id == answer_id:
+                pieces, length = [whole], utf16_length(whole)
+            case TextDelta(message_id=message_id, pos=pos, delta=delta) if message_id == answer_id:
+                if pos > length:
+                    break
+                beyond = from_utf16(delta, length - pos)
+                pieces.append(beyond)
+                length += utf16_length(beyond)
+    return "".join(pieces)
+
+
+def _with_text(message: MessageView, answer_id: UUID, text: str) -> MessageView:
+    running = message.id == answer_id and message.status == Status.STREAMING
+    return msgspec.structs.replace(message, content=text) if running else message
+
+
+def _parts(messages: list[MessageView]) -> list[list[MessageView]]:
+    groups: list[list[MessageView]] = [[]]
+    size = 0
+    for message in messages:
+        size += len(message.content)
+        if groups[-1] and size > PART_MAX_CHARACTERS:
+            groups.append([])
+            size = len(message.content)
+        groups[-1].append(message)
+    return groups

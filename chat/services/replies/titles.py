@@ -1,0 +1,82 @@
+"""A title for a thread, written by a small model after the first exchange; else it keeps its first words."""
+
+from __future__ import annotations
+
+import logging
+import re
+
+import pydantic
+
+from chat.database import query
+from chat.llm.errors import CallFailed
+from chat.models import TITLE_MAX_LENGTH, TitleBy
+from chat.services.replies import prompt
+from chat.services.replies.lease import Claim
+from chat.services.replies.reply import Collaborators
+from chat.services.replies.threads import is_visible, set_title, tidy_title
+from chat.services.usage.ledger import UsageJournal
+
+logger = logging.getLogger(__name__)
+
+AIM_CHARACTERS = 30
+EXCERPT_CHARACTERS = 2_000  # of each message: the beginning says what it is about
+MAX_OUTPUT_TOKENS = 1_000  # a reasoning model needs some to think
+TIMEOUT_SECONDS = 30.0
+_REASONS = re.compile(r"gpt-5(?!.*chat)|o\d")
+
+FIRST_EXCHANGE = """
+SELECT question.content AS question, answer.content AS answer
+FROM chat_thread t
+JOIN chat_message question ON question.thread_id = t.id AND question.number = 1
+JOIN chat_message answer ON answer.thread_id = t.id AND answer.id = $2
+WHERE t.id = $1 AND t.title_by = 'words' AND answer.status = 'final' AND answer.content <> ''
+"""
+
+
+class Title(pydantic.BaseModel):
+    """What the model fills in."""
+
+    title: str
+
+
+async def write_title(mine: Claim, work_with: Collaborators) -> None:
+    """Title the thread of an answer that has just ended, if that was its first; failing that the first words stay."""
+    exchange = await query(FIRST_EXCHANGE, mine.thread_id, mine.answer_id) if _is_wanted(mine, work_with) else []
+    if not exchange:
+        return
+    try:
+        title = await _ask(exchange[0]["question"], exchange[0]["answer"], mine, work_with)
+    except CallFailed as failure:
+        logger.info("A thread keeps the first words as its title: %s %s", failure.code, failure.detail)
+        return
+    if title:
+        await set_title(mine.user_id, mine.thread_id, title, TitleBy.MODEL, broadcast=work_with.broadcast)
+
+
+def _is_wanted(mine: Claim, work_with: Collaborators) -> bool:
+    return work_with.settings.llm_titles and mine.question_number == 1
+
+
+async def _ask(question: str, answer: str, mine: Claim, work_with: Collaborators) -> str:
+    settings = work_with.settings
+    model = settings.llm_title_model or settings.llm_model
+    result = await work_with.llm.call(
+        f"User: {question[:EXCERPT_CHARACTERS]}\n\nAssistant: {answer[:EXCERPT_CHARACTERS]}",
+        model=model,
+        instructions=prompt.instructions("title", characters=AIM_CHARACTERS),
+        schema=Title,
+        reasoning_effort="low" if _REASONS.match(model) else "",
+        max_output_tokens=MAX_OUTPUT_TOKENS,
+        timeout_seconds=TIMEOUT_SECONDS,
+        user=mine.user_id,
+        caller="title",
+        journal=UsageJournal(settings, work_with.llm.prices, about=mine.generation_id),
+        metadata={"thread_id": str(mine.thread_id)},
+    )
+    return _cleaned(result.parsed.title)
+
+
+def _cleaned(title: str) -> str:
+    """Without the quotation marks, markdown and full stop that models add all the same."""
+    title = tidy_title(title).strip("\"'`*_# “”„«»").removesuffix(".")[:TITLE_MAX_LENGTH].strip()
+    return title if is_visible(title) else ""

@@ -1,0 +1,73 @@
+"""Tools that an answer uses: each call is a row before it runs, and every tab sees it run and what it gave."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chat.database import query
+from chat.events import ToolCallChanged
+from chat.llm.events import ToolCall
+from chat.llm.tokens import count_tokens
+from chat.llm.tools.registry import Registry, ToolResult
+from chat.models import ChatThread, ToolState, User
+from chat.models.ids import uuid7
+from chat.services.replies.journal import ReplyJournal
+from chat.services.replies.lease import Claim
+from chat.services.replies.live_text import LiveAnswer
+from chat.text import fitting
+
+PREVIEW = 2_000  # characters of a tool's arguments and output that tabs are shown
+NAME_MAX_LENGTH, ID_MAX_LENGTH = 64, 128  # what the columns hold
+
+STARTED = """
+INSERT INTO tool_call (id, generation_id, call_id, name, arguments, round, output, state, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, '', 'running', now()) ON CONFLICT (generation_id, call_id) DO NOTHING RETURNING id
+"""
+ENDED_BEFORE = """
+SELECT output, state FROM tool_call WHERE generation_id = $1 AND call_id = $2 AND state <> 'running'
+"""
+ENDED = """
+UPDATE tool_call SET output = $3, state = $4, token_count = $5, finished_at = now()
+WHERE generation_id = $1 AND call_id = $2
+"""
+
+
+class ToolCalls:
+    """The toolbox of one answer."""
+
+    def __init__(self, mine: Claim, live: LiveAnswer, registry: Registry, journal: ReplyJournal) -> None:
+        self._mine = mine
+        self._live = live
+        self._registry = registry
+        self._journal = journal
+        self._context: dict[type, object] = {}
+
+    def schemas(self) -> tuple[dict[str, Any], ...]:
+        """What the model is offered."""
+        return self._registry.schemas()
+
+    async def run(self, call: ToolCall) -> ToolResult:
+        """Run one call, as its user and in its thread; one that ended under a lost worker is not run again."""
+        generation_id, call_id = self._mine.generation_id, fitting(call.call_id, ID_MAX_LENGTH)
+        row = (call_id, call.name[:NAME_MAX_LENGTH], call.arguments, self._journal.round)
+        if not await query(STARTED, uuid7(), generation_id, *row):
+            for ended in await query(ENDED_BEFORE, generation_id, call_id):
+                return ToolResult(ended["output"], ok=ended["state"] == ToolState.DONE)
+        await self._tell(call, ToolState.RUNNING, "")
+        result = await self._registry.dispatch(call.name, call.arguments, await self._its_context())
+        state = ToolState.DONE if result.ok else ToolState.FAILED
+        [tokens] = await count_tokens([f"{call.name}{call.arguments}{result.output}"])
+        await query(ENDED, generation_id, call_id, result.output, state, tokens)
+        await self._tell(call, state, result.output)
+        return result
+
+    async def _its_context(self) -> dict[type, object]:
+        if not self._context:
+            user, thread = await User.get(id=self._mine.user_id), await ChatThread.get(id=self._mine.thread_id)
+            self._context = {User: user, ChatThread: thread}
+        return self._context
+
+    async def _tell(self, call: ToolCall, state: ToolState, output: str) -> None:
+        call_id, name = fitting(call.call_id, ID_MAX_LENGTH), call.name[:NAME_MAX_LENGTH]
+        arguments, output = call.arguments[:PREVIEW], output[:PREVIEW]
+        await self._live.tell(ToolCallChanged(self._mine.answer_id, call_id, name, state, arguments, output))

@@ -1,0 +1,248 @@
+"""The replies that this process owns: start them, keep their leases, stop them, take over lost ones, drain."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import socket
+import time
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from uuid import UUID
+
+import msgspec
+
+from chat.broadcast import Event, Unavailable, control_channel
+from chat.events import Released, StopRequested, decode_between_workers
+from chat.models import User
+from chat.security.limits import Limits
+from chat.services.errors import NoAdministrator, Refused
+from chat.services.replies import finish, lease, takeover, titles
+from chat.services.replies.finish import Outcome
+from chat.services.replies.lease import Claim
+from chat.services.replies.regenerate import try_again
+from chat.services.replies.reply import Collaborators, Reply, Resumed
+from chat.services.replies.send import Accepted, Draft, send_message
+
+logger = logging.getLogger(__name__)
+Result = TypeVar("Result")
+
+HEARTBEAT_SECONDS = 3.0
+SELF_FENCE_SECONDS = 9.0  # shorter than the lease: this worker stops before another can begin
+STORE_SECONDS = 3.0  # for the end of a reply that is drained
+REAPER_SECONDS = (2.0, 4.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A generation whose row is gone; `orphan` is its run at the provider if that goes on and has no owner."""
+
+    id: UUID
+    orphan: str | None
+
+
+class Worker:
+    """One for each process."""
+
+    def __init__(self, work_with: Collaborators) -> None:
+        self._with = work_with
+        self.name = f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
+        self.draining = False
+        self._replies: dict[UUID, Reply] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    @property
+    def running(self) -> int:
+        """How many replies are under way here."""
+        return len(self._replies)
+
+    async def run(self) -> None:
+        """Keep leases, listen for stops, and look for lost replies until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._keep_leases(), name="leases")
+            group.create_task(self._listen(), name="control")
+            group.create_task(self._look_for_lost(), name="reaper")
+
+    async def take(self, user: User, thread_id: UUID | None, draft: Draft, *, limits: Limits) -> Accepted:
+        """Store a message and start its answer. Raises Refused."""
+        settings, prices, broadcast = self._with.settings, self._with.llm.prices, self._with.broadcast
+        return await self._take(
+            send_message(user, thread_id, draft, settings=settings, prices=prices, broadcast=broadcast, limits=limits)
+        )
+
+    async def take_again(
+        self, user: User, thread_id: UUID, answer_id: UUID, *, go_on: bool, limits: Limits
+    ) -> Accepted:
+        """Start another attempt at an answer. Raises Refused."""
+        settings, prices, broadcast = self._with.settings, self._with.llm.prices, self._with.broadcast
+        return await self._take(
+            try_again(
+                user, thread_id, answer_id,
+                go_on=go_on, settings=settings, prices=prices, broadcast=broadcast, limits=limits,
+            )
+        )  # fmt: skip
+
+    def start(self, generation_id: UUID) -> None:
+        """Answer in a task of this worker's: closing every tab changes nothing."""
+        self._keep(self._claim_and_answer(generation_id), f"reply {generation_id}")
+
+    async def stop(self, user: User, thread_id: UUID, answer_id: UUID) -> bool:
+        """Stop the user's running answer, wherever its owner is. False if nothing runs."""
+        generation_id = await lease.request_stop(user.id, thread_id, answer_id)
+        if generation_id is None:
+            return False
+        await self._stop(generation_id)
+        return True
+
+    async def stop_marked(self, generation_ids: Sequence[UUID]) -> None:
+        """Stop replies that are marked to be stopped, wherever their owners are."""
+        for generation_id in generation_ids:
+            await self._stop(generation_id)
+
+    async def stop_deleted(self, running: Sequence[Lost]) -> None:
+        """Stop what was being written in threads that are gone, wherever the owners are."""
+        for one in running:
+            await self._stop(one.id)
+            if one.orphan:  # it goes on at the provider by itself, and nobody is left who would take it over
+                self._keep(self._with.llm.cancel(one.orphan), f"cancelling {one.id}")
+
+    async def see_through(self, work: Coroutine[Any, Any, Result], name: str) -> Result:
+        """Do it to the end: whoever asked may be gone in the middle of it, and the server cancels for them."""
+        return await asyncio.shield(self._keep(work, name))
+
+    async def drain(self, *, seconds: float) -> None:
+        """Take nothing new, let running replies go on for a while, then end them with their text kept."""
+        self.draining = True
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=seconds)
+        for reply in list(self._replies.values()):
+            if not reply.hand_over():
+                reply.end(finish.RESTARTED)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=STORE_SECONDS)
+        if self._replies:
+            logger.error("The server stops before it stored the end of %s replies: their leases run out", self.running)
+        for task in self._tasks:  # a title is not worth the wait; what it cost is in the books all the same
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=1)
+
+    def _end(self, generation_id: UUID, outcome: Outcome) -> bool:
+        reply = self._replies.get(generation_id)
+        if reply:
+            reply.end(outcome)
+        return reply is not None
+
+    async def _stop(self, generation_id: UUID) -> None:
+        if self._end(generation_id, finish.STOPPED):
+            return
+        try:
+            await self._with.broadcast.channels.publish(control_channel(), StopRequested(generation_id))
+        except Unavailable:
+            logger.warning("Redis is away: the owner learns of a stop with its next heartbeat")
+
+    async def _take(self, storing: Coroutine[Any, Any, Accepted]) -> Accepted:
+        if self.draining:
+            storing.close()
+            raise Refused("draining", "The server is restarting. Send again in a moment.", retry_ms=1000)
+        return await self.see_through(self._store_and_start(storing), "message")
+
+    async def _store_and_start(self, storing: Coroutine[Any, Any, Accepted]) -> Accepted:
+        accepted = await storing
+        if accepted.fresh:
+            self.start(accepted.generation_id)
+        return accepted
+
+    def _keep(self, work: Coroutine[Any, Any, Result], name: str) -> asyncio.Task[Result]:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) and not isinstance(error, Refused | NoAdministrator):
+            logger.error("%s ended by an error", task.get_name(), exc_info=error)
+
+    async def _claim_and_answer(self, generation_id: UUID) -> None:
+        mine = await lease.claim(generation_id, owner=self.name)
+        if mine is None:
+            return
+        if not (mine.asked or mine.cancelled):
+            await self._answer(mine)
+        elif resumed := await takeover.resumed(mine, self._with):
+            await self._answer(mine, resumed)
+        else:
+            await takeover.end_lost(mine, self._with)
+
+    async def _answer(self, mine: Claim, resumed: Resumed | None = None) -> None:
+        reply = self._replies[mine.generation_id] = Reply(mine, self._with, resumed)
+        try:
+            await reply.run()
+        finally:
+            del self._replies[mine.generation_id]
+        if not self.draining:
+            self._keep(titles.write_title(mine, self._with), f"title {mine.thread_id}")
+
+    async def _keep_leases(self) -> None:
+        while True:
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+            owned, now = dict(self._replies), time.monotonic()
+            if not owned:
+                continue
+            try:
+                kept = await lease.renew(self.name, list(owned))
+            except Exception as error:  # noqa: BLE001 - whatever it is, the leases run on
+                logger.warning("Leases were not renewed: %r", error)
+                fence = time.monotonic() - SELF_FENCE_SECONDS
+                self._abandon([one for one, reply in owned.items() if reply.leased_at < fence])
+                continue
+            for generation_id in kept:
+                owned[generation_id].leased_at = now
+            self._abandon([one for one in owned if one not in kept])
+            for generation_id in (one for one, cancelled in kept.items() if cancelled):
+                self._end(generation_id, finish.STOPPED)
+
+    def _abandon(self, generation_ids: list[UUID]) -> None:
+        """Write nothing more for these: somebody else may own them by now."""
+        for generation_id in generation_ids:
+            if reply := self._replies.get(generation_id):
+                late = time.monotonic() - reply.leased_at
+                logger.warning("Gave generation %s up: its lease was last renewed %.1f s ago", generation_id, late)
+                reply.abandon()
+
+    async def _listen(self) -> None:
+        async with self._with.broadcast.channels.subscribe(control_channel()) as control:
+            while True:
+                item = await control.get()
+                if isinstance(item, Event):
+                    self._on_control(item)
+
+    def _on_control(self, event: Event) -> None:
+        try:
+            message = decode_between_workers(event.frame)
+        except msgspec.MsgspecError:  # of a newer release, or of somebody else on this Redis
+            logger.warning("Something that is no event of ours came over the control channel")
+            return
+        match message:
+            case StopRequested():
+                self._end(message.generation_id, finish.STOPPED)
+            case Released() if not self.draining:
+                self.start(message.generation_id)
+
+    async def _look_for_lost(self) -> None:
+        low, high = REAPER_SECONDS
+        while True:
+            await asyncio.sleep(low + (high - low) * secrets.randbelow(1000) / 1000)
+            if self.draining:
+                continue
+            try:
+                lost = await lease.expired()
+            except Exception as error:  # noqa: BLE001 - the next round comes in three seconds
+                logger.warning("Could not look for lost replies: %r", error)
+                continue
+            for generation_id in lost:
+                self.start(generation_id)

@@ -1,0 +1,171 @@
+"""What calls cost: a row for each round with the provider, and the user's month, in one transaction."""
+
+from __future__ import annotations
+
+import logging
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from msgspec.structs import replace
+from tortoise.transactions import in_transaction
+
+from chat.database import query
+from chat.llm.client import LLMClient
+from chat.llm.journal import CallLog, Plan
+from chat.llm.pricing import Prices
+from chat.models.ids import uuid7
+from chat.services.usage import budgets
+from chat.settings import MODEL_MAX_LENGTH, Settings
+from chat.text import fitting
+
+ID_MAX_LENGTH, CALLER_MAX_LENGTH = 128, 40  # what the columns hold
+IN_THE_MODELS_WORDS = ("refused", "invalid")  # the ends whose error is what the model wrote; the call's text has it
+
+logger = logging.getLogger(__name__)
+
+# The user's row is held: who is being deleted in this moment is waited for, and is nobody afterwards.
+RECORD = """
+WITH payer AS (SELECT id FROM users WHERE id = $3 FOR KEY SHARE)
+INSERT INTO llm_call_log (id, generation_id, user_id, call_id, round, response_id, request_id, caller, model_asked,
+    model, schema_name, input_sha256, status, error, input_tokens, cached_tokens, cache_write_tokens, output_tokens,
+    reasoning_tokens, total_tokens, cost, estimated, uncertain, attempts, duration_ms, first_event_ms, created_at)
+VALUES ($1, (SELECT id FROM generation WHERE id = $2), (SELECT id FROM payer), $4, $5, $6, $7, $8, $9,
+    $10, $11, $12, $13, CASE WHEN ($2 IS NULL OR EXISTS (SELECT FROM generation WHERE id = $2))
+        AND ($3 IS NULL OR EXISTS (SELECT FROM payer)) THEN $14 ELSE '' END,
+    $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, now())
+ON CONFLICT DO NOTHING RETURNING id
+"""
+SAME = """
+SELECT id FROM llm_call_log WHERE round = $4 AND ((response_id = $1 AND call_id = $2) OR generation_id = $3)
+"""
+RECORD_TEXT = """
+INSERT INTO llm_call_text (call_id, user_id, generation_id, input, output)
+SELECT c.id, c.user_id, g.id, $2::jsonb, $3 FROM llm_call_log c LEFT JOIN generation g ON g.id = $4
+WHERE c.id = $1 AND ($4::uuid IS NULL OR g.id IS NOT NULL) AND ($5::uuid IS NULL OR c.user_id IS NOT NULL)
+"""
+LOCK_GENERATION = "SELECT id FROM generation WHERE id = $1 FOR KEY SHARE"
+ADD_TO_MONTH = """
+INSERT INTO user_monthly_usage (id, user_id, month, calls, unpriced_calls, input_tokens, output_tokens, total_tokens,
+    cost)
+SELECT $1, id, date_trunc('month', now() AT TIME ZONE 'UTC')::date, 1, $3, $4, $5, $6, $7 FROM users WHERE id = $2
+ON CONFLICT (user_id, month) DO UPDATE SET calls = user_monthly_usage.calls + 1,
+    unpriced_calls = user_monthly_usage.unpriced_calls + excluded.unpriced_calls,
+    input_tokens = user_monthly_usage.input_tokens + excluded.input_tokens,
+    output_tokens = user_monthly_usage.output_tokens + excluded.output_tokens,
+    total_tokens = user_monthly_usage.total_tokens + excluded.total_tokens,
+    cost = user_monthly_usage.cost + excluded.cost
+RETURNING id
+"""
+# Of whoever was deleted meanwhile, or of nobody: the sums of months are those of all calls.
+ADD_TO_NOBODYS_MONTH = """
+WITH present AS (SELECT date_trunc('month', now() AT TIME ZONE 'UTC')::date AS month), added AS (
+    UPDATE user_monthly_usage SET calls = calls + 1, unpriced_calls = unpriced_calls + $2,
+        input_tokens = input_tokens + $3, output_tokens = output_tokens + $4, total_tokens = total_tokens + $5,
+        cost = cost + $6
+    WHERE id = (SELECT id FROM user_monthly_usage JOIN present USING (month) WHERE user_id IS NULL LIMIT 1)
+    RETURNING id)
+INSERT INTO user_monthly_usage (id, month, calls, unpriced_calls, input_tokens, output_tokens, total_tokens, cost)
+SELECT $1, month, 1, $2, $3, $4, $5, $6 FROM present WHERE NOT EXISTS (SELECT FROM added)
+"""
+
+
+class UsageJournal:
+    """The books of calls that stand alone; a reply keeps its own, since its end is one transaction with its text.
+
+    What is said in a call `about` a generation goes with its chat.
+    """
+
+    def __init__(self, settings: Settings, prices: Prices, *, about: UUID | None = None) -> None:
+        self._settings = settings
+        self._prices = prices
+        self._about = about
+
+    async def begin(self, plan: Plan) -> None:
+        """Raises BudgetExceeded."""
+        await budgets.reserve(plan, default=self._settings.llm_monthly_budget, prices=self._prices)
+
+    async def created(self, plan: Plan, response_id: str, sequence: int) -> None:
+        """The row comes at the end."""
+
+    async def end(self, log: CallLog) -> None:
+        """Store the round."""
+        async with in_transaction():
+            # In the order of a reply's end: both lock the month, and what expired of the same user.
+            if self._about:
+                await query(LOCK_GENERATION, self._about)
+            await budgets.release(log.plan.call_id, log.plan.user)
+            await record(log, about=self._about, keep_input=self._settings.llm_log_text)
+
+
+def model_client(settings: Settings) -> LLMClient:
+    """The client of these settings, whose calls go into the books; the database has to be open."""
+    prices = Prices(settings.llm_prices, base_url=settings.openai_base_url)
+    return LLMClient(
+        api_key=settings.openai_api_key,
+        base_url=settings.openai_base_url,
+        model=settings.llm_model,
+        max_output_tokens=settings.llm_max_output_tokens,
+        prices=prices,
+        journal=UsageJournal(settings, prices),
+    )
+
+
+async def record(
+    log: CallLog, *, generation_id: UUID | None = None, about: UUID | None = None, keep_input: bool = False
+) -> UUID | None:
+    """Store a round and count it into the month (UTC), in the caller's transaction; None if it is there already.
+
+    Who or what was deleted meanwhile is left out, with the text and an error that can quote it: what the call cost
+    stays true. `about` is the generation that a call's text goes with, if it is not one of its rounds.
+    """
+    plan, call_id, figures = log.plan, uuid7(), _what(log, outlives_its_chat=about is not None)
+    response_id = log.response_id and fitting(log.response_id, ID_MAX_LENGTH)
+    rows = await query(RECORD, call_id, generation_id, plan.user, plan.call_id, plan.number, response_id, *figures)
+    if not rows:
+        if response_id is None or await query(SAME, response_id, plan.call_id, generation_id, plan.number):
+            return None
+        logger.warning("The provider has given the response id %s to two responses", log.response_id)
+        log = replace(log, response_id=None)
+        return await record(log, generation_id=generation_id, about=about, keep_input=keep_input)
+    sent = msgspec.json.encode(plan.sent).decode() if keep_input else None
+    await query(RECORD_TEXT, call_id, sent, log.output, generation_id or about, plan.user)
+    await _add_to_month(log)
+    return call_id
+
+
+def _what(log: CallLog, *, outlives_its_chat: bool) -> tuple[Any, ...]:
+    """The other columns of a row, in their order."""
+    plan, used = log.plan, log.usage
+    quotes = outlives_its_chat or log.status in IN_THE_MODELS_WORDS
+    return (
+        log.request_id[:ID_MAX_LENGTH],
+        plan.caller[:CALLER_MAX_LENGTH],
+        plan.request.model[:MODEL_MAX_LENGTH],
+        log.model[:MODEL_MAX_LENGTH],
+        plan.schema_name,
+        plan.sent_sha256,
+        log.status,
+        "" if quotes else log.error,
+        used.input_tokens,
+        used.cached_tokens,
+        used.cache_write_tokens,
+        used.output_tokens,
+        used.reasoning_tokens,
+        used.total_tokens,
+        log.cost,
+        log.estimated,
+        log.uncertain,
+        log.attempts,
+        log.duration_ms,
+        log.first_event_ms,
+    )
+
+
+async def _add_to_month(log: CallLog) -> None:
+    used = log.usage
+    cost, unpriced = (Decimal(0), 1) if log.cost is None else (log.cost, 0)
+    figures: tuple[Any, ...] = (unpriced, used.input_tokens, used.output_tokens, used.total_tokens, cost)
+    if not await query(ADD_TO_MONTH, uuid7(), log.plan.user, *figures):
+        await query(ADD_TO_NOBODYS_MONTH, uuid7(), *figures)

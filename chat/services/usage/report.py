@@ -1,0 +1,165 @@
+"""What the model cost, for those who pay: a user's month by day, model and chat, and everybody's month as a table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from itertools import islice
+from typing import Any
+from uuid import UUID
+
+from chat.database import query
+from chat.models import User
+from chat.services.usage import budgets
+from chat.services.usage.budgets import Standing, first_of_next_month
+
+LISTED_THREADS = 50
+OLDEST_YEAR = 2000
+MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
+
+SUMS = """count(*) AS calls, coalesce(sum(total_tokens), 0)::bigint AS tokens, coalesce(sum(cost), 0) AS cost,
+       coalesce(sum(cost) FILTER (WHERE estimated), 0) AS estimated_cost, count(*) - count(cost) AS unpriced"""
+ROWS = "llm_call_log l WHERE l.user_id = $1 AND l.created_at >= $2 AND l.created_at < $3"
+BY_DAY = f"SELECT (created_at AT TIME ZONE 'UTC')::date AS day, {SUMS} FROM {ROWS} GROUP BY 1"  # noqa: S608
+BY_MODEL = f"""
+SELECT coalesce(nullif(model, ''), model_asked) AS name, {SUMS} FROM {ROWS} GROUP BY 1 ORDER BY cost DESC, name
+"""  # noqa: S608 - constants
+# The thread is looked up through the user as well; what has none was in a chat that is deleted, or named one.
+BY_THREAD = f"""
+SELECT t.id AS thread_id, coalesce(t.title, CASE l.caller WHEN 'chat' THEN 'Deleted chats' WHEN 'title' THEN
+       'Titles of chats' ELSE 'Other calls' END) AS name, {SUMS}
+FROM (SELECT * FROM {ROWS}) l LEFT JOIN generation g ON g.id = l.generation_id
+LEFT JOIN chat_thread t ON t.id = g.thread_id AND t.user_id = $1
+GROUP BY 1, 2 ORDER BY t.id IS NULL, cost DESC, calls DESC, 1
+"""  # noqa: S608 - constants
+# An answer that was asked for has rows, unless they were pruned: then its chat cost more than what is still known.
+WHOLE = """
+SELECT g.thread_id, coalesce(sum(l.cost), 0) AS cost, count(l.id) - count(l.cost) AS unpriced,
+       count(*) FILTER (WHERE l.id IS NULL AND g.request_at IS NOT NULL AND g.state NOT IN ('queued', 'running'))
+       AS missing
+FROM generation g LEFT JOIN llm_call_log l ON l.generation_id = g.id
+WHERE g.thread_id = ANY($1::uuid[]) GROUP BY 1
+"""
+KEPT = """
+SELECT calls, total_tokens AS tokens, cost, unpriced_calls AS unpriced FROM user_monthly_usage
+WHERE user_id = $1 AND month = $2
+"""
+BEFORE = "SELECT max(month) AS month FROM user_monthly_usage WHERE user_id = $1 AND month < $2"
+EVERYBODY = """
+SELECT coalesce(u.email, '') AS email, m.calls, m.unpriced_calls, m.input_tokens, m.output_tokens, m.total_tokens,
+       m.cost
+FROM user_monthly_usage m LEFT JOIN users u ON u.id = m.user_id WHERE m.month = $1 ORDER BY m.cost DESC, email, m.id
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Some calls of a month; `cost` is what is known of it, in USD, and `unpriced` counts the calls it leaves out."""
+
+    name: str = ""
+    thread_id: UUID | None = None
+    calls: int = 0
+    tokens: int = 0
+    cost: Decimal = Decimal(0)
+    estimated_cost: Decimal = Decimal(0)
+    unpriced: int = 0
+
+    def __add__(self, other: Part) -> Part:
+        return Part(
+            name=self.name,
+            calls=self.calls + other.calls,
+            tokens=self.tokens + other.tokens,
+            cost=self.cost + other.cost,
+            estimated_cost=self.estimated_cost + other.estimated_cost,
+            unpriced=self.unpriced + other.unpriced,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """Of a whole chat, in all months; it may be more where calls are of unknown cost, or not kept any more."""
+
+    cost: Decimal
+    at_least: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MonthReport:
+    """A user's month. `total` is the sum that is kept for ever; `pruned` of its calls have no rows any more."""
+
+    month: date
+    before: date | None  # the month with calls that comes before it
+    after: date | None
+    total: Part
+    pruned: int
+    days: list[date]
+    by_day: dict[date, Part]
+    by_model: list[Part]
+    by_thread: list[Part]
+    prices: dict[UUID, Price]
+    standing: Standing | None  # of the budget; None in months that are over
+
+
+def month_from(text: str) -> date | None:
+    """The month that is written like 2026-10, up to the present one; None if it is none."""
+    if not MONTH.fullmatch(text):
+        return None
+    month = date.fromisoformat(f"{text}-01")
+    return month if month.year >= OLDEST_YEAR and month <= this_month() else None
+
+
+def this_month() -> date:
+    """Its first day (UTC)."""
+    return datetime.now(UTC).date().replace(day=1)
+
+
+async def month_report(user: User, month: date, *, default_budget: Decimal | None) -> MonthReport:
+    """What the user's calls of this month took."""
+    end, now = first_of_next_month(month), this_month()
+    start_at, end_at = (datetime.combine(day, time(), UTC) for day in (month, end))
+    by_day = {row.pop("day"): Part(**row) for row in await query(BY_DAY, user.id, start_at, end_at)}
+    by_model = [Part(**row) for row in await query(BY_MODEL, user.id, start_at, end_at)]
+    by_thread = _shortened([Part(**row) for row in await query(BY_THREAD, user.id, start_at, end_at)])
+    rows = sum(by_day.values(), Part())
+    total = await _kept(user, month, rows)
+    return MonthReport(
+        month=month,
+        before=(await query(BEFORE, user.id, month))[0]["month"],
+        after=end if end <= now else None,
+        total=total,
+        pruned=total.calls - rows.calls,
+        days=[month + timedelta(days=day) for day in range((end - month).days)],
+        by_day=by_day,
+        by_model=by_model,
+        by_thread=by_thread,
+        prices=await _prices([part.thread_id for part in by_thread if part.thread_id]),
+        standing=await budgets.standing(user.id, default=default_budget) if month == now else None,
+    )
+
+
+async def everybodys_month(month: date) -> list[dict[str, Any]]:
+    """A row for each user with calls in it, the dearest first; those of deleted users have no address."""
+    return await query(EVERYBODY, month)
+
+
+async def _kept(user: User, month: date, rows: Part) -> Part:
+    """The month's sum, which outlives its rows; how much of it is estimated only the rows know."""
+    kept = await query(KEPT, user.id, month)
+    return Part(**kept[0], estimated_cost=rows.estimated_cost) if kept else rows
+
+
+def _shortened(parts: Sequence[Part]) -> list[Part]:
+    """The dearest chats, the others in one line, and what belongs to no chat that is there."""
+    threads = [part for part in parts if part.thread_id]
+    others = [part for part in parts if not part.thread_id]
+    rest = list(islice(threads, LISTED_THREADS, None))
+    more = [sum(rest, Part(name=f"{len(rest)} other chats"))] if rest else []
+    return threads[:LISTED_THREADS] + more + others
+
+
+async def _prices(thread_ids: list[UUID]) -> dict[UUID, Price]:
+    rows = await query(WHOLE, thread_ids) if thread_ids else []
+    return {row["thread_id"]: Price(row["cost"], bool(row["unpriced"] or row["missing"])) for row in rows}

@@ -1,0 +1,73 @@
+"""Coming in and going out: sign-up, login and logout."""
+
+from __future__ import annotations
+
+from quart import Blueprint, redirect, request, url_for
+from quart.typing import ResponseReturnValue
+
+from chat.models import User
+from chat.security.limits import LOGIN, PAGE_POST, PREFERENCE, SIGNUP
+from chat.services.accounts.credentials import Refused, TooManyGuesses
+from chat.web.accounts.login_flow import enter, form_page, leave, refused_page, to_mailbox
+from chat.web.auth import safe_target, signed_in_user
+from chat.web.forms import LoginForm, SignUpForm, add_error
+from chat.web.guards import client_address, count, limited
+from chat.web.resources import resources
+
+blueprint = Blueprint("entrance", __name__)
+
+WRONG = "The e-mail address or the password is wrong."
+
+
+@blueprint.route("/signup/", methods=["GET", "POST"])
+@limited(PAGE_POST)
+async def signup() -> ResponseReturnValue:
+    """A new account; without verification one is logged in at once."""
+    if request.method != "POST" and await signed_in_user():
+        return redirect(url_for("chat.new_thread"), 303)
+    form = SignUpForm(await request.form)
+    if request.method != "POST" or not form.validate():
+        return await form_page("accounts/signup.html", form)
+    accounts = resources().accounts
+    try:
+        email = accounts.check_sign_up(form.email.data, form.password1.data)
+        await count(SIGNUP, client_address())  # whoever mistypes, or learns the rules, has not signed up yet
+        user = await accounts.sign_up(email, form.password1.data)
+    except Refused as refused:
+        return await refused_page("accounts/signup.html", form, refused)
+    if user and accounts.may_log_in(user):
+        return await enter(user)
+    return to_mailbox("verify_email_sent", email, user=user)
+
+
+@blueprint.route("/login/", methods=["GET", "POST"])
+@limited(LOGIN)
+async def login() -> ResponseReturnValue:
+    """Log in, and go where one wanted to."""
+    target = safe_target((await request.values).get("next"))
+    if request.method != "POST" and await signed_in_user():
+        return redirect(target, 303)
+    form = LoginForm(await request.form)
+    if request.method != "POST" or not form.validate():
+        return await form_page("accounts/login.html", form, next=target)
+    try:
+        user = await _authenticated(form)
+    except TooManyGuesses as refused:
+        return await refused_page("accounts/login.html", form, refused, next=target)
+    if user is None:
+        add_error(form, "password", WRONG)
+        return await form_page("accounts/login.html", form, next=target)
+    if not resources().accounts.may_log_in(user):
+        return to_mailbox("verify_required", user.email, user=user)
+    return await enter(user, target=target, remember=form.remember.data)
+
+
+@blueprint.post("/logout/")
+@limited(PREFERENCE)
+async def logout() -> ResponseReturnValue:
+    """End this session, here and in its open tabs."""
+    return await leave()
+
+
+async def _authenticated(form: LoginForm) -> User | None:
+    return await resources().accounts.authenticate(form.email.data, form.password.data, address=client_address())

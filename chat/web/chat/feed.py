@@ -1,0 +1,250 @@
+"""What one tab is sent: a replay or a snapshot, then every event without a hole, and pings."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+from uuid import UUID
+
+import msgspec
+
+from chat.broadcast import GAP, Broadcast, Event, Gap, LogSlice, Subscription, Unavailable, rev_of, thread_channel
+from chat.database import DatabaseAway
+from chat.events import (
+    AccountDeleted,
+    Bye,
+    Close,
+    Frame,
+    Hello,
+    Live,
+    Ping,
+    SessionEnded,
+    ThreadDeleted,
+    Welcome,
+    decode_between_workers,
+    encode,
+    with_cursor,
+)
+from chat.services.accounts.sessions import session_lives
+from chat.services.replies.snapshot import Place, view_thread
+from chat.web.chat.leave import Leave
+from chat.web.chat.reconciler import Checks
+
+PING_SECONDS = 25.0  # keeps a PaaS router's idle window of 55 s open
+PONG_SECONDS = 10.0
+SEND_SECONDS = 10.0  # a tab that takes nothing for so long is let go
+SESSION_SECONDS = 60.0  # Redis may have been away when the session ended
+REPLAY_MAX_CHARACTERS = 512 * 1024
+SNAPSHOTS, SNAPSHOTS_SECONDS = 3, 10.0
+
+
+class Feed:
+    """Owns what goes out on one socket."""
+
+    def __init__(
+        self,
+        thread_id: UUID,
+        session_id: UUID,
+        subscription: Subscription,
+        *,
+        broadcast: Broadcast,
+        checks: Checks,
+        send: Callable[[str], Awaitable[None]],
+    ) -> None:
+        self.thread_id = thread_id
+        self.place = Place()
+        self.rev = 0
+        self.behind = False
+        self._session_id = session_id
+        self._subscription = subscription
+        self._broadcast = broadcast
+        self._checks = checks
+        self._send_text = send
+        self._settled = False  # a live event has continued the place; before that, older ones are leftovers
+        self._live = True  # as the tab was told
+        self._snapshots: deque[float] = deque(maxlen=SNAPSHOTS)
+        self._loop = asyncio.get_running_loop()
+        self._timers: dict[str, float] = {
+            "ping": self._loop.time() + PING_SECONDS * (0.5 + secrets.randbelow(500) / 1000),
+            "session": self._loop.time() + SESSION_SECONDS,
+        }
+        self._pings = 0
+
+    async def start(self, hello: Hello, *, rev: int) -> None:
+        """Say welcome and bring the tab from where it is to now. The subscription has to be ready.
+
+        `rev` is the thread's, read before: a replay that does not tell of it is not enough.
+        """
+        place = Place.parse(hello.cursor)
+        log = None
+        if place and hello.want != "snapshot":
+            with contextlib.suppress(Unavailable):
+                log = await self._replayable(place)
+        known = min(hello.rev, rev)  # a tab says what it likes
+        told = _continued(known, (rev_of(payload) for _, payload in log.entries)) if log else -1
+        if log and told >= rev:
+            await self._send(Welcome("replay", str(place), rev, round(PING_SECONDS * 1000)))
+            self.rev = known
+            await self._replay(log)
+        else:
+            await self._send_snapshot(welcome=True)
+
+    async def run(self) -> None:
+        """Send what comes until the socket has to close: Leave."""
+        with self._checks.watching(self):
+            while True:
+                try:
+                    async with asyncio.timeout_at(min(self._timers.values())):
+                        item = await self._subscription.get()
+                except TimeoutError:
+                    await self._on_timers()
+                    continue
+                match item:
+                    case Event() if item.channel == thread_channel(self.thread_id):
+                        await self._on_event(item)
+                    case Event():
+                        await self._on_user_event(item)
+                    case Gap():
+                        await self._catch_up()
+                    case Live():
+                        await self._set_live(on=item.on)
+                    case Frame():
+                        await self._send(item)
+                        if isinstance(item, Bye):
+                            raise Leave(Close.RESTART)
+
+    def pong(self) -> None:
+        """The tab is there."""
+        self._timers.pop("pong", None)
+
+    def catch_up(self) -> None:
+        """Something may be missing."""
+        self._subscription.put(GAP)
+
+    def request_snapshot(self) -> None:
+        """Something is missing: the tab gets the thread as it is."""
+        self.place = Place()
+        self._subscription.put(GAP)
+
+    def tell_live(self, *, on: bool) -> None:
+        """Redis or PostgreSQL went away, or both are back."""
+        self._subscription.put(Live(on))
+
+    async def _on_event(self, event: Event) -> None:
+        if event.epoch == self.place.epoch and event.offset == self.place.offset + 1:
+            await self._send(event.frame)
+            self.place, self._settled = Place(event.epoch, event.offset), True
+            self.rev = _continued(self.rev, (event.rev,))
+        elif self._settled or event.epoch != self.place.epoch or event.offset > self.place.offset:
+            await self._catch_up()
+
+    async def _on_user_event(self, event: Event) -> None:
+        try:
+            message = decode_between_workers(event.frame)
+        except msgspec.MsgspecError:
+            return  # of a newer release, or of somebody else on this Redis
+        match message:
+            case SessionEnded(session_id=self._session_id):
+                raise Leave(Close.SESSION_ENDED)
+            case SessionEnded():
+                return
+            case AccountDeleted():
+                raise Leave(Close.DELETED)
+        await self._send(event.frame)
+        if message == ThreadDeleted(self.thread_id):
+            raise Leave(Close.DELETED)
+
+    async def _on_timers(self) -> None:
+        now = self._loop.time()
+        due = [name for name, at in self._timers.items() if at <= now]
+        if "pong" in due:
+            raise Leave(Close.NO_PONG)
+        if "ping" in due:
+            self._pings += 1
+            await self._send(Ping(self._pings))
+            self._timers["ping"] = now + PING_SECONDS
+            self._timers.setdefault("pong", now + PONG_SECONDS)
+        if "session" in due:
+            self._timers["session"] = now + SESSION_SECONDS
+            with contextlib.suppress(DatabaseAway):  # who cannot be asked has not said no
+                if not await session_lives(self._session_id):
+                    raise Leave(Close.SESSION_ENDED)
+
+    async def _catch_up(self) -> None:
+        """Something may be missing: send what the log has, else the thread as it is. If neither can be read, later."""
+        self.behind = False
+        try:
+            log = await self._replayable(self.place) if self.place.epoch else None
+            if log:
+                await self._replay(log)
+            else:
+                self._count_snapshot()
+                await self._send_snapshot()
+        except (Unavailable, DatabaseAway):
+            self._catch_up_later()
+
+    def _catch_up_later(self) -> None:
+        self.behind = True
+        self._checks.hurry()
+
+    def _count_snapshot(self) -> None:
+        """A tab that needs one again and again is better off with a new socket. In an outage all need them."""
+        if not self._live:
+            return
+        now = self._loop.time()
+        if len(self._snapshots) == SNAPSHOTS and now - self._snapshots[0] < SNAPSHOTS_SECONDS:
+            raise Leave(Close.RESYNC_FAILED)
+        self._snapshots.append(now)
+
+    async def _replayable(self, place: Place) -> LogSlice | None:
+        """The log after a place, if it continues it without a hole and is not too much. Raises Unavailable."""
+        log = await self._broadcast.log.read(self.thread_id, after=place.offset)
+        size = sum(len(payload) for _, payload in log.entries)
+        if log.epoch != place.epoch or not log.follows(place.offset) or size > REPLAY_MAX_CHARACTERS:
+            return None
+        return log
+
+    async def _replay(self, log: LogSlice) -> None:
+        for offset, payload in log.entries:
+            await self._send(with_cursor(payload, log.epoch, offset))
+        self._continue_from(Place(log.epoch, log.top))
+        self.rev = _continued(self.rev, (rev_of(payload) for _, payload in log.entries))
+
+    async def _send_snapshot(self, *, welcome: bool = False) -> None:
+        view = await view_thread(self.thread_id, broadcast=self._broadcast)
+        if view is None:
+            raise Leave(Close.DELETED)
+        if welcome:
+            await self._send(Welcome("snapshot", str(view.place), view.rev, round(PING_SECONDS * 1000)))
+        for part in view.snapshots():
+            await self._send(part)
+        self._continue_from(view.place)
+        self.rev = view.rev
+        if not view.place.epoch:  # from rows alone
+            self._catch_up_later()
+
+    def _continue_from(self, place: Place) -> None:
+        self.place, self._settled = place, False
+
+    async def _set_live(self, *, on: bool) -> None:
+        if on != self._live:
+            self._live = on
+            await self._send(Live(on))
+
+    async def _send(self, frame: Frame | str) -> None:
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                await self._send_text(frame if isinstance(frame, str) else encode(frame))
+        except TimeoutError:
+            raise Leave(Close.SLOW) from None
+
+
+def _continued(rev: int, told: Iterable[int]) -> int:
+    """The last change up to which all were told; a change that is told before the one before it does not count yet."""
+    for change in sorted(told):
+        if change == rev + 1:
+            rev = change
+    return rev

@@ -1,0 +1,81 @@
+"""The open sockets of this process: how many, whose, and who is let in next."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Protocol
+from uuid import UUID
+
+from chat.events import Close
+from chat.web.chat.leave import Leave
+
+# Hundreds of tabs that come back at once would else wait for the few connections to the stores before every page.
+TURNS_AT_ONCE = 4
+TURN_SECONDS = 5.0  # a tab waits ten for its welcome, and is told to come later before it gives up
+
+
+class OpenSocket(Protocol):
+    """A tab's connection, as the rest of the process sees it."""
+
+    def leave(self) -> None:
+        """Say bye and close."""
+
+
+class Sockets:
+    """Those that are open, which can be waited for."""
+
+    def __init__(self) -> None:
+        self._owners: dict[OpenSocket, UUID | None] = {}
+        self._counts: Counter[UUID] = Counter()
+        self._none_left = asyncio.Event()
+        self._turns = asyncio.Semaphore(TURNS_AT_ONCE)
+
+    def __len__(self) -> int:
+        return len(self._owners)
+
+    def __iter__(self) -> Iterator[OpenSocket]:
+        return iter(list(self._owners))
+
+    def add(self, socket: OpenSocket) -> None:
+        """This one has come, from whom is not known yet."""
+        self._owners[socket] = None
+
+    def assign(self, socket: OpenSocket, user_id: UUID) -> None:
+        """It is known now whose this one is."""
+        self._owners[socket] = user_id
+        self._counts[user_id] += 1
+
+    def count_of(self, user_id: UUID) -> int:
+        """How many are known to be this user's."""
+        return self._counts[user_id]
+
+    def discard(self, socket: OpenSocket) -> None:
+        """This one has ended."""
+        if user_id := self._owners.pop(socket):
+            self._counts[user_id] -= 1
+            if not self._counts[user_id]:
+                del self._counts[user_id]
+        if not self._owners:
+            self._none_left.set()
+
+    async def all_gone(self) -> None:
+        """Wait until there is none."""
+        while self._owners:
+            self._none_left.clear()
+            await self._none_left.wait()
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """A turn at the stores, in the order of asking, for the length of the block. Raises Leave if it takes long."""
+        try:
+            async with asyncio.timeout(TURN_SECONDS):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise Leave(Close.OVERLOAD) from None
+        try:
+            yield
+        finally:
+            self._turns.release()

@@ -1,0 +1,202 @@
+"""The chat's pages: a new thread, a thread, and older messages as JSON. What is live comes over the socket."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from uuid import UUID, uuid4
+
+import msgspec
+from quart import Blueprint, abort, redirect, render_template, request, url_for
+from quart.typing import ResponseReturnValue
+from quart.wrappers import Response
+
+from chat.events import MESSAGE_MAX_LENGTH, MessageView
+from chat.models import ChatThread, User
+from chat.security.limits import PAGE_POST
+from chat.services.accounts import deletion
+from chat.services.errors import Refused
+from chat.services.replies import snapshot, threads
+from chat.services.replies.send import Accepted, Draft
+from chat.web.auth import login_required, wants_json
+from chat.web.guards import limited
+from chat.web.notices import notify
+from chat.web.resources import resources
+
+blueprint = Blueprint("chat", __name__, url_prefix="/chat")
+
+STATUS_OF = {
+    "busy": HTTPStatus.CONFLICT,
+    "rate_limited": HTTPStatus.TOO_MANY_REQUESTS,
+    "not_found": HTTPStatus.NOT_FOUND,
+    "draining": HTTPStatus.SERVICE_UNAVAILABLE,
+    "budget_exceeded": HTTPStatus.PAYMENT_REQUIRED,
+    "unknown_model": HTTPStatus.UNPROCESSABLE_ENTITY,
+}
+
+
+class Posted(msgspec.Struct):
+    """What a program gets for its message."""
+
+    thread_id: UUID
+    message_id: UUID
+    reply_id: UUID
+
+
+class Renamed(msgspec.Struct):
+    """What a program gets for a title: the one that is stored."""
+
+    thread_id: UUID
+    title: str
+
+
+class OlderMessages(msgspec.Struct):
+    """A page of messages, oldest first."""
+
+    thread_id: UUID
+    thread_title: str
+    messages: list[MessageView]
+    has_older: bool
+    older_cursor: str
+
+
+@blueprint.route("/", methods=["GET", "POST"])
+@limited(PAGE_POST)
+@login_required
+async def new_thread(user: User) -> ResponseReturnValue:
+    """An empty chat; its first message opens the thread."""
+    return await (_post(user, None) if request.method == "POST" else _page(user, None))
+
+
+@blueprint.route("/<uuid:thread_id>/", methods=["GET", "POST"])
+@limited(PAGE_POST)
+@login_required
+async def thread(user: User, thread_id: UUID) -> ResponseReturnValue:
+    """A thread as it is now. Posting to it works without JavaScript."""
+    found = await threads.own_thread(user, thread_id) or abort(404)
+    return await (_post(user, found) if request.method == "POST" else _page(user, found))
+
+
+@blueprint.post("/<uuid:thread_id>/title/")
+@limited(PAGE_POST)
+@login_required
+async def rename_thread(user: User, thread_id: UUID) -> ResponseReturnValue:
+    """Give a thread another title."""
+    found = await threads.own_thread(user, thread_id) or abort(404)
+    title = (await request.form).get("title", "")
+    try:
+        stored = await threads.rename(user, thread_id, title, broadcast=resources().broadcast)
+    except Refused as refused:
+        return await _refusal(refused, user, found, title_error=str(refused), title_draft=title)
+    if stored is None:
+        abort(404)
+    if wants_json():
+        return _json(Renamed(found.id, stored))
+    return redirect(url_for("chat.thread", thread_id=found.id), 303)
+
+
+@blueprint.route("/<uuid:thread_id>/delete/", methods=["GET", "POST"])
+@limited(PAGE_POST)
+@login_required
+async def delete_thread(user: User, thread_id: UUID) -> ResponseReturnValue:
+    """Asks first; then the thread is gone in every tab."""
+    found = await threads.own_thread(user, thread_id) or abort(404)
+    if request.method != "POST":
+        return await render_template("chat/delete_thread.html", thread=found)
+    worker, broadcast = resources().worker, resources().broadcast
+    deleting = deletion.delete_thread(user, thread_id, worker=worker, broadcast=broadcast)
+    await worker.see_through(deleting, "deletion")
+    if wants_json():
+        return "", HTTPStatus.NO_CONTENT
+    notify("The chat is deleted.")
+    return redirect(url_for("chat.new_thread"), 303)
+
+
+@blueprint.post("/<uuid:thread_id>/again/")
+@limited(PAGE_POST)
+@login_required
+async def try_again(user: User, thread_id: UUID) -> ResponseReturnValue:
+    """Another attempt at the last answer: field `message_id`, and `go_on` to continue what was broken off."""
+    opened, form = resources(), await request.form
+    found = await threads.own_thread(user, thread_id) or abort(404)
+    try:
+        accepted = await opened.worker.take_again(
+            user, thread_id, _uuid(form.get("message_id", "")), go_on="go_on" in form, limits=opened.limits
+        )
+    except Refused as refused:
+        return await _refusal(refused, user, found, form_error=str(refused))
+    return _accepted(accepted)
+
+
+@blueprint.get("/api/threads/<uuid:thread_id>/messages/")
+@login_required
+async def older_messages(user: User, thread_id: UUID) -> ResponseReturnValue:
+    """A page of messages before a cursor, as JSON."""
+    found = await threads.own_thread(user, thread_id) or abort(404)
+    page = await threads.message_page(thread_id, before=request.args.get("before", ""))
+    return _json(OlderMessages(found.id, found.title, page.messages, page.has_older, page.older_cursor))
+
+
+async def _post(user: User, found: ChatThread | None) -> ResponseReturnValue:
+    form = await request.form
+    content, model = form.get("message", ""), form.get("model", "")
+    try:
+        accepted = await _send(user, found, content, form.get("client_id", ""), model)
+    except Refused as refused:
+        return await _refusal(refused, user, found, form_error=str(refused), draft=content, model=model)
+    return _accepted(accepted)
+
+
+def _accepted(accepted: Accepted) -> ResponseReturnValue:
+    if wants_json():
+        return _json(Posted(accepted.thread_id, accepted.message_id, accepted.reply_id), HTTPStatus.CREATED)
+    return redirect(url_for("chat.thread", thread_id=accepted.thread_id), 303)
+
+
+def _uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise Refused("not_found", "There is no such answer.") from None
+
+
+async def _send(user: User, found: ChatThread | None, content: str, client_id: str, model: str) -> Accepted:
+    opened = resources()
+    try:
+        chosen = UUID(client_id) if client_id else uuid4()
+    except ValueError:
+        raise Refused("bad_client_id", "client_id has to be a UUID.") from None
+    thread_id = found.id if found else None
+    return await opened.worker.take(user, thread_id, Draft(content, chosen, model), limits=opened.limits)
+
+
+async def _refusal(refused: Refused, user: User, found: ChatThread | None, **shown: str) -> ResponseReturnValue:
+    status = STATUS_OF.get(refused.code, HTTPStatus.UNPROCESSABLE_ENTITY)
+    if wants_json():
+        return {"code": refused.code, "message": str(refused), "retry_ms": refused.retry_ms}, status
+    return await _page(user, found, **shown), status
+
+
+async def _page(user: User, found: ChatThread | None, **refused: str) -> str:
+    """The page; `refused` is what a form had that was not taken, and why."""
+    opened = resources()
+    view = await snapshot.view_thread(found.id, broadcast=opened.broadcast) if found else None
+    return await render_template(
+        "chat/thread.html",
+        thread=found,
+        title=view.title if view else "",
+        threads=await threads.sidebar(user),
+        messages=view.page.messages if view else [],
+        has_older=view.page.has_older if view else False,
+        older_cursor=view.page.older_cursor if view else "",
+        cursor=str(view.place) if view else "",
+        rev=view.rev if view else 0,
+        client_id=uuid4(),
+        models=opened.settings.models,
+        site_notice=opened.settings.site_notice,
+        max_length=MESSAGE_MAX_LENGTH,
+        **refused,
+    )
+
+
+def _json(body: msgspec.Struct, status: HTTPStatus = HTTPStatus.OK) -> Response:
+    return Response(msgspec.json.encode(body), status, content_type="application/json")

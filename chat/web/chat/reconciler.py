@@ -1,0 +1,188 @@
+"""What no event tells: whether each socket is where its thread's log and row are, and whether both stores are there.
+
+One loop a worker, for all of its sockets: one round trip to Redis and one query.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+from chat.broadcast import Broadcast, Unavailable
+from chat.database import DatabaseAway
+from chat.services.replies.snapshot import Place, Stand, stands
+
+logger = logging.getLogger(__name__)
+
+CHECK_SECONDS = 5.0
+QUIET_SECONDS = 30.0  # between two looks at the log of a thread in which nothing is written
+AWAY_SECONDS = 2.0  # between two looks while Redis or PostgreSQL is away
+AGAIN_SECONDS = 0.3  # one failure is not an outage: a restarted Redis fails each old connection once
+
+
+class Watched(Protocol):
+    """A feed, as it is seen from here."""
+
+    thread_id: UUID
+    place: Place  # in the log, of what was sent
+    rev: int  # the last change that was sent
+    behind: bool  # it wanted to catch up and could not
+
+    def catch_up(self) -> None:
+        """Something may be missing."""
+
+    def request_snapshot(self) -> None:
+        """Something is missing that the log does not have."""
+
+    def tell_live(self, *, on: bool) -> None:
+        """Redis or PostgreSQL went away, or both are back."""
+
+
+@dataclass(slots=True)
+class _Doubt:
+    """What did not match at the last look; an event may have been under way, so it takes two."""
+
+    place: Place | None = None
+    rev: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a look has found; None where the store did not answer."""
+
+    rows: dict[UUID, Stand] | None
+    logs: dict[UUID, tuple[str, int]] | None
+
+    @property
+    def live(self) -> bool:
+        return self.rows is not None and self.logs is not None
+
+
+class Checks:
+    """The second layer: finds what was lost on the way to a tab, and feeds tabs while Redis is away.
+
+    `positions` and `revs` switch one of the comparisons off, by which tests see that it is needed.
+    """
+
+    def __init__(self, broadcast: Broadcast, *, positions: bool = True, revs: bool = True) -> None:
+        self.live = True
+        self.positions, self.revs = positions, revs
+        self._broadcast = broadcast
+        self._feeds: dict[Watched, _Doubt] = {}
+        self._running: set[UUID] = set()
+        self._all_due_at = 0.0
+        self._hurried = asyncio.Event()
+
+    @contextmanager
+    def watching(self, feed: Watched) -> Iterator[None]:
+        """Check this feed for the length of the block."""
+        self._feeds[feed] = _Doubt()
+        if not self.live:
+            feed.tell_live(on=False)
+        try:
+            yield
+        finally:
+            del self._feeds[feed]
+
+    def hurry(self) -> None:
+        """Somebody could not read: look now. While the outage is known, looking has its own pace."""
+        if self.live:
+            self._hurried.set()
+
+    async def run(self) -> None:
+        """Check until cancelled."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CHECK_SECONDS if self.live else AWAY_SECONDS):
+                    await self._hurried.wait()
+                await asyncio.sleep(AGAIN_SECONDS)
+            self._hurried.clear()
+            if self._feeds:
+                await self._look()
+            else:
+                self.live = True  # as far as anybody here needs to know
+
+    async def _look(self) -> None:
+        found = await self._ask()
+        if self.live and not found.live:
+            await asyncio.sleep(AGAIN_SECONDS)
+            found = await self._ask()
+        if found.live != self.live:
+            self._tell_live(found)
+        if found.rows is not None:
+            self._running = {thread_id for thread_id, stand in found.rows.items() if stand.running}
+        for feed, doubt in list(self._feeds.items()):
+            if found.rows is not None:
+                self._compare_rev(feed, doubt, found.rows.get(feed.thread_id), redis_away=found.logs is None)
+            if found.logs is not None:
+                self._compare_place(feed, doubt, found.logs.get(feed.thread_id))
+            if found.live and feed.behind:
+                feed.catch_up()
+
+    async def _ask(self) -> _Found:
+        return _Found(*await asyncio.gather(self._rows(), self._logs()))
+
+    async def _rows(self) -> dict[UUID, Stand] | None:
+        try:
+            return await stands(list({feed.thread_id for feed in self._feeds}))
+        except DatabaseAway:
+            return None
+        except Exception:  # whatever it is: the next look comes, and without this loop the worker would end
+            logger.exception("The rows of the open threads were not read")
+            return None
+
+    async def _logs(self) -> dict[UUID, tuple[str, int]] | None:
+        now = asyncio.get_running_loop().time()
+        due = {feed.thread_id for feed, doubt in self._feeds.items() if doubt.place} | self._running
+        if now >= self._all_due_at:
+            due = {feed.thread_id for feed in self._feeds}
+            self._all_due_at = now + QUIET_SECONDS
+        try:
+            return await self._broadcast.log.positions(list(due) if self.positions else [])
+        except Unavailable:
+            self._all_due_at = now
+            return None
+
+    def _tell_live(self, found: _Found) -> None:
+        self.live = found.live
+        if self.live:
+            logger.warning("Redis and PostgreSQL are back: tabs are live again")
+        else:
+            away = [name for name, part in (("PostgreSQL", found.rows), ("Redis", found.logs)) if part is None]
+            logger.warning("%s away: tabs are not live", " and ".join(away) + (" are" if len(away) > 1 else " is"))
+        for feed in list(self._feeds):
+            feed.tell_live(on=self.live)
+            if self.live and feed.thread_id in self._running:
+                feed.request_snapshot()  # some events of an answer are dropped while they cannot be logged
+            elif self.live:
+                feed.catch_up()
+
+    def _compare_rev(self, feed: Watched, doubt: _Doubt, stand: Stand | None, *, redis_away: bool) -> None:
+        """Without Redis no event is under way, and what an answer has to show is in its row, once a second."""
+        behind = stand is None or stand.rev > feed.rev
+        if redis_away:
+            if behind or (stand and stand.running):
+                feed.request_snapshot()
+        elif not (behind and self.revs):
+            doubt.rev = None
+        elif doubt.rev == feed.rev:
+            doubt.rev = None
+            feed.request_snapshot()  # of a thread that is gone it closes the socket
+        else:
+            doubt.rev = feed.rev
+
+    def _compare_place(self, feed: Watched, doubt: _Doubt, log: tuple[str, int] | None) -> None:
+        """A log that is not there has nothing to say: whatever comes next begins another epoch."""
+        if log is None or Place(*log) == feed.place:
+            doubt.place = None
+        elif doubt.place == feed.place:
+            doubt.place = None
+            feed.catch_up()
+        else:
+            doubt.place = feed.place

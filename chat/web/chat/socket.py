@@ -1,0 +1,163 @@
+"""The websocket of one tab, from its handshake to its close code."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from uuid import UUID
+
+import msgspec
+from quart import Blueprint, Websocket, abort, websocket
+from quart_auth import current_user
+
+from chat import events
+from chat.broadcast import Subscription, thread_channel, user_channel
+from chat.database import DatabaseAway
+from chat.events import Bye, Close, Hello
+from chat.models import AuthSession
+from chat.security.limits import SOCKET_CONNECT
+from chat.services.accounts import sessions
+from chat.services.replies import threads
+from chat.web.chat.feed import Feed
+from chat.web.chat.inbox import Inbox, decoded
+from chat.web.chat.leave import Leave
+from chat.web.resources import Resources, resources
+
+logger = logging.getLogger(__name__)
+blueprint = Blueprint("socket", __name__)
+
+HELLO_SECONDS = 5.0
+SUBSCRIBE_SECONDS = 2.0
+SOCKETS_PER_USER = 20
+TOLD = {
+    Close.SLOW,
+    Close.RESYNC_FAILED,
+    Close.FLOOD,
+}  # worth a line in the log: somebody has a bad line, or bad intentions
+COME_BACK_MS = 1000  # at most; another process, or this one anew, is there by then or soon
+
+
+@blueprint.websocket("/ws/chat/<uuid:thread_id>/")
+async def thread_socket(thread_id: UUID) -> None:
+    """One tab of one thread, which the drain waits for until its close code was sent."""
+    if not current_user.auth_id:
+        abort(403, "Log in first.")
+    opened = resources()
+    socket = Socket(thread_id, opened)
+    opened.sockets.add(socket)
+    try:
+        await websocket.accept()
+        await _close(await _end_of(socket))
+    finally:
+        opened.sockets.discard(socket)
+
+
+async def _end_of(socket: Socket) -> Close:
+    """After accept each end has a close code: an exception that escaped would look clean."""
+    code = Close.FAILED
+    try:
+        await socket.serve()
+    except* Leave as group:
+        code = _leaves(group)[0]
+        if code in TOLD:
+            logger.warning("Closing a socket of thread %s: %s", socket.thread_id, code.name.lower())
+    except* DatabaseAway:
+        code = Close.OVERLOAD
+    except* Exception:
+        logger.exception("A socket failed")
+    return code
+
+
+async def _hello() -> Hello:
+    try:
+        async with asyncio.timeout(HELLO_SECONDS):
+            frame = decoded(await websocket.receive())
+    except TimeoutError:
+        raise Leave(Close.NO_HELLO) from None
+    except msgspec.MsgspecError:
+        raise Leave(Close.BAD_FRAME) from None
+    if not isinstance(frame, Hello):
+        raise Leave(Close.BAD_FRAME)
+    if frame.v != events.PROTOCOL_VERSION:
+        raise Leave(Close.RELOAD)
+    return frame
+
+
+class Socket:
+    """A tab's connection. It counts from its start: who never says anything could have thousands."""
+
+    def __init__(self, thread_id: UUID, opened: Resources) -> None:
+        self.thread_id = thread_id
+        self._subscription: Subscription | None = None
+        self._opened = opened
+
+    async def serve(self) -> None:
+        """Until one side ends it: Leave, or a cancellation when the tab is gone."""
+        async with self._opened.sockets.turn():
+            session = await self._admitted()
+        hello = await _hello()
+        thread = await threads.own_thread(session.user, self.thread_id)
+        if thread is None:
+            raise Leave(Close.NO_SUCH_THREAD)
+        channels = (thread_channel(self.thread_id), user_channel(session.user.id))
+        async with self._opened.broadcast.channels.subscribe(*channels) as subscription:
+            self._subscription = subscription
+            if self._opened.worker.draining:  # a tab that came back to the server which had just sent it away
+                self.leave()
+            await self._run(subscription, hello, session, rev=thread.rev)
+
+    def leave(self) -> None:
+        """The worker is going away. Who has not said hello yet hears it then."""
+        if self._subscription:
+            self._subscription.put(Bye("restart", COME_BACK_MS))
+
+    async def _admitted(self) -> AuthSession:
+        session = await sessions.find_session(current_user.auth_id or "")
+        if session is None:
+            raise Leave(Close.SESSION_ENDED)
+        if self._opened.sockets.count_of(session.user.id) >= SOCKETS_PER_USER:
+            raise Leave(Close.TOO_MANY_SOCKETS)
+        self._opened.sockets.assign(self, session.user.id)
+        if await self._opened.limits.wait_ms(SOCKET_CONNECT, str(session.user.id)):
+            raise Leave(Close.OVERLOAD)
+        return session
+
+    async def _run(self, subscription: Subscription, hello: Hello, session: AuthSession, *, rev: int) -> None:
+        tab: Websocket = websocket._get_current_object()  # type: ignore[attr-defined]
+        feed = Feed(
+            self.thread_id,
+            session.id,
+            subscription,
+            broadcast=self._opened.broadcast,
+            checks=self._opened.checks,
+            send=tab.send,
+        )
+        await self._subscribed(subscription)
+        await feed.start(hello, rev=rev)
+        inbox = Inbox(session.user, self.thread_id, subscription, self._opened)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(feed.run())
+            group.create_task(inbox.listen(tab, feed))
+
+    async def _subscribed(self, subscription: Subscription) -> None:
+        """Before the log is read, or what is published in between would be missed. Without Redis, rows have to do."""
+        try:
+            async with asyncio.timeout(SUBSCRIBE_SECONDS if self._opened.checks.live else 0):
+                await subscription.ready.wait()
+        except TimeoutError:
+            subscription.late = True
+            logger.warning("Redis did not confirm a subscription in time")
+
+
+def _leaves(group: BaseExceptionGroup[Leave]) -> list[Close]:
+    found: list[Close] = []
+    for error in group.exceptions:
+        found += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error.code]
+    return found
+
+
+async def _close(code: Close) -> None:
+    try:
+        await websocket.close(code, code.name.lower().replace("_", " "))
+    except Exception as error:  # noqa: BLE001 - whatever the server says about a socket that is gone already
+        logger.debug("A socket was gone before it could be closed: %r", error)
