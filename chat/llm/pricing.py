@@ -10,8 +10,9 @@ import genai_prices
 
 from chat.llm.events import Usage
 from chat.llm.provider.provider import OPENAI_BASE_URL
-from chat.settings.parsing import Price, PriceList
 
+Price = tuple[Decimal, Decimal, Decimal]  # input, cached input, output: USD per million tokens
+PriceList = tuple[tuple[str, Price], ...]  # by model name
 MILLION = Decimal(1_000_000)
 EXACT = Decimal("1e-12")  # the price of a token has no more decimals
 _DATED = re.compile(r"-(?:\d{4}-\d{2}-\d{2}|\d{4,8}|latest)")

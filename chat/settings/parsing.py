@@ -10,8 +10,7 @@ from urllib.parse import urlsplit
 
 TRUE_WORDS = {"1", "true", "yes", "on"}
 FALSE_WORDS = {"0", "false", "no", "off"}
-Price = tuple[Decimal, Decimal, Decimal]  # of input, cached input and output, in USD for a million tokens
-PriceList = tuple[tuple[str, Price], ...]  # with the start of a model's name
+PriceList = tuple[tuple[str, tuple[Decimal, Decimal, Decimal]], ...]  # model=input/cached/output
 Origin = NewType("Origin", str)  # scheme and host, without a slash at the end
 SENDER = re.compile(r'(?:"?(?P<name>[^"<>]*?)"? *<(?P<address>[^@<>]+@[^@<>]+)>|(?P<alone>[^@<>]+@[^@<>]+))')
 MAILBOX = re.compile(r"[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-zA-Z0-9.-]+")
@@ -73,7 +72,7 @@ def _prices(text: str) -> PriceList:
     return tuple(_price(part) for part in _names(text))
 
 
-def _price(part: str) -> tuple[str, Price]:
+def _price(part: str) -> tuple[str, tuple[Decimal, Decimal, Decimal]]:
     model, _, figures = part.rpartition("=")
     price = [_decimal(figure) for figure in figures.split("/")]
     if len(price) == 2:  # noqa: PLR2004 - without a price of its own, cached input costs what input costs
