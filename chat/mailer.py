@@ -1,4 +1,4 @@
-"""E-mail: rendered from templates/emails, sent by SMTP or printed, after the response and never in its way."""
+"""Emails: written from templates/emails and sent by SMTP, or printed, after the response without delaying it."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from chat.settings import Settings
 logger = logging.getLogger(__name__)
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
-AFTER_RESPONSE_SECONDS = 0.05  # else rendering would show in the time of a page that has somebody to write to
+AFTER_RESPONSE_SECONDS = 0.05  # writing at once would make a response slower if there is someone to write to
 RETRY_SECONDS = (5.0, 30.0, 120.0)
-REPLY_SECONDS = 20.0  # for each answer of the mail server
-DIALOGUE_SECONDS = 60.0  # for all of them together
+REPLY_SECONDS = 20.0  # for each reply of the mail server
+DIALOGUE_SECONDS = 60.0  # for all its replies together
 QUIT_SECONDS = 1.0
 CONNECTIONS = 4
-WAITING_MAX = 1_000  # letters in memory, some 20 kB each: more means that the mail server is away, or a flood
+WAITING_MAX = 1_000  # in memory, about 20 kB each; more means that the mail server is unavailable, or a flood
 CLOSE_SECONDS = 2.0
-PERMANENT = 500
+PERMANENT = 500  # SMTP replies from here on are permanent errors
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """An e-mail: templates/emails/<name>.txt, filled with the context."""
+    """templates/emails/<name>.txt, filled with the context."""
 
     to: str
     name: str
@@ -50,7 +50,7 @@ Writer = Callable[[], Awaitable[Letter | None]]
 
 
 class Mailer:
-    """Writes and sends in tasks of its own; `drain` waits for them."""
+    """Writes and sends each email in a background task; `drain` waits for the tasks."""
 
     def __init__(
         self, settings: Settings, *, templates: Path = TEMPLATES, retry_seconds: Sequence[float] = RETRY_SECONDS
@@ -66,7 +66,7 @@ class Mailer:
         self._retry_seconds = retry_seconds
         host = urlsplit(settings.public_url).hostname or "localhost"
         self._domain = host.encode("idna").decode()
-        name, address = settings.default_from_email or (" ".join(settings.site_name.split()), "noreply@localhost")
+        name, address = settings.default_from_email or (_one_line(settings.site_name), "noreply@localhost")
         self._sender = Address(display_name=name, addr_spec=address)
         self._tasks: set[asyncio.Task[None]] = set()
         self._connections = asyncio.Semaphore(CONNECTIONS)
@@ -74,32 +74,33 @@ class Mailer:
 
     @property
     def waiting(self) -> int:
-        """How many letters are to be sent, or sent again."""
+        """The number of emails not sent yet, including those that wait for a retry."""
         return len(self._tasks)
 
     def send_later(self, to: str, name: str, context: dict[str, Any]) -> None:
-        """Send the e-mail `name` after the response."""
+        """Send the email `name` after the response."""
 
         async def written() -> Letter:
             return Letter(to, name, context)
 
         self.write_later(name, written)
 
-    def write_later(self, name: str, write: Writer) -> None:
-        """Let `write` find out after the response whether there is somebody to write to, and send what it returns.
+    def write_later(self, name: str, writer: Writer) -> None:
+        """Call the async `writer` after the response, and send the email it returns; None means there is none to send.
 
-        So a page takes as long for an address without an account as for one with it: all that differs comes later.
-        It is asked again while the database is away, as the mail server is.
+        Everything that depends on whether an account exists belongs in the writer: the response then takes the same
+        time for every address and does not reveal who has an account. The writer is called again while the database is
+        unavailable. `name` is for the log.
         """
         if len(self._tasks) >= WAITING_MAX:
-            logger.error("The e-mail %s is dropped: %s others wait. Does the mail server answer?", name, WAITING_MAX)
+            logger.error("Email %s was dropped: %s are waiting. Is the mail server unavailable?", name, WAITING_MAX)
             return
-        task = asyncio.create_task(self._write_and_deliver(name, write), name=f"e-mail {name}")
+        task = asyncio.create_task(self._write_and_deliver(name, writer), name=name)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 
     def render(self, letter: Letter) -> EmailMessage:
-        """The message, with a text and an HTML part."""
+        """The message, with a text part and an HTML part that say the same."""
         context = self._context(letter)
         text, html = (
             self._environment.get_template(f"emails/_layout.{kind}").render(context) for kind in ("txt", "html")
@@ -110,7 +111,7 @@ class Mailer:
         message["To"] = _address(letter.to)
         message["Date"] = datetime.now(UTC)
         message["Message-ID"] = make_msgid(domain=self._domain)
-        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's holiday notice answers it
+        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office replies
         message.set_content(text)
         message.add_alternative(html, subtype="html")
         return message
@@ -130,27 +131,27 @@ class Mailer:
         return {**context, **lines, **{name: _paragraphs(text) for name, text in texts.items()}}
 
     async def drain(self, *, seconds: float) -> None:
-        """The server is about to stop: try what waits at once and for the last time, and wait for it so long."""
+        """Before the server stops: make the last attempt for every email now, and wait up to `seconds` for it."""
         self._draining.set()
         await self.idle(seconds=seconds)
 
     async def idle(self, *, seconds: float) -> None:
-        """Wait until nothing is under way, so long at most."""
+        """Wait until no email is in progress, up to `seconds`."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=seconds)
 
     async def close(self) -> None:
-        """Wait a moment for what is under way, and drop the rest."""
+        """Make the last attempts, and drop what is not sent within CLOSE_SECONDS."""
         await self.drain(seconds=CLOSE_SECONDS)
         if left := list(self._tasks):
-            logger.error("The server stops, and e-mails are not sent: %s", len(left))
+            logger.error("Emails not sent because the server is stopping: %s", len(left))
             for task in left:
                 task.cancel()
             await asyncio.gather(*left, return_exceptions=True)
 
-    async def _write_and_deliver(self, name: str, write: Writer) -> None:
+    async def _write_and_deliver(self, name: str, writer: Writer) -> None:
         await asyncio.sleep(AFTER_RESPONSE_SECONDS)
-        letter = await self._until_done(name, "written", write)
+        letter = await self._with_retries(name, "written", writer)
         if letter is None:
             return
         message = self.render(letter)
@@ -164,27 +165,27 @@ class Mailer:
 
         async def send() -> None:
             await self._send(message)
-            logger.info("The e-mail %s was sent", which)
+            logger.info("Email %s was sent", which)
 
-        await self._until_done(which, "sent", send, to=letter.to)
+        await self._with_retries(which, "sent", send, to=letter.to)
 
-    async def _until_done(
+    async def _with_retries(
         self, which: str, done: str, step: Callable[[], Awaitable[Result]], *, to: str = ""
     ) -> Result | None:
-        """Again after a while where the mail server or the database is away; None if given up, which the log says.
+        """The step's result, retried while the mail server or the database is unavailable; None after it gave up.
 
-        A server that is about to stop gives nothing up that was tried before it knew: each has a try after that.
+        An attempt that began before `drain` is not the last one: another follows at once.
         """
-        for number, wait in enumerate((*self._retry_seconds, None), start=1):
+        for attempt, wait in enumerate((*self._retry_seconds, None), start=1):
             is_last = self._draining.is_set()
             try:
                 return await step()
             except (aiosmtplib.SMTPException, OSError) as error:
                 why = _reason(error, to)
                 if wait is None or is_last or _is_permanent(error):
-                    logger.error("The e-mail %s was not %s, given up after try %s: %s", which, done, number, why)  # noqa: TRY400 - the sentence says it all
+                    logger.error("Email %s was not %s, gave up after attempt %s: %s", which, done, attempt, why)  # noqa: TRY400 - the reason says it all
                     return None
-                logger.warning("The e-mail %s was not %s, try %s: %s", which, done, number, why)
+                logger.warning("Email %s was not %s in attempt %s: %s", which, done, attempt, why)
                 await self._pause(wait)
         return None
 
@@ -194,10 +195,7 @@ class Mailer:
                 await self._draining.wait()
 
     async def _send(self, message: EmailMessage) -> None:
-        """Never in the clear with `starttls` or `tls`: no TLS or a wrong certificate: nothing is sent.
-
-        Nor twice what the server has taken.
-        """
+        """Send the message once. With `starttls` or `tls`, send nothing without TLS and a valid certificate."""
         settings = self._settings
         client = aiosmtplib.SMTP(
             hostname=settings.smtp_host,
@@ -214,7 +212,9 @@ class Mailer:
                 async with asyncio.timeout(DIALOGUE_SECONDS):
                     await client.connect()
                     await client.send_message(message)
-                with suppress(aiosmtplib.SMTPException, OSError):  # it has the message: a second try would double it
+                with suppress(
+                    aiosmtplib.SMTPException, OSError
+                ):  # the server has the message: a retry would send it twice
                     await client.quit(timeout=QUIT_SECONDS)
             finally:
                 client.close()
@@ -222,7 +222,7 @@ class Mailer:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()):
-            logger.error("The %s could not be written", task.get_name(), exc_info=error)
+            logger.error("Email %s could not be written", task.get_name(), exc_info=error)
 
 
 def _one_line(text: str) -> str:
@@ -235,36 +235,36 @@ def _paragraphs(text: str) -> list[str]:
 
 
 def _address(email: str) -> Address:
-    """Domains travel in ASCII, since few mail servers take others; for a name that is not, one of these is needed."""
+    """With its domain in ASCII: few mail servers accept any other. A non-ASCII local part needs one of those few."""
     parsed = validate_email(email, check_deliverability=False)
     return Address(username=parsed.local_part, domain=parsed.ascii_domain)
 
 
 def _print(message: EmailMessage) -> None:
-    """To the terminal, where a link on a line of its own can be clicked."""
+    """Print the text part to the terminal, where links can be clicked."""
     text = message.get_body(("plain",))
-    sys.stdout.write(f"\n--- E-mail to {message['To']}: {message['Subject']}\n")
+    sys.stdout.write(f"\n--- Email to {message['To']}: {message['Subject']}\n")
     sys.stdout.write(f"{text.get_content() if text else ''}---\n\n")
     sys.stdout.flush()
 
 
 def _is_permanent(error: Exception) -> bool:
-    """Whether the server said no for good: a 5xx. Everything else may pass."""
+    """Whether the server refused with a 5xx. Every other error may be temporary."""
     match error:
         case aiosmtplib.SMTPRecipientsRefused(recipients=refused):
-            return all(one.code >= PERMANENT for one in refused)
+            return all(refusal.code >= PERMANENT for refusal in refused)
         case aiosmtplib.SMTPResponseException(code=code):
             return code >= PERMANENT
     return False
 
 
 def _reason(error: Exception, to: str) -> str:
-    """What the log may say: one line, without the address that servers like to repeat."""
-    said = " ".join(f"{type(error).__name__}: {error}".split())
-    return (said.replace(to, _masked(to)) if to else said)[:300]
+    """The error in one line for the log, with the address masked: mail servers tend to repeat it."""
+    reason = _one_line(f"{type(error).__name__}: {error}")
+    return (reason.replace(to, _masked(to)) if to else reason)[:300]
 
 
 def _masked(email: str) -> str:
-    """Enough for an administrator to find the account: c…@example.com."""
+    """Enough to find the account: c…@example.com."""
     name, _, domain = email.rpartition("@")
     return f"{name[:1]}…@{domain}"

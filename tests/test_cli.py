@@ -106,7 +106,7 @@ async def test_a_second_factor_is_reset_for_whoever_has_lost_app_and_codes(
     )
 
     assert (done[0], done[2]) == (0, "")
-    assert f"E-mail to {alice.email}: Two-factor authentication was turned off at Quart Chat" in done[1]
+    assert f"Email to {alice.email}: Two-factor authentication was turned off at Quart Chat" in done[1]
     await recorded("users.reset_second_factor", alice, {"second_factor": True}, None)
     assert (again[0], again[2]) == (1, f"{alice.email} has no second factor: there is nothing to reset.\n")
     assert (unknown[0], unknown[2]) == (1, "There is no user nobody@example.com.\n")

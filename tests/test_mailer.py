@@ -158,7 +158,7 @@ def test_a_line_break_in_a_name_begins_no_header() -> None:
     message = mailer.render(Letter(CAROL, "verify_email", CONTEXT))
 
     assert "Bcc" not in message
-    assert message["Subject"] == "Confirm your e-mail address for Chat Bcc: mallory@example.com <script>"
+    assert message["Subject"] == "Confirm your email address for Chat Bcc: mallory@example.com <script>"
     assert "<script>" in part(message, "plain")
     with pytest.raises(ValueError, match="invalid characters"):
         mailer.render(Letter("carol@example.com\r\nBcc: mallory@example.com", "verify_email", CONTEXT))
@@ -251,7 +251,7 @@ async def test_in_development_the_link_stands_alone_in_the_terminal(capsys: pyte
     await send(settings(email_backend="console"))
 
     printed = capsys.readouterr().out.splitlines()
-    assert f"--- E-mail to {CAROL}: Confirm your e-mail address for Quart Chat" in printed
+    assert f"--- Email to {CAROL}: Confirm your email address for Quart Chat" in printed
     assert URL in printed
 
 
@@ -263,7 +263,7 @@ async def test_a_letter_arrives() -> None:
         await send(settings(mailbox.port))
         letter = await mailbox.next_letter(CAROL)
 
-    assert letter["Subject"] == "Confirm your e-mail address for Quart Chat"
+    assert letter["Subject"] == "Confirm your email address for Quart Chat"
     assert URL in part(letter, "plain")
     assert mailbox.encrypted is False
 
@@ -335,7 +335,7 @@ async def test_a_server_that_is_down_is_tried_four_times_and_then_the_log_says_s
     tries = [record for record in caplog.records if record.name == "chat.mailer"]
     assert [record.levelname for record in tries] == ["WARNING", "WARNING", "WARNING", "ERROR"]
     assert "verify_email to c…@example.com" in tries[-1].getMessage()
-    assert "given up after try 4" in tries[-1].getMessage()
+    assert "gave up after attempt 4" in tries[-1].getMessage()
     assert CAROL not in caplog.text
     assert TOKEN not in caplog.text
 
@@ -451,7 +451,7 @@ async def test_a_letter_that_cannot_be_written_is_given_up_as_one_that_cannot_be
         await mailer.idle(seconds=10)
 
     assert writing.tries == len(AT_ONCE) + 1
-    assert "after a sign-up was not written, given up after try 4: DatabaseAway" in caplog.records[-1].getMessage()
+    assert "after a sign-up was not written, gave up after attempt 4: DatabaseAway" in caplog.records[-1].getMessage()
 
 
 async def test_a_mistake_in_a_letter_is_in_the_log_and_stops_no_other(caplog: pytest.LogCaptureFixture) -> None:
@@ -499,7 +499,7 @@ async def test_a_silent_server_is_left_after_a_while(
         await send(settings(mailbox.port))
         mailbox.awake.set()
 
-    assert "given up after try 4" in caplog.text
+    assert "gave up after attempt 4" in caplog.text
 
 
 # Stopping
@@ -544,4 +544,4 @@ async def test_a_stopping_server_waits_no_longer_than_it_may_and_says_what_is_lo
         mailbox.awake.set()
 
     assert time.monotonic() - began < 15, "the mail server has 20 s for each answer"
-    assert "e-mails are not sent: 1" in caplog.text
+    assert "Emails not sent because the server is stopping: 1" in caplog.text

@@ -128,7 +128,7 @@ async def test_row_44_a_mail_server_that_is_away_is_tried_again_and_no_page_tell
         await one.until_ready()
         async with Person.visiting(Site(None, one.url)) as nobody:  # type: ignore[arg-type]
             page = await nobody.sign_up(address)
-        await eventually(one.says("was not sent, try 1"), seconds=10)
+        await eventually(one.says("was not sent in attempt 1"), seconds=10)
         way.heal()
         letter = await mailbox.next_letter(address)
         one.kill()

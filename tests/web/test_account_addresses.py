@@ -20,7 +20,7 @@ from tests.web.mailbox import Mailbox
 from tests.web.page import Page
 
 PATH = "/accounts/change_email/"
-ASKED = "Request to change your e-mail address at Quart Chat"
+ASKED = "Request to change your email address at Quart Chat"
 
 
 def new_address(name: str) -> str:
@@ -81,7 +81,7 @@ async def test_the_link_at_the_new_address_changes_it_and_the_old_one_is_told_tw
     changed = await User.get(id=user.id)
     assert (changed.email, changed.email_verified) == (new, True)
     letter = await mailbox.next_letter(old)
-    assert letter["Subject"] == "Your e-mail address at Quart Chat was changed"
+    assert letter["Subject"] == "Your email address at Quart Chat was changed"
     assert new in letter.get_body(("plain",)).get_content()
     assert not await PasswordResetToken.exists(user_id=user.id)
     async with production.visitor() as again:
@@ -191,7 +191,7 @@ async def test_an_address_with_an_account_gets_the_same_page_and_its_owner_a_wor
         letter = await mailbox.next_letter(dora.email)
 
     assert pages[0] == pages[1]
-    assert letter["Subject"] == "Someone tried to use your e-mail address at Quart Chat"
+    assert letter["Subject"] == "Someone tried to use your email address at Quart Chat"
     assert carol.email not in str(letter)
     assert not await EmailVerificationToken.exists(email=dora.email)
 
