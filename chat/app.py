@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncGenerator
 from hashlib import sha256
-from pathlib import Path
 from posixpath import normpath
 from typing import Any, cast
 
@@ -17,6 +16,7 @@ from quart_rate_limiter import RateLimitExceeded
 from werkzeug.exceptions import BadHost, HTTPException, InternalServerError, MethodNotAllowed, NotFound
 from werkzeug.routing import MapAdapter
 
+from chat.checkout import ROOT
 from chat.database import DatabaseAway
 from chat.durations import in_words, wait_in_words
 from chat.services.accounts.sessions import ABSOLUTE
@@ -31,7 +31,6 @@ from chat.web.usage import pages as usage_pages
 
 logger = logging.getLogger(__name__)
 
-ROOT = Path(__file__).parent.parent
 # 32,000 characters of four bytes, percent-encoded, are 384 KB.
 MAX_FORM_BYTES = 512 * 1024
 AWAY_RETRY_SECONDS = 5

@@ -20,6 +20,7 @@ import asyncpg
 from dotenv import dotenv_values
 
 from chat import database, server
+from chat.checkout import ROOT
 from chat.devservices import ServiceError, embedded_postgres, embedded_valkey, offline_model
 from chat.devservices.offline_model.prices import LLM_PRICES
 from chat.security.passwords import Passwords
@@ -28,7 +29,6 @@ from chat.services.admin import commands
 from chat.services.admin.audit import CommandLine, Order
 from chat.settings import Settings, SettingsError
 
-ROOT = Path(__file__).parent.parent
 DEFAULTS = {"DEBUG": "True", "EMAIL_VERIFICATION_REQUIRED": "False"}
 OFFLINE_NOTICE = "The offline model answers here, and its prices are pretended. Set OPENAI_API_KEY for a real one."
 LAST_PORT = 65535

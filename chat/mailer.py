@@ -20,11 +20,11 @@ import aiosmtplib
 from email_validator import validate_email
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from chat.checkout import TEMPLATES
 from chat.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-TEMPLATES = Path(__file__).parent.parent / "templates"
 AFTER_RESPONSE_SECONDS = 0.05  # writing at once would make a response slower if there is someone to write to
 RETRY_SECONDS = (5.0, 30.0, 120.0)
 REPLY_SECONDS = 20.0  # for each reply of the mail server

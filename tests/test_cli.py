@@ -8,6 +8,7 @@ import os
 import pwd
 import re
 import socket
+import sys
 import sysconfig
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -75,6 +76,26 @@ async def test_the_command_is_installed(alice: Person, environment: dict[str, st
 
     assert program.returncode == 0
     assert output.decode().splitlines()[-1].endswith(alice.email)
+
+
+async def test_a_package_installed_without_its_checkout_refuses_to_run(tmp_path: Path) -> None:
+    """A wheel has no migrations, and a `chat migrate` that applied nothing would look like success."""
+    pip = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+    install = (*pip, "--no-index", "--no-deps", "--no-build-isolation", "--target", tmp_path, PROJECT)
+    assert await (await asyncio.create_subprocess_exec(*install)).wait() == 0
+
+    for command in ("migrate", "serve"):
+        program = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", "from chat.cli import main; main()", command),
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(tmp_path)},
+            stderr=asyncio.subprocess.PIPE,
+        )
+        async with asyncio.timeout(programs.PROMPTLY_SECONDS):
+            _, errors = await program.communicate()
+        assert program.returncode == 2
+        assert f"templates, static, migrations not found in {tmp_path}" in errors.decode()
+        assert "pip install --no-deps --no-build-isolation -e ." in errors.decode()
 
 
 async def test_the_budget_of_a_user_is_set(alice: Person, environment: dict[str, str]) -> None:

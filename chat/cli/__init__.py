@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from dotenv import load_dotenv
 
-from chat import database, development, server
+from chat import checkout, database, development, server
 from chat.app import create_app
 from chat.cli import changes, records
 from chat.cli.environment import settings_with_database
@@ -28,6 +28,8 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def main() -> None:
     """Run one command and exit with its code."""
+    if missing := checkout.missing_folders():
+        _fail(missing, 2)
     load_dotenv(Path.cwd() / ".env")  # the real environment wins
     arguments = _parser().parse_args()
     try:

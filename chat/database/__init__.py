@@ -13,12 +13,12 @@ import asyncpg
 from aerich import Command
 from tortoise import Tortoise, connections
 
+from chat.checkout import MIGRATIONS
 from chat.database.pool import POOL, DatabaseAway
 from chat.settings import Settings, SettingsError
 
 __all__ = ["DatabaseAway", "migrate", "open_database", "opened", "ping", "query"]
 
-MIGRATIONS = Path(__file__).parent.parent.parent / "migrations"
 MIGRATION_LOCK = 0x63686174  # "chat": the advisory lock that only one migrating process holds
 SERVER_SETTINGS = {
     "application_name": "chat",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from chat.checkout import TEMPLATES
 from chat.database import query
 from chat.llm.call import Item, tool_items
 from chat.llm.tokens import count_tokens, most_tokens
@@ -37,7 +37,7 @@ WHERE g.answer_id = ANY($1::uuid[]) AND c.state <> 'running' ORDER BY c.created_
 """
 
 _templates = Environment(  # what comes out is read by a model, so nothing is to be escaped
-    loader=FileSystemLoader(Path(__file__).parents[3] / "templates" / "prompts"),
+    loader=FileSystemLoader(TEMPLATES / "prompts"),
     undefined=StrictUndefined,
     autoescape=False,  # noqa: S701
 )
