@@ -37,7 +37,7 @@ PERMANENT = 500  # SMTP replies from here on are permanent errors
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class Email:
     """templates/emails/<name>.txt, filled with the context."""
 
     to: str
@@ -46,7 +46,7 @@ class Letter:
 
 
 Result = TypeVar("Result")
-Writer = Callable[[], Awaitable[Letter | None]]
+Writer = Callable[[], Awaitable[Email | None]]
 
 
 class Mailer:
@@ -80,8 +80,8 @@ class Mailer:
     def send_later(self, to: str, name: str, context: dict[str, Any]) -> None:
         """Send the email `name` after the response."""
 
-        async def written() -> Letter:
-            return Letter(to, name, context)
+        async def written() -> Email:
+            return Email(to, name, context)
 
         self.write_later(name, written)
 
@@ -99,16 +99,16 @@ class Mailer:
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 
-    def render(self, letter: Letter) -> EmailMessage:
+    def render(self, email: Email) -> EmailMessage:
         """The message, with a text part and an HTML part that say the same."""
-        context = self._context(letter)
+        context = self._context(email)
         text, html = (
             self._environment.get_template(f"emails/_layout.{kind}").render(context) for kind in ("txt", "html")
         )
         message = EmailMessage()
         message["Subject"] = context["subject"]
         message["From"] = self._sender
-        message["To"] = _address(letter.to)
+        message["To"] = _address(email.to)
         message["Date"] = datetime.now(UTC)
         message["Message-ID"] = make_msgid(domain=self._domain)
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office replies
@@ -116,15 +116,15 @@ class Mailer:
         message.add_alternative(html, subtype="html")
         return message
 
-    def _context(self, letter: Letter) -> dict[str, Any]:
+    def _context(self, email: Email) -> dict[str, Any]:
         """What a layout shows: the subject and the button's label as text, everything else as lists of paragraphs.
 
         Nothing here is escaped: the HTML layout does that where it shows it.
         """
-        given = {"site_name": self._settings.site_name, "site_url": self._settings.public_url, **letter.context}
+        given = {"site_name": self._settings.site_name, "site_url": self._settings.public_url, **email.context}
         # A line break in a name must start neither a paragraph nor a header.
         context = {key: _one_line(value) if isinstance(value, str) else value for key, value in given.items()}
-        default, own = (self._environment.get_template(f"emails/{name}.txt") for name in ("_default", letter.name))
+        default, own = (self._environment.get_template(f"emails/{name}.txt") for name in ("_default", email.name))
         blocks = {**default.blocks, **own.blocks}
         texts = {name: "".join(block(own.new_context(context))) for name, block in blocks.items()}
         lines = {name: _one_line(texts.pop(name)) for name in ("subject", "button")}
@@ -151,23 +151,23 @@ class Mailer:
 
     async def _write_and_deliver(self, name: str, writer: Writer) -> None:
         await asyncio.sleep(AFTER_RESPONSE_SECONDS)
-        letter = await self._with_retries(name, "written", writer)
-        if letter is None:
+        email = await self._with_retries(name, "written", writer)
+        if email is None:
             return
-        message = self.render(letter)
+        message = self.render(email)
         if self._settings.email_backend == "console":
             _print(message)
         else:
-            await self._deliver(letter, message)
+            await self._deliver(email, message)
 
-    async def _deliver(self, letter: Letter, message: EmailMessage) -> None:
-        which = f"{letter.name} to {_masked(letter.to)}, {message['Message-ID']}"
+    async def _deliver(self, email: Email, message: EmailMessage) -> None:
+        which = f"{email.name} to {_masked(email.to)}, {message['Message-ID']}"
 
         async def send() -> None:
             await self._send(message)
             logger.info("Email %s was sent", which)
 
-        await self._with_retries(which, "sent", send, to=letter.to)
+        await self._with_retries(which, "sent", send, to=email.to)
 
     async def _with_retries(
         self, which: str, done: str, step: Callable[[], Awaitable[Result]], *, to: str = ""

@@ -23,7 +23,7 @@ from jinja2 import UndefinedError
 
 from chat import mailer as mailer_module
 from chat.database import DatabaseAway
-from chat.mailer import TEMPLATES, Letter, Mailer
+from chat.mailer import TEMPLATES, Email, Mailer
 from chat.settings import Settings
 from chat.settings.parsing import PARSERS, Sender
 from tests.waiting import eventually
@@ -117,7 +117,7 @@ def emails() -> list[str]:
 
 @pytest.mark.parametrize("name", emails())
 def test_every_email_says_the_same_as_text_and_as_html(name: str) -> None:
-    message = Mailer(settings()).render(Letter(CAROL, name, EXAMPLE))
+    message = Mailer(settings()).render(Email(CAROL, name, EXAMPLE))
     page, paragraphs = Page(part(message, "html")), part(message, "plain").strip().split("\n\n")
 
     assert 5 < len(message["Subject"]) <= 78
@@ -139,7 +139,7 @@ def test_every_email_says_the_same_as_text_and_as_html(name: str) -> None:
 def test_names_and_addresses_are_text_in_every_email(name: str) -> None:
     hostile = {key: f"<b>{key}</b> & https://evil.example\n\n<script>" for key in EXAMPLE if "url" not in key}
     mailer = Mailer(settings(site_name='<b>Q&A</b> "Chat"\n\n<img src=x>'))
-    message = mailer.render(Letter(CAROL, name, {**EXAMPLE, **hostile}))
+    message = mailer.render(Email(CAROL, name, {**EXAMPLE, **hostile}))
     page, text = Page(part(message, "html")), part(message, "plain")
 
     for tag in ("b", "img", "script"):
@@ -155,13 +155,13 @@ def test_names_and_addresses_are_text_in_every_email(name: str) -> None:
 def test_a_line_break_in_a_name_begins_no_header() -> None:
     evil = "Chat\r\nBcc: mallory@example.com\n\n<script>"
     mailer = Mailer(settings(site_name=evil, default_from_email=None))
-    message = mailer.render(Letter(CAROL, "verify_email", CONTEXT))
+    message = mailer.render(Email(CAROL, "verify_email", CONTEXT))
 
     assert "Bcc" not in message
     assert message["Subject"] == "Confirm your email address for Chat Bcc: mallory@example.com <script>"
     assert "<script>" in part(message, "plain")
     with pytest.raises(ValueError, match="invalid characters"):
-        mailer.render(Letter("carol@example.com\r\nBcc: mallory@example.com", "verify_email", CONTEXT))
+        mailer.render(Email("carol@example.com\r\nBcc: mallory@example.com", "verify_email", CONTEXT))
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_a_line_break_in_a_name_begins_no_header() -> None:
     ],
 )
 def test_an_address_is_written_as_it_is_in_both_parts(email: str) -> None:
-    message = Mailer(settings()).render(Letter(CAROL, "email_changed", {"email": email}))
+    message = Mailer(settings()).render(Email(CAROL, "email_changed", {"email": email}))
 
     assert email in part(message, "plain")
     assert email in Page(part(message, "html")).text
@@ -183,7 +183,7 @@ def test_an_address_is_written_as_it_is_in_both_parts(email: str) -> None:
 
 
 def test_a_long_address_is_one_recipient() -> None:
-    message = Mailer(settings()).render(Letter(LONGEST, "verify_email", CONTEXT))
+    message = Mailer(settings()).render(Email(LONGEST, "verify_email", CONTEXT))
 
     parsed = message_from_bytes(message.as_bytes(), EmailMessage, policy=policy.default)
     assert [address.addr_spec for address in parsed["To"].addresses] == [LONGEST]
@@ -191,19 +191,19 @@ def test_a_long_address_is_one_recipient() -> None:
 
 @pytest.mark.parametrize(("left", "words"), [(9, "9 recovery codes"), (1, "1 recovery code"), (0, "no recovery codes")])
 def test_recovery_codes_are_counted_in_words(left: int, words: str) -> None:
-    message = Mailer(settings()).render(Letter(CAROL, "recovery_code_used", {"url": URL, "left": left}))
+    message = Mailer(settings()).render(Email(CAROL, "recovery_code_used", {"url": URL, "left": left}))
 
     assert f"You have {words} left." in part(message, "plain")
 
 
 def test_what_an_email_needs_and_does_not_get_is_an_error() -> None:
     with pytest.raises(UndefinedError, match="'url' is undefined"):
-        Mailer(settings()).render(Letter(CAROL, "verify_email", {"lifetime": "1 day"}))
+        Mailer(settings()).render(Email(CAROL, "verify_email", {"lifetime": "1 day"}))
 
 
 def test_the_headers_say_who_when_and_that_nobody_need_answer() -> None:
     mailer = Mailer(settings(default_from_email=Sender("Chat, the site", "noreply@example.com")))
-    one, two = (mailer.render(Letter(CAROL, "verify_email", CONTEXT)) for _ in range(2))
+    one, two = (mailer.render(Email(CAROL, "verify_email", CONTEXT)) for _ in range(2))
 
     assert one["From"] == '"Chat, the site" <noreply@example.com>'
     assert one["From"].addresses[0].addr_spec == "noreply@example.com"
@@ -261,10 +261,10 @@ async def test_in_development_the_link_stands_alone_in_the_terminal(capsys: pyte
 async def test_a_letter_arrives() -> None:
     async with Mailbox.listening() as mailbox:
         await send(settings(mailbox.port))
-        letter = await mailbox.next_letter(CAROL)
+        message = await mailbox.next_email(CAROL)
 
-    assert letter["Subject"] == "Confirm your email address for Quart Chat"
-    assert URL in part(letter, "plain")
+    assert message["Subject"] == "Confirm your email address for Quart Chat"
+    assert URL in part(message, "plain")
     assert mailbox.encrypted is False
 
 
@@ -272,7 +272,7 @@ async def test_a_domain_in_other_letters_travels_in_ascii() -> None:
     async with Mailbox.listening() as mailbox:
         await send(settings(mailbox.port), to="carol@straße.example.com")
 
-        assert (await mailbox.next_letter("carol@xn--strae-oqa.example.com"))["To"] == "carol@xn--strae-oqa.example.com"
+        assert (await mailbox.next_email("carol@xn--strae-oqa.example.com"))["To"] == "carol@xn--strae-oqa.example.com"
 
 
 @pytest.mark.parametrize("mode", ["tls", "starttls"])
@@ -288,7 +288,7 @@ async def test_with_tls_a_letter_and_the_password_travel_encrypted(
     auth = {"authenticator": authenticator, "auth_require_tls": mode == "starttls"}
     async with Mailbox.listening(**{mode: server_tls}, **auth) as mailbox:
         await send(settings(mailbox.port, smtp_tls=mode, smtp_username="chat", smtp_password="secret"))
-        await mailbox.next_letter(CAROL)
+        await mailbox.next_email(CAROL)
 
     assert mailbox.encrypted is True
     assert [(login.login, login.password) for login in asked] == [(b"chat", b"secret")]  # type: ignore[attr-defined]
@@ -354,7 +354,7 @@ async def test_a_server_that_comes_up_gets_the_letter_at_the_next_try() -> None:
         mailer.send_later(CAROL, "verify_email", CONTEXT)
         await asyncio.sleep(mailer_module.AFTER_RESPONSE_SECONDS + 0.05)
         async with Mailbox.listening(port=port) as mailbox:
-            await mailbox.next_letter(CAROL)
+            await mailbox.next_email(CAROL)
             await mailer.idle(seconds=20)
 
 
@@ -362,7 +362,7 @@ async def test_a_server_that_says_later_gets_it_again(caplog: pytest.LogCaptureF
     async with Mailbox.listening() as mailbox:
         mailbox.refusals.extend(["451 4.7.1 Greylisted, try later", "421 Too busy"])
         await send(settings(mailbox.port))
-        await mailbox.next_letter(CAROL)
+        await mailbox.next_email(CAROL)
 
     assert mailbox.tries == 3
     assert "Greylisted" in caplog.text
@@ -383,7 +383,7 @@ async def test_a_no_for_good_is_taken_for_one(caplog: pytest.LogCaptureFixture) 
 async def test_a_server_that_closes_in_the_middle_is_tried_again(until: bytes) -> None:
     async with Mailbox.listening() as mailbox, breaking_off(mailbox, until) as port:
         await send(settings(port))
-        await mailbox.next_letter(CAROL)
+        await mailbox.next_email(CAROL)
 
         assert mailbox.is_empty(CAROL)
 
@@ -391,7 +391,7 @@ async def test_a_server_that_closes_in_the_middle_is_tried_again(until: bytes) -
 async def test_what_the_server_has_taken_is_not_sent_again_though_it_closes_without_a_goodbye() -> None:
     async with Mailbox.listening() as mailbox, breaking_off(mailbox, b"QUIT") as port:
         await send(settings(port))
-        await mailbox.next_letter(CAROL)
+        await mailbox.next_email(CAROL)
 
         assert mailbox.is_empty(CAROL)
         assert mailbox.tries == 1
@@ -422,22 +422,22 @@ async def breaking_off(mailbox: Mailbox, until: bytes) -> AsyncIterator[int]:
 
 
 class Writing:
-    """Of a letter, from a database that does not answer at first."""
+    """A writer with a database that does not answer at first."""
 
     def __init__(self, failures: int) -> None:
         self.tries, self._failures = 0, failures
 
-    async def __call__(self) -> Letter:
+    async def __call__(self) -> Email:
         self.tries += 1
         if self.tries <= self._failures:
             raise DatabaseAway("the connection was lost")
-        return Letter(CAROL, "verify_email", CONTEXT)
+        return Email(CAROL, "verify_email", CONTEXT)
 
 
 async def test_what_a_database_that_is_away_keeps_from_being_written_is_tried_again_too() -> None:
     async with Mailbox.listening() as mailbox, mailing(settings(mailbox.port)) as mailer:
-        mailer.write_later("after a sign-up", writing := Writing(failures=2))
-        await mailbox.next_letter(CAROL)
+        mailer.write_later("sign_up", writing := Writing(failures=2))
+        await mailbox.next_email(CAROL)
 
     assert writing.tries == 3
     assert mailbox.tries == 1
@@ -447,18 +447,18 @@ async def test_a_letter_that_cannot_be_written_is_given_up_as_one_that_cannot_be
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async with mailing(settings()) as mailer:
-        mailer.write_later("after a sign-up", writing := Writing(failures=9))
+        mailer.write_later("sign_up", writing := Writing(failures=9))
         await mailer.idle(seconds=10)
 
     assert writing.tries == len(AT_ONCE) + 1
-    assert "after a sign-up was not written, gave up after attempt 4: DatabaseAway" in caplog.records[-1].getMessage()
+    assert "sign_up was not written, gave up after attempt 4: DatabaseAway" in caplog.records[-1].getMessage()
 
 
 async def test_a_mistake_in_a_letter_is_in_the_log_and_stops_no_other(caplog: pytest.LogCaptureFixture) -> None:
     async with Mailbox.listening() as mailbox, mailing(settings(mailbox.port)) as mailer:
         mailer.send_later(CAROL, "verify_email", {})
         mailer.send_later(CAROL, "verify_email", CONTEXT)
-        await mailbox.next_letter(CAROL)
+        await mailbox.next_email(CAROL)
 
     assert "'lifetime' is undefined" in caplog.text
 
@@ -511,22 +511,22 @@ async def test_a_stopping_server_tries_what_waits_for_the_last_time_at_once() ->
         mailer.send_later(CAROL, "verify_email", CONTEXT)
         await eventually(lambda: mailbox.tries == 1)
         await mailer.drain(seconds=20)
-        await mailbox.next_letter(CAROL)  # which waits for less than the pause
+        await mailbox.next_email(CAROL)  # which waits for less than the pause
 
 
 async def test_a_try_that_was_under_way_when_the_server_began_to_stop_is_not_the_last() -> None:
     stopping: list[asyncio.Task[None]] = []
 
-    async def write() -> Letter:
+    async def write() -> Email:
         if stopping:
-            return Letter(CAROL, "verify_email", CONTEXT)
+            return Email(CAROL, "verify_email", CONTEXT)
         stopping.append(asyncio.create_task(mailer.drain(seconds=20)))
         await asyncio.sleep(0)
         raise DatabaseAway
 
     async with Mailbox.listening() as mailbox, mailing(settings(mailbox.port), retry_seconds=(60,)) as mailer:
-        mailer.write_later("after a sign-up", write)
-        await mailbox.next_letter(CAROL)
+        mailer.write_later("sign_up", write)
+        await mailbox.next_email(CAROL)
         await asyncio.gather(*stopping)
 
 

@@ -213,7 +213,7 @@ async def never_closing(person: Person, thread_id: str) -> AsyncIterator[None]:
         writer.close()
 
 
-async def test_sigterm_waits_for_a_letter_that_is_on_its_way(start: Start) -> None:
+async def test_sigterm_waits_for_an_email_in_progress(start: Start) -> None:
     address = f"carol-{uuid.uuid4().hex[:8]}@example.com"
     async with Mailbox.listening() as mailbox:
         mailbox.awake.clear()
@@ -228,7 +228,7 @@ async def test_sigterm_waits_for_a_letter_that_is_on_its_way(start: Start) -> No
         assert server.process.returncode is None
         mailbox.awake.set()
 
-        await mailbox.next_letter(address)
+        await mailbox.next_email(address)
         code, errors = await server.end()
 
     assert code == 0

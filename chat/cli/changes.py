@@ -21,7 +21,7 @@ from chat.services.admin.audit import CommandLine, Order
 from chat.services.usage import budgets
 from chat.settings import Settings
 
-LETTER_SECONDS = 60  # a command waits for its letter to be sent
+EMAIL_SECONDS = 60  # a command waits until its email is sent
 
 
 def by_command(object_id: UUID | None = None, *, value: str = "") -> Order:
@@ -81,5 +81,5 @@ async def _turn_off_second_factor(email: str, settings: Settings) -> None:
     async with database.opened(settings):
         user = await commands.named(email)
         await commands.reset_second_factor(by_command(user.id), mailer=mailer, settings=settings)
-        await mailer.drain(seconds=LETTER_SECONDS)
+        await mailer.drain(seconds=EMAIL_SECONDS)
         await mailer.close()

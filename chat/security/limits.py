@@ -65,7 +65,7 @@ RESEND_LADDER = Ladder("resend-to", 60, 480, 86_400)  # for each address that is
 EXPORT = Limit("export", 1, 3600)
 DOWNLOAD = Limit("download", 30, 3600)  # of a list: each has an entry in the audit log, and reads all of a table
 CHANGE_EMAIL = Limit("change-email", 10, 3600)
-CONFIRM_TO = Limit("confirm-to", 20, 86_400)  # likewise: the ladder alone leaves 180 letters a day
+CONFIRM_TO = Limit("confirm-to", 20, 86_400)  # likewise: the ladder alone leaves 180 emails a day
 ACCOUNT_EXISTS = Limit("account-exists", 3, 86_400)  # likewise: nobody can fill a stranger's mailbox by signing up
 MESSAGE_EACH_SECOND = Limit("message-second", 1, 1)
 MESSAGE_EACH_MINUTE = Limit("message-minute", 20, 60)
@@ -84,9 +84,9 @@ COUNTED_BY_SERVICES = {  # the others are on routes
     "Links for a new password to one e-mail address": RESET_ADDRESS,
     "Messages of one user": MESSAGE_EACH_MINUTE,
     "Messages of one user, quickly": MESSAGE_EACH_SECOND,
-    "Letters to one e-mail address that somebody signs up with again": ACCOUNT_EXISTS,
-    "Letters to one e-mail address that confirm it, after the first": CONFIRM_TO,
-    "Letters to one e-mail address that confirm it: then 2, 4 and 8 minutes": RESEND_LADDER.first_rung,
+    "Emails to one address that someone signs up with again": ACCOUNT_EXISTS,
+    "Emails to one address that confirm it, after the first": CONFIRM_TO,
+    "Emails to one address that confirm it; then 2, 4 and 8 minutes": RESEND_LADDER.first_rung,
 }
 OWN_MAX_KEYS = 10_000  # what a worker remembers by itself
 

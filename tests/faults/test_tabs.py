@@ -130,11 +130,11 @@ async def test_row_44_a_mail_server_that_is_away_is_tried_again_and_no_page_tell
             page = await nobody.sign_up(address)
         await eventually(one.says("was not sent in attempt 1"), seconds=10)
         way.heal()
-        letter = await mailbox.next_letter(address)
+        message = await mailbox.next_email(address)
         one.kill()
 
     assert page.status_code == 303
-    assert letter["To"] == address
+    assert message["To"] == address
 
 
 async def test_row_45_a_page_of_another_version_is_told_to_reload(cluster: Cluster) -> None:

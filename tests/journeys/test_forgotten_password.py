@@ -39,7 +39,7 @@ async def test_a_password_is_changed_and_then_forgotten(production: Production, 
         assert "Max-Age" not in changed.headers["Set-Cookie"].split("__Host-chat=")[1].split("__Host-")[0]
         assert (await phone.http.get("/chat/")).status_code == 200
         assert [(await one.http.get("/chat/")).status_code for one in (desk, thief)] == [303, 303]
-        assert "was changed" in (await mailbox.next_letter(address))["Subject"]
+        assert "was changed" in (await mailbox.next_email(address))["Subject"]
         assert (await thief.log_in(address, PASSWORD)).status_code == 422
 
         # She forgets it. What is typed into the form is all that a stranger can do, too.
@@ -58,6 +58,6 @@ async def test_a_password_is_changed_and_then_forgotten(production: Production, 
         assert not await AuthSession.exists(user_id=user.id)
         assert not await PasswordResetToken.exists(user_id=user.id)
         assert (await phone.http.get("/chat/")).status_code == 303
-        assert "was changed" in (await mailbox.next_letter(address))["Subject"]
+        assert "was changed" in (await mailbox.next_email(address))["Subject"]
         assert (await desk.log_in(address, THIRD)).headers["Location"] == "/chat/"
         assert (await desk.http.get("/chat/")).status_code == 200

@@ -36,7 +36,7 @@ async def test_a_second_factor_from_the_first_code_to_the_last(production: Produ
         codes = shown.find("ol", id="codes").text.split()
         assert len(codes) == 10
         assert [(await one.http.get("/chat/")).status_code for one in (desk, laptop)] == [200, 303]
-        assert "Two-factor authentication was turned on" in (await mailbox.next_letter(address))["Subject"]
+        assert "Two-factor authentication was turned on" in (await mailbox.next_email(address))["Subject"]
 
         # A thief has the password: it opens nothing, and leaves no session behind.
         assert (await thief.log_in(address)).headers["Location"] == CODE
@@ -47,7 +47,7 @@ async def test_a_second_factor_from_the_first_code_to_the_last(production: Produ
         # The phone is lost: on the laptop a recovery code lets her in, and she is told how many are left.
         assert (await laptop.log_in(address, next="/accounts/settings/")).headers["Location"] == CODE
         assert await enter_code(laptop, codes[4]) == "/accounts/settings/"
-        told = (await mailbox.next_letter(address)).get_body(("plain",))
+        told = (await mailbox.next_email(address)).get_body(("plain",))
         assert "You have 9 recovery codes left." in told.get_content()
 
         # She forgets the password. The mailed link sets a new one and the thief back, and the code is asked for still.
@@ -56,7 +56,7 @@ async def test_a_second_factor_from_the_first_code_to_the_last(production: Produ
         await desk.http.get(await mailbox.next_link(address))
         fields = {"new_password1": SECOND, "new_password2": SECOND}
         assert (await desk.http.post("/accounts/reset/set/", data=fields)).headers["Location"] == LOGIN
-        assert "was changed" in (await mailbox.next_letter(address))["Subject"]
+        assert "was changed" in (await mailbox.next_email(address))["Subject"]
         assert await enter_code(thief, app.code(later=1)) == LOGIN
         assert (await desk.log_in(address, SECOND)).headers["Location"] == CODE
         assert await enter_code(desk, app.code(later=1)) == "/chat/"
@@ -64,7 +64,7 @@ async def test_a_second_factor_from_the_first_code_to_the_last(production: Produ
         # She turns it off with a recovery code, and nothing of it is left.
         fields = {"password": SECOND, "code": codes[0].upper()}
         assert (await desk.http.post(f"{PAGE}turn-off/", data=fields)).headers["Location"] == PAGE
-        assert {(await mailbox.next_letter(address))["Subject"] for _ in range(2)} == {
+        assert {(await mailbox.next_email(address))["Subject"] for _ in range(2)} == {
             "A recovery code for your account at Quart Chat was used",
             "Two-factor authentication was turned off at Quart Chat",
         }

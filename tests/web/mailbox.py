@@ -33,7 +33,7 @@ class Mailbox:
         self.awake.set()
         self.tries = 0
         self.encrypted: bool | None = None  # the last message's connection
-        self._letters: defaultdict[str, asyncio.Queue[EmailMessage]] = defaultdict(asyncio.Queue)
+        self._messages: defaultdict[str, asyncio.Queue[EmailMessage]] = defaultdict(asyncio.Queue)
 
     @classmethod
     @asynccontextmanager
@@ -64,19 +64,19 @@ class Mailbox:
         """What aiosmtpd calls for each message."""
         await self.awake.wait()
         self.encrypted = server.transport is not None and server.transport.get_extra_info("ssl_object") is not None
-        letter = message_from_bytes(envelope.original_content or b"", EmailMessage, policy=policy.default)
+        message = message_from_bytes(envelope.original_content or b"", EmailMessage, policy=policy.default)
         for address in envelope.rcpt_tos:
-            self._letters[address].put_nowait(letter)
+            self._messages[address].put_nowait(message)
         return "250 OK"
 
-    async def next_letter(self, address: str) -> EmailMessage:
+    async def next_email(self, address: str) -> EmailMessage:
         """The oldest one that was not taken yet."""
-        return await asyncio.wait_for(self._letters[address].get(), ARRIVAL_SECONDS)
+        return await asyncio.wait_for(self._messages[address].get(), ARRIVAL_SECONDS)
 
     async def next_link(self, address: str) -> str:
         """The path of the link in it, which both of its parts have."""
-        letter = await self.next_letter(address)
-        texts = [part.get_content() for part in letter.iter_parts()]
+        message = await self.next_email(address)
+        texts = [part.get_content() for part in message.iter_parts()]
         paths = {found[1].rstrip('">') for text in texts if (found := LINK.search(text.replace('">', " ")))}
         assert len(texts) == 2
         assert len(paths) == 1
@@ -84,4 +84,4 @@ class Mailbox:
 
     def is_empty(self, address: str) -> bool:
         """Whether nothing waits for this address."""
-        return self._letters[address].empty()
+        return self._messages[address].empty()

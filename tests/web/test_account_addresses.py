@@ -64,7 +64,7 @@ async def test_the_link_at_the_new_address_changes_it_and_the_old_one_is_told_tw
     )
     said = await ask(carol, f" {new.upper()} ")
     link = await mailbox.next_link(new)
-    told = await mailbox.next_letter(old)
+    told = await mailbox.next_email(old)
     page = await carol.http.get(link)
 
     assert f"on its way to {new}" in said.find("p", role="status").text
@@ -80,9 +80,9 @@ async def test_the_link_at_the_new_address_changes_it_and_the_old_one_is_told_tw
     assert f"{new} is the e-mail address" in (await carol.http.get("/accounts/settings/")).text
     changed = await User.get(id=user.id)
     assert (changed.email, changed.email_verified) == (new, True)
-    letter = await mailbox.next_letter(old)
-    assert letter["Subject"] == "Your email address at Quart Chat was changed"
-    assert new in letter.get_body(("plain",)).get_content()
+    message = await mailbox.next_email(old)
+    assert message["Subject"] == "Your email address at Quart Chat was changed"
+    assert new in message.get_body(("plain",)).get_content()
     assert not await PasswordResetToken.exists(user_id=user.id)
     async with production.visitor() as again:
         assert (await again.log_in(old)).status_code == 422
@@ -188,11 +188,11 @@ async def test_an_address_with_an_account_gets_the_same_page_and_its_owner_a_wor
     async with member(production, mailbox, "dora") as dora:
         free = new_address("free")
         pages = [(await ask(carol, email)).text.replace(email, "…") for email in (dora.email, free)]
-        letter = await mailbox.next_letter(dora.email)
+        message = await mailbox.next_email(dora.email)
 
     assert pages[0] == pages[1]
-    assert letter["Subject"] == "Someone tried to use your email address at Quart Chat"
-    assert carol.email not in str(letter)
+    assert message["Subject"] == "Someone tried to use your email address at Quart Chat"
+    assert carol.email not in str(message)
     assert not await EmailVerificationToken.exists(email=dora.email)
 
 

@@ -464,12 +464,12 @@ async def test_signing_up_with_a_known_address_looks_like_any_other_and_tells_it
         before = await User.get(email=carol.email)
         answer = await stranger.sign_up(carol.email.upper(), "another password, quite long")
         page = await stranger.http.get(answer.headers["Location"])
-        letter = await mailbox.next_letter(carol.email)
+        message = await mailbox.next_email(carol.email)
 
         assert (answer.status_code, answer.headers["Location"]) == (303, "/accounts/verify-email/sent/")
         assert page.status_code == 200
-        assert letter["Subject"].startswith("You already have an account")
-        assert letter["From"] == "Chat <noreply@example.com>"
+        assert message["Subject"].startswith("You already have an account")
+        assert message["From"] == "Chat <noreply@example.com>"
         assert mailbox.is_empty(carol.email)
         assert (await User.get(email=carol.email)).password_hash == before.password_hash
         assert not await is_logged_in(stranger)

@@ -157,12 +157,12 @@ async def test_the_address_is_told_and_free_again(production: Production, mailbo
         await carol.sign_up(email)
         await carol.http.post(await mailbox.next_link(email))
         assert (await delete(carol))[0] == 303
-        letter = await mailbox.next_letter(email)
+        message = await mailbox.next_email(email)
         assert (await again.log_in(email)).status_code == 422
         await again.sign_up(email)
         link = await mailbox.next_link(email)
 
-    assert letter["Subject"] == "Your account at Quart Chat was deleted"
+    assert message["Subject"] == "Your account at Quart Chat was deleted"
     assert link.startswith("/accounts/verify-email/")
 
 

@@ -164,10 +164,10 @@ async def test_its_owner_is_told_once_what_helps(production: Production, mailbox
     for number in range(3):
         async with production.visitor() as guesser:
             await guesser.log_in(email, f"guess {number}")
-    letter = await mailbox.next_letter(email)
+    message = await mailbox.next_email(email)
 
-    assert letter["Subject"].startswith("Your account at Quart Chat is locked")
-    assert "https://chat.example.com/accounts/password_reset/" in str(letter)
+    assert message["Subject"].startswith("Your account at Quart Chat is locked")
+    assert "https://chat.example.com/accounts/password_reset/" in str(message)
     assert mailbox.is_empty(email)
     assert (await User.get(id=user.id)).needs_reset
 

@@ -445,11 +445,11 @@ async def test_with_another_key_of_the_site_only_recovery_codes_work(
 async def test_the_owner_is_told_of_a_used_recovery_code(production: Production, mailbox: Mailbox) -> None:
     async with member(production) as (person, factor):
         await send(person, factor.codes[3])
-        letter = await mailbox.next_letter(person.email)
+        message = await mailbox.next_email(person.email)
 
-        assert letter["Subject"] == "A recovery code for your account at Quart Chat was used"
-        assert "You have 9 recovery codes left." in letter.get_body(("plain",)).get_content()
-        assert factor.codes[3] not in str(letter)
+        assert message["Subject"] == "A recovery code for your account at Quart Chat was used"
+        assert "You have 9 recovery codes left." in message.get_body(("plain",)).get_content()
+        assert factor.codes[3] not in str(message)
         await half_way(person)
         await send(person, factor.code())
         assert mailbox.is_empty(person.email)

@@ -246,11 +246,11 @@ async def test_the_owner_is_told_by_mail(production: Production, mailbox: Mailbo
     async with resettable(production) as carol:
         await carol.log_in(carol.email)
         assert (await change(carol)).status_code == 303
-        letter = await mailbox.next_letter(carol.email)
+        message = await mailbox.next_email(carol.email)
 
-        assert letter["Subject"].startswith("Your password for")
-        assert "https://chat.example.com/accounts/password_reset/" in str(letter)
-        assert NEW not in str(letter)
+        assert message["Subject"].startswith("Your password for")
+        assert "https://chat.example.com/accounts/password_reset/" in str(message)
+        assert NEW not in str(message)
 
 
 async def test_links_that_the_old_password_could_have_asked_for_die(alice: Person) -> None:
@@ -323,7 +323,7 @@ async def test_a_forgotten_password_is_set_anew_by_a_mailed_link(production: Pro
         assert "password is set" in Page((await carol.http.get("/accounts/login/")).text).find("p", role="status").text
         assert not await is_logged_in(carol), "it logs nobody in"
         assert not await is_logged_in(elsewhere), "and everybody out"
-        assert (await mailbox.next_letter(carol.email))["Subject"].startswith("Your password for")
+        assert (await mailbox.next_email(carol.email))["Subject"].startswith("Your password for")
         assert (await carol.log_in(carol.email, PASSWORD)).status_code == 422
         assert (await carol.log_in(carol.email, NEW)).status_code == 303
         assert (await User.get(email=carol.email)).login_failures == 0
@@ -373,7 +373,7 @@ async def test_a_reset_link_works_once(production: Production, mailbox: Mailbox)
 
         assert sorted(answer.status_code for answer in answers) == [303, 422]
         assert all(helps_with_a_dead_link(answer) for answer in (*answers, late) if answer.status_code == 422)
-        await mailbox.next_letter(carol.email)
+        await mailbox.next_email(carol.email)
         assert mailbox.is_empty(carol.email)
 
 
@@ -426,7 +426,7 @@ async def test_who_has_no_account_or_a_disabled_one_gets_no_mail(production: Pro
     async with resettable(production, is_active=False) as gone, resettable(production) as carol:
         unknown = f"unknown-{uuid.uuid4().hex[:8]}@example.com"
         answers = [await ask(carol, email) for email in (gone.email, unknown, carol.email)]
-        await mailbox.next_letter(carol.email)
+        await mailbox.next_email(carol.email)
 
         assert {(answer.status_code, answer.headers["Location"]) for answer in answers} == {
             (303, "/accounts/password_reset/sent/")

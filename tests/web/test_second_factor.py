@@ -353,21 +353,21 @@ async def test_its_owner_is_told_of_every_change(production: Production, mailbox
         await begin(carol)
         app = await app_of(carol)
         codes = codes_on(await confirm(carol, app.code()))
-        said = [await mailbox.next_letter(carol.email)]
+        said = [await mailbox.next_email(carol.email)]
         await prove(carol, CODES_PAGE, app.code(later=1))
-        said.append(await mailbox.next_letter(carol.email))
+        said.append(await mailbox.next_email(carol.email))
         await two_factor.turn_off(
             await User.get(email=carol.email),
             mailer=production.site.resources.mailer,
             settings=production.site.resources.settings,
         )
-        said.append(await mailbox.next_letter(carol.email))
+        said.append(await mailbox.next_email(carol.email))
 
-    assert [letter["Subject"] for letter in said] == [
+    assert [message["Subject"] for message in said] == [
         "Two-factor authentication was turned on at Quart Chat",
         "New recovery codes for your account at Quart Chat",
         "Two-factor authentication was turned off at Quart Chat",
     ]
-    for letter in said:
-        assert "https://chat.example.com/accounts/password_reset/" in str(letter)
-        assert not any(secret in str(letter) for secret in (app.secret, *codes))
+    for message in said:
+        assert "https://chat.example.com/accounts/password_reset/" in str(message)
+        assert not any(secret in str(message) for secret in (app.secret, *codes))

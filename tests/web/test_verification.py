@@ -13,7 +13,7 @@ import pytest
 from chat.models import AuthSession, Confirms, EmailVerificationToken, User
 from chat.security.limits import CONFIRM_TO, RESEND_LADDER
 from chat.security.tokens import new_token, token_hash
-from chat.services.accounts.verification import another_letter
+from chat.services.accounts.verification import another_email
 from tests.cast import PASSWORD, Person
 from tests.conftest import Beside
 from tests.site import Site
@@ -119,7 +119,7 @@ async def test_of_clicks_at_the_same_time_one_sends_a_message(
     assert sorted(answer.status_code for answer in answers) == [303, 429, 429, 429, 429]
     assert mailbox.is_empty(carol.email)
     counted_ms = await production.site.resources.redis.pttl(f"limit:{CONFIRM_TO.name}:{carol.email}")
-    assert 0 < counted_ms <= CONFIRM_TO.interval_ms, "what sent no letter is none of the day's"
+    assert 0 < counted_ms <= CONFIRM_TO.interval_ms, "an email that was not sent does not count"
 
 
 async def test_the_database_lets_one_through_even_if_redis_has_forgotten(
@@ -127,15 +127,15 @@ async def test_the_database_lets_one_through_even_if_redis_has_forgotten(
 ) -> None:
     await mailbox.next_link(carol.email)
     settings = production.site.resources.settings
-    assert await another_letter(carol.email, new_token(), settings=settings) is None
+    assert await another_email(carol.email, new_token(), settings=settings) is None
     await later(production.site, carol.email, 60)
 
     tokens = [new_token() for _ in range(5)]
-    letters = await asyncio.gather(*(another_letter(carol.email, token, settings=settings) for token in tokens))
-    again = [await another_letter(carol.email, token, settings=settings) for token in tokens]
+    messages = await asyncio.gather(*(another_email(carol.email, token, settings=settings) for token in tokens))
+    again = [await another_email(carol.email, token, settings=settings) for token in tokens]
 
-    assert sum(letter is not None for letter in letters) == 1
-    assert again == letters, "whoever tries again because COMMIT was not answered has the letter that is stored"
+    assert sum(message is not None for message in messages) == 1
+    assert again == messages, "a retry after an unanswered COMMIT finds the stored email"
     assert await EmailVerificationToken.filter(user__email=carol.email).count() == 1
 
 
@@ -282,7 +282,7 @@ async def test_nobody_can_fill_a_strangers_mailbox_by_signing_up(
         async with production.visitor() as stranger:  # from another address each time
             assert (await stranger.sign_up(carol.email)).headers["Location"] == SENT
             await production.site.resources.mailer.idle(seconds=20)
-    subjects = [(await mailbox.next_letter(carol.email))["Subject"] for _ in range(3)]
+    subjects = [(await mailbox.next_email(carol.email))["Subject"] for _ in range(3)]
 
     assert set(subjects) == {"You already have an account at Quart Chat"}
     assert mailbox.is_empty(carol.email)
@@ -345,10 +345,10 @@ async def test_the_link_lives_as_long_as_the_setting_says(public: Site, mailbox:
     email = f"erin-{uuid.uuid4().hex[:8]}@example.com"
     async with Person.visiting(public) as erin:
         await erin.sign_up(email)
-        letter = await mailbox.next_letter(email)
+        message = await mailbox.next_email(email)
         token = await EmailVerificationToken.get(user__email=email)
 
-    assert "works once and expires in 1 minute and 30 seconds" in letter.get_body(("plain",)).get_content()
+    assert "works once and expires in 1 minute and 30 seconds" in message.get_body(("plain",)).get_content()
     assert timedelta(seconds=60) < token.expires_at - datetime.now(UTC) <= timedelta(seconds=90)
 
 
@@ -359,10 +359,10 @@ async def test_the_link_leads_to_the_public_address_whatever_host_was_asked(publ
         forged = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "Origin": "http://evil.example"}
         mallory.http.headers.update(forged)
         assert (await mallory.sign_up(email)).status_code == 303
-        letter = await mailbox.next_letter(email)
+        message = await mailbox.next_email(email)
 
-    assert b"evil.example" not in letter.as_bytes()
-    assert "\nhttps://chat.example.com/accounts/verify-email/" in letter.get_body(("plain",)).get_content()
+    assert b"evil.example" not in message.as_bytes()
+    assert "\nhttps://chat.example.com/accounts/verify-email/" in message.get_body(("plain",)).get_content()
 
 
 async def test_without_verification_nobody_is_sent_to_a_mailbox(site: Site, alice: Person) -> None:

@@ -11,7 +11,7 @@ from tortoise.transactions import in_transaction
 
 from chat import database
 from chat.durations import in_words, wait_in_words
-from chat.mailer import Letter, Mailer
+from chat.mailer import Email, Mailer
 from chat.models import Confirms, EmailVerificationToken, PasswordResetToken, User
 from chat.security.limits import ACCOUNT_EXISTS, CONFIRM_TO, Limits
 from chat.security.tokens import new_token, token_hash
@@ -28,11 +28,11 @@ async def ask_to_change(user: User, email: str, *, limits: Limits, mailer: Maile
     email = normalised_email(email)
     if email == user.email:
         raise Refused("email", "This is your address already. Enter another one.")
-    await database.ping()  # while it is away, the page must not promise a letter
+    await database.ping()  # while the database is unavailable, the page must not promise an email
     if wait_ms := await limits.wait_ms(CONFIRM_TO, email):
         raise Refused("email", f"Many messages went to this address already. Try again in {wait_in_words(wait_ms)}.")
     mailer.send_later(user.email, "email_change_requested", {"email": email, "url": _page(settings, "password_change")})
-    mailer.write_later("after asking for another address", partial(_letter_to, email, user, limits, settings))
+    mailer.write_later("email_change", partial(_email_to, email, user, limits, settings))
     return email
 
 
@@ -70,7 +70,7 @@ def _alive(token: str) -> QuerySet[EmailVerificationToken]:
     )
 
 
-async def _letter_to(email: str, user: User, limits: Limits, settings: Settings) -> Letter | None:
+async def _email_to(email: str, user: User, limits: Limits, settings: Settings) -> Email | None:
     """The link, in whose place older ones die; a word to the owner if the address has an account."""
     token, seconds = new_token(), settings.email_verification_timeout
     async with in_transaction():
@@ -90,10 +90,10 @@ async def _letter_to(email: str, user: User, limits: Limits, settings: Settings)
             )
     if not is_taken:
         url = _page(settings, f"change-email/{token}")
-        return Letter(email, "confirm_email_change", {"url": url, "lifetime": in_words(seconds)})
+        return Email(email, "confirm_email_change", {"url": url, "lifetime": in_words(seconds)})
     if await limits.wait_ms(ACCOUNT_EXISTS, email):
         return None
-    return Letter(email, "address_in_use", {"url": _page(settings, "login")})
+    return Email(email, "address_in_use", {"url": _page(settings, "login")})
 
 
 def _page(settings: Settings, name: str) -> str:

@@ -11,7 +11,7 @@ from tortoise.transactions import in_transaction
 
 from chat.database import query
 from chat.durations import wait_in_words
-from chat.mailer import Letter, Mailer
+from chat.mailer import Email, Mailer
 from chat.models import (
     EMAIL_MAX_LENGTH,
     MOST_LOGIN_FAILURES,
@@ -89,20 +89,20 @@ class Accounts:
         user = await _new_user(email, password_hash)
         if self.settings.email_verification_required:
             await self.limits.climb(RESEND_LADDER, email)
-            self.mailer.write_later("after a sign-up", partial(self._letter_to, email, user))
+            self.mailer.write_later("sign_up", partial(self._email_to, email, user))
         elif user is None:
             raise Refused("email", "There is already an account with this e-mail address. Log in instead?")
         return user
 
-    async def _letter_to(self, email: str, user: User | None) -> Letter | None:
+    async def _email_to(self, email: str, user: User | None) -> Email | None:
         """The link for the new user; a word to the old one, whose password stays."""
         if user:
-            return await verification.first_letter(user, settings=self.settings)
+            return await verification.first_email(user, settings=self.settings)
         if await self.limits.wait_ms(ACCOUNT_EXISTS, email):
             return None
         entrance = f"{self.settings.public_url}/accounts"
         links = {"url": f"{entrance}/login/", "reset_url": f"{entrance}/password_reset/"}
-        return Letter(email, "account_exists", links)
+        return Email(email, "account_exists", links)
 
     async def authenticate(self, email: str, password: str, *, address: str) -> User | None:
         """The user with this e-mail and password, if active. Takes the same time when there is none.

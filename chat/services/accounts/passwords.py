@@ -10,7 +10,7 @@ from tortoise.transactions import in_transaction
 from chat.broadcast import Broadcast
 from chat.database import ping
 from chat.durations import in_words
-from chat.mailer import Letter
+from chat.mailer import Email
 from chat.models import AuthSession, Confirms, EmailVerificationToken, PasswordResetToken, User
 from chat.security.limits import LOGIN_FAILURE_ACCOUNT
 from chat.security.tokens import new_token, token_hash
@@ -45,11 +45,11 @@ async def send_reset(email: str, *, accounts: Accounts) -> None:
 
     An address that was never confirmed gets one too: whoever reads its mail is who the account waits for.
     """
-    await ping()  # while the database is away, the page must not promise a letter
+    await ping()  # while the database is unavailable, the page must not promise an email
 
-    async def write() -> Letter | None:
+    async def write() -> Email | None:
         user = await User.get_or_none(email=email, is_active=True)
-        return await _reset_letter(user, settings=accounts.settings) if user else None
+        return await _reset_email(user, settings=accounts.settings) if user else None
 
     accounts.mailer.write_later("password_reset", write)
 
@@ -95,7 +95,7 @@ async def _store(user: User, password_hash: str) -> None:
     await EmailVerificationToken.filter(user_id=user.id, confirms=Confirms.CHANGE).delete()
 
 
-async def _reset_letter(user: User, *, settings: Settings) -> Letter:
+async def _reset_email(user: User, *, settings: Settings) -> Email:
     token = new_token()
     async with in_transaction():
         await User.filter(id=user.id).select_for_update().first()  # two at once: the later one's link works
@@ -107,7 +107,7 @@ async def _reset_letter(user: User, *, settings: Settings) -> Letter:
             expires_at=datetime.now(UTC) + timedelta(seconds=settings.password_reset_timeout),
         )
     url = f"{settings.public_url}/accounts/reset/{token}/"
-    return Letter(user.email, "password_reset", {"url": url, "lifetime": in_words(settings.password_reset_timeout)})
+    return Email(user.email, "password_reset", {"url": url, "lifetime": in_words(settings.password_reset_timeout)})
 
 
 def _working(token: str) -> QuerySet[PasswordResetToken]:

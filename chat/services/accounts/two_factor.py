@@ -170,6 +170,6 @@ async def _lock(user: User) -> None:
     await User.filter(id=user.id).select_for_update().first()
 
 
-def _tell(user: User, letter: str, mailer: Mailer, settings: Settings, **more: int) -> None:
+def _tell(user: User, name: str, mailer: Mailer, settings: Settings, **more: int) -> None:
     """With the link that helps whoever it was not."""
-    mailer.send_later(user.email, letter, {"url": f"{settings.public_url}/accounts/password_reset/", **more})
+    mailer.send_later(user.email, name, {"url": f"{settings.public_url}/accounts/password_reset/", **more})

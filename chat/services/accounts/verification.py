@@ -11,7 +11,7 @@ from tortoise.transactions import in_transaction
 
 from chat import database
 from chat.durations import in_words
-from chat.mailer import Letter, Mailer
+from chat.mailer import Email, Mailer
 from chat.models import Confirms, EmailVerificationToken, User
 from chat.security.limits import CONFIRM_TO, RESEND_LADDER, Limits
 from chat.security.tokens import new_token, token_hash
@@ -31,10 +31,10 @@ RETURNING id
 """
 
 
-async def first_letter(user: User, *, settings: Settings) -> Letter:
+async def first_email(user: User, *, settings: Settings) -> Email:
     """The link for somebody who has just signed up."""
     await User.filter(id=user.id).update(verification_sent_at=datetime.now(UTC))
-    return await _letter(user.id, new_token(), user.email, settings)
+    return await _email_with_new_link(user.id, new_token(), user.email, settings)
 
 
 async def resend(email: str, *, limits: Limits, mailer: Mailer, settings: Settings) -> int:
@@ -43,24 +43,26 @@ async def resend(email: str, *, limits: Limits, mailer: Mailer, settings: Settin
     The wait is counted by address, with or without an account, and whether there is somebody who waits for a link is
     only looked up after the response: neither wait nor time tell.
     """
-    await database.ping()  # while it is away, the page must not promise a letter
-    if wait_ms := await limits.wait_ms(CONFIRM_TO, email):  # first: for a letter that is not sent, no wait grows
+    await database.ping()  # while the database is unavailable, the page must not promise an email
+    if wait_ms := await limits.wait_ms(
+        CONFIRM_TO, email
+    ):  # first: an email that is not sent does not lengthen the wait
         return wait_ms
     if wait_ms := await limits.climb(RESEND_LADDER, email):
         await limits.give_back(CONFIRM_TO, email)
         return wait_ms
-    mailer.write_later("after a resend", partial(another_letter, email, new_token(), settings=settings))
+    mailer.write_later("verification_resend", partial(another_email, email, new_token(), settings=settings))
     return 0
 
 
-async def another_letter(email: str, token: str, *, settings: Settings) -> Letter | None:
+async def another_email(email: str, token: str, *, settings: Settings) -> Email | None:
     """A new link, in whose place older ones die; None for who waits for none or has had one a moment ago."""
     async with in_transaction():
         if await EmailVerificationToken.exists(token_sha256=token_hash(token)):  # by a try whose answer was lost
-            return _with_link(token, email, settings)
+            return _email_with_link(token, email, settings)
         ladder = (RESEND_LADDER.first_seconds, RESEND_LADDER.longest_seconds, RESEND_LADDER.forgotten_seconds)
         found = await database.query(CLIMB, email, settings.rate_limits, *ladder)
-        return await _letter(found[0]["id"], token, email, settings) if found else None
+        return await _email_with_new_link(found[0]["id"], token, email, settings) if found else None
 
 
 async def find_link(token: str) -> EmailVerificationToken | None:
@@ -77,7 +79,7 @@ async def verify_email(token: str) -> User | None:
             return None
         user = (
             await User.filter(id=found.user_id).select_for_update().first()
-        )  # before its links, as in `another_letter`
+        )  # before its links, as in `another_email`
         if user is None or not _waits(user, found.email) or not await _alive(token).delete():
             return None
         user.email_verified = True
@@ -96,7 +98,7 @@ def _waits(user: User, email: str) -> bool:
     return user.is_active and not user.email_verified and user.email == email
 
 
-async def _letter(user_id: UUID, token: str, email: str, settings: Settings) -> Letter:
+async def _email_with_new_link(user_id: UUID, token: str, email: str, settings: Settings) -> Email:
     seconds = settings.email_verification_timeout
     async with in_transaction():
         await EmailVerificationToken.filter(user_id=user_id, confirms=Confirms.SIGN_UP).delete()
@@ -106,9 +108,9 @@ async def _letter(user_id: UUID, token: str, email: str, settings: Settings) -> 
             email=email,
             expires_at=datetime.now(UTC) + timedelta(seconds=seconds),
         )
-    return _with_link(token, email, settings)
+    return _email_with_link(token, email, settings)
 
 
-def _with_link(token: str, email: str, settings: Settings) -> Letter:
+def _email_with_link(token: str, email: str, settings: Settings) -> Email:
     url = f"{settings.public_url}/accounts/verify-email/{token}/"
-    return Letter(email, "verify_email", {"url": url, "lifetime": in_words(settings.email_verification_timeout)})
+    return Email(email, "verify_email", {"url": url, "lifetime": in_words(settings.email_verification_timeout)})
