@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from chat.settings import Settings, SettingsError, variable
-from chat.settings.listing import environment_example, settings_table
+from chat.settings.listing import environment_example, settings_document
+from chat.settings.parsing import parser_of
 
 ROOT = Path(__file__).parents[1]
 PRODUCTION = {
@@ -72,7 +73,7 @@ def test_a_bad_value_names_its_variable(name: str, value: str) -> None:
 
 def test_production_refuses_the_administrator_of_development_and_says_what_to_do_instead() -> None:
     administrator = {"DEV_SUPERUSER_EMAIL": "root@example.com", "DEV_SUPERUSER_PASSWORD": "a-good-long-passphrase-7"}
-    with pytest.raises(SettingsError, match="remove it, and make administrators with `chat create-admin`") as refused:
+    with pytest.raises(SettingsError, match="remove it, and create administrators with `chat create-admin`") as refused:
         Settings.from_environment({**PRODUCTION, **administrator})
 
     assert [problem.split()[0] for problem in refused.value.problems] == list(administrator)
@@ -96,12 +97,17 @@ def test_secrets_are_not_in_the_representation() -> None:
     assert not any(secret in text for secret in ("kJ8s", "sk-test", "mail-secret", ":secret@"))
 
 
-def test_every_setting_is_in_the_example_file_and_in_the_readme() -> None:
-    example, readme = (ROOT / ".env.example").read_text(), (ROOT / "README.md").read_text()
+def test_every_setting_is_in_the_example_file_and_in_the_docs() -> None:
+    example, document = (ROOT / ".env.example").read_text(), (ROOT / "docs" / "settings.md").read_text()
 
     assert example == environment_example(), "run `chat settings --env-example > .env.example`"
-    assert settings_table() in readme, "run `chat settings` and put the table into the README"
-    assert all(variable(item) in example for item in fields(Settings))
+    assert document == settings_document(), "run `chat settings > docs/settings.md`"
+    assert all(variable(item) in example and variable(item) in document for item in fields(Settings))
+
+
+def test_a_setting_of_a_new_type_says_where_its_parser_goes() -> None:
+    with pytest.raises(NotImplementedError, match=r"add its parser to PARSERS in chat\.settings\.parsing"):
+        parser_of(complex)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from chat.services import errors
 from chat.services.accounts import credentials
 from chat.services.usage.budgets import CannotSet
 from chat.settings import Settings, SettingsError
-from chat.settings.listing import environment_example, settings_table
+from chat.settings.listing import environment_example, settings_document
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -77,8 +77,8 @@ def _parser() -> argparse.ArgumentParser:
     usage.add_argument("--month", type=records.month, help="like 2026-11 (UTC); by default the present one")
     usage.add_argument("--csv", action="store_true", help="for a spreadsheet, with every decimal")
     _add_prune(commands)
-    listing = _add(commands, "settings", _settings, "list every setting")
-    listing.add_argument("--env-example", action="store_true", help="as a file .env.example")
+    listing = _add(commands, "settings", _settings, "print docs/settings.md: every setting")
+    listing.add_argument("--env-example", action="store_true", help="print .env.example instead")
     _add(commands, "routes", _routes, "list every route: for whom it is, and how often")
     return parser
 
@@ -127,7 +127,7 @@ def _make_migration(arguments: argparse.Namespace) -> int:
 
 
 def _settings(arguments: argparse.Namespace) -> int:
-    sys.stdout.write(environment_example() if arguments.env_example else settings_table())
+    sys.stdout.write(environment_example() if arguments.env_example else settings_document())
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Every setting, once: its name, type, default, meaning and what production demands of it."""
+"""Every setting, once: name, type, default, meaning, and what production requires of it."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from decimal import Decimal
 from typing import Any, get_type_hints
 from urllib.parse import urlsplit
 
-from chat.settings.parsing import PARSERS, Origin, PriceList, Sender
+from chat.settings.parsing import Origin, PriceList, Sender, parser_of
 
-MODEL_MAX_LENGTH = 100  # what its columns hold
+MODEL_MAX_LENGTH = 100  # the length of the columns that store a model's name
 SECRET_KEY_MIN_BYTES = 32
-SECRET_KEY_MIN_DISTINCT = 8  # "aaaa…" and "changeme" repeated are long and still weak
-ONLY_FOR_DEVELOPMENT = "is for development only: remove it, and make administrators with `chat create-admin`"
+SECRET_KEY_MIN_DISTINCT = 8  # "aaaa…" or a repeated "changeme" is long and still weak
+ONLY_FOR_DEVELOPMENT = "is for development only: remove it, and create administrators with `chat create-admin`"
 
 
 class SettingsError(Exception):
-    """One or more variables are missing or wrong; the message names every one of them."""
+    """One or more variables are missing or wrong; the message names each of them."""
 
     def __init__(self, problems: list[str]) -> None:
         self.problems = problems
@@ -25,151 +25,152 @@ class SettingsError(Exception):
 
 
 def setting(default: Any, help: str, *, group: str = "", secret: bool = False, **limits: Any) -> Any:  # noqa: A002
-    """Declare one setting; `limits` are minimum, maximum, choices and longest (of a name)."""
+    """Declare one setting; `limits` are minimum, maximum, choices, and longest (characters in a name)."""
     return field(default=default, repr=not secret, metadata={"help": help, "group": group, "secret": secret, **limits})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the environment says. The variable of a field is its name in capitals; an empty variable counts as unset."""
+    """The environment, parsed. A field's variable is its name in capitals; an empty variable counts as unset."""
 
     debug: bool = setting(
-        False, "Development: `chat dev` turns it on. Plain http cookies, no production checks.", group="Server"
+        False,
+        "Development: cookies over plain http, no production checks. `chat dev` turns it on.",
+        group="Server",
     )
     secret_key: str = setting(
         "",
-        "Signs the session cookie. 32 random bytes or more; changing it signs everybody out, and of second factors "
-        "only the recovery codes go on working. "
-        "`python -c 'import secrets; print(secrets.token_urlsafe(48))'` makes one.",
+        "Signs the session cookie. At least 32 random bytes. Changing it logs everyone out and breaks authenticator "
+        "apps; recovery codes keep working. "
+        "Generate one with `python -c 'import secrets; print(secrets.token_urlsafe(48))'`.",
         secret=True,
     )
     public_url: Origin = setting(
-        "", "Where people reach the site, like `https://chat.example.com`. Links in e-mails are built from it."
+        "", "The site's address, like `https://chat.example.com`. Links in emails start with it."
     )
     host: str = setting("127.0.0.1", "Address to listen on. `chat serve` on a PaaS wants `0.0.0.0`.")
     port: int = setting(8000, "Port to listen on.", minimum=1, maximum=65535)
-    web_concurrency: int = setting(1, "Number of server processes on the one port.", minimum=1, maximum=64)
+    web_concurrency: int = setting(1, "Number of server processes that share the port.", minimum=1, maximum=64)
     allowed_hosts: tuple[str, ...] = setting(
-        (), "Host names that are answered, by commas, besides that of `PUBLIC_URL`. Empty in development: any."
+        (), "Host names to answer besides that of `PUBLIC_URL`, separated by commas. In development, unset means any."
     )
     csrf_trusted_origins: tuple[str, ...] = setting(
-        (), "Origins that may post forms and open sockets, by commas, besides the site's own."
+        (), "Origins that may post forms and open websockets besides the site's own, separated by commas."
     )
     trusted_proxies: int = setting(
         0,
-        "Reverse proxies in front (1 on most PaaS): so many X-Forwarded-* hops, from the right, are believed.",
+        "Number of reverse proxies in front of the site (1 on most PaaS): how many X-Forwarded-* hops to trust, "
+        "counted from the right.",
         minimum=0,
         maximum=8,
     )
-    rate_limits: bool = setting(True, "`off` lifts every throttle, for benchmarks; production refuses that.")
+    rate_limits: bool = setting(True, "`off` lifts every rate limit, for benchmarks. Not allowed in production.")
     drain_seconds: int = setting(
-        18, "On SIGTERM, how long running replies may go on before they are ended.", minimum=0, maximum=25
+        18, "After SIGTERM, how many seconds running replies may continue before they are ended.", minimum=0, maximum=25
     )
-    log_level: str = setting("INFO", "How much is logged.", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
-    site_name: str = setting("Quart Chat", "The name in the title bar and in e-mails.")
-    site_notice: str = setting("", "A sentence shown to everyone above the composer.")
+    log_level: str = setting("INFO", "Log level.", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
+    site_name: str = setting("Quart Chat", "The site's name, in page titles and emails.")
+    site_notice: str = setting("", "A notice shown to everyone above the composer.")
 
     database_url: str = setting(
         "",
         "PostgreSQL, like `postgres://user:password@host:5432/name?sslmode=require`. "
-        "Unset in development: an embedded one, in `var/`.",
+        "Unset in development: an embedded server with its data in `var/`.",
         group="Stores",
         secret=True,
     )
     redis_url: str = setting(
         "",
-        "Redis or Valkey, `redis://` or `rediss://`. Unset in development: an embedded Valkey, in `var/`.",
+        "Redis or Valkey, `redis://` or `rediss://`. Unset in development: an embedded Valkey with its data in `var/`.",
         secret=True,
     )
 
     openai_api_key: str = setting(
         "",
-        "Key for the model's API. Unset in development: the offline model answers. "
-        "Any word will do for a compatible server that asks for none.",
+        "API key of the model provider. Unset in development: the offline model answers. "
+        "For a compatible server that needs no key, any word will do.",
         group="Model",
         secret=True,
     )
     openai_base_url: str = setting(
-        "", "Any server that speaks the Responses API, like `https://host/v1`. Unset: OpenAI's own."
+        "", "Base URL of any server of the Responses API, like `https://host/v1`. Unset: OpenAI."
     )
-    llm_model: str = setting("gpt-5-mini", "The model that answers.", longest=MODEL_MAX_LENGTH)
+    llm_model: str = setting("gpt-5-mini", "The default model.", longest=MODEL_MAX_LENGTH)
     llm_models: tuple[str, ...] = setting(
         (),
-        "Models that users can choose from, by commas, besides `LLM_MODEL`. Empty: there is no choice.",
+        "Other models that users can choose, separated by commas. Unset: no choice.",
         longest=MODEL_MAX_LENGTH,
     )
     llm_reasoning_effort: str = setting(
         "",
-        "How much a reasoning model thinks before it answers. Unset: as the provider has it.",
+        "How much a reasoning model thinks before it answers. Unset: the provider's default.",
         choices=("none", "minimal", "low", "medium", "high", "xhigh"),
     )
     llm_background: bool = setting(
         False,
-        "Let answers be written at the provider in the background: a lost connection, a restart or a killed worker "
-        "does not end them. The provider stores them for that, and the first word may come later.",
+        "Run answers in the provider's background mode, so that they survive a lost connection, a restart or a killed "
+        "worker. The provider stores them for this, and the first word may come later.",
     )
-    llm_titles: bool = setting(True, "Let a model write the titles of threads; otherwise they are the first words.")
+    llm_titles: bool = setting(True, "Let a model write chat titles. Otherwise a title is the first words of the chat.")
     llm_title_model: str = setting(
-        "", "The model that does, a small one. Unset: `LLM_MODEL`.", longest=MODEL_MAX_LENGTH
+        "", "Model that writes chat titles; a small one is enough. Unset: `LLM_MODEL`.", longest=MODEL_MAX_LENGTH
     )
     llm_max_output_tokens: int = setting(
-        8192, "The most tokens that one model call may write.", minimum=16, maximum=200_000
+        8192, "Maximum number of output tokens per model call.", minimum=16, maximum=200_000
     )
     stream_flush_ms: int = setting(
-        50, "Pieces of an answer that arrive within so many milliseconds travel as one event.", minimum=5, maximum=1000
+        50, "How many milliseconds of streamed text are sent as one event.", minimum=5, maximum=1000
     )
     chat_history_tokens: int = setting(
-        20_000, "How much of the conversation the model is shown, in tokens, newest first.", minimum=500
+        20_000, "How many tokens of the conversation the model is shown, counted from the newest message.", minimum=500
     )
     llm_prices: PriceList = setting(
         (),
-        "USD for a million tokens, where the price list that comes with the site does not know a model or you pay "
-        "otherwise: `model=input/output` or `model=input/cached/output`, by commas. A name stands for its dated "
-        "versions too, and `name*` for all that begin so.",
+        "Prices in USD per million tokens, for models that the built-in price list does not have or that cost you "
+        "something else: `model=input/output` or `model=input/cached/output`, separated by commas. A name includes its "
+        "dated versions; `name*` includes every name that starts with it.",
     )
     llm_monthly_budget: Decimal | None = setting(
-        None, "USD that each user may spend in a calendar month (UTC). Unset: no limit.", minimum=0
+        None, "Budget in USD per user and calendar month (UTC). Unset: no limit.", minimum=0
     )
     llm_concurrent_replies: int = setting(
-        2, "How many answers can be written for one user at the same time.", minimum=1, maximum=1000
+        2, "How many answers may be running for one user at the same time.", minimum=1, maximum=1000
     )
-    llm_log_text: bool = setting(
-        False, "Keep what the model was sent, besides what it answered, with the log of each call."
-    )
-    test_apis: bool = setting(False, "Let `tests/live/` call the real API; that costs money.")
+    llm_log_text: bool = setting(False, "Store the input of each model call in its log, besides the output.")
+    test_apis: bool = setting(False, "Let `tests/live/` call the real API, which costs money.")
 
     email_verification_required: bool = setting(
         True,
-        "New accounts confirm their address by a link before the first login. `chat dev` turns it off by default.",
-        group="Accounts and e-mail",
+        "New accounts confirm their email address before the first login. `chat dev` turns this off by default.",
+        group="Accounts and email",
     )
-    email_verification_timeout: int = setting(86_400, "How long that link works, in seconds.", minimum=60)
-    password_reset_timeout: int = setting(3_600, "How long a password reset link works, in seconds.", minimum=60)
-    password_min_length: int = setting(8, "Shortest password, in characters; 8 is the least.", minimum=8, maximum=128)
+    email_verification_timeout: int = setting(
+        86_400, "Lifetime of the link that confirms an address, in seconds.", minimum=60
+    )
+    password_reset_timeout: int = setting(3_600, "Lifetime of a password reset link, in seconds.", minimum=60)
+    password_min_length: int = setting(8, "Minimum password length in characters; at least 8.", minimum=8, maximum=128)
     email_backend: str = setting(
-        "console", "`console` prints e-mails to the terminal, `smtp` sends them.", choices=("console", "smtp")
+        "console", "`console` prints emails to the terminal, `smtp` sends them.", choices=("console", "smtp")
     )
-    default_from_email: Sender | None = setting(
-        None, "Sender of the site's e-mails, like `Chat <noreply@example.com>`."
-    )
-    smtp_host: str = setting("", "Mail server.")
-    smtp_port: int = setting(587, "Its port.", minimum=1, maximum=65535)
+    default_from_email: Sender | None = setting(None, "Sender of the site's emails, like `Chat <noreply@example.com>`.")
+    smtp_host: str = setting("", "Host name of the mail server.")
+    smtp_port: int = setting(587, "Port of the mail server.", minimum=1, maximum=65535)
     smtp_tls: str = setting(
         "starttls", "`starttls` (port 587), `tls` (port 465) or `none`.", choices=("starttls", "tls", "none")
     )
-    smtp_username: str = setting("", "Login at the mail server, if it wants one.")
-    smtp_password: str = setting("", "And the password.", secret=True)
-    dev_superuser_email: str = setting("", "Development only: this administrator is made at the start.")
+    smtp_username: str = setting("", "User name at the mail server, if it needs one.")
+    smtp_password: str = setting("", "Password at the mail server.", secret=True)
+    dev_superuser_email: str = setting("", "Development only: `chat dev` creates this administrator when it starts.")
     dev_superuser_password: str = setting("", "Development only: the password of that administrator.", secret=True)
 
     @property
     def models(self) -> tuple[str, ...]:
-        """The models that can be asked; the first one is the default."""
+        """The models that users can choose; the first is the default."""
         return tuple(dict.fromkeys((self.llm_model, *self.llm_models)))
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
-        """Read and check everything at once. Raises SettingsError with the whole list of what is wrong."""
+        """Read and check everything at once. Raises SettingsError with all problems."""
         problems: list[str] = []
         hints = get_type_hints(cls)
         values: dict[str, Any] = {}
@@ -178,7 +179,7 @@ class Settings:
             if not text:
                 continue
             try:
-                values[item.name] = _within_limits(PARSERS[hints[item.name]](text), item)
+                values[item.name] = _within_limits(parser_of(hints[item.name])(text), item)
             except ValueError as error:
                 problems.append(f"{variable(item)} {error}")
         settings = cls(**values)
@@ -204,9 +205,9 @@ def _within_limits(value: Any, item: Field[Any]) -> Any:
     ):
         raise ValueError(f"has a name of more than {limits['longest']} characters")
     if "minimum" in limits and value < limits["minimum"]:
-        raise ValueError(f"is {value}: at least {limits['minimum']} is needed")
+        raise ValueError(f"is {value}: the minimum is {limits['minimum']}")
     if "maximum" in limits and value > limits["maximum"]:
-        raise ValueError(f"is {value}: at most {limits['maximum']} is possible")
+        raise ValueError(f"is {value}: the maximum is {limits['maximum']}")
     return value
 
 
@@ -218,31 +219,31 @@ def _malformed_urls(settings: Settings) -> list[str]:
         "public_url": ("http", "https"),
     }
     return [
-        f"{name.upper()} has to start with {' or '.join(f'{scheme}://' for scheme in allowed)}"
+        f"{name.upper()} must start with {' or '.join(f'{scheme}://' for scheme in allowed)}"
         for name, allowed in schemes.items()
         if getattr(settings, name) and urlsplit(getattr(settings, name)).scheme not in allowed
     ]
 
 
 def _unfit_for_production(settings: Settings, *, already: set[str]) -> list[str]:
-    """What a public site must not start without; `already` names variables with a complaint, which get no second."""
+    """What a public site must not start with; variables in `already` have a complaint and get no second one."""
     key = settings.secret_key
     weak_key = len(key.encode()) < SECRET_KEY_MIN_BYTES or len(set(key)) < SECRET_KEY_MIN_DISTINCT
     checks = [
-        ("SECRET_KEY", weak_key, f"is missing or weak: {SECRET_KEY_MIN_BYTES} random bytes are needed"),
-        ("PUBLIC_URL", not settings.public_url, "is missing: links in e-mails are built from it"),
-        ("PUBLIC_URL", settings.public_url.startswith("http:"), "has to be https in production"),
+        ("SECRET_KEY", weak_key, f"is missing or weak: set at least {SECRET_KEY_MIN_BYTES} random bytes"),
+        ("PUBLIC_URL", not settings.public_url, "is missing: links in emails start with it"),
+        ("PUBLIC_URL", settings.public_url.startswith("http:"), "must be https in production"),
         ("DATABASE_URL", not settings.database_url, "is missing: a PostgreSQL database is needed"),
         ("REDIS_URL", not settings.redis_url, "is missing: a Redis or Valkey server is needed"),
-        ("OPENAI_API_KEY", not settings.openai_api_key, "is missing: without it no model answers"),
-        ("RATE_LIMITS", not settings.rate_limits, "is off: production keeps its throttles on"),
+        ("OPENAI_API_KEY", not settings.openai_api_key, "is missing: no model can answer without it"),
+        ("RATE_LIMITS", not settings.rate_limits, "is off: rate limits must be on in production"),
         ("EMAIL_BACKEND", settings.email_verification_required and settings.email_backend == "console",
-         "is console, so that nobody could verify an address: set smtp, or EMAIL_VERIFICATION_REQUIRED=False"),
+         "is console, so no one could confirm an address: set smtp, or EMAIL_VERIFICATION_REQUIRED=False"),
         ("SMTP_HOST", settings.email_backend == "smtp" and not settings.smtp_host, "is missing: EMAIL_BACKEND is smtp"),
         ("DEFAULT_FROM_EMAIL", settings.email_backend == "smtp" and not settings.default_from_email,
          "is missing: EMAIL_BACKEND is smtp"),
         ("SMTP_TLS", settings.smtp_tls == "none" and bool(settings.smtp_password),
-         "is none, so that SMTP_PASSWORD would travel in the clear: set starttls or tls"),
+         "is none, so SMTP_PASSWORD would be sent unencrypted: set starttls or tls"),
         ("DEV_SUPERUSER_EMAIL", bool(settings.dev_superuser_email), ONLY_FOR_DEVELOPMENT),
         ("DEV_SUPERUSER_PASSWORD", bool(settings.dev_superuser_password), ONLY_FOR_DEVELOPMENT),
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""The settings as texts, from which `.env.example` and the README's table are made."""
+"""The settings as documents: `.env.example` and docs/settings.md."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from chat.settings import Settings, variable
 
 
 def environment_example() -> str:
-    """The text of .env.example: every variable, commented out, with its meaning and default."""
+    """The text of `.env.example`: every variable, commented out, with its meaning and default."""
     lines = [
         "# Copy to .env and set what you need; the real environment wins over this file.",
         "# A variable that is unset or empty takes its default.",
@@ -21,10 +21,21 @@ def environment_example() -> str:
     return "\n".join(lines) + "\n"
 
 
-def settings_table() -> str:
-    """The README's table."""
-    rows = [f"| `{variable(item)}` | {_code(item.default)} | {item.metadata['help']} |" for item in fields(Settings)]
-    return "\n".join(["| Variable | Default | Meaning |", "|---|---|---|", *rows]) + "\n"
+def settings_document() -> str:
+    """The text of docs/settings.md."""
+    lines = [
+        "# Settings",
+        "",
+        "Settings come from the environment, or from a file `.env` in the working directory; the environment wins.",
+        "A variable that is unset or empty has its default. `chat serve` refuses to start on missing or weak values",
+        "and lists all of them.",
+        "This page is generated: `chat settings > docs/settings.md`.",
+    ]
+    for item in fields(Settings):
+        if group := item.metadata["group"]:
+            lines += ["", f"## {group}", "", "| Variable | Default | Meaning |", "|---|---|---|"]
+        lines.append(f"| `{variable(item)}` | {_code(item.default)} | {item.metadata['help']} |")
+    return "\n".join(lines) + "\n"
 
 
 def _shown(default: Any) -> str:

@@ -1,4 +1,4 @@
-"""What stands in a variable, read as the type that its setting has; a reader raises ValueError with its complaint."""
+"""Parsers of environment variables, one per type of setting; each raises ValueError with its complaint."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from urllib.parse import urlsplit
 TRUE_WORDS = {"1", "true", "yes", "on"}
 FALSE_WORDS = {"0", "false", "no", "off"}
 PriceList = tuple[tuple[str, tuple[Decimal, Decimal, Decimal]], ...]  # model=input/cached/output
-Origin = NewType("Origin", str)  # scheme and host, without a slash at the end
+Origin = NewType("Origin", str)  # scheme and host, no trailing slash
 SENDER = re.compile(r'(?:"?(?P<name>[^"<>]*?)"? *<(?P<address>[^@<>]+@[^@<>]+)>|(?P<alone>[^@<>]+@[^@<>]+))')
 MAILBOX = re.compile(r"[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-zA-Z0-9.-]+")
-PRICE_DECIMALS = 6  # so that the price of one token has twelve, which is what the database keeps
+PRICE_DECIMALS = 6  # per million tokens: a single token's price then fits the twelve decimals of the database
 
 
 class Sender(NamedTuple):
-    """Who e-mails are from."""
+    """The sender of emails."""
 
     name: str
     address: str
@@ -29,14 +29,14 @@ def _boolean(text: str) -> bool:
         return True
     if text.lower() in FALSE_WORDS:
         return False
-    raise ValueError(f"is {text!r}: say True or False")
+    raise ValueError(f"is {text!r}: set True or False")
 
 
 def _integer(text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise ValueError(f"is {text!r}: a whole number is needed") from None
+        raise ValueError(f"is {text!r}: set a whole number") from None
 
 
 def _origin(text: str) -> Origin:
@@ -64,7 +64,7 @@ def _decimal(text: str) -> Decimal:
     except InvalidOperation:
         number = Decimal("NaN")
     if not number.is_finite():
-        raise ValueError(f"is {text!r}: a number is needed")
+        raise ValueError(f"is {text!r}: set a number")
     return number
 
 
@@ -75,7 +75,7 @@ def _prices(text: str) -> PriceList:
 def _price(part: str) -> tuple[str, tuple[Decimal, Decimal, Decimal]]:
     model, _, figures = part.rpartition("=")
     price = [_decimal(figure) for figure in figures.split("/")]
-    if len(price) == 2:  # noqa: PLR2004 - without a price of its own, cached input costs what input costs
+    if len(price) == 2:  # noqa: PLR2004 - cached input costs what input costs unless it has its own price
         price.insert(1, price[0])
     sound = len(price) == 3 and min(price) >= 0 and all(figure == round(figure, PRICE_DECIMALS) for figure in price)  # noqa: PLR2004
     if not model or not sound:
@@ -93,3 +93,10 @@ PARSERS: dict[Any, Callable[[str], Any]] = {
     Decimal | None: _decimal,
     PriceList: _prices,
 }
+
+
+def parser_of(kind: Any) -> Callable[[str], Any]:
+    """The parser of a type of setting. Raises NotImplementedError for a type that has none."""
+    if kind not in PARSERS:
+        raise NotImplementedError(f"No setting has had the type {kind} before: add its parser to PARSERS in {__name__}")
+    return PARSERS[kind]
