@@ -10,7 +10,7 @@ import pytest
 from chat.models import ChatMessage, ChatThread, Generation
 from tests.cast import Person
 from tests.llm.conftest import OfflineServer
-from tests.services.test_replies import answered
+from tests.services.replies.test_reply import answered
 from tests.tab import Tab
 
 BROKEN = "say one two three four five six seven [offline: cut=3 times=1]"

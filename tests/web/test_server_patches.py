@@ -16,7 +16,7 @@ from wsproto.connection import Connection
 from chat.events import Close
 from tests.cast import Person
 from tests.waiting import LONG_SECONDS
-from tests.web.test_socket import HELLO, ready
+from tests.web.chat.test_socket import HELLO, ready
 
 MASK = b"\x00\x00\x00\x00"
 EMPTY_TEXT_BEGINS, EMPTY_CONTINUATION, EMPTY_PING, EMPTY_PONG, EMPTY_TEXT = (

@@ -23,7 +23,7 @@ from tests.cast import Person
 from tests.site import Site
 from tests.tab import Tab
 from tests.waiting import LONG_SECONDS, eventually
-from tests.web.test_socket import closed, ready
+from tests.web.chat.test_socket import closed, ready
 
 APPEND = (FOLDER / "append.lua").read_text()
 

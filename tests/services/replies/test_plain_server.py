@@ -10,7 +10,7 @@ from chat.models import Generation, LLMCallLog
 from tests.cast import Person
 from tests.conftest import Beside
 from tests.llm.conftest import start_offline_model
-from tests.services.test_replies import answered
+from tests.services.replies.test_reply import answered
 from tests.site import Site
 
 
