@@ -17,7 +17,7 @@ from werkzeug.exceptions import BadHost, HTTPException, InternalServerError, Met
 from werkzeug.routing import MapAdapter
 
 from chat.checkout import ROOT
-from chat.database import DatabaseAway
+from chat.database import DatabaseUnavailable
 from chat.durations import in_words, wait_in_words
 from chat.services.accounts.sessions import ABSOLUTE
 from chat.services.errors import NoAdministrator
@@ -124,7 +124,7 @@ def _install_templates(app: App, settings: Settings) -> None:
     async def common() -> dict[str, Any]:
         try:
             session = await auth.current_session()
-        except DatabaseAway:  # on a page that says so, or that needs no rows
+        except DatabaseUnavailable:  # on a page that says so, or that needs no rows
             session = None
         return {
             "site_name": settings.site_name,
@@ -155,8 +155,8 @@ def _install_error_pages(app: Quart) -> None:
     async def hide(error: NoAdministrator) -> ResponseReturnValue:
         return await explain(NotFound())
 
-    @app.errorhandler(DatabaseAway)
-    async def say_that_it_is_away(error: DatabaseAway) -> ResponseReturnValue:
+    @app.errorhandler(DatabaseUnavailable)
+    async def say_that_it_is_away(error: DatabaseUnavailable) -> ResponseReturnValue:
         logger.warning("PostgreSQL is away: %s %s, %s", request.method, request.path, error)
         g.auth_session = None  # the page must not ask for it
         headers = {"Retry-After": str(AWAY_RETRY_SECONDS), "Cache-Control": "no-store"}

@@ -15,7 +15,7 @@ import pytest
 from tortoise.transactions import in_transaction
 
 from chat import database
-from chat.database import DatabaseAway, credentials, query
+from chat.database import DatabaseUnavailable, credentials, query
 from chat.database.pool import POOL
 from chat.models import AuditEntry
 from chat.settings import Settings, SettingsError
@@ -211,7 +211,7 @@ async def test_a_transaction_that_loses_its_connection_says_why_and_keeps_none(
     site: Site, admin: asyncpg.Connection
 ) -> None:
     for _ in range(12):  # more often than the pool has connections
-        with pytest.raises(DatabaseAway):
+        with pytest.raises(DatabaseUnavailable):
             async with in_transaction():
                 await query("SELECT 1")
                 await admin.execute(KILL)
@@ -224,7 +224,7 @@ async def test_a_statement_that_nobody_answers_ends_its_connection(site: Site, m
     with monkeypatch.context() as hasty:
         hasty.setattr("chat.database.pool.QUERY_SECONDS", 0.2)
         hasty.setattr("chat.database.pool.AGAIN_WITHIN_SECONDS", 0.1)
-        with pytest.raises(DatabaseAway):
+        with pytest.raises(DatabaseUnavailable):
             await asyncio.wait_for(query("SELECT pg_sleep(60)"), LONG_SECONDS)
 
     assert await query("SELECT 1 AS one") == [{"one": 1}]
@@ -244,7 +244,7 @@ async def test_nobody_waits_long_for_a_connection(site: Site, monkeypatch: pytes
     monkeypatch.setattr("chat.database.pool.ACQUIRE_SECONDS", 0.2)
     monkeypatch.setattr("chat.database.pool.AGAIN_WITHIN_SECONDS", 0.1)
     try:
-        with pytest.raises(DatabaseAway):
+        with pytest.raises(DatabaseUnavailable):
             await asyncio.wait_for(query("SELECT 1"), LONG_SECONDS)
     finally:
         enough.set()
@@ -255,4 +255,4 @@ async def test_a_mistake_in_a_statement_is_no_outage(site: Site) -> None:
     with pytest.raises(Exception, match="nonsense") as mistake:
         await query("SELECT nonsense")
 
-    assert not isinstance(mistake.value, DatabaseAway)
+    assert not isinstance(mistake.value, DatabaseUnavailable)

@@ -22,7 +22,7 @@ from aiosmtpd.smtp import AuthResult
 from jinja2 import UndefinedError
 
 from chat import mailer as mailer_module
-from chat.database import DatabaseAway
+from chat.database import DatabaseUnavailable
 from chat.mailer import TEMPLATES, Email, Mailer
 from chat.settings import Settings
 from chat.settings.parsing import PARSERS, Sender
@@ -430,7 +430,7 @@ class Writing:
     async def __call__(self) -> Email:
         self.tries += 1
         if self.tries <= self._failures:
-            raise DatabaseAway("the connection was lost")
+            raise DatabaseUnavailable("the connection was lost")
         return Email(CAROL, "verify_email", CONTEXT)
 
 
@@ -451,7 +451,7 @@ async def test_a_letter_that_cannot_be_written_is_given_up_as_one_that_cannot_be
         await mailer.idle(seconds=10)
 
     assert writing.tries == len(AT_ONCE) + 1
-    assert "sign_up was not written, gave up after attempt 4: DatabaseAway" in caplog.records[-1].getMessage()
+    assert "sign_up was not written, gave up after attempt 4: DatabaseUnavailable" in caplog.records[-1].getMessage()
 
 
 async def test_a_mistake_in_a_letter_is_in_the_log_and_stops_no_other(caplog: pytest.LogCaptureFixture) -> None:
@@ -522,7 +522,7 @@ async def test_a_try_that_was_under_way_when_the_server_began_to_stop_is_not_the
             return Email(CAROL, "verify_email", CONTEXT)
         stopping.append(asyncio.create_task(mailer.drain(seconds=20)))
         await asyncio.sleep(0)
-        raise DatabaseAway
+        raise DatabaseUnavailable
 
     async with Mailbox.listening() as mailbox, mailing(settings(mailbox.port), retry_seconds=(60,)) as mailer:
         mailer.write_later("sign_up", write)

@@ -14,10 +14,10 @@ from aerich import Command
 from tortoise import Tortoise, connections
 
 from chat.checkout import MIGRATIONS
-from chat.database.pool import POOL, DatabaseAway
+from chat.database.pool import POOL, DatabaseUnavailable
 from chat.settings import Settings, SettingsError
 
-__all__ = ["DatabaseAway", "migrate", "open_database", "opened", "ping", "query"]
+__all__ = ["DatabaseUnavailable", "migrate", "open_database", "opened", "ping", "query"]
 
 MIGRATION_LOCK = 0x63686174  # "chat": the advisory lock that only one migrating process holds
 SERVER_SETTINGS = {

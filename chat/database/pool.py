@@ -29,7 +29,7 @@ AWAY = (
 )
 
 
-class DatabaseAway(ConnectionError):
+class DatabaseUnavailable(ConnectionError):
     """PostgreSQL does not answer, or takes no writes. A COMMIT that was asked for may have happened all the same."""
 
 
@@ -55,11 +55,11 @@ class Connection(asyncpg.Connection):
             yield
         except asyncpg.InternalClientError as error:  # it was told while idle that the server ends, and does not say so
             self.terminate()
-            raise DatabaseAway(str(error)) from error
+            raise DatabaseUnavailable(str(error)) from error
         except (*AWAY, asyncpg.InterfaceError) as error:
             if isinstance(error, asyncpg.InterfaceError) and not self.is_closed():
                 raise
-            raise DatabaseAway(str(error) or type(error).__name__) from error
+            raise DatabaseUnavailable(str(error) or type(error).__name__) from error
         finally:
             giving_up.cancel()
 
@@ -71,7 +71,7 @@ class Pool(asyncpg.Pool):
         try:
             return await super().acquire(timeout=timeout or ACQUIRE_SECONDS)
         except AWAY as error:
-            raise DatabaseAway(str(error) or type(error).__name__) from error
+            raise DatabaseUnavailable(str(error) or type(error).__name__) from error
 
 
 class Client(AsyncpgDBClient):
@@ -108,12 +108,12 @@ class OneConnection(TransactionWrapper):
         except asyncpg.InterfaceError as error:
             if not self._is_lost():
                 raise
-            raise DatabaseAway("the connection was lost") from error
+            raise DatabaseUnavailable("the connection was lost") from error
 
     async def commit(self) -> None:
-        """Raises DatabaseAway: then nobody knows whether it happened."""
+        """Raises DatabaseUnavailable: then nobody knows whether it happened."""
         if self._is_lost():
-            raise DatabaseAway("the connection was lost before COMMIT")
+            raise DatabaseUnavailable("the connection was lost before COMMIT")
         await super().commit()
 
     async def rollback(self) -> None:
@@ -157,7 +157,7 @@ async def _again(ask: Callable[[], Awaitable[Result]]) -> Result:
     for pause in AGAIN_SECONDS:
         try:
             return await ask()
-        except DatabaseAway:
+        except DatabaseUnavailable:
             if loop.time() > last:
                 raise
         await asyncio.sleep(pause)

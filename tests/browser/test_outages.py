@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import expect
 
 from chat.broadcast import Unavailable
-from chat.database import DatabaseAway
+from chat.database import DatabaseUnavailable
 from tests.browser.desk import PHONE, Desk
 from tests.browser.rows import past_thread
 from tests.cast import Person
@@ -19,7 +19,7 @@ REFUSED_PAGE = r"the server responded with a status of 503"
 
 
 async def away(*_: object, **__: object) -> None:
-    raise DatabaseAway("stopped")
+    raise DatabaseUnavailable("stopped")
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Rows 2, 7, 32, 34 and 35 where the provider writes on without us: whoever takes over brings the whole text.
 
-The other half of row 35, a resumed stream that leaves something out, is in tests/services/replies/test_takeover.py: there the
-text is wrong until its end, which the oracle of this folder does not stand for.
+The other half of row 35, a resumed stream that skips something, is in tests/services/replies/test_takeover.py: its
+text is wrong until the end, which this folder's oracle does not accept.
 """
 
 from __future__ import annotations

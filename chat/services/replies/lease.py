@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 from uuid import UUID
 
-from chat.database import DatabaseAway, query
+from chat.database import DatabaseUnavailable, query
 from chat.models import State
 
 LEASE = "12 seconds"
@@ -174,7 +174,7 @@ async def patiently(store: Callable[[], Awaitable[Stored]]) -> Stored:
     while True:
         try:
             return await store()
-        except DatabaseAway:
+        except DatabaseUnavailable:
             if time.monotonic() > deadline:
                 raise
         await asyncio.sleep(PAUSE_SECONDS)

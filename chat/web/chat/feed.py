@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 
 from chat.broadcast import GAP, Broadcast, Event, Gap, LogSlice, Subscription, Unavailable, rev_of, thread_channel
-from chat.database import DatabaseAway
+from chat.database import DatabaseUnavailable
 from chat.events import (
     AccountDeleted,
     Bye,
@@ -169,7 +169,7 @@ class Feed:
             self._timers.setdefault("pong", now + PONG_SECONDS)
         if "session" in due:
             self._timers["session"] = now + SESSION_SECONDS
-            with contextlib.suppress(DatabaseAway):  # who cannot be asked has not said no
+            with contextlib.suppress(DatabaseUnavailable):  # who cannot be asked has not said no
                 if not await session_lives(self._session_id):
                     raise Leave(Close.SESSION_ENDED)
 
@@ -183,7 +183,7 @@ class Feed:
             else:
                 self._count_snapshot()
                 await self._send_snapshot()
-        except (Unavailable, DatabaseAway):
+        except (Unavailable, DatabaseUnavailable):
             self._catch_up_later()
 
     def _catch_up_later(self) -> None:

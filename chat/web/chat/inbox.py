@@ -11,7 +11,7 @@ from quart import Websocket
 
 from chat import events
 from chat.broadcast import Subscription
-from chat.database import DatabaseAway
+from chat.database import DatabaseUnavailable
 from chat.events import Ack, Close, FrameRefused, Hello, Inbound, MessageSend, Nack, Pong, ResponseCancel, Sync
 from chat.models import User
 from chat.services.errors import Refused
@@ -47,7 +47,7 @@ class Inbox:
                 continue
             try:
                 await self._answer(frame, feed)
-            except DatabaseAway:
+            except DatabaseUnavailable:
                 self._subscription.put(FrameRefused("unavailable", "The database is away. Try again in a moment."))
 
     async def _answer(self, frame: Inbound, feed: Feed) -> None:
@@ -70,7 +70,7 @@ class Inbox:
             accepted = await self._opened.worker.take(self._user, self._thread_id, draft, limits=self._opened.limits)
         except Refused as refused:
             return Nack(frame.client_id, refused.code, str(refused), refused.retry_ms)
-        except DatabaseAway:  # it may be stored all the same: then the same again is acknowledged
+        except DatabaseUnavailable:  # it may be stored all the same: then the same again is acknowledged
             sentence = "The database is away. The message is sent again by itself."
             return Nack(frame.client_id, "unavailable", sentence, AWAY_RETRY_MS)
         return Ack(frame.client_id, accepted.message_id, accepted.reply_id)

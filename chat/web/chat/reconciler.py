@@ -15,7 +15,7 @@ from typing import Protocol
 from uuid import UUID
 
 from chat.broadcast import Broadcast, Unavailable
-from chat.database import DatabaseAway
+from chat.database import DatabaseUnavailable
 from chat.services.replies.snapshot import Place, Stand, stands
 
 logger = logging.getLogger(__name__)
@@ -131,7 +131,7 @@ class Checks:
     async def _rows(self) -> dict[UUID, Stand] | None:
         try:
             return await stands(list({feed.thread_id for feed in self._feeds}))
-        except DatabaseAway:
+        except DatabaseUnavailable:
             return None
         except Exception:  # whatever it is: the next look comes, and without this loop the worker would end
             logger.exception("The rows of the open threads were not read")

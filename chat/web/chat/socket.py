@@ -12,7 +12,7 @@ from quart_auth import current_user
 
 from chat import events
 from chat.broadcast import Subscription, thread_channel, user_channel
-from chat.database import DatabaseAway
+from chat.database import DatabaseUnavailable
 from chat.events import Bye, Close, Hello
 from chat.models import AuthSession
 from chat.security.limits import SOCKET_CONNECT
@@ -61,7 +61,7 @@ async def _end_of(socket: Socket) -> Close:
         code = _leaves(group)[0]
         if code in TOLD:
             logger.warning("Closing a socket of thread %s: %s", socket.thread_id, code.name.lower())
-    except* DatabaseAway:
+    except* DatabaseUnavailable:
         code = Close.OVERLOAD
     except* Exception:
         logger.exception("A socket failed")
