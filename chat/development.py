@@ -24,9 +24,10 @@ from chat.checkout import ROOT
 from chat.devservices import ServiceError, embedded_postgres, embedded_valkey, offline_model
 from chat.devservices.offline_model.prices import LLM_PRICES
 from chat.security.passwords import Passwords
-from chat.services.accounts.credentials import Refused, is_superuser, password_problems
+from chat.services.accounts.credentials import is_superuser, password_problems
 from chat.services.admin import commands
 from chat.services.admin.audit import CommandLine, Order
+from chat.services.errors import Refused
 from chat.settings import Settings, SettingsError
 
 DEFAULTS = {"DEBUG": "True", "EMAIL_VERIFICATION_REQUIRED": "False"}

@@ -17,8 +17,7 @@ from chat.app import create_app
 from chat.cli import changes, records
 from chat.cli.environment import settings_with_database
 from chat.cli.routes import routes_document
-from chat.services import errors
-from chat.services.accounts import credentials
+from chat.services.errors import Refused
 from chat.services.usage.budgets import CannotSet
 from chat.settings import Settings, SettingsError
 from chat.settings.listing import environment_example, settings_document
@@ -36,7 +35,7 @@ def main() -> None:
         sys.exit(arguments.command(arguments))
     except SettingsError as error:
         _fail(str(error), 2)
-    except (credentials.Refused, errors.Refused, CannotSet) as error:
+    except (Refused, CannotSet) as error:
         _fail(str(error), 1)
     except BrokenPipeError:  # whoever reads has seen enough, like `head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

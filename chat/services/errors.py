@@ -1,16 +1,31 @@
-"""What a user sent and was not taken."""
+"""What a service raises to its caller: the sentences are shown to users."""
 
 from __future__ import annotations
 
+from chat.durations import wait_in_words
+
 
 class Refused(Exception):
-    """What a user sent was not taken; nothing is stored. The text is for people."""
+    """The request is invalid or not allowed now; nothing was stored.
 
-    def __init__(self, code: str, sentence: str, *, retry_ms: int = 0) -> None:
+    `code` is for programs, `field` names the form field at fault (empty if none), and `retry_ms` is the wait before
+    another attempt.
+    """
+
+    def __init__(self, code: str, sentence: str, *, field: str = "", retry_ms: int = 0) -> None:
         self.code = code
+        self.field = field
         self.retry_ms = retry_ms
         super().__init__(sentence)
 
 
+class TooManyGuesses(Exception):
+    """Too many passwords or codes were tried. `wait_ms` is 0 if waiting does not help."""
+
+    def __init__(self, wait_ms: int, sentence: str = "") -> None:
+        self.wait_ms = wait_ms
+        super().__init__(sentence or f"Too many attempts. Try again in {wait_in_words(wait_ms)}.")
+
+
 class NoAdministrator(Exception):
-    """Whoever orders something as an administrator is none any more, or was logged out: to them there is nothing."""
+    """The acting user is no longer an administrator, or was logged out; the answer is 404."""

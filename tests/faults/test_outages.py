@@ -97,7 +97,7 @@ async def test_without_redis_a_worker_counts_wrong_passwords_by_itself(cluster: 
     one.kill()  # other tests want workers without limits
 
     assert [guess.status_code for guess in guesses] == [422] * 5 + [429] * 2
-    assert ["Too many tries" in guess.text for guess in guesses] == [False] * 5 + [True] * 2
+    assert ["Too many attempts" in guess.text for guess in guesses] == [False] * 5 + [True] * 2
     assert page.status_code == 200
 
 

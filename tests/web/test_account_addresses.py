@@ -48,7 +48,7 @@ async def ask(person: Person, email: str, password: str = PASSWORD) -> Page:
     if answer.status_code == 303:
         return Page((await person.http.get(answer.headers["Location"])).text)
     page = Page(answer.text)
-    too_early = page.error_of("password").startswith("Too many tries.")
+    too_early = page.error_of("password").startswith("Too many attempts.")
     assert answer.status_code == (429 if too_early else 422)
     assert ("Retry-After" in answer.headers) is too_early
     return page
@@ -226,8 +226,8 @@ async def test_two_who_are_given_one_address_at_once_do_not_share_it(
 
 async def test_what_cannot_be_is_explained_at_its_field(alice: Person) -> None:
     for email, password, field, sentence in (
-        (alice.email.upper(), PASSWORD, "email", "This is your address already. Enter another one."),
-        ("nonsense", PASSWORD, "email", "Enter an e-mail address like name@example.com."),
+        (alice.email.upper(), PASSWORD, "email", "This is already your email address. Enter a different one."),
+        ("nonsense", PASSWORD, "email", "Enter an email address like name@example.com."),
         ("", PASSWORD, "email", "Enter your e-mail address."),
         (new_address("new"), "wrong", "password", "This is not your password. Enter the one that you log in with."),
         (new_address("new"), "", "password", "Enter your password."),
@@ -242,8 +242,8 @@ async def test_passwords_cannot_be_guessed_here(production: Production, mailbox:
     new = new_address("new")
     tries = [(await ask(carol, new, f"wrong {number}")).error_of("password") for number in range(6)]
 
-    assert [sentence.startswith("Too many tries.") for sentence in tries] == [False] * 5 + [True]
-    assert (await ask(carol, new)).error_of("password").startswith("Too many tries.")
+    assert [sentence.startswith("Too many attempts.") for sentence in tries] == [False] * 5 + [True]
+    assert (await ask(carol, new)).error_of("password").startswith("Too many attempts.")
 
 
 async def test_nobody_can_fill_a_strangers_mailbox_by_wanting_its_address(
@@ -255,7 +255,7 @@ async def test_nobody_can_fill_a_strangers_mailbox_by_wanting_its_address(
     page = await ask(carol, stranger)
     await production.site.resources.mailer.idle(seconds=20)
 
-    sentence = "Many messages went to this address already. Try again in 1 hour and 12 minutes."
+    sentence = "Too many emails were sent to this address. Try again in 1 hour and 12 minutes."
     assert page.error_of("email") == sentence
     assert mailbox.is_empty(stranger)
 

@@ -111,7 +111,7 @@ async def test_an_address_can_have_one_account_whatever_its_case(visitor: Person
         response = await visitor.sign_up(address)
 
         assert response.status_code == 422
-        assert "already an account" in Page(response.text).error_of("email")
+        assert "already exists" in Page(response.text).error_of("email")
     assert await User.filter(email__iexact=members.email).count() == 1
 
 

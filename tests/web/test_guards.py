@@ -408,7 +408,7 @@ async def test_guessing_passwords_is_stopped_for_the_account_and_told(production
     assert [answer.status_code for answer in answers] == [422] * 5 + [429]
     assert 0 < int(answers[5].headers["Retry-After"]) <= 60
     assert "wrong" in Page(answers[4].text).error_of("password")
-    assert Page(answers[5].text).error_of("password") == "Too many tries. Try again in 1 minute."
+    assert Page(answers[5].text).error_of("password") == "Too many attempts. Try again in 1 minute."
     assert "wrong" in Page(elsewhere.text).error_of("password")
 
 

@@ -26,8 +26,8 @@ from chat.models import (
 from chat.security.limits import CODE_GUESS_DAY
 from chat.security.tokens import new_token, token_hash
 from chat.services.accounts import sessions, two_factor
-from chat.services.accounts.credentials import TooManyGuesses
 from chat.services.accounts.two_factor import WRONG
+from chat.services.errors import TooManyGuesses
 from chat.web.accounts.pending_login import LOGIN as UNFINISHED
 from tests.cast import PASSWORD, Person
 from tests.conftest import Beside
@@ -249,7 +249,7 @@ async def test_after_five_wrong_codes_the_right_one_has_to_wait(production: Prod
         assert wrong == [422] * 5
         assert answer.status_code == 429
         assert 0 < int(answer.headers["Retry-After"]) <= 60
-        assert Page(answer.text).error_of("code") == "Too many tries. Try again in 1 minute."
+        assert Page(answer.text).error_of("code") == "Too many attempts. Try again in 1 minute."
         assert not await is_logged_in(person)
         await production.site.resources.redis.delete(f"limit:code-guess-account:{await id_of(person)}")
         assert (await send(person, factor.code())).status_code == 303

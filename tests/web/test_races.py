@@ -159,7 +159,7 @@ async def test_a_reset_is_not_undone_by_a_change_that_was_under_way(stores: Stor
         done, refused = await one_after_the_other(stores, alice.email, reset(owner), change(alice))
 
     assert (done.status_code, refused.status_code) == (303, 422)
-    assert "was changed in this moment" in Page(refused.text).error_of("old_password")
+    assert "was just changed" in Page(refused.text).error_of("old_password")
     assert not await is_logged_in(alice)
     assert [await opens(alice, alice.email, one) for one in (PASSWORD, CHANGED, RESET)] == [False, False, True]
 

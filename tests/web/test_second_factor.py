@@ -291,8 +291,8 @@ async def test_codes_cannot_be_guessed_there_either(production: Production, path
         await carol.http.post(CODE, data={"code": factor.code()})
         errors = [Page((await prove(carol, path, factor.wrong_code())).text).error_of("code") for _ in range(6)]
 
-        assert errors == [WRONG] * 5 + ["Too many tries. Try again in 1 minute."]
-        assert "Too many tries" in (await prove(carol, path, factor.code(later=1))).text
+        assert errors == [WRONG] * 5 + ["Too many attempts. Try again in 1 minute."]
+        assert "Too many attempts" in (await prove(carol, path, factor.code(later=1))).text
         assert await is_on(carol)
 
 

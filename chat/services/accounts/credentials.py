@@ -5,15 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from email_validator import EmailNotValidError, validate_email
 from tortoise.exceptions import IntegrityError
 from tortoise.transactions import in_transaction
 
 from chat.database import query
-from chat.durations import wait_in_words
 from chat.mailer import Email, Mailer
 from chat.models import (
-    EMAIL_MAX_LENGTH,
     MOST_LOGIN_FAILURES,
     AuthSession,
     EmailVerificationToken,
@@ -34,8 +31,9 @@ from chat.security.limits import (
 )
 from chat.security.passwords import Passwords
 from chat.services.accounts import verification
+from chat.services.accounts.addresses import normalized_email, storable_email
+from chat.services.errors import Refused, TooManyGuesses
 from chat.settings import Settings
-from chat.text import storable
 
 # The same statement for every address, whoever has it; and nobody waits for the disk, which only a hit would do.
 COUNT_FAILURE = """
@@ -45,22 +43,6 @@ RETURNING login_failures, is_active
 """
 # A taken address costs no wait for the disk, so a new one must not either. The link that is stored next waits for both.
 DO_NOT_WAIT = "SET LOCAL synchronous_commit TO off"
-
-
-class Refused(Exception):
-    """An account was refused; `field` is the form's field that the sentence belongs to."""
-
-    def __init__(self, field: str, sentence: str) -> None:
-        self.field = field
-        super().__init__(sentence)
-
-
-class TooManyGuesses(Exception):
-    """Passwords were guessed too often; the wait is in milliseconds, and the sentence says it in minutes."""
-
-    def __init__(self, wait_ms: int, sentence: str = "") -> None:
-        self.wait_ms = wait_ms
-        super().__init__(sentence or f"Too many tries. Try again in {wait_in_words(wait_ms)}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +56,7 @@ class Accounts:
 
     def check_sign_up(self, email: str, password: str) -> str:
         """The address as `sign_up` takes it. Raises Refused for what no account can have, whoever has one."""
-        email = normalised_email(email)
+        email = normalized_email(email)
         check_password(password, email=email, settings=self.settings)
         return email
 
@@ -91,7 +73,7 @@ class Accounts:
             await self.limits.climb(RESEND_LADDER, email)
             self.mailer.write_later("sign_up", partial(self._email_to, email, user))
         elif user is None:
-            raise Refused("email", "There is already an account with this e-mail address. Log in instead?")
+            raise Refused("email_taken", "An account with this email already exists. Log in instead.", field="email")
         return user
 
     async def _email_to(self, email: str, user: User | None) -> Email | None:
@@ -109,7 +91,7 @@ class Accounts:
 
         Raises TooManyGuesses, counted for the account and for the network address.
         """
-        email = _as_stored(email)
+        email = storable_email(email)
         await self.count_guess((LOGIN_FAILURE_ACCOUNT, email), (LOGIN_FAILURE_ADDRESS, address))
         user = await User.get_or_none(email=email)
         right = await self.passwords.verify(user.password_hash if user else None, password)
@@ -173,13 +155,13 @@ class Accounts:
 
 async def is_superuser(email: str, password: str, *, passwords: Passwords) -> bool:
     """Whether this user is an administrator with this password. Raises Refused for the address."""
-    user = await User.get_or_none(email=normalised_email(email), is_staff=True, is_active=True, email_verified=True)
+    user = await User.get_or_none(email=normalized_email(email), is_staff=True, is_active=True, email_verified=True)
     return user is not None and await passwords.verify(user.password_hash, password)
 
 
 async def ensure_superuser(email: str, password: str, *, passwords: Passwords) -> User:
     """Make this user an administrator with this password, creating it if need be. Raises Refused for the address."""
-    email = normalised_email(email)
+    email = normalized_email(email)
     user = await User.get_or_none(email=email)
     if user is None:
         user = await _new_user(email, await passwords.hash(password)) or await User.get(email=email)
@@ -200,7 +182,7 @@ async def ensure_superuser(email: str, password: str, *, passwords: Passwords) -
 def check_password(password: str, *, email: str, settings: Settings, field: str = "password1") -> None:
     """Raise Refused for a password that the rules do not take."""
     if found := password_problems(password, email=email, settings=settings):
-        raise Refused(field, " ".join(found))
+        raise Refused("password_rejected", " ".join(found), field=field)
 
 
 def password_problems(password: str, *, email: str, settings: Settings) -> list[str]:
@@ -208,25 +190,6 @@ def password_problems(password: str, *, email: str, settings: Settings) -> list[
     return password_rules.problems(
         password, min_length=settings.password_min_length, email=email, site_name=settings.site_name
     )
-
-
-def normalised_email(email: str) -> str:
-    """The address as it is stored: lower case. Raises Refused for what is no address."""
-    try:
-        address = validate_email(email.strip(), check_deliverability=False).normalized.lower()
-    except EmailNotValidError:
-        raise Refused("email", "Enter an e-mail address like name@example.com.") from None
-    if len(address) > EMAIL_MAX_LENGTH:
-        raise Refused("email", f"The address can have {EMAIL_MAX_LENGTH} characters at most.")
-    return address
-
-
-def _as_stored(email: str) -> str:
-    """The address as sign-up would store it; what it would not take belongs to nobody and is only counted."""
-    try:
-        return normalised_email(email)
-    except Refused:
-        return storable(email.strip().lower())[:EMAIL_MAX_LENGTH]
 
 
 async def _end_failures(user: User) -> None:

@@ -66,7 +66,7 @@ async def delete_account(user: User, *, worker: Worker, broadcast: Broadcast, ma
         deleted = await _delete_threads(user)
         await query(LOCK_RESERVATIONS, user.id)
         if user.is_staff and [row["id"] for row in await query(LOCK_ADMINISTRATORS)] == [user.id]:
-            raise Refused("last_administrator", LAST_ADMINISTRATOR)
+            raise Refused("last_administrator", LAST_ADMINISTRATOR, field="password")
         await query(LOCK_USER, user.id)
         await query(DELETE_USER, user.id)
     await _clear_away(user, deleted, AccountDeleted(), worker, broadcast)

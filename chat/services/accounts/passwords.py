@@ -15,8 +15,9 @@ from chat.models import AuthSession, Confirms, EmailVerificationToken, PasswordR
 from chat.security.limits import LOGIN_FAILURE_ACCOUNT
 from chat.security.tokens import new_token, token_hash
 from chat.services.accounts import two_factor
-from chat.services.accounts.credentials import Accounts, Refused, check_password
+from chat.services.accounts.credentials import Accounts, check_password
 from chat.services.accounts.sessions import end_sessions
+from chat.services.errors import Refused
 from chat.settings import Settings
 
 
@@ -26,15 +27,17 @@ async def change_password(
     """Take the new one for the old one, and log the user out everywhere but here. Raises Refused and TooManyGuesses."""
     check_password(new, email=user.email, settings=accounts.settings, field="new_password1")
     if not await accounts.is_password_of(user, old):
-        raise Refused("old_password", "This is not your current password. Try again.")
+        raise Refused("wrong_password", "This is not your current password. Try again.", field="old_password")
     if new == old:
-        raise Refused("new_password1", "This is your password already. Choose another one.")
+        raise Refused("same_password", "This is already your password. Choose a different one.", field="new_password1")
     password_hash = await accounts.passwords.hash(new)
     async with in_transaction():
         # A reset in this very moment was by whoever reads the mail: it must not be undone by whoever knew the old one.
         unchanged = User.filter(id=user.id, password_hash=user.password_hash)
         if not await unchanged.select_for_update().first():
-            raise Refused("old_password", "The password was changed in this moment. Log in with the new one.")
+            raise Refused(
+                "password_changed", "Your password was just changed. Log in with the new one.", field="old_password"
+            )
         await _store(user, password_hash)
     await end_sessions(user, but=session, broadcast=broadcast)
     _tell_owner(user, accounts=accounts)

@@ -14,12 +14,14 @@ from chat.models import AuthSession, RecoveryCode, SecondFactor, User
 from chat.security.limits import CODE_GUESS_ACCOUNT, CODE_GUESS_ADDRESS, CODE_GUESS_DAY
 from chat.security.one_time_codes import app_link, bare_recovery_code, matching_step, new_recovery_code, shared_secret
 from chat.security.tokens import token_hash
-from chat.services.accounts.credentials import Accounts, Refused
+from chat.services.accounts.credentials import Accounts
 from chat.services.accounts.sessions import end_sessions
+from chat.services.errors import Refused
 from chat.settings import Settings
 
 RECOVERY_CODES = 10
 WRONG = "This code is wrong or was used already. Enter the next one that the app shows, or a recovery code."
+WRONG_FIRST_CODE = "This code is not the one your app shows now. Check that your phone's clock is right, and try again."
 
 BEGIN = """
 INSERT INTO second_factor (user_id, nonce, last_step) SELECT id, $2, 0 FROM users WHERE id = $1 FOR KEY SHARE
@@ -81,7 +83,7 @@ async def turn_on(
     """
     step = matching_step(secret_of(factor, settings=accounts.settings), code, now=time.time())
     if step is None:
-        raise Refused("code", "This is not the code that the app shows now. Is the clock of the phone right?")
+        raise Refused("wrong_code", WRONG_FIRST_CODE, field="code")
     async with in_transaction():
         await _lock(user)
         if not await query(CONFIRM, user.id, factor.nonce, step):

@@ -20,7 +20,8 @@ from chat.mailer import Mailer
 from chat.models import AuthSession, Confirms, EmailVerificationToken, User
 from chat.security.passwords import Passwords
 from chat.services.accounts import sessions, two_factor
-from chat.services.accounts.credentials import ensure_superuser, normalised_email
+from chat.services.accounts.addresses import normalized_email
+from chat.services.accounts.credentials import ensure_superuser
 from chat.services.accounts.deletion import LOCK_ADMINISTRATORS
 from chat.services.admin import audit
 from chat.services.admin.audit import CommandLine, Order
@@ -148,9 +149,9 @@ async def look(order: Order, action: str, *, at: Any = None) -> None:
 
 
 async def create_administrator(order: Order, email: str, password: str, *, passwords: Passwords) -> None:
-    """Whoever has the address becomes one, with this password, and is created if need be. Raises accounts.Refused."""
+    """Whoever has the address becomes one, with this password, and is created if need be. Raises Refused."""
     async with _ordered(order):
-        before = await User.get_or_none(email=normalised_email(email))
+        before = await User.get_or_none(email=normalized_email(email))
         user = await ensure_superuser(email, password, passwords=passwords)
         was = before and {"is_staff": before.is_staff, "is_active": before.is_active}
         is_now = {"is_staff": True, "is_active": True, "password": "set"}

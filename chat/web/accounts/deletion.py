@@ -9,9 +9,9 @@ from chat.models import User
 from chat.security.limits import PREFERENCE
 from chat.services.accounts import deletion
 from chat.services.errors import Refused
-from chat.web.accounts.login_flow import form_page, is_confirmed, leave
+from chat.web.accounts.login_flow import form_page, is_confirmed, leave, refused_page
 from chat.web.auth import login_required
-from chat.web.forms import ConfirmForm, add_error
+from chat.web.forms import ConfirmForm
 from chat.web.guards import limited
 from chat.web.notices import notify
 from chat.web.resources import resources
@@ -32,7 +32,6 @@ async def delete_account(user: User) -> ResponseReturnValue:
     try:
         await worker.see_through(deleting, "deletion")
     except Refused as refused:
-        add_error(form, "password", str(refused))
-        return await form_page("accounts/delete_account.html", form)
+        return await refused_page("accounts/delete_account.html", form, refused)
     notify("Your account is deleted, with everything in it.")
     return await leave()

@@ -7,7 +7,7 @@ from quart.typing import ResponseReturnValue
 
 from chat.models import User
 from chat.security.limits import LOGIN, PAGE_POST, PREFERENCE, SIGNUP
-from chat.services.accounts.credentials import Refused, TooManyGuesses
+from chat.services.errors import Refused, TooManyGuesses
 from chat.web.accounts.login_flow import enter, form_page, leave, refused_page, to_mailbox
 from chat.web.auth import safe_target, signed_in_user
 from chat.web.forms import LoginForm, SignUpForm, add_error

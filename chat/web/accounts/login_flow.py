@@ -11,7 +11,7 @@ from quart.wrappers import Response
 from chat.models import User
 from chat.models.ids import uuid7
 from chat.services.accounts import two_factor
-from chat.services.accounts.credentials import Refused, TooManyGuesses
+from chat.services.errors import Refused, TooManyGuesses
 from chat.web.accounts.pending_login import begin_login
 from chat.web.auth import log_in, log_out, signed_in_user
 from chat.web.forms import Form, add_error

@@ -10,7 +10,9 @@ from quart.typing import ResponseReturnValue
 from chat.models import EMAIL_MAX_LENGTH, AuthSession, User
 from chat.security.limits import NEW_PASSWORD, PASSWORD_CHECK, RESET, RESET_ADDRESS
 from chat.services.accounts import passwords
-from chat.services.accounts.credentials import Refused, TooManyGuesses, normalised_email, password_problems
+from chat.services.accounts.addresses import normalized_email
+from chat.services.accounts.credentials import password_problems
+from chat.services.errors import Refused, TooManyGuesses
 from chat.web.accounts.login_flow import form_page, keep_to_oneself, refused_page
 from chat.web.auth import current_session, login_required, renew
 from chat.web.forms import NewPasswordForm, PasswordChangeForm, ResetForm
@@ -48,7 +50,7 @@ async def password_reset() -> ResponseReturnValue:
     if request.method != "POST" or not form.validate():
         return await form_page("accounts/password_reset.html", form)
     try:
-        email = normalised_email(form.email.data)
+        email = normalized_email(form.email.data)
     except Refused as refused:
         return await refused_page("accounts/password_reset.html", form, refused)
     await count(RESET_ADDRESS, email)

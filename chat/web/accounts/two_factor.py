@@ -12,7 +12,7 @@ from quart.wrappers import Response
 from chat.models import AuthSession, SecondFactor, User
 from chat.security.limits import LOGIN, PREFERENCE
 from chat.services.accounts import two_factor
-from chat.services.accounts.credentials import Refused, TooManyGuesses
+from chat.services.errors import Refused, TooManyGuesses
 from chat.web.accounts import pending_login
 from chat.web.accounts.login_flow import admit, form_page, is_confirmed, refused_page, too_early
 from chat.web.auth import current_session, login_required, renew, signed_in_user
