@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import subprocess
 import sys
 import uuid
@@ -17,7 +18,7 @@ import pytest
 
 from chat.llm.call import CallEvent, Final
 from chat.llm.client import LLMClient
-from chat.llm.events import Event
+from chat.llm.events import Event, TextDelta
 from chat.llm.journal import CallLog, Plan
 from chat.llm.pricing import Prices
 from chat.llm.provider import retries
@@ -215,3 +216,27 @@ def result_of(events: list[CallEvent]) -> Any:
     assert [isinstance(event, Final) for event in events].count(True) == 1
     assert isinstance(events[-1], Final)
     return events[-1].result
+
+
+async def sent_requests(offline: OfflineServer, generation_id: str) -> list[dict[str, Any]]:
+    bodies = (await offline.http.get("/control/requests")).json()["requests"]
+    return [body for body in bodies if body.get("metadata", {}).get("generation_id") == generation_id]
+
+
+@pytest.fixture
+async def nothing_is_left(offline: OfflineServer) -> AsyncIterator[None]:
+    """No task and no open stream, whatever a test did."""
+    yield
+    assert await offline.open(until=0) == 0
+    assert tasks_of_the_client() == []
+
+
+def tasks_of_the_client() -> list[str]:
+    """Those that run code of the client: a site that other tests have opened in this process has tasks too."""
+    coroutines = [task.get_coro() for task in asyncio.all_tasks()]
+    codes = [one.cr_code for one in coroutines if inspect.iscoroutine(one)]
+    return [code.co_qualname for code in codes if "chat/llm/" in code.co_filename]
+
+
+def text_of(events: list[CallEvent]) -> str:
+    return "".join(event.text for event in events if isinstance(event, TextDelta))

@@ -1,12 +1,9 @@
-"""Both verbs of the client, over HTTP: what they give, what they raise, and what is left when they are stopped."""
+"""Both verbs of the client, over HTTP: what they give, what they raise, and what is in the books."""
 
 from __future__ import annotations
 
 import asyncio
-import inspect
-import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -26,12 +23,13 @@ from chat.llm.events import (
     ToolCall,
     ToolCallArguments,
 )
-from chat.llm.provider import retries
 from chat.llm.provider.shapes import token_usage
 from chat.llm.tools.registry import tool
 from tests.waiting import eventually
 
-from .conftest import PRICES, Books, OfflineServer, call_events, replaying, result_of
+from .conftest import PRICES, Books, OfflineServer, call_events, replaying, result_of, sent_requests, text_of
+
+pytestmark = pytest.mark.usefixtures("nothing_is_left")
 
 WHOLE = "one two three four five six seven ten"  # ten deltas
 BRIEF_SECONDS = 20
@@ -58,25 +56,6 @@ def double(number: int = 21) -> int:
     number: any
     """
     return number * 2
-
-
-@pytest.fixture(autouse=True)
-async def nothing_is_left(offline: OfflineServer) -> AsyncIterator[None]:
-    """No task and no open stream, whatever a test did."""
-    yield
-    assert await offline.open(until=0) == 0
-    assert tasks_of_the_client() == []
-
-
-def tasks_of_the_client() -> list[str]:
-    """Those that run code of the client: a site that other tests have opened in this process has tasks too."""
-    coroutines = [task.get_coro() for task in asyncio.all_tasks()]
-    codes = [one.cr_code for one in coroutines if inspect.iscoroutine(one)]
-    return [code.co_qualname for code in codes if "chat/llm/" in code.co_filename]
-
-
-def text_of(events: list[CallEvent]) -> str:
-    return "".join(event.text for event in events if isinstance(event, TextDelta))
 
 
 def kinds(events: list[CallEvent]) -> list[str]:
@@ -131,11 +110,6 @@ async def test_turns_instructions_and_effort_are_sent_as_they_are(
     assert result.text == "yes"
     assert (sent["input"], sent["instructions"], sent["reasoning"]) == (turns, "Be brief.", {"effort": "low"})
     assert (sent["max_output_tokens"], sent["store"], "tools" in sent) == (64, False, False)
-
-
-async def sent_requests(offline: OfflineServer, generation_id: str) -> list[dict[str, Any]]:
-    bodies = (await offline.http.get("/control/requests")).json()["requests"]
-    return [body for body in bodies if body.get("metadata", {}).get("generation_id") == generation_id]
 
 
 async def test_a_plan_is_what_would_be_sent_and_sends_nothing(llm: LLMClient, books: Books) -> None:
@@ -413,190 +387,6 @@ async def test_books_that_fail_do_not_hide_why_a_call_was_left(
                 break
     assert "not in the books" in caplog.text
     assert "the disk is full" in caplog.text
-
-
-# Stop
-
-
-class Phase:
-    """A place in a call at which it is stopped."""
-
-    def __init__(self, said: str, *, ran: bool, uncertain: bool = False, before_anything: bool = False) -> None:
-        self.said, self.ran, self.uncertain = said, ran, uncertain
-        self.before_anything = before_anything
-
-
-PHASES = {
-    "before the headers": Phase("hello [offline: delay=30]", ran=True, uncertain=True, before_anything=True),
-    "in the text": Phase(f"say {WHOLE} [offline: silence=3]", ran=True),
-    "while a tool runs": Phase(f"say {WHOLE} [offline: tool=wait also silence=4]", ran=True),
-    "in a pause": Phase("hello [offline: status=429]", ran=False, before_anything=True),
-}
-MEANS = ("cancel", "cancel twice", "cancel again and again", "timeout", "close", "break")
-STOPS = [
-    (phase, means) for phase in PHASES for means in MEANS
-    if not (PHASES[phase].before_anything and means in ("close", "break"))  # there is nothing to leave yet
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("phase", "means"), STOPS)
-async def test_a_stop_hangs_up_and_is_in_the_books(  # noqa: PLR0917 - fixtures
-    llm: LLMClient,
-    books: Books,
-    offline: OfflineServer,
-    caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
-    phase: str,
-    means: str,
-) -> None:
-    monkeypatch.setattr(retries, "PAUSES", {Code.RATE_LIMITED: (20,)})
-    in_tool = asyncio.Event()
-
-    @tool(idempotent=True)
-    async def wait() -> str:
-        """Wait for ever."""
-        in_tool.set()
-        await asyncio.sleep(30)
-        return ""
-
-    seen: list[CallEvent] = []
-
-    def arrived() -> bool:
-        match phase:
-            case "in the text":
-                return len(text_of(seen)) > 5
-            case "while a tool runs":
-                return in_tool.is_set() and text_of(seen) != ""
-            case "in a pause":
-                return "Attempt 1 failed" in caplog.text
-        return False
-
-    async def read() -> None:
-        async with aclosing(llm.stream(PHASES[phase].said, tools=[wait], timeout_seconds=20)) as events:
-            async for event in events:
-                seen.append(event)
-                if means == "break" and arrived():
-                    break
-                if means == "close" and arrived():
-                    await events.aclose()
-
-    with caplog.at_level(logging.WARNING):
-        limit = asyncio.timeout(None)
-        reading = asyncio.create_task(bounded(read, limit))
-        if phase == "before the headers":
-            await offline.open(until=1)
-        else:
-            await eventually(lambda: arrived() or reading.done())
-        if means == "timeout":
-            limit.reschedule(asyncio.get_running_loop().time())
-        for _ in range({"cancel": 1, "cancel twice": 2, "cancel again and again": 20}.get(means, 0)):
-            reading.cancel()
-            await asyncio.sleep(0)
-        async with asyncio.timeout(BRIEF_SECONDS):
-            with suppress(asyncio.CancelledError):
-                await reading
-
-    assert await offline.open(until=0) == 0
-    log, expected = books.log, PHASES[phase]
-    assert (log.status, log.estimated, log.uncertain) == ("stopped", expected.ran, expected.uncertain)
-    assert bool(log.usage.total_tokens) is bool(log.cost) is expected.ran
-    assert log.output == text_of(seen)
-    assert reading.cancelled() is means.startswith("cancel")
-
-
-async def bounded(read: Callable[[], Any], limit: asyncio.Timeout) -> None:
-    with suppress(TimeoutError):
-        async with limit:
-            await read()
-
-
-async def test_a_stop_while_the_last_tool_runs_leaves_a_completed_round(llm: LLMClient, books: Books) -> None:
-    cancelled = asyncio.Event()
-
-    @tool(idempotent=True)
-    async def wait() -> str:
-        """Wait for ever."""
-        try:
-            await asyncio.sleep(30)
-        finally:
-            cancelled.set()
-        return ""
-
-    reading = asyncio.create_task(llm.call("hello [offline: tool=wait]", tools=[wait]))
-    await eventually(lambda: bool(books.logs))
-    reading.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await reading
-    assert cancelled.is_set()
-    assert (books.log.status, books.log.estimated) == ("completed", False)
-
-
-async def test_a_stop_while_the_books_are_written_waits_for_them(offline_url: str) -> None:
-    class Slow(Books):
-        def __init__(self) -> None:
-            super().__init__()
-            self.writing, self.may_end = asyncio.Event(), asyncio.Event()
-
-        async def end(self, log: Any) -> None:
-            self.writing.set()
-            await self.may_end.wait()
-            self.logs.append(log)
-
-    books = Slow()
-    async with LLMClient(api_key="test", base_url=offline_url, prices=PRICES, journal=books) as llm:
-        reading = asyncio.create_task(llm.call("say yes"))
-        await books.writing.wait()
-        for _ in range(3):
-            reading.cancel()
-            await asyncio.sleep(0.001)
-        books.may_end.set()
-        with pytest.raises(asyncio.CancelledError):
-            await reading
-    assert books.log.status == "completed"
-
-
-async def test_a_stop_while_a_tool_cleans_up_loses_no_round(llm: LLMClient, books: Books) -> None:
-    started, cleaned = asyncio.Event(), asyncio.Event()
-
-    @tool(idempotent=True)
-    async def tidy() -> str:
-        """Leave nothing lying about."""
-        try:
-            started.set()
-            await asyncio.sleep(30)
-        finally:
-            await asyncio.sleep(0.05)
-            cleaned.set()
-        return ""
-
-    reading = asyncio.create_task(
-        llm.call(f"say {WHOLE} [offline: tool=tidy also silence=3]", tools=[tidy])
-    )  # fmt: skip
-    await started.wait()
-    for _ in range(3):
-        reading.cancel()
-        await asyncio.sleep(0.005)
-    with pytest.raises(asyncio.CancelledError):
-        await reading
-    assert cleaned.is_set()
-    assert books.log.status == "stopped"
-
-
-async def test_a_stream_that_nobody_reads_sends_nothing(
-    llm: LLMClient, books: Books, offline: OfflineServer, generation_id: str
-) -> None:
-    await llm.stream("hello", metadata={"generation_id": generation_id}).aclose()
-    assert (books.planned, await offline.creates(generation_id)) == ([], 0)
-
-
-async def test_what_a_stopped_call_had_written_of_a_tool_s_arguments_is_counted(llm: LLMClient, books: Books) -> None:
-    arguments = "%7B%22text%22:%22" + "many words ".replace(" ", "%20") * 20 + "%22%7D"
-    async with aclosing(llm.stream(f"hello [offline: tool=x arguments={arguments} silence=20]")) as events:
-        async for event in events:
-            if isinstance(event, ToolCallArguments) and len(books.created_ids) == 1:
-                break
-    assert books.log.status == "stopped"
-    assert books.log.usage.output_tokens >= 1
 
 
 # Closing, and servers of other kinds

@@ -16,10 +16,9 @@ from chat.llm.client import LLMClient
 from chat.llm.events import ToolCall
 from chat.llm.tools.registry import Registry, ToolError, ToolResult, tool
 
-from .conftest import PRICES, Books, OfflineServer, call_events, replaying, result_of
-from .test_client import nothing_is_left, sent_requests, text_of
+from .conftest import PRICES, Books, OfflineServer, call_events, replaying, result_of, sent_requests, text_of
 
-__all__ = ["nothing_is_left"]  # it watches over these tests, too
+pytestmark = pytest.mark.usefixtures("nothing_is_left")
 
 BRIEF_SECONDS = 20
 

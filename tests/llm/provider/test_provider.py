@@ -13,9 +13,8 @@ import pytest
 from chat.llm.events import FAILURES, Code, Completed, Created, Failed, RefusalDelta, TextDelta, ToolCall
 from chat.llm.provider.provider import Limits, Provider
 from chat.tools import load
+from tests.llm.conftest import OfflineServer, asking, events_of, start_offline_model
 from tests.waiting import LONG_SECONDS
-
-from .conftest import OfflineServer, asking, events_of, start_offline_model
 
 WHOLE = "one two three four five six seven ten"  # ten deltas
 

@@ -1,59 +1,26 @@
-"""A typed function is a tool, and a call of it always has a result that the model can read."""
+"""A registry runs tools, and every call has a result that the model can read."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import logging
-import pkgutil
-import re
 import sys
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import chat.tools
 from chat.llm.tools.registry import MAX_ARGUMENT_BYTES, MAX_RESULT_BYTES, DuplicateToolError, Registry, ToolError, tool
-from chat.llm.tools.schema import UndescribedToolError
-from chat.tools import load
+from tests.llm.tools.test_schema import Asker, describe, undocumented
 from tests.waiting import LONG_SECONDS
 
 if TYPE_CHECKING:
-    from chat.models import User
+    pass
 
 README = Path(__file__).parents[2] / "README.md"
-
-
-@tool(idempotent=True)
-async def describe(  # noqa: PLR0917 - the model names its arguments
-    name: str,
-    count: int,
-    ratio: float,
-    loud: bool,
-    size: Literal["small", "large"],
-    tags: list[str],
-    note: str | None,
-    level: Literal[1, 2] = 2,
-) -> dict[str, Any]:
-    """Describe a thing.
-
-    It takes every type that there is.
-
-    name: what it is called
-    count: how many there are
-    ratio: a share
-    loud: whether to shout
-    size: how large it is
-    tags: words for it
-    note: a remark, or null
-    level: how deep
-    """
-    return {"name": name, "tags": tags, "note": note, "level": level, "sum": count + ratio, "size": size, "loud": loud}
 
 
 @tool(idempotent=False)
@@ -100,13 +67,6 @@ def odd() -> object:
     return object()
 
 
-@dataclass(frozen=True)
-class Asker:
-    """Somebody who is not in any JSON."""
-
-    name: str
-
-
 @tool(idempotent=True)
 async def greet(asker: Asker, greeting: str = "Hello") -> str:
     """Greet whoever asks.
@@ -133,126 +93,6 @@ ARGUMENTS = {"name": "x", "count": 1, "ratio": 0.5, "loud": True, "size": "small
 @pytest.fixture
 def registry() -> Registry:
     return Registry([describe, echo, where, fail, time_out, odd], time_limit_seconds=LONG_SECONDS)
-
-
-def test_a_function_s_hints_and_words_become_a_strict_schema() -> None:
-    assert describe.schema == {
-        "type": "function",
-        "name": "describe",
-        "description": "Describe a thing.\n\nIt takes every type that there is.",
-        "strict": True,
-        "parameters": {
-            "type": "object",
-            "additionalProperties": False,
-            "required": ["name", "count", "ratio", "loud", "size", "tags", "note", "level"],
-            "properties": {
-                "name": {"type": "string", "description": "what it is called"},
-                "count": {"type": "integer", "description": "how many there are"},
-                "ratio": {"type": "number", "description": "a share"},
-                "loud": {"type": "boolean", "description": "whether to shout"},
-                "size": {"type": "string", "enum": ["small", "large"], "description": "how large it is"},
-                "tags": {"type": "array", "items": {"type": "string"}, "description": "words for it"},
-                "note": {"type": ["string", "null"], "description": "a remark, or null"},
-                "level": {"type": ["integer", "null"], "enum": [1, 2, None], "description": "how deep"},
-            },
-        },
-    }
-
-
-def undocumented(text: str) -> str:
-    return text
-
-
-def half_documented(text: str) -> str:
-    """Say it."""
-    return text
-
-
-def untyped(text) -> str:
-    """Say it.
-
-    text: what to say
-    """
-    return text
-
-
-def starred(*texts: str) -> str:
-    """Say it.
-
-    texts: what to say
-    """
-    return " ".join(texts)
-
-
-def too_free(value: dict[str, Any]) -> str:
-    """Say it.
-
-    value: anything
-    """
-    return str(value)
-
-
-def mixed(value: Literal["a", 1]) -> str:
-    """Say it.
-
-    value: one or the other
-    """
-    return str(value)
-
-
-def bare(values: list) -> str:  # type: ignore[type-arg]
-    """Say it.
-
-    values: what to say
-    """
-    return str(values)
-
-
-def without_import(user: User) -> str:
-    """Say who it is."""
-    return str(user)
-
-
-def perhaps_somebody(asker: Asker | None = None) -> str:
-    """Say who it is.
-
-    asker: somebody
-    """
-    return str(asker)
-
-
-def by_place(text: str, /) -> str:
-    """Say it.
-
-    text: what to say
-    """
-    return text
-
-
-def größe() -> str:  # noqa: PLC2401
-    """Say how large it is."""
-    return "large"
-
-
-@pytest.mark.parametrize(
-    "function",
-    [
-        größe,
-        undocumented,
-        half_documented,
-        untyped,
-        starred,
-        too_free,
-        mixed,
-        bare,
-        without_import,
-        perhaps_somebody,
-        by_place,
-    ],
-)
-def test_a_function_that_cannot_be_described_is_refused_at_once(function: Callable[..., Any]) -> None:
-    with pytest.raises(UndescribedToolError, match=function.__name__):
-        tool(idempotent=True)(function)
 
 
 def test_what_is_no_tool_is_refused_with_what_to_do() -> None:
@@ -433,23 +273,3 @@ async def test_cancelling_a_call_is_the_only_thing_that_is_raised() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-
-
-async def test_the_example_of_the_readme_is_a_tool() -> None:
-    example = re.search(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
-    assert example
-    module: dict[str, Any] = {"__name__": "dice"}
-    exec(example[1], module)
-
-    registry = Registry([module["roll_dice"]])
-    assert (await registry.dispatch("roll_dice", '{"sides": 1}')).output == "1"
-    assert (await registry.dispatch("roll_dice", '{"sides": 0}')).output == "A die has at least one side."
-    assert not registry.is_idempotent("roll_dice")
-
-
-def test_every_module_of_the_package_is_offered_and_has_a_test() -> None:
-    modules = {module.name for module in pkgutil.iter_modules(chat.tools.__path__)}
-    offered = {item.function.__module__.rpartition(".")[2] for item in load().tools}
-    tests = {path.stem.removeprefix("test_") for path in (Path(__file__).parents[1] / "tools").glob("test_*.py")}
-    assert modules == offered
-    assert modules <= tests

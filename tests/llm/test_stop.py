@@ -1,0 +1,206 @@
+"""A call that is stopped hangs up, cancels its tools and is in the books."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import aclosing, suppress
+from typing import Any
+
+import pytest
+
+from chat.llm.call import CallEvent
+from chat.llm.client import LLMClient
+from chat.llm.events import Code, ToolCallArguments
+from chat.llm.provider import retries
+from chat.llm.tools.registry import tool
+from tests.waiting import eventually
+
+from .conftest import PRICES, Books, OfflineServer, text_of
+
+pytestmark = pytest.mark.usefixtures("nothing_is_left")
+
+WHOLE = "one two three four five six seven ten"
+BRIEF_SECONDS = 20
+
+
+class Phase:
+    """A place in a call at which it is stopped."""
+
+    def __init__(self, said: str, *, ran: bool, uncertain: bool = False, before_anything: bool = False) -> None:
+        self.said, self.ran, self.uncertain = said, ran, uncertain
+        self.before_anything = before_anything
+
+
+PHASES = {
+    "before the headers": Phase("hello [offline: delay=30]", ran=True, uncertain=True, before_anything=True),
+    "in the text": Phase(f"say {WHOLE} [offline: silence=3]", ran=True),
+    "while a tool runs": Phase(f"say {WHOLE} [offline: tool=wait also silence=4]", ran=True),
+    "in a pause": Phase("hello [offline: status=429]", ran=False, before_anything=True),
+}
+MEANS = ("cancel", "cancel twice", "cancel again and again", "timeout", "close", "break")
+STOPS = [
+    (phase, means) for phase in PHASES for means in MEANS
+    if not (PHASES[phase].before_anything and means in ("close", "break"))  # there is nothing to leave yet
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("phase", "means"), STOPS)
+async def test_a_stop_hangs_up_and_is_in_the_books(  # noqa: PLR0917 - fixtures
+    llm: LLMClient,
+    books: Books,
+    offline: OfflineServer,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    phase: str,
+    means: str,
+) -> None:
+    monkeypatch.setattr(retries, "PAUSES", {Code.RATE_LIMITED: (20,)})
+    in_tool = asyncio.Event()
+
+    @tool(idempotent=True)
+    async def wait() -> str:
+        """Wait for ever."""
+        in_tool.set()
+        await asyncio.sleep(30)
+        return ""
+
+    seen: list[CallEvent] = []
+
+    def arrived() -> bool:
+        match phase:
+            case "in the text":
+                return len(text_of(seen)) > 5
+            case "while a tool runs":
+                return in_tool.is_set() and text_of(seen) != ""
+            case "in a pause":
+                return "Attempt 1 failed" in caplog.text
+        return False
+
+    async def read() -> None:
+        async with aclosing(llm.stream(PHASES[phase].said, tools=[wait], timeout_seconds=20)) as events:
+            async for event in events:
+                seen.append(event)
+                if means == "break" and arrived():
+                    break
+                if means == "close" and arrived():
+                    await events.aclose()
+
+    with caplog.at_level(logging.WARNING):
+        limit = asyncio.timeout(None)
+        reading = asyncio.create_task(bounded(read, limit))
+        if phase == "before the headers":
+            await offline.open(until=1)
+        else:
+            await eventually(lambda: arrived() or reading.done())
+        if means == "timeout":
+            limit.reschedule(asyncio.get_running_loop().time())
+        for _ in range({"cancel": 1, "cancel twice": 2, "cancel again and again": 20}.get(means, 0)):
+            reading.cancel()
+            await asyncio.sleep(0)
+        async with asyncio.timeout(BRIEF_SECONDS):
+            with suppress(asyncio.CancelledError):
+                await reading
+
+    assert await offline.open(until=0) == 0
+    log, expected = books.log, PHASES[phase]
+    assert (log.status, log.estimated, log.uncertain) == ("stopped", expected.ran, expected.uncertain)
+    assert bool(log.usage.total_tokens) is bool(log.cost) is expected.ran
+    assert log.output == text_of(seen)
+    assert reading.cancelled() is means.startswith("cancel")
+
+
+async def bounded(read: Callable[[], Any], limit: asyncio.Timeout) -> None:
+    with suppress(TimeoutError):
+        async with limit:
+            await read()
+
+
+async def test_a_stop_while_the_last_tool_runs_leaves_a_completed_round(llm: LLMClient, books: Books) -> None:
+    cancelled = asyncio.Event()
+
+    @tool(idempotent=True)
+    async def wait() -> str:
+        """Wait for ever."""
+        try:
+            await asyncio.sleep(30)
+        finally:
+            cancelled.set()
+        return ""
+
+    reading = asyncio.create_task(llm.call("hello [offline: tool=wait]", tools=[wait]))
+    await eventually(lambda: bool(books.logs))
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    assert cancelled.is_set()
+    assert (books.log.status, books.log.estimated) == ("completed", False)
+
+
+async def test_a_stop_while_the_books_are_written_waits_for_them(offline_url: str) -> None:
+    class Slow(Books):
+        def __init__(self) -> None:
+            super().__init__()
+            self.writing, self.may_end = asyncio.Event(), asyncio.Event()
+
+        async def end(self, log: Any) -> None:
+            self.writing.set()
+            await self.may_end.wait()
+            self.logs.append(log)
+
+    books = Slow()
+    async with LLMClient(api_key="test", base_url=offline_url, prices=PRICES, journal=books) as llm:
+        reading = asyncio.create_task(llm.call("say yes"))
+        await books.writing.wait()
+        for _ in range(3):
+            reading.cancel()
+            await asyncio.sleep(0.001)
+        books.may_end.set()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+    assert books.log.status == "completed"
+
+
+async def test_a_stop_while_a_tool_cleans_up_loses_no_round(llm: LLMClient, books: Books) -> None:
+    started, cleaned = asyncio.Event(), asyncio.Event()
+
+    @tool(idempotent=True)
+    async def tidy() -> str:
+        """Leave nothing lying about."""
+        try:
+            started.set()
+            await asyncio.sleep(30)
+        finally:
+            await asyncio.sleep(0.05)
+            cleaned.set()
+        return ""
+
+    reading = asyncio.create_task(
+        llm.call(f"say {WHOLE} [offline: tool=tidy also silence=3]", tools=[tidy])
+    )  # fmt: skip
+    await started.wait()
+    for _ in range(3):
+        reading.cancel()
+        await asyncio.sleep(0.005)
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    assert cleaned.is_set()
+    assert books.log.status == "stopped"
+
+
+async def test_a_stream_that_nobody_reads_sends_nothing(
+    llm: LLMClient, books: Books, offline: OfflineServer, generation_id: str
+) -> None:
+    await llm.stream("hello", metadata={"generation_id": generation_id}).aclose()
+    assert (books.planned, await offline.creates(generation_id)) == ([], 0)
+
+
+async def test_what_a_stopped_call_had_written_of_a_tool_s_arguments_is_counted(llm: LLMClient, books: Books) -> None:
+    arguments = "%7B%22text%22:%22" + "many words ".replace(" ", "%20") * 20 + "%22%7D"
+    async with aclosing(llm.stream(f"hello [offline: tool=x arguments={arguments} silence=20]")) as events:
+        async for event in events:
+            if isinstance(event, ToolCallArguments) and len(books.created_ids) == 1:
+                break
+    assert books.log.status == "stopped"
+    assert books.log.usage.output_tokens >= 1
