@@ -35,7 +35,7 @@ from chat.services.usage.report import this_month
 from tests import programs
 from tests.cast import Person
 from tests.programs import Program
-from tests.web.factor import turned_on
+from tests.web.two_factor import turned_on
 
 PROJECT = Path(__file__).parents[1]
 try:

@@ -36,8 +36,8 @@ from chat.web.admin import changes, lists
 from chat.web.admin.audit_context import order_of
 from chat.web.admin.tables import TABLES
 from tests.cast import PASSWORD, Person
-from tests.web.factor import turned_on
 from tests.web.page import Page
+from tests.web.two_factor import turned_on
 
 REASON = "Somebody asked for it"
 SECONDS = 20.0

@@ -33,9 +33,9 @@ from tests.cast import PASSWORD, Person
 from tests.conftest import Beside
 from tests.site import Site
 from tests.web.conftest import Production
-from tests.web.factor import CODE, LOGIN, PAGE, Factor, change_form_session, turned_on
 from tests.web.mailbox import Mailbox
 from tests.web.page import Page
+from tests.web.two_factor import CODE, LOGIN, PAGE, Factor, change_form_session, turned_on
 
 AGAIN = "Log in again: a code is asked for within ten minutes after the password."
 

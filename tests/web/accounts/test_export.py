@@ -19,8 +19,8 @@ from tests.browser.rows import answered, past_thread
 from tests.cast import Person
 from tests.site import Site
 from tests.waiting import LONG_SECONDS
-from tests.web.factor import turned_on
 from tests.web.page import Page
+from tests.web.two_factor import turned_on
 
 PATH = "/accounts/data/"
 MANY = """

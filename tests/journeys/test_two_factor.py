@@ -7,9 +7,9 @@ import uuid
 from chat.models import AuthSession, RecoveryCode, User, UserSettings
 from tests.cast import PASSWORD, Person
 from tests.web.conftest import Production, mailbox, production
-from tests.web.factor import CODE, LOGIN, PAGE, Factor
 from tests.web.mailbox import Mailbox
 from tests.web.page import Page
+from tests.web.two_factor import CODE, LOGIN, PAGE, Factor
 
 __all__ = ["mailbox", "production"]  # pytest finds them here
 
