@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import make_msgid
-from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -52,12 +51,10 @@ Writer = Callable[[], Awaitable[Email | None]]
 class Mailer:
     """Writes and sends each email in a background task; `drain` waits for the tasks."""
 
-    def __init__(
-        self, settings: Settings, *, templates: Path = TEMPLATES, retry_seconds: Sequence[float] = RETRY_SECONDS
-    ) -> None:
+    def __init__(self, settings: Settings, *, retry_seconds: Sequence[float] = RETRY_SECONDS) -> None:
         self._settings = settings
         self._environment = Environment(
-            loader=FileSystemLoader(templates),
+            loader=FileSystemLoader(TEMPLATES),
             autoescape=select_autoescape(["html"]),
             undefined=StrictUndefined,
             trim_blocks=True,
