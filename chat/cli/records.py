@@ -16,7 +16,7 @@ from chat.cli.environment import settings_with_database
 from chat.services.admin import pruning
 from chat.services.admin.audit import Order
 from chat.services.admin.pruning import LONGEST_DAYS, SHORTEST_DAYS, Pruned
-from chat.services.usage import directory, report
+from chat.services.usage import report
 from chat.text import cell
 
 MONTH_COLUMNS = ("email", "calls", "unpriced_calls", "input_tokens", "output_tokens", "total_tokens", "cost")
@@ -42,7 +42,7 @@ def days(text: str) -> int:
 
 def users(arguments: argparse.Namespace) -> int:
     """A line for each user."""
-    return _with_database(lambda: _print_users(directory.users(arguments.search)))
+    return _with_database(lambda: _print_users(report.users(arguments.search)))
 
 
 def usage(arguments: argparse.Namespace) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -52,6 +52,14 @@ EVERYBODY = """
 SELECT coalesce(u.email, '') AS email, m.calls, m.unpriced_calls, m.input_tokens, m.output_tokens, m.total_tokens,
        m.cost
 FROM user_monthly_usage m LEFT JOIN users u ON u.id = m.user_id WHERE m.month = $1 ORDER BY m.cost DESC, email, m.id
+"""
+USERS_AT_ONCE = 1000  # rows per query
+USERS = """
+SELECT u.email, u.email_verified, u.is_staff, u.is_active, u.last_seen_at,
+       coalesce(m.cost, 0) AS cost, coalesce(m.unpriced_calls, 0) AS unpriced_calls
+FROM users u LEFT JOIN user_monthly_usage m
+    ON m.user_id = u.id AND m.month = date_trunc('month', now() AT TIME ZONE 'UTC')::date
+WHERE position($1 in u.email) > 0 AND u.email > $2 ORDER BY u.email LIMIT $3
 """
 
 
@@ -143,6 +151,15 @@ async def month_report(user: User, month: date, *, default_budget: Decimal | Non
 async def everybodys_month(month: date) -> list[dict[str, Any]]:
     """A row for each user with calls in it, the dearest first; those of deleted users have no address."""
     return await query(EVERYBODY, month)
+
+
+async def users(search: str = "") -> AsyncIterator[dict[str, Any]]:
+    """Users whose email address contains `search`, by address; `cost` is this month's known cost in USD."""
+    last = ""
+    while rows := await query(USERS, search.strip().lower(), last, USERS_AT_ONCE):
+        last = rows[-1]["email"]
+        for row in rows:
+            yield row
 
 
 async def _kept(user: User, month: date, rows: Part) -> Part:

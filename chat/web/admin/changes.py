@@ -11,7 +11,7 @@ from quart.typing import ResponseReturnValue
 from chat.models import User
 from chat.security.limits import PREFERENCE
 from chat.services.accounts.sessions import session_lives
-from chat.services.admin import commands, rows
+from chat.services.admin import commands, grid_sql
 from chat.services.admin.audit import Order
 from chat.services.admin.grid import Action, Table
 from chat.services.errors import Refused
@@ -35,12 +35,12 @@ blueprint = Blueprint("changes", __name__)
 async def text(user: User, name: str, row_id: UUID) -> ResponseReturnValue:
     """What was said, for a reason that is recorded. It comes with the answer to the form, and has no address."""
     table, form = declared(name), LookForm(await request.form)
-    row = await rows.find(table, row_id) if table.text else None
+    row = await grid_sql.find(table, row_id) if table.text else None
     said: dict[str, Any] = {"table": table, "row": row or abort(404)}
     if request.method != "POST" or not form.validate():
         return await form_page("admin/look.html", form, **said)
     await commands.look(await order_of(user, row_id, form.reason.data), f"{name}.look")
-    return await render_template("admin/text.html", texts=await rows.texts(table, row_id), **said)
+    return await render_template("admin/text.html", texts=await grid_sql.texts(table, row_id), **said)
 
 
 @blueprint.route("/<name>/<uuid:row_id>/<action_name>/", methods=["GET", "POST"])
@@ -50,7 +50,7 @@ async def text(user: User, name: str, row_id: UUID) -> ResponseReturnValue:
 async def change(user: User, name: str, row_id: UUID, action_name: str) -> ResponseReturnValue:
     """Ask, then do it."""
     table, form = declared(name), ChangeForm(await request.form)
-    row = await rows.find(table, row_id) or abort(404)
+    row = await grid_sql.find(table, row_id) or abort(404)
     action = _action(table, action_name)
     if not action.applies(row):  # somebody was faster, or it is the same click twice
         notify("There is nothing left to do: it is so already.")
@@ -83,6 +83,6 @@ async def _afterwards(table: Table, row_id: UUID) -> str:
     session = await current_session()
     if session is None or not await session_lives(session.id):
         return url_for("accounts.entrance.login", next=url_for("admin.overview.index"))
-    if await rows.find(table, row_id):
+    if await grid_sql.find(table, row_id):
         return url_for("admin.lists.row", name=table.name, row_id=row_id)
     return url_for("admin.lists.table", name=table.name)

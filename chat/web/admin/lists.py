@@ -17,7 +17,7 @@ from quart.wrappers import Response
 from chat.models import User
 from chat.security.limits import DOWNLOAD
 from chat.services.accounts.user_agents import browser_name
-from chat.services.admin import commands, rows
+from chat.services.admin import commands, grid_sql
 from chat.services.admin.audit import Order
 from chat.services.admin.grid import Column, Row, Table, Unreadable
 from chat.text import cell
@@ -38,12 +38,12 @@ CUT_OFF = "This file is cut off here. You are no administrator any more, or were
 @staff_required
 async def table(_: User, name: str) -> ResponseReturnValue:
     """A page of rows."""
-    declaration, page, error = declared(name), rows.Page([], "", 0), ""
+    declaration, page, error = declared(name), grid_sql.Page([], "", 0), ""
     try:
-        page = await rows.page(declaration, request.args)
+        page = await grid_sql.page(declaration, request.args)
     except Unreadable as unreadable:
         error = str(unreadable)
-    said = {"table": declaration, "page": page, "error": error, "most": rows.MOST_COUNTED, "words": WORDS}
+    said = {"table": declaration, "page": page, "error": error, "most": grid_sql.MOST_COUNTED, "words": WORDS}
     return await render_template("admin/table.html", **said), 422 if error else 200
 
 
@@ -52,8 +52,8 @@ async def table(_: User, name: str) -> ResponseReturnValue:
 async def row(_: User, name: str, row_id: UUID) -> ResponseReturnValue:
     """One row, what belongs to it, what was done to it, and what can be."""
     declaration = declared(name)
-    found = await rows.find(declaration, row_id) or abort(404)
-    said = {"table": declaration, "row": found, "most": rows.IN_A_SECTION, "words": WORDS}
+    found = await grid_sql.find(declaration, row_id) or abort(404)
+    said = {"table": declaration, "row": found, "most": grid_sql.IN_A_SECTION, "words": WORDS}
     return await render_template("admin/row.html", sections=await _sections(declaration, found), **said)
 
 
@@ -64,10 +64,10 @@ async def download(user: User, name: str) -> ResponseReturnValue:
     """The rows of the list, all of them, made while they are sent."""
     declaration, wanted, order = declared(name), (await request.form).to_dict(), await order_of(user, None)
     try:
-        rows.check(declaration, wanted)
+        grid_sql.check(declaration, wanted)
     except Unreadable as unreadable:
         abort(422, str(unreadable))
-    await commands.look(order, f"{name}.download", at=rows.meant(declaration, wanted))
+    await commands.look(order, f"{name}.download", at=grid_sql.meant(declaration, wanted))
     response = Response(_lines(declaration, wanted, order), content_type="text/csv; charset=utf-8")
     response.headers["Content-Disposition"] = f'attachment; filename="{name}-{datetime.now(UTC):%Y-%m-%d}.csv"'
     response.timeout = DOWNLOAD_SECONDS
@@ -84,7 +84,7 @@ async def _sections(table: Table, row: Row) -> list[dict[str, Any]]:
     found = []
     for section in table.sections:
         value, other = row.get(section.of), TABLES[section.table]
-        belonging = await rows.belonging(other, section.filter, value) if value else []
+        belonging = await grid_sql.belonging(other, section.filter, value) if value else []
         found.append({"table": other, "filter": section.filter, "value": value, "rows": belonging})
     return found
 
@@ -92,7 +92,7 @@ async def _sections(table: Table, row: Row) -> list[dict[str, Any]]:
 async def _lines(table: Table, wanted: dict[str, str], order: Order) -> AsyncIterator[bytes]:
     """Until the last one, or until whoever takes it may not any more: a long file is no way around that."""
     yield _written([["id", *(column.label for column in table.columns)]])
-    async for some in rows.exported(table, wanted):
+    async for some in grid_sql.exported(table, wanted):
         if not await commands.may_still(order):
             yield _written([[CUT_OFF]])
             return

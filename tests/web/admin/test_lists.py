@@ -29,7 +29,7 @@ from chat.models import (
 )
 from chat.models.ids import uuid7
 from chat.security.limits import DOWNLOAD, PREFERENCE
-from chat.services.admin import rows
+from chat.services.admin import grid_sql
 from chat.text import FORMULAS
 from chat.web.admin.tables import EXCUSED, TABLES
 from tests.cast import Person
@@ -196,7 +196,7 @@ async def test_of_an_error_only_the_kind_is_shown_without_a_recorded_look(
 
 @pytest.mark.parametrize("sort", ["newest", "cost", "slow"])
 async def test_pages_follow_each_other_without_a_gap_or_a_repetition(root: Person, sort: str) -> None:
-    model, count = f"model-{uuid7()}", 2 * rows.PAGE + 3
+    model, count = f"model-{uuid7()}", 2 * grid_sql.PAGE + 3
     made = [
         await call(None, model=model, duration_ms=number % 7, cost=[None, "0.5", "0", "0.0000005"][number % 4])
         for number in range(count)
@@ -217,7 +217,7 @@ async def test_pages_follow_each_other_without_a_gap_or_a_repetition(root: Perso
 async def test_more_than_ten_thousand_rows_are_not_counted_to_the_last(
     root: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rows, "MOST_COUNTED", 1)
+    monkeypatch.setattr(grid_sql, "MOST_COUNTED", 1)
     model = f"model-{uuid7()}"
     for _ in range(3):
         await call(None, model=model)
@@ -374,7 +374,7 @@ async def test_files_are_limited_and_what_was_searched_for_is_recorded_in_short(
 
 
 async def test_a_file_has_all_rows_of_all_pages(root: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rows, "EXPORTED_AT_ONCE", 4)
+    monkeypatch.setattr(grid_sql, "EXPORTED_AT_ONCE", 4)
     model = f"model-{uuid7()}"
     made = {str((await call(None, model=model)).id) for _ in range(8)}
     lines = list(csv.reader(io.StringIO((await file_of(root, "calls", f"model={model}&after=x")).text)))
@@ -386,18 +386,18 @@ async def test_a_file_has_all_rows_of_all_pages(root: Person, monkeypatch: pytes
 async def test_a_file_is_recorded_and_ends_where_its_taker_is_no_administrator_any_more(
     root: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rows, "EXPORTED_AT_ONCE", 1)
+    monkeypatch.setattr(grid_sql, "EXPORTED_AT_ONCE", 1)
     user, model = await User.get(email=root.email), f"model-{uuid7()}"
     for _ in range(3):
         await call(None, model=model)
-    exported = rows.exported
+    exported = grid_sql.exported
 
     async def demoted_after_the_first(*asked: Any) -> AsyncIterator[list[dict[str, Any]]]:
         async for some in exported(*asked):
             yield some
             await User.filter(id=user.id).update(is_staff=False)
 
-    monkeypatch.setattr(rows, "exported", demoted_after_the_first)
+    monkeypatch.setattr(grid_sql, "exported", demoted_after_the_first)
     head, first, last = (await file_of(root, "calls", f"model={model}")).text.splitlines()
     [entry] = await AuditEntry.filter(actor_id=user.id)
 

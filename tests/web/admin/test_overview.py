@@ -14,8 +14,8 @@ from tests.cast import Person
 from tests.conftest import Beside
 from tests.site import Site
 from tests.waiting import LONG_SECONDS
+from tests.web.admin.sums import overview, overview_beside_sums
 from tests.web.page import Page
-from tests.web.sums import overview, overview_beside_sums
 
 
 async def call(user: User | None, **figures: Any) -> LLMCallLog:
