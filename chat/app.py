@@ -22,7 +22,7 @@ from chat.durations import in_words, wait_in_words
 from chat.services.accounts.sessions import ABSOLUTE
 from chat.services.errors import NoAdministrator
 from chat.settings import Settings
-from chat.web import accounts, admin, auth, guards, notices, pages
+from chat.web import accounts, admin, auth, pages, rate_limits, security_headers
 from chat.web.chat import pages as chat_pages
 from chat.web.chat import socket
 from chat.web.resources import EXTENSION, CannotStart, opened
@@ -59,7 +59,7 @@ class App(Quart):
             super().log_exception(exception_info)
 
     def create_url_adapter(self, request: BaseRequestWebsocket | None) -> MapAdapter | None:
-        """A name with a part of 64 characters is none, and werkzeug fails too early for a page: the guards say so."""
+        """Host labels over 63 characters make werkzeug raise before error handlers run; the host check refuses them."""
         try:
             return super().create_url_adapter(request)
         except BadHost:
@@ -74,7 +74,7 @@ class App(Quart):
         except OSError:  # no file system has names like that
             abort(404)
         if request.args.get("v") == self.static_version(filename):
-            response.cache_control.max_age = guards.ONE_YEAR_SECONDS
+            response.cache_control.max_age = security_headers.ONE_YEAR_SECONDS
             response.cache_control.immutable = True
         else:
             response.cache_control.no_cache = True
@@ -97,7 +97,8 @@ def create_app(settings: Settings) -> Quart:
         FILES_CHANGE=settings.debug,
     )
     auth.install(app, settings)
-    guards.install(app, settings)
+    security_headers.install(app, settings)
+    rate_limits.install(app)
     for area in (pages, accounts, chat_pages, usage_pages, socket, admin):
         app.register_blueprint(area.blueprint)
     _install_templates(app, settings)
@@ -128,11 +129,10 @@ def _install_templates(app: App, settings: Settings) -> None:
             session = None
         return {
             "site_name": settings.site_name,
-            "nonce": guards.nonce(),
+            "nonce": security_headers.nonce(),
             "user": session.user if session else None,
             "theme": session.user.settings.theme if session else None,
             "static_url": static_url,
-            "take_notice": notices.take_notice,
         }
 
 

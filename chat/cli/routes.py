@@ -10,7 +10,8 @@ from werkzeug.routing import Rule
 
 from chat.durations import in_words
 from chat.security.limits import COUNTED_BY_SERVICES, SOCKET_CONNECT, Limit
-from chat.web.guards import SAFE_METHODS, limits_of
+from chat.web.rate_limits import limits_of
+from chat.web.security_headers import SAFE_METHODS
 
 HEAD = """\
 # Routes

@@ -14,7 +14,8 @@ from chat.cli.routes import routes_document
 from chat.security import limits
 from chat.security.limits import COUNTED_BY_SERVICES, RESEND_LADDER, SOCKET_CONNECT, Limit
 from chat.settings import Settings
-from chat.web.guards import SAFE_METHODS, limits_of
+from chat.web.rate_limits import limits_of
+from chat.web.security_headers import SAFE_METHODS
 from tests.cast import Person
 from tests.web.page import Page
 

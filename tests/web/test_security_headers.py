@@ -335,4 +335,4 @@ async def test_a_host_that_cannot_be_a_name_is_not_a_mistake_of_ours(
         strict = await visitor.http.get("/", headers={"Host": host})
 
     assert (development.status_code, strict.status_code) == (200, 400)
-    assert "not known by that name" in strict.text
+    assert "host name is not allowed" in strict.text

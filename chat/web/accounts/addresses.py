@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quart import Blueprint, redirect, render_template, request, url_for
+from quart import Blueprint, flash, redirect, render_template, request, url_for
 from quart.typing import ResponseReturnValue
 
 from chat.models import User
@@ -19,8 +19,7 @@ from chat.web.accounts.login_flow import (
 )
 from chat.web.auth import login_required, signed_in_user
 from chat.web.forms import ChangeEmailForm, ConfirmForm
-from chat.web.guards import limited
-from chat.web.notices import notify
+from chat.web.rate_limits import limited
 from chat.web.resources import resources
 
 blueprint = Blueprint("addresses", __name__)
@@ -42,7 +41,7 @@ async def change_email(user: User) -> ResponseReturnValue:
         )
     except Refused as refused:
         return await refused_page("accounts/change_email.html", form, refused)
-    notify(f"A message is on its way to {email}. Open the link in it; until then everything stays as it is.")
+    await flash(f"A message is on its way to {email}. Open the link in it; until then everything stays as it is.")
     return redirect(url_for("accounts.addresses.change_email"), 303)
 
 
@@ -59,7 +58,7 @@ async def confirm_change(token: str) -> ResponseReturnValue:
     user = await email_change.change(token, mailer=resources().mailer)
     if user is None:
         return await _dead_link()
-    notify(f"{user.email} is the e-mail address of the account now. Log in with it from now on.")
+    await flash(f"{user.email} is the e-mail address of the account now. Log in with it from now on.")
     here = await signed_in_user()
     return redirect(url_for("accounts.settings.settings" if here else "accounts.entrance.login"), 303)
 

@@ -12,7 +12,7 @@ from chat.models import User
 from chat.security.limits import EXPORT
 from chat.services.accounts import export
 from chat.web.auth import login_required
-from chat.web.guards import limited
+from chat.web.rate_limits import limited
 
 blueprint = Blueprint("data", __name__)
 

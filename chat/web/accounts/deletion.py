@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quart import Blueprint, request
+from quart import Blueprint, flash, request
 from quart.typing import ResponseReturnValue
 
 from chat.models import User
@@ -12,8 +12,7 @@ from chat.services.errors import Refused
 from chat.web.accounts.login_flow import form_page, is_confirmed, leave, refused_page
 from chat.web.auth import login_required
 from chat.web.forms import ConfirmForm
-from chat.web.guards import limited
-from chat.web.notices import notify
+from chat.web.rate_limits import limited
 from chat.web.resources import resources
 
 blueprint = Blueprint("deletion", __name__)
@@ -33,5 +32,5 @@ async def delete_account(user: User) -> ResponseReturnValue:
         await worker.see_through(deleting, "deletion")
     except Refused as refused:
         return await refused_page("accounts/delete_account.html", form, refused)
-    notify("Your account is deleted, with everything in it.")
+    await flash("Your account is deleted, with everything in it.")
     return await leave()

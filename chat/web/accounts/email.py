@@ -13,7 +13,7 @@ from chat.services.accounts import verification
 from chat.web.accounts.login_flow import enter, form_page, is_confirmed_by, is_own, keep_to_oneself
 from chat.web.auth import signed_in_user
 from chat.web.forms import ConfirmForm
-from chat.web.guards import limited
+from chat.web.rate_limits import limited
 from chat.web.resources import resources
 
 blueprint = Blueprint("verification", __name__)

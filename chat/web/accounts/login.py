@@ -11,7 +11,7 @@ from chat.services.errors import Refused, TooManyGuesses
 from chat.web.accounts.login_flow import enter, form_page, leave, refused_page, to_mailbox
 from chat.web.auth import safe_target, signed_in_user
 from chat.web.forms import LoginForm, SignUpForm, add_error
-from chat.web.guards import client_address, count, limited
+from chat.web.rate_limits import client_address, count, limited
 from chat.web.resources import resources
 
 blueprint = Blueprint("entrance", __name__)

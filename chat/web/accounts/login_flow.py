@@ -15,7 +15,7 @@ from chat.services.errors import Refused, TooManyGuesses
 from chat.web.accounts.pending_login import begin_login
 from chat.web.auth import log_in, log_out, signed_in_user
 from chat.web.forms import Form, add_error
-from chat.web.guards import client_address
+from chat.web.rate_limits import client_address
 from chat.web.resources import resources
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from quart import Blueprint, redirect, render_template, request, session, url_for
+from quart import Blueprint, flash, redirect, render_template, request, session, url_for
 from quart.typing import ResponseReturnValue
 
 from chat.models import EMAIL_MAX_LENGTH, AuthSession, User
@@ -16,8 +16,7 @@ from chat.services.errors import Refused, TooManyGuesses
 from chat.web.accounts.login_flow import form_page, keep_to_oneself, refused_page
 from chat.web.auth import current_session, login_required, renew
 from chat.web.forms import NewPasswordForm, PasswordChangeForm, ResetForm
-from chat.web.guards import count, limited
-from chat.web.notices import notify
+from chat.web.rate_limits import count, limited
 from chat.web.resources import resources
 
 blueprint = Blueprint("passwords", __name__)
@@ -38,7 +37,7 @@ async def password_change(user: User) -> ResponseReturnValue:
         await _change(user, form)
     except (Refused, TooManyGuesses) as refused:
         return await refused_page("accounts/password_change.html", form, refused, guessed="old_password")
-    notify("Your password is changed, and you are logged out everywhere else.")
+    await flash("Your password is changed, and you are logged out everywhere else.")
     return redirect(url_for("accounts.settings.settings"), 303)
 
 
@@ -88,7 +87,7 @@ async def reset() -> ResponseReturnValue:
         return await refused_page("accounts/reset.html", form, refused, email=found.email)
     if user is None:
         return await _dead_link()
-    notify("Your password is set. Log in with it now.")
+    await flash("Your password is set. Log in with it now.")
     return redirect(url_for("accounts.entrance.login"), 303)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from quart import Blueprint, abort, redirect, render_template, url_for
+from quart import Blueprint, abort, flash, redirect, render_template, url_for
 from quart.typing import ResponseReturnValue
 
 from chat.models import User
@@ -13,8 +13,7 @@ from chat.services.accounts import sessions as service
 from chat.services.accounts.user_agents import browser_name
 from chat.web.accounts.login_flow import leave
 from chat.web.auth import current_session, login_required
-from chat.web.guards import limited
-from chat.web.notices import notify
+from chat.web.rate_limits import limited
 from chat.web.resources import resources
 
 blueprint = Blueprint("sessions", __name__, url_prefix="/sessions")
@@ -39,7 +38,7 @@ async def end(user: User, session_id: UUID) -> ResponseReturnValue:
     if this and session.id == this.id:
         return await leave()
     await service.end_session(session, broadcast=resources().broadcast)
-    notify(f"{browser_name(session.user_agent)} is logged out.")
+    await flash(f"{browser_name(session.user_agent)} is logged out.")
     return redirect(url_for("accounts.sessions.sessions"), 303)
 
 
@@ -49,5 +48,5 @@ async def end(user: User, session_id: UUID) -> ResponseReturnValue:
 async def end_others(user: User) -> ResponseReturnValue:
     """Log out everywhere else."""
     await service.end_sessions(user, but=await current_session(), broadcast=resources().broadcast)
-    notify("You are logged out everywhere else.")
+    await flash("You are logged out everywhere else.")
     return redirect(url_for("accounts.sessions.sessions"), 303)

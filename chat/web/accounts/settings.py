@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quart import Blueprint, abort, redirect, request, url_for
+from quart import Blueprint, abort, flash, redirect, request, url_for
 from quart.typing import ResponseReturnValue
 
 from chat.models import THEMES, User
@@ -11,8 +11,7 @@ from chat.services.accounts import preferences, two_factor
 from chat.web.accounts.login_flow import form_page
 from chat.web.auth import login_required
 from chat.web.forms import SettingsForm
-from chat.web.guards import limited
-from chat.web.notices import notify
+from chat.web.rate_limits import limited
 from chat.web.resources import resources
 
 blueprint = Blueprint("settings", __name__, url_prefix="/settings")
@@ -29,7 +28,7 @@ async def settings(user: User) -> ResponseReturnValue:
         second_factor = await two_factor.factor_of(user)
         return await form_page("accounts/settings.html", form, second_factor=second_factor)
     await preferences.save(user, **form.data, models=opened.settings.models, broadcast=opened.broadcast)
-    notify("Saved.")
+    await flash("Saved.")
     return redirect(url_for("accounts.settings.settings"), 303)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 import segno
-from quart import Blueprint, redirect, render_template, request, url_for
+from quart import Blueprint, flash, redirect, render_template, request, url_for
 from quart.typing import ResponseReturnValue
 from quart.wrappers import Response
 
@@ -17,8 +17,7 @@ from chat.web.accounts import pending_login
 from chat.web.accounts.login_flow import admit, form_page, is_confirmed, refused_page, too_early
 from chat.web.auth import current_session, login_required, renew, signed_in_user
 from chat.web.forms import CodeForm, ConfirmForm, Form, ProofForm, add_error
-from chat.web.guards import client_address, limited
-from chat.web.notices import notify
+from chat.web.rate_limits import client_address, limited
 from chat.web.resources import resources
 
 blueprint = Blueprint("second_factor", __name__)
@@ -108,7 +107,7 @@ async def turn_off(user: User) -> ResponseReturnValue:
     if request.method != "POST" or not await _is_proven(form, user):
         return await form_page("accounts/second_factor_turn_off.html", form)
     await two_factor.turn_off(user, mailer=opened.mailer, settings=opened.settings)
-    notify("The second factor is off. Your password alone logs you in.")
+    await flash("The second factor is off. Your password alone logs you in.")
     return redirect(url_for(PAGE), 303)
 
 
@@ -117,7 +116,7 @@ async def _nothing_begun() -> ResponseReturnValue:
     if await signed_in_user():
         return redirect(url_for("chat.new_thread"), 303)
     pending_login.finish(pending_login.LOGIN)
-    notify("Log in again: a code is asked for within ten minutes after the password.")
+    await flash("Log in again: a code is asked for within ten minutes after the password.")
     return redirect(url_for("accounts.entrance.login"), 303)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from quart import Blueprint, abort, redirect, render_template, request, url_for
+from quart import Blueprint, abort, flash, redirect, render_template, request, url_for
 from quart.typing import ResponseReturnValue
 
 from chat.models import User
@@ -21,8 +21,7 @@ from chat.web.admin.confirmation import recently_confirmed
 from chat.web.admin.lists import WORDS, declared
 from chat.web.auth import current_session, staff_required
 from chat.web.forms import ChangeForm, LookForm, add_error
-from chat.web.guards import limited
-from chat.web.notices import notify
+from chat.web.rate_limits import limited
 from chat.web.resources import resources
 
 blueprint = Blueprint("changes", __name__)
@@ -53,7 +52,7 @@ async def change(user: User, name: str, row_id: UUID, action_name: str) -> Respo
     row = await grid_sql.find(table, row_id) or abort(404)
     action = _action(table, action_name)
     if not action.applies(row):  # somebody was faster, or it is the same click twice
-        notify("There is nothing left to do: it is so already.")
+        await flash("There is nothing left to do: it is so already.")
         return redirect(url_for("admin.lists.row", name=name, row_id=row_id), 303)
     said: dict[str, Any] = {"table": table, "row": row, "action": action, "words": WORDS}
     if request.method != "POST" or not form.validate():
@@ -63,7 +62,7 @@ async def change(user: User, name: str, row_id: UUID, action_name: str) -> Respo
     except Refused as refused:
         add_error(form, "value" if action.value else "reason", str(refused))
         return await form_page("admin/change.html", form, **said)
-    notify(f"Done: {action.label}.")
+    await flash(f"Done: {action.label}.")
     return redirect(await _afterwards(table, row_id), 303)
 
 

@@ -15,7 +15,7 @@ from chat.security.limits import PREFERENCE
 from chat.web.accounts.login_flow import form_page, is_confirmed
 from chat.web.auth import current_session, renew, safe_target, staff_required
 from chat.web.forms import ConfirmForm
-from chat.web.guards import limited
+from chat.web.rate_limits import limited
 
 blueprint = Blueprint("confirmation", __name__)
 

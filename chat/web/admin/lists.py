@@ -24,7 +24,7 @@ from chat.text import cell
 from chat.web.admin.audit_context import order_of
 from chat.web.admin.tables import TABLES
 from chat.web.auth import staff_required
-from chat.web.guards import limited
+from chat.web.rate_limits import limited
 from chat.web.usage.charts import money_words
 
 blueprint = Blueprint("lists", __name__)

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from uuid import UUID, uuid4
 
 import msgspec
-from quart import Blueprint, abort, redirect, render_template, request, url_for
+from quart import Blueprint, abort, flash, redirect, render_template, request, url_for
 from quart.typing import ResponseReturnValue
 from quart.wrappers import Response
 
@@ -18,8 +18,7 @@ from chat.services.errors import Refused
 from chat.services.replies import snapshot, threads
 from chat.services.replies.send import Accepted, Draft
 from chat.web.auth import login_required, wants_json
-from chat.web.guards import limited
-from chat.web.notices import notify
+from chat.web.rate_limits import limited
 from chat.web.resources import resources
 
 blueprint = Blueprint("chat", __name__, url_prefix="/chat")
@@ -107,7 +106,7 @@ async def delete_thread(user: User, thread_id: UUID) -> ResponseReturnValue:
     await worker.see_through(deleting, "deletion")
     if wants_json():
         return "", HTTPStatus.NO_CONTENT
-    notify("The chat is deleted.")
+    await flash("The chat is deleted.")
     return redirect(url_for("chat.new_thread"), 303)
 
 

@@ -53,6 +53,22 @@ async def test_what_is_saved_is_said_once_and_comes_back(alice: Person, bob: Per
     assert chosen(await page_of(bob)) == ("", "system")
 
 
+async def test_of_two_notices_only_the_last_is_shown(alice: Person) -> None:
+    await alice.http.post(PATH, data={"display_name": "Ada", "theme": "dark"})
+    await alice.http.post("/accounts/sessions/end-others/")
+
+    assert (await page_of(alice)).find("p", role="status").text == "You are logged out everywhere else."
+    assert (await page_of(alice)).all("p", role="status") == []
+
+
+async def test_a_notice_survives_the_logout(nobody: Person, alice: Person) -> None:
+    await alice.http.post("/accounts/sessions/end-others/")
+    await alice.http.post("/accounts/logout/")
+
+    assert (await page_of(alice, "/accounts/login/")).find("p", role="status").text
+    assert (await page_of(nobody, "/accounts/login/")).all("p", role="status") == []
+
+
 @pytest.mark.parametrize("name", ["", "   ", "\u200b\u200b", "\n"])
 async def test_a_name_that_nobody_could_see_is_none(alice: Person, name: str) -> None:
     await User.filter(email=alice.email).update(display_name="Ada")
