@@ -342,6 +342,6 @@ def decode_between_workers(payload: str | bytes) -> Any:
     return _between_workers.decode(payload)
 
 
-def with_cursor(payload: str, epoch: str, offset: int) -> str:
+def with_cursor(payload: str, cursor: object) -> str:
     """A logged event as tabs get it: the cursor is put in front of the encoded fields, nothing is encoded again."""
-    return f'{{"cursor":"{epoch}:{offset}",{payload[1:]}'
+    return f'{{"cursor":"{cursor}",{payload[1:]}'

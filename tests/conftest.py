@@ -26,7 +26,7 @@ Beside = Callable[..., AbstractAsyncContextManager[Site]]
 
 
 # How long the site waits for its stores before it does without them. Tests of that shorten what they are about.
-PATIENCE = (
+TIMEOUTS = (
     "chat.broadcast.COMMAND_TIMEOUT_SECONDS",
     "chat.broadcast.CONNECT_TIMEOUT_SECONDS",
     "chat.database.pool.ACQUIRE_SECONDS",
@@ -40,7 +40,7 @@ PATIENCE = (
 def patience() -> Iterator[None]:
     """A machine that stands still for some seconds is no outage of PostgreSQL or Redis."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in PATIENCE:
+        for name in TIMEOUTS:
             patch.setattr(name, LONG_SECONDS)
         yield
 

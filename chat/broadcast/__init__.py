@@ -18,6 +18,7 @@ from chat.broadcast.log import (
     Append,
     Appended,
     Log,
+    LogPosition,
     LogSlice,
     Unavailable,
     rev_of,
@@ -31,6 +32,7 @@ __all__ = [
     "Broadcast",
     "Event",
     "Gap",
+    "LogPosition",
     "LogSlice",
     "Subscription",
     "Unavailable",
@@ -44,26 +46,26 @@ __all__ = [
 CONNECTIONS = 4
 CONNECT_TIMEOUT_SECONDS = 2
 COMMAND_TIMEOUT_SECONDS = 2
-SILENCE_SECONDS = 1  # who asks so soon after somebody has waited in vain does not wait as well
+OPEN_SECONDS = 1  # after a timeout, fail at once for this long
 
 
-class Patience:
-    """How long Redis is waited for: two seconds, and not again at once. A page makes several calls."""
+class CircuitBreaker:
+    """A command may take two seconds; after a timeout the next ones fail at once, since a page sends several."""
 
     def __init__(self) -> None:
-        self._silent_until = 0.0
+        self._open_until = 0.0
 
     @asynccontextmanager
-    async def limit(self) -> AsyncIterator[None]:
+    async def attempt(self) -> AsyncIterator[None]:
         """Raises TimeoutError."""
         loop = asyncio.get_running_loop()
-        if loop.time() < self._silent_until:
+        if loop.time() < self._open_until:
             raise TimeoutError("Redis did not answer a moment ago")
         try:
             async with asyncio.timeout(COMMAND_TIMEOUT_SECONDS):
                 yield
         except TimeoutError:
-            self._silent_until = loop.time() + SILENCE_SECONDS
+            self._open_until = loop.time() + OPEN_SECONDS
             raise
 
 
@@ -76,28 +78,28 @@ class Client(Redis):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.patience = Patience()
+        self.breaker = CircuitBreaker()
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         """Raises RedisError or OSError, of which TimeoutError is one."""
-        async with self.patience.limit():
+        async with self.breaker.attempt():
             return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
         """Its round trip is limited in the same way."""
         pipe = LimitedPipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
-        pipe.patience = self.patience
+        pipe.breaker = self.breaker
         return pipe
 
 
 class LimitedPipeline(Pipeline):
     """A pipeline whose one round trip takes two seconds at most."""
 
-    patience: Patience
+    breaker: CircuitBreaker
 
     async def execute(self, raise_on_error: bool = True) -> list[Any]:
         """Raises RedisError or OSError."""
-        async with self.patience.limit():
+        async with self.breaker.attempt():
             results: list[Any] = await super().execute(raise_on_error)
             return results
 

@@ -17,7 +17,7 @@ from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
-from chat.broadcast.log import Unavailable, rev_of
+from chat.broadcast.log import NOWHERE, LogPosition, Unavailable, rev_of
 from chat.events import Frame, encode, with_cursor
 
 logger = logging.getLogger(__name__)
@@ -43,12 +43,11 @@ def control_channel() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What came over a channel. A thread's event has its place in the log, and the change that it tells of."""
+    """What came over a channel. A thread's event has its position in the log, and the change that it tells of."""
 
     channel: str
     frame: str
-    epoch: str = ""
-    offset: int = 0
+    position: LogPosition = NOWHERE
     rev: int = 0
 
 
@@ -247,4 +246,5 @@ def _received(channel: str, data: str) -> Event:
     if not channel.startswith("t:"):
         return Event(channel, data)
     offset, epoch, payload = data.split(":", 2)
-    return Event(channel, with_cursor(payload, epoch, int(offset)), epoch, int(offset), rev_of(payload))
+    position = LogPosition(epoch, int(offset))
+    return Event(channel, with_cursor(payload, position), position, rev_of(payload))

@@ -23,6 +23,7 @@ META_TTL_MS = 86_400_000  # much longer than the log's, so that an epoch outlive
 FORGOTTEN_AT_ONCE = 500
 NEVER = 2**53  # no log gets so far
 PROBE, PROBE_TTL_MS = "chat:probe", 60_000
+OFFSET_MAX_DIGITS = 16
 FOLDER = Path(__file__).parent
 
 
@@ -36,6 +37,28 @@ def thread_channel(thread_id: UUID) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class LogPosition:
+    """An offset in an epoch of a thread's log; a tab's cursor is its text."""
+
+    epoch: str = ""
+    offset: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.epoch}:{self.offset}" if self.epoch else ""
+
+    @classmethod
+    def parse(cls, cursor: str) -> LogPosition | None:
+        """None for an empty or invalid cursor."""
+        epoch, colon, offset = cursor.partition(":")
+        if not (colon and epoch and offset.isascii() and offset.isdigit() and len(offset) < OFFSET_MAX_DIGITS):
+            return None
+        return cls(epoch, int(offset))
+
+
+NOWHERE = LogPosition()
+
+
+@dataclass(frozen=True, slots=True)
 class Append:
     """One event for a thread's log."""
 
@@ -44,7 +67,7 @@ class Append:
     fence: int | None = None
     terminal: bool = False
     expected_epoch: str = ""
-    minimum: tuple[int, str] = (0, "")  # an offset that was reached, and its epoch: less means Redis went back in time
+    minimum: LogPosition = NOWHERE  # already reached: an end before it means that Redis went back in time
 
     def keys(self) -> list[str]:
         """The log and its meta; the braces keep both on one node of a cluster."""
@@ -62,13 +85,14 @@ class Append:
             "" if self.fence is None else self.fence,
             int(self.terminal),
             encode(self.event),
-            *self.minimum,
+            self.minimum.offset,
+            self.minimum.epoch,
         ]
 
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """Where the event stands. `offset` is 0 if the epoch has moved and -1 if the fence is old: nothing was written."""
+    """What became of an append. `offset` is 0 if the epoch has moved, -1 if the fence is old: nothing was written."""
 
     offset: int
     epoch: str
@@ -76,15 +100,19 @@ class Appended:
 
 @dataclass(frozen=True, slots=True)
 class LogSlice:
-    """The log after an offset: the last offset, the epoch, and (offset, payload) in order."""
+    """The log after an offset: `end` is the position of its last event, `entries` are (offset, payload) in order."""
 
-    top: int
-    epoch: str
+    end: LogPosition
     entries: list[tuple[int, str]]
 
-    def follows(self, after: int) -> bool:
-        """Whether nothing is missing between `after` and the top."""
-        return after <= self.top and [offset for offset, _ in self.entries] == list(range(after + 1, self.top + 1))
+    def continues(self, after: LogPosition) -> bool:
+        """Whether it begins right after this position and has no hole."""
+        expected = list(range(after.offset + 1, self.end.offset + 1))
+        return (
+            after.epoch == self.end.epoch
+            and after.offset <= self.end.offset
+            and [offset for offset, _ in self.entries] == expected
+        )
 
 
 class _Change(msgspec.Struct):
@@ -139,15 +167,14 @@ class Log:
         except (RedisError, OSError) as error:
             raise Unavailable(str(error)) from error
         pairs = [(int(entry_id.split(b"-")[0]), fields[1].decode()) for entry_id, fields in entries]
-        return LogSlice(top, epoch.decode(), pairs)
+        return LogSlice(LogPosition(epoch.decode(), top), pairs)
 
-    async def position(self, thread_id: UUID) -> tuple[str, int]:
-        """Epoch and last offset of the log. Raises Unavailable."""
-        log = await self.read(thread_id, after=NEVER)
-        return log.epoch, log.top
+    async def end(self, thread_id: UUID) -> LogPosition:
+        """The position of the log's last event. Raises Unavailable."""
+        return (await self.read(thread_id, after=NEVER)).end
 
-    async def positions(self, thread_ids: Sequence[UUID]) -> dict[UUID, tuple[str, int]]:
-        """Epoch and last offset of many logs in one round trip; those without a log are left out.
+    async def ends(self, thread_ids: Sequence[UUID]) -> dict[UUID, LogPosition]:
+        """The ends of many logs in one round trip; threads without a log are left out.
 
         Raises Unavailable, also where Redis answers and takes no writes: it is full, or a replica.
         """
@@ -160,7 +187,9 @@ class Log:
             except (RedisError, OSError) as error:
                 raise Unavailable(str(error)) from error
         pairs = zip(thread_ids, found, strict=True)
-        return {thread_id: (epoch.decode(), int(offset or 0)) for thread_id, (epoch, offset) in pairs if epoch}
+        return {
+            thread_id: LogPosition(epoch.decode(), int(offset or 0)) for thread_id, (epoch, offset) in pairs if epoch
+        }
 
     async def forget(self, thread_ids: Sequence[UUID]) -> None:
         """Remove the logs of threads that are gone for good. Raises Unavailable."""

@@ -30,8 +30,8 @@ from chat.services.replies.reply import Collaborators
 from chat.services.replies.worker import Worker
 from chat.services.usage import ledger
 from chat.settings import Settings
-from chat.web.chat.open_sockets import Sockets
-from chat.web.chat.reconciler import Checks
+from chat.web.chat.open_sockets import OpenSockets
+from chat.web.chat.reconciler import Reconciler
 from chat.web.readiness import Readiness
 
 logger = logging.getLogger(__name__)
@@ -56,10 +56,10 @@ class Resources:
     mailer: Mailer
     worker: Worker
     tools: Registry
-    checks: Checks
+    reconciler: Reconciler
     readiness: Readiness
     presence: Presence
-    sockets: Sockets
+    sockets: OpenSockets
 
 
 def resources() -> Resources:
@@ -80,12 +80,12 @@ async def opened(settings: Settings) -> AsyncIterator[Resources]:
     registry = tools.load()
     worker = Worker(Collaborators(settings, live, llm, registry))
     accounts = Accounts(settings, passwords, mailer, limits)
-    checks, readiness, sockets = Checks(live), Readiness(redis), Sockets()
+    reconciler, readiness, sockets = Reconciler(live), Readiness(redis), OpenSockets()
     presence = Presence(redis, worker.name, lambda: Load(worker.running, len(sockets), mailer.waiting))
     loops = [
         asyncio.create_task(live.run(), name="broadcast"),
         asyncio.create_task(worker.run(), name="worker"),
-        asyncio.create_task(checks.run(), name="checks"),
+        asyncio.create_task(reconciler.run(), name="reconciler"),
         asyncio.create_task(presence.run(), name="presence"),
     ]
     for loop in loops:
@@ -94,8 +94,8 @@ async def opened(settings: Settings) -> AsyncIterator[Resources]:
         await asyncio.to_thread(password_rules.common_passwords)  # so that no sign-up waits for it
         await llm.warm_up()
         yield Resources(
-            settings, redis, live, limits, passwords, accounts, mailer, worker, registry, checks, readiness, presence,
-            sockets,
+            settings, redis, live, limits, passwords, accounts, mailer, worker, registry, reconciler, readiness,
+            presence, sockets,
         )  # fmt: skip
     finally:
         for loop in loops:

@@ -11,7 +11,17 @@ import pytest
 from redis.asyncio import Redis
 
 from chat import broadcast
-from chat.broadcast import Append, Broadcast, Event, Gap, Subscription, control_channel, thread_channel, user_channel
+from chat.broadcast import (
+    Append,
+    Broadcast,
+    Event,
+    Gap,
+    LogPosition,
+    Subscription,
+    control_channel,
+    thread_channel,
+    user_channel,
+)
 from chat.broadcast.channels import QUEUE_MAX_ITEMS
 from chat.events import Ping, StopRequested, TextDelta
 from tests.conftest import Stores
@@ -54,7 +64,7 @@ async def test_a_ready_listener_gets_what_is_appended_with_its_cursor(live: Broa
         event = await following(subscription)
 
     assert isinstance(event, Event)
-    assert (event.epoch, event.offset) == (appended.epoch, 1)
+    assert event.position == LogPosition(appended.epoch, 1)
     assert event.frame.startswith(f'{{"cursor":"{appended.epoch}:1","type":"response.output_text.delta"')
 
 

@@ -12,7 +12,7 @@ import pytest
 from redis.asyncio import Redis
 
 from chat import broadcast
-from chat.broadcast import Append, Appended, Broadcast, Unavailable
+from chat.broadcast import Append, Appended, Broadcast, LogPosition, Unavailable
 from chat.events import ResponseText, TextDelta
 from tests.conftest import Stores
 from tests.waiting import LONG_SECONDS
@@ -57,9 +57,9 @@ async def test_events_are_numbered_from_one_and_read_back_in_order(live: Broadca
     log = await live.log.read(thread, after=2)
 
     assert [one.offset for one in results] == [1, 2, 3, 4, 5]
-    assert log.follows(2)
+    assert log.continues(LogPosition(results[0].epoch, 2))
     assert [offset for offset, _ in log.entries] == [3, 4, 5]
-    assert (log.top, log.epoch) == (5, results[0].epoch)
+    assert log.end == LogPosition(results[0].epoch, 5)
 
 
 async def test_appends_at_once_get_one_offset_each(live: Broadcast, thread: UUID) -> None:
@@ -72,7 +72,7 @@ async def test_an_old_fence_writes_nothing(live: Broadcast, thread: UUID) -> Non
     await live.log.append(delta(thread, fence=4))
 
     assert (await live.log.append(delta(thread, fence=2))).offset == -1
-    assert (await live.log.read(thread)).top == 1
+    assert (await live.log.read(thread)).end.offset == 1
 
 
 async def test_a_terminal_event_closes_its_own_fence(live: Broadcast, thread: UUID) -> None:
@@ -87,18 +87,18 @@ async def test_a_writer_of_another_epoch_is_told_and_writes_nothing(live: Broadc
     told = await live.log.append(delta(thread, expected_epoch="00000000"))
 
     assert told == Appended(0, first.epoch)
-    assert (await live.log.read(thread)).top == 1
+    assert (await live.log.read(thread)).end.offset == 1
 
 
 async def test_offsets_that_went_back_begin_a_new_epoch(live: Broadcast, redis: Redis, thread: UUID) -> None:
     first = [await live.log.append(delta(thread)) for _ in range(3)][-1]
     await redis.hincrby(f"{{t:{thread}}}:meta", "s", -2)
 
-    told = await live.log.append(delta(thread, expected_epoch=first.epoch, minimum=(3, first.epoch)))
+    told = await live.log.append(delta(thread, expected_epoch=first.epoch, minimum=LogPosition(first.epoch, 3)))
 
     assert told.offset == 0
     assert told.epoch != first.epoch
-    whole = await live.log.append(Append(thread, ResponseText(thread, "all"), minimum=(3, first.epoch)))
+    whole = await live.log.append(Append(thread, ResponseText(thread, "all"), minimum=LogPosition(first.epoch, 3)))
     assert whole == Appended(1, told.epoch)
 
 
@@ -108,7 +108,7 @@ async def test_a_lost_meta_begins_a_new_epoch_and_an_empty_log(live: Broadcast, 
     second = await live.log.append(delta(thread))
 
     assert second.epoch != first.epoch
-    assert (await live.log.read(thread)).follows(0)
+    assert (await live.log.read(thread)).continues(LogPosition(second.epoch, 0))
 
 
 async def test_a_log_behind_its_meta_begins_a_new_epoch(live: Broadcast, redis: Redis, thread: UUID) -> None:
@@ -139,11 +139,11 @@ async def test_keys_expire(live: Broadcast, redis: Redis, thread: UUID) -> None:
 
 
 async def test_reading_an_empty_log_gives_it_an_epoch_that_stays(live: Broadcast, thread: UUID) -> None:
-    epoch, offset = await live.log.position(thread)
+    end = await live.log.end(thread)
     appended = await live.log.append(delta(thread))
 
-    assert offset == 0
-    assert appended == Appended(1, epoch)
+    assert end.offset == 0
+    assert appended == Appended(1, end.epoch)
 
 
 async def test_without_redis_an_append_fails_and_the_next_one_works_again(stores: Stores, thread: UUID) -> None:
@@ -163,12 +163,12 @@ async def test_without_redis_an_append_fails_and_the_next_one_works_again(stores
         await nowhere.aclose()
 
 
-async def test_the_places_of_many_logs_come_in_one_round_trip(live: Broadcast, thread: UUID) -> None:
+async def test_the_ends_of_many_logs_come_in_one_round_trip(live: Broadcast, thread: UUID) -> None:
     other = uuid.uuid4()
     last = [await live.log.append(delta(thread)) for _ in range(3)][-1]
 
-    assert await live.log.positions([thread, other]) == {thread: (last.epoch, 3)}
-    assert await live.log.positions([]) == {}
+    assert await live.log.ends([thread, other]) == {thread: LogPosition(last.epoch, 3)}
+    assert await live.log.ends([]) == {}
 
 
 async def test_a_redis_that_takes_no_writes_counts_as_away(live: Broadcast, redis: Redis, thread: UUID) -> None:
@@ -178,10 +178,10 @@ async def test_a_redis_that_takes_no_writes_counts_as_away(live: Broadcast, redi
         with pytest.raises(Unavailable):
             await live.log.append(delta(thread))
         with pytest.raises(Unavailable):
-            await live.log.positions([thread])
+            await live.log.ends([thread])
     finally:
         await redis.config_set("maxmemory", 0)
-    assert (await live.log.positions([thread]))[thread][1] == 1
+    assert (await live.log.ends([thread]))[thread].offset == 1
 
 
 @pytest.fixture
@@ -202,18 +202,18 @@ async def test_nobody_waits_long_for_a_frozen_redis_and_the_next_one_not_at_all(
     client = broadcast.connect(frozen.url)
     log = Broadcast(client).log
 
-    async def tried(*, command_seconds: float, silence_seconds: float) -> int:
+    async def tried(*, command_seconds: float, open_seconds: float) -> int:
         """How often the server was asked by now."""
         monkeypatch.setattr("chat.broadcast.COMMAND_TIMEOUT_SECONDS", command_seconds)
-        monkeypatch.setattr("chat.broadcast.SILENCE_SECONDS", silence_seconds)
-        for asking in (log.read(thread), log.positions([thread])):
+        monkeypatch.setattr("chat.broadcast.OPEN_SECONDS", open_seconds)
+        for asking in (log.read(thread), log.ends([thread])):
             with pytest.raises(Unavailable):
                 await asyncio.wait_for(asking, LONG_SECONDS)
         return len(frozen.writers)
 
-    await tried(command_seconds=0.3, silence_seconds=0)
-    twice = await tried(command_seconds=0.3, silence_seconds=3600)
-    none = await tried(command_seconds=3600, silence_seconds=3600)
+    await tried(command_seconds=0.3, open_seconds=0)
+    twice = await tried(command_seconds=0.3, open_seconds=3600)
+    none = await tried(command_seconds=3600, open_seconds=3600)
     await client.aclose()
 
     assert 1 < twice == none

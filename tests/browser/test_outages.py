@@ -24,7 +24,7 @@ async def away(*_: object, **__: object) -> None:
 
 @pytest.fixture
 async def without_redis(site: Site, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[pytest.MonkeyPatch]:
-    """The checks find Redis away, until the patch is undone."""
+    """The reconciler finds Redis unavailable, until the patch is undone."""
 
     async def nothing(*_: object) -> None:
         raise Unavailable("stopped")
@@ -32,8 +32,8 @@ async def without_redis(site: Site, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
     for name in ("CHECK_SECONDS", "AWAY_SECONDS", "AGAIN_SECONDS"):
         monkeypatch.setattr(f"chat.web.chat.reconciler.{name}", 0.05)
     with monkeypatch.context() as patch:
-        patch.setattr(site.resources.broadcast.log, "positions", nothing)
-        site.resources.checks.hurry()
+        patch.setattr(site.resources.broadcast.log, "ends", nothing)
+        site.resources.reconciler.hurry()
         yield patch
 
 

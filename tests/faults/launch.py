@@ -24,7 +24,7 @@ from chat import cli, server
 from chat.broadcast import channels
 from chat.services.replies import lease, send, snapshot, worker
 from chat.services.replies.journal import ReplyJournal
-from chat.services.replies.live_text import LiveAnswer
+from chat.services.replies.live_text import LiveText
 from chat.web import resources
 from chat.web.chat import feed, socket
 
@@ -60,18 +60,18 @@ def after(owner: Any, name: str, act: Callable[[], None]) -> None:
 
 
 def die_before_the_last_event() -> None:
-    before(LiveAnswer, "tell", lambda *_, terminal=False: die() if terminal else None)
+    before(LiveText, "tell", lambda *_, terminal=False: die() if terminal else None)
 
 
 def block_the_loop() -> None:
-    original = LiveAnswer.add
+    original = LiveText.add
 
-    def add(self: LiveAnswer, piece: str, *, up_seq: int) -> None:
-        original(self, piece, up_seq=up_seq)
+    def add(self: LiveText, piece: str, *, sequence: int) -> None:
+        original(self, piece, sequence=sequence)
         if self.checkpoint().length - len(piece) < BLOCKED_AT <= self.checkpoint().length:
             time.sleep(BLOCKED_SECONDS)
 
-    LiveAnswer.add = add
+    LiveText.add = add
 
 
 def set_the_clock(seconds: float) -> None:
@@ -131,14 +131,14 @@ def hasten() -> None:
 # Rules taken away
 
 
-def read_the_place_after_the_rows() -> None:
+def read_the_position_after_the_rows() -> None:
     """An event between the rows and the place is then neither in the rows nor sent."""
     original = snapshot.view_thread
 
     async def view_thread(thread_id: Any, *, broadcast: Any) -> Any:
         view = await original(thread_id, broadcast=broadcast)
         await asyncio.sleep(0.03)
-        return view and replace(view, place=await snapshot._place(thread_id, broadcast))
+        return view and replace(view, position=await snapshot._end_of_log(thread_id, broadcast))
 
     feed.view_thread = view_thread
 
@@ -169,7 +169,7 @@ def do_not_refill_from_the_log() -> None:
 
 def do_not_check() -> None:
     """Neither positions nor revs are compared."""
-    resources.Checks = partial(resources.Checks, positions=False, revs=False)
+    resources.Reconciler = partial(resources.Reconciler, positions=False, revs=False)
 
 
 FAULTS: dict[str, Callable[[], Any]] = {
@@ -187,7 +187,7 @@ FAULTS: dict[str, Callable[[], Any]] = {
     "respawn_always": lambda: respawn(0),
     "respawn_never": lambda: respawn(60),
     "slow_start": start_slowly,
-    "place_after_rows": read_the_place_after_the_rows,
+    "place_after_rows": read_the_position_after_the_rows,
     "slow_subscription": subscribe_slowly,
     "no_wait_for_subscription": do_not_wait_for_the_subscription,
     "no_refill": do_not_refill_from_the_log,

@@ -22,7 +22,7 @@ from chat.models import State, Status
 from chat.services.replies import lease
 from chat.services.replies.journal import ReplyJournal
 from chat.services.replies.lease import Claim, Fenced
-from chat.services.replies.live_text import LiveAnswer
+from chat.services.replies.live_text import LiveText
 from chat.text import sha8, utf16_length
 
 logger = logging.getLogger(__name__)
@@ -92,62 +92,62 @@ def outcome_of(failure: CallFailed) -> Outcome:
 
 
 async def finish(
-    mine: Claim, live: LiveAnswer, outcome: Outcome, journal: ReplyJournal, *, broadcast: Broadcast
+    claim: Claim, live_text: LiveText, outcome: Outcome, journal: ReplyJournal, *, broadcast: Broadcast
 ) -> None:
     """Store the answer, the calls and the month's usage, then publish the end. Raises Fenced with nothing stored."""
-    text = live.text
+    text = live_text.text
     with suppress(Unavailable):  # first the text: who dies in the transaction leaves all of it in the log
-        await live.flush()
-    thread, call_log_id = await lease.patiently(lambda: _store(mine, live, outcome, text, journal))
-    await live.tell(_last_event(mine, outcome, text, thread["rev"], journal.logs, call_log_id), terminal=True)
+        await live_text.flush()
+    thread, call_log_id = await lease.retry(lambda: _store(claim, live_text, outcome, text, journal))
+    await live_text.tell(_last_event(claim, outcome, text, thread["rev"], journal.logs, call_log_id), terminal=True)
     updated = ThreadUpdated(
-        mine.thread_id, thread["title"], thread["last_message_at"], running=False, rev=thread["rev"]
+        claim.thread_id, thread["title"], thread["last_message_at"], running=False, rev=thread["rev"]
     )
     try:
-        await broadcast.channels.publish(user_channel(mine.user_id), updated)
+        await broadcast.channels.publish(user_channel(claim.user_id), updated)
     except Unavailable as error:
         logger.warning("Redis is away, sidebars learn of the end later: %s", error)
 
 
-async def settle_deleted(mine: Claim, journal: ReplyJournal, *, broadcast: Broadcast) -> bool:
+async def settle_deleted(claim: Claim, journal: ReplyJournal, *, broadcast: Broadcast) -> bool:
     """After Fenced: if the thread was deleted, what the answer cost stays in the books. False if it is there."""
-    if await query(GENERATION, mine.generation_id):
+    if await query(GENERATION, claim.generation_id):
         return False
     async with in_transaction():
         await journal.settle()
     with suppress(Unavailable):  # what was published since the thread was deleted
-        await broadcast.log.forget([mine.thread_id])
+        await broadcast.log.forget([claim.thread_id])
     return True
 
 
 async def _store(
-    mine: Claim, live: LiveAnswer, outcome: Outcome, text: str, journal: ReplyJournal
+    claim: Claim, live_text: LiveText, outcome: Outcome, text: str, journal: ReplyJournal
 ) -> tuple[dict[str, Any], UUID | None]:
     """The thread as it is then, and the row of the last call."""
-    asked = await query(QUESTION, mine.thread_id, mine.question_number)
+    asked = await query(QUESTION, claim.thread_id, claim.question_number)
     if not asked:  # the thread was deleted
-        raise Fenced(mine.generation_id)
+        raise Fenced(claim.generation_id)
     counts = await count_tokens([asked[0]["content"], text])
     async with in_transaction():
         # The thread first, everywhere: see lease.py.
-        threads = await query(END_THREAD, mine.thread_id, *live.position)
+        threads = await query(END_THREAD, claim.thread_id, live_text.position.epoch, live_text.position.offset)
         if not threads:  # it was deleted in this very moment
-            raise Fenced(mine.generation_id)
-        await lease.finish(mine, outcome.state, reason=outcome.reason)
-        await query(END_TOOLS, mine.generation_id)
-        await query(END_ANSWER, mine.answer_id, text, outcome.status, outcome.sentence, counts[1])
-        await query(COUNTED, mine.thread_id, mine.question_number, counts[0])
+            raise Fenced(claim.generation_id)
+        await lease.finish(claim, outcome.state, reason=outcome.reason)
+        await query(END_TOOLS, claim.generation_id)
+        await query(END_ANSWER, claim.answer_id, text, outcome.status, outcome.sentence, counts[1])
+        await query(COUNTED, claim.thread_id, claim.question_number, counts[0])
         return threads[0], await journal.settle()
 
 
 def _last_event(
-    mine: Claim, outcome: Outcome, text: str, rev: int, logs: list[CallLog], call_log_id: UUID | None
+    claim: Claim, outcome: Outcome, text: str, rev: int, logs: list[CallLog], call_log_id: UUID | None
 ) -> Frame:
     if outcome.code:
-        return ResponseError(rev, mine.answer_id, outcome.code, outcome.sentence, outcome.retryable)
+        return ResponseError(rev, claim.answer_id, outcome.code, outcome.sentence, outcome.retryable)
     return Final(
         rev=rev,
-        message_id=mine.answer_id,
+        message_id=claim.answer_id,
         status=outcome.status,
         content_length=utf16_length(text),
         content_sha8=sha8(text),

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from typing import TypeVar
 from uuid import UUID
 
+from chat.broadcast import LogPosition
 from chat.database import DatabaseUnavailable, query
 from chat.models import State
 
 LEASE = "12 seconds"
-PATIENCE_SECONDS = 30.0  # for a database that is away; who has taken over meanwhile is protected by the fence
+RETRY_SECONDS = 30.0  # for a database that is away; who has taken over meanwhile is protected by the fence
 PAUSE_SECONDS = 0.5
 
 Stored = TypeVar("Stored")
@@ -26,40 +27,40 @@ Stored = TypeVar("Stored")
 CLAIM = f"""
 WITH thread AS (
     SELECT t.id FROM chat_thread t JOIN generation g ON g.thread_id = t.id WHERE g.id = $1 FOR UPDATE OF t
-), mine AS (
+), claim AS (
     SELECT id, thread_id, user_message_id, state, request_at FROM generation
     WHERE id = $1 AND thread_id = (SELECT id FROM thread) AND state IN ('queued', 'running')
         AND (owner IS NULL OR lease_until < now())
     FOR UPDATE
 ), fenced AS (
-    UPDATE chat_thread t SET fence = t.fence + 2 FROM mine WHERE t.id = mine.thread_id
+    UPDATE chat_thread t SET fence = t.fence + 2 FROM claim WHERE t.id = claim.thread_id
     RETURNING t.id, t.user_id, t.fence, t.rev
 )
 UPDATE generation g
 SET owner = $2, fence = fenced.fence, state = 'running', lease_until = now() + interval '{LEASE}',
-    takeovers = g.takeovers + (mine.state = 'running')::int
-FROM mine, fenced, chat_message question, chat_message answer
-WHERE g.id = mine.id AND question.id = mine.user_message_id AND answer.id = g.answer_id
+    takeovers = g.takeovers + (claim.state = 'running')::int
+FROM claim, fenced, chat_message question, chat_message answer
+WHERE g.id = claim.id AND question.id = claim.user_message_id AND answer.id = g.answer_id
 RETURNING g.id AS generation_id, g.thread_id, g.answer_id, g.fence, g.partial, g.ckpt_epoch, g.ckpt_s,
-    g.cancel_at IS NOT NULL AS cancelled, mine.request_at IS NOT NULL AS asked, fenced.user_id, fenced.rev,
+    g.cancel_at IS NOT NULL AS cancelled, claim.request_at IS NOT NULL AS asked, fenced.user_id, fenced.rev,
     question.number AS question_number, answer.number AS answer_number, g.continues, g.model, g.takeovers,
     g.response_id, g.background, g.round_start, g.up_seq, g.partial_len
 """  # noqa: S608 - the lease is a constant
-MINE = "id = $1 AND fence = $2 AND state IN ('queued', 'running')"
+OWNED = "id = $1 AND fence = $2 AND state IN ('queued', 'running')"
 ASKING = f"""
 UPDATE generation SET request_at = now(), response_id = NULL, background = $3, partial = $4, partial_len = $5,
     round_start = $5, up_seq = -1, ckpt_epoch = $6, ckpt_s = $7
-WHERE {MINE} RETURNING id
+WHERE {OWNED} RETURNING id
 """  # noqa: S608
-CREATED = f"UPDATE generation SET response_id = $3, up_seq = $4 WHERE {MINE} RETURNING id"  # noqa: S608
+CREATED = f"UPDATE generation SET response_id = $3, up_seq = $4 WHERE {OWNED} RETURNING id"  # noqa: S608
 CHECKPOINT = f"""
 UPDATE generation SET partial = $3, partial_len = $4, up_seq = $5, ckpt_epoch = $6, ckpt_s = $7
-WHERE {MINE} RETURNING id
+WHERE {OWNED} RETURNING id
 """  # noqa: S608
-RELEASE = f"UPDATE generation SET owner = NULL, lease_until = now() WHERE {MINE} RETURNING id"  # noqa: S608
+RELEASE = f"UPDATE generation SET owner = NULL, lease_until = now() WHERE {OWNED} RETURNING id"  # noqa: S608
 FINISH = f"""
 UPDATE generation SET state = $3, reason = $4, finished_at = now(), lease_until = NULL, partial = '', partial_len = 0
-WHERE {MINE} RETURNING id
+WHERE {OWNED} RETURNING id
 """  # noqa: S608
 RENEW = f"""
 UPDATE generation SET lease_until = now() + interval '{LEASE}'
@@ -84,6 +85,16 @@ class Fenced(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """An answer's text at one moment, the provider's number of its last event, and the position in the thread's log."""
+
+    text: str
+    length: int  # UTF-16 code units
+    sequence: int
+    position: LogPosition
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """A generation that this worker owns, as it was found."""
 
@@ -101,55 +112,44 @@ class Claim:
     cancelled: bool
     takeovers: int
     response_id: str | None
-    background: bool  # what was asked last goes on at the provider by itself
-    round_start: int
-    up_seq: int
-    partial: str
-    partial_len: int
-    ckpt_epoch: str
-    ckpt_s: int
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """Text, upstream position and log position of one moment; `length` counts UTF-16 code units."""
-
-    text: str
-    length: int
-    up_seq: int
-    epoch: str
-    offset: int
+    background: bool  # the provider goes on with the last request by itself
+    round_start: int  # UTF-16 code units of the answer before the current round
+    checkpoint: Checkpoint
 
 
 async def claim(generation_id: UUID, *, owner: str) -> Claim | None:
     """Own a generation that nobody owns; None if somebody does, or it is over. Of two at once one wins."""
     rows = await query(CLAIM, generation_id, owner)
-    return Claim(**rows[0]) if rows else None
+    if not rows:
+        return None
+    position = LogPosition(rows[0].pop("ckpt_epoch"), rows[0].pop("ckpt_s"))
+    kept = Checkpoint(rows[0].pop("partial"), rows[0].pop("partial_len"), rows[0].pop("up_seq"), position)
+    return Claim(**rows[0], checkpoint=kept)
 
 
-async def asking(mine: Claim, at: Checkpoint, *, background: bool) -> None:
+async def asking(claim: Claim, at: Checkpoint, *, background: bool) -> None:
     """Committed before the provider is asked: from now on this round is never asked again by itself."""
-    await _fenced(ASKING, mine, background, at.text, at.length, at.epoch, at.offset)
+    await _fenced(ASKING, claim, background, at.text, at.length, at.position.epoch, at.position.offset)
 
 
-async def response_created(mine: Claim, response_id: str, up_seq: int) -> None:
+async def response_created(claim: Claim, response_id: str, sequence: int) -> None:
     """Committed before the first text is shown."""
-    await patiently(lambda: _fenced(CREATED, mine, response_id, up_seq))
+    await retry(lambda: _fenced(CREATED, claim, response_id, sequence))
 
 
-async def checkpoint(mine: Claim, at: Checkpoint) -> None:
+async def checkpoint(claim: Claim, at: Checkpoint) -> None:
     """Keep what was received, so that a killed worker loses little."""
-    await _fenced(CHECKPOINT, mine, at.text, at.length, at.up_seq, at.epoch, at.offset)
+    await _fenced(CHECKPOINT, claim, at.text, at.length, at.sequence, at.position.epoch, at.position.offset)
 
 
-async def release(mine: Claim) -> None:
+async def release(claim: Claim) -> None:
     """Let another worker have it at once."""
-    await _fenced(RELEASE, mine)
+    await _fenced(RELEASE, claim)
 
 
-async def finish(mine: Claim, state: State, *, reason: str) -> None:
+async def finish(claim: Claim, state: State, *, reason: str) -> None:
     """End the generation; belongs into the transaction that stores the answer."""
-    await _fenced(FINISH, mine, state, reason[:40])
+    await _fenced(FINISH, claim, state, reason[:40])
 
 
 async def renew(owner: str, generation_ids: list[UUID]) -> dict[UUID, bool]:
@@ -168,9 +168,9 @@ async def request_stop(user_id: UUID, thread_id: UUID, answer_id: UUID) -> UUID 
     return rows[0]["id"] if rows else None
 
 
-async def patiently(store: Callable[[], Awaitable[Stored]]) -> Stored:
+async def retry(store: Callable[[], Awaitable[Stored]]) -> Stored:
     """Store what was paid for, as soon as the database is back. It has to name the fence: it may happen twice."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + RETRY_SECONDS
     while True:
         try:
             return await store()
@@ -180,6 +180,6 @@ async def patiently(store: Callable[[], Awaitable[Stored]]) -> Stored:
         await asyncio.sleep(PAUSE_SECONDS)
 
 
-async def _fenced(sql: str, mine: Claim, *values: object) -> None:
-    if not await query(sql, mine.generation_id, mine.fence, *values):
-        raise Fenced(mine.generation_id)
+async def _fenced(sql: str, claim: Claim, *values: object) -> None:
+    if not await query(sql, claim.generation_id, claim.fence, *values):
+        raise Fenced(claim.generation_id)

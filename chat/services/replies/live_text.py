@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from chat.broadcast import Append, Broadcast, Unavailable
+from chat.broadcast import Append, Broadcast, LogPosition, Unavailable
 from chat.events import Frame, ResponseStarted, ResponseText, TextDelta
 from chat.services.replies.lease import Checkpoint, Claim, Fenced
 from chat.text import from_utf16, up_to_utf16, utf16_length
@@ -16,30 +16,29 @@ PIECE = 1024  # characters that are sent without waiting for more
 RETRY_SECONDS = (0.05, 2.0)  # first and longest wait while Redis is away; the text gathers meanwhile
 
 
-class LiveAnswer:
+class LiveText:
     """Takes pieces as they come, and publishes them gathered, each with its position."""
 
     def __init__(
         self,
-        mine: Claim,
+        claim: Claim,
         *,
         broadcast: Broadcast,
         flush_seconds: float,
         text: str = "",
-        up_seq: int = -1,
-        again: int = 0,
+        overlap: int = 0,
     ) -> None:
-        """`text` is what there is already; its last `again` UTF-16 code units come once more, after `up_seq`."""
-        self._mine = mine
+        """`text` is there already; the provider will send its last `overlap` UTF-16 code units again."""
+        self._claim = claim
         self._log = broadcast.log
         self._flush_seconds = flush_seconds
         self._pieces = [text] if text else []
         self._length = utf16_length(text)
         self._shown_pieces, self._shown_length = 0, 0
-        self._epoch, self._offset = "", 0
-        self._up_seq = up_seq
-        self._again = again
-        self._corrected = False  # what was shown is not the beginning of the text
+        self._position = LogPosition()
+        self._sequence = claim.checkpoint.sequence
+        self._overlap = overlap
+        self._corrected = False  # what was published is not the beginning of the text
         self._waiting = 0  # characters not yet published
         self._arrived, self._enough = asyncio.Event(), asyncio.Event()
         self._writing = asyncio.Lock()
@@ -50,50 +49,50 @@ class LiveAnswer:
         return "".join(self._pieces)
 
     @property
-    def position(self) -> tuple[str, int]:
-        """Epoch and offset of the last event in the log."""
-        return self._epoch, self._offset
+    def position(self) -> LogPosition:
+        """Of the last event in the log."""
+        return self._position
 
-    def add(self, piece: str, *, up_seq: int) -> None:
-        """The next piece; `up_seq` is the provider's number for it."""
-        if self._again:
-            known, self._again = self._again, max(0, self._again - utf16_length(piece))
+    def add(self, piece: str, *, sequence: int) -> None:
+        """The next piece; `sequence` is the provider's number of it."""
+        if self._overlap:
+            known, self._overlap = self._overlap, max(0, self._overlap - utf16_length(piece))
             piece = from_utf16(piece, known)
         self._pieces.append(piece)
         self._length += utf16_length(piece)
-        self._up_seq = up_seq
+        self._sequence = sequence
         self._waiting += len(piece)
         self._arrived.set()
         if self._waiting >= PIECE:
             self._enough.set()
 
     def correct(self, start: int, text: str) -> None:
-        """From this place on the text is that: the provider's stream had lost something."""
+        """Replace the text from `start` (UTF-16 code units) on: the provider's stream had lost something."""
         whole = up_to_utf16(self.text, start) + text
-        self._pieces, self._length, self._again = [whole], utf16_length(whole), 0
+        self._pieces, self._length, self._overlap = [whole], utf16_length(whole), 0
         self._corrected = True
         self._arrived.set()
 
-    def at_round(self, up_seq: int) -> None:
-        """Another call of the provider has begun, which numbers its events anew."""
-        self._up_seq = up_seq
+    def start_round(self, sequence: int) -> None:
+        """Another call of the provider has begun, which numbers its events from the start."""
+        self._sequence = sequence
 
     def checkpoint(self) -> Checkpoint:
-        """All of it at this moment: between reading text and position nothing else runs.
+        """Text and positions of this moment: nothing else runs between reading them.
 
-        What is to come again is not after this place in the stream, and so not in the text; in the log it is after the
-        place of the checkpoint before, which stays until all has come.
+        Text that the provider will send again is left out, as it comes after `sequence`. In the log it is after the
+        position of the claim's checkpoint, which is kept until all of it has come.
         """
-        if not self._again:
-            return Checkpoint(self.text, self._length, self._up_seq, self._epoch, self._offset)
-        length = self._length - self._again
+        if not self._overlap:
+            return Checkpoint(self.text, self._length, self._sequence, self._position)
+        length = self._length - self._overlap
         text = up_to_utf16(self.text, length)
-        return Checkpoint(text, length, self._up_seq, self._mine.ckpt_epoch, self._mine.ckpt_s)
+        return Checkpoint(text, length, self._sequence, self._claim.checkpoint.position)
 
     async def announce(self) -> None:
         """Tell the tabs that the answer has an owner, and what there is of it already."""
         try:
-            await self._append(ResponseStarted(self._mine.rev, self._mine.answer_id), any_epoch=True)
+            await self._append(ResponseStarted(self._claim.rev, self._claim.answer_id), any_epoch=True)
             if self._pieces:
                 await self._show_everything()
         except Unavailable as error:
@@ -125,9 +124,11 @@ class LiveAnswer:
         try:
             async with self._writing:
                 await self._show_waiting()
-                epoch = self._epoch
+                epoch = self._position.epoch
                 await self._append(event, any_epoch=True, terminal=terminal)
-                if epoch not in ("", self._epoch) and not terminal:  # a new log: it has to begin with the whole text
+                if (
+                    epoch not in ("", self._position.epoch) and not terminal
+                ):  # a new log: it has to begin with the whole text
                     await self._show_everything()
         except Unavailable as error:
             logger.warning("Redis is away, tabs learn of %s from the database: %s", type(event).__name__, error)
@@ -148,7 +149,7 @@ class LiveAnswer:
             return
         upto, length, self._waiting = len(self._pieces), self._length, 0
         delta = "".join(self._pieces[self._shown_pieces : upto])
-        written = await self._append(TextDelta(self._mine.answer_id, self._shown_length, delta))
+        written = await self._append(TextDelta(self._claim.answer_id, self._shown_length, delta))
         if written:
             self._shown_pieces, self._shown_length = upto, length
         else:
@@ -158,7 +159,7 @@ class LiveAnswer:
         upto, length, corrected = len(self._pieces), self._length, self._corrected
         self._corrected = False
         try:
-            await self._append(ResponseText(self._mine.answer_id, self.text), any_epoch=True)
+            await self._append(ResponseText(self._claim.answer_id, self.text), any_epoch=True)
         except Unavailable:
             self._corrected |= corrected
             raise
@@ -168,17 +169,16 @@ class LiveAnswer:
         """Whether it was written; if not, the log has begun a new epoch and needs the whole text."""
         appended = await self._log.append(
             Append(
-                self._mine.thread_id,
+                self._claim.thread_id,
                 event,
-                fence=self._mine.fence,
+                fence=self._claim.fence,
                 terminal=terminal,
-                expected_epoch="" if any_epoch else self._epoch,
-                minimum=(self._offset, self._epoch),
+                expected_epoch="" if any_epoch else self._position.epoch,
+                minimum=self._position,
             )
         )
         if appended.offset < 0 and not terminal:  # of a terminal event it says that an earlier try arrived
-            raise Fenced(self._mine.generation_id)
-        self._epoch = appended.epoch
-        if appended.offset > 0:
-            self._offset = appended.offset
-        return appended.offset > 0
+            raise Fenced(self._claim.generation_id)
+        written = appended.offset > 0
+        self._position = LogPosition(appended.epoch, appended.offset if written else self._position.offset)
+        return written

@@ -20,7 +20,7 @@ from chat.services.replies import finish, lease, prompt
 from chat.services.replies.finish import Outcome
 from chat.services.replies.journal import ReplyJournal
 from chat.services.replies.lease import Claim, Fenced
-from chat.services.replies.live_text import LiveAnswer
+from chat.services.replies.live_text import LiveText
 from chat.services.replies.tool_calls import ToolCalls
 from chat.settings import Settings
 
@@ -40,51 +40,50 @@ class Collaborators:
     tools: Registry
 
 
-async def question(mine: Claim, work_with: Collaborators) -> tuple[list[Item], Options]:
+async def question(claim: Claim, work_with: Collaborators) -> tuple[list[Item], Options]:
     """What the model is asked for an answer."""
     settings = work_with.settings
-    up_to = mine.answer_number - 1 if mine.continues else mine.question_number
-    turns = await prompt.turns(mine.thread_id, up_to=up_to, max_tokens=settings.chat_history_tokens)
-    if mine.continues:
+    up_to = claim.answer_number - 1 if claim.continues else claim.question_number
+    turns = await prompt.turns(claim.thread_id, up_to=up_to, max_tokens=settings.chat_history_tokens)
+    if claim.continues:
         turns.append({"role": "user", "content": prompt.instructions("continue")})
     return turns, {
-        "model": mine.model or settings.llm_model,
+        "model": claim.model or settings.llm_model,
         "instructions": prompt.instructions(site_name=settings.site_name),
         "tools": work_with.tools,
         "reasoning_effort": settings.llm_reasoning_effort,
-        "user": mine.user_id,
+        "user": claim.user_id,
         "caller": "chat",
-        "call_id": mine.generation_id,
-        "metadata": {"generation_id": str(mine.generation_id)},
+        "call_id": claim.generation_id,
+        "metadata": {"generation_id": str(claim.generation_id)},
         "background": settings.llm_background,
     }
 
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """An answer that another worker began: its text, of which the last `again` UTF-16 code units come once more."""
+    """An answer that another worker began; the provider will send the last `overlap` UTF-16 units of `text` again."""
 
     text: str
-    again: int
+    overlap: int
     at: Resumption
 
 
 class Reply:
     """One owned answer; `run` it once, `end` it early from outside."""
 
-    def __init__(self, mine: Claim, work_with: Collaborators, resumed: Resumed | None = None) -> None:
-        self._mine = mine
+    def __init__(self, claim: Claim, work_with: Collaborators, resumed: Resumed | None = None) -> None:
+        self._claim = claim
         self._with = work_with
         self._resumed = resumed
-        self.live = LiveAnswer(
-            mine,
+        self.live_text = LiveText(
+            claim,
             broadcast=work_with.broadcast,
             flush_seconds=work_with.settings.stream_flush_ms / 1000,
             text=resumed.text if resumed else "",
-            up_seq=mine.up_seq,
-            again=resumed.again if resumed else 0,
+            overlap=resumed.overlap if resumed else 0,
         )
-        self._journal = ReplyJournal(mine, self.live, settings=work_with.settings, prices=work_with.llm.prices)
+        self._journal = ReplyJournal(claim, self.live_text, settings=work_with.settings, prices=work_with.llm.prices)
         self._reading: asyncio.Task[Outcome] | None = None
         self._ending: Outcome | None = None
         self._abandoned = False
@@ -115,15 +114,15 @@ class Reply:
     async def run(self) -> None:
         """From the first event to the stored answer; ends silently when the lease went to somebody else."""
         try:
-            await self.live.announce()
+            await self.live_text.announce()
             outcome = await self._stream()
             if outcome is None:
                 await self._release()
                 return
-            await finish.finish(self._mine, self.live, outcome, self._journal, broadcast=self._with.broadcast)
+            await finish.finish(self._claim, self.live_text, outcome, self._journal, broadcast=self._with.broadcast)
         except Fenced:
-            if not await finish.settle_deleted(self._mine, self._journal, broadcast=self._with.broadcast):
-                logger.warning("Generation %s is somebody else's now", self._mine.generation_id)
+            if not await finish.settle_deleted(self._claim, self._journal, broadcast=self._with.broadcast):
+                logger.warning("Generation %s is somebody else's now", self._claim.generation_id)
                 return
             outcome = finish.STOPPED
         if outcome is finish.STOPPED and self._goes_on_by_itself():
@@ -133,10 +132,10 @@ class Reply:
         return self._with.settings.llm_background and self._journal.response_id is not None
 
     async def _release(self) -> None:
-        await lease.checkpoint(self._mine, self.live.checkpoint())
-        await lease.release(self._mine)
+        await lease.checkpoint(self._claim, self.live_text.checkpoint())
+        await lease.release(self._claim)
         try:
-            await self._with.broadcast.channels.publish(control_channel(), Released(self._mine.generation_id))
+            await self._with.broadcast.channels.publish(control_channel(), Released(self._claim.generation_id))
         except Unavailable:
             logger.warning("Redis is away: others find a reply that was left to them by its lease")
 
@@ -145,13 +144,13 @@ class Reply:
         if self._ending:
             return self._ending
         self._reading = asyncio.create_task(self._read_model())
-        beside = [asyncio.create_task(self.live.publish_always()), asyncio.create_task(self._keep_checkpoints())]
+        beside = [asyncio.create_task(self.live_text.publish_always()), asyncio.create_task(self._keep_checkpoints())]
         try:
             done, _ = await asyncio.wait((self._reading, *beside), return_when=asyncio.FIRST_COMPLETED)
             for task in done - {self._reading}:
                 task.result()  # these end by an error only: Fenced
             if self._abandoned:
-                raise Fenced(self._mine.generation_id)
+                raise Fenced(self._claim.generation_id)
             if self._reading.cancelled() and (self._ending or self._handed_over):
                 return self._ending
             return self._reading.result()
@@ -168,32 +167,32 @@ class Reply:
         except Fenced:
             raise
         except Exception:
-            logger.exception("A reply failed, generation %s", self._mine.generation_id)
+            logger.exception("A reply failed, generation %s", self._claim.generation_id)
             return finish.BROKEN
         return finish.ANSWERED
 
     async def _answer(self) -> None:
         """Ask the model, and let the tabs see what comes. Raises CallFailed."""
-        turns, options = await question(self._mine, self._with)
-        tools = ToolCalls(self._mine, self.live, self._with.tools, self._journal)
+        turns, options = await question(self._claim, self._with)
+        tools = ToolCalls(self._claim, self.live_text, self._with.tools, self._journal)
         options |= {"tools": tools, "journal": self._journal, "resume": self._resumed.at if self._resumed else None}
         async with aclosing(self._with.llm.stream(turns, **options)) as events:
             async for event in events:
                 match event:
                     case TextDelta() | RefusalDelta():
-                        self.live.add(event.text, up_seq=event.sequence)
+                        self.live_text.add(event.text, sequence=event.sequence)
                     case TextCorrected():
-                        self.live.correct(self._journal.round_start, event.text)
+                        self.live_text.correct(self._journal.round_start, event.text)
 
     async def _keep_checkpoints(self) -> None:
-        kept = self.live.checkpoint()
+        kept = self.live_text.checkpoint()
         while True:
             await asyncio.sleep(max(CHECKPOINT_SECONDS, kept.length / CHECKPOINT_CHARACTERS_PER_SECOND))
-            now = self.live.checkpoint()
+            now = self.live_text.checkpoint()
             if now == kept:
                 continue
             try:
-                await lease.checkpoint(self._mine, now)
+                await lease.checkpoint(self._claim, now)
             except Fenced:
                 raise
             except Exception as error:  # noqa: BLE001 - the next one tries again; without heartbeats the lease ends it

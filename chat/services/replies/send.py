@@ -19,7 +19,7 @@ from chat.models.ids import uuid7
 from chat.security.limits import Limits
 from chat.services.errors import Refused
 from chat.services.replies import admission
-from chat.services.replies.first_words import title_from
+from chat.services.replies.titles import title_from
 from chat.settings import Settings
 from chat.text import storable
 

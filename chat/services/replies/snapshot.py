@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from chat.broadcast import Broadcast, LogSlice, Unavailable
+from chat.broadcast import Broadcast, LogPosition, LogSlice, Unavailable
 from chat.database import query
 from chat.events import MessageView, ResponseText, Snapshot, TextDelta, decode_logged
 from chat.models import Status
@@ -18,7 +18,7 @@ from chat.text import from_utf16, utf16_length
 PART_MAX_CHARACTERS = 48 * 1024  # keeps a frame under 64 KiB, unless a single message is larger
 
 THREAD = "SELECT rev, title FROM chat_thread WHERE id = $1"
-STANDS = """
+THREAD_STATES = """
 SELECT t.id, t.rev, EXISTS (SELECT 1 FROM generation g WHERE g.thread_id = t.id AND g.state IN ('queued', 'running'))
     AS running
 FROM chat_thread t WHERE t.id = ANY($1::uuid[])
@@ -29,26 +29,7 @@ SELECT answer_id, partial, ckpt_epoch, ckpt_s FROM generation WHERE thread_id = 
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a log stands; the cursor that a tab keeps is its text."""
-
-    epoch: str = ""
-    offset: int = 0
-
-    def __str__(self) -> str:
-        return f"{self.epoch}:{self.offset}" if self.epoch else ""
-
-    @classmethod
-    def parse(cls, cursor: str) -> Place | None:
-        """None for an empty or nonsense cursor."""
-        epoch, colon, offset = cursor.partition(":")
-        if not (colon and epoch and offset.isascii() and offset.isdigit() and len(offset) < 16):  # noqa: PLR2004
-            return None
-        return cls(epoch, int(offset))
-
-
-@dataclass(frozen=True, slots=True)
-class Stand:
+class ThreadState:
     """How far a thread's rows are, and whether an answer is being written."""
 
     rev: int
@@ -57,9 +38,9 @@ class Stand:
 
 @dataclass(frozen=True, slots=True)
 class ThreadView:
-    """A thread at one moment. Events after `place` continue it; those before change nothing."""
+    """A thread at one moment. Events after `position` continue it; those before change nothing."""
 
-    place: Place
+    position: LogPosition
     rev: int
     title: str
     page: MessagePage
@@ -69,7 +50,7 @@ class ThreadView:
         groups = _parts(self.page.messages)
         return [
             Snapshot(
-                cursor=str(self.place),
+                cursor=str(self.position),
                 rev=self.rev,
                 title=self.title,
                 part=number,
@@ -83,47 +64,47 @@ class ThreadView:
 
 
 async def view_thread(thread_id: UUID, *, broadcast: Broadcast) -> ThreadView | None:
-    """The thread as it is now, or None if it is gone. Without Redis the place is empty and the text a little older.
+    """The thread as it is now, or None if it is gone. Without Redis the position is empty and the text a little older.
 
-    The order matters: the place before the rows, so that what happens in between is told twice and not never; the
+    The order matters: the position before the rows, so that what happens in between is told twice and not never; the
     running text before the messages, so that an answer which ends in between is shown with its stored text.
     """
-    place = await _place(thread_id, broadcast)
+    position = await _end_of_log(thread_id, broadcast)
     threads = await query(THREAD, thread_id)
     if not threads:
-        with suppress(Unavailable):  # asking for the place has made one
+        with suppress(Unavailable):  # asking for the position has made one
             await broadcast.log.forget([thread_id])
         return None
     running = await query(RUNNING, thread_id)
     page = await message_page(thread_id)
     for one in running:
-        kept = Place(one["ckpt_epoch"], one["ckpt_s"])
+        kept = LogPosition(one["ckpt_epoch"], one["ckpt_s"])
         try:
             text = await text_so_far(thread_id, one["answer_id"], one["partial"], kept, broadcast)
         except Unavailable:
-            place, text = Place(), one["partial"]  # events after that place would not continue this text
+            position, text = LogPosition(), one["partial"]  # events after that position would not continue this text
         page = replace(page, messages=[_with_text(message, one["answer_id"], text) for message in page.messages])
-    return ThreadView(place, threads[0]["rev"], threads[0]["title"], page)
+    return ThreadView(position, threads[0]["rev"], threads[0]["title"], page)
 
 
-async def stands(thread_ids: list[UUID]) -> dict[UUID, Stand]:
+async def thread_states(thread_ids: list[UUID]) -> dict[UUID, ThreadState]:
     """Of many threads at once; those that are gone are left out."""
-    return {row["id"]: Stand(row["rev"], row["running"]) for row in await query(STANDS, thread_ids)}
+    return {row["id"]: ThreadState(row["rev"], row["running"]) for row in await query(THREAD_STATES, thread_ids)}
 
 
-async def text_so_far(thread_id: UUID, answer_id: UUID, partial: str, kept: Place, broadcast: Broadcast) -> str:
+async def text_so_far(thread_id: UUID, answer_id: UUID, partial: str, kept: LogPosition, broadcast: Broadcast) -> str:
     """A checkpoint's text with what the log has beyond it, up to the first hole. Raises Unavailable."""
     log = await broadcast.log.read(thread_id, after=kept.offset)
-    if kept.epoch != log.epoch and kept.offset:
+    if kept.epoch != log.end.epoch and kept.offset:
         log = await broadcast.log.read(thread_id)  # a new epoch begins with the whole text
     return _continued(partial, answer_id, log)
 
 
-async def _place(thread_id: UUID, broadcast: Broadcast) -> Place:
+async def _end_of_log(thread_id: UUID, broadcast: Broadcast) -> LogPosition:
     try:
-        return Place(*await broadcast.log.position(thread_id))
+        return await broadcast.log.end(thread_id)
     except Unavailable:
-        return Place()
+        return LogPosition()
 
 
 def _continued(text: str, answer_id: UUID, log: LogSlice) -> str:

@@ -24,6 +24,16 @@ MAX_OUTPUT_TOKENS = 1_000  # a reasoning model needs some to think
 TIMEOUT_SECONDS = 30.0
 _REASONS = re.compile(r"gpt-5(?!.*chat)|o\d")
 
+TITLE_AIM = 60  # characters
+TITLE_LOOK, TITLE_LINES = 300, 20  # how far for them
+LEADING_MARKS = re.compile(r"^(?:#{1,6} +|> ?|[-*+] +|\d{1,3}[.)] +|\[[ xX]\] +)+")
+NO_WORDS = re.compile(r"^(?:```|~~~|[-*_=#> ]+$)")  # the fence of a code block, a rule
+INLINE_MARKS = re.compile(
+    r"(?P<ticks>`+)(?P<code>[^`]+)(?P=ticks)"
+    r"|!?\[(?P<link>[^\[\]]+)\]\([^()]*\)"
+    r"|(?<![\w\\])(?P<mark>\*{1,3}(?!\*)|_{1,3}(?!_)|~~(?!~))(?=\S)(?P<words>.+?)(?<=\S)(?P=mark)(?!\w|\.\w)"
+)
+
 FIRST_EXCHANGE = """
 SELECT question.content AS question, answer.content AS answer
 FROM chat_thread t
@@ -39,25 +49,25 @@ class Title(pydantic.BaseModel):
     title: str
 
 
-async def write_title(mine: Claim, work_with: Collaborators) -> None:
+async def write_title(claim: Claim, work_with: Collaborators) -> None:
     """Title the thread of an answer that has just ended, if that was its first; failing that the first words stay."""
-    exchange = await query(FIRST_EXCHANGE, mine.thread_id, mine.answer_id) if _is_wanted(mine, work_with) else []
+    exchange = await query(FIRST_EXCHANGE, claim.thread_id, claim.answer_id) if _is_wanted(claim, work_with) else []
     if not exchange:
         return
     try:
-        title = await _ask(exchange[0]["question"], exchange[0]["answer"], mine, work_with)
+        title = await _ask(exchange[0]["question"], exchange[0]["answer"], claim, work_with)
     except CallFailed as failure:
         logger.info("A thread keeps the first words as its title: %s %s", failure.code, failure.detail)
         return
     if title:
-        await set_title(mine.user_id, mine.thread_id, title, TitleBy.MODEL, broadcast=work_with.broadcast)
+        await set_title(claim.user_id, claim.thread_id, title, TitleBy.MODEL, broadcast=work_with.broadcast)
 
 
-def _is_wanted(mine: Claim, work_with: Collaborators) -> bool:
-    return work_with.settings.llm_titles and mine.question_number == 1
+def _is_wanted(claim: Claim, work_with: Collaborators) -> bool:
+    return work_with.settings.llm_titles and claim.question_number == 1
 
 
-async def _ask(question: str, answer: str, mine: Claim, work_with: Collaborators) -> str:
+async def _ask(question: str, answer: str, claim: Claim, work_with: Collaborators) -> str:
     settings = work_with.settings
     model = settings.llm_title_model or settings.llm_model
     result = await work_with.llm.call(
@@ -68,10 +78,10 @@ async def _ask(question: str, answer: str, mine: Claim, work_with: Collaborators
         reasoning_effort="low" if _REASONS.match(model) else "",
         max_output_tokens=MAX_OUTPUT_TOKENS,
         timeout_seconds=TIMEOUT_SECONDS,
-        user=mine.user_id,
+        user=claim.user_id,
         caller="title",
-        journal=UsageJournal(settings, work_with.llm.prices, about=mine.generation_id),
-        metadata={"thread_id": str(mine.thread_id)},
+        journal=UsageJournal(settings, work_with.llm.prices, about=claim.generation_id),
+        metadata={"thread_id": str(claim.thread_id)},
     )
     return _cleaned(result.parsed.title)
 
@@ -80,3 +90,21 @@ def _cleaned(title: str) -> str:
     """Without the quotation marks, markdown and full stop that models add all the same."""
     title = tidy_title(title).strip("\"'`*_# “”„«»").removesuffix(".")[:TITLE_MAX_LENGTH].strip()
     return title if is_visible(title) else ""
+
+
+def title_from(content: str) -> str:
+    """The first words of the first line that has any, without the marks of markdown."""
+    lines = [" ".join(line[:TITLE_LOOK].split()) for line in content.split("\n", TITLE_LINES)[:TITLE_LINES]]
+    line = next(filter(None, map(_unmarked, lines)), lines[0])
+    if len(line) <= TITLE_AIM:
+        return line
+    return line[:TITLE_AIM].rsplit(" ", 1)[0] + "…"
+
+
+def _unmarked(line: str) -> str:
+    return "" if NO_WORDS.match(line) else INLINE_MARKS.sub(_words, LEADING_MARKS.sub("", line)).strip()
+
+
+def _words(mark: re.Match[str]) -> str:
+    """What stands between the marks; in code a mark is a letter like any other."""
+    return (mark["code"] or INLINE_MARKS.sub(_words, mark["link"] or mark["words"] or "")).strip()

@@ -13,7 +13,7 @@ from chat.models import ChatThread, ToolState, User
 from chat.models.ids import uuid7
 from chat.services.replies.journal import ReplyJournal
 from chat.services.replies.lease import Claim
-from chat.services.replies.live_text import LiveAnswer
+from chat.services.replies.live_text import LiveText
 from chat.text import fitting
 
 PREVIEW = 2_000  # characters of a tool's arguments and output that tabs are shown
@@ -35,9 +35,9 @@ WHERE generation_id = $1 AND call_id = $2
 class ToolCalls:
     """The toolbox of one answer."""
 
-    def __init__(self, mine: Claim, live: LiveAnswer, registry: Registry, journal: ReplyJournal) -> None:
-        self._mine = mine
-        self._live = live
+    def __init__(self, claim: Claim, live_text: LiveText, registry: Registry, journal: ReplyJournal) -> None:
+        self._claim = claim
+        self._live_text = live_text
         self._registry = registry
         self._journal = journal
         self._context: dict[type, object] = {}
@@ -48,7 +48,7 @@ class ToolCalls:
 
     async def run(self, call: ToolCall) -> ToolResult:
         """Run one call, as its user and in its thread; one that ended under a lost worker is not run again."""
-        generation_id, call_id = self._mine.generation_id, fitting(call.call_id, ID_MAX_LENGTH)
+        generation_id, call_id = self._claim.generation_id, fitting(call.call_id, ID_MAX_LENGTH)
         row = (call_id, call.name[:NAME_MAX_LENGTH], call.arguments, self._journal.round)
         if not await query(STARTED, uuid7(), generation_id, *row):
             for ended in await query(ENDED_BEFORE, generation_id, call_id):
@@ -63,11 +63,11 @@ class ToolCalls:
 
     async def _its_context(self) -> dict[type, object]:
         if not self._context:
-            user, thread = await User.get(id=self._mine.user_id), await ChatThread.get(id=self._mine.thread_id)
+            user, thread = await User.get(id=self._claim.user_id), await ChatThread.get(id=self._claim.thread_id)
             self._context = {User: user, ChatThread: thread}
         return self._context
 
     async def _tell(self, call: ToolCall, state: ToolState, output: str) -> None:
         call_id, name = fitting(call.call_id, ID_MAX_LENGTH), call.name[:NAME_MAX_LENGTH]
         arguments, output = call.arguments[:PREVIEW], output[:PREVIEW]
-        await self._live.tell(ToolCallChanged(self._mine.answer_id, call_id, name, state, arguments, output))
+        await self._live_text.tell(ToolCallChanged(self._claim.answer_id, call_id, name, state, arguments, output))

@@ -109,7 +109,7 @@ class Worker:
             if one.orphan:  # it goes on at the provider by itself, and nobody is left who would take it over
                 self._keep(self._with.llm.cancel(one.orphan), f"cancelling {one.id}")
 
-    async def see_through(self, work: Coroutine[Any, Any, Result], name: str) -> Result:
+    async def shielded(self, work: Coroutine[Any, Any, Result], name: str) -> Result:
         """Do it to the end: whoever asked may be gone in the middle of it, and the server cancels for them."""
         return await asyncio.shield(self._keep(work, name))
 
@@ -148,7 +148,7 @@ class Worker:
         if self.draining:
             storing.close()
             raise Refused("draining", "The server is restarting. Send again in a moment.", retry_ms=1000)
-        return await self.see_through(self._store_and_start(storing), "message")
+        return await self.shielded(self._store_and_start(storing), "message")
 
     async def _store_and_start(self, storing: Coroutine[Any, Any, Accepted]) -> Accepted:
         accepted = await storing
@@ -168,24 +168,24 @@ class Worker:
             logger.error("%s ended by an error", task.get_name(), exc_info=error)
 
     async def _claim_and_answer(self, generation_id: UUID) -> None:
-        mine = await lease.claim(generation_id, owner=self.name)
-        if mine is None:
+        claim = await lease.claim(generation_id, owner=self.name)
+        if claim is None:
             return
-        if not (mine.asked or mine.cancelled):
-            await self._answer(mine)
-        elif resumed := await takeover.resumed(mine, self._with):
-            await self._answer(mine, resumed)
+        if not (claim.asked or claim.cancelled):
+            await self._answer(claim)
+        elif resumed := await takeover.resumed(claim, self._with):
+            await self._answer(claim, resumed)
         else:
-            await takeover.end_lost(mine, self._with)
+            await takeover.end_lost(claim, self._with)
 
-    async def _answer(self, mine: Claim, resumed: Resumed | None = None) -> None:
-        reply = self._replies[mine.generation_id] = Reply(mine, self._with, resumed)
+    async def _answer(self, claim: Claim, resumed: Resumed | None = None) -> None:
+        reply = self._replies[claim.generation_id] = Reply(claim, self._with, resumed)
         try:
             await reply.run()
         finally:
-            del self._replies[mine.generation_id]
+            del self._replies[claim.generation_id]
         if not self.draining:
-            self._keep(titles.write_title(mine, self._with), f"title {mine.thread_id}")
+            self._keep(titles.write_title(claim, self._with), f"title {claim.thread_id}")
 
     async def _keep_leases(self) -> None:
         while True:

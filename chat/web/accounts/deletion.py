@@ -29,7 +29,7 @@ async def delete_account(user: User) -> ResponseReturnValue:
     worker, broadcast = opened.worker, opened.broadcast
     deleting = deletion.delete_account(user, worker=worker, broadcast=broadcast, mailer=opened.mailer)
     try:
-        await worker.see_through(deleting, "deletion")
+        await worker.shielded(deleting, "deletion")
     except Refused as refused:
         return await refused_page("accounts/delete_account.html", form, refused)
     await flash("Your account is deleted, with everything in it.")

@@ -74,7 +74,7 @@ async def _do(action: Action, order: Order) -> None:
     """To the end, even if the browser goes away in the middle."""
     opened = resources()
     work = action.change(order, **{name: getattr(opened, name) for name in action.collaborators})
-    await opened.worker.see_through(work, f"administration: {action.name}")
+    await opened.worker.shielded(work, f"administration: {action.name}")
 
 
 async def _afterwards(table: Table, row_id: UUID) -> str:

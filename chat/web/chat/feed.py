@@ -11,7 +11,18 @@ from uuid import UUID
 
 import msgspec
 
-from chat.broadcast import GAP, Broadcast, Event, Gap, LogSlice, Subscription, Unavailable, rev_of, thread_channel
+from chat.broadcast import (
+    GAP,
+    Broadcast,
+    Event,
+    Gap,
+    LogPosition,
+    LogSlice,
+    Subscription,
+    Unavailable,
+    rev_of,
+    thread_channel,
+)
 from chat.database import DatabaseUnavailable
 from chat.events import (
     AccountDeleted,
@@ -29,9 +40,9 @@ from chat.events import (
     with_cursor,
 )
 from chat.services.accounts.sessions import session_lives
-from chat.services.replies.snapshot import Place, view_thread
-from chat.web.chat.leave import Leave
-from chat.web.chat.reconciler import Checks
+from chat.services.replies.snapshot import view_thread
+from chat.web.chat.open_sockets import Leave
+from chat.web.chat.reconciler import Reconciler
 
 PING_SECONDS = 25.0  # keeps a PaaS router's idle window of 55 s open
 PONG_SECONDS = 10.0
@@ -51,19 +62,19 @@ class Feed:
         subscription: Subscription,
         *,
         broadcast: Broadcast,
-        checks: Checks,
+        reconciler: Reconciler,
         send: Callable[[str], Awaitable[None]],
     ) -> None:
         self.thread_id = thread_id
-        self.place = Place()
+        self.position = LogPosition()
         self.rev = 0
         self.behind = False
         self._session_id = session_id
         self._subscription = subscription
         self._broadcast = broadcast
-        self._checks = checks
+        self._reconciler = reconciler
         self._send_text = send
-        self._settled = False  # a live event has continued the place; before that, older ones are leftovers
+        self._settled = False  # a live event has continued the position; before that, older ones are leftovers
         self._live = True  # as the tab was told
         self._snapshots: deque[float] = deque(maxlen=SNAPSHOTS)
         self._loop = asyncio.get_running_loop()
@@ -78,15 +89,15 @@ class Feed:
 
         `rev` is the thread's, read before: a replay that does not tell of it is not enough.
         """
-        place = Place.parse(hello.cursor)
+        position = LogPosition.parse(hello.cursor)
         log = None
-        if place and hello.want != "snapshot":
+        if position and hello.want != "snapshot":
             with contextlib.suppress(Unavailable):
-                log = await self._replayable(place)
+                log = await self._replayable(position)
         known = min(hello.rev, rev)  # a tab says what it likes
         told = _continued(known, (rev_of(payload) for _, payload in log.entries)) if log else -1
         if log and told >= rev:
-            await self._send(Welcome("replay", str(place), rev, round(PING_SECONDS * 1000)))
+            await self._send(Welcome("replay", str(position), rev, round(PING_SECONDS * 1000)))
             self.rev = known
             await self._replay(log)
         else:
@@ -94,7 +105,7 @@ class Feed:
 
     async def run(self) -> None:
         """Send what comes until the socket has to close: Leave."""
-        with self._checks.watching(self):
+        with self._reconciler.watching(self):
             while True:
                 try:
                     async with asyncio.timeout_at(min(self._timers.values())):
@@ -126,7 +137,7 @@ class Feed:
 
     def request_snapshot(self) -> None:
         """Something is missing: the tab gets the thread as it is."""
-        self.place = Place()
+        self.position = LogPosition()
         self._subscription.put(GAP)
 
     def tell_live(self, *, on: bool) -> None:
@@ -134,11 +145,13 @@ class Feed:
         self._subscription.put(Live(on))
 
     async def _on_event(self, event: Event) -> None:
-        if event.epoch == self.place.epoch and event.offset == self.place.offset + 1:
+        if event.position.epoch == self.position.epoch and event.position.offset == self.position.offset + 1:
             await self._send(event.frame)
-            self.place, self._settled = Place(event.epoch, event.offset), True
+            self.position, self._settled = event.position, True
             self.rev = _continued(self.rev, (event.rev,))
-        elif self._settled or event.epoch != self.place.epoch or event.offset > self.place.offset:
+        elif (
+            self._settled or event.position.epoch != self.position.epoch or event.position.offset > self.position.offset
+        ):
             await self._catch_up()
 
     async def _on_user_event(self, event: Event) -> None:
@@ -177,7 +190,7 @@ class Feed:
         """Something may be missing: send what the log has, else the thread as it is. If neither can be read, later."""
         self.behind = False
         try:
-            log = await self._replayable(self.place) if self.place.epoch else None
+            log = await self._replayable(self.position) if self.position.epoch else None
             if log:
                 await self._replay(log)
             else:
@@ -188,7 +201,7 @@ class Feed:
 
     def _catch_up_later(self) -> None:
         self.behind = True
-        self._checks.hurry()
+        self._reconciler.hurry()
 
     def _count_snapshot(self) -> None:
         """A tab that needs one again and again is better off with a new socket. In an outage all need them."""
@@ -199,18 +212,16 @@ class Feed:
             raise Leave(Close.RESYNC_FAILED)
         self._snapshots.append(now)
 
-    async def _replayable(self, place: Place) -> LogSlice | None:
-        """The log after a place, if it continues it without a hole and is not too much. Raises Unavailable."""
-        log = await self._broadcast.log.read(self.thread_id, after=place.offset)
+    async def _replayable(self, position: LogPosition) -> LogSlice | None:
+        """The log after a position, if it continues it without a hole and is not too much. Raises Unavailable."""
+        log = await self._broadcast.log.read(self.thread_id, after=position.offset)
         size = sum(len(payload) for _, payload in log.entries)
-        if log.epoch != place.epoch or not log.follows(place.offset) or size > REPLAY_MAX_CHARACTERS:
-            return None
-        return log
+        return log if log.continues(position) and size <= REPLAY_MAX_CHARACTERS else None
 
     async def _replay(self, log: LogSlice) -> None:
         for offset, payload in log.entries:
-            await self._send(with_cursor(payload, log.epoch, offset))
-        self._continue_from(Place(log.epoch, log.top))
+            await self._send(with_cursor(payload, LogPosition(log.end.epoch, offset)))
+        self._continue_from(log.end)
         self.rev = _continued(self.rev, (rev_of(payload) for _, payload in log.entries))
 
     async def _send_snapshot(self, *, welcome: bool = False) -> None:
@@ -218,16 +229,16 @@ class Feed:
         if view is None:
             raise Leave(Close.DELETED)
         if welcome:
-            await self._send(Welcome("snapshot", str(view.place), view.rev, round(PING_SECONDS * 1000)))
+            await self._send(Welcome("snapshot", str(view.position), view.rev, round(PING_SECONDS * 1000)))
         for part in view.snapshots():
             await self._send(part)
-        self._continue_from(view.place)
+        self._continue_from(view.position)
         self.rev = view.rev
-        if not view.place.epoch:  # from rows alone
+        if not view.position.epoch:  # from rows alone
             self._catch_up_later()
 
-    def _continue_from(self, place: Place) -> None:
-        self.place, self._settled = place, False
+    def _continue_from(self, position: LogPosition) -> None:
+        self.position, self._settled = position, False
 
     async def _set_live(self, *, on: bool) -> None:
         if on != self._live:

@@ -18,7 +18,7 @@ from chat.services.errors import Refused
 from chat.services.replies.send import Draft
 from chat.text import storable
 from chat.web.chat.feed import Feed
-from chat.web.chat.leave import Leave
+from chat.web.chat.open_sockets import Leave
 from chat.web.resources import Resources
 
 FRAMES_PER_SECOND, FRAMES_AT_ONCE = 5.0, 20.0

@@ -10,11 +10,18 @@ from typing import Protocol
 from uuid import UUID
 
 from chat.events import Close
-from chat.web.chat.leave import Leave
 
 # Hundreds of tabs that come back at once would else wait for the few connections to the stores before every page.
 TURNS_AT_ONCE = 4
 TURN_SECONDS = 5.0  # a tab waits ten for its welcome, and is told to come later before it gives up
+
+
+class Leave(Exception):
+    """This socket has to close, with this code."""
+
+    def __init__(self, code: Close) -> None:
+        self.code = code
+        super().__init__(code.name)
 
 
 class OpenSocket(Protocol):
@@ -24,7 +31,7 @@ class OpenSocket(Protocol):
         """Say bye and close."""
 
 
-class Sockets:
+class OpenSockets:
     """Those that are open, which can be waited for."""
 
     def __init__(self) -> None:

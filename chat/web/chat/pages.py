@@ -103,7 +103,7 @@ async def delete_thread(user: User, thread_id: UUID) -> ResponseReturnValue:
         return await render_template("chat/delete_thread.html", thread=found)
     worker, broadcast = resources().worker, resources().broadcast
     deleting = deletion.delete_thread(user, thread_id, worker=worker, broadcast=broadcast)
-    await worker.see_through(deleting, "deletion")
+    await worker.shielded(deleting, "deletion")
     if wants_json():
         return "", HTTPStatus.NO_CONTENT
     await flash("The chat is deleted.")
@@ -187,7 +187,7 @@ async def _page(user: User, found: ChatThread | None, **refused: str) -> str:
         messages=view.page.messages if view else [],
         has_older=view.page.has_older if view else False,
         older_cursor=view.page.older_cursor if view else "",
-        cursor=str(view.place) if view else "",
+        cursor=str(view.position) if view else "",
         rev=view.rev if view else 0,
         client_id=uuid4(),
         models=opened.settings.models,

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
-from chat.broadcast import Broadcast, Unavailable
+from chat.broadcast import Broadcast, LogPosition, Unavailable
 from chat.database import DatabaseUnavailable
-from chat.services.replies.snapshot import Place, Stand, stands
+from chat.services.replies.snapshot import ThreadState, thread_states
 
 logger = logging.getLogger(__name__)
 
@@ -26,11 +26,11 @@ AWAY_SECONDS = 2.0  # between two looks while Redis or PostgreSQL is away
 AGAIN_SECONDS = 0.3  # one failure is not an outage: a restarted Redis fails each old connection once
 
 
-class Watched(Protocol):
+class WatchedFeed(Protocol):
     """A feed, as it is seen from here."""
 
     thread_id: UUID
-    place: Place  # in the log, of what was sent
+    position: LogPosition  # in the log, of what was sent
     rev: int  # the last change that was sent
     behind: bool  # it wanted to catch up and could not
 
@@ -48,7 +48,7 @@ class Watched(Protocol):
 class _Doubt:
     """What did not match at the last look; an event may have been under way, so it takes two."""
 
-    place: Place | None = None
+    position: LogPosition | None = None
     rev: int | None = None
 
 
@@ -56,15 +56,15 @@ class _Doubt:
 class _Found:
     """What a look has found; None where the store did not answer."""
 
-    rows: dict[UUID, Stand] | None
-    logs: dict[UUID, tuple[str, int]] | None
+    rows: dict[UUID, ThreadState] | None
+    logs: dict[UUID, LogPosition] | None
 
     @property
     def live(self) -> bool:
         return self.rows is not None and self.logs is not None
 
 
-class Checks:
+class Reconciler:
     """The second layer: finds what was lost on the way to a tab, and feeds tabs while Redis is away.
 
     `positions` and `revs` switch one of the comparisons off, by which tests see that it is needed.
@@ -74,13 +74,13 @@ class Checks:
         self.live = True
         self.positions, self.revs = positions, revs
         self._broadcast = broadcast
-        self._feeds: dict[Watched, _Doubt] = {}
+        self._feeds: dict[WatchedFeed, _Doubt] = {}
         self._running: set[UUID] = set()
         self._all_due_at = 0.0
         self._hurried = asyncio.Event()
 
     @contextmanager
-    def watching(self, feed: Watched) -> Iterator[None]:
+    def watching(self, feed: WatchedFeed) -> Iterator[None]:
         """Check this feed for the length of the block."""
         self._feeds[feed] = _Doubt()
         if not self.live:
@@ -116,35 +116,35 @@ class Checks:
         if found.live != self.live:
             self._tell_live(found)
         if found.rows is not None:
-            self._running = {thread_id for thread_id, stand in found.rows.items() if stand.running}
+            self._running = {thread_id for thread_id, state in found.rows.items() if state.running}
         for feed, doubt in list(self._feeds.items()):
             if found.rows is not None:
                 self._compare_rev(feed, doubt, found.rows.get(feed.thread_id), redis_away=found.logs is None)
             if found.logs is not None:
-                self._compare_place(feed, doubt, found.logs.get(feed.thread_id))
+                self._compare_position(feed, doubt, found.logs.get(feed.thread_id))
             if found.live and feed.behind:
                 feed.catch_up()
 
     async def _ask(self) -> _Found:
         return _Found(*await asyncio.gather(self._rows(), self._logs()))
 
-    async def _rows(self) -> dict[UUID, Stand] | None:
+    async def _rows(self) -> dict[UUID, ThreadState] | None:
         try:
-            return await stands(list({feed.thread_id for feed in self._feeds}))
+            return await thread_states(list({feed.thread_id for feed in self._feeds}))
         except DatabaseUnavailable:
             return None
         except Exception:  # whatever it is: the next look comes, and without this loop the worker would end
             logger.exception("The rows of the open threads were not read")
             return None
 
-    async def _logs(self) -> dict[UUID, tuple[str, int]] | None:
+    async def _logs(self) -> dict[UUID, LogPosition] | None:
         now = asyncio.get_running_loop().time()
-        due = {feed.thread_id for feed, doubt in self._feeds.items() if doubt.place} | self._running
+        due = {feed.thread_id for feed, doubt in self._feeds.items() if doubt.position} | self._running
         if now >= self._all_due_at:
             due = {feed.thread_id for feed in self._feeds}
             self._all_due_at = now + QUIET_SECONDS
         try:
-            return await self._broadcast.log.positions(list(due) if self.positions else [])
+            return await self._broadcast.log.ends(list(due) if self.positions else [])
         except Unavailable:
             self._all_due_at = now
             return None
@@ -163,11 +163,11 @@ class Checks:
             elif self.live:
                 feed.catch_up()
 
-    def _compare_rev(self, feed: Watched, doubt: _Doubt, stand: Stand | None, *, redis_away: bool) -> None:
+    def _compare_rev(self, feed: WatchedFeed, doubt: _Doubt, state: ThreadState | None, *, redis_away: bool) -> None:
         """Without Redis no event is under way, and what an answer has to show is in its row, once a second."""
-        behind = stand is None or stand.rev > feed.rev
+        behind = state is None or state.rev > feed.rev
         if redis_away:
-            if behind or (stand and stand.running):
+            if behind or (state and state.running):
                 feed.request_snapshot()
         elif not (behind and self.revs):
             doubt.rev = None
@@ -177,12 +177,12 @@ class Checks:
         else:
             doubt.rev = feed.rev
 
-    def _compare_place(self, feed: Watched, doubt: _Doubt, log: tuple[str, int] | None) -> None:
+    def _compare_position(self, feed: WatchedFeed, doubt: _Doubt, end: LogPosition | None) -> None:
         """A log that is not there has nothing to say: whatever comes next begins another epoch."""
-        if log is None or Place(*log) == feed.place:
-            doubt.place = None
-        elif doubt.place == feed.place:
-            doubt.place = None
+        if end is None or end == feed.position:
+            doubt.position = None
+        elif doubt.position == feed.position:
+            doubt.position = None
             feed.catch_up()
         else:
-            doubt.place = feed.place
+            doubt.position = feed.position

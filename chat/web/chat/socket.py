@@ -20,7 +20,7 @@ from chat.services.accounts import sessions
 from chat.services.replies import threads
 from chat.web.chat.feed import Feed
 from chat.web.chat.inbox import Inbox, decoded
-from chat.web.chat.leave import Leave
+from chat.web.chat.open_sockets import Leave
 from chat.web.resources import Resources, resources
 
 logger = logging.getLogger(__name__)
@@ -129,7 +129,7 @@ class Socket:
             session.id,
             subscription,
             broadcast=self._opened.broadcast,
-            checks=self._opened.checks,
+            reconciler=self._opened.reconciler,
             send=tab.send,
         )
         await self._subscribed(subscription)
@@ -142,7 +142,7 @@ class Socket:
     async def _subscribed(self, subscription: Subscription) -> None:
         """Before the log is read, or what is published in between would be missed. Without Redis, rows have to do."""
         try:
-            async with asyncio.timeout(SUBSCRIBE_SECONDS if self._opened.checks.live else 0):
+            async with asyncio.timeout(SUBSCRIBE_SECONDS if self._opened.reconciler.live else 0):
                 await subscription.ready.wait()
         except TimeoutError:
             subscription.late = True

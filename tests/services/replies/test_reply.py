@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from chat.broadcast import Append
+from chat.broadcast import Append, LogPosition
 from chat.events import TextDelta
 from chat.llm.journal import CallLog
 from chat.llm.tokens import count_tokens
@@ -242,10 +242,10 @@ async def test_an_owner_that_wakes_in_the_middle_of_its_takeover_shows_nothing_t
     written = []
     reckon = takeover._lost_round
 
-    async def while_it_wakes(mine: lease.Claim, text: str, work_with: Collaborators) -> CallLog:
-        more = Append(mine.thread_id, TextDelta(mine.answer_id, 5, " and more"), fence=mine.fence - 1)
+    async def while_it_wakes(claim: lease.Claim, text: str, work_with: Collaborators) -> CallLog:
+        more = Append(claim.thread_id, TextDelta(claim.answer_id, 5, " and more"), fence=claim.fence - 1)
         written.append((await site.resources.broadcast.log.append(more)).offset)
-        return await reckon(mine, text, work_with)
+        return await reckon(claim, text, work_with)
 
     monkeypatch.setattr(takeover, "_lost_round", while_it_wakes)
     posted, _ = await lost(alice, "Hello")
@@ -287,7 +287,7 @@ async def test_of_two_claims_at_once_one_wins_a_thousand_times(alice: Person) ->
         claims = await asyncio.gather(*(lease.claim(generation.id, owner=str(n)) for n in range(2)))
         [(winner, won)] = [(str(number), claim) for number, claim in enumerate(claims) if claim]
         assert (await Generation.get(id=generation.id)).owner == winner
-        await lease.checkpoint(won, lease.Checkpoint("x", 1, 1, "", 0))
+        await lease.checkpoint(won, lease.Checkpoint("x", 1, 1, LogPosition()))
     await Generation.filter(id=generation.id).update(state="completed")
 
 
@@ -306,9 +306,9 @@ async def test_an_owner_that_lost_its_lease_writes_nothing(alice: Person) -> Non
     assert second is not None
     assert second.fence == first.fence + 2
     for write in (
-        lease.asking(first, lease.Checkpoint("zombie", 6, 1, "", 0), background=False),
+        lease.asking(first, lease.Checkpoint("zombie", 6, 1, LogPosition()), background=False),
         lease.response_created(first, str(uuid.uuid4()), 0),
-        lease.checkpoint(first, lease.Checkpoint("zombie", 6, 1, "", 0)),
+        lease.checkpoint(first, lease.Checkpoint("zombie", 6, 1, LogPosition())),
     ):
         with pytest.raises(lease.Fenced):
             await write

@@ -17,8 +17,8 @@ from chat.llm.pricing import Prices
 from chat.models import BudgetReservation, ChatMessage, ChatThread, Generation, User
 from chat.services.errors import Refused
 from chat.services.replies import send
-from chat.services.replies.first_words import title_from
 from chat.services.replies.send import Accepted
+from chat.services.replies.titles import title_from
 from tests.site import Site
 
 MODELS = ("the-default", "small", "large")

@@ -7,12 +7,12 @@ import uuid
 import pytest
 from redis.asyncio import Redis
 
-from chat.broadcast import Append, Broadcast, LogSlice, Unavailable
+from chat.broadcast import Append, Broadcast, LogPosition, LogSlice, Unavailable
 from chat.events import ResponseText, TextDelta
 from chat.models import ChatMessage, Generation
-from chat.services.replies.lease import Claim
-from chat.services.replies.live_text import LiveAnswer
-from chat.services.replies.snapshot import Place, Stand, ThreadView, stands, text_so_far, view_thread
+from chat.services.replies.lease import Checkpoint, Claim
+from chat.services.replies.live_text import LiveText
+from chat.services.replies.snapshot import ThreadState, ThreadView, text_so_far, thread_states, view_thread
 from chat.services.replies.threads import PAGE_MAX_BYTES, MessagePage, message_page
 from tests.cast import Person
 from tests.site import Site
@@ -21,13 +21,13 @@ from tests.site import Site
 @pytest.mark.parametrize(
     "cursor", ["", ":", "ab12cd34", "ab12cd34:", ":5", "ab12cd34:x", "ab12cd34:-1", "a:1" + "0" * 20]
 )
-def test_a_nonsense_cursor_is_no_place(cursor: str) -> None:
-    assert Place.parse(cursor) is None
+def test_an_invalid_cursor_is_no_position(cursor: str) -> None:
+    assert LogPosition.parse(cursor) is None
 
 
-def test_a_cursor_is_the_text_of_a_place() -> None:
-    assert Place.parse("ab12cd34:17") == Place("ab12cd34", 17)
-    assert (str(Place("ab12cd34", 17)), str(Place())) == ("ab12cd34:17", "")
+def test_a_cursor_is_the_text_of_a_position() -> None:
+    assert LogPosition.parse("ab12cd34:17") == LogPosition("ab12cd34", 17)
+    assert (str(LogPosition("ab12cd34", 17)), str(LogPosition())) == ("ab12cd34:17", "")
 
 
 async def test_text_continues_a_checkpoint_up_to_the_first_hole(site: Site) -> None:
@@ -35,10 +35,10 @@ async def test_text_continues_a_checkpoint_up_to_the_first_hole(site: Site) -> N
     for pos, delta in ((0, "Hé"), (2, "llo😀"), (7, " wor"), (99, "lost")):
         last = await live.log.append(Append(thread, TextDelta(answer, pos, delta)))
 
-    assert await text_so_far(thread, answer, "", Place(), live) == "Héllo😀 wor"
-    assert await text_so_far(thread, answer, "Héllo", Place(last.epoch, 1), live) == "Héllo😀 wor"
-    assert await text_so_far(thread, answer, "Hé", Place(last.epoch, 2), live) == "Hé", "a hole"
-    assert await text_so_far(thread, uuid.uuid4(), "Other", Place(), live) == "Other"
+    assert await text_so_far(thread, answer, "", LogPosition(), live) == "Héllo😀 wor"
+    assert await text_so_far(thread, answer, "Héllo", LogPosition(last.epoch, 1), live) == "Héllo😀 wor"
+    assert await text_so_far(thread, answer, "Hé", LogPosition(last.epoch, 2), live) == "Hé", "a hole"
+    assert await text_so_far(thread, uuid.uuid4(), "Other", LogPosition(), live) == "Other"
 
 
 async def test_a_checkpoint_of_an_older_epoch_is_continued_from_the_logs_start(site: Site) -> None:
@@ -46,7 +46,7 @@ async def test_a_checkpoint_of_an_older_epoch_is_continued_from_the_logs_start(s
     await live.log.append(Append(thread, ResponseText(answer, "Hello the")))
     await live.log.append(Append(thread, TextDelta(answer, 9, "re")))
 
-    assert await text_so_far(thread, answer, "Hello", Place("00000000", 40), live) == "Hello there"
+    assert await text_so_far(thread, answer, "Hello", LogPosition("00000000", 40), live) == "Hello there"
 
 
 async def test_a_running_answer_is_shown_with_more_than_its_row_has(alice: Person, site: Site) -> None:
@@ -94,18 +94,18 @@ async def test_without_redis_the_rows_have_to_do(alice: Person, stores: object) 
     view = await view_thread(uuid.UUID(posted["thread_id"]), broadcast=nowhere)
 
     assert view is not None
-    assert (view.place, view.page.messages[-1].content) == (Place(), "Hello")
+    assert (view.position, view.page.messages[-1].content) == (LogPosition(), "Hello")
 
 
-async def test_a_place_goes_with_the_text_that_was_read_there(
+async def test_a_position_goes_with_the_text_that_was_read_there(
     alice: Person, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Redis goes away after it has told the place: the stored text is older than that."""
+    """Redis goes away after it has told the end of the log: the stored text is older."""
     posted = await alice.ask("Count to 9000 [offline: pace=10]")
     live = site.resources.broadcast
     read = live.log.read
 
-    async def told_the_place(thread_id: uuid.UUID, *, after: int = 0) -> LogSlice:
+    async def told_the_end(thread_id: uuid.UUID, *, after: int = 0) -> LogSlice:
         patch.setattr(live.log, "read", lost)
         return await read(thread_id, after=after)
 
@@ -115,31 +115,31 @@ async def test_a_place_goes_with_the_text_that_was_read_there(
     async with alice.tab(posted["thread_id"]) as tab:
         await tab.until_text(posted["reply_id"], 40)
         with monkeypatch.context() as patch:
-            patch.setattr(live.log, "read", told_the_place)
+            patch.setattr(live.log, "read", told_the_end)
             view = await view_thread(uuid.UUID(posted["thread_id"]), broadcast=live)
         await tab.send({"type": "response.cancel", "message_id": posted["reply_id"]})
         await tab.until_finished(posted["reply_id"])
 
     assert view is not None
-    assert (view.page.messages[-1].status, view.place) == ("streaming", Place())
+    assert (view.page.messages[-1].status, view.position) == ("streaming", LogPosition())
 
 
 async def test_a_thread_that_is_gone_has_no_view(site: Site) -> None:
     assert await view_thread(uuid.uuid4(), broadcast=site.resources.broadcast) is None
 
 
-async def test_where_many_threads_stand_is_one_question(alice: Person) -> None:
+async def test_the_states_of_many_threads_are_one_query(alice: Person) -> None:
     running = await alice.ask("Tell me something long [offline: pace=20]")
     ended = await alice.ask("say Hello")
     async with alice.tab(ended["thread_id"]) as tab:
         await tab.until_finished(ended["reply_id"])
         one, other, nowhere = uuid.UUID(running["thread_id"]), uuid.UUID(ended["thread_id"]), uuid.uuid4()
-        found = await stands([one, other, nowhere])
+        found = await thread_states([one, other, nowhere])
     async with alice.tab(running["thread_id"]) as tab:
         await tab.send({"type": "response.cancel", "message_id": running["reply_id"]})
         await tab.until_finished(running["reply_id"])
 
-    assert found == {one: Stand(1, running=True), other: Stand(2, running=False)}
+    assert found == {one: ThreadState(1, running=True), other: ThreadState(2, running=False)}
 
 
 async def test_a_large_thread_comes_in_parts_that_hold_every_message_once(alice: Person, site: Site) -> None:
@@ -151,13 +151,13 @@ async def test_a_large_thread_comes_in_parts_that_hold_every_message_once(alice:
     assert await Generation.filter(thread_id=posted["thread_id"]).count() == 1
     one = view.page.messages[0]
     large = [one.__class__(uuid.uuid4(), None, "user", "final", "x" * 20_000, "", one.created_at) for _ in range(9)]
-    parts = ThreadView(view.place, 1, "", MessagePage(large, False, "")).snapshots()
+    parts = ThreadView(view.position, 1, "", MessagePage(large, False, "")).snapshots()
 
     assert len(parts) > 1
     assert [message.id for part in parts for message in part.messages] == [message.id for message in large]
     assert [(part.part, part.parts) for part in parts] == [(n, len(parts)) for n in range(1, len(parts) + 1)]
     assert all(sum(len(message.content) for message in part.messages) <= 49_152 for part in parts)
-    empty = ThreadView(view.place, 1, "", MessagePage([], False, "")).snapshots()
+    empty = ThreadView(view.position, 1, "", MessagePage([], False, "")).snapshots()
     assert [(part.part, part.parts, part.messages) for part in empty] == [(1, 1, [])]
 
 
@@ -180,13 +180,12 @@ async def test_pages_of_long_messages_are_short_and_hold_every_message_once(alic
     assert pages[0].messages[0].content == "say Hello"
 
 
-def claim_of(thread: uuid.UUID, answer: uuid.UUID, *, fence: int, kept: Place) -> Claim:
+def claim_of(thread: uuid.UUID, answer: uuid.UUID, *, fence: int, kept: LogPosition) -> Claim:
     """What the second owner of an answer finds: a checkpoint of "Hello"."""
     return Claim(
         generation_id=uuid.uuid4(), thread_id=thread, user_id=uuid.uuid4(), answer_id=answer, question_number=1,
         answer_number=2, continues=False, model="", fence=fence, rev=2, asked=True, cancelled=False, takeovers=1,
-        response_id="resp", background=True, round_start=0, up_seq=3, partial="Hello", partial_len=5,
-        ckpt_epoch=kept.epoch, ckpt_s=kept.offset,
+        response_id="resp", background=True, round_start=0, checkpoint=Checkpoint("Hello", 5, 3, kept),
     )  # fmt: skip
 
 
@@ -194,16 +193,16 @@ async def test_while_a_resumed_text_comes_again_a_checkpoint_still_leads_to_all_
     live, thread, answer = site.resources.broadcast, uuid.uuid4(), uuid.uuid4()
     kept = await live.log.append(Append(thread, TextDelta(answer, 0, "Hello"), fence=2))
     await live.log.append(Append(thread, TextDelta(answer, 5, " there"), fence=2))
-    mine = claim_of(thread, answer, fence=4, kept=Place(kept.epoch, kept.offset))
-    second = LiveAnswer(mine, broadcast=live, flush_seconds=0, text="Hello there", up_seq=3, again=6)
+    claim = claim_of(thread, answer, fence=4, kept=LogPosition(kept.epoch, kept.offset))
+    second = LiveText(claim, broadcast=live, flush_seconds=0, text="Hello there", overlap=6)
     await second.announce()
     for piece in (" th", "ere, you"):
         early = second.checkpoint()
-        found = await text_so_far(thread, answer, early.text, Place(early.epoch, early.offset), live)
+        found = await text_so_far(thread, answer, early.text, early.position, live)
         assert (early.text, found) == ("Hello there"[: early.length], "Hello there")
-        second.add(piece, up_seq=4)
+        second.add(piece, sequence=4)
     await second.flush()
     late = second.checkpoint()
 
-    assert (late.text, late.offset) == ("Hello there, you", second.position[1])
-    assert await text_so_far(thread, answer, late.text, Place(late.epoch, late.offset), live) == late.text
+    assert (late.text, late.position) == ("Hello there, you", second.position)
+    assert await text_so_far(thread, answer, late.text, late.position, live) == late.text

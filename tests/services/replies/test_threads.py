@@ -162,7 +162,7 @@ async def test_of_many_titles_at_once_each_has_a_rev_of_its_own(
     await asyncio.gather(
         *(threads.rename(alice, thread.id, title, broadcast=site.resources.broadcast) for title in titles)
     )
-    events = [decode_logged(one.frame) for one in [await next_event(heard) for _ in range(20)] if one.epoch]
+    events = [decode_logged(one.frame) for one in [await next_event(heard) for _ in range(20)] if one.position.epoch]
 
     await thread.refresh_from_db()
     assert thread.rev == 14

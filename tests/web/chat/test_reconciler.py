@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from chat.broadcast import Append, Appended, Unavailable, rev_of
+from chat.broadcast import Append, Appended, LogPosition, Unavailable, rev_of
 from chat.broadcast.log import FOLDER
 from chat.events import Close, ResponseStarted, TitleUpdated, ToolCallChanged, encode
 from chat.models import ChatThread, Generation, ToolCall
 from chat.web.chat.feed import _continued
-from chat.web.chat.reconciler import Checks
+from chat.web.chat.reconciler import Reconciler
 from tests.cast import Person
 from tests.site import Site
 from tests.tab import Tab
@@ -29,12 +29,12 @@ APPEND = (FOLDER / "append.lua").read_text()
 
 
 @pytest.fixture
-async def checks(site: Site, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Checks]:
+async def reconciler(site: Site, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Reconciler]:
     """Those of the site, which look every 50 ms and can be switched off."""
     monkeypatch.setattr("chat.web.chat.reconciler.CHECK_SECONDS", 0.05)
     monkeypatch.setattr("chat.web.chat.reconciler.QUIET_SECONDS", 0.05)
     monkeypatch.setattr("chat.web.chat.reconciler.AGAIN_SECONDS", 0.01)
-    found = site.resources.checks
+    found = site.resources.reconciler
     found.hurry()
     yield found
     found.positions = found.revs = True
@@ -85,9 +85,9 @@ def lost_ends(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("checked", [True, False])
 async def test_an_end_that_redis_lost_is_found_by_the_rev(
-    alice: Person, checks: Checks, lost_ends: None, checked: bool
+    alice: Person, reconciler: Reconciler, lost_ends: None, checked: bool
 ) -> None:
-    checks.revs = checked
+    reconciler.revs = checked
     posted = await alice.ask("say Hello [offline: delay=1]")
     async with alice.tab(posted["thread_id"], want="snapshot") as tab:
         over = lambda: (tab.store.find(posted["reply_id"]) or {}).get("status") == "final"  # noqa: E731
@@ -109,9 +109,9 @@ async def test_an_end_that_came_before_the_tab_needs_no_check(alice: Person, los
 
 @pytest.mark.parametrize("checked", [True, False])
 async def test_an_event_whose_publishing_was_lost_on_a_quiet_thread_is_found_by_the_position(
-    alice: Person, site: Site, checks: Checks, checked: bool
+    alice: Person, site: Site, reconciler: Reconciler, checked: bool
 ) -> None:
-    checks.positions = checked
+    reconciler.positions = checked
     posted = await ready(alice)
     lost = Append(uuid.UUID(posted["thread_id"]), tool(posted, "lost"))
     unpublished = without("redis.call('PUBLISH'")
@@ -135,7 +135,7 @@ async def test_a_redis_that_went_back_in_time_under_a_living_writer_hides_nothin
         monkeypatch.setattr(log, "_append", redis.register_script(without(guard)))
     thread_id = uuid.UUID(posted["thread_id"])
     generation = await Generation.get(answer_id=posted["reply_id"])
-    last = Appended(*reversed(await log.position(thread_id)))
+    last = await log.end(thread_id)
     async with alice.tab(posted["thread_id"]) as tab:
         await tab.until_type("thread.snapshot")
         cursor, rev = tab.store.cursor, tab.store.rev
@@ -151,7 +151,8 @@ async def test_a_redis_that_went_back_in_time_under_a_living_writer_hides_nothin
             output="4",
             state="done",
         )
-        last = await log.append(Append(thread_id, tool(posted, f"c{number}"), minimum=(last.offset, last.epoch)))
+        appended = await log.append(Append(thread_id, tool(posted, f"c{number}"), minimum=last))
+        last = LogPosition(appended.epoch, appended.offset)
     async with alice.tab(posted["thread_id"], cursor=cursor, rev=rev) as tab:
         tab.store.messages = await alice.messages(posted["thread_id"])
         tab.store.messages[-1]["tools"] = []
@@ -183,7 +184,7 @@ async def test_a_worker_that_wakes_after_the_end_writes_nothing_into_it(
     assert (written.offset == -1, shown) == ((True, []) if guarded else (False, ["late"]))
 
 
-async def test_a_thread_that_is_gone_closes_its_sockets(alice: Person, checks: Checks) -> None:
+async def test_a_thread_that_is_gone_closes_its_sockets(alice: Person, reconciler: Reconciler) -> None:
     posted = await ready(alice)
     async with alice.tab(posted["thread_id"]) as tab:
         await tab.until_type("thread.snapshot")
@@ -192,7 +193,7 @@ async def test_a_thread_that_is_gone_closes_its_sockets(alice: Person, checks: C
         assert await closed(tab.connection) == Close.DELETED
 
 
-async def test_a_tab_that_has_everything_is_left_alone(alice: Person, checks: Checks) -> None:
+async def test_a_tab_that_has_everything_is_left_alone(alice: Person, reconciler: Reconciler) -> None:
     posted = await ready(alice)
     async with alice.tab(posted["thread_id"]) as tab:
         for text in ("say One", "say Two"):
