@@ -1,4 +1,4 @@
-"""What `chat dev` does: all that a fresh checkout needs around the server, started before it and stopped after it."""
+"""`chat dev`: starts what a fresh checkout needs around the server, and stops it afterwards."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ from chat.services.errors import Refused
 from chat.settings import Settings, SettingsError
 
 DEFAULTS = {"DEBUG": "True", "EMAIL_VERIFICATION_REQUIRED": "False"}
-OFFLINE_NOTICE = "The offline model answers here, and its prices are pretended. Set OPENAI_API_KEY for a real one."
+OFFLINE_NOTICE = "The offline model answers here, and its prices are made up. Set OPENAI_API_KEY to use a real model."
 LAST_PORT = 65535
 BY_ENVIRONMENT = Order(CommandLine("chat dev, DEV_SUPERUSER_EMAIL"), None)
 
 
 def run(environment: Mapping[str, str] | None = None, *, root: Path = ROOT) -> int:
-    """Serve this checkout until it is stopped, with what is unset embedded and its data in `var/`. The exit code."""
+    """Serve this checkout until stopped; returns the exit code. Stores that are unset are embedded, in `var/`."""
     var = root / "var"
     _stop_on_every_signal()
     try:
@@ -51,16 +51,16 @@ def run(environment: Mapping[str, str] | None = None, *, root: Path = ROOT) -> i
         _say(str(error))
         return 1
     except PermissionError as error:
-        _say(f"{error.filename or var} belongs to another user: start as that user, or give the folder to yourself.")
+        _say(f"{error.filename or var} belongs to another user: start as that user, or change the owner of the folder.")
         return 1
-    except KeyboardInterrupt:  # before the server had taken over
+    except KeyboardInterrupt:  # before the server took over
         code = 0
     _say("Stopped.")
     return code
 
 
 def beside_a_run(environment: Mapping[str, str], *, root: Path = ROOT) -> dict[str, str]:
-    """For a command beside a running `chat dev`: without a DATABASE_URL, development with the embedded database."""
+    """For a command while `chat dev` runs: without a DATABASE_URL, it uses the embedded database."""
     sockets = root / "var" / "postgres.sockets"
     if environment.get("DATABASE_URL") or not sockets.exists():
         return dict(environment)
@@ -75,18 +75,18 @@ def _run(environment: dict[str, str], var: Path) -> int:
         _check_port(settings.host, settings.port)
         started = _start_services(environment, var, stack)
         settings = _checked({"PUBLIC_URL": _address(settings).rstrip("/"), **started, **environment})
-        stack.callback(_ignore_signals)  # runs first: what is being stopped now has its own limit
+        stack.callback(_ignore_signals)  # runs first on the way out: each service has its own time limit
         _say("Preparing the database …")
         _prepare(settings)
         return server.serve(settings, on_listening=partial(_announce, settings, started, var))
 
 
 def _stop_on_every_signal() -> None:
-    """Until the server takes over, SIGTERM and a closed terminal end this like Ctrl-C, through every `finally`."""
+    """Until the server takes over, SIGTERM and a closed terminal act like Ctrl-C and run every `finally`."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # ignored under nohup
         signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
-    if "MAKELEVEL" in os.environ:  # else a killed `make run` would leave us serving
+    if "MAKELEVEL" in os.environ:  # otherwise we would keep serving after `make run` is killed
         server.end_with_parent()
 
 
@@ -96,13 +96,13 @@ def _ignore_signals() -> None:
 
 
 def _chosen(environment: Mapping[str, str], dotenv: Path) -> dict[str, str]:
-    """What is set, in the environment or else in `.env`. Empty there means unset, also against `.env`."""
+    """Variables that are set, in the environment or else in `.env`. An empty one in the environment counts as unset."""
     merged = {**dotenv_values(dotenv), **environment}
     return {name: value for name, value in merged.items() if value and value.strip()}
 
 
 def _kept_secret(path: Path) -> str:
-    """A SECRET_KEY of this checkout, so that a restart signs nobody out."""
+    """A SECRET_KEY for this checkout, kept so that a restart logs no one out."""
     if not path.exists():
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(secrets.token_urlsafe(48))
@@ -112,13 +112,15 @@ def _kept_secret(path: Path) -> str:
 def _checked(environment: Mapping[str, str]) -> Settings:
     settings = Settings.from_environment(environment)
     if settings.openai_base_url and not settings.openai_api_key:
-        raise SettingsError(["OPENAI_API_KEY is missing: OPENAI_BASE_URL is set; any word will do if it wants none"])
+        raise SettingsError(
+            ["OPENAI_API_KEY is missing, and OPENAI_BASE_URL is set: if that server needs no key, set any word"]
+        )
     return settings
 
 
 @contextlib.contextmanager
 def _only_run(path: Path, address: str) -> Iterator[None]:
-    """Hold this checkout. The kernel lets go of it with the process, however that ends."""
+    """Lock this checkout. The kernel releases the lock when the process ends, however it ends."""
     with path.open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -126,8 +128,8 @@ def _only_run(path: Path, address: str) -> Iterator[None]:
             file.seek(0)
             process, _, where = file.read().partition(" ")
             raise ServiceError(
-                f"It is already running in this folder, at {where or 'an address that comes in a moment'}"
-                f" (process {process or 'just starting'}): open that, or stop it with Ctrl-C in its terminal."
+                f"The site is already running in this folder, at {where or 'an address it will print in a moment'}"
+                f" (process {process or 'starting'}): open it, or stop it with Ctrl-C in its terminal."
             ) from None
         file.truncate(0)
         file.write(f"{os.getpid()} {address}")
@@ -144,15 +146,15 @@ def _check_port(host: str, port: int) -> None:
     except OSError as error:
         other = port + 1 if port < LAST_PORT else 8001
         sentences = {
-            errno.EADDRINUSE: f"Port {port} is used by another program: take another, with `PORT={other} make run`.",
-            errno.EACCES: f"Port {port} is for root only: take a higher one, with `PORT=8000 make run`.",
+            errno.EADDRINUSE: f"Port {port} is used by another program: choose another with `PORT={other} make run`.",
+            errno.EACCES: f"Port {port} needs root: choose a higher one with `PORT=8000 make run`.",
         }
-        unknown = f"HOST={host} is no address of this machine: 127.0.0.1 is only for this machine, 0.0.0.0 is for all."
+        unknown = f"HOST={host} is not an address of this machine: use 127.0.0.1 (this machine only) or 0.0.0.0 (all)."
         raise ServiceError(sentences.get(error.errno or 0, unknown)) from None
 
 
 def _start_services(environment: Mapping[str, str], var: Path, stack: contextlib.ExitStack) -> dict[str, str]:
-    """Start what the environment does not name; gives the variables that lead to it."""
+    """Start what the environment does not provide; returns the variables that lead to it."""
     started = {}
     if "DATABASE_URL" not in environment:
         _say("Starting PostgreSQL …")
@@ -175,7 +177,7 @@ def _prepare(settings: Settings) -> None:
         asyncpg.InvalidAuthorizationSpecificationError,
         asyncpg.InvalidCatalogNameError,
     ) as error:
-        raise ServiceError(f"The database that DATABASE_URL names cannot be used: {error}") from None
+        raise ServiceError(f"The database of DATABASE_URL cannot be used: {error}") from None
 
 
 async def _migrate_and_populate(settings: Settings) -> None:
@@ -186,22 +188,22 @@ async def _migrate_and_populate(settings: Settings) -> None:
 
 
 async def _make_superuser(settings: Settings) -> None:
-    """With any password: it is typed often, and production refuses the setting. What is wrong with it is said."""
+    """Any password will do, since production refuses the setting; its weaknesses are printed."""
     email, password = settings.dev_superuser_email, settings.dev_superuser_password
     for problem in password_problems(password, email=email, settings=settings):
         _say(f"DEV_SUPERUSER_PASSWORD is only good enough for development: {problem}")
     passwords = Passwords()
     try:
-        if not await is_superuser(email, password, passwords=passwords):  # a restart logs nobody out
+        if not await is_superuser(email, password, passwords=passwords):  # or a restart would log the administrator out
             await commands.create_administrator(BY_ENVIRONMENT, email, password, passwords=passwords)
     except Refused as error:
-        raise SettingsError([f"DEV_SUPERUSER_EMAIL is refused: {error}"]) from None
+        raise SettingsError([f"DEV_SUPERUSER_EMAIL is not accepted: {error}"]) from None
     finally:
         passwords.close()
 
 
 def _announce(settings: Settings, started: Mapping[str, str], var: Path) -> None:
-    """Where to go, what is embedded, where the data lies, which model answers."""
+    """Print the address, the embedded services, where their data is, and which model answers."""
     rows = {
         "Open": _address(settings),
         "Administrator": _administrator(settings),
@@ -222,19 +224,19 @@ def _address(settings: Settings) -> str:
 
 def _administrator(settings: Settings) -> str:
     if settings.dev_superuser_email and settings.dev_superuser_password:
-        return f"{settings.dev_superuser_email}, with the password of DEV_SUPERUSER_PASSWORD"
+        return f"{settings.dev_superuser_email}, password: DEV_SUPERUSER_PASSWORD"
     return "none: set DEV_SUPERUSER_EMAIL and DEV_SUPERUSER_PASSWORD, or run `.venv/bin/chat create-admin EMAIL`"
 
 
 def _model(settings: Settings, started: Mapping[str, str]) -> str:
     if "OPENAI_API_KEY" in started:
-        return "the offline model, since OPENAI_API_KEY is unset"
+        return "the offline model, because OPENAI_API_KEY is unset"
     return f"{settings.llm_model} at {urlsplit(settings.openai_base_url).hostname or 'OpenAI'}"
 
 
 def _store(variable: str, url: str, started: Mapping[str, str], embedded: str) -> str:
-    """Never the whole URL: it has a password in it."""
-    return embedded if variable in started else f"{urlsplit(url).hostname or 'a local socket'}, as {variable} says"
+    """Never the whole URL: it contains a password."""
+    return embedded if variable in started else f"{urlsplit(url).hostname or 'a local socket'} (from {variable})"
 
 
 def _say(text: str) -> None:

@@ -1,10 +1,10 @@
-"""Lengths of time, as people say them."""
+"""Durations in words."""
 
 UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 
 
 def in_words(seconds: int) -> str:
-    """In the largest unit and the next one, never more than it is: "1 day", "2 hours and 30 minutes"."""
+    """In the two largest units, rounded down: "1 day", "2 hours and 30 minutes"."""
     parts: list[str] = []
     for name, length in UNITS:
         count, seconds = divmod(seconds, length)
@@ -16,5 +16,5 @@ def in_words(seconds: int) -> str:
 
 
 def wait_in_words(milliseconds: int) -> str:
-    """How long to wait, in full minutes: whoever waits that long has waited enough."""
+    """A wait in words, rounded up to full minutes so that it is never too short."""
     return in_words(-(-milliseconds // 60_000) * 60)

@@ -1,4 +1,4 @@
-"""hypercorn, driven by us: N processes on one socket, and a SIGTERM that loses nothing."""
+"""Runs hypercorn: N processes on one socket, and a SIGTERM that loses nothing."""
 
 from __future__ import annotations
 
@@ -37,31 +37,33 @@ BACKLOG = 2048  # with hypercorn's 100, 5,000 simultaneous connects took 28 s in
 SOCKETS_CLOSE_SECONDS = 3.0
 GRACEFUL_SECONDS = 4.0
 HARD_EXIT_SECONDS = 28.0  # hosts kill at 30 s
-INTERACTIVE_DRAIN_SECONDS = 1.0  # Ctrl-C: whoever sits there wants it to end
-RESPAWN_MIN_SECONDS = 5.0  # a process that lives shorter than this never got to work
-# New objects until Python looks for cycles among them, which are few here. With its own 700 the looking took a quarter
-# of the time in which a thousand tabs came back.
+INTERACTIVE_DRAIN_SECONDS = 1.0  # after Ctrl-C, when someone is waiting at the terminal
+RESPAWN_MIN_SECONDS = 5.0  # a process that lives shorter than this never served
+# Allocations before the garbage collector looks for cycles, which are rare here. With Python's default of 700,
+# collecting took a quarter of the time in which a thousand tabs reconnected.
 COLLECT_AFTER = (50_000, 20, 20)
 PR_SET_PDEATHSIG = 1
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
-# hypercorn accepts permessage-deflate whenever it is offered: three times the memory for each connection, and a small
-# frame can unpack to hundreds of megabytes. There is no setting for it.
+# hypercorn accepts permessage-deflate whenever a client offers it: that triples the memory of a connection, and a small
+# frame can unpack to hundreds of megabytes. hypercorn has no setting to refuse it.
 hypercorn.protocol.ws_stream.server_extensions_handshake = lambda *_: None  # type: ignore[attr-defined]
 hypercorn.protocol.ws_stream.Connection = BudgetedConnection  # type: ignore[attr-defined]
 
 
 def serve(settings: Settings, *, on_listening: Callable[[], None] | None = None) -> int:
-    """Serve until SIGTERM or SIGINT; the exit code. Blocks, and wants the main thread. Raises SettingsError."""
+    """Serve until SIGTERM or SIGINT, and return the exit code. Needs the main thread. Raises SettingsError."""
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for name in ("httpx2", "tortoise"):  # they log every request, and every shutdown
+    for name in ("httpx2", "tortoise"):  # they log every request and every shutdown
         logging.getLogger(name).setLevel(logging.WARNING)
-    tokens.load()  # or the first answer would wait for it at its end, in a drain for too long; processes share it
-    database.credentials(settings.database_url)  # a URL that is not understood is told like any other bad setting
+    tokens.load()  # or the first answer would wait for it at its end, in a drain too long; forked processes share it
+    database.credentials(settings.database_url)  # a malformed URL is reported like any other bad setting
     try:
         listener = _bind(settings)
     except OSError as error:
-        sys.stderr.write(f"Port {settings.port} of {settings.host} cannot be used ({error.strerror}): set PORT.\n")
+        sys.stderr.write(
+            f"Port {settings.port} on {settings.host} cannot be used ({error.strerror}): set PORT or HOST.\n"
+        )
         return 1
     with listener:
         if settings.web_concurrency == 1:
@@ -70,13 +72,13 @@ def serve(settings: Settings, *, on_listening: Callable[[], None] | None = None)
 
 
 def end_with_parent() -> None:
-    """Get SIGTERM when the parent ends, however it ends: who is killed leaves no orphans. Only Linux can do that."""
+    """Get SIGTERM when the parent ends, even by kill -9, so that it leaves no orphans. Linux only."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
 
 
 def _bind(settings: Settings) -> socket.socket:
-    """Bound and not yet listening, so that nobody connects before there is somebody to answer."""
+    """A bound socket that does not listen yet, so that no client connects before a server can answer."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -116,13 +118,13 @@ async def _serve(settings: Settings, listener: socket.socket, on_listening: Call
 def hypercorn_config(listener: socket.socket) -> Config:
     """How hypercorn listens on a bound socket."""
     config = Config()
-    config.bind = [f"fd://{os.dup(listener.fileno())}"]  # hypercorn closes the one it gets
+    config.bind = [f"fd://{os.dup(listener.fileno())}"]  # hypercorn closes the socket it is given
     config.backlog = BACKLOG
-    config.keep_alive_timeout = 5  # also ends a client that sends its headers one byte a second
+    config.keep_alive_timeout = 5  # seconds; also ends clients that send their headers a byte at a time
     config.graceful_timeout = GRACEFUL_SECONDS
     config.h11_max_incomplete_size = 16 * 1024
     config.websocket_max_message_size = FRAME_MAX_BYTES
-    config.websocket_ping_interval = None  # ours is in the protocol, and expects an answer
+    config.websocket_ping_interval = None  # our protocol has its own ping, which expects an answer
     config.include_server_header = False
     config.accesslog = None
     config.errorlog = logging.getLogger("hypercorn")
@@ -131,7 +133,7 @@ def hypercorn_config(listener: socket.socket) -> Config:
 
 
 class _Stop:
-    """The first SIGTERM or SIGINT; a second one changes nothing."""
+    """Set by the first SIGTERM or SIGINT; later signals change nothing."""
 
     def __init__(self) -> None:
         self.wanted = asyncio.Event()
@@ -148,9 +150,9 @@ class _Stop:
 
 
 async def _drained(app: Quart, stop: _Stop, drain_seconds: float) -> None:
-    """hypercorn closes its connections when this returns.
+    """Return when this process may stop; hypercorn then closes its connections.
 
-    It cancels handlers only after the database is closed, so the sockets have to be gone before.
+    hypercorn cancels handlers only after the database is closed, so all websockets must be gone by then.
     """
     await stop.wanted.wait()
     opened: Resources | None = app.extensions.get(EXTENSION)
@@ -173,7 +175,7 @@ def _arm_hard_exit() -> None:
 
 
 async def _announce(listener: socket.socket, on_listening: Callable[[], None]) -> None:
-    """Say that the server listens when it really takes connections."""
+    """Call `on_listening` once the server accepts connections."""
     host, port = listener.getsockname()[:2]
     while True:
         try:
@@ -187,7 +189,7 @@ async def _announce(listener: socket.socket, on_listening: Callable[[], None]) -
 
 
 class _Supervisor:
-    """Forks the processes before any loop or thread is there, and makes a new one for each that was killed."""
+    """Forks the processes before any event loop or thread exists, and replaces those that are killed."""
 
     def __init__(self, settings: Settings, listener: socket.socket, on_listening: Callable[[], None] | None) -> None:
         self._settings = settings
@@ -197,7 +199,7 @@ class _Supervisor:
         self._stopping = False
 
     def run(self) -> int:
-        """Until the last child has ended; 0 if all ended well after a signal."""
+        """Run until the last child has ended; 0 if all of them ended normally after a signal."""
         for number in STOP_SIGNALS:
             signal.signal(number, self._forward)
         for index in range(self._settings.web_concurrency):
@@ -210,16 +212,16 @@ class _Supervisor:
             if self._stopping:
                 failed = failed or code not in (0, *(-number for number in STOP_SIGNALS))
             elif lived < RESPAWN_MIN_SECONDS and code:
-                logger.critical("A server process ended with %s right after its start, so everything stops", code)
+                logger.critical("A server process ended with %s right after its start: stopping all processes", code)
                 failed = 1
                 self._forward(signal.SIGTERM, None)
             else:
-                logger.error("Server process %s ended with %s; a new one takes its place", child, code)
+                logger.error("Server process %s ended with %s; starting a new one", child, code)
                 self._fork(None)
         return 1 if failed else 0
 
     def _fork(self, on_listening: Callable[[], None] | None) -> None:
-        """Signals wait until the child is known here, and in the child until it has this process's handler no more."""
+        """Signals are blocked until the child is registered here and, in the child, until it has reset the handlers."""
         signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         try:
             if self._stopping:
@@ -236,7 +238,9 @@ class _Supervisor:
         code = 1
         try:
             for number in STOP_SIGNALS:
-                signal.signal(number, signal.SIG_DFL)  # until the loop has its own: there is nothing to lose yet
+                signal.signal(
+                    number, signal.SIG_DFL
+                )  # until the event loop has its own handlers; nothing can be lost yet
             end_with_parent()
             signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
             code = _serve_here(self._settings, self._listener, on_listening)

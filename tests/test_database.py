@@ -223,7 +223,7 @@ async def test_a_transaction_that_loses_its_connection_says_why_and_keeps_none(
 async def test_a_statement_that_nobody_answers_ends_its_connection(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as hasty:
         hasty.setattr("chat.database.pool.QUERY_SECONDS", 0.2)
-        hasty.setattr("chat.database.pool.AGAIN_WITHIN_SECONDS", 0.1)
+        hasty.setattr("chat.database.pool.RETRY_WITHIN_SECONDS", 0.1)
         with pytest.raises(DatabaseUnavailable):
             await asyncio.wait_for(query("SELECT pg_sleep(60)"), LONG_SECONDS)
 
@@ -242,7 +242,7 @@ async def test_nobody_waits_long_for_a_connection(site: Site, monkeypatch: pytes
     for _ in holders:
         await asyncio.wait_for(held.acquire(), LONG_SECONDS)
     monkeypatch.setattr("chat.database.pool.ACQUIRE_SECONDS", 0.2)
-    monkeypatch.setattr("chat.database.pool.AGAIN_WITHIN_SECONDS", 0.1)
+    monkeypatch.setattr("chat.database.pool.RETRY_WITHIN_SECONDS", 0.1)
     try:
         with pytest.raises(DatabaseUnavailable):
             await asyncio.wait_for(query("SELECT 1"), LONG_SECONDS)

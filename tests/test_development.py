@@ -157,10 +157,10 @@ def test_a_busy_port_is_named_before_anything_starts(start: Start, folder: Path,
     [
         ({"PORT": "eighty", "RATE_LIMITS": "perhaps"}, 2, "RATE_LIMITS"),
         ({"PORT": "eighty"}, 2, "PORT is 'eighty'"),
-        ({"HOST": "192.0.2.1"}, 1, "HOST=192.0.2.1 is no address of this machine"),
+        ({"HOST": "192.0.2.1"}, 1, "HOST=192.0.2.1 is not an address of this machine"),
         ({"OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}, 2, "OPENAI_API_KEY is missing"),
         ({"DATABASE_URL": "postgres://x:y@127.0.0.1:9/z"}, 1, "DATABASE_URL"),
-        ({"DEV_SUPERUSER_EMAIL": "root", "DEV_SUPERUSER_PASSWORD": "short"}, 2, "DEV_SUPERUSER_EMAIL is refused"),
+        ({"DEV_SUPERUSER_EMAIL": "root", "DEV_SUPERUSER_PASSWORD": "short"}, 2, "DEV_SUPERUSER_EMAIL is not accepted"),
     ],
 )
 def test_what_is_wrong_is_named_in_a_sentence(start: Start, variables: dict[str, str], code: int, piece: str) -> None:

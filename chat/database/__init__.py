@@ -1,4 +1,4 @@
-"""PostgreSQL: what DATABASE_URL means, opening and closing the pool, and migrations that may run twice at once."""
+"""PostgreSQL: parsing DATABASE_URL, opening and closing the pool, and migrations that may run concurrently."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from chat.settings import Settings, SettingsError
 
 __all__ = ["DatabaseUnavailable", "migrate", "open_database", "opened", "ping", "query"]
 
-MIGRATION_LOCK = 0x63686174  # "chat": the advisory lock that only one migrating process holds
+MIGRATION_LOCK = 0x63686174  # "chat": the advisory lock of the one process that migrates
 SERVER_SETTINGS = {
     "application_name": "chat",
     "statement_timeout": "15s",
@@ -30,20 +30,20 @@ SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full"
 
 
 def credentials(url: str) -> dict[str, Any]:
-    """What asyncpg wants to know, from a libpq-style URL.
+    """asyncpg's connection arguments from a libpq-style URL.
 
-    Tortoise's own parser fails on `sslmode` and takes `ssl=false` for true, so the URL is read here.
-    Understood parameters: `sslmode`, `sslrootcert`, `host` (a socket folder), `application_name`.
+    Parsed here because Tortoise's parser fails on `sslmode` and reads `ssl=false` as true.
+    Supported parameters: `sslmode`, `sslrootcert`, `host` (a socket folder), `application_name`.
     """
     parts = urlsplit(url)
     options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
     unknown = set(options) - {"sslmode", "sslrootcert", "host", "application_name"}
     if unknown:
-        raise SettingsError([f"DATABASE_URL has parameters that are not understood: {', '.join(sorted(unknown))}"])
+        raise SettingsError([f"DATABASE_URL has unsupported parameters: {', '.join(sorted(unknown))}"])
     try:
         port = parts.port or 5432
     except ValueError:
-        raise SettingsError(["DATABASE_URL has a port that is no number"]) from None
+        raise SettingsError(["DATABASE_URL has a port that is not a number"]) from None
     return {
         "host": options.get("host") or parts.hostname or "127.0.0.1",
         "port": port,
@@ -70,7 +70,7 @@ def _tls(mode: str, root_certificate: str | None) -> str | ssl.SSLContext:
 
 
 def tortoise_config(url: str, *, migrating: bool = False) -> dict[str, Any]:
-    """Tortoise's configuration; `migrating` adds aerich's own table and takes the time limits off."""
+    """Tortoise's configuration; `migrating` adds aerich's own table and lifts the time limits."""
     known = credentials(url)
     if migrating:
         known["server_settings"] = {"application_name": "chat migrate"}
@@ -87,9 +87,9 @@ def tortoise_config(url: str, *, migrating: bool = False) -> dict[str, Any]:
 
 
 async def open_database(settings: Settings) -> None:
-    """Open the pool and ask it one question, so that a wrong URL is seen at the start and not by the first visitor.
+    """Open the pool and run one query, so that a wrong URL fails at the start and not on the first request.
 
-    The global fallback makes the connection visible in websockets and background tasks as well; Tortoise's own
+    The global fallback makes the connection visible in websockets and background tasks too, which Tortoise's own
     integration for Quart does not.
     """
     await Tortoise.init(config=tortoise_config(settings.database_url), _enable_global_fallback=True)
@@ -103,7 +103,7 @@ async def close_database() -> None:
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[None]:
-    """The database for the length of a command."""
+    """The database, open for the block."""
     await open_database(settings)
     try:
         yield
@@ -112,21 +112,21 @@ async def opened(settings: Settings) -> AsyncIterator[None]:
 
 
 async def ping() -> None:
-    """Raise if PostgreSQL does not answer."""
+    """Raise DatabaseUnavailable if PostgreSQL does not answer."""
     await query("SELECT 1")
 
 
 async def query(sql: str, *values: Any) -> list[dict[str, Any]]:
-    """Rows of one statement with `$1` parameters, in the transaction of the caller if there is one."""
+    """Rows of one statement with `$1` parameters, in the caller's transaction if there is one."""
     rows: list[dict[str, Any]] = await connections.get("default").execute_query_dict(sql, list(values))
     return rows
 
 
 async def migrate(settings: Settings) -> list[str]:
-    """Bring the database to the newest migration and say which were applied.
+    """Apply all pending migrations and return their names.
 
-    An advisory lock on a connection of its own lets one process work while others wait and then find nothing to do:
-    aerich by itself leaves a duplicate history when two run at once.
+    An advisory lock on a separate connection lets one process migrate while others wait and then find nothing to do:
+    two concurrent aerich runs would leave a duplicate history.
     """
     known = credentials(settings.database_url)
     lock = await asyncpg.connect(**known | {"server_settings": {"application_name": "chat migrate lock"}})
@@ -139,14 +139,14 @@ async def migrate(settings: Settings) -> list[str]:
 
 
 async def make_migration(name: str, *, location: Path = MIGRATIONS) -> str:
-    """Write the migration that brings the newest one to the models, without a database; empty if they agree."""
+    """Write a migration for what changed in the models, without a database; empty if nothing did."""
     async with aerich("postgres://offline", location=location) as command:
         return await command.migrate(name, no_input=True, offline=True)
 
 
 @asynccontextmanager
 async def aerich(url: str, *, location: Path = MIGRATIONS) -> AsyncIterator[Command]:
-    """What applies migrations and takes them back."""
+    """aerich's command, which applies and reverts migrations."""
     command = Command(tortoise_config(url, migrating=True), app="models", location=str(location))
     await command.init(offline=url == "postgres://offline")
     try:

@@ -1,4 +1,4 @@
-"""A pool of connections to PostgreSQL for which nobody waits long, and which a restart of the server does not spoil."""
+"""A pool of PostgreSQL connections with bounded waits, which survives a restart of the server."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from tortoise.connection import get_connections
 
 Result = TypeVar("Result")
 
-POOL = {"minsize": 1, "maxsize": 10}  # a small managed PostgreSQL has 20 connections for everybody
-ACQUIRE_SECONDS = 3.0  # for a connection of the pool, or a new one
-QUERY_SECONDS = 6.0  # both together stay under the ten seconds in which a request has its end
-AGAIN_SECONDS = (*[0.0] * POOL["maxsize"], 0.2, 1.0)  # a restart leaves a pool of dead connections, each to fail once
-AGAIN_WITHIN_SECONDS = 2.0  # who was kept waiting instead of refused does not wait twice
-AWAY = (
+POOL = {"minsize": 1, "maxsize": 10}  # a small managed PostgreSQL has 20 connections in total
+ACQUIRE_SECONDS = 3.0  # to get a connection from the pool, or open a new one
+QUERY_SECONDS = 6.0  # together with the above below the ten seconds that a request may take
+RETRY_SECONDS = (*[0.0] * POOL["maxsize"], 0.2, 1.0)  # after a restart each dead connection of the pool fails once
+RETRY_WITHIN_SECONDS = 2.0  # a caller that had to wait, and was not refused at once, does not wait twice
+UNAVAILABLE = (
     OSError,
     asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,  # it is starting, stopping or crashing, or a statement took too long
+    asyncpg.OperatorInterventionError,  # starting, stopping or crashing, or a statement took too long
     asyncpg.LockNotAvailableError,
     asyncpg.TooManyConnectionsError,
-    asyncpg.ReadOnlySQLTransactionError,  # its disk is full, or it is a replica now
+    asyncpg.ReadOnlySQLTransactionError,  # the disk is full, or the server became a replica
 )
 
 
 class DatabaseUnavailable(ConnectionError):
-    """PostgreSQL does not answer, or takes no writes. A COMMIT that was asked for may have happened all the same."""
+    """PostgreSQL does not answer or accepts no writes. A COMMIT that was sent may have taken effect."""
 
 
 class Connection(asyncpg.Connection):
-    """Whatever takes too long ends the connection: asyncpg's own timeouts wait for the server to agree to them."""
+    """Closes itself when a query takes too long: asyncpg's own timeouts wait for the server to confirm them."""
 
     async def execute(self, *args: Any, **more: Any) -> Any:
         with self._limited():
@@ -50,37 +50,37 @@ class Connection(asyncpg.Connection):
 
     @contextmanager
     def _limited(self) -> Iterator[None]:
-        giving_up = asyncio.get_running_loop().call_later(QUERY_SECONDS, self.terminate)
+        timer = asyncio.get_running_loop().call_later(QUERY_SECONDS, self.terminate)
         try:
             yield
-        except asyncpg.InternalClientError as error:  # it was told while idle that the server ends, and does not say so
+        except asyncpg.InternalClientError as error:  # the server announced its shutdown while the connection was idle
             self.terminate()
             raise DatabaseUnavailable(str(error)) from error
-        except (*AWAY, asyncpg.InterfaceError) as error:
+        except (*UNAVAILABLE, asyncpg.InterfaceError) as error:
             if isinstance(error, asyncpg.InterfaceError) and not self.is_closed():
                 raise
             raise DatabaseUnavailable(str(error) or type(error).__name__) from error
         finally:
-            giving_up.cancel()
+            timer.cancel()
 
 
 class Pool(asyncpg.Pool):
-    """A pool for whose connections nobody waits long."""
+    """A pool that waits at most ACQUIRE_SECONDS for a connection."""
 
     async def acquire(self, *, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - asyncpg's own signature
         try:
             return await super().acquire(timeout=timeout or ACQUIRE_SECONDS)
-        except AWAY as error:
+        except UNAVAILABLE as error:
             raise DatabaseUnavailable(str(error) or type(error).__name__) from error
 
 
 class Client(AsyncpgDBClient):
-    """Tortoise's client, which asks again where that does no harm: for what only reads, and for a transaction."""
+    """Tortoise's client, with retries where they do no harm: for SELECTs and for beginning a transaction."""
 
     connection_class = Connection
 
     async def create_pool(self, **options: Any) -> Pool:
-        """As asyncpg's own function makes it, of our class."""
+        """Like asyncpg.create_pool, with our class."""
         plain = {"max_queries": 50_000, "max_inactive_connection_lifetime": 300.0, "record_class": asyncpg.Record}
         plain |= dict.fromkeys(("connect", "setup", "init", "reset"))
         pool: Pool = await Pool(**plain | options)
@@ -90,17 +90,17 @@ class Client(AsyncpgDBClient):
         return Transaction(OneConnection(self), self._pool_init_lock)
 
     async def execute_query(self, query: str, values: list[Any] | None = None) -> Any:
-        return await _asked(query, lambda: super(Client, self).execute_query(query, values))
+        return await _retry_reads(query, lambda: super(Client, self).execute_query(query, values))
 
     async def execute_query_dict(self, query: str, values: list[Any] | None = None) -> Any:
-        return await _asked(query, lambda: super(Client, self).execute_query_dict(query, values))
+        return await _retry_reads(query, lambda: super(Client, self).execute_query_dict(query, values))
 
 
-client_class = Client  # where Tortoise looks for it
+client_class = Client  # the name that Tortoise looks up
 
 
 class OneConnection(TransactionWrapper):
-    """The client inside of a transaction, where nothing is asked twice."""
+    """The client inside a transaction, where nothing is retried."""
 
     async def _translate_exceptions(self, *args: Any, **more: Any) -> Any:
         try:
@@ -111,30 +111,30 @@ class OneConnection(TransactionWrapper):
             raise DatabaseUnavailable("the connection was lost") from error
 
     async def commit(self) -> None:
-        """Raises DatabaseUnavailable: then nobody knows whether it happened."""
+        """Raises DatabaseUnavailable, after which it is unknown whether the transaction was committed."""
         if self._is_lost():
             raise DatabaseUnavailable("the connection was lost before COMMIT")
         await super().commit()
 
     async def rollback(self) -> None:
-        """What was lost with its connection is rolled back; asyncpg would hide the reason under another error."""
+        """A lost connection has rolled back already; asyncpg would hide the reason under another error."""
         if not self._is_lost():
             await super().rollback()
 
     def _is_lost(self) -> bool:
         try:
             return bool(self._connection.is_closed())
-        except asyncpg.InterfaceError:  # the pool has taken it back already
+        except asyncpg.InterfaceError:  # already released to the pool
             return True
 
 
 class Transaction(TransactionContextPooled):
-    """Tortoise's context keeps a connection for ever on which it could not begin; here the pool gets it back."""
+    """Tortoise never releases a connection on which BEGIN failed; this returns it to the pool."""
 
     async def __aenter__(self) -> Any:
-        return await _again(self._begun)
+        return await _with_retries(self._begin)
 
-    async def _begun(self) -> Any:
+    async def _begin(self) -> Any:
         try:
             return await super().__aenter__()
         except BaseException:
@@ -147,14 +147,14 @@ class Transaction(TransactionContextPooled):
             raise
 
 
-async def _asked(query: str, ask: Callable[[], Awaitable[Result]]) -> Result:
-    return await (_again(ask) if query.lstrip().startswith("SELECT") else ask())
+async def _retry_reads(query: str, ask: Callable[[], Awaitable[Result]]) -> Result:
+    return await (_with_retries(ask) if query.lstrip().startswith("SELECT") else ask())
 
 
-async def _again(ask: Callable[[], Awaitable[Result]]) -> Result:
+async def _with_retries(ask: Callable[[], Awaitable[Result]]) -> Result:
     loop = asyncio.get_running_loop()
-    last = loop.time() + AGAIN_WITHIN_SECONDS
-    for pause in AGAIN_SECONDS:
+    last = loop.time() + RETRY_WITHIN_SECONDS
+    for pause in RETRY_SECONDS:
         try:
             return await ask()
         except DatabaseUnavailable:

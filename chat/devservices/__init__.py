@@ -1,4 +1,4 @@
-"""PostgreSQL, Valkey and the offline model as child processes of our own, for development and for tests."""
+"""PostgreSQL, Valkey and the offline model as child processes, for development and tests."""
 
 from chat.devservices.program import ServiceError
 from chat.devservices.servers import embedded_postgres, embedded_valkey, offline_model

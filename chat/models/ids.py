@@ -4,7 +4,7 @@ import secrets
 import time
 from uuid import UUID
 
-NO_ID = UUID(int=0)  # nobody's, and less than all others
+NO_ID = UUID(int=0)  # no row has it, and it sorts before all others
 
 
 def uuid7() -> UUID:

@@ -52,10 +52,11 @@ class Settings:
     port: int = setting(8000, "Port to listen on.", minimum=1, maximum=65535)
     web_concurrency: int = setting(1, "Number of server processes that share the port.", minimum=1, maximum=64)
     allowed_hosts: tuple[str, ...] = setting(
-        (), "Host names to answer besides that of `PUBLIC_URL`, separated by commas. In development, unset means any."
+        (),
+        "Host names to answer in addition to that of `PUBLIC_URL`, separated by commas. Unset in development: any.",
     )
     csrf_trusted_origins: tuple[str, ...] = setting(
-        (), "Origins that may post forms and open websockets besides the site's own, separated by commas."
+        (), "Origins that may post forms and open websockets, in addition to the site's own, separated by commas."
     )
     trusted_proxies: int = setting(
         0,
@@ -136,7 +137,7 @@ class Settings:
     llm_concurrent_replies: int = setting(
         2, "How many answers may be running for one user at the same time.", minimum=1, maximum=1000
     )
-    llm_log_text: bool = setting(False, "Store the input of each model call in its log, besides the output.")
+    llm_log_text: bool = setting(False, "Store the input of each model call in its log, in addition to the output.")
     test_apis: bool = setting(False, "Let `tests/live/` call the real API, which costs money.")
 
     email_verification_required: bool = setting(
