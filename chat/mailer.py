@@ -192,9 +192,22 @@ class Mailer:
                 await self._draining.wait()
 
     async def _send(self, message: EmailMessage) -> None:
-        """Send the message once. With `starttls` or `tls`, send nothing without TLS and a valid certificate."""
+        client = self._client()
+        async with self._connections:
+            try:
+                async with asyncio.timeout(DIALOGUE_SECONDS):
+                    await client.connect()
+                    await client.send_message(message)
+                # The server has the message: an error from here on must not cause a retry, which would send it twice.
+                with suppress(aiosmtplib.SMTPException, OSError):
+                    await client.quit(timeout=QUIT_SECONDS)
+            finally:
+                client.close()
+
+    def _client(self) -> aiosmtplib.SMTP:
+        """With `starttls` or `tls`, it sends nothing without TLS and a valid certificate."""
         settings = self._settings
-        client = aiosmtplib.SMTP(
+        return aiosmtplib.SMTP(
             hostname=settings.smtp_host,
             port=settings.smtp_port,
             local_hostname=self._domain,
@@ -204,17 +217,6 @@ class Mailer:
             start_tls=settings.smtp_tls == "starttls",
             timeout=REPLY_SECONDS,
         )
-        async with self._connections:
-            try:
-                async with asyncio.timeout(DIALOGUE_SECONDS):
-                    await client.connect()
-                    await client.send_message(message)
-                with suppress(
-                    aiosmtplib.SMTPException, OSError
-                ):  # the server has the message: a retry would send it twice
-                    await client.quit(timeout=QUIT_SECONDS)
-            finally:
-                client.close()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -232,7 +234,7 @@ def _paragraphs(text: str) -> list[str]:
 
 
 def _address(email: str) -> Address:
-    """With its domain in ASCII: few mail servers accept any other. A non-ASCII local part needs one of those few."""
+    """With its domain in ASCII, since few mail servers support SMTPUTF8; a non-ASCII local part still needs one."""
     parsed = validate_email(email, check_deliverability=False)
     return Address(username=parsed.local_part, domain=parsed.ascii_domain)
 

@@ -75,7 +75,7 @@ async def test_a_temporary_refusal_is_retried(caplog: pytest.LogCaptureFixture) 
         await send(settings(mailbox.port))
         await mailbox.next_email(CAROL)
 
-    assert mailbox.tries == 3
+    assert mailbox.attempts == 3
     assert "Greylisted" in caplog.text
 
 
@@ -84,7 +84,7 @@ async def test_a_permanent_refusal_is_not_retried(caplog: pytest.LogCaptureFixtu
         mailbox.refusals.append(f"550 5.1.1 <{CAROL}>: no such user here")
         await send(settings(mailbox.port))
 
-    assert mailbox.tries == 1
+    assert mailbox.attempts == 1
     assert mailbox.is_empty(CAROL)
     assert "<c…@example.com>: no such user here" in caplog.text
     assert CAROL not in caplog.text
@@ -105,7 +105,7 @@ async def test_an_accepted_email_is_not_sent_twice_if_quit_fails() -> None:
         await mailbox.next_email(CAROL)
 
         assert mailbox.is_empty(CAROL)
-        assert mailbox.tries == 1
+        assert mailbox.attempts == 1
 
 
 @asynccontextmanager
@@ -136,11 +136,11 @@ class Writing:
     """A writer whose database is unavailable at first."""
 
     def __init__(self, failures: int) -> None:
-        self.tries, self._failures = 0, failures
+        self.attempts, self._failures = 0, failures
 
     async def __call__(self) -> Email:
-        self.tries += 1
-        if self.tries <= self._failures:
+        self.attempts += 1
+        if self.attempts <= self._failures:
             raise DatabaseUnavailable("the connection was lost")
         return Email(CAROL, "verify_email", CONTEXT)
 
@@ -150,8 +150,8 @@ async def test_a_writer_is_retried_while_the_database_is_unavailable() -> None:
         mailer.write_later("sign_up", writing := Writing(failures=2))
         await mailbox.next_email(CAROL)
 
-    assert writing.tries == 3
-    assert mailbox.tries == 1
+    assert writing.attempts == 3
+    assert mailbox.attempts == 1
 
 
 async def test_a_writer_that_keeps_failing_is_given_up(
@@ -161,7 +161,7 @@ async def test_a_writer_that_keeps_failing_is_given_up(
         mailer.write_later("sign_up", writing := Writing(failures=9))
         await mailer.idle(seconds=10)
 
-    assert writing.tries == len(AT_ONCE) + 1
+    assert writing.attempts == len(AT_ONCE) + 1
     assert "sign_up was not written, gave up after attempt 4: DatabaseUnavailable" in caplog.records[-1].getMessage()
 
 
@@ -183,7 +183,7 @@ async def test_emails_over_the_limit_are_dropped_and_logged(
             mailer.send_later(CAROL, "verify_email", CONTEXT)
         await mailer.idle(seconds=20)
 
-    assert mailbox.tries == 3
+    assert mailbox.attempts == 3
     assert [record.levelname for record in caplog.records if "dropped" in record.message] == ["ERROR", "ERROR"]
 
 
@@ -192,13 +192,13 @@ async def test_a_flood_opens_few_connections(monkeypatch: pytest.MonkeyPatch) ->
         mailbox.awake.clear()
         for _ in range(20):
             mailer.send_later(CAROL, "verify_email", CONTEXT)
-        await eventually(lambda: mailbox.tries == mailer_module.CONNECTIONS)
+        await eventually(lambda: mailbox.attempts == mailer_module.CONNECTIONS)
         await asyncio.sleep(0.1)
-        assert mailbox.tries == mailer_module.CONNECTIONS
+        assert mailbox.attempts == mailer_module.CONNECTIONS
         mailbox.awake.set()
         await mailer.idle(seconds=20)
 
-    assert mailbox.tries == 20
+    assert mailbox.attempts == 20
 
 
 async def test_a_silent_server_times_out(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,7 +218,7 @@ async def test_a_stopping_server_makes_the_last_attempts_at_once() -> None:
     async with Mailbox.listening() as mailbox, mailing(settings(mailbox.port), retry_seconds=(60,)) as mailer:
         mailbox.refusals.append("451 later")
         mailer.send_later(CAROL, "verify_email", CONTEXT)
-        await eventually(lambda: mailbox.tries == 1)
+        await eventually(lambda: mailbox.attempts == 1)
         await mailer.drain(seconds=20)
         await mailbox.next_email(CAROL)  # its timeout is shorter than the pause
 
@@ -247,7 +247,7 @@ async def test_a_stopping_server_waits_for_a_limited_time_and_logs_the_rest(
         mailbox.awake.clear()
         mailer = Mailer(settings(mailbox.port))
         mailer.send_later(CAROL, "verify_email", CONTEXT)
-        await eventually(lambda: mailbox.tries == 1)
+        await eventually(lambda: mailbox.attempts == 1)
         began = time.monotonic()
         await mailer.close()
         mailbox.awake.set()

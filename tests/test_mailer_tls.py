@@ -65,7 +65,7 @@ async def test_a_server_with_an_untrusted_certificate_receives_nothing(
     async with Mailbox.listening(**{mode: server_tls}) as mailbox:
         await send(settings(mailbox.port, smtp_tls=mode))
 
-        assert mailbox.tries == 0
+        assert mailbox.attempts == 0
     assert "certificate verify failed" in caplog.text
     assert caplog.records[-1].levelno == logging.ERROR
 
@@ -76,7 +76,7 @@ async def test_a_certificate_for_another_name_is_rejected(
     async with Mailbox.listening(starttls=server_tls) as mailbox:
         await send(settings(mailbox.port, smtp_tls="starttls", smtp_host="localhost"))
 
-        assert mailbox.tries == 0
+        assert mailbox.attempts == 0
     assert "certificate" in caplog.text
 
 
@@ -84,5 +84,5 @@ async def test_a_server_without_starttls_receives_nothing(caplog: pytest.LogCapt
     async with Mailbox.listening() as mailbox:
         await send(settings(mailbox.port, smtp_tls="starttls"))
 
-        assert mailbox.tries == 0
+        assert mailbox.attempts == 0
     assert "STARTTLS extension not supported" in caplog.records[-1].getMessage()

@@ -222,7 +222,7 @@ async def test_sigterm_waits_for_an_email_in_progress(start: Start) -> None:
         async with new_client(base_url=server.url, headers={"Origin": server.url}) as http:
             fields = {"email": address, "password1": PASSWORD, "password2": PASSWORD}
             assert (await http.post("/accounts/signup/", data=fields)).status_code == 303
-        await eventually(lambda: mailbox.tries)
+        await eventually(lambda: mailbox.attempts)
         server.send_signal(signal.SIGTERM)
         await asyncio.sleep(CLOSE_SECONDS + 1)  # the drain has it, and not the moment that is left after that
         assert server.process.returncode is None

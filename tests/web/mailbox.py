@@ -1,4 +1,4 @@
-"""A real SMTP server that keeps what it is given, and can be waited for."""
+"""A real SMTP server that stores the emails it receives; tests wait for them."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ LINK = re.compile(r"https?://[^/\s]+(/\S+)")
 
 
 class Mailbox:
-    """Where the e-mails of the tests arrive, told apart by their address.
+    """Receives the emails of the tests, sorted by recipient.
 
-    `refusals` are what the next recipients are told instead of a yes; without `awake` no message gets an answer.
+    `refusals` are the replies to the next recipients instead of "250 OK"; while `awake` is not set, no message gets a
+    reply. `attempts` counts recipients.
     """
 
     host = "127.0.0.1"
@@ -31,7 +32,7 @@ class Mailbox:
         self.refusals: deque[str] = deque()
         self.awake = asyncio.Event()
         self.awake.set()
-        self.tries = 0
+        self.attempts = 0
         self.encrypted: bool | None = None  # the last message's connection
         self._messages: defaultdict[str, asyncio.Queue[EmailMessage]] = defaultdict(asyncio.Queue)
 
@@ -40,7 +41,7 @@ class Mailbox:
     async def listening(
         cls, *, port: int = 0, tls: ssl.SSLContext | None = None, starttls: ssl.SSLContext | None = None, **more: Any
     ) -> AsyncIterator[Mailbox]:
-        """On a free port or this one, in this event loop; with TLS from the start or after STARTTLS."""
+        """Listen on a free port or on `port`, in this event loop; with TLS from the start, or after STARTTLS."""
         mailbox, loop = cls(), asyncio.get_running_loop()
 
         def protocol() -> SMTP:
@@ -53,15 +54,15 @@ class Mailbox:
     async def handle_RCPT(  # noqa: N802
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
-        """What aiosmtpd calls for each recipient."""
-        self.tries += 1
+        """Called by aiosmtpd for each recipient."""
+        self.attempts += 1
         if self.refusals:
             return self.refusals.popleft()
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
     async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
-        """What aiosmtpd calls for each message."""
+        """Called by aiosmtpd for each message."""
         await self.awake.wait()
         self.encrypted = server.transport is not None and server.transport.get_extra_info("ssl_object") is not None
         message = message_from_bytes(envelope.original_content or b"", EmailMessage, policy=policy.default)
@@ -70,11 +71,11 @@ class Mailbox:
         return "250 OK"
 
     async def next_email(self, address: str) -> EmailMessage:
-        """The oldest one that was not taken yet."""
+        """Remove and return the oldest email for this address; wait for one if there is none."""
         return await asyncio.wait_for(self._messages[address].get(), ARRIVAL_SECONDS)
 
     async def next_link(self, address: str) -> str:
-        """The path of the link in it, which both of its parts have."""
+        """The path of the first link in the next email, which is the same in its text and its HTML."""
         message = await self.next_email(address)
         texts = [part.get_content() for part in message.iter_parts()]
         paths = {found[1].rstrip('">') for text in texts if (found := LINK.search(text.replace('">', " ")))}
@@ -83,5 +84,5 @@ class Mailbox:
         return paths.pop()
 
     def is_empty(self, address: str) -> bool:
-        """Whether nothing waits for this address."""
+        """Whether there is no email for this address."""
         return self._messages[address].empty()
