@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chat.models import AuditEntry, AuthSession, Confirms, EmailVerificationToken, PasswordResetToken, User
 from chat.models.ids import NO_ID
-from chat.services.accounts.sessions import ABSOLUTE, IDLE, STAFF_ABSOLUTE, STAFF_IDLE, UNREMEMBERED_IDLE
+from chat.services.accounts.sessions import active_sql
 from chat.services.admin import commands
 from chat.services.admin.grid import Action, Column, Section, Sort, Table, Value, identifier, moment, words
 from chat.web.admin.tables.columns import BEGINNING_HINT, of_day, of_user, one_of, who, yes_no
@@ -13,14 +13,7 @@ BY_EMAIL = "t.user_id IN (SELECT id FROM users WHERE email LIKE {})"
 OF_THIS_MONTH = """coalesce((SELECT {} FROM user_monthly_usage
     WHERE user_id = t.id AND month = date_trunc('month', now() AT TIME ZONE 'UTC')::date), 0)"""
 TWO_STEP = "EXISTS (SELECT 1 FROM second_factor WHERE user_id = t.id AND confirmed_at IS NOT NULL)"
-# As `sessions.find_session` decides.
-LIVES = f"""(u.is_active
-    AND now() - t.created_at <= CASE WHEN u.is_staff THEN interval '{STAFF_ABSOLUTE.total_seconds()} seconds'
-        ELSE interval '{ABSOLUTE.total_seconds()} seconds' END
-    AND now() - t.last_seen_at <= LEAST(
-        CASE WHEN u.is_staff THEN interval '{STAFF_IDLE.total_seconds()} seconds'
-            ELSE interval '{IDLE.total_seconds()} seconds' END,
-        CASE WHEN NOT t.remembered THEN interval '{UNREMEMBERED_IDLE.total_seconds()} seconds' END))"""
+LIVES = active_sql("t")
 
 USERS = Table(
     name="users",
