@@ -1,7 +1,7 @@
-"""How long the administrators' pages take on a site with a year behind it: `python bench/admin.py`.
+"""Response times of the administrators' pages with a year of data: `python bench/admin.py`.
 
-50,000 users and 1,000,000 calls of the model over twelve months, made by SQL in an embedded PostgreSQL. Each query of
-the overview and each page that it leads to is asked thirty times. `--folder` keeps the database for another run.
+50,000 users and 1,000,000 model requests over twelve months, created by SQL in an embedded PostgreSQL. Each query of
+the overview and each page that it links to is measured thirty times. `--folder` keeps the database for the next run.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ ROOT, PASSWORD = "root@example.com", "a-good-long-passphrase-7"
 HEAVY = "user1@example.com"
 LINK = re.compile(r'href="(/admin/[^"#?]*)"')
 ROW = re.compile(r'href="(/admin/[a-z_]+/[0-9a-f-]{36}/)"')
-FILTERED = (  # what is everywhere, what is rare, and what is nowhere
+FILTERED = (  # frequent, rare and missing values
     *(f"/admin/calls/?status={one}" for one in ("completed", "any+error", "rate_limited", "cut", "refused", "lost")),
     *(f"/admin/calls/?{one}" for one in ("estimated=yes", "estimated=no", "price=unknown", "price=known")),
     *(f"/admin/calls/?model={one}" for one in ("gpt-5-mini-2025-08-07", "gpt-5-nano-2025-08-07", "nowhere")),
@@ -104,7 +104,7 @@ FROM llm_call_log GROUP BY user_id, month;
 
 
 async def seed(url: str, *, users: int, calls: int) -> None:
-    """A year of rows, if there are none; then what autovacuum would have done by then."""
+    """A year of rows, unless there are some; vacuumed, as autovacuum would have done by then."""
     rows = await asyncpg.connect(url)
     try:
         if not await rows.fetchval("SELECT EXISTS (SELECT 1 FROM llm_call_log)"):
@@ -121,7 +121,7 @@ def say(text: str) -> None:
 
 
 async def print_row(name: str, work: Callable[[], Awaitable[object]], *, times: int) -> None:
-    """Print one row of the table."""
+    """Measure and print one row of the table."""
     spent = []
     for _ in range(times):
         began = time.perf_counter()
@@ -132,25 +132,25 @@ async def print_row(name: str, work: Callable[[], Awaitable[object]], *, times: 
 
 
 async def measure_queries(url: str, *, times: int) -> None:
-    """What the pages ask, each alone."""
+    """Each query of the pages alone."""
     async with database.opened(Settings(debug=True, database_url=url)):
         heavy = await User.get(email=HEAVY)
         days = [datetime.now(UTC) - timedelta(days=back) for back in (overview.DAYS, 1)]
         month = report.this_month()
         queries: dict[str, Callable[[], Awaitable[object]]] = {
-            "calls of 30 days by day and end": lambda: database.query(overview.BY_DAY, days[0]),
-            "p50 and p95 of 30 days": lambda: database.query(overview.WAITS, days[0]),
-            "users and what runs": lambda: database.query(overview.NOW, *days),
-            "the overview, all of them": overview.overview,
-            "a month of 3,000 calls and 600 chats": lambda: report.month_report(heavy, month, default_budget=None),
-            "everybody's month": lambda: report.everybodys_month(month),
+            "30 days by day and status": lambda: database.query(overview.BY_DAY, days[0]),
+            "p50 and p95 latency by day": lambda: database.query(overview.WAITS, days[0]),
+            "users and running replies": lambda: database.query(overview.NOW, *days),
+            "the whole overview": overview.overview,
+            "a month of 3,000 requests and 600 chats": lambda: report.month_report(heavy, month, default_budget=None),
+            "the month of all users": lambda: report.month_of_all_users(month),
         }
         for name, work in queries.items():
             await print_row(name, work, times=times)
 
 
 async def measure_pages(url: str, *, times: int) -> None:
-    """As the browser of an administrator who has chats as well."""
+    """As the browser of an administrator."""
     async with httpx.AsyncClient(base_url=url, headers={"Origin": url}, timeout=60) as http:
         async with asyncio.timeout(READY_SECONDS):
             while not await ready(http):  # noqa: ASYNC110 - it is another process
@@ -166,12 +166,12 @@ async def measure_pages(url: str, *, times: int) -> None:
 
 
 async def answered(http: httpx.AsyncClient, path: str) -> None:
-    """A page that was refused is none to be measured."""
+    """Get a page; raises if it fails, since an error page must not be measured."""
     (await http.get(path)).raise_for_status()
 
 
 async def ready(http: httpx.AsyncClient) -> bool:
-    """Whether the site answers."""
+    """Whether the site is ready."""
     try:
         return (await http.get("/readyz")).status_code == httpx.codes.OK
     except httpx.HTTPError:
@@ -183,7 +183,7 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=30)
     parser.add_argument("--users", type=int, default=50_000)
     parser.add_argument("--calls", type=int, default=1_000_000)
-    parser.add_argument("--folder", type=Path, help="where the database is, or is to be")
+    parser.add_argument("--folder", type=Path, help="folder of the database; created if missing")
     arguments = parser.parse_args()
     with ExitStack() as stack:
         folder = arguments.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))

@@ -26,14 +26,14 @@ from chat.devservices.offline_model.prices import LLM_PRICES
 from chat.security.passwords import Passwords
 from chat.services.accounts.credentials import is_superuser, password_problems
 from chat.services.admin import commands
-from chat.services.admin.audit import CommandLine, Order
+from chat.services.admin.audit import AuditContext, CommandLine
 from chat.services.errors import Refused
 from chat.settings import Settings, SettingsError
 
 DEFAULTS = {"DEBUG": "True", "EMAIL_VERIFICATION_REQUIRED": "False"}
 OFFLINE_NOTICE = "The offline model answers here, and its prices are made up. Set OPENAI_API_KEY to use a real model."
 LAST_PORT = 65535
-BY_ENVIRONMENT = Order(CommandLine("chat dev, DEV_SUPERUSER_EMAIL"), None)
+BY_ENVIRONMENT = AuditContext(CommandLine("chat dev, DEV_SUPERUSER_EMAIL"), None)
 
 
 def run(environment: Mapping[str, str] | None = None, *, root: Path = ROOT) -> int:

@@ -58,7 +58,7 @@ async def chat(environment: dict[str, str], *words: str) -> tuple[int, str, str]
 
 
 async def recorded(action: str, person: Person, before: Any, after: Any) -> None:
-    """Who did it with the command, to whom, and what; once."""
+    """The only audit entry of this user is that of the command."""
     user = await User.get(email=person.email)
     [entry] = await AuditEntry.filter(object_id=str(user.id))
     assert (entry.action, entry.before, entry.after) == (action, before, after)
@@ -105,32 +105,35 @@ async def test_the_budget_of_a_user_is_set(alice: Person, environment: dict[str,
         chat(environment, "set-budget", "nobody@example.com", "1"),
     )
 
-    assert done == (0, f"{alice.email} may spend $2.50 a month.\n", "")
+    assert done == (0, f"The budget of {alice.email} is now $2.50 per month.\n", "")
     assert (await User.get(email=alice.email)).monthly_budget == Decimal("2.5")
     await recorded("users.set_budget", alice, {"monthly_budget": None}, {"monthly_budget": "2.50"})
     assert (wrong[0], wrong[2]) == (
         1,
-        "'a lot' is no budget: write an amount in USD like 12.50, or none for the site's limit.\n",
+        "'a lot' is not an amount. Enter one in USD, such as 12.50, or none for the site's default.\n",
     )
-    assert (unknown[0], unknown[2]) == (1, "There is no user nobody@example.com.\n")
+    assert (unknown[0], unknown[2]) == (1, "There is no user with the email address nobody@example.com.\n")
 
 
-async def test_a_second_factor_is_reset_for_whoever_has_lost_app_and_codes(
+async def test_two_factor_authentication_is_reset_for_a_user_who_lost_app_and_codes(
     alice: Person, bob: Person, environment: dict[str, str]
 ) -> None:
     for person in (alice, bob):
         await turned_on(person)
-    done = await chat(environment, "reset-second-factor", f" {alice.email.upper()} ")
+    done = await chat(environment, "reset-two-factor", f" {alice.email.upper()} ")
     again, unknown = await asyncio.gather(
         chat(environment, "reset-second-factor", alice.email),
-        chat(environment, "reset-second-factor", "nobody@example.com"),
+        chat(environment, "reset-two-factor", "nobody@example.com"),
     )
 
     assert (done[0], done[2]) == (0, "")
     assert f"Email to {alice.email}: Two-factor authentication was turned off at Quart Chat" in done[1]
     await recorded("users.reset_second_factor", alice, {"second_factor": True}, None)
-    assert (again[0], again[2]) == (1, f"{alice.email} has no second factor: there is nothing to reset.\n")
-    assert (unknown[0], unknown[2]) == (1, "There is no user nobody@example.com.\n")
+    assert (again[0], again[2]) == (
+        1,
+        f"{alice.email} does not use two-factor authentication. There is nothing to reset.\n",
+    )
+    assert (unknown[0], unknown[2]) == (1, "There is no user with the email address nobody@example.com.\n")
     users = [await User.get(email=person.email) for person in (alice, bob)]
     assert [await SecondFactor.filter(user_id=user.id).count() for user in users] == [0, 1]
     assert [await RecoveryCode.filter(user_id=user.id).count() for user in users] == [0, 10]
@@ -138,7 +141,7 @@ async def test_a_second_factor_is_reset_for_whoever_has_lost_app_and_codes(
 
 
 async def spent(person: Person, cost: str, *, days_ago: int = 0, **more: Any) -> LLMCallLog:
-    """A call with its text, in the books of its month."""
+    """A request with its text, added to the totals of its month."""
     user, then = await User.get(email=person.email), datetime.now(UTC) - timedelta(days=days_ago)
     row = await LLMCallLog.create(user=user, status="completed", model_asked="m", cost=Decimal(cost), **more)
     await LLMCallLog.filter(id=row.id).update(created_at=then)
@@ -151,16 +154,16 @@ async def spent(person: Person, cost: str, *, days_ago: int = 0, **more: Any) ->
 async def test_users_are_listed_with_what_they_spent(alice: Person, bob: Person, environment: dict[str, str]) -> None:
     await spent(alice, "0.123456789")
     code, output, errors = await chat(environment, "users", "--search", f" {alice.email.upper()[:12]}")
-    everybody = await chat(environment, "users")
-    nobody = await chat(environment, "users", "--search", "%")
+    all_users = await chat(environment, "users")
+    no_user = await chat(environment, "users", "--search", "%")
     line = next(line for line in output.splitlines() if alice.email in line)
 
     assert (code, errors) == (0, "")
     seen = f"{(await User.get(email=alice.email)).last_seen_at:%Y-%m-%d %H:%M}"
     assert line.split() == ["no", "no", "yes", *seen.split(), "$0.1235", alice.email]
     assert bob.email not in output
-    assert bob.email in everybody[1]
-    assert len(nobody[1].splitlines()) == 1
+    assert bob.email in all_users[1]
+    assert len(no_user[1].splitlines()) == 1
 
 
 async def sum_of_this_month() -> Decimal:
@@ -193,12 +196,12 @@ async def test_the_usage_of_a_month_is_a_table_or_csv_with_every_decimal(
     assert least <= sum(Decimal(row["cost"]) for row in rows) <= most, "replies of other tests may end meanwhile"
     last = table.splitlines()[-1]
     assert f"${least:,.4f}" in last.split() or least < most
-    assert last.endswith("in all")
-    assert (wrong[0], "write it like 2026-11" in wrong[2]) == (2, True)
+    assert last.endswith("total")
+    assert (wrong[0], "Use the format 2026-11" in wrong[2]) == (2, True)
 
 
-async def test_what_is_over_is_pruned_and_everything_else_stays(alice: Person, environment: dict[str, str]) -> None:
-    """The numbers are those of the whole site, where other tests leave something too."""
+async def test_expired_rows_are_pruned_and_everything_else_stays(alice: Person, environment: dict[str, str]) -> None:
+    """The counts are those of the whole site, where other tests leave rows too."""
     user, now = await User.get(email=alice.email), datetime.now(UTC)
     old, new = await spent(alice, "1", days_ago=100), await spent(alice, "2")
     ended = await AuthSession.create(token_sha256=token_hash(new_token()), user=user)
@@ -215,19 +218,21 @@ async def test_what_is_over_is_pruned_and_everything_else_stays(alice: Person, e
     would = await chat(environment, "prune", "--dry-run", *every)
     assert await LLMCallLog.filter(user=user).count() == await EmailVerificationToken.filter(user=user).count() == 2
     assert await AuthSession.filter(id=ended.id).exists()
-    verbs, counts, whats = zip(*said(would), strict=True)
+    verbs, counts, whats = zip(*parsed(would), strict=True)
     assert set(verbs) == {"Would delete"}
     assert whats[:3] == (
-        "sessions that were over.",
-        "expired links that confirm an address.",
-        "expired links for a password.",
+        "expired sessions.",
+        "expired email confirmation links.",
+        "expired password reset links.",
     )
-    assert whats[3].startswith("calls from before ")
+    assert whats[3].startswith("model requests before ")
     assert min(counts[0], counts[1], counts[3]) > 0
     assert not await mine.exists()
     did = await chat(environment, "prune", *every)
 
-    assert [(verb, what.split()[0]) for verb, _, what in said(did)] == [("Deleted", what.split()[0]) for what in whats]
+    assert [(verb, what.split()[0]) for verb, _, what in parsed(did)] == [
+        ("Deleted", what.split()[0]) for what in whats
+    ]
     assert await LLMCallLog.filter(user=user).values_list("id", flat=True) == [new.id]
     assert await LLMCallText.filter(user=user).values_list("call_id", flat=True) == [new.id]
     assert await UserMonthlyUsage.filter(user=user).count() == 2, f"the sums stay, of {old.created_at:%B} too"
@@ -244,10 +249,10 @@ async def test_what_is_over_is_pruned_and_everything_else_stays(alice: Person, e
         ("prune.tokens", "password_reset_token"),
         ("prune.logs", "llm_call_log"),
     ]
-    assert [removed[kind] for kind in kinds] == [count for _, count, _ in said(did)]
+    assert [removed[kind] for kind in kinds] == [count for _, count, _ in parsed(did)]
 
 
-def said(ended: tuple[int, str, str]) -> list[tuple[str, int, str]]:
+def parsed(ended: tuple[int, str, str]) -> list[tuple[str, int, str]]:
     """Each line in its three parts."""
     code, output, errors = ended
     assert (code, errors) == (0, "")
@@ -255,7 +260,7 @@ def said(ended: tuple[int, str, str]) -> list[tuple[str, int, str]]:
     return [(line[1], int(line[2].replace(",", "")), line[3]) for line in lines if line]
 
 
-async def test_pruning_wants_to_know_what_and_keeps_what_pages_show(environment: dict[str, str]) -> None:
+async def test_pruning_needs_a_choice_and_keeps_what_pages_show(environment: dict[str, str]) -> None:
     nothing, too_much, too_old = await asyncio.gather(
         chat(environment, "prune", "--dry-run"),
         chat(environment, "prune", "--logs-older-than", "30"),
@@ -263,5 +268,5 @@ async def test_pruning_wants_to_know_what_and_keeps_what_pages_show(environment:
     )
 
     assert (nothing[0], "--logs-older-than DAYS" in nothing[2]) == (2, True)
-    assert (too_much[0], "at least 31 days are kept" in too_much[2]) == (2, True)
-    assert (too_old[0], "nothing is older than a hundred years (36,500 days)" in too_old[2]) == (2, True)
+    assert (too_much[0], "the minimum is 31" in too_much[2]) == (2, True)
+    assert (too_old[0], "the maximum is 100 years (36,500 days)" in too_old[2]) == (2, True)

@@ -6,7 +6,7 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -18,7 +18,6 @@ from chat.cli import changes, records
 from chat.cli.environment import settings_with_database
 from chat.cli.routes import routes_document
 from chat.services.errors import Refused
-from chat.services.usage.budgets import CannotSet
 from chat.settings import Settings, SettingsError
 from chat.settings.listing import environment_example, settings_document
 
@@ -35,12 +34,12 @@ def main() -> None:
         sys.exit(arguments.command(arguments))
     except SettingsError as error:
         _fail(str(error), 2)
-    except (Refused, CannotSet) as error:
+    except Refused as error:
         _fail(str(error), 1)
-    except BrokenPipeError:  # whoever reads has seen enough, like `head`
+    except BrokenPipeError:  # the reader has closed the pipe, like `head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
-        _fail(f"Something that is needed did not answer: {error}", 1)
+        _fail(f"A service that this command needs is unavailable: {error}", 1)
     except KeyboardInterrupt:
         sys.exit(130)
 
@@ -48,47 +47,56 @@ def main() -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="chat", description="A self-hosted LLM chat.")
     commands = parser.add_subparsers(required=True, metavar="command")
-    _add(commands, "dev", _dev, "serve this checkout, with all that is not set embedded")
-    _add(commands, "serve", _serve, "serve in production")
-    _add(commands, "migrate", _migrate, "bring the database to the newest migration")
-    new = _add(commands, "make-migration", _make_migration, "write a migration for what changed in the models")
-    new.add_argument("name", help="a word or two, like add_title")
-    admin = _add(commands, "create-admin", changes.create_admin, "make an administrator; asks for the password")
+    _add(commands, "dev", _dev, "run the site for development, with embedded services for those not configured")
+    _add(commands, "serve", _serve, "run the site in production")
+    _add(commands, "migrate", _migrate, "apply the migrations that are missing")
+    new = _add(commands, "make-migration", _make_migration, "write a migration for changes of the models")
+    new.add_argument("name", help="short name, like add_title")
+    admin = _add(
+        commands,
+        "create-admin",
+        changes.create_admin,
+        "make a user an administrator, or create one; asks for the password",
+    )
     admin.add_argument("email")
     budget = _add(
         commands,
         "set-budget",
         changes.set_budget,
-        "set what one user may spend in a month, instead of the site's limit",
+        "set a user's monthly budget, in place of the site's default",
     )
     budget.add_argument("email")
-    budget.add_argument("amount", help="USD, or `none` for the site's limit")
+    budget.add_argument("amount", help="USD, or `none` for the site's default")
     reset = _add(
         commands,
-        "reset-second-factor",
-        changes.reset_second_factor,
-        "let a user log in who has lost the app and the codes",
+        "reset-two-factor",
+        changes.reset_two_factor,
+        "turn off two-factor authentication for a user who lost the app and the codes",
+        aliases=["reset-second-factor"],  # its earlier name
     )
     reset.add_argument("email")
-    users = _add(commands, "users", records.users, "list the users and what they spent this month")
-    users.add_argument("--search", default="", metavar="TEXT", help="only addresses with this in them")
-    usage = _add(commands, "usage", records.usage, "list what each user's calls of the model took in a month")
-    usage.add_argument("--month", type=records.month, help="like 2026-11 (UTC); by default the present one")
-    usage.add_argument("--csv", action="store_true", help="for a spreadsheet, with every decimal")
+    users = _add(commands, "users", records.users, "list the users with their cost this month")
+    users.add_argument("--search", default="", metavar="TEXT", help="only email addresses that contain TEXT")
+    usage = _add(commands, "usage", records.usage, "list the requests, tokens and cost of each user in a month")
+    usage.add_argument("--month", type=records.month, help="like 2026-11 (UTC); default: the current month")
+    usage.add_argument("--csv", action="store_true", help="print CSV with all decimals")
     _add_prune(commands)
-    listing = _add(commands, "settings", _settings, "print docs/settings.md: every setting")
+    listing = _add(commands, "settings", _settings, "print docs/settings.md, the list of all settings")
     listing.add_argument("--env-example", action="store_true", help="print .env.example instead")
-    _add(commands, "routes", _routes, "list every route: for whom it is, and how often")
+    _add(commands, "routes", _routes, "print docs/routes.md, the list of all routes")
     return parser
 
 
 def _add_prune(commands: Commands) -> None:
-    prune = _add(commands, "prune", records.prune, "delete what is over; say of what")
-    prune.add_argument("--dry-run", action="store_true", help="delete nothing, say how much it would be")
-    prune.add_argument("--sessions", action="store_true", help="logins that are over")
-    prune.add_argument("--tokens", action="store_true", help="mailed links that have expired")
+    prune = _add(commands, "prune", records.prune, "delete expired sessions, expired links and old model requests")
+    prune.add_argument("--dry-run", action="store_true", help="delete nothing; print how many rows would be deleted")
+    prune.add_argument("--sessions", action="store_true", help="expired sessions")
+    prune.add_argument("--tokens", action="store_true", help="expired emailed links")
     prune.add_argument(
-        "--logs-older-than", type=records.days, metavar="DAYS", help="calls of the model; the sums of months stay"
+        "--logs-older-than",
+        type=records.days,
+        metavar="DAYS",
+        help="old model requests; monthly totals stay",
     )
 
 
@@ -97,8 +105,9 @@ def _add(
     name: str,
     command: Callable[[argparse.Namespace], int],
     description: str,
+    aliases: Sequence[str] = (),
 ) -> argparse.ArgumentParser:
-    parser = commands.add_parser(name, help=description, description=description)
+    parser = commands.add_parser(name, aliases=aliases, help=description, description=description)
     parser.set_defaults(command=command)
     return parser
 
@@ -113,14 +122,14 @@ def _serve(_: argparse.Namespace) -> int:
 
 def _migrate(_: argparse.Namespace) -> int:
     applied = asyncio.run(database.migrate(settings_with_database()))
-    sys.stdout.write("".join(f"Applied {name}\n" for name in applied) or "Nothing to apply.\n")
+    sys.stdout.write("".join(f"Applied {name}\n" for name in applied) or "The database is up to date.\n")
     return 0
 
 
 def _make_migration(arguments: argparse.Namespace) -> int:
     written = asyncio.run(database.make_migration(arguments.name))
     sys.stdout.write(
-        f"Wrote migrations/models/{written}: read it before you commit it.\n" if written else "No change.\n"
+        f"Wrote migrations/models/{written}. Review it before you commit it.\n" if written else "No changes.\n"
     )
     return 0
 

@@ -1,4 +1,4 @@
-"""What a command that needs the database runs with."""
+"""The settings of commands that need the database."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from chat.settings import Settings, SettingsError
 
 
 def settings_with_database() -> Settings:
-    """Those of the environment; without a DATABASE_URL, the database of a running `make run`."""
+    """The settings of the environment; without a DATABASE_URL, with the database of a running `make run`."""
     settings = Settings.from_environment(development.beside_a_run(os.environ))
     if not settings.database_url:
-        raise SettingsError(["DATABASE_URL is missing, and no `make run` is going on in this checkout"])
+        raise SettingsError(["DATABASE_URL is not set, and `make run` is not running in this checkout"])
     return settings

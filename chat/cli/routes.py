@@ -1,4 +1,4 @@
-"""Every route of the app as a table: who may use it, and how often."""
+"""Writes docs/routes.md: every route of the app, who may use it, and its limits."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from chat.web.security_headers import SAFE_METHODS
 HEAD = """\
 # Routes
 
-Made by `chat routes > docs/routes.md` from the app itself; a test fails if it is not up to date. To administrators'
-pages everybody else gets a 404, as for what is not there; other people's threads and sessions are not there either.
-Limits hold for methods that change something. So many may come at once, and are forgiven evenly over the time; whoever
-is too early gets a 429 with `Retry-After`. An address is one of the network, and in IPv6 a /64.
+Generated from the app by `chat routes > docs/routes.md`; a test fails if it is out of date. Administrators' pages
+answer 404 to all other users, as if they did not exist; so do other users' threads and sessions. Limits apply to
+methods that change something. A limit's count can be used up at once and recovers evenly over its period; further
+requests get a 429 with `Retry-After`. A limit for each address is for an IP address, or a /64 network of IPv6.
 
-| Address | Methods | For | Limit |
+| Address | Methods | Access | Limit |
 |---|---|---|---|
 """
 SERVICES = """
-Besides, wherever it is done:
+Limits counted by services, whatever the route:
 
 | What | Limit |
 |---|---|
@@ -41,22 +41,22 @@ def routes_document(app: Quart) -> str:
 
 
 def _row(rule: Rule, view: Callable[..., Any]) -> str:
-    if rule.websocket:  # asked after the handshake, where a close code can say why
+    if rule.websocket:  # checked after the handshake, so that a close code can tell the reason
         return f"| `{rule.rule}` | websocket | users | {_words(SOCKET_CONNECT)} for each user |\n"
     methods = ", ".join(sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}))
-    return f"| `{rule.rule}` | {methods} | {_whom(view)} | {_limits(rule, view)} |\n"
+    return f"| `{rule.rule}` | {methods} | {_access(view)} | {_limits(rule, view)} |\n"
 
 
-def _whom(view: Callable[..., Any]) -> str:
+def _access(view: Callable[..., Any]) -> str:
     if getattr(view, "staff_required", False):
         return "administrators"
-    return "users" if getattr(view, "login_required", False) else "everybody"
+    return "users" if getattr(view, "login_required", False) else "everyone"
 
 
 def _limits(rule: Rule, view: Callable[..., Any]) -> str:
     if not (rule.methods or set()) - SAFE_METHODS:
         return ""
-    is_for_users = _whom(view) != "everybody"
+    is_for_users = _access(view) != "everyone"
     each = {True: "address", False: "user" if is_for_users else "user or address"}
     return ", ".join(f"{_words(limit)} for each {each[limit.by_address]}" for limit in limits_of(view))
 

@@ -3,8 +3,10 @@
 from chat.models.accounts import (
     DISPLAY_NAME_MAX_LENGTH,
     EMAIL_MAX_LENGTH,
+    IP_MAX_LENGTH,
     MOST_LOGIN_FAILURES,
     THEMES,
+    USER_AGENT_MAX_LENGTH,
     AuthSession,
     Confirms,
     EmailVerificationToken,
@@ -15,17 +17,31 @@ from chat.models.accounts import (
     UserSettings,
 )
 from chat.models.audit import AuditEntry
-from chat.models.generations import Generation, State, ToolCall, ToolState
+from chat.models.generations import PROVIDER_ID_MAX_LENGTH, TOOL_NAME_MAX_LENGTH, Generation, State, ToolCall, ToolState
 from chat.models.threads import TITLE_MAX_LENGTH, ChatMessage, ChatThread, Role, Status, TitleBy
-from chat.models.usage import FINE, BudgetReservation, LLMCallLog, LLMCallText, UserMonthlyUsage
+from chat.models.usage import (
+    CALLER_MAX_LENGTH,
+    CURRENT_MONTH_SQL,
+    FINE,
+    BudgetReservation,
+    LLMCallLog,
+    LLMCallText,
+    UserMonthlyUsage,
+)
 
 __all__ = [
+    "CALLER_MAX_LENGTH",
+    "CURRENT_MONTH_SQL",
     "DISPLAY_NAME_MAX_LENGTH",
     "EMAIL_MAX_LENGTH",
     "FINE",
+    "IP_MAX_LENGTH",
     "MOST_LOGIN_FAILURES",
+    "PROVIDER_ID_MAX_LENGTH",
     "THEMES",
     "TITLE_MAX_LENGTH",
+    "TOOL_NAME_MAX_LENGTH",
+    "USER_AGENT_MAX_LENGTH",
     "AuditEntry",
     "AuthSession",
     "BudgetReservation",

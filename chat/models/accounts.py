@@ -13,6 +13,7 @@ from chat.settings import MODEL_MAX_LENGTH
 
 EMAIL_MAX_LENGTH = 254  # RFC 5321's longest address
 DISPLAY_NAME_MAX_LENGTH = 100
+IP_MAX_LENGTH, USER_AGENT_MAX_LENGTH = 45, 255
 MOST_LOGIN_FAILURES = 100  # in a row
 THEMES = ("light", "dark", "system")
 
@@ -69,8 +70,8 @@ class AuthSession(Model):
     created_at = fields.DatetimeField(auto_now_add=True)
     last_seen_at = fields.DatetimeField(auto_now_add=True)
     authenticated_at = fields.DatetimeField(auto_now_add=True)  # when the password was last asked
-    ip = fields.CharField(max_length=45, default="")
-    user_agent = fields.CharField(max_length=255, default="")
+    ip = fields.CharField(max_length=IP_MAX_LENGTH, default="")
+    user_agent = fields.CharField(max_length=USER_AGENT_MAX_LENGTH, default="")
     remembered = fields.BooleanField(default=True)  # else the cookie goes with the browser
 
     user_id: UUID

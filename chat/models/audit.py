@@ -1,4 +1,4 @@
-"""What administrators did: rows that are only ever added."""
+"""What administrators did: rows that are only added, never changed."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Any
 from tortoise import fields
 from tortoise.models import Model
 
-from chat.models.accounts import EMAIL_MAX_LENGTH
+from chat.models.accounts import EMAIL_MAX_LENGTH, IP_MAX_LENGTH, USER_AGENT_MAX_LENGTH
 from chat.models.ids import uuid7
 
 
 class AuditEntry(Model):
-    """One change, or one look at somebody's text: who, when, what, why and from where.
+    """One change, one view of private content or one download: who, when, what, why and from where.
 
-    The database refuses to change or delete a row. So neither side is a foreign key: the entry outlives the
-    administrator, whose address it keeps, and the object, of which it keeps the id alone.
+    The database refuses to change or delete a row, so neither side is a foreign key: the entry outlives the
+    administrator, whose address it keeps, and the object, of which it keeps only the id.
     """
 
     id = fields.UUIDField(primary_key=True, default=uuid7)
@@ -27,8 +27,8 @@ class AuditEntry(Model):
     reason = fields.TextField(default="")
     before: fields.Field[Any] = fields.JSONField(null=True)  # the fields that changed, never a secret
     after: fields.Field[Any] = fields.JSONField(null=True)
-    ip = fields.CharField(max_length=45, default="")
-    user_agent = fields.CharField(max_length=255, default="")
+    ip = fields.CharField(max_length=IP_MAX_LENGTH, default="")
+    user_agent = fields.CharField(max_length=USER_AGENT_MAX_LENGTH, default="")
 
     class Meta:
         table = "audit_entry"

@@ -14,6 +14,9 @@ from chat.models.ids import uuid7
 if TYPE_CHECKING:
     from chat.models.threads import ChatMessage, ChatThread
 
+PROVIDER_ID_MAX_LENGTH = 128  # of responses, requests and function calls
+TOOL_NAME_MAX_LENGTH = 64
+
 
 class State(StrEnum):
     """Queued and running are alive; a thread has at most one alive generation (index `one_active`)."""
@@ -54,7 +57,7 @@ class Generation(Model):
     fence = fields.BigIntField(default=0)
     lease_until = fields.DatetimeField(null=True)
     request_at = fields.DatetimeField(null=True)  # committed before the provider is asked
-    response_id = fields.CharField(max_length=128, null=True)
+    response_id = fields.CharField(max_length=PROVIDER_ID_MAX_LENGTH, null=True)
     background = fields.BooleanField(default=False)
     round_start = fields.IntField(default=0)  # where the text of the present round begins, in UTF-16 code units
     up_seq = fields.IntField(default=-1)
@@ -92,8 +95,8 @@ class ToolCall(Model):
         "models.Generation", related_name="tool_calls", on_delete=fields.CASCADE
     )
     round = fields.IntField(default=1)
-    call_id = fields.CharField(max_length=128)
-    name = fields.CharField(max_length=64)
+    call_id = fields.CharField(max_length=PROVIDER_ID_MAX_LENGTH)
+    name = fields.CharField(max_length=TOOL_NAME_MAX_LENGTH)
     arguments = fields.TextField(default="")
     output = fields.TextField(default="")
     token_count = fields.IntField(null=True)  # of the call and its output together, once it is done

@@ -1,4 +1,4 @@
-"""What the model cost: a row for each call, the sum of each user's month, and what running calls may still cost."""
+"""The usage ledger: a row per model request, each user's monthly totals, and reservations for running requests."""
 
 from __future__ import annotations
 
@@ -7,23 +7,27 @@ from typing import TYPE_CHECKING, Any
 from tortoise import fields
 from tortoise.models import Model
 
+from chat.models.generations import PROVIDER_ID_MAX_LENGTH
 from chat.models.ids import uuid7
+from chat.settings import MODEL_MAX_LENGTH
 
 if TYPE_CHECKING:
     from chat.models.accounts import User
     from chat.models.generations import Generation
 
-# Prices are given in USD for a million tokens, with at most six decimals: so this is exact.
+# Prices are in USD per million tokens, with at most six decimals, so a cost is exact.
 DIGITS, DECIMALS = 20, 12
-FINE = ("completed", "incomplete", "refused", "stopped")  # how a call can end without an error
+CALLER_MAX_LENGTH = 40
+FINE = ("completed", "incomplete", "refused", "stopped")  # how a request can end without an error
+CURRENT_MONTH_SQL = "date_trunc('month', now() AT TIME ZONE 'UTC')::date"  # as UserMonthlyUsage.month has it
 
 
 class LLMCallLog(Model):
-    """One round with the provider; it outlives its user, without a name.
+    """One round with the provider. The row outlives its user, without a name.
 
-    `estimated`: the tokens were counted here, because the call ran and ended without a usage report. `uncertain`: it
-    is not known whether the provider ran the call. `cost` is in USD; null is "unknown", never zero. The rounds of one
-    call share a `call_id`, which is the generation's id for a reply.
+    `estimated`: the tokens were counted here, since the call ran and ended without a usage report. `uncertain`: it is
+    unknown whether the provider ran the call. `cost` is in USD; null means unknown, never zero. The rounds of one call
+    share a `call_id`, which for a reply is the generation's id.
     """
 
     id = fields.UUIDField(primary_key=True, default=uuid7)
@@ -35,13 +39,13 @@ class LLMCallLog(Model):
     )
     call_id = fields.UUIDField(null=True)
     round = fields.IntField(default=1)
-    response_id = fields.CharField(max_length=128, null=True, unique=True)
-    request_id = fields.CharField(max_length=128, default="")
-    caller = fields.CharField(max_length=40, default="chat")
-    model_asked = fields.CharField(max_length=100)
-    model = fields.CharField(max_length=100, default="")
+    response_id = fields.CharField(max_length=PROVIDER_ID_MAX_LENGTH, null=True, unique=True)
+    request_id = fields.CharField(max_length=PROVIDER_ID_MAX_LENGTH, default="")
+    caller = fields.CharField(max_length=CALLER_MAX_LENGTH, default="chat")
+    model_asked = fields.CharField(max_length=MODEL_MAX_LENGTH)
+    model = fields.CharField(max_length=MODEL_MAX_LENGTH, default="")
     schema_name = fields.CharField(max_length=64, default="")
-    input_sha256 = fields.CharField(max_length=64, default="")  # of instructions and input as they were sent
+    input_sha256 = fields.CharField(max_length=64, default="")  # of the instructions and input as sent
     status = fields.CharField(max_length=20)
     error = fields.TextField(default="")
     input_tokens = fields.IntField(default=0)
@@ -65,7 +69,7 @@ class LLMCallLog(Model):
 
 
 class LLMCallText(Model):
-    """What was said in a call. Unlike the figures it goes with its user or thread: the database sees to that."""
+    """The text of a call. Unlike the figures, the database deletes it with its user or thread."""
 
     call: fields.OneToOneRelation[LLMCallLog] = fields.OneToOneField(
         "models.LLMCallLog", related_name="text", on_delete=fields.CASCADE, primary_key=True
@@ -76,17 +80,17 @@ class LLMCallText(Model):
     generation: fields.ForeignKeyNullableRelation[Generation] = fields.ForeignKeyField(
         "models.Generation", related_name="call_texts", on_delete=fields.CASCADE, null=True, db_index=True
     )
-    input: fields.Field[Any] = fields.JSONField(null=True)  # what was sent, only where LLM_LOG_TEXT is on
-    output = fields.TextField(default="")  # everything that was received
+    input: fields.Field[Any] = fields.JSONField(null=True)  # as sent; only if LLM_LOG_TEXT is on
+    output = fields.TextField(default="")  # all text received
 
     class Meta:
         table = "llm_call_text"
 
 
 class UserMonthlyUsage(Model):
-    """The sum of a user's calls in one calendar month (UTC); `month` is its first day. It outlives its user too.
+    """A user's totals of one calendar month (UTC); `month` is its first day. The row outlives its user too.
 
-    `cost` is the sum of what is known; of `unpriced_calls` calls it is not.
+    `cost` is the known cost; it leaves out `unpriced_calls` calls.
     """
 
     id = fields.UUIDField(primary_key=True, default=uuid7)
@@ -107,9 +111,9 @@ class UserMonthlyUsage(Model):
 
 
 class BudgetReservation(Model):
-    """The most that a running call can cost, kept back from its user's budget until it ends.
+    """The highest possible cost of a running call, reserved from its user's budget until the call ends.
 
-    Its id is the call's. `expires_at` is for calls whose worker died: no call runs that long.
+    Its id is the call's. `expires_at` frees the reservation if the worker died; no call runs that long.
     """
 
     id = fields.UUIDField(primary_key=True)

@@ -25,7 +25,7 @@ from chat.security import password_rules
 from chat.security.limits import Limits
 from chat.security.passwords import Passwords
 from chat.services.accounts.credentials import Accounts
-from chat.services.admin.worker_stats import Load, Presence
+from chat.services.admin.worker_stats import WorkerLoad, WorkerStats
 from chat.services.replies.reply import Collaborators
 from chat.services.replies.worker import Worker
 from chat.services.usage import ledger
@@ -58,7 +58,7 @@ class Resources:
     tools: Registry
     reconciler: Reconciler
     readiness: Readiness
-    presence: Presence
+    worker_stats: WorkerStats
     sockets: OpenSockets
 
 
@@ -81,12 +81,12 @@ async def opened(settings: Settings) -> AsyncIterator[Resources]:
     worker = Worker(Collaborators(settings, live, llm, registry))
     accounts = Accounts(settings, passwords, mailer, limits)
     reconciler, readiness, sockets = Reconciler(live), Readiness(redis), OpenSockets()
-    presence = Presence(redis, worker.name, lambda: Load(worker.running, len(sockets), mailer.waiting))
+    worker_stats = WorkerStats(redis, worker.name, lambda: WorkerLoad(len(sockets), mailer.waiting))
     loops = [
         asyncio.create_task(live.run(), name="broadcast"),
         asyncio.create_task(worker.run(), name="worker"),
         asyncio.create_task(reconciler.run(), name="reconciler"),
-        asyncio.create_task(presence.run(), name="presence"),
+        asyncio.create_task(worker_stats.run(), name="worker stats"),
     ]
     for loop in loops:
         loop.add_done_callback(_end_process)
@@ -95,7 +95,7 @@ async def opened(settings: Settings) -> AsyncIterator[Resources]:
         await llm.warm_up()
         yield Resources(
             settings, redis, live, limits, passwords, accounts, mailer, worker, registry, reconciler, readiness,
-            presence, sockets,
+            worker_stats, sockets,
         )  # fmt: skip
     finally:
         for loop in loops:

@@ -1,4 +1,4 @@
-"""How tables are declared: what a list shows, filters and sorts by, what belongs to a row and can be done to it."""
+"""How lists are declared: columns, search, filters, sort orders, related rows and actions."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from tortoise.models import Model
 Row = dict[str, Any]
 
 EARLIEST_YEAR, LATEST_YEAR = 1970, 9000
-FIGURE = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?")
+DECIMAL = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?")
 
 
-class Unreadable(Exception):
-    """Something in the address of a list means nothing; the sentence says what would."""
+class InvalidQuery(Exception):
+    """A list's query string has an invalid value. The sentence says which one, and how to write it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column. `kind` says how it is written; `link` is SQL for the address of a row, like `users/<id>`."""
+    """`kind` says how a value is shown; `link` is SQL for the address of a row, like `users/<id>`."""
 
     name: str
     label: str
@@ -35,8 +35,8 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """A filter with a few answers, each of them a condition."""
+class ChoiceFilter:
+    """A filter with a few options; each option is an SQL condition."""
 
     name: str
     label: str
@@ -44,8 +44,8 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
-    """A filter for something typed, or brought by a link; `sql` has a `{}` for each thing that `parse` finds."""
+class ValueFilter:
+    """A filter for a typed or linked value; `sql` has a `{}` for each value that `parse` returns."""
 
     name: str
     label: str
@@ -55,25 +55,25 @@ class Value:
 
     @property
     def is_typed(self) -> bool:
-        """Whether people fill it in; else links bring it."""
+        """Whether it has an input field; otherwise only links set it."""
         return self.kind != "link"
 
 
 @dataclass(frozen=True, slots=True)
 class Sort:
-    """An order. `parse` reads its value in a cursor; `among` is for what is too long to be sorted as a whole."""
+    """A sort order. `parse` reads its value in a cursor; `condition` limits a table too long to be sorted whole."""
 
     name: str
     label: str
     sql: str = "t.id"
     parse: Callable[[str], Any] = UUID
     descending: bool = True
-    among: str = ""
+    condition: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Rows of another table that belong to a row: those for which that table's filter has this column's value."""
+    """Related rows of another table: those for which its filter has the value of the row's column `of`."""
 
     table: str
     filter: str
@@ -82,26 +82,26 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """Something that can be done to a row, after a question. `applies` looks at the row."""
+    """A change to a row, made after a confirmation page; `applies` says for which rows."""
 
     name: str
     label: str
-    asks: str  # what it will do, in a sentence or two
+    asks: str  # the consequences, in a sentence or two
     change: Callable[..., Coroutine[Any, Any, None]]
     applies: Callable[[Row], bool]
-    value: str = ""  # the label of what has to be typed for it, if anything
-    shows: Sequence[str] = ()  # the columns that one wants to see before
+    value: str = ""  # the label of its input field, if it has one
+    shows: Sequence[str] = ()  # columns shown on the confirmation page
     is_danger: bool = False
 
     @property
-    def collaborators(self) -> list[str]:
-        """What `change` wants besides the order, by name."""
-        return [one.name for one in signature(self.change).parameters.values() if one.kind is one.KEYWORD_ONLY]
+    def dependencies(self) -> list[str]:
+        """The keyword parameters of `change`: members of the site's resources, by name."""
+        return [name for name, value in signature(self.change).parameters.items() if value.kind is value.KEYWORD_ONLY]
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A list with its details, for rows that have an `id` and are called `t`."""
+    """A list and its detail pages. In SQL the table is `t`, and its rows have an `id`."""
 
     name: str
     title: str
@@ -110,57 +110,55 @@ class Table:
     columns: Sequence[Column]
     details: Sequence[Column] = ()
     joins: str = ""
-    search: str = ""  # a condition with a `{}`; an id is always found
-    search_hint: str = "Id"
-    is_search_for_beginnings: bool = False
-    filters: Sequence[Choice | Value] = ()
+    search: str = ""  # a condition with a `{}`; ids can always be searched
+    search_hint: str = "ID"
+    is_prefix_search: bool = False
+    filters: Sequence[ChoiceFilter | ValueFilter] = ()
     sorts: Sequence[Sort] = (Sort("newest", "Newest first"),)
     sections: Sequence[Section] = ()
     actions: Sequence[Action] = ()
-    text: str = ""  # SQL of label and text, for a recorded look
+    text: str = ""  # SQL for (label, text) rows of private content; each view is recorded
 
     @property
     def source(self) -> str:
-        """What stands behind FROM."""
+        """The FROM clause."""
         return f"{self.model._meta.db_table} t {self.joins}"
 
 
 def identifier(text: str) -> tuple[UUID]:
-    """For filters that links bring."""
     return (UUID(text),)
 
 
-def words(text: str) -> tuple[str]:
-    """As it is."""
+def as_text(text: str) -> tuple[str]:
     return (text,)
 
 
 def day(text: str) -> tuple[datetime, datetime]:
-    """From midnight to midnight, UTC."""
+    """The start of the day and of the next one, UTC."""
     start = datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC)
     return start, start + timedelta(days=1)
 
 
-def start(text: str) -> tuple[datetime]:
-    """The midnight with which a day begins, UTC."""
+def since(text: str) -> tuple[datetime]:
+    """The start of the day, UTC."""
     return day(text)[:1]
 
 
 def month(text: str) -> tuple[date]:
-    """Its first day."""
+    """The first day of a month like 2026-11."""
     return (date.fromisoformat(f"{text}-01"),)
 
 
-def moment(text: str) -> datetime:
-    """In a cursor: with its zone, and of a year that every zone can say."""
+def timestamp_key(text: str) -> datetime:
+    """A time in a cursor: with its zone, and in a year that every time zone can represent."""
     found = datetime.fromisoformat(text)
     if found.tzinfo is None or not EARLIEST_YEAR <= found.year <= LATEST_YEAR:
         raise ValueError(text)
     return found
 
 
-def figure(text: str) -> Decimal:
-    """In a cursor: as it is written there, and not the number of a thousand digits that somebody else writes."""
-    if not FIGURE.fullmatch(text):
+def decimal_key(text: str) -> Decimal:
+    """A number in a cursor, in the form that cursors use: a forged one could have a thousand digits."""
+    if not DECIMAL.fullmatch(text):
         raise ValueError(text)
     return Decimal(text)

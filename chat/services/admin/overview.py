@@ -1,4 +1,4 @@
-"""The site in figures, for administrators: the last thirty days, today, and what there is now."""
+"""The figures of the administrators' overview: the last thirty days, today and now."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from typing import Any
 from chat.database import query
 from chat.models import FINE
 
-DAYS = 30  # today among them
+DAYS = 30  # including today
 
-# Day by day (UTC) from an instant on. Each day is read by the index and summed up by itself: one GROUP BY day would
-# convert the time of each row, and sort them all.
+# Day by day (UTC) from $1. Each day is read from the index and aggregated separately: one GROUP BY day would convert
+# the time of each row and sort all rows.
 DAY_BY_DAY = """
 FROM generate_series($1::timestamptz, now(), interval '24 hours') AS midnight, LATERAL (SELECT {figures}
     FROM llm_call_log WHERE created_at >= midnight AND created_at < midnight + interval '24 hours' {calls}) AS one
 """
-# A reply is counted at its first round; the other rounds, and titles, are calls beside it.
+# A reply is counted at its first round; further rounds, and titles, count only as requests.
 SUMS = """
 status, count(*) AS calls, count(*) FILTER (WHERE caller = 'chat' AND round = 1) AS replies,
 sum(total_tokens)::bigint AS tokens, coalesce(sum(cost), 0) AS cost,
 coalesce(sum(cost) FILTER (WHERE estimated), 0) AS estimated_cost, count(*) - count(cost) AS unpriced
 """
 BY_DAY = "SELECT midnight, one.* " + DAY_BY_DAY.format(figures=SUMS, calls="GROUP BY status")
-# Exact, of calls that came to their end: those that were left early say nothing about how long an answer takes.
+# Exact percentiles of completed requests; one that was left early does not tell how long an answer takes.
 PERCENTILES = """
 percentile_disc(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY first_event_ms) AS first,
 percentile_disc(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY duration_ms) AS whole
@@ -40,7 +40,7 @@ SELECT count(*) AS users, count(*) FILTER (WHERE last_seen_at >= $1) AS active,
        (SELECT count(*) FROM generation WHERE state IN ('queued', 'running')) AS running
 FROM users
 """
-# By the id, which begins with the time: it has an index.
+# By id, which begins with the time and has an index.
 RECENT_USERS = """
 SELECT id, email, email_verified, is_staff, created_at, last_seen_at,
     EXISTS (SELECT FROM second_factor WHERE user_id = users.id AND confirmed_at IS NOT NULL) AS has_second_factor
@@ -51,7 +51,7 @@ RECENT = 20
 
 @dataclass(slots=True)
 class Sums:
-    """Of some calls; `cost` is what is known of it, in USD, and `unpriced` counts the calls that it leaves out."""
+    """Totals of some requests. `cost` is the known cost in USD; it leaves out `unpriced` requests."""
 
     calls: int = 0
     replies: int = 0
@@ -60,10 +60,10 @@ class Sums:
     cost: Decimal = Decimal(0)
     estimated_cost: Decimal = Decimal(0)
     unpriced: int = 0
-    kinds: dict[str, int] = field(default_factory=dict)  # of errors
+    kinds: dict[str, int] = field(default_factory=dict)  # errors by status
 
     def add(self, row: Mapping[str, Any]) -> None:
-        """Calls of one day that ended in one way."""
+        """Add the requests of one day and status."""
         for name in ("calls", "replies", "tokens", "cost", "estimated_cost", "unpriced"):
             setattr(self, name, getattr(self, name) + row[name])
         if row["status"] not in FINE:
@@ -73,15 +73,15 @@ class Sums:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Milliseconds that half of the calls, and 95 of 100, stay under; None where there were none."""
+    """Percentiles in milliseconds; None without requests."""
 
     median: int | None = None
-    most: int | None = None  # the 95th percentile
+    most: int | None = None  # p95
 
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """Until the first token, and until the end."""
+    """Time to first token, and total duration."""
 
     first: Wait = Wait()
     whole: Wait = Wait()
@@ -89,7 +89,7 @@ class Waits:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Everything that PostgreSQL knows of it. The days are in order, and the last one is today (UTC)."""
+    """Everything that comes from PostgreSQL. The days are in order; the last is today (UTC)."""
 
     days: list[date]
     sums: list[Sums]
@@ -103,7 +103,7 @@ class Overview:
 
 
 async def overview() -> Overview:
-    """The figures of now. The queries go side by side: each reads all calls of the thirty days."""
+    """The current figures. The queries run in parallel: each reads all requests of the thirty days."""
     today = datetime.now(UTC).date()
     days = [today - timedelta(days=back) for back in reversed(range(DAYS))]
     start, midnight = (datetime.combine(day, time(), UTC) for day in (days[0], today))
@@ -126,10 +126,10 @@ async def overview() -> Overview:
 
 
 def _waits(row: Mapping[str, Any]) -> Waits:
-    """Without any call there is nothing instead of two percentiles."""
+    """Without requests PostgreSQL returns NULL instead of two percentiles."""
     return Waits(*(Wait(*(row[name] or ())) for name in ("first", "whole")))
 
 
 async def recent_users() -> list[dict[str, Any]]:
-    """Who signed up last."""
+    """The last users who signed up."""
     return await query(RECENT_USERS, RECENT)

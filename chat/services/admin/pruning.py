@@ -1,7 +1,7 @@
-"""Deleting what is over: sessions, mailed links, and old calls. What administrators did is never touched.
+"""Deletes expired sessions, expired emailed links and old model requests; never the audit log.
 
-In batches, each a transaction of its own with its entry in the audit log: nobody waits for a lock, what was interrupted
-goes on the next time, and what is gone is recorded whatever interrupts it. Without an order it is only counted.
+It works in batches, each with its audit entry in one transaction: no lock is held for long, every deletion is recorded
+even if the run is interrupted, and the next run continues. Without an audit context it only counts.
 """
 
 from __future__ import annotations
@@ -13,54 +13,61 @@ from typing import Any
 from tortoise.transactions import in_transaction
 
 from chat.database import query
-from chat.services.accounts.sessions import expired_sql
+from chat.services.accounts.sessions import ABSOLUTE, IDLE, STAFF_ABSOLUTE, STAFF_IDLE, UNREMEMBERED_IDLE
 from chat.services.admin import audit
-from chat.services.admin.audit import Order
+from chat.services.admin.audit import AuditContext
 
 BATCH = 2000
-SHORTEST_DAYS = 31  # the administrators' page shows thirty
-LONGEST_DAYS = 36_500  # dates have an end
+SHORTEST_DAYS = 31  # the overview shows thirty
+LONGEST_DAYS = 36_500  # a hundred years; `datetime` ends at year 1
 
-EXPIRED_SESSIONS = f"SELECT s.id FROM auth_session s JOIN users u ON u.id = s.user_id WHERE {expired_sql()}"  # noqa: S608
+# As sessions.py has it: how long a session lives follows from its user and from "keep me logged in".
+ENDED_SESSIONS = """
+SELECT s.id FROM auth_session s JOIN users u ON u.id = s.user_id
+WHERE s.created_at < now() - CASE WHEN u.is_staff THEN $1::interval ELSE $2::interval END
+   OR s.last_seen_at < now() - CASE WHEN u.is_staff THEN $3::interval ELSE $4::interval END
+   OR (NOT s.remembered AND s.last_seen_at < now() - $5::interval)
+"""
 EXPIRED_LINKS = "SELECT id FROM {table} WHERE expires_at < now()"
 OLD_CALLS = "SELECT id FROM llm_call_log WHERE created_at < $1"
 
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """So many rows of a kind, in words."""
+    """How many rows were deleted, or would be, and of what kind."""
 
     count: int
     what: str
 
 
-async def sessions(order: Order | None) -> list[Pruned]:
-    """Logins that would not be taken any more."""
-    count = await _prune(order, "sessions", "auth_session", EXPIRED_SESSIONS)
-    return [Pruned(count, "sessions that were over")]
+async def sessions(context: AuditContext | None) -> list[Pruned]:
+    """Sessions that have ended by their lifetime."""
+    lifetimes = (STAFF_ABSOLUTE, ABSOLUTE, STAFF_IDLE, IDLE, UNREMEMBERED_IDLE)
+    count = await _prune(context, "sessions", "auth_session", ENDED_SESSIONS, *lifetimes)
+    return [Pruned(count, "expired sessions")]
 
 
-async def tokens(order: Order | None) -> list[Pruned]:
-    """Mailed links that do not work any more."""
+async def tokens(context: AuditContext | None) -> list[Pruned]:
+    """Emailed links that have expired."""
     kinds = {
-        "email_verification_token": "links that confirm an address",
-        "password_reset_token": "links for a password",
+        "email_verification_token": "email confirmation links",
+        "password_reset_token": "password reset links",
     }
     return [
-        Pruned(await _prune(order, "tokens", table, EXPIRED_LINKS.format(table=table)), f"expired {what}")
+        Pruned(await _prune(context, "tokens", table, EXPIRED_LINKS.format(table=table)), f"expired {what}")
         for table, what in kinds.items()
     ]
 
 
-async def logs(order: Order | None, older_than_days: int) -> list[Pruned]:
-    """Calls of the model, with their text. The sums of the months stay, and so do budgets and bills."""
+async def logs(context: AuditContext | None, older_than_days: int) -> list[Pruned]:
+    """Model requests with their text. Monthly totals stay, and with them budgets and costs."""
     before = datetime.now(UTC) - timedelta(days=older_than_days)
-    count = await _prune(order, "logs", "llm_call_log", OLD_CALLS, before, older_than_days=older_than_days)
-    return [Pruned(count, f"calls from before {before:%Y-%m-%d %H:%M} UTC, with their text; the sums of months stay")]
+    count = await _prune(context, "logs", "llm_call_log", OLD_CALLS, before, older_than_days=older_than_days)
+    return [Pruned(count, f"model requests before {before:%Y-%m-%d %H:%M} UTC, with their text (monthly totals stay)")]
 
 
-async def _prune(order: Order | None, name: str, table: str, chosen: str, *values: Any, **what: int) -> int:
-    if order is None:
+async def _prune(context: AuditContext | None, name: str, table: str, chosen: str, *values: Any, **what: int) -> int:
+    if context is None:
         count: int = (await query(f"SELECT count(*) AS count FROM ({chosen}) c", *values))[0]["count"]  # noqa: S608
         return count
     deleted, batch = 0, f"DELETE FROM {table} WHERE id IN ({chosen} LIMIT {BATCH}) RETURNING id"  # noqa: S608 - constants
@@ -69,5 +76,5 @@ async def _prune(order: Order | None, name: str, table: str, chosen: str, *value
             rows = len(await query(batch, *values))
             if not rows:
                 return deleted
-            await audit.record(order, f"prune.{name}", after={"rows": rows, "table": table, **what})
+            await audit.record(context, f"prune.{name}", after={"rows": rows, "table": table, **what})
         deleted += rows

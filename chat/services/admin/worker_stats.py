@@ -1,4 +1,4 @@
-"""What the other workers have under way: each says it every few seconds, in Redis, and whoever asks adds it up."""
+"""Worker stats: each worker reports its load to Redis every few seconds, and the overview adds them up."""
 
 from __future__ import annotations
 
@@ -14,79 +14,76 @@ from redis.exceptions import RedisError
 logger = logging.getLogger(__name__)
 
 EVERY_SECONDS = 5.0
-TTL_MS = 15_000  # a worker that says nothing for so long is gone
-WORKERS = "workers"  # the names; each has a key of its own, since that can expire
+TTL_MS = 15_000  # a worker without a heartbeat for this long is gone
+WORKERS = "workers"  # the set of names; each worker has a key of its own, since members of a set cannot expire
 
 
-class Load(msgspec.Struct, frozen=True):
-    """What one worker has under way."""
+class WorkerLoad(msgspec.Struct, frozen=True):
+    """The load of one worker."""
 
-    replies: int = 0
     tabs: int = 0
-    letters: int = 0  # that are to be sent, or sent again
+    emails: int = msgspec.field(default=0, name="letters")  # queued; the name in Redis is that of earlier releases
 
 
-class Loads(msgspec.Struct, frozen=True):
-    """The sum over all workers; or this one alone, where Redis does not answer."""
+class TotalLoad(msgspec.Struct, frozen=True):
+    """The load of all workers; or of this one only (not `everywhere`), if Redis is unavailable."""
 
     workers: int
-    replies: int
     tabs: int
     letters: int
     everywhere: bool
 
 
-class Presence:
+class WorkerStats:
     """One for each worker."""
 
-    def __init__(self, redis: Redis, name: str, load: Callable[[], Load]) -> None:
+    def __init__(self, redis: Redis, name: str, load: Callable[[], WorkerLoad]) -> None:
         self._redis, self._name, self._load = redis, name, load
 
     async def run(self) -> None:
-        """Say it until cancelled, and then that this worker is gone."""
+        """Send heartbeats until cancelled, then remove this worker."""
         try:
             while True:
-                with contextlib.suppress(RedisError, OSError):  # others say that it is away; this comes again
-                    await self._say()
+                with contextlib.suppress(RedisError, OSError):  # others log the outage; the next heartbeat tries again
+                    await self._send_heartbeat()
                 await asyncio.sleep(EVERY_SECONDS)
         finally:
             with contextlib.suppress(RedisError, OSError):
                 await self._redis.delete(_key(self._name))
 
-    async def everywhere(self) -> Loads:
-        """Of all workers, this one as it is now."""
+    async def total(self) -> TotalLoad:
+        """Of all workers; the figures of this one are current, the others' up to TTL_MS old."""
         try:
             others = await self._others()
         except (RedisError, OSError) as error:
-            logger.warning("Redis is away, the other workers are not counted: %s", error)
+            logger.warning("Redis is unavailable, so the other workers are not counted: %s", error)
             return _sum([self._load()], everywhere=False)
         return _sum([self._load(), *others], everywhere=True)
 
-    async def _say(self) -> None:
+    async def _send_heartbeat(self) -> None:
         async with self._redis.pipeline(transaction=False) as pipe:
             pipe.sadd(WORKERS, self._name)
             pipe.set(_key(self._name), msgspec.json.encode(self._load()), px=TTL_MS)
             await pipe.execute()
 
-    async def _others(self) -> list[Load]:
+    async def _others(self) -> list[WorkerLoad]:
         known: set[bytes] = await self._redis.smembers(WORKERS)  # type: ignore[assignment]
-        names = [name for name in (one.decode() for one in known) if name != self._name]
+        names = [name for name in (member.decode() for member in known) if name != self._name]
         found = await self._redis.mget([_key(name) for name in names]) if names else []
-        gone = [name for name, said in zip(names, found, strict=True) if said is None]
+        gone = [name for name, load in zip(names, found, strict=True) if load is None]
         if gone:
             await self._redis.srem(WORKERS, *gone)
-        return [msgspec.json.decode(said, type=Load) for said in found if said is not None]
+        return [msgspec.json.decode(load, type=WorkerLoad) for load in found if load is not None]
 
 
 def _key(name: str) -> str:
     return f"worker:{name}"
 
 
-def _sum(loads: list[Load], *, everywhere: bool) -> Loads:
-    return Loads(
+def _sum(loads: list[WorkerLoad], *, everywhere: bool) -> TotalLoad:
+    return TotalLoad(
         workers=len(loads),
-        replies=sum(load.replies for load in loads),
         tabs=sum(load.tabs for load in loads),
-        letters=sum(load.letters for load in loads),
+        letters=sum(load.emails for load in loads),
         everywhere=everywhere,
     )

@@ -58,7 +58,7 @@ async def within_means(user: User, generation_id: UUID, settings: Settings, pric
     asked = (await query(ASKED, generation_id))[0]
     input_tokens = min(asked["tokens"], settings.chat_history_tokens)
     try:
-        await budgets.keep_back(
+        await budgets.reserve_tokens(
             user.id,
             generation_id,
             asked["model"],

@@ -8,6 +8,7 @@ from tortoise.transactions import in_transaction
 
 from chat.llm.journal import CallLog, Plan
 from chat.llm.pricing import Prices
+from chat.models import PROVIDER_ID_MAX_LENGTH
 from chat.services.replies import lease
 from chat.services.replies.lease import Checkpoint, Claim
 from chat.services.replies.live_text import LiveText
@@ -47,7 +48,7 @@ class ReplyJournal:
         """Commit by which name the provider knows the round, before any text of it is shown. Raises Fenced."""
         self._live_text.start_round(sequence)
         self.response_id = response_id
-        await lease.response_created(self._claim, fitting(response_id, ledger.ID_MAX_LENGTH), sequence)
+        await lease.response_created(self._claim, fitting(response_id, PROVIDER_ID_MAX_LENGTH), sequence)
 
     async def end(self, log: CallLog) -> None:
         """Keep it for the transaction that comes next."""

@@ -9,7 +9,7 @@ from chat.events import ToolCallChanged
 from chat.llm.events import ToolCall
 from chat.llm.tokens import count_tokens
 from chat.llm.tools.registry import Registry, ToolResult
-from chat.models import ChatThread, ToolState, User
+from chat.models import PROVIDER_ID_MAX_LENGTH, TOOL_NAME_MAX_LENGTH, ChatThread, ToolState, User
 from chat.models.ids import uuid7
 from chat.services.replies.journal import ReplyJournal
 from chat.services.replies.lease import Claim
@@ -17,7 +17,6 @@ from chat.services.replies.live_text import LiveText
 from chat.text import fitting
 
 PREVIEW = 2_000  # characters of a tool's arguments and output that tabs are shown
-NAME_MAX_LENGTH, ID_MAX_LENGTH = 64, 128  # what the columns hold
 
 STARTED = """
 INSERT INTO tool_call (id, generation_id, call_id, name, arguments, round, output, state, created_at)
@@ -48,8 +47,8 @@ class ToolCalls:
 
     async def run(self, call: ToolCall) -> ToolResult:
         """Run one call, as its user and in its thread; one that ended under a lost worker is not run again."""
-        generation_id, call_id = self._claim.generation_id, fitting(call.call_id, ID_MAX_LENGTH)
-        row = (call_id, call.name[:NAME_MAX_LENGTH], call.arguments, self._journal.round)
+        generation_id, call_id = self._claim.generation_id, fitting(call.call_id, PROVIDER_ID_MAX_LENGTH)
+        row = (call_id, call.name[:TOOL_NAME_MAX_LENGTH], call.arguments, self._journal.round)
         if not await query(STARTED, uuid7(), generation_id, *row):
             for ended in await query(ENDED_BEFORE, generation_id, call_id):
                 return ToolResult(ended["output"], ok=ended["state"] == ToolState.DONE)
@@ -68,6 +67,6 @@ class ToolCalls:
         return self._context
 
     async def _tell(self, call: ToolCall, state: ToolState, output: str) -> None:
-        call_id, name = fitting(call.call_id, ID_MAX_LENGTH), call.name[:NAME_MAX_LENGTH]
+        call_id, name = fitting(call.call_id, PROVIDER_ID_MAX_LENGTH), call.name[:TOOL_NAME_MAX_LENGTH]
         arguments, output = call.arguments[:PREVIEW], output[:PREVIEW]
         await self._live_text.tell(ToolCallChanged(self._claim.answer_id, call_id, name, state, arguments, output))

@@ -1,4 +1,4 @@
-"""What a user may spend in a month: the most that a call can cost is kept back before it is sent."""
+"""Monthly budgets: the highest possible cost of a call is reserved before it is sent."""
 
 from __future__ import annotations
 
@@ -16,26 +16,28 @@ from chat.llm.events import Usage
 from chat.llm.journal import Plan
 from chat.llm.pricing import Prices
 from chat.llm.tokens import count_tokens
+from chat.models import CURRENT_MONTH_SQL
+from chat.services.errors import Refused
 
-# Longer than any call; it only matters where a worker died with one.
+# Longer than any call; it matters only if a worker dies with a reservation.
 RESERVATION = "30 minutes"
-LARGEST = Decimal(100_000_000)  # what the column holds
+LARGEST = Decimal(100_000_000)  # the column's limit
 
 BUDGET = "SELECT coalesce(monthly_budget, $2) AS budget FROM users WHERE id = $1"
-# One statement, so that a call which ends meanwhile counts either as kept back or as spent.
-COMMITTED = """
+# One statement, so a call that ends meanwhile counts either as reserved or as spent.
+COMMITTED = f"""
 SELECT coalesce((SELECT cost FROM user_monthly_usage
-                 WHERE user_id = $1 AND month = date_trunc('month', now() AT TIME ZONE 'UTC')::date), 0)
+                 WHERE user_id = $1 AND month = {CURRENT_MONTH_SQL}), 0)
      + coalesce((SELECT sum(amount) FROM budget_reservation
                  WHERE user_id = $1 AND expires_at > now() AND id <> $2), 0) AS committed
-"""
-STANDING = """
+"""  # noqa: S608 - a constant
+STATUS = f"""
 SELECT coalesce(u.monthly_budget, $2) AS budget,
        coalesce((SELECT cost FROM user_monthly_usage
-                 WHERE user_id = u.id AND month = date_trunc('month', now() AT TIME ZONE 'UTC')::date), 0) AS spent,
+                 WHERE user_id = u.id AND month = {CURRENT_MONTH_SQL}), 0) AS spent,
        coalesce((SELECT sum(amount) FROM budget_reservation WHERE user_id = u.id AND expires_at > now()), 0) AS reserved
 FROM users u WHERE u.id = $1
-"""
+"""  # noqa: S608 - a constant
 RESERVE = f"""
 INSERT INTO budget_reservation (id, user_id, amount, expires_at) VALUES ($1, $2, $3, now() + interval '{RESERVATION}')
 ON CONFLICT (id) DO UPDATE SET amount = excluded.amount, expires_at = excluded.expires_at
@@ -44,8 +46,8 @@ RELEASE = "DELETE FROM budget_reservation WHERE id = $1 OR (user_id = $2 AND exp
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """A user's budget this month and what is gone of it, in USD; `reserved` is kept back for running calls."""
+class BudgetStatus:
+    """A user's budget this month and its use, in USD; `reserved` is for running calls."""
 
     budget: Decimal | None  # None: no limit
     spent: Decimal
@@ -53,16 +55,12 @@ class Standing:
 
     @property
     def left(self) -> Decimal | None:
-        """What another call may cost."""
+        """What another call may cost; None: no limit."""
         return None if self.budget is None else max(self.budget - self.spent - self.reserved, Decimal(0))
 
 
-class CannotSet(Exception):
-    """A budget was not set; the sentence says why."""
-
-
-def parsed(text: str) -> Decimal | None:
-    """An amount in USD as an administrator writes it, or None for `none`. Raises CannotSet."""
+def parse_amount(text: str) -> Decimal | None:
+    """An amount in USD, or None for `none`. Raises Refused."""
     if text.lower() == "none":
         return None
     try:
@@ -70,21 +68,22 @@ def parsed(text: str) -> Decimal | None:
     except InvalidOperation:
         amount = Decimal("NaN")
     if not (amount.is_finite() and 0 <= amount < LARGEST and amount == round(amount, 4)):
-        raise CannotSet(f"{text!r} is no budget: write an amount in USD like 12.50, or none for the site's limit.")
+        sentence = f"{text!r} is not an amount. Enter one in USD, such as 12.50, or none for the site's default."
+        raise Refused("invalid", sentence, field="value")
     return amount
 
 
-async def standing(user_id: UUID, *, default: Decimal | None) -> Standing:
-    """Where the user stands; `default` is the site's limit."""
-    return Standing(**(await query(STANDING, user_id, default))[0])
+async def status(user_id: UUID, *, default: Decimal | None) -> BudgetStatus:
+    """The user's budget and its use; `default` is the site's budget for users without their own."""
+    return BudgetStatus(**(await query(STATUS, user_id, default))[0])
 
 
 async def reserve(plan: Plan, *, default: Decimal | None, prices: Prices) -> None:
-    """Keep back the most that this round can cost, or raise BudgetExceeded. Users without a budget cost one query."""
+    """Reserve the highest possible cost of this round. Raises BudgetExceeded. Users without a budget cost one query."""
     if plan.user is None or await _budget(plan.user, default) is None:
         return
     [input_tokens] = await count_tokens([plan.sent_text])
-    await keep_back(
+    await reserve_tokens(
         plan.user,
         plan.call_id,
         plan.request.model,
@@ -95,7 +94,7 @@ async def reserve(plan: Plan, *, default: Decimal | None, prices: Prices) -> Non
     )
 
 
-async def keep_back(
+async def reserve_tokens(
     user_id: UUID,
     call_id: UUID,
     model: str,
@@ -105,7 +104,10 @@ async def keep_back(
     default: Decimal | None,
     prices: Prices,
 ) -> None:
-    """The same for a call of which only the counts are known; a second time for one call replaces the first."""
+    """Reserve for a call of which only the token counts are known; replaces an earlier reservation for the same call.
+
+    Raises BudgetExceeded.
+    """
     async with in_transaction():
         budget = await _budget(user_id, default, lock=True)
         if budget is None:
@@ -120,17 +122,17 @@ async def keep_back(
 
 
 async def release(call_id: UUID, user_id: UUID | None) -> None:
-    """The call is over; belongs into the transaction that counts what it cost."""
+    """Delete the reservation of a call that ended, in the transaction that records its cost."""
     await query(RELEASE, call_id, user_id)
 
 
 def first_of_next_month(today: date) -> date:
-    """When a budget is renewed."""
+    """When budgets reset."""
     return date(today.year + today.month // 12, today.month % 12 + 1, 1)
 
 
 async def _budget(user_id: UUID, default: Decimal | None, *, lock: bool = False) -> Decimal | None:
-    """None: no limit. The lock makes the reservations of one user wait for each other, and nobody else."""
+    """None: no limit. With the lock, reservations of one user wait for each other, but for no one else."""
     rows: list[dict[str, Any]] = await query(BUDGET + (" FOR NO KEY UPDATE" if lock else ""), user_id, default)
     budget: Decimal | None = rows[0]["budget"] if rows else None
     return budget
@@ -139,11 +141,12 @@ async def _budget(user_id: UUID, default: Decimal | None, *, lock: bool = False)
 def _exceeded(budget: Decimal) -> BudgetExceeded:
     day = first_of_next_month(datetime.now(UTC).date())
     sentence = (
-        f"Your budget for this month (${budget:.2f}) does not bear another answer. It is renewed on {day:%d %B %Y}."
+        f"You don't have enough of your ${budget:,.2f} monthly budget left for another answer. "
+        f"It resets on {day.day} {day:%B %Y}."
     )
     return BudgetExceeded(sentence, resets_on=day)
 
 
 def _without_price(model: str) -> BudgetExceeded:
-    sentence = f"You have a budget, and the price of {model} is not known. Please tell the administrator."
+    sentence = f"The price of {model} is unknown, so your budget can't be checked. Please tell your administrator."
     return BudgetExceeded(sentence, resets_on=first_of_next_month(datetime.now(UTC).date()))

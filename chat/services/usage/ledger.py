@@ -1,4 +1,4 @@
-"""What calls cost: a row for each round with the provider, and the user's month, in one transaction."""
+"""The usage ledger: a row per round with the provider, and the user's monthly totals, in one transaction."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from chat.database import query
 from chat.llm.client import LLMClient
 from chat.llm.journal import CallLog, Plan
 from chat.llm.pricing import Prices
+from chat.models import CALLER_MAX_LENGTH, CURRENT_MONTH_SQL, PROVIDER_ID_MAX_LENGTH
 from chat.models.ids import uuid7
 from chat.services.usage import budgets
 from chat.settings import MODEL_MAX_LENGTH, Settings
 from chat.text import fitting
 
-ID_MAX_LENGTH, CALLER_MAX_LENGTH = 128, 40  # what the columns hold
-IN_THE_MODELS_WORDS = ("refused", "invalid")  # the ends whose error is what the model wrote; the call's text has it
+ERROR_BY_MODEL = ("refused", "invalid")  # for these the error is text of the model, which the call's text has
 
 logger = logging.getLogger(__name__)
 
-# The user's row is held: who is being deleted in this moment is waited for, and is nobody afterwards.
+# FOR KEY SHARE waits for a concurrent deletion of the user, after which the payer is NULL.
 RECORD = """
 WITH payer AS (SELECT id FROM users WHERE id = $3 FOR KEY SHARE)
 INSERT INTO llm_call_log (id, generation_id, user_id, call_id, round, response_id, request_id, caller, model_asked,
@@ -46,10 +46,10 @@ SELECT c.id, c.user_id, g.id, $2::jsonb, $3 FROM llm_call_log c LEFT JOIN genera
 WHERE c.id = $1 AND ($4::uuid IS NULL OR g.id IS NOT NULL) AND ($5::uuid IS NULL OR c.user_id IS NOT NULL)
 """
 LOCK_GENERATION = "SELECT id FROM generation WHERE id = $1 FOR KEY SHARE"
-ADD_TO_MONTH = """
+ADD_TO_MONTH = f"""
 INSERT INTO user_monthly_usage (id, user_id, month, calls, unpriced_calls, input_tokens, output_tokens, total_tokens,
     cost)
-SELECT $1, id, date_trunc('month', now() AT TIME ZONE 'UTC')::date, 1, $3, $4, $5, $6, $7 FROM users WHERE id = $2
+SELECT $1, id, {CURRENT_MONTH_SQL}, 1, $3, $4, $5, $6, $7 FROM users WHERE id = $2
 ON CONFLICT (user_id, month) DO UPDATE SET calls = user_monthly_usage.calls + 1,
     unpriced_calls = user_monthly_usage.unpriced_calls + excluded.unpriced_calls,
     input_tokens = user_monthly_usage.input_tokens + excluded.input_tokens,
@@ -57,10 +57,10 @@ ON CONFLICT (user_id, month) DO UPDATE SET calls = user_monthly_usage.calls + 1,
     total_tokens = user_monthly_usage.total_tokens + excluded.total_tokens,
     cost = user_monthly_usage.cost + excluded.cost
 RETURNING id
-"""
-# Of whoever was deleted meanwhile, or of nobody: the sums of months are those of all calls.
-ADD_TO_NOBODYS_MONTH = """
-WITH present AS (SELECT date_trunc('month', now() AT TIME ZONE 'UTC')::date AS month), added AS (
+"""  # noqa: S608 - a constant
+# For calls without a user, or of a user deleted meanwhile: monthly totals include all calls.
+ADD_TO_ANONYMOUS_MONTH = f"""
+WITH present AS (SELECT {CURRENT_MONTH_SQL} AS month), added AS (
     UPDATE user_monthly_usage SET calls = calls + 1, unpriced_calls = unpriced_calls + $2,
         input_tokens = input_tokens + $3, output_tokens = output_tokens + $4, total_tokens = total_tokens + $5,
         cost = cost + $6
@@ -68,13 +68,13 @@ WITH present AS (SELECT date_trunc('month', now() AT TIME ZONE 'UTC')::date AS m
     RETURNING id)
 INSERT INTO user_monthly_usage (id, month, calls, unpriced_calls, input_tokens, output_tokens, total_tokens, cost)
 SELECT $1, month, 1, $2, $3, $4, $5, $6 FROM present WHERE NOT EXISTS (SELECT FROM added)
-"""
+"""  # noqa: S608 - a constant
 
 
 class UsageJournal:
-    """The books of calls that stand alone; a reply keeps its own, since its end is one transaction with its text.
+    """Records single calls. A reply has a journal of its own, since it ends in one transaction with its text.
 
-    What is said in a call `about` a generation goes with its chat.
+    The text of a call `about` a generation is deleted with its chat.
     """
 
     def __init__(self, settings: Settings, prices: Prices, *, about: UUID | None = None) -> None:
@@ -87,12 +87,12 @@ class UsageJournal:
         await budgets.reserve(plan, default=self._settings.llm_monthly_budget, prices=self._prices)
 
     async def created(self, plan: Plan, response_id: str, sequence: int) -> None:
-        """The row comes at the end."""
+        """Nothing is stored before the end."""
 
     async def end(self, log: CallLog) -> None:
         """Store the round."""
         async with in_transaction():
-            # In the order of a reply's end: both lock the month, and what expired of the same user.
+            # The lock order of a reply's end: both lock the month and the user's expired reservations.
             if self._about:
                 await query(LOCK_GENERATION, self._about)
             await budgets.release(log.plan.call_id, log.plan.user)
@@ -100,7 +100,7 @@ class UsageJournal:
 
 
 def model_client(settings: Settings) -> LLMClient:
-    """The client of these settings, whose calls go into the books; the database has to be open."""
+    """The client for these settings. It records its calls in the ledger, so the database must be open."""
     prices = Prices(settings.llm_prices, base_url=settings.openai_base_url)
     return LLMClient(
         api_key=settings.openai_api_key,
@@ -115,18 +115,18 @@ def model_client(settings: Settings) -> LLMClient:
 async def record(
     log: CallLog, *, generation_id: UUID | None = None, about: UUID | None = None, keep_input: bool = False
 ) -> UUID | None:
-    """Store a round and count it into the month (UTC), in the caller's transaction; None if it is there already.
+    """Store a round and add it to the month (UTC), in the caller's transaction; None if it is already stored.
 
-    Who or what was deleted meanwhile is left out, with the text and an error that can quote it: what the call cost
-    stays true. `about` is the generation that a call's text goes with, if it is not one of its rounds.
+    A user or chat deleted meanwhile is left out, as are the text and an error that could quote it; the cost is still
+    recorded. `about` is the generation with which the text is deleted, if the call is not one of its rounds.
     """
-    plan, call_id, figures = log.plan, uuid7(), _what(log, outlives_its_chat=about is not None)
-    response_id = log.response_id and fitting(log.response_id, ID_MAX_LENGTH)
+    plan, call_id, figures = log.plan, uuid7(), _columns(log, outlives_its_chat=about is not None)
+    response_id = log.response_id and fitting(log.response_id, PROVIDER_ID_MAX_LENGTH)
     rows = await query(RECORD, call_id, generation_id, plan.user, plan.call_id, plan.number, response_id, *figures)
     if not rows:
         if response_id is None or await query(SAME, response_id, plan.call_id, generation_id, plan.number):
             return None
-        logger.warning("The provider has given the response id %s to two responses", log.response_id)
+        logger.warning("The provider used the response id %s for two responses", log.response_id)
         log = replace(log, response_id=None)
         return await record(log, generation_id=generation_id, about=about, keep_input=keep_input)
     sent = msgspec.json.encode(plan.sent).decode() if keep_input else None
@@ -135,12 +135,12 @@ async def record(
     return call_id
 
 
-def _what(log: CallLog, *, outlives_its_chat: bool) -> tuple[Any, ...]:
-    """The other columns of a row, in their order."""
+def _columns(log: CallLog, *, outlives_its_chat: bool) -> tuple[Any, ...]:
+    """The remaining columns of RECORD, in its order."""
     plan, used = log.plan, log.usage
-    quotes = outlives_its_chat or log.status in IN_THE_MODELS_WORDS
+    quotes = outlives_its_chat or log.status in ERROR_BY_MODEL
     return (
-        log.request_id[:ID_MAX_LENGTH],
+        log.request_id[:PROVIDER_ID_MAX_LENGTH],
         plan.caller[:CALLER_MAX_LENGTH],
         plan.request.model[:MODEL_MAX_LENGTH],
         log.model[:MODEL_MAX_LENGTH],
@@ -168,4 +168,4 @@ async def _add_to_month(log: CallLog) -> None:
     cost, unpriced = (Decimal(0), 1) if log.cost is None else (log.cost, 0)
     figures: tuple[Any, ...] = (unpriced, used.input_tokens, used.output_tokens, used.total_tokens, cost)
     if not await query(ADD_TO_MONTH, uuid7(), log.plan.user, *figures):
-        await query(ADD_TO_NOBODYS_MONTH, uuid7(), *figures)
+        await query(ADD_TO_ANONYMOUS_MONTH, uuid7(), *figures)

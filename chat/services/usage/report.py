@@ -1,4 +1,4 @@
-"""What the model cost, for those who pay: a user's month by day, model and chat, and everybody's month as a table."""
+"""Usage reports: a user's month by day, model and chat; the month of all users; all users with their costs."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Any
 from uuid import UUID
 
 from chat.database import query
-from chat.models import User
+from chat.models import CURRENT_MONTH_SQL, User
 from chat.services.usage import budgets
-from chat.services.usage.budgets import Standing, first_of_next_month
+from chat.services.usage.budgets import BudgetStatus, first_of_next_month
 
 LISTED_THREADS = 50
 OLDEST_YEAR = 2000
@@ -27,45 +27,45 @@ BY_DAY = f"SELECT (created_at AT TIME ZONE 'UTC')::date AS day, {SUMS} FROM {ROW
 BY_MODEL = f"""
 SELECT coalesce(nullif(model, ''), model_asked) AS name, {SUMS} FROM {ROWS} GROUP BY 1 ORDER BY cost DESC, name
 """  # noqa: S608 - constants
-# The thread is looked up through the user as well; what has none was in a chat that is deleted, or named one.
+# The thread is also looked up through its user. Calls without one belong to deleted chats, or made titles.
 BY_THREAD = f"""
 SELECT t.id AS thread_id, coalesce(t.title, CASE l.caller WHEN 'chat' THEN 'Deleted chats' WHEN 'title' THEN
-       'Titles of chats' ELSE 'Other calls' END) AS name, {SUMS}
+       'Chat titles' ELSE 'Other requests' END) AS name, {SUMS}
 FROM (SELECT * FROM {ROWS}) l LEFT JOIN generation g ON g.id = l.generation_id
 LEFT JOIN chat_thread t ON t.id = g.thread_id AND t.user_id = $1
 GROUP BY 1, 2 ORDER BY t.id IS NULL, cost DESC, calls DESC, 1
 """  # noqa: S608 - constants
-# An answer that was asked for has rows, unless they were pruned: then its chat cost more than what is still known.
-WHOLE = """
+# A generation that was sent has rows, unless they were pruned; then its chat cost more than the rows say.
+THREAD_COSTS = """
 SELECT g.thread_id, coalesce(sum(l.cost), 0) AS cost, count(l.id) - count(l.cost) AS unpriced,
        count(*) FILTER (WHERE l.id IS NULL AND g.request_at IS NOT NULL AND g.state NOT IN ('queued', 'running'))
        AS missing
 FROM generation g LEFT JOIN llm_call_log l ON l.generation_id = g.id
 WHERE g.thread_id = ANY($1::uuid[]) GROUP BY 1
 """
-KEPT = """
+MONTH_TOTALS = """
 SELECT calls, total_tokens AS tokens, cost, unpriced_calls AS unpriced FROM user_monthly_usage
 WHERE user_id = $1 AND month = $2
 """
-BEFORE = "SELECT max(month) AS month FROM user_monthly_usage WHERE user_id = $1 AND month < $2"
-EVERYBODY = """
+PREVIOUS_MONTH = "SELECT max(month) AS month FROM user_monthly_usage WHERE user_id = $1 AND month < $2"
+MONTH_OF_ALL_USERS = """
 SELECT coalesce(u.email, '') AS email, m.calls, m.unpriced_calls, m.input_tokens, m.output_tokens, m.total_tokens,
        m.cost
 FROM user_monthly_usage m LEFT JOIN users u ON u.id = m.user_id WHERE m.month = $1 ORDER BY m.cost DESC, email, m.id
 """
 USERS_AT_ONCE = 1000  # rows per query
-USERS = """
+USERS = f"""
 SELECT u.email, u.email_verified, u.is_staff, u.is_active, u.last_seen_at,
        coalesce(m.cost, 0) AS cost, coalesce(m.unpriced_calls, 0) AS unpriced_calls
 FROM users u LEFT JOIN user_monthly_usage m
-    ON m.user_id = u.id AND m.month = date_trunc('month', now() AT TIME ZONE 'UTC')::date
+    ON m.user_id = u.id AND m.month = {CURRENT_MONTH_SQL}
 WHERE position($1 in u.email) > 0 AND u.email > $2 ORDER BY u.email LIMIT $3
-"""
+"""  # noqa: S608 - a constant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """Some calls of a month; `cost` is what is known of it, in USD, and `unpriced` counts the calls it leaves out."""
+class UsageTotals:
+    """Totals of some calls. `cost` is the known cost in USD; it leaves out `unpriced` calls."""
 
     name: str = ""
     thread_id: UUID | None = None
@@ -75,8 +75,8 @@ class Part:
     estimated_cost: Decimal = Decimal(0)
     unpriced: int = 0
 
-    def __add__(self, other: Part) -> Part:
-        return Part(
+    def __add__(self, other: UsageTotals) -> UsageTotals:
+        return UsageTotals(
             name=self.name,
             calls=self.calls + other.calls,
             tokens=self.tokens + other.tokens,
@@ -87,8 +87,8 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Price:
-    """Of a whole chat, in all months; it may be more where calls are of unknown cost, or not kept any more."""
+class ThreadCost:
+    """The cost of a chat in all months; `at_least` if some of its calls have no known cost or were pruned."""
 
     cost: Decimal
     at_least: bool
@@ -96,23 +96,23 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class MonthReport:
-    """A user's month. `total` is the sum that is kept for ever; `pruned` of its calls have no rows any more."""
+    """A user's month. `total` is the stored total, which is kept permanently; `pruned` calls have no rows now."""
 
     month: date
-    before: date | None  # the month with calls that comes before it
+    before: date | None  # the previous month with calls
     after: date | None
-    total: Part
+    total: UsageTotals
     pruned: int
     days: list[date]
-    by_day: dict[date, Part]
-    by_model: list[Part]
-    by_thread: list[Part]
-    prices: dict[UUID, Price]
-    standing: Standing | None  # of the budget; None in months that are over
+    by_day: dict[date, UsageTotals]
+    by_model: list[UsageTotals]
+    by_thread: list[UsageTotals]
+    prices: dict[UUID, ThreadCost]
+    standing: BudgetStatus | None  # None for past months
 
 
 def month_from(text: str) -> date | None:
-    """The month that is written like 2026-10, up to the present one; None if it is none."""
+    """The month of a text like 2026-10; None if it is invalid or in the future."""
     if not MONTH.fullmatch(text):
         return None
     month = date.fromisoformat(f"{text}-01")
@@ -120,22 +120,22 @@ def month_from(text: str) -> date | None:
 
 
 def this_month() -> date:
-    """Its first day (UTC)."""
+    """The first day of the current month (UTC)."""
     return datetime.now(UTC).date().replace(day=1)
 
 
 async def month_report(user: User, month: date, *, default_budget: Decimal | None) -> MonthReport:
-    """What the user's calls of this month took."""
+    """The user's calls in this month. `default_budget` is the site's, for users without their own."""
     end, now = first_of_next_month(month), this_month()
     start_at, end_at = (datetime.combine(day, time(), UTC) for day in (month, end))
-    by_day = {row.pop("day"): Part(**row) for row in await query(BY_DAY, user.id, start_at, end_at)}
-    by_model = [Part(**row) for row in await query(BY_MODEL, user.id, start_at, end_at)]
-    by_thread = _shortened([Part(**row) for row in await query(BY_THREAD, user.id, start_at, end_at)])
-    rows = sum(by_day.values(), Part())
-    total = await _kept(user, month, rows)
+    by_day = {row.pop("day"): UsageTotals(**row) for row in await query(BY_DAY, user.id, start_at, end_at)}
+    by_model = [UsageTotals(**row) for row in await query(BY_MODEL, user.id, start_at, end_at)]
+    by_thread = _shortened([UsageTotals(**row) for row in await query(BY_THREAD, user.id, start_at, end_at)])
+    rows = sum(by_day.values(), UsageTotals())
+    total = await _month_totals(user, month, rows)
     return MonthReport(
         month=month,
-        before=(await query(BEFORE, user.id, month))[0]["month"],
+        before=(await query(PREVIOUS_MONTH, user.id, month))[0]["month"],
         after=end if end <= now else None,
         total=total,
         pruned=total.calls - rows.calls,
@@ -143,14 +143,14 @@ async def month_report(user: User, month: date, *, default_budget: Decimal | Non
         by_day=by_day,
         by_model=by_model,
         by_thread=by_thread,
-        prices=await _prices([part.thread_id for part in by_thread if part.thread_id]),
-        standing=await budgets.standing(user.id, default=default_budget) if month == now else None,
+        prices=await _thread_costs([part.thread_id for part in by_thread if part.thread_id]),
+        standing=await budgets.status(user.id, default=default_budget) if month == now else None,
     )
 
 
-async def everybodys_month(month: date) -> list[dict[str, Any]]:
-    """A row for each user with calls in it, the dearest first; those of deleted users have no address."""
-    return await query(EVERYBODY, month)
+async def month_of_all_users(month: date) -> list[dict[str, Any]]:
+    """A row for each user with calls in the month, by descending cost; rows of deleted users have no address."""
+    return await query(MONTH_OF_ALL_USERS, month)
 
 
 async def users(search: str = "") -> AsyncIterator[dict[str, Any]]:
@@ -162,21 +162,21 @@ async def users(search: str = "") -> AsyncIterator[dict[str, Any]]:
             yield row
 
 
-async def _kept(user: User, month: date, rows: Part) -> Part:
-    """The month's sum, which outlives its rows; how much of it is estimated only the rows know."""
-    kept = await query(KEPT, user.id, month)
-    return Part(**kept[0], estimated_cost=rows.estimated_cost) if kept else rows
+async def _month_totals(user: User, month: date, rows: UsageTotals) -> UsageTotals:
+    """The stored totals, which outlive the rows; the estimated part is known only from the rows."""
+    totals = await query(MONTH_TOTALS, user.id, month)
+    return UsageTotals(**totals[0], estimated_cost=rows.estimated_cost) if totals else rows
 
 
-def _shortened(parts: Sequence[Part]) -> list[Part]:
-    """The dearest chats, the others in one line, and what belongs to no chat that is there."""
+def _shortened(parts: Sequence[UsageTotals]) -> list[UsageTotals]:
+    """The chats with the highest cost, the others in one line, and then the calls without a chat."""
     threads = [part for part in parts if part.thread_id]
     others = [part for part in parts if not part.thread_id]
     rest = list(islice(threads, LISTED_THREADS, None))
-    more = [sum(rest, Part(name=f"{len(rest)} other chats"))] if rest else []
+    more = [sum(rest, UsageTotals(name=f"{len(rest)} other chats"))] if rest else []
     return threads[:LISTED_THREADS] + more + others
 
 
-async def _prices(thread_ids: list[UUID]) -> dict[UUID, Price]:
-    rows = await query(WHOLE, thread_ids) if thread_ids else []
-    return {row["thread_id"]: Price(row["cost"], bool(row["unpriced"] or row["missing"])) for row in rows}
+async def _thread_costs(thread_ids: list[UUID]) -> dict[UUID, ThreadCost]:
+    rows = await query(THREAD_COSTS, thread_ids) if thread_ids else []
+    return {row["thread_id"]: ThreadCost(row["cost"], bool(row["unpriced"] or row["missing"])) for row in rows}

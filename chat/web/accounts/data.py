@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from quart import Blueprint, render_template
 from quart.typing import ResponseReturnValue
-from quart.wrappers import Response
 
 from chat.models import User
 from chat.security.limits import EXPORT
 from chat.services.accounts import export
+from chat.web import downloads
 from chat.web.auth import login_required
 from chat.web.rate_limits import limited
 
 blueprint = Blueprint("data", __name__)
-
-DOWNLOAD_SECONDS = 3600  # for a slow line; the frame gives an answer one minute
 
 
 @blueprint.get("/data/")
@@ -31,7 +27,4 @@ async def data(user: User) -> ResponseReturnValue:
 @login_required
 async def download(user: User) -> ResponseReturnValue:
     """The zip, made while it is sent."""
-    response = Response(export.archive(user.id), content_type="application/zip")
-    response.headers["Content-Disposition"] = f'attachment; filename="chats-{datetime.now(UTC):%Y-%m-%d}.zip"'
-    response.timeout = DOWNLOAD_SECONDS
-    return response
+    return downloads.download(export.archive(user.id), "chats.zip", content_type="application/zip")

@@ -1,4 +1,4 @@
-"""The administrators' corner. To everybody else it does not exist."""
+"""The administrators' pages; all other users get 404."""
 
 from typing import Any
 
@@ -14,5 +14,5 @@ for pages in (overview, confirmation, lists, changes):
 
 @blueprint.context_processor
 def navigation() -> dict[str, Any]:
-    """What the bar of these pages lists."""
+    """The lists in the navigation bar."""
     return {"tables": TABLES.values()}

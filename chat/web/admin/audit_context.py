@@ -1,4 +1,4 @@
-"""Who orders something, and from where, as the request says."""
+"""The audit context of a request."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from uuid import UUID
 from quart import request
 
 from chat.models import User
-from chat.services.admin.audit import Order
+from chat.services.admin.audit import AuditContext
 from chat.web.auth import current_session
 
 
-async def order_of(user: User, object_id: UUID | None, reason: str = "", *, value: str = "") -> Order:
-    """For this administrator, whose session has to be alive when it is done."""
+async def audit_context(user: User, object_id: UUID | None, reason: str = "", *, value: str = "") -> AuditContext:
+    """For a change by this administrator, whose session must still be alive when it is made."""
     session = await current_session()
-    return Order(
-        by=user,
+    return AuditContext(
+        actor=user,
         object_id=object_id,
         session_id=session.id if session else None,
         reason=reason,

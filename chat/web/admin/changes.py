@@ -1,4 +1,4 @@
-"""What administrators do: a question with the reason, then the change; and looking at what somebody wrote."""
+"""Changes by administrators, each with a confirmation page and a reason, and views of private content."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from chat.models import User
 from chat.security.limits import PREFERENCE
 from chat.services.accounts.sessions import session_lives
 from chat.services.admin import commands, grid_sql
-from chat.services.admin.audit import Order
+from chat.services.admin.audit import AuditContext
 from chat.services.admin.grid import Action, Table
 from chat.services.errors import Refused
 from chat.web.accounts.login_flow import form_page
-from chat.web.admin.audit_context import order_of
+from chat.web.admin.audit_context import audit_context
 from chat.web.admin.confirmation import recently_confirmed
 from chat.web.admin.lists import WORDS, declared
 from chat.web.auth import current_session, staff_required
@@ -32,14 +32,14 @@ blueprint = Blueprint("changes", __name__)
 @staff_required
 @recently_confirmed
 async def text(user: User, name: str, row_id: UUID) -> ResponseReturnValue:
-    """What was said, for a reason that is recorded. It comes with the answer to the form, and has no address."""
+    """Show private content for a recorded reason: in the response to the form, so it has no address of its own."""
     table, form = declared(name), LookForm(await request.form)
     row = await grid_sql.find(table, row_id) if table.text else None
-    said: dict[str, Any] = {"table": table, "row": row or abort(404)}
+    values: dict[str, Any] = {"table": table, "row": row or abort(404)}
     if request.method != "POST" or not form.validate():
-        return await form_page("admin/look.html", form, **said)
-    await commands.look(await order_of(user, row_id, form.reason.data), f"{name}.look")
-    return await render_template("admin/text.html", texts=await grid_sql.texts(table, row_id), **said)
+        return await form_page("admin/look.html", form, **values)
+    await commands.record_access(await audit_context(user, row_id, form.reason.data), f"{name}.look")
+    return await render_template("admin/text.html", texts=await grid_sql.texts(table, row_id), **values)
 
 
 @blueprint.route("/<name>/<uuid:row_id>/<action_name>/", methods=["GET", "POST"])
@@ -47,38 +47,38 @@ async def text(user: User, name: str, row_id: UUID) -> ResponseReturnValue:
 @staff_required
 @recently_confirmed
 async def change(user: User, name: str, row_id: UUID, action_name: str) -> ResponseReturnValue:
-    """Ask, then do it."""
+    """Ask for confirmation, then make the change."""
     table, form = declared(name), ChangeForm(await request.form)
     row = await grid_sql.find(table, row_id) or abort(404)
     action = _action(table, action_name)
-    if not action.applies(row):  # somebody was faster, or it is the same click twice
-        await flash("There is nothing left to do: it is so already.")
+    if not action.applies(row):  # another administrator was faster, or the form was sent twice
+        await flash("Nothing to change.")
         return redirect(url_for("admin.lists.row", name=name, row_id=row_id), 303)
-    said: dict[str, Any] = {"table": table, "row": row, "action": action, "words": WORDS}
+    values: dict[str, Any] = {"table": table, "row": row, "action": action, "words": WORDS}
     if request.method != "POST" or not form.validate():
-        return await form_page("admin/change.html", form, **said)
+        return await form_page("admin/change.html", form, **values)
     try:
-        await _do(action, await order_of(user, row_id, form.reason.data, value=form.value.data))
+        await _make(action, await audit_context(user, row_id, form.reason.data, value=form.value.data))
     except Refused as refused:
-        add_error(form, "value" if action.value else "reason", str(refused))
-        return await form_page("admin/change.html", form, **said)
+        add_error(form, refused.field or "reason", str(refused))
+        return await form_page("admin/change.html", form, **values)
     await flash(f"Done: {action.label}.")
-    return redirect(await _afterwards(table, row_id), 303)
+    return redirect(await _next_page(table, row_id), 303)
 
 
 def _action(table: Table, name: str) -> Action:
     return next((action for action in table.actions if action.name == name), None) or abort(404)
 
 
-async def _do(action: Action, order: Order) -> None:
-    """To the end, even if the browser goes away in the middle."""
+async def _make(action: Action, context: AuditContext) -> None:
+    """Shielded: the change is completed even if the browser disconnects."""
     opened = resources()
-    work = action.change(order, **{name: getattr(opened, name) for name in action.collaborators})
+    work = action.change(context, **{name: getattr(opened, name) for name in action.dependencies})
     await opened.worker.shielded(work, f"administration: {action.name}")
 
 
-async def _afterwards(table: Table, row_id: UUID) -> str:
-    """Where it can be seen; or the login, for whoever has just ended the own session."""
+async def _next_page(table: Table, row_id: UUID) -> str:
+    """The changed row; its list if the row is gone; or the login if the administrators ended their own session."""
     session = await current_session()
     if session is None or not await session_lives(session.id):
         return url_for("accounts.entrance.login", next=url_for("admin.overview.index"))

@@ -1,4 +1,4 @@
-"""The password once more, before somebody changes something at a browser that was left open."""
+"""Asks for the password again before a change, in case a browser was left open."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LASTS = timedelta(minutes=15)
 
 
 def recently_confirmed(view: Callable[..., Awaitable[ResponseReturnValue]]) -> Any:
-    """Below `staff_required`: let through who gave the password a short while ago, ask everybody else first."""
+    """Below `staff_required`: ask for the password first, unless it was entered within LASTS."""
 
     @wraps(view)
     async def guarded(*args: Any, **kwargs: Any) -> ResponseReturnValue:
@@ -39,7 +39,7 @@ def recently_confirmed(view: Callable[..., Awaitable[ResponseReturnValue]]) -> A
 @limited(PREFERENCE)
 @staff_required
 async def confirm(user: User) -> ResponseReturnValue:
-    """Ask for it, and go on where it was needed."""
+    """Ask for the password, then return to the page that needs it."""
     target, form = safe_target(request.args.get("next")), ConfirmForm(await request.form)
     if request.method != "POST" or not await is_confirmed(form, user):
         return await form_page("admin/confirm.html", form, target=target)

@@ -1,27 +1,27 @@
-"""The lists of what is stored, one row with what belongs to it, and lists as files: all from declared tables."""
+"""Lists, detail pages and CSV downloads of the declared tables."""
 
 from __future__ import annotations
 
 import csv
 import io
 from collections.abc import AsyncIterator, Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from quart import Blueprint, abort, render_template, request
 from quart.typing import ResponseReturnValue
-from quart.wrappers import Response
 
 from chat.models import User
 from chat.security.limits import DOWNLOAD
 from chat.services.accounts.user_agents import browser_name
 from chat.services.admin import commands, grid_sql
-from chat.services.admin.audit import Order
-from chat.services.admin.grid import Column, Row, Table, Unreadable
+from chat.services.admin.audit import AuditContext
+from chat.services.admin.grid import Column, InvalidQuery, Row, Table
 from chat.text import cell
-from chat.web.admin.audit_context import order_of
+from chat.web import downloads
+from chat.web.admin.audit_context import audit_context
 from chat.web.admin.tables import TABLES
 from chat.web.auth import staff_required
 from chat.web.rate_limits import limited
@@ -29,9 +29,8 @@ from chat.web.usage.charts import money_words
 
 blueprint = Blueprint("lists", __name__)
 
-DOWNLOAD_SECONDS = 3600
 WORDS = {"browser": browser_name, "money": money_words}  # for templates
-CUT_OFF = "This file is cut off here. You are no administrator any more, or were logged out."
+CUT_OFF = "The download ends here: you are no longer an administrator, or were logged out."
 
 
 @blueprint.get("/<name>/")
@@ -41,71 +40,70 @@ async def table(_: User, name: str) -> ResponseReturnValue:
     declaration, page, error = declared(name), grid_sql.Page([], "", 0), ""
     try:
         page = await grid_sql.page(declaration, request.args)
-    except Unreadable as unreadable:
-        error = str(unreadable)
-    said = {"table": declaration, "page": page, "error": error, "most": grid_sql.MOST_COUNTED, "words": WORDS}
-    return await render_template("admin/table.html", **said), 422 if error else 200
+    except InvalidQuery as invalid:
+        error = str(invalid)
+    values = {"table": declaration, "page": page, "error": error, "most": grid_sql.MOST_COUNTED, "words": WORDS}
+    return await render_template("admin/table.html", **values), 422 if error else 200
 
 
 @blueprint.get("/<name>/<uuid:row_id>/")
 @staff_required
 async def row(_: User, name: str, row_id: UUID) -> ResponseReturnValue:
-    """One row, what belongs to it, what was done to it, and what can be."""
+    """One row with its related rows, audit entries and actions."""
     declaration = declared(name)
     found = await grid_sql.find(declaration, row_id) or abort(404)
-    said = {"table": declaration, "row": found, "most": grid_sql.IN_A_SECTION, "words": WORDS}
-    return await render_template("admin/row.html", sections=await _sections(declaration, found), **said)
+    values = {"table": declaration, "row": found, "most": grid_sql.IN_A_SECTION, "words": WORDS}
+    return await render_template("admin/row.html", sections=await _sections(declaration, found), **values)
 
 
-@blueprint.post("/<name>/csv/")  # a link would let another site make the entry, and the file
+@blueprint.post("/<name>/csv/")  # with GET, a link on another site could start a download and its audit entry
 @limited(DOWNLOAD)
 @staff_required
 async def download(user: User, name: str) -> ResponseReturnValue:
-    """The rows of the list, all of them, made while they are sent."""
-    declaration, wanted, order = declared(name), (await request.form).to_dict(), await order_of(user, None)
+    """All rows of the list as CSV, made while they are sent."""
+    declaration, arguments, context = declared(name), (await request.form).to_dict(), await audit_context(user, None)
     try:
-        grid_sql.check(declaration, wanted)
-    except Unreadable as unreadable:
-        abort(422, str(unreadable))
-    await commands.look(order, f"{name}.download", at=grid_sql.meant(declaration, wanted))
-    response = Response(_lines(declaration, wanted, order), content_type="text/csv; charset=utf-8")
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}-{datetime.now(UTC):%Y-%m-%d}.csv"'
-    response.timeout = DOWNLOAD_SECONDS
-    return response
+        grid_sql.check(declaration, arguments)
+    except InvalidQuery as invalid:
+        abort(422, str(invalid))
+    details = grid_sql.recorded_query(declaration, arguments)
+    await commands.record_access(context, f"{name}.download", details=details)
+    lines = _lines(declaration, arguments, context)
+    return downloads.download(lines, f"{name}.csv", content_type="text/csv; charset=utf-8")
 
 
 def declared(name: str) -> Table:
-    """The table of an address."""
+    """The table with this name in the address; 404 if there is none."""
     return TABLES.get(name) or abort(404)
 
 
 async def _sections(table: Table, row: Row) -> list[dict[str, Any]]:
-    """Rows of other tables that belong to this one: the newest, and one more if there are more."""
-    found = []
+    """The newest related rows, and one more if there are more."""
+    sections = []
     for section in table.sections:
         value, other = row.get(section.of), TABLES[section.table]
-        belonging = await grid_sql.belonging(other, section.filter, value) if value else []
-        found.append({"table": other, "filter": section.filter, "value": value, "rows": belonging})
-    return found
+        rows = await grid_sql.related(other, section.filter, value) if value else []
+        sections.append({"table": other, "filter": section.filter, "value": value, "rows": rows})
+    return sections
 
 
-async def _lines(table: Table, wanted: dict[str, str], order: Order) -> AsyncIterator[bytes]:
-    """Until the last one, or until whoever takes it may not any more: a long file is no way around that."""
-    yield _written([["id", *(column.label for column in table.columns)]])
-    async for some in grid_sql.exported(table, wanted):
-        if not await commands.may_still(order):
-            yield _written([[CUT_OFF]])
+async def _lines(table: Table, arguments: dict[str, str], context: AuditContext) -> AsyncIterator[bytes]:
+    """Checks before each batch that the user still is an administrator, since a download can take long."""
+    yield _csv([["id", *(column.label for column in table.columns)]])
+    async for rows in grid_sql.exported(table, arguments):
+        if not await commands.is_still_administrator(context):
+            yield _csv([[CUT_OFF]])
             return
-        yield _written([row["id"], *(_shown(column, row) for column in table.columns)] for row in some)
+        yield _csv([row["id"], *(_shown(column, row) for column in table.columns)] for row in rows)
 
 
 def _shown(column: Column, row: Row) -> Any:
-    """Of a browser its name: where a cell ends at a `;`, the next one could begin within what it says of itself."""
+    """Use the parsed browser name: a raw user agent contains ';', which some spreadsheets treat as a separator."""
     value = row[column.name]
     return browser_name(value) if column.kind == "browser" else value
 
 
-def _written(lines: Iterable[list[Any]]) -> bytes:
+def _csv(lines: Iterable[list[Any]]) -> bytes:
     text = io.StringIO()
     csv.writer(text).writerows([_cell(value) for value in line] for line in lines)
     return text.getvalue().encode()

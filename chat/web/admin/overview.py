@@ -1,4 +1,4 @@
-"""How the site is doing, at a glance."""
+"""The overview: requests, errors, latency and cost of the last thirty days, today and now."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ blueprint = Blueprint("overview", __name__)
 @blueprint.get("/")
 @staff_required
 async def index(_: User) -> ResponseReturnValue:
-    """Thirty days and today, in figures and pictures, what runs now, and what the model may call."""
+    """Figures and charts, recent sign-ups, and the tools that the model can call."""
     opened = resources()
     found = await overview.overview()
     return await render_template(
         "admin/index.html",
         overview=found,
-        loads=await opened.presence.everywhere(),
+        loads=await opened.worker_stats.total(),
         charts=_charts(found),
         recent=await overview.recent_users(),
         tools=opened.tools.tools,
@@ -36,21 +36,21 @@ async def index(_: User) -> ResponseReturnValue:
 
 
 def _charts(found: Overview) -> list[Chart]:
-    fine = Series("Replies", [day.replies for day in found.sums])
+    replies = Series("Replies", [day.replies for day in found.sums])
     errors = Series("Errors", [day.errors for day in found.sums], "bad")
-    cost = Series("Known cost", [day.cost for day in found.sums])
+    cost = Series("Cost", [day.cost for day in found.sums])
     return [
-        charts.bars("replies", "Replies", found.days, [fine], COUNT),
-        charts.bars("errors", "Calls that ended in an error", found.days, [errors], COUNT),
-        charts.bars("cost", "Known cost", found.days, [cost], MONEY),
-        charts.curves("first", "Until the first token", found.days, _waits(found, lambda day: day.first), SECONDS),
-        charts.curves("whole", "Until the end of a call", found.days, _waits(found, lambda day: day.whole), SECONDS),
+        charts.bars("replies", "Replies", found.days, [replies], COUNT),
+        charts.bars("errors", "Errors", found.days, [errors], COUNT),
+        charts.bars("cost", "Cost", found.days, [cost], MONEY),
+        charts.curves("first", "Time to first token", found.days, _waits(found, lambda day: day.first), SECONDS),
+        charts.curves("whole", "Request duration", found.days, _waits(found, lambda day: day.whole), SECONDS),
     ]
 
 
 def _waits(found: Overview, part: Callable[[Waits], overview.Wait]) -> list[Series]:
     waits = [part(day) for day in found.waits]
     return [
-        Series("half stay under (p50)", [wait.median for wait in waits]),
-        Series("95 of 100 stay under (p95)", [wait.most for wait in waits], "second"),
+        Series("Median (p50)", [wait.median for wait in waits]),
+        Series("95th percentile (p95)", [wait.most for wait in waits], "second"),
     ]

@@ -1,6 +1,6 @@
-"""Charts of a row of days: places across in percent and heights in pixels, so that letters keep their size everywhere.
+"""Charts of consecutive days. Horizontal positions are percentages and heights are pixels, so text keeps its size.
 
-Here is the geometry; `templates/_charts.html` draws it, without a style attribute, which the site's policy forbids.
+This is the geometry; `templates/_charts.html` draws it, without style attributes, which the site's policy forbids.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 
-HEIGHT, TOP, BASE = 184, 12, 156  # pixels: of the whole, of the highest value, of zero
-BAR_SHARE = 0.72  # of a day's width; the rest is the gap
-LEAST_BAR = 1.5  # pixels, so that little is not nothing
+HEIGHT, TOP, BASE = 184, 12, 156  # pixels: the whole, the highest value, zero
+BAR_SHARE = 0.72  # of a day's width; the rest is a gap
+LEAST_BAR = 1.5  # pixels, so that a small value can be seen
 LABEL_EVERY = 7
 INTERVALS = 4
 STEPS = (1, 2, 2.5, 5, 10)
 LEAST_MONEY = Decimal("0.0001")
 
-Value = int | float | Decimal | None  # None: there is nothing to tell
+Value = int | float | Decimal | None  # None: no data
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """How a value is written: in tables and tips, and beside the axis. `least` is the smallest step there."""
+    """How a value is written: `exact` in tables and tooltips, `short` at the axis, whose smallest step is `least`."""
 
     exact: Callable[[int | float | Decimal], str]
     short: Callable[[float], str]
@@ -42,7 +42,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A line across, at a height, and what it means."""
+    """A horizontal line with its label."""
 
     y: float
     words: str
@@ -50,7 +50,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A piece of a bar."""
+    """A segment of a bar."""
 
     x: float
     y: float
@@ -61,7 +61,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A place of a curve; `before` is the one that a line comes from, if the day before had a value."""
+    """A point of a curve; `before` is the previous day's point, if that day has a value."""
 
     x: float
     y: float
@@ -70,26 +70,26 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One day: its part of the width, its name, and the values in words."""
+class ChartDay:
+    """One day: its part of the width, its name and its values as text."""
 
     x: float
     width: float
     name: str
     cells: list[str]
-    tip: str  # for a pointer that rests there
+    tip: str  # the tooltip
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """All that the template draws."""
+    """Everything that the template draws."""
 
     id: str
     title: str
     series: Sequence[Series]
     ticks: list[Tick]
     labels: list[tuple[float, str]]
-    rows: list[Row]
+    rows: list[ChartDay]
     summary: str = ""
     boxes: list[Box] = field(default_factory=list)
     points: list[Point] = field(default_factory=list)
@@ -98,7 +98,7 @@ class Chart:
 
 
 def bars(chart_id: str, title: str, days: Sequence[date], series: Sequence[Series], unit: Unit) -> Chart:
-    """One bar a day, its series on top of each other."""
+    """One bar per day, with its series stacked."""
     sums = [sum(float(one.values[day] or 0) for one in series) for day in range(len(days))]
     scale = _scale(max(sums, default=0), unit.least)
     boxes: list[Box] = []
@@ -110,15 +110,15 @@ def bars(chart_id: str, title: str, days: Sequence[date], series: Sequence[Serie
                 boxes.append(_box(day, len(days), below, value, scale[1], one.ink))
                 below += value
     summary = " ".join(_total(one, days, unit) for one in series)
-    return replace(_empty(chart_id, title, days, series, unit, scale), summary=summary, boxes=boxes)
+    return replace(_frame(chart_id, title, days, series, unit, scale), summary=summary, boxes=boxes)
 
 
 def curves(chart_id: str, title: str, days: Sequence[date], series: Sequence[Series], unit: Unit) -> Chart:
-    """One curve a series, with gaps where a day has no value."""
+    """One curve per series, with gaps for days without a value."""
     scale = _scale(max((float(value) for one in series for value in one.values if value), default=0), unit.least)
     points = [point for one in series for point in _points(one, scale[1])]
     summary = " ".join(_range(one, unit) for one in series)
-    return replace(_empty(chart_id, title, days, series, unit, scale), summary=summary, points=points)
+    return replace(_frame(chart_id, title, days, series, unit, scale), summary=summary, points=points)
 
 
 def count_words(value: float | Decimal) -> str:
@@ -132,7 +132,7 @@ def money_words(value: float | Decimal) -> str:
 
 
 def seconds_words(value: float | Decimal) -> str:
-    """Of milliseconds."""
+    """Milliseconds as seconds."""
     return f"{float(value) / 1000:,.2f} s"
 
 
@@ -152,10 +152,10 @@ MONEY = Unit(money_words, _short_money, least=0.0001)
 SECONDS = Unit(seconds_words, lambda value: f"{value / 1000:g} s", least=1)
 
 
-def _empty(
+def _frame(
     chart_id: str, title: str, days: Sequence[date], series: Sequence[Series], unit: Unit, scale: tuple[float, float]
 ) -> Chart:
-    """All but what is drawn into it."""
+    """The chart without its bars or curves."""
     (step, top), width = scale, 100 / max(len(days), 1)
     ticks = [Tick(_y(number * step, top), unit.short(number * step)) for number in range(round(top / step) + 1)]
     labels = [(round((day + 0.5) * width, 3), _day(days[day])) for day in range(0, len(days), LABEL_EVERY)]
@@ -168,7 +168,7 @@ def _empty(
 
 
 def _scale(largest: float, least: float) -> tuple[float, float]:
-    """A step that is a round number, and the first multiple of it that is not less than the largest value."""
+    """A round step, and its first multiple that is not below the largest value."""
     rough = max(largest / INTERVALS, least)
     power = 10.0 ** math.floor(math.log10(rough))
     fitting = [step * power for step in STEPS if step * power >= rough * (1 - 1e-9)]
@@ -201,26 +201,26 @@ def _points(one: Series, top: float) -> list[Point]:
     return points
 
 
-def _row(x: float, width: float, day: date, series: Sequence[Series], values: Sequence[Value], unit: Unit) -> Row:
-    cells = ["none" if value is None else unit.exact(value) for value in values]
+def _row(x: float, width: float, day: date, series: Sequence[Series], values: Sequence[Value], unit: Unit) -> ChartDay:
+    cells = ["no data" if value is None else unit.exact(value) for value in values]
     said = cells if len(series) == 1 else [f"{one.name} {cell}" for one, cell in zip(series, cells, strict=True)]
-    return Row(round(x, 3), round(width, 3), _day(day), cells, f"{_day(day)}: {', '.join(said)}")
+    return ChartDay(round(x, 3), round(width, 3), _day(day), cells, f"{_day(day)}: {', '.join(said)}")
 
 
 def _total(one: Series, days: Sequence[date], unit: Unit) -> str:
-    """What a reader of the picture sees at once, for those who do not see it."""
+    """The gist of the chart, for screen readers."""
     values = [value or 0 for value in one.values]
     highest = max(values, default=0)
     if not highest:
         return f"{one.name}: none."
-    return f"{one.name}: {unit.exact(sum(values))} in all, the most on {_day(days[values.index(highest)])}."
+    return f"{one.name}: {unit.exact(sum(values))} total; highest on {_day(days[values.index(highest)])}."
 
 
 def _range(one: Series, unit: Unit) -> str:
     values = [value for value in one.values if value is not None]
     if not values:
-        return f"{one.name}: nothing yet."
-    return f"{one.name}: from {unit.exact(min(values))} to {unit.exact(max(values))}, last {unit.exact(values[-1])}."
+        return f"{one.name}: no data."
+    return f"{one.name}: {unit.exact(min(values))} to {unit.exact(max(values))}; latest {unit.exact(values[-1])}."
 
 
 def _day(day: date) -> str:

@@ -1,4 +1,4 @@
-"""What one's own calls of the model cost."""
+"""The usage page: the user's own model requests and their cost."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from quart import Blueprint, render_template, request
 from quart.typing import ResponseReturnValue
 
 from chat.models import User
-from chat.services.usage.report import MonthReport, Part, month_from, month_report, this_month
+from chat.services.usage.report import MonthReport, UsageTotals, month_from, month_report, this_month
 from chat.web.auth import login_required
 from chat.web.resources import resources
 from chat.web.usage import charts
@@ -20,7 +20,7 @@ blueprint = Blueprint("usage", __name__, url_prefix="/usage")
 @blueprint.get("/")
 @login_required
 async def usage(user: User) -> ResponseReturnValue:
-    """A month by day, model and chat; `?month=2026-10` is another one, and nonsense the present one."""
+    """One month by day, model and chat: that of `?month=2026-10`, or the current one."""
     month = month_from(request.args.get("month", "")) or this_month()
     report = await month_report(user, month, default_budget=resources().settings.llm_monthly_budget)
     return await render_template("usage/usage.html", report=report, chart=_chart(report), money=charts.money_words)
@@ -28,8 +28,8 @@ async def usage(user: User) -> ResponseReturnValue:
 
 def _chart(report: MonthReport) -> Chart:
     today = datetime.now(UTC).date()
-    parts = [report.by_day.get(day, Part()) if day <= today else None for day in report.days]
-    series = [Series("As the provider says", [part.cost - part.estimated_cost if part else None for part in parts])]
+    parts = [report.by_day.get(day, UsageTotals()) if day <= today else None for day in report.days]
+    series = [Series("Reported by the provider", [part.cost - part.estimated_cost if part else None for part in parts])]
     if report.total.estimated_cost:
         series.append(Series("Estimated", [part.estimated_cost if part else None for part in parts], "second"))
     return charts.bars("days", "Cost by day", report.days, series, MONEY)

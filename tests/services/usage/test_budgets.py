@@ -1,4 +1,4 @@
-"""A month's budget cannot be overrun, whatever runs at once, and its refusal says when it is renewed."""
+"""A monthly budget cannot be exceeded, even by concurrent calls; its refusal says when it resets."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from chat.llm.events import TextDelta, Usage
 from chat.llm.journal import Plan
 from chat.llm.tokens import count_tokens
 from chat.models import BudgetReservation, Generation, LLMCallLog, State, User, UserMonthlyUsage
+from chat.services.errors import Refused
 from chat.services.usage import budgets
 from chat.services.usage.ledger import UsageJournal, model_client
 from chat.settings import Settings
@@ -55,7 +56,7 @@ def options(user: User, run_id: str = "", **more: Any) -> Any:
 
 
 class AllAtOnce(UsageJournal):
-    """Lets nobody be sent before everybody has asked."""
+    """Holds all calls back until each of them has asked for its reservation."""
 
     def __init__(self, site: Site, llm: LLMClient, count: int) -> None:
         super().__init__(site.resources.settings, llm.prices)
@@ -72,11 +73,11 @@ class AllAtOnce(UsageJournal):
         await self._complete.wait()
 
 
-async def test_of_a_hundred_calls_at_once_just_the_affordable_ones_run(
+async def test_of_a_hundred_concurrent_calls_only_the_affordable_ones_run(
     llm: LLMClient, model: OfflineServer, site: Site, run_id: str
 ) -> None:
     said = "say hi"
-    amount = await _kept_back(llm, said)
+    amount = await _reserved(llm, said)
     user = await with_budget((amount * 10).quantize(Decimal("0.0001"), rounding="ROUND_UP"))
     journal = AllAtOnce(site, llm, 100)
 
@@ -95,8 +96,8 @@ async def test_of_a_hundred_calls_at_once_just_the_affordable_ones_run(
     assert not await BudgetReservation.filter(user_id=user.id).exists()
 
 
-async def _kept_back(llm: LLMClient, said: str) -> Decimal:
-    """What such a call reserves, seen from the outside while it runs."""
+async def _reserved(llm: LLMClient, said: str) -> Decimal:
+    """The reservation of such a call, read while it runs."""
     user = await with_budget(Decimal(1000))
     call = asyncio.create_task(llm.call(f"{said} [offline: delay=60]", **options(user)))
     found = await eventually(lambda: BudgetReservation.filter(user_id=user.id))
@@ -107,13 +108,13 @@ async def _kept_back(llm: LLMClient, said: str) -> Decimal:
     return amount
 
 
-async def test_what_is_kept_back_is_the_counted_input_and_all_of_the_output(llm: LLMClient) -> None:
-    amount = await _kept_back(llm, "say hi")
+async def test_the_reservation_is_for_the_counted_input_and_the_maximal_output(llm: LLMClient) -> None:
+    amount = await _reserved(llm, "say hi")
 
     assert Decimal("0.01") < amount < Decimal("0.0101")
 
 
-async def test_a_refusal_says_when_the_budget_is_renewed_and_nothing_is_sent(
+async def test_a_refusal_says_when_the_budget_resets_and_nothing_is_sent(
     llm: LLMClient, model: OfflineServer, run_id: str
 ) -> None:
     user = await with_budget(Decimal("0.005"))
@@ -122,7 +123,7 @@ async def test_a_refusal_says_when_the_budget_is_renewed_and_nothing_is_sent(
 
     today = datetime.now(UTC).date()
     assert refused.value.resets_on == (today.replace(day=28) + timedelta(days=5)).replace(day=1)
-    assert f"{refused.value.resets_on:%d %B %Y}" in str(refused.value)
+    assert f"It resets on 1 {refused.value.resets_on:%B %Y}" in str(refused.value)
     assert refused.value.calls == ()
     assert await model.creates(run_id) == 0
     assert not await LLMCallLog.filter(user_id=user.id).exists()
@@ -154,14 +155,14 @@ async def test_a_budget_of_nothing_allows_nothing_and_no_budget_allows_all(llm: 
 
 
 async def test_with_a_budget_a_model_has_to_have_a_price(llm: LLMClient, model: OfflineServer, run_id: str) -> None:
-    with pytest.raises(BudgetExceeded, match="price of house-brand is not known"):
+    with pytest.raises(BudgetExceeded, match="price of house-brand is unknown"):
         await llm.call("say hi", **options(await with_budget(Decimal(5)), run_id, model="house-brand"))
 
     assert await model.creates(run_id) == 0
 
 
 @pytest.mark.parametrize("script", ["status=400", "status=502", "cut=2", "failed", "error=1"])
-async def test_a_call_that_failed_gives_back_what_it_did_not_use(llm: LLMClient, script: str) -> None:
+async def test_a_failed_call_releases_its_reservation(llm: LLMClient, script: str) -> None:
     user = await with_budget(Decimal(5))
     with pytest.raises(Exception, match=r"."):
         await llm.call(f"say one two three [offline: {script}]", **options(user))
@@ -169,7 +170,7 @@ async def test_a_call_that_failed_gives_back_what_it_did_not_use(llm: LLMClient,
     assert not await BudgetReservation.filter(user_id=user.id).exists()
 
 
-async def test_a_call_that_was_left_gives_back_what_it_did_not_use(llm: LLMClient) -> None:
+async def test_an_abandoned_call_releases_its_reservation(llm: LLMClient) -> None:
     user = await with_budget(Decimal(5))
     async with aclosing(llm.stream("say one two three", **options(user))) as events:
         async for event in events:
@@ -181,7 +182,7 @@ async def test_a_call_that_was_left_gives_back_what_it_did_not_use(llm: LLMClien
     assert (await LLMCallLog.get(user_id=user.id)).estimated
 
 
-async def test_what_a_dead_worker_kept_back_is_free_after_half_an_hour(llm: LLMClient) -> None:
+async def test_a_reservation_of_a_dead_worker_expires(llm: LLMClient) -> None:
     user = await with_budget(Decimal("0.02"))
     now = datetime.now(UTC)
     held = BudgetReservation(id=uuid.uuid4(), user_id=user.id, amount=Decimal("0.02"), expires_at=now + timedelta(1))
@@ -211,22 +212,20 @@ async def test_each_round_of_a_call_is_within_the_budget(
 
 
 @pytest.mark.parametrize(
-    ("day", "renewed"), [(date(2026, 1, 31), date(2026, 2, 1)), (date(2026, 12, 31), date(2027, 1, 1))]
+    ("day", "resets_on"), [(date(2026, 1, 31), date(2026, 2, 1)), (date(2026, 12, 31), date(2027, 1, 1))]
 )
-def test_a_month_begins_with_its_first_day(day: date, renewed: date) -> None:
-    assert budgets.first_of_next_month(day) == renewed
+def test_a_month_begins_with_its_first_day(day: date, resets_on: date) -> None:
+    assert budgets.first_of_next_month(day) == resets_on
 
 
 @pytest.mark.parametrize("text", ["", "much", "-1", "1e9", "NaN", "Infinity", "0.00001"])
-def test_an_amount_that_makes_no_sense_is_refused(text: str) -> None:
-    with pytest.raises(budgets.CannotSet, match=r"12\.50"):
-        budgets.parsed(text)
+def test_an_invalid_amount_is_refused(text: str) -> None:
+    with pytest.raises(Refused, match=r"12\.50"):
+        budgets.parse_amount(text)
 
 
-async def test_a_round_of_an_answer_is_not_sent_on_the_money_of_the_round_before_it(
-    alice: Person, model: OfflineServer
-) -> None:
-    """Each round costs $0.002 of input, and is kept back with $0.0206: there is money for that once."""
+async def test_a_round_is_not_sent_on_the_budget_of_the_previous_round(alice: Person, model: OfflineServer) -> None:
+    """Each round costs $0.002 of input and reserves $0.0206; the budget allows that once."""
     posted = await alice.ask("a " * 15_900 + "[offline: pace=0]")
     async with alice.tab(posted["thread_id"]) as tab:
         await tab.until_finished(posted["reply_id"])

@@ -1,4 +1,4 @@
-"""The books: a row for each round, exact to the last digit, with the month in the same transaction."""
+"""The usage ledger: a row per round, exact to the last digit, with the month in the same transaction."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ANIMAL = {
     "required": ["name"],
     "additionalProperties": False,
 }
-WORDS = [  # of calls that come to an end of their own: the provider says what they took
+WORDS = [  # calls that end by themselves, so the provider reports their usage
     "",
     "[offline: reasoning=4]",
     "[offline: cached=20]",
@@ -66,7 +66,7 @@ WAITING = "SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(p
 
 @pytest.fixture
 async def llm(site: Site) -> AsyncIterator[LLMClient]:
-    """A client with the site's books."""
+    """A client with the site's ledger."""
     async with model_client(site.resources.settings) as client:
         yield client
 
@@ -80,8 +80,8 @@ async def month_of(user: User) -> UserMonthlyUsage | None:
     return await UserMonthlyUsage.get_or_none(user_id=user.id, month=datetime.now(UTC).date().replace(day=1))
 
 
-async def somebody_waits() -> None:
-    """Until another transaction waits for the caller's."""
+async def until_a_transaction_waits() -> None:
+    """Return when another transaction waits for the caller's."""
     async with asyncio.timeout(LONG_SECONDS):
         while not await query(WAITING):
             await asyncio.sleep(0.01)
@@ -109,7 +109,7 @@ async def test_a_structured_call_is_stored_with_all_its_figures(
     assert month.total_tokens == row.total_tokens
 
 
-async def test_what_was_received_is_kept_and_what_was_sent_only_on_demand(
+async def test_received_text_is_stored_and_sent_text_only_on_request(
     llm: LLMClient, user: User, site: Site, environment: dict[str, str]
 ) -> None:
     await llm.call("say hello there", user=user.id)
@@ -126,7 +126,7 @@ async def test_what_was_received_is_kept_and_what_was_sent_only_on_demand(
     }
 
 
-async def test_texts_go_with_their_user_and_figures_stay_without_a_name(llm: LLMClient, user: User) -> None:
+async def test_texts_are_deleted_with_their_user_and_figures_stay_without_a_name(llm: LLMClient, user: User) -> None:
     await llm.call("say hello", user=user.id)
     row = await LLMCallLog.get(user_id=user.id)
     month = await month_of(user)
@@ -139,7 +139,7 @@ async def test_texts_go_with_their_user_and_figures_stay_without_a_name(llm: LLM
     assert (await UserMonthlyUsage.get(id=month.id).values("user_id", "cost")) == {"user_id": None, "cost": row.cost}
 
 
-async def test_texts_go_with_their_thread(alice: Person) -> None:
+async def test_texts_are_deleted_with_their_thread(alice: Person) -> None:
     posted = await alice.ask("say hello")
     async with alice.tab(posted["thread_id"]) as tab:
         await tab.until_finished(posted["reply_id"])
@@ -152,7 +152,7 @@ async def test_texts_go_with_their_thread(alice: Person) -> None:
     assert (await LLMCallLog.get(id=row.id)).cost == row.cost
 
 
-async def test_a_model_without_a_price_has_no_cost_rather_than_none_at_all(llm: LLMClient, user: User) -> None:
+async def test_a_model_without_a_price_has_an_unknown_cost_and_not_zero(llm: LLMClient, user: User) -> None:
     result = await llm.call("say hello", model="house-brand", user=user.id)
     row, month = await LLMCallLog.get(user_id=user.id), await month_of(user)
 
@@ -173,7 +173,7 @@ async def test_a_round_is_counted_once_however_often_it_is_recorded(llm: LLMClie
     assert month.cost == result.cost
 
 
-async def test_a_server_that_gives_one_id_to_two_responses_loses_no_money(llm: LLMClient, user: User) -> None:
+async def test_a_response_id_used_for_two_responses_loses_no_cost(llm: LLMClient, user: User) -> None:
     first, second = [await llm.call("say hello", user=user.id) for _ in range(2)]
     same = replace(second.call_log, response_id=first.call_log.response_id)
     plan = replace(same.plan, call_id=uuid.uuid4())
@@ -186,7 +186,7 @@ async def test_a_server_that_gives_one_id_to_two_responses_loses_no_money(llm: L
     assert await LLMCallLog.filter(user_id=user.id, response_id=None).count() == 1
 
 
-async def test_a_server_that_gives_one_id_to_all_rounds_of_a_call_loses_no_money(llm: LLMClient, user: User) -> None:
+async def test_a_response_id_used_for_all_rounds_of_a_call_loses_no_cost(llm: LLMClient, user: User) -> None:
     first = (await llm.call("say one", user=user.id)).call_log
 
     assert await record(replace(first, plan=replace(first.plan, number=2)))
@@ -196,7 +196,7 @@ async def test_a_server_that_gives_one_id_to_all_rounds_of_a_call_loses_no_money
     assert (month.calls, month.cost) == (2, 2 * first.cost)
 
 
-async def test_ids_that_are_too_long_for_the_books_are_still_told_apart(llm: LLMClient, user: User) -> None:
+async def test_ids_too_long_for_their_column_stay_distinct(llm: LLMClient, user: User) -> None:
     log = (await llm.call("say one", user=user.id)).call_log
     start = f"{user.id}".ljust(200, "x")
     ids = [
@@ -209,9 +209,7 @@ async def test_ids_that_are_too_long_for_the_books_are_still_told_apart(llm: LLM
     assert all(response_id and response_id.startswith(f"{user.id}") for response_id in stored)
 
 
-async def test_ends_of_calls_of_one_user_do_not_wait_for_each_other_in_a_circle(
-    llm: LLMClient, user: User, site: Site
-) -> None:
+async def test_concurrent_ends_of_calls_of_one_user_do_not_deadlock(llm: LLMClient, user: User, site: Site) -> None:
     log = (await llm.call("say one", user=user.id)).call_log
     now = datetime.now(UTC)
     await BudgetReservation.create(id=uuid.uuid4(), user_id=user.id, amount=1, expires_at=now - timedelta(hours=1))
@@ -226,7 +224,7 @@ async def test_ends_of_calls_of_one_user_do_not_wait_for_each_other_in_a_circle(
     async with in_transaction():  # as a reply ends
         await budgets.release(uuid.uuid4(), user.id)
         released.set()
-        await somebody_waits()
+        await until_a_transaction_waits()
         await record(replace(log, response_id=None, plan=replace(log.plan, call_id=uuid.uuid4())))
     await other
 
@@ -235,9 +233,7 @@ async def test_ends_of_calls_of_one_user_do_not_wait_for_each_other_in_a_circle(
     assert month.calls == 3
 
 
-async def test_a_call_of_somebody_who_was_deleted_meanwhile_stays_true_without_a_name(
-    llm: LLMClient, user: User
-) -> None:
+async def test_a_call_of_a_user_deleted_meanwhile_is_recorded_without_a_name(llm: LLMClient, user: User) -> None:
     said = llm.stream("say one two three", user=user.id)
     async with aclosing(said) as events:
         async for event in events:
@@ -249,7 +245,7 @@ async def test_a_call_of_somebody_who_was_deleted_meanwhile_stays_true_without_a
     assert await month_of(user) is None
 
 
-async def test_a_call_of_somebody_who_is_deleted_as_it_is_stored_waits_and_stays_true(
+async def test_recording_a_call_waits_for_a_concurrent_deletion_of_its_user(
     llm: LLMClient, user: User, site: Site
 ) -> None:
     log = (await llm.call("say one", user=user.id)).call_log
@@ -263,7 +259,7 @@ async def test_a_call_of_somebody_who_is_deleted_as_it_is_stored_waits_and_stays
     async with in_transaction():
         await query("SELECT 1 FROM users WHERE id = $1 FOR UPDATE", user.id)
         locked.set()
-        await somebody_waits()
+        await until_a_transaction_waits()
         await query("DELETE FROM users WHERE id = $1", user.id)
     await storing
 
@@ -344,7 +340,7 @@ async def test_two_hundred_mixed_calls_cost_what_the_provider_bills_to_the_last_
 @pytest.mark.parametrize(
     ("script", "status"), [("[offline: refusal]", "refused"), ("[offline: status=400]", "bad_request")]
 )
-async def test_words_of_a_failed_call_go_with_its_user_and_a_refusal_is_only_text(
+async def test_the_error_of_a_call_is_deleted_with_its_user_and_a_refusal_is_only_text(
     llm: LLMClient, user: User, script: str, status: str
 ) -> None:
     with pytest.raises(CallFailed):
@@ -362,9 +358,7 @@ async def test_words_of_a_failed_call_go_with_its_user_and_a_refusal_is_only_tex
 
 
 @pytest.mark.parametrize("whose", [None, uuid.uuid4()])
-async def test_a_call_of_nobody_or_of_a_deleted_user_is_in_the_sums_of_its_month(
-    llm: LLMClient, whose: uuid.UUID | None
-) -> None:
+async def test_calls_without_a_user_count_in_the_totals_of_their_month(llm: LLMClient, whose: uuid.UUID | None) -> None:
     async def sums() -> tuple[int, Decimal]:
         months = await UserMonthlyUsage.filter(user_id=None)
         return sum(month.calls for month in months), sum((month.cost for month in months), Decimal(0))
@@ -377,9 +371,7 @@ async def test_a_call_of_nobody_or_of_a_deleted_user_is_in_the_sums_of_its_month
     assert cost_after >= cost + result.cost > cost
 
 
-async def test_what_a_call_brings_after_its_user_or_chat_was_deleted_is_only_counted(
-    llm: LLMClient, user: User
-) -> None:
+async def test_a_call_that_ends_after_its_user_or_chat_was_deleted_is_only_counted(llm: LLMClient, user: User) -> None:
     log = replace((await llm.call("say hello", user=user.id)).call_log, response_id=None, error="you said hello")
     gone = uuid.uuid4()
     calls = [

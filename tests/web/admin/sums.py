@@ -1,4 +1,4 @@
-"""The overview beside what SQL says of the same rows; replies of other tests may end while one looks."""
+"""The overview together with the sums of the same rows; replies of other tests may end meanwhile."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ FROM llm_call_log WHERE created_at >= date_trunc('day', now() AT TIME ZONE 'UTC'
 
 
 async def overview(root: Person) -> Page:
-    """The administrators' first page."""
+    """The overview page."""
     answer = await root.http.get("/admin/")
     assert answer.status_code == 200
     return Page(answer.text)
 
 
 async def overview_beside_sums(root: Person) -> tuple[Page, dict[str, Any]]:
-    """The page, and today's sums, which were the same before and after it was made."""
+    """The page and today's sums, read again until no row was added while the page was made."""
     async with asyncio.timeout(SECONDS):
         while True:
             [before] = await query(TODAY)

@@ -1,4 +1,4 @@
-"""The administrators' page: there for staff, and for nobody else."""
+"""Access to the administrators' pages: for staff only; all other users get 404."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.cast import Person
 from tests.web.page import Page
 
 
-async def test_staff_sees_the_figures_and_who_came_last(root: Person, alice: Person) -> None:
+async def test_administrators_see_the_figures_and_recent_sign_ups(root: Person, alice: Person) -> None:
     answer = await root.http.get("/admin/")
 
     page = Page(answer.text)
@@ -24,7 +24,7 @@ async def test_staff_sees_the_figures_and_who_came_last(root: Person, alice: Per
     assert page.all("a", href="/admin/")
 
 
-async def test_every_module_of_tools_is_listed_as_the_model_is_told(root: Person) -> None:
+async def test_every_tool_is_listed_with_the_description_that_the_model_gets(root: Person) -> None:
     page = Page((await root.http.get("/admin/")).text)
 
     modules = [import_module(f"chat.tools.{module.name}") for module in pkgutil.iter_modules(chat.tools.__path__)]
@@ -39,7 +39,7 @@ async def test_every_module_of_tools_is_listed_as_the_model_is_told(root: Person
     assert "Given by the site: User" in page.find("li", id="tool-search_my_threads").text
 
 
-async def test_for_a_user_there_is_no_such_page(alice: Person) -> None:
+async def test_a_user_gets_404(alice: Person) -> None:
     answer, missing = await alice.http.get("/admin/"), await alice.http.get("/nowhere/")
 
     assert answer.status_code == 404
@@ -48,14 +48,14 @@ async def test_for_a_user_there_is_no_such_page(alice: Person) -> None:
     assert "no such page" in Page(answer.text).text
 
 
-async def test_for_nobody_there_is_no_such_page_either(nobody: Person) -> None:
+async def test_a_visitor_gets_404(nobody: Person) -> None:
     answer, missing = await nobody.http.get("/admin/"), await nobody.http.get("/nowhere")
 
     assert (answer.status_code, Page(answer.text).text) == (404, Page(missing.text).text)
 
 
 @pytest.mark.parametrize("change", [{"is_staff": False}, {"is_active": False}])
-async def test_who_is_staff_no_more_is_out_at_once(root: Person, change: dict[str, bool]) -> None:
+async def test_a_former_administrator_loses_access_at_once(root: Person, change: dict[str, bool]) -> None:
     await User.filter(email=root.email).update(**change)
 
     assert (await root.http.get("/admin/")).status_code in (303, 404)

@@ -1,4 +1,4 @@
-"""What administrators do: each change with its effect and its entry, at once in open tabs, and never twice."""
+"""Changes by administrators: their effect, their audit entry, open tabs, and no repetition."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ from chat.models import (
     UserMonthlyUsage,
 )
 from chat.models.ids import uuid7
-from chat.services.admin.audit import Order
+from chat.services.admin.audit import AuditContext
 from chat.services.admin.commands import remove_staff
 from chat.services.errors import NoAdministrator
 from chat.services.usage.report import this_month
 from chat.web.admin import changes, lists
-from chat.web.admin.audit_context import order_of
+from chat.web.admin.audit_context import audit_context
 from chat.web.admin.tables import TABLES
 from tests.cast import PASSWORD, Person
 from tests.web.page import Page
 from tests.web.two_factor import turned_on
 
-REASON = "Somebody asked for it"
+REASON = "The user asked for it"
 SECONDS = 20.0
 
 
@@ -48,7 +48,7 @@ async def user_of(person: Person) -> User:
 
 
 async def do(root: Person, path: str, **form: str) -> httpx.Response:
-    """Ask for the page as a browser does, then send its form."""
+    """Load the page like a browser, then send its form."""
     asked = await root.http.get(f"/admin/{path}/")
     assert asked.status_code == 200, asked.text
     assert Page(asked.text).find("form", method="post", data_once="")
@@ -66,7 +66,7 @@ async def entries(object_id: object) -> list[AuditEntry]:
 
 
 async def entry_of(root: Person, object_id: object, action: str) -> AuditEntry:
-    """The only one, with everything that says who, when, why and from where."""
+    """The only entry, with the actor, the time, the reason and the origin."""
     [entry] = await entries(object_id)
     assert (entry.action, entry.reason, entry.actor_email) == (action, REASON, root.email)
     assert (entry.actor_id, entry.ip, entry.user_agent) == ((await user_of(root)).id, "127.0.0.1", "A browser")
@@ -75,7 +75,7 @@ async def entry_of(root: Person, object_id: object, action: str) -> AuditEntry:
 
 
 async def writing(alice: Person) -> dict[str, str]:
-    """An answer that goes on for long."""
+    """A long-running answer."""
     return await alice.ask("Tell me something long [offline: pace=50]")
 
 
@@ -98,7 +98,7 @@ async def close_of(connection: websockets.ClientConnection) -> int:
         ("enable", {"is_active": False}, {"is_active": True}),
     ],
 )
-async def test_a_user_is_changed_and_it_is_recorded(
+async def test_a_change_of_a_user_is_made_and_recorded(
     root: Person, alice: Person, bob: Person, action: str, before: dict[str, bool], after: dict[str, bool]
 ) -> None:
     user, other = await user_of(alice), await user_of(bob)
@@ -114,17 +114,17 @@ async def test_a_user_is_changed_and_it_is_recorded(
     assert REASON in page.text
 
 
-async def test_what_is_so_already_is_neither_done_nor_recorded_again(root: Person, alice: Person) -> None:
+async def test_a_change_that_changes_nothing_is_not_recorded(root: Person, alice: Person) -> None:
     user = await user_of(alice)
     await done(root, f"users/{user.id}/disable")
     again = await root.http.post(f"/admin/users/{user.id}/disable/", data={"reason": "again"})
 
     assert (again.status_code, again.headers["Location"]) == (303, f"/admin/users/{user.id}/")
-    assert "so already" in Page((await root.http.get(f"/admin/users/{user.id}/")).text).text
+    assert "Nothing to change." in Page((await root.http.get(f"/admin/users/{user.id}/")).text).text
     assert len(await entries(user.id)) == 1
 
 
-async def test_a_confirmed_address_needs_no_link_any_more(root: Person, alice: Person) -> None:
+async def test_confirming_an_address_deletes_its_links(root: Person, alice: Person) -> None:
     user = await user_of(alice)
     later = datetime.now(UTC) + timedelta(hours=1)
     await EmailVerificationToken.create(token_sha256=user.id.hex, user=user, email=user.email, expires_at=later)
@@ -133,7 +133,7 @@ async def test_a_confirmed_address_needs_no_link_any_more(root: Person, alice: P
     assert not await EmailVerificationToken.exists(user=user)
 
 
-async def test_a_disabled_user_is_out_at_once_and_the_answer_stops(root: Person, alice: Person) -> None:
+async def test_disabling_ends_sessions_and_answers_at_once(root: Person, alice: Person) -> None:
     running = await writing(alice)
     async with alice.connection(running["thread_id"]) as connection:
         await connection.send('{"type": "hello", "v": 1, "cursor": "", "rev": 0, "want": ""}')
@@ -169,13 +169,13 @@ async def test_all_sessions_of_a_user_end_and_no_other(root: Person, alice: Pers
         assert await close_of(connection) == Close.SESSION_ENDED
     assert (await entry_of(root, user.id, "users.end_sessions")).before == {"sessions": 1}
     assert [(await one.http.get("/chat/")).status_code for one in (alice, bob)] == [303, 200]
-    assert (await Generation.get(answer_id=running["reply_id"])).state == State.RUNNING, "nobody stopped that"
+    assert (await Generation.get(answer_id=running["reply_id"])).state == State.RUNNING, "logging out stops no answer"
 
 
-async def test_a_second_factor_is_taken_away_from_whoever_has_lost_it(root: Person, alice: Person) -> None:
+async def test_two_factor_authentication_is_reset(root: Person, alice: Person) -> None:
     user = await user_of(alice)
     path = f"users/{user.id}/reset_second_factor"
-    assert (await root.http.get(f"/admin/{path}/")).status_code == 303, "there is none"
+    assert (await root.http.get(f"/admin/{path}/")).status_code == 303, "it is off"
     await turned_on(alice)
     await done(root, path)
 
@@ -185,7 +185,7 @@ async def test_a_second_factor_is_taken_away_from_whoever_has_lost_it(root: Pers
     assert (await alice.log_in(alice.email)).headers["Location"] == "/chat/"
 
 
-async def test_whoever_ends_the_own_session_comes_to_the_login(root: Person) -> None:
+async def test_administrators_who_end_their_own_session_get_the_login(root: Person) -> None:
     session = await AuthSession.get(user=await user_of(root))
     answer = await do(root, f"sessions/{session.id}/end")
 
@@ -220,13 +220,13 @@ async def test_a_running_reply_is_stopped_and_keeps_its_text(root: Person, alice
     assert len(await entries(generation.id)) == 1
 
 
-async def test_a_stop_that_is_ordered_twice_is_recorded_once(root: Person, alice: Person) -> None:
+async def test_a_stop_that_is_sent_twice_is_recorded_once(root: Person, alice: Person) -> None:
     posted = await alice.ask("say Hello")
     async with alice.tab(posted["thread_id"]) as tab:
         await tab.until_finished(posted["reply_id"])
     generation = await Generation.get(answer_id=posted["reply_id"])
     same, lasting = Generation.filter(id=generation.id), datetime.now(UTC) + timedelta(hours=1)
-    await same.update(state=State.RUNNING, owner="another worker", lease_until=lasting)  # it does not hear of a stop
+    await same.update(state=State.RUNNING, owner="another worker", lease_until=lasting)
     path = f"/admin/generations/{generation.id}/stop/"
     answers = [await root.http.post(path, data={"reason": REASON}) for _ in range(2)]
     await same.update(state=State.CANCELLED)
@@ -235,7 +235,7 @@ async def test_a_stop_that_is_ordered_twice_is_recorded_once(root: Person, alice
     assert [entry.action for entry in await entries(generation.id)] == ["generations.stop"]
 
 
-async def test_a_budget_is_set_and_taken_back(root: Person, alice: Person) -> None:
+async def test_a_budget_is_set_and_removed(root: Person, alice: Person) -> None:
     user = await user_of(alice)
     await done(root, f"users/{user.id}/set_budget", value=" 12.50 ")
     entry = await entry_of(root, user.id, "users.set_budget")
@@ -246,7 +246,7 @@ async def test_a_budget_is_set_and_taken_back(root: Person, alice: Person) -> No
     assert (await user_of(alice)).monthly_budget is None
 
 
-async def test_before_a_budget_is_set_one_sees_what_it_is_and_what_is_spent(root: Person, alice: Person) -> None:
+async def test_the_form_of_a_budget_shows_the_current_one_and_the_cost(root: Person, alice: Person) -> None:
     user = await user_of(alice)
     await User.filter(id=user.id).update(monthly_budget="7.25")
     await UserMonthlyUsage.create(user=user, month=this_month(), cost="1.5", calls=3, unpriced_calls=2)
@@ -259,17 +259,17 @@ async def test_before_a_budget_is_set_one_sees_what_it_is_and_what_is_spent(root
 
 
 @pytest.mark.parametrize("value", ["", "-1", "twelve", "NaN", "1e99", "1.23456", "9" * 400, "\x00"])
-async def test_what_is_no_amount_is_refused_at_its_field(root: Person, alice: Person, value: str) -> None:
+async def test_an_invalid_amount_is_refused_at_its_field(root: Person, alice: Person, value: str) -> None:
     user = await user_of(alice)
     answer = await do(root, f"users/{user.id}/set_budget", value=value)
 
     assert answer.status_code == 422
-    assert "write an amount in USD" in Page(answer.text).error_of("value")
+    assert "Enter one in USD" in Page(answer.text).error_of("value")
     assert await entries(user.id) == []
     assert (await user_of(alice)).monthly_budget is None
 
 
-async def test_nobody_does_it_to_oneself(root: Person) -> None:
+async def test_administrators_cannot_do_this_to_themselves(root: Person) -> None:
     user = await user_of(root)
     await turned_on(root)
     for action in ("disable", "remove_staff", "reset_second_factor"):
@@ -283,17 +283,17 @@ async def test_nobody_does_it_to_oneself(root: Person) -> None:
 ACTIONS = {f"{table.name}.{action.name}": action for table in TABLES.values() for action in table.actions}
 
 
-async def order(by: User, whom: User, **more: Any) -> Order:
-    return Order(by, whom.id, session_id=(await AuthSession.get(user=by)).id, **more)
+async def context_of(actor: User, user: User, **more: Any) -> AuditContext:
+    return AuditContext(actor, user.id, session_id=(await AuthSession.get(user=actor)).id, **more)
 
 
-async def test_who_is_no_administrator_in_this_moment_changes_nothing(root: Person, alice: Person) -> None:
+async def test_every_action_checks_the_administrator_and_the_session(root: Person, alice: Person) -> None:
     by, user = await user_of(root), await user_of(alice)
-    asked = await order(by, user, value="1")
+    context = await context_of(by, user, value="1")
     for was, name in product(({"is_staff": False}, {"is_active": False}, {}), ACTIONS):
         await User.filter(id=by.id).update(**{"is_staff": True, "is_active": True} | was)
-        now = asked if was else replace(asked, session_id=uuid7())  # it was ended
-        opened = {one: getattr(root.site.resources, one) for one in ACTIONS[name].collaborators}
+        now = context if was else replace(context, session_id=uuid7())  # an ended session
+        opened = {one: getattr(root.site.resources, one) for one in ACTIONS[name].dependencies}
         with pytest.raises(NoAdministrator):
             await ACTIONS[name].change(now, **opened)
 
@@ -302,18 +302,18 @@ async def test_who_is_no_administrator_in_this_moment_changes_nothing(root: Pers
     assert await entries(user.id) == []
 
 
-async def test_who_is_unmade_in_the_middle_of_a_request_finds_nothing_there(
+async def test_an_administrator_who_is_demoted_during_a_request_gets_404(
     root: Person, alice: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user = await user_of(alice)
     thread = await ChatThread.create(user=user)
 
-    async def unmade(by: User, *what: Any, **more: Any) -> Order:
+    async def demoted(by: User, *what: Any, **more: Any) -> AuditContext:
         await User.filter(id=by.id).update(is_staff=False)
-        return await order_of(by, *what, **more)
+        return await audit_context(by, *what, **more)
 
     for module in (changes, lists):
-        monkeypatch.setattr(module, "order_of", unmade)
+        monkeypatch.setattr(module, "audit_context", demoted)
     for path in (f"users/{user.id}/disable", f"users/{user.id}/set_budget", f"threads/{thread.id}/text", "users/csv"):
         await User.filter(email=root.email).update(is_staff=True)
         answer = await root.http.post(f"/admin/{path}/", data={"reason": REASON, "value": "1"})
@@ -323,18 +323,18 @@ async def test_who_is_unmade_in_the_middle_of_a_request_finds_nothing_there(
     assert not await AuditEntry.exists(actor_email=root.email)
 
 
-async def test_of_two_administrators_who_unmake_each_other_one_is_left(root: Person, alice: Person) -> None:
+async def test_of_two_administrators_who_demote_each_other_one_remains(root: Person, alice: Person) -> None:
     one, other = await user_of(root), await user_of(alice)
     await User.filter(id=other.id).update(is_staff=True)
     results = await asyncio.gather(
-        remove_staff(await order(one, other)), remove_staff(await order(other, one)), return_exceptions=True
+        remove_staff(await context_of(one, other)), remove_staff(await context_of(other, one)), return_exceptions=True
     )
 
     assert [type(result) for result in results].count(NoAdministrator) == 1
     assert sum(user.is_staff for user in (await user_of(root), await user_of(alice))) == 1
 
 
-async def test_nobody_disabled_becomes_an_administrator(root: Person, alice: Person) -> None:
+async def test_a_disabled_user_cannot_become_an_administrator(root: Person, alice: Person) -> None:
     user = await user_of(alice)
     await User.filter(id=user.id).update(is_active=False)
 
@@ -342,24 +342,22 @@ async def test_nobody_disabled_becomes_an_administrator(root: Person, alice: Per
     assert not (await user_of(alice)).is_staff
 
 
-# The password once more
+# Confirming the password
 
 
-async def be_long_ago(root: Person) -> None:
-    hour = datetime.now(UTC) - timedelta(minutes=16)
-    await AuthSession.filter(user=await user_of(root)).update(authenticated_at=hour)
+async def confirmed_long_ago(root: Person) -> None:
+    long_ago = datetime.now(UTC) - timedelta(minutes=16)
+    await AuthSession.filter(user=await user_of(root)).update(authenticated_at=long_ago)
 
 
-async def test_after_a_quarter_of_an_hour_the_password_is_asked_again_and_then_it_goes_on(
-    root: Person, alice: Person
-) -> None:
+async def test_after_15_minutes_the_password_is_asked_for_before_a_change(root: Person, alice: Person) -> None:
     user = await user_of(alice)
     path, confirm = f"/admin/users/{user.id}/disable/", f"/admin/confirm/?next=/admin/users/{user.id}/disable/"
-    await be_long_ago(root)
+    await confirmed_long_ago(root)
     for answer in (await root.http.get(path), await root.http.post(path, data={"reason": REASON})):
         assert (answer.status_code, answer.headers["Location"]) == (303, confirm)
     assert (await user_of(alice)).is_active
-    assert (await root.http.get("/admin/users/")).status_code == 200, "looking at lists is free"
+    assert (await root.http.get("/admin/users/")).status_code == 200, "lists need no password"
 
     assert Page((await root.http.get(confirm)).text).find("form", action=confirm)
     wrong = await root.http.post(confirm, data={"password": "not it"})
@@ -373,16 +371,16 @@ async def test_after_a_quarter_of_an_hour_the_password_is_asked_again_and_then_i
 
 
 @pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example/", "/chat/", "/admin/\\evil", ""])
-async def test_the_password_page_leads_nowhere_else(root: Person, target: str) -> None:
+async def test_the_password_page_redirects_to_admin_pages_only(root: Person, target: str) -> None:
     answer = await root.http.post("/admin/confirm/", params={"next": target}, data={"password": PASSWORD})
 
     assert (answer.status_code, answer.headers["Location"]) == (303, "/admin/")
 
 
-# Looking at what somebody wrote
+# Viewing private content
 
 
-async def test_a_text_is_only_seen_for_a_reason_that_is_recorded(root: Person, alice: Person) -> None:
+async def test_content_is_shown_only_for_a_recorded_reason(root: Person, alice: Person) -> None:
     asked = await alice.ask("My secret is 4711")
     async with alice.tab(asked["thread_id"]) as tab:
         await tab.until_finished(asked["reply_id"])
@@ -401,7 +399,7 @@ async def test_a_text_is_only_seen_for_a_reason_that_is_recorded(root: Person, a
     assert "4711" not in (await root.http.get(f"/admin/{path}/")).text
 
 
-async def test_there_is_no_text_of_what_has_none(root: Person, alice: Person) -> None:
+async def test_rows_without_content_have_no_content_page(root: Person, alice: Person) -> None:
     user, unknown = await user_of(alice), uuid7()
     for path in (f"users/{user.id}/text/", f"messages/{unknown}/text/", f"nothing/{unknown}/text/"):
         assert (await root.http.post(f"/admin/{path}", data={"reason": REASON})).status_code == 404
@@ -410,7 +408,7 @@ async def test_there_is_no_text_of_what_has_none(root: Person, alice: Person) ->
 
 
 @pytest.mark.parametrize("kind", ["messages", "tool_calls", "calls"])
-async def test_every_kind_of_text_is_shown_as_text(root: Person, alice: Person, kind: str) -> None:
+async def test_content_is_escaped(root: Person, alice: Person, kind: str) -> None:
     asked = await alice.ask("<script>alert(1)</script> [offline: tool=calculate]")
     async with alice.tab(asked["thread_id"]) as tab:
         await tab.until_finished(asked["reply_id"])

@@ -1,4 +1,4 @@
-"""The administrators' lists: every table for staff and for nobody else, found by what one knows, page by page."""
+"""The administrators' lists: access, search, filters, pages, details and CSV."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def page_of(person: Person, path: str, status: int = 200) -> Page:
 
 
 async def file_of(person: Person, name: str, wanted: str = "", **more: Any) -> httpx.Response:
-    """A list as a file, as its form asks for it."""
+    """The download of a list, requested like its form does."""
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     return await person.http.post(f"/admin/{name}/csv/", content=wanted, headers=headers | more)
 
@@ -68,7 +68,7 @@ def test_every_model_is_listed_or_excused() -> None:
     assert not {table.model for table in TABLES.values()} & EXCUSED.keys()
 
 
-def test_no_table_shows_a_secret_or_somebodys_words() -> None:
+def test_no_list_shows_secrets_or_private_content() -> None:
     words = {ChatThread: "title", ChatMessage: "content", Generation: "partial", ToolCall: "output"}
     for table in TABLES.values():
         shown = [column.sql or column.name for column in (*table.columns, *table.details)]
@@ -76,7 +76,7 @@ def test_no_table_shows_a_secret_or_somebodys_words() -> None:
         assert not [sql for sql in shown if sql.removeprefix("t.") in [one.removeprefix("t.") for one in forbidden]]
 
 
-def test_what_tables_refer_to_is_there() -> None:
+def test_sections_refer_to_filters_that_exist() -> None:
     for table in TABLES.values():
         assert len({column.name for column in (*table.columns, *table.details)}) == len(table.columns) + len(
             table.details
@@ -86,7 +86,7 @@ def test_what_tables_refer_to_is_there() -> None:
 
 
 def admin_paths(row_id: uuid.UUID, only: str = "") -> list[tuple[str, str]]:
-    """Every address of the administration, with each table (or one) and its actions in it."""
+    """Every address of the administration, for each list (or one) and its actions."""
     found = []
     for rule in APP.url_map.iter_rules():
         if not rule.rule.startswith("/admin/"):
@@ -101,7 +101,7 @@ def admin_paths(row_id: uuid.UUID, only: str = "") -> list[tuple[str, str]]:
     return found
 
 
-async def test_to_everybody_but_staff_no_address_of_it_exists(
+async def test_all_other_users_get_404_at_every_address(
     nobody: Person, alice: Person, root: Person, bob: Person
 ) -> None:
     await User.filter(email=bob.email).update(is_staff=True)
@@ -124,7 +124,7 @@ async def test_to_everybody_but_staff_no_address_of_it_exists(
 METHODS = ("GET", "OPTIONS", "POST", "DELETE", "NONSENSE")
 
 
-async def test_no_method_and_no_other_spelling_tells_that_it_exists(
+async def test_no_method_and_no_spelling_reveals_that_it_exists(
     nobody: Person, alice: Person, root: Person, bob: Person
 ) -> None:
     await User.filter(email=bob.email).update(is_staff=False)
@@ -138,15 +138,15 @@ async def test_no_method_and_no_other_spelling_tells_that_it_exists(
         assert (await root.http.request("OPTIONS", path)).status_code == 200, path
 
 
-async def test_it_is_not_there_before_any_limit(throttled: Site, alice: Person) -> None:
-    async with Person.visiting(throttled) as person:  # signing up there is limited for all tests together
+async def test_the_404_comes_before_any_limit(throttled: Site, alice: Person) -> None:
+    async with Person.visiting(throttled) as person:  # sign-ups there share one limit among all tests
         person.http.cookies.update(dict(alice.http.cookies))
         answers = [await person.http.post("/admin/confirm/") for _ in range(PREFERENCE.count + 2)]
 
     assert {answer.status_code for answer in answers} == {404}
 
 
-async def test_a_user_is_found_by_the_beginning_of_the_address_or_by_the_id(root: Person, alice: Person) -> None:
+async def test_users_are_found_by_the_start_of_the_address_or_by_id(root: Person, alice: Person) -> None:
     user = await User.get(email=alice.email)
 
     assert emails(await page_of(root, f"/admin/users/?q={alice.email[:12].upper()}")) == [alice.email]
@@ -156,7 +156,7 @@ async def test_a_user_is_found_by_the_beginning_of_the_address_or_by_the_id(root
     assert emails(await page_of(root, "/admin/users/?q=_lice")) == []
 
 
-async def test_filters_leave_only_what_is_so(root: Person, alice: Person) -> None:
+async def test_filters_select_matching_rows(root: Person, alice: Person) -> None:
     beginning = f"q={alice.email}"
     assert emails(await page_of(root, f"/admin/users/?{beginning}&is_staff=no&is_active=yes")) == [alice.email]
     assert emails(await page_of(root, f"/admin/users/?{beginning}&is_staff=yes")) == []
@@ -180,7 +180,7 @@ async def test_filters_leave_only_what_is_so(root: Person, alice: Person) -> Non
 
 
 @pytest.mark.parametrize("status", ["rate_limited", "quota_exceeded", "overloaded", "model_not_found", "bad_request"])
-async def test_of_an_error_only_the_kind_is_shown_without_a_recorded_look(
+async def test_the_message_of_an_error_is_shown_only_as_recorded_content(
     root: Person, alice: Person, status: str
 ) -> None:
     words = f"HTTP 429: no more of “{uuid.uuid4()}” today"
@@ -195,7 +195,7 @@ async def test_of_an_error_only_the_kind_is_shown_without_a_recorded_look(
 
 
 @pytest.mark.parametrize("sort", ["newest", "cost", "slow"])
-async def test_pages_follow_each_other_without_a_gap_or_a_repetition(root: Person, sort: str) -> None:
+async def test_pages_have_every_row_once(root: Person, sort: str) -> None:
     model, count = f"model-{uuid7()}", 2 * grid_sql.PAGE + 3
     made = [
         await call(None, model=model, duration_ms=number % 7, cost=[None, "0.5", "0", "0.0000005"][number % 4])
@@ -214,9 +214,7 @@ async def test_pages_follow_each_other_without_a_gap_or_a_repetition(root: Perso
         assert seen == sorted(seen, reverse=True)
 
 
-async def test_more_than_ten_thousand_rows_are_not_counted_to_the_last(
-    root: Person, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_rows_above_ten_thousand_are_not_counted(root: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(grid_sql, "MOST_COUNTED", 1)
     model = f"model-{uuid7()}"
     for _ in range(3):
@@ -248,7 +246,7 @@ GARBAGE = [
 
 
 @pytest.mark.parametrize("garbage", GARBAGE)
-async def test_what_means_nothing_in_an_address_is_said_and_never_an_error(root: Person, garbage: str) -> None:
+async def test_an_invalid_query_string_is_refused_and_never_fails(root: Person, garbage: str) -> None:
     refused = 0
     for name in TABLES:
         for answer in (await root.http.get(f"/admin/{name}/?{garbage}"), await file_of(root, name, garbage)):
@@ -258,12 +256,12 @@ async def test_what_means_nothing_in_an_address_is_said_and_never_an_error(root:
 
 
 @pytest.mark.parametrize("text", ["%00", "\\", "%25%25", "' OR 1=1 --", "🔑" * 500, "x" * 3000, "%F0%9F", "-1"])
-async def test_a_search_for_anything_is_a_search(root: Person, text: str) -> None:
+async def test_any_search_text_is_accepted(root: Person, text: str) -> None:
     for name in TABLES:
         assert (await root.http.get(f"/admin/{name}/?q={text}")).status_code in (200, 422), name
 
 
-async def test_a_row_shows_its_details_and_leads_to_what_belongs_to_it(root: Person, alice: Person) -> None:
+async def test_a_row_shows_its_details_and_links_to_related_rows(root: Person, alice: Person) -> None:
     asked = await alice.ask("What is what?")
     user = await User.get(email=alice.email)
     async with alice.tab(asked["thread_id"]) as tab:
@@ -287,7 +285,7 @@ async def test_a_row_shows_its_details_and_leads_to_what_belongs_to_it(root: Per
         assert "What is what?" not in page.text
 
 
-async def test_no_page_shows_what_was_said_or_a_token(root: Person, alice: Person) -> None:
+async def test_no_page_shows_content_or_tokens(root: Person, alice: Person) -> None:
     secret = f"secret{uuid.uuid4().hex}"
     asked = await alice.ask(f"{secret} is my secret. [offline: tool=calculate]")
     async with alice.tab(asked["thread_id"]) as tab:
@@ -305,7 +303,7 @@ async def test_no_page_shows_what_was_said_or_a_token(root: Person, alice: Perso
             assert "a" * 3 + "$argon2" not in answer.text and "$argon2" not in answer.text
 
 
-async def test_what_is_not_there_is_not_found(root: Person) -> None:
+async def test_unknown_lists_and_rows_get_404(root: Person) -> None:
     for path in (
         "/admin/nothing/",
         f"/admin/users/{uuid7()}/",
@@ -316,7 +314,7 @@ async def test_what_is_not_there_is_not_found(root: Person) -> None:
     assert (await file_of(root, "nothing")).status_code == 404
 
 
-async def test_a_list_comes_as_a_file_in_which_nothing_is_a_formula(root: Person) -> None:
+async def test_a_download_has_no_formulas(root: Person) -> None:
     names = [f"{sign}cmd|' /C calc'!A0 {uuid.uuid4().hex}" for sign in (*FORMULAS, "")]
     model, many = f"many-{uuid7()}", 3
     for name in names:
@@ -330,17 +328,17 @@ async def test_a_list_comes_as_a_file_in_which_nothing_is_a_formula(root: Person
     assert answer.headers["Content-Disposition"].startswith('attachment; filename="threads-')
     head, *lines = csv.reader(io.StringIO(answer.text, newline=""))
     assert head[:3] == ["id", "Last message (UTC)", "User"]
-    column = head.index("Model chosen")
+    column = head.index("Model")
     harmless = [f"'{one}" if one[0] in FORMULAS else one for one in names]
     assert sorted(line[column] for line in lines) == sorted(harmless)
     assert len((await file_of(root, "calls", f"model={model}")).text.splitlines()) == many + 1
 
     await AuthSession.filter(user=user).update(user_agent="Linux;=cmd")
     [_, session] = csv.reader(io.StringIO((await file_of(root, "sessions", f"user={user.id}")).text))
-    assert session[4] == "Another browser on Linux", "in some countries a cell ends with a semicolon"
+    assert session[4] == "Another browser on Linux", "in some locales a semicolon separates cells"
 
 
-async def test_a_list_has_a_button_for_its_file_that_asks_for_the_same_rows(root: Person) -> None:
+async def test_the_download_button_requests_the_same_rows(root: Person) -> None:
     model = f'<b>"{uuid7()}'
     made = await call(None, model=model)
     page = await page_of(root, f"/admin/calls/?model={quote(model)}&sort=cost&status=&after=")
@@ -352,7 +350,7 @@ async def test_a_list_has_a_button_for_its_file_that_asks_for_the_same_rows(root
     assert (line[0], line[3]) == (str(made.id), model)
 
 
-async def test_no_link_and_no_other_site_makes_a_file_or_its_entry(root: Person) -> None:
+async def test_no_link_and_no_other_site_starts_a_download(root: Person) -> None:
     assert (await root.http.get("/admin/users/csv/")).status_code == 405
     for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
         assert (await file_of(root, "users", **headers)).status_code == 403
@@ -361,8 +359,8 @@ async def test_no_link_and_no_other_site_makes_a_file_or_its_entry(root: Person)
 
 
 @pytest.mark.usefixtures("unforgiving")
-async def test_files_are_limited_and_what_was_searched_for_is_recorded_in_short(throttled: Site, root: Person) -> None:
-    async with Person.visiting(throttled) as person:  # of the same stores
+async def test_downloads_are_limited_and_recorded_with_a_shortened_query(throttled: Site, root: Person) -> None:
+    async with Person.visiting(throttled) as person:  # shares the stores
         person.http.cookies.update(dict(root.http.cookies))
         answers = [await file_of(person, "users", f"q={'secret' * 40}{number}") for number in range(DOWNLOAD.count)]
         late = await file_of(person, "users")
@@ -373,7 +371,7 @@ async def test_files_are_limited_and_what_was_searched_for_is_recorded_in_short(
     assert [entry.after for entry in entries] == [{"q": "secretsecretsecretsecretsecretsecretsecr"}] * DOWNLOAD.count
 
 
-async def test_a_file_has_all_rows_of_all_pages(root: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_download_has_the_rows_of_all_pages(root: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(grid_sql, "EXPORTED_AT_ONCE", 4)
     model = f"model-{uuid7()}"
     made = {str((await call(None, model=model)).id) for _ in range(8)}
@@ -383,7 +381,7 @@ async def test_a_file_has_all_rows_of_all_pages(root: Person, monkeypatch: pytes
     assert len(lines) == 9
 
 
-async def test_a_file_is_recorded_and_ends_where_its_taker_is_no_administrator_any_more(
+async def test_a_download_is_recorded_and_ends_when_its_user_is_demoted(
     root: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(grid_sql, "EXPORTED_AT_ONCE", 1)
@@ -402,5 +400,5 @@ async def test_a_file_is_recorded_and_ends_where_its_taker_is_no_administrator_a
     [entry] = await AuditEntry.filter(actor_id=user.id)
 
     assert (head[:3], first.count(model)) == ("id,", 1)
-    assert "cut off here" in last
+    assert "The download ends here" in last
     assert (entry.action, entry.after, entry.ip) == ("calls.download", {"model": model[:40]}, "127.0.0.1")

@@ -1,4 +1,4 @@
-"""The administrators' first page: its figures are the rows', and what runs is counted over all workers."""
+"""The overview: its figures match the rows, and running work is counted over all workers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from chat.broadcast import connect
 from chat.models import LLMCallLog, User
-from chat.services.admin.worker_stats import Load, Presence
+from chat.services.admin.worker_stats import WorkerLoad, WorkerStats
 from tests.cast import Person
 from tests.conftest import Beside
 from tests.site import Site
@@ -19,13 +19,13 @@ from tests.web.page import Page
 
 
 async def call(user: User | None, **figures: Any) -> LLMCallLog:
-    """One more row."""
+    """Add a row."""
     row = {"status": "completed", "model_asked": "gpt-5-mini", "total_tokens": 40, "cost": Decimal("0.000123456789")}
     return await LLMCallLog.create(user=user, **(row | figures))
 
 
 def figures(page: Page, section: str) -> dict[str, str]:
-    """Name and words of each figure of a section."""
+    """The name and text of each figure of a section."""
     names = [" ".join(one.text.split()) for one in page.all("dt")]
     words = [" ".join(one.text.split()) for one in page.all("dd", data_figure="")]
     part = {"now": slice(0, 5), "today": slice(5, 12), "month": slice(12, 19)}[section]
@@ -48,7 +48,7 @@ async def test_the_figures_are_the_sums_of_the_rows(root: Person, alice: Person)
     assert "of it estimated" in page.text
 
 
-async def test_what_an_operator_asks_next_is_a_link(root: Person, alice: Person) -> None:
+async def test_figures_link_to_their_rows(root: Person, alice: Person) -> None:
     user = await User.get(email=alice.email)
     failed = await call(user, status="unreachable")
     await alice.ask("Tell me something long [offline: pace=50]")
@@ -64,7 +64,7 @@ async def test_what_an_operator_asks_next_is_a_link(root: Person, alice: Person)
         assert alice.email in answer.text or path.startswith("/admin/months/")
 
 
-async def test_an_errors_kind_leads_to_as_many_calls_as_its_period_counts(root: Person, alice: Person) -> None:
+async def test_the_link_of_an_error_status_leads_to_as_many_requests_as_it_says(root: Person, alice: Person) -> None:
     user = await User.get(email=alice.email)
     today = datetime.combine(datetime.now(UTC), time(), UTC)
     for days in (0, 5, 29, 30, 45):
@@ -81,7 +81,7 @@ async def test_an_errors_kind_leads_to_as_many_calls_as_its_period_counts(root: 
         assert of_mine.find("p", role="status").text.split()[0] == str(mine)
 
 
-async def test_a_reply_is_counted_once_whatever_it_took(root: Person, alice: Person) -> None:
+async def test_a_reply_is_counted_once_whatever_its_rounds(root: Person, alice: Person) -> None:
     user = await User.get(email=alice.email)
     await call(user)
     await call(user, round=2)
@@ -93,7 +93,7 @@ async def test_a_reply_is_counted_once_whatever_it_took(root: Person, alice: Per
     assert figures(page, "today")["Replies"] == f"{rows['replies']:,}"
 
 
-async def test_each_chart_has_words_and_a_table_for_those_who_do_not_see_it(root: Person, alice: Person) -> None:
+async def test_each_chart_has_a_summary_and_a_table(root: Person, alice: Person) -> None:
     await call(await User.get(email=alice.email), duration_ms=1500, first_event_ms=250)
     page = await overview(root)
     pictures = page.all("svg", role="img")
@@ -106,19 +106,19 @@ async def test_each_chart_has_words_and_a_table_for_those_who_do_not_see_it(root
         )
         assert title
         assert summary
-    assert len(page.all("th", scope="row")) >= 3 * 30 + 2  # of waits only the days that had any
+    assert len(page.all("th", scope="row")) >= 3 * 30 + 2  # latency only for days with requests
     assert [element for element in page.elements if "style" in element] == []
 
 
 async def now(root: Person, name: str) -> int:
-    """A figure of what runs."""
+    """A figure of the section Now."""
     return int(figures(await overview(root), "now")[name].replace(",", ""))
 
 
-async def test_what_runs_is_counted_over_all_workers(root: Person, site: Site) -> None:
+async def test_load_is_counted_over_all_workers(root: Person, site: Site) -> None:
     many = 30_000  # more than other tests could have left
-    other = Presence(site.resources.redis, "another:1:abc", lambda: Load(replies=2, tabs=many, letters=many))
-    telling = asyncio.create_task(other.run())
+    other = WorkerStats(site.resources.redis, "another:1:abc", lambda: WorkerLoad(tabs=many, emails=many))
+    heartbeats = asyncio.create_task(other.run())
     try:
         async with asyncio.timeout(LONG_SECONDS):
             while await now(root, "Connected tabs") < many:
@@ -127,13 +127,13 @@ async def test_what_runs_is_counted_over_all_workers(root: Person, site: Site) -
         assert await now(root, "E-mails to send") >= many
         assert await now(root, "Workers alive") >= 2
     finally:
-        telling.cancel()
-        await asyncio.gather(telling, return_exceptions=True)
+        heartbeats.cancel()
+        await asyncio.gather(heartbeats, return_exceptions=True)
 
     assert await now(root, "Connected tabs") < many
 
 
-async def test_a_worker_that_died_without_a_word_is_forgotten(root: Person, site: Site) -> None:
+async def test_a_worker_without_heartbeats_is_forgotten(root: Person, site: Site) -> None:
     dead = [f"dead:{number}:abc" for number in range(100)]
     await site.resources.redis.sadd("workers", *dead)
 
@@ -143,8 +143,8 @@ async def test_a_worker_that_died_without_a_word_is_forgotten(root: Person, site
 
 async def test_without_redis_the_page_counts_this_worker_and_says_so(site: Site) -> None:
     redis = connect("redis://127.0.0.1:1/0")
-    alone = Presence(redis, "this:1:abc", lambda: Load(replies=1, tabs=2, letters=3))
-    loads = await alone.everywhere()
+    alone = WorkerStats(redis, "this:1:abc", lambda: WorkerLoad(tabs=2, emails=3))
+    loads = await alone.total()
     await redis.aclose()
 
     assert (loads.everywhere, loads.workers, loads.tabs, loads.letters) == (False, 1, 2, 3)

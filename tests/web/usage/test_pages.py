@@ -1,4 +1,4 @@
-"""/usage/: what one's own calls cost, exactly what the rows say."""
+"""The usage page: the user's own costs, exactly as the rows have them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def usage(person: Person, month: str = "") -> Page:
 
 
 async def call(person: Person, cost: str | None, **more: Any) -> LLMCallLog:
-    """A row, and its month."""
+    """Add a row, and its month."""
     user = await User.get(email=person.email)
     known = None if cost is None else Decimal(cost)
     row = {"status": "completed", "model_asked": "gpt-5-mini", "model": "gpt-5-mini", "total_tokens": 10, "cost": known}
@@ -47,7 +47,7 @@ async def answered(person: Person, text: str) -> str:
     return posted["thread_id"]
 
 
-async def test_a_month_is_the_sum_of_its_rows_on_every_page(alice: Person, bob: Person, root: Person) -> None:
+async def test_every_page_has_the_same_sums(alice: Person, bob: Person, root: Person) -> None:
     await answered(alice, "say hello")
     await answered(alice, "say something longer than that")
     await answered(bob, "say nothing of this to alice")
@@ -63,7 +63,7 @@ async def test_a_month_is_the_sum_of_its_rows_on_every_page(alice: Person, bob: 
     assert "say nothing of this" not in (await usage(alice)).text
 
 
-async def test_chats_are_linked_and_what_is_deleted_is_one_line(alice: Person) -> None:
+async def test_chats_are_linked_and_deleted_ones_are_one_line(alice: Person) -> None:
     kept, deleted = await answered(alice, "say hello"), await answered(alice, "say goodbye")
     await call(alice, "0.5", caller="title")
     await ChatThread.filter(id=deleted).delete()
@@ -72,11 +72,11 @@ async def test_chats_are_linked_and_what_is_deleted_is_one_line(alice: Person) -
 
     assert page.all("a", href=f"/chat/{kept}/")
     assert not page.all("a", href=f"/chat/{deleted}/")
-    assert names == ["say hello", "Titles of chats", "Deleted chats"]
+    assert names == ["say hello", "Chat titles", "Deleted chats"]
     assert "$0.5000" in page.text
 
 
-async def test_a_chat_whose_old_calls_are_pruned_cost_at_least_what_is_known(alice: Person) -> None:
+async def test_a_chat_with_pruned_requests_cost_at_least_the_known_sum(alice: Person) -> None:
     thread_id = await answered(alice, "say hello")
     posted = await alice.ask("say more", thread_id)
     async with alice.tab(thread_id) as tab:
@@ -102,11 +102,11 @@ async def test_exact_estimated_and_unknown_are_told_apart(alice: Person) -> None
     assert "house-brand" in page.text
     assert "$0.0000 + 1 unknown" in page.text
     assert page.text.count("$0.5000 $0.2000 estimated") == 2, "by model and by chat"
-    assert "As the provider says: $0.3000 in all" in page.find("desc", id="days-summary").text
-    assert "Estimated: $0.2000 in all" in page.find("desc", id="days-summary").text
+    assert "Reported by the provider: $0.3000 total" in page.find("desc", id="days-summary").text
+    assert "Estimated: $0.2000 total" in page.find("desc", id="days-summary").text
 
 
-async def test_the_budget_says_what_is_left_and_what_is_kept_back(alice: Person) -> None:
+async def test_the_budget_shows_what_is_left_and_reserved(alice: Person) -> None:
     assert "Budget No limit" in (await usage(alice)).text
     await User.filter(email=alice.email).update(monthly_budget=Decimal(2))
     await call(alice, "0.5")
@@ -120,7 +120,7 @@ async def test_the_budget_says_what_is_left_and_what_is_kept_back(alice: Person)
     assert "Left of your budget $0.0000" in (await usage(alice)).text
 
 
-async def test_months_before_are_there_and_lead_back(alice: Person) -> None:
+async def test_earlier_months_can_be_opened(alice: Person) -> None:
     then = datetime(LAST_MONTH.year, LAST_MONTH.month, 28, 23, 59, tzinfo=UTC)
     old = await call(alice, "0.7")
     await LLMCallLog.filter(id=old.id).update(created_at=then)
@@ -138,9 +138,9 @@ async def test_months_before_are_there_and_lead_back(alice: Person) -> None:
 @pytest.mark.parametrize(
     "month", ["2026-13", "0001-01", "9999-12", "2026-1", "\uff12026-10", "'; --", "x" * 2000, "2026-10-01"]
 )
-async def test_nonsense_is_the_present_month(alice: Person, month: str) -> None:
+async def test_an_invalid_month_shows_the_current_one(alice: Person, month: str) -> None:
     assert (await usage(alice, month)).find("h1").text == f"Usage in {this_month():%B %Y}"
 
 
-async def test_nobody_sees_usage(nobody: Person) -> None:
+async def test_a_visitor_is_sent_to_the_login(nobody: Person) -> None:
     assert (await nobody.http.get("/usage/")).headers["Location"] == "/accounts/login/?next=/usage/"

@@ -1,4 +1,4 @@
-"""Every table of the administration, in the order of its navigation; each model is here or excused."""
+"""All lists of the administration, in the order of the navigation bar. Each model is listed or excused."""
 
 from chat.models import LLMCallText, RecoveryCode, SecondFactor, UserSettings
 from chat.web.admin.tables.accounts import AUDIT, RESETS, SESSIONS, USERS, VERIFICATIONS
@@ -24,8 +24,8 @@ TABLES = {
 }
 
 EXCUSED = {
-    UserSettings: "one row a user, shown with the user",
-    SecondFactor: "shown with the user: on or off; the rest is a secret",
-    RecoveryCode: "secrets",
-    LLMCallText: "text: shown with its call, behind a recorded look",
+    UserSettings: "one row per user, shown with the user",
+    SecondFactor: "shown with the user as on or off; the rest is secret",
+    RecoveryCode: "secret",
+    LLMCallText: "private content, shown with its request; each view is recorded",
 }

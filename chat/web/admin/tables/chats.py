@@ -1,19 +1,19 @@
-"""Chats, messages and what becomes of them: figures and states. What somebody wrote is behind a recorded look."""
+"""Chats, messages, replies and tool calls: figures and states. Each view of their text is recorded."""
 
 from __future__ import annotations
 
 from chat.models import ChatMessage, ChatThread, Generation, Role, State, Status, ToolCall, ToolState
 from chat.services.admin import commands
-from chat.services.admin.grid import Action, Choice, Column, Section, Table, Value, identifier, words
-from chat.web.admin.tables.columns import CREATED, EMAIL_HINT, EXACT_EMAIL, of_day, of_user, one_of, who
+from chat.services.admin.grid import Action, ChoiceFilter, Column, Section, Table, ValueFilter, as_text, identifier
+from chat.web.admin.tables.columns import CREATED, EMAIL_HINT, EXACT_EMAIL, by_day, by_user, one_of, user_column
 
 ALIVE = "t.state IN ('queued', 'running')"
 LEASE = f"CASE WHEN {ALIVE} THEN round(extract(epoch FROM t.lease_until - now())) || ' s' END"
 TOOK = "(extract(epoch FROM {} - t.created_at) * 1000)::bigint"  # milliseconds
 OWN_THREAD = "t.thread_id IN (SELECT id FROM chat_thread WHERE user_id = {})"
-OF_THREAD = Value("thread", "Chat", "t.thread_id = {}", identifier)
+BY_THREAD = ValueFilter("thread", "Chat", "t.thread_id = {}", identifier)
 THREAD = Column("thread", "Chat", "t.thread_id", "id", link="'threads/' || t.thread_id")
-LONGEST_LOOK = 200  # messages
+MOST_SHOWN = 200  # messages
 
 THREADS = Table(
     name="threads",
@@ -22,9 +22,9 @@ THREADS = Table(
     model=ChatThread,
     columns=(
         Column("last_message_at", "Last message (UTC)", kind="time", link="'threads/' || t.id"),
-        who(),
+        user_column(),
         Column("message_count", "Messages", kind="number"),
-        Column("model", "Model chosen"),
+        Column("model", "Model"),
         Column("title_by", "Title by"),
         CREATED,
     ),
@@ -35,12 +35,12 @@ THREADS = Table(
     ),
     search=f"t.user_id = {EXACT_EMAIL}",
     search_hint=EMAIL_HINT,
-    filters=(of_user(), of_day()),
+    filters=(by_user(), by_day()),
     sections=(Section("messages", "thread"), Section("generations", "thread"), Section("audit", "object")),
     text=f"""
         SELECT 'Title' AS label, title AS text FROM chat_thread WHERE id = $1
-        UNION ALL (SELECT number || ', ' || role, content FROM chat_message WHERE thread_id = $1
-            AND number > (SELECT max(number) - {LONGEST_LOOK} FROM chat_message WHERE thread_id = $1) ORDER BY number)
+        UNION ALL (SELECT 'Message ' || number || ' (' || role || ')', content FROM chat_message WHERE thread_id = $1
+            AND number > (SELECT max(number) - {MOST_SHOWN} FROM chat_message WHERE thread_id = $1) ORDER BY number)
     """,  # noqa: S608 - a constant
 )
 
@@ -51,7 +51,7 @@ MESSAGES = Table(
     model=ChatMessage,
     columns=(
         Column("created_at", "Created (UTC)", kind="time", link="'messages/' || t.id"),
-        who("(SELECT user_id FROM chat_thread WHERE id = t.thread_id)"),
+        user_column("(SELECT user_id FROM chat_thread WHERE id = t.thread_id)"),
         THREAD,
         Column("number", "Number", kind="number"),
         Column("role", "Role"),
@@ -61,7 +61,7 @@ MESSAGES = Table(
     details=(Column("token_count", "Tokens", kind="number"),),
     search=OWN_THREAD.replace("{}", EXACT_EMAIL),
     search_hint=EMAIL_HINT,
-    filters=(OF_THREAD, one_of("role", "Role", Role), one_of("status", "Status", Status)),
+    filters=(BY_THREAD, one_of("role", "Role", Role), one_of("status", "Status", Status)),
     sections=(Section("generations", "answer"), Section("audit", "object")),
     text="""
         SELECT 'Text' AS label, content AS text FROM chat_message WHERE id = $1
@@ -75,12 +75,12 @@ GENERATIONS = Table(
     one="Reply",
     model=Generation,
     columns=(
-        Column("created_at", "Asked (UTC)", kind="time", link="'generations/' || t.id"),
-        who("(SELECT user_id FROM chat_thread WHERE id = t.thread_id)"),
+        Column("created_at", "Requested (UTC)", kind="time", link="'generations/' || t.id"),
+        user_column("(SELECT user_id FROM chat_thread WHERE id = t.thread_id)"),
         Column("state", "State", kind="state"),
         Column("model", "Model"),
-        Column("took", "Age or duration", TOOK.format("coalesce(t.finished_at, now())"), "ms"),
-        Column("owner", "Owner", kind="code"),
+        Column("took", "Duration", TOOK.format("coalesce(t.finished_at, now())"), "ms"),
+        Column("owner", "Worker", kind="code"),
         Column("lease", "Lease left", LEASE),
         Column("reason", "Reason"),
     ),
@@ -89,30 +89,30 @@ GENERATIONS = Table(
         Column("answer", "Answer", "t.answer_id", "id", link="'messages/' || t.answer_id"),
         Column("question", "Question", "t.user_message_id", "id", link="'messages/' || t.user_message_id"),
         Column("attempt", "Attempt", kind="number"),
-        Column("continues", "Continues the one before", kind="yes"),
-        Column("takeovers", "Taken over", kind="number"),
+        Column("continues", "Continuation", kind="yes"),
+        Column("takeovers", "Takeovers", kind="number"),
         Column("fence", "Fence", kind="number"),
-        Column("background", "In the background", kind="yes"),
-        Column("response_id", "The provider's id", kind="code"),
+        Column("background", "Background", kind="yes"),
+        Column("response_id", "Response ID", kind="code"),
         Column("partial_len", "Characters so far", kind="number"),
         Column("request_at", "Sent (UTC)", kind="time"),
-        Column("cancel_at", "Stop asked (UTC)", kind="time"),
+        Column("cancel_at", "Stop requested (UTC)", kind="time"),
         Column("finished_at", "Ended (UTC)", kind="time"),
     ),
     search=OWN_THREAD.replace("{}", EXACT_EMAIL),
     search_hint=EMAIL_HINT,
     filters=(
-        Choice("state", "State", {"alive": ALIVE} | {str(one): f"t.state = '{one}'" for one in State}),
-        Value("model", "Model", "t.model = {}", words, "text"),
-        of_day(),
-        OF_THREAD,
-        Value("answer", "Answer", "t.answer_id = {}", identifier),
-        of_user(OWN_THREAD),
+        ChoiceFilter("state", "State", {"alive": ALIVE} | {str(one): f"t.state = '{one}'" for one in State}),
+        ValueFilter("model", "Model", "t.model = {}", as_text, "text"),
+        by_day(),
+        BY_THREAD,
+        ValueFilter("answer", "Answer", "t.answer_id = {}", identifier),
+        by_user(OWN_THREAD),
     ),
     sections=(Section("calls", "generation"), Section("tool_calls", "generation"), Section("audit", "object")),
     actions=(
         Action(
-            "stop", "Stop it", "The answer ends as if its user had stopped it: what there is stays.",
+            "stop", "Stop reply", "The answer ends as if the user had stopped it. Its text so far stays.",
             commands.stop, lambda row: row["state"] in (State.QUEUED, State.RUNNING), is_danger=True,
         ),
     ),
@@ -131,15 +131,15 @@ TOOL_CALLS = Table(
         Column("took", "Duration", TOOK.format("t.finished_at"), "ms"),
         Column("generation", "Reply", "t.generation_id", "id", link="'generations/' || t.generation_id"),
     ),
-    details=(Column("token_count", "Tokens", kind="number"), Column("call_id", "The model's id", kind="code")),
+    details=(Column("token_count", "Tokens", kind="number"), Column("call_id", "Call ID", kind="code")),
     filters=(
         one_of("state", "State", ToolState),
-        Value("name", "Tool", "t.name = {}", words, "text"),
-        Value("generation", "Reply", "t.generation_id = {}", identifier),
+        ValueFilter("name", "Tool", "t.name = {}", as_text, "text"),
+        ValueFilter("generation", "Reply", "t.generation_id = {}", identifier),
     ),
     sections=(Section("audit", "object"),),
     text="""
-        SELECT 'Arguments' AS label, arguments AS text FROM tool_call WHERE id = $1
+        SELECT 'Input' AS label, arguments AS text FROM tool_call WHERE id = $1
         UNION ALL SELECT 'Output', output FROM tool_call WHERE id = $1
     """,
 )
