@@ -15,8 +15,8 @@ from typing import Any
 import asyncpg
 import httpx
 
-from chat.devservices import offline_model
 from chat.devservices.offline_model.prices import LLM_PRICES
+from chat.devservices.servers import offline_model
 from tests.cast import Person
 from tests.faults import launch, stores
 from tests.faults.proxy import ChaosProxy

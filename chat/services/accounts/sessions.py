@@ -1,4 +1,4 @@
-"""Where somebody is logged in: start a session, find it by its cookie, end it."""
+"""Login sessions: start one, find it by its cookie, end it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from tortoise.expressions import Q
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
@@ -19,13 +18,37 @@ from chat.models import IP_MAX_LENGTH, USER_AGENT_MAX_LENGTH, AuthSession, Secon
 from chat.security.tokens import new_token, token_hash
 
 IDLE, ABSOLUTE = timedelta(days=14), timedelta(days=30)
-UNREMEMBERED_IDLE = timedelta(days=1)  # the cookie goes with the browser, and browsers can be left open or restored
+UNREMEMBERED_IDLE = timedelta(days=1)  # the cookie ends with the browser, but browsers are left open or restored
 STAFF_IDLE, STAFF_ABSOLUTE = timedelta(hours=1), timedelta(hours=12)
 LISTED = 50
+
+
+def _sql(lifetime: timedelta) -> str:
+    return f"interval '{lifetime.total_seconds():.0f} seconds'"
+
+
+def expired_sql(session: str = "s", user: str = "u") -> str:
+    """Whether a session has expired, decided nowhere else; takes the aliases of its row and of its user's."""
+    return f"""(
+    {session}.created_at < now() - CASE WHEN {user}.is_staff THEN {_sql(STAFF_ABSOLUTE)} ELSE {_sql(ABSOLUTE)} END
+    OR {session}.last_seen_at < now() - CASE WHEN {user}.is_staff THEN {_sql(STAFF_IDLE)} ELSE {_sql(IDLE)} END
+    OR (NOT {session}.remembered AND {session}.last_seen_at < now() - {_sql(UNREMEMBERED_IDLE)}))"""
+
+
+def active_sql(session: str = "s", user: str = "u") -> str:
+    """Whether a session still logs its user in; takes the same aliases."""
+    return f"({user}.is_active AND NOT {expired_sql(session, user)})"
+
+
 FIND = """
 SELECT {columns} FROM auth_session s JOIN users u ON u.id = s.user_id JOIN user_settings p ON p.user_id = u.id
-WHERE s.token_sha256 = $1
+WHERE s.token_sha256 = $1 AND {active}
 """
+ACTIVE_SESSIONS = f"""
+SELECT s.*, count(*) OVER () AS total FROM auth_session s JOIN users u ON u.id = s.user_id
+WHERE s.user_id = $1 AND {active_sql()} ORDER BY s.last_seen_at DESC, s.id DESC LIMIT {LISTED}
+"""  # noqa: S608 - constants
+IS_ACTIVE = f"SELECT 1 FROM auth_session s JOIN users u ON u.id = s.user_id WHERE s.id = $1 AND {active_sql()}"  # noqa: S608
 DELETE = "DELETE FROM auth_session WHERE id = ANY($1::uuid[])"
 SEEN_EVERY = timedelta(minutes=1)  # a write for each request would be the site's busiest query
 
@@ -33,7 +56,10 @@ SEEN_EVERY = timedelta(minutes=1)  # a write for each request would be the site'
 async def start_session(
     user: User, *, ip: str, user_agent: str, remembered: bool = True, with_code: bool = False
 ) -> str:
-    """A new session; returns the token for the cookie, stored nowhere. `with_code`: a second factor was asked for."""
+    """Start a session; returns the token for the cookie, which is stored nowhere.
+
+    `with_code`: the user has entered a two-factor code.
+    """
     token = new_token()
     session = await AuthSession.create(
         token_sha256=token_hash(token),
@@ -42,8 +68,8 @@ async def start_session(
         user_agent=user_agent[:USER_AGENT_MAX_LENGTH],
         remembered=remembered,
     )
-    # A password that was changed between its check and here ended the sessions that there were: so this one ends too.
-    # So did a second factor that was turned on.
+    # Race: since the check, the password may have changed or two-factor authentication may have been turned on. Both
+    # ended all sessions, so this one ends too.
     is_on = not with_code and await SecondFactor.exists(user_id=user.id, confirmed_at__isnull=False)
     if is_on or not await User.exists(id=user.id, password_hash=user.password_hash):
         await session.delete()
@@ -53,32 +79,34 @@ async def start_session(
 
 
 async def renew_session(session: AuthSession) -> str:
-    """Another token for the same session, whose sockets stay; the old token is worth nothing from now on."""
+    """Replace the token of a session. Its sockets stay open, and the old token stops working."""
     token = new_token()
     await AuthSession.filter(id=session.id).update(token_sha256=token_hash(token), authenticated_at=datetime.now(UTC))
     return token
 
 
 async def find_session(token: str) -> AuthSession | None:
-    """The living session of a token, with its user and the user's settings.
+    """The active session with this token, with its user and the user's settings.
 
-    Every request asks this: by SQL it takes a quarter of the CPU time that `select_related` takes, which writes the
-    statement anew each time.
+    Every request calls this. Plain SQL takes a quarter of the CPU time of `select_related`, which builds the statement
+    on each call.
     """
     rows = await query(_find_sql(), token_hash(token))
-    session = _from_row(rows[0]) if rows else None
-    if session is None or not session.user.is_active or _is_over(session, now := datetime.now(UTC)):
+    if not rows:
         return None
+    session, now = _from_row(rows[0]), datetime.now(UTC)
     if now - session.last_seen_at > SEEN_EVERY:
         await AuthSession.filter(id=session.id).update(last_seen_at=now)
         await User.filter(id=session.user.id).update(last_seen_at=now)
     return session
 
 
-async def living_sessions(user: User) -> tuple[list[AuthSession], int]:
-    """Where the user is logged in, last seen first, and how many there are: of very many only the newest are listed."""
-    living = AuthSession.filter(Q(*(_living(user, remembered) for remembered in (True, False)), join_type="OR"))
-    return await living.order_by("-last_seen_at", "-id").limit(LISTED), await living.count()
+async def active_sessions(user: User) -> tuple[list[AuthSession], int]:
+    """The user's active sessions, last seen first and at most `LISTED`, and their total number."""
+    rows = await query(ACTIVE_SESSIONS, user.id)
+    total = rows[0]["total"] if rows else 0
+    names = AuthSession._meta.db_fields
+    return [AuthSession.construct(_saved_in_db=True, **{name: row[name] for name in names}) for row in rows], total
 
 
 async def own_session(user: User, session_id: UUID) -> AuthSession | None:
@@ -87,47 +115,46 @@ async def own_session(user: User, session_id: UUID) -> AuthSession | None:
 
 
 async def end_session(session: AuthSession, *, broadcast: Broadcast) -> None:
-    """Log out: the token stops working, and the session's sockets close."""
+    """Log out: the token stops working and the session's sockets close."""
     await announce_ended(await delete_sessions(AuthSession.filter(id=session.id)), broadcast=broadcast)
 
 
 async def end_sessions(user: User, *, but: AuthSession | None = None, broadcast: Broadcast) -> None:
-    """Log the user out everywhere, or everywhere else."""
+    """Log the user out of all sessions but one, if given."""
     ending = AuthSession.filter(user_id=user.id)
     ended = await delete_sessions(ending.exclude(id=but.id) if but else ending)
     await announce_ended(ended, broadcast=broadcast)
 
 
 async def session_lives(session_id: object) -> bool:
-    """Whether a socket may stay open."""
-    session = await AuthSession.filter(id=session_id).select_related("user").first()
-    return session is not None and session.user.is_active and not _is_over(session, datetime.now(UTC))
+    """Whether the session is still active, so that its sockets may stay open."""
+    return bool(await query(IS_ACTIVE, session_id))
 
 
 async def delete_sessions(ending: QuerySet[AuthSession]) -> list[AuthSession]:
-    """Those that there were, in the caller's transaction, if there is one; `announce_ended` has to come after it."""
+    """Delete the sessions and return them. Call `announce_ended` after the caller's transaction, if there is one."""
     ended = await ending
     await query(DELETE, [session.id for session in ended])
     return ended
 
 
 async def announce_ended(ended: Sequence[AuthSession], *, broadcast: Broadcast) -> None:
-    """Close the sockets of sessions that are gone, wherever they are."""
+    """Close the sockets of deleted sessions, in every worker."""
     for session in ended:
         try:
             await broadcast.channels.publish(user_channel(session.user_id), SessionEnded(session.id))
         except Unavailable:
-            return  # each socket looks for its session once a minute as well
+            return  # each socket also checks its session once a minute
 
 
 @cache
 def _find_sql() -> str:
-    """With all columns of the three models, whatever is added to them."""
+    """Selects every column of the three models, so that new ones need no change here."""
     models: dict[str, type[Model]] = {"s": AuthSession, "u": User, "p": UserSettings}
     columns = (
         f'{table}.{name} AS "{table}.{name}"' for table, model in models.items() for name in model._meta.db_fields
     )
-    return FIND.format(columns=", ".join(columns))
+    return FIND.format(columns=", ".join(columns), active=active_sql())
 
 
 def _from_row(row: dict[str, Any]) -> AuthSession:
@@ -138,19 +165,3 @@ def _from_row(row: dict[str, Any]) -> AuthSession:
 
 def _of(row: dict[str, Any], table: str) -> dict[str, Any]:
     return {name.removeprefix(f"{table}."): value for name, value in row.items() if name.startswith(f"{table}.")}
-
-
-def _is_over(session: AuthSession, now: datetime) -> bool:
-    idle, absolute = _lifetimes(session.user, remembered=session.remembered)
-    return now - session.last_seen_at > idle or now - session.created_at > absolute
-
-
-def _living(user: User, remembered: bool) -> Q:
-    now, (idle, absolute) = datetime.now(UTC), _lifetimes(user, remembered=remembered)
-    still = Q(last_seen_at__gte=now - idle) & Q(created_at__gte=now - absolute)
-    return Q(user_id=user.id) & Q(remembered=remembered) & still
-
-
-def _lifetimes(user: User, *, remembered: bool) -> tuple[timedelta, timedelta]:
-    idle, absolute = (STAFF_IDLE, STAFF_ABSOLUTE) if user.is_staff else (IDLE, ABSOLUTE)
-    return (idle if remembered else min(idle, UNREMEMBERED_IDLE)), absolute

@@ -13,7 +13,7 @@ from typing import Any
 from tortoise.transactions import in_transaction
 
 from chat.database import query
-from chat.services.accounts.sessions import ABSOLUTE, IDLE, STAFF_ABSOLUTE, STAFF_IDLE, UNREMEMBERED_IDLE
+from chat.services.accounts.sessions import expired_sql
 from chat.services.admin import audit
 from chat.services.admin.audit import AuditContext
 
@@ -21,13 +21,7 @@ BATCH = 2000
 SHORTEST_DAYS = 31  # the overview shows thirty
 LONGEST_DAYS = 36_500  # a hundred years; `datetime` ends at year 1
 
-# As sessions.py has it: how long a session lives follows from its user and from "keep me logged in".
-ENDED_SESSIONS = """
-SELECT s.id FROM auth_session s JOIN users u ON u.id = s.user_id
-WHERE s.created_at < now() - CASE WHEN u.is_staff THEN $1::interval ELSE $2::interval END
-   OR s.last_seen_at < now() - CASE WHEN u.is_staff THEN $3::interval ELSE $4::interval END
-   OR (NOT s.remembered AND s.last_seen_at < now() - $5::interval)
-"""
+EXPIRED_SESSIONS = f"SELECT s.id FROM auth_session s JOIN users u ON u.id = s.user_id WHERE {expired_sql()}"  # noqa: S608
 EXPIRED_LINKS = "SELECT id FROM {table} WHERE expires_at < now()"
 OLD_CALLS = "SELECT id FROM llm_call_log WHERE created_at < $1"
 
@@ -41,9 +35,8 @@ class Pruned:
 
 
 async def sessions(context: AuditContext | None) -> list[Pruned]:
-    """Sessions that have ended by their lifetime."""
-    lifetimes = (STAFF_ABSOLUTE, ABSOLUTE, STAFF_IDLE, IDLE, UNREMEMBERED_IDLE)
-    count = await _prune(context, "sessions", "auth_session", ENDED_SESSIONS, *lifetimes)
+    """Sessions that have expired."""
+    count = await _prune(context, "sessions", "auth_session", EXPIRED_SESSIONS)
     return [Pruned(count, "expired sessions")]
 
 

@@ -22,8 +22,8 @@ blueprint = Blueprint("sessions", __name__, url_prefix="/sessions")
 @blueprint.get("/")
 @login_required
 async def sessions(user: User) -> ResponseReturnValue:
-    """Every place, this one marked."""
-    found, count = await service.living_sessions(user)
+    """The active sessions, with this one marked."""
+    found, count = await service.active_sessions(user)
     return await render_template(
         "accounts/sessions.html", sessions=found, count=count, this=await current_session(), browser_name=browser_name
     )

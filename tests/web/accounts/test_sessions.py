@@ -82,7 +82,7 @@ async def test_every_place_is_listed_and_this_one_is_marked(site: Site, alice: P
 
 async def test_another_place_is_logged_out_and_its_open_tabs_close(site: Site, alice: Person) -> None:
     phone = await elsewhere(site, alice)
-    this = str((await sessions.living_sessions(await User.get(email=alice.email)))[0][-1].id)
+    this = str((await sessions.active_sessions(await User.get(email=alice.email)))[0][-1].id)
     [other] = [way for way in ways_to_end(await page_of(alice)) if this not in way]
     async with phone.tab(await past_thread(alice)) as tab, alice.tab(await past_thread(alice)) as own:
         await tab.until_type("thread.snapshot")

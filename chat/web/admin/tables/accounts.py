@@ -12,7 +12,7 @@ from chat.models import (
     User,
 )
 from chat.models.ids import NO_ID
-from chat.services.accounts.sessions import ABSOLUTE, IDLE, STAFF_ABSOLUTE, STAFF_IDLE, UNREMEMBERED_IDLE
+from chat.services.accounts.sessions import active_sql
 from chat.services.admin import commands
 from chat.services.admin.grid import (
     Action,
@@ -31,14 +31,7 @@ BY_EMAIL = "t.user_id IN (SELECT id FROM users WHERE email LIKE {})"
 THIS_MONTH = f"""coalesce((SELECT {{}} FROM user_monthly_usage
     WHERE user_id = t.id AND month = {CURRENT_MONTH_SQL}), 0)"""  # noqa: S608 - a constant
 HAS_TWO_FACTOR = "EXISTS (SELECT 1 FROM second_factor WHERE user_id = t.id AND confirmed_at IS NOT NULL)"
-# As `sessions.find_session` decides.
-LIVES = f"""(u.is_active
-    AND now() - t.created_at <= CASE WHEN u.is_staff THEN interval '{STAFF_ABSOLUTE.total_seconds()} seconds'
-        ELSE interval '{ABSOLUTE.total_seconds()} seconds' END
-    AND now() - t.last_seen_at <= LEAST(
-        CASE WHEN u.is_staff THEN interval '{STAFF_IDLE.total_seconds()} seconds'
-            ELSE interval '{IDLE.total_seconds()} seconds' END,
-        CASE WHEN NOT t.remembered THEN interval '{UNREMEMBERED_IDLE.total_seconds()} seconds' END))"""
+IS_ACTIVE = active_sql("t")
 
 USERS = Table(
     name="users",
@@ -132,7 +125,7 @@ SESSIONS = Table(
     columns=(
         Column("last_seen_at", "Last seen (UTC)", kind="time", link="'sessions/' || t.id"),
         user_column(),
-        Column("lives", "Active", LIVES, "yes"),
+        Column("active", "Active", IS_ACTIVE, "yes"),
         Column("browser", "Browser", "t.user_agent", "browser"),
         Column("ip", "IP address", kind="code"),
         Column("created_at", "Logged in (UTC)", kind="time"),
@@ -145,7 +138,7 @@ SESSIONS = Table(
     search=BY_EMAIL,
     search_hint=PREFIX_HINT,
     is_prefix_search=True,
-    filters=(by_user(), yes_no("lives", "Active", LIVES)),
+    filters=(by_user(), yes_no("active", "Active", IS_ACTIVE)),
     sorts=(Sort("newest", "Newest first"), Sort("seen", "Last seen first", "t.last_seen_at", timestamp_key)),
     sections=(Section("audit", "object"),),
     actions=(
