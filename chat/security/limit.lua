@@ -1,11 +1,11 @@
 -- Generic cell rate algorithm: one call decides and counts, so that parallel requests cannot slip through together.
--- KEYS 1 the limit's key; ARGV 1 ms between two calls at the steady rate, 2 how many may come at once, 3 "count" or "back"
--- returns 0 when allowed, else the ms to wait. The time is the server's own.
+-- KEYS 1 the key of the limit; ARGV 1 ms between two calls at the steady rate, 2 burst size, 3 "count" or "refund"
+-- returns 0 when allowed, else the ms to wait, by the server's clock.
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local interval, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
 local due = math.max(tonumber(redis.call('GET', KEYS[1]) or '0'), now)
-if ARGV[3] == 'back' then  -- one that was counted turned out to be none; never more than nothing at all
+if ARGV[3] == 'refund' then  -- never to less than nothing counted
   due = due - interval
   if due > now then redis.call('SET', KEYS[1], due, 'PX', math.ceil(due - now)) else redis.call('DEL', KEYS[1]) end
   return 0

@@ -50,12 +50,12 @@ async def carol(strict: Site) -> str:
     user = await User.create(email=address, password_hash=password_hash, verification_sent_at=datetime.now(UTC))
     await UserSettings.create(user_id=user.id)
     await strict.resources.redis.hset(
-        ladder(address), mapping={"last": round(datetime.now(UTC).timestamp() * 1000), "wait": 60_000}
+        backoff_key(address), mapping={"last": round(datetime.now(UTC).timestamp() * 1000), "wait": 60_000}
     )
     return address
 
 
-def ladder(address: str) -> str:
+def backoff_key(address: str) -> str:
     return f"ladder:resend-to:{address}"
 
 
@@ -68,7 +68,7 @@ async def log_in(page: Page, address: str) -> None:
 
 
 async def a_minute_passes(strict: Site, address: str) -> None:
-    await strict.resources.redis.delete(ladder(address))
+    await strict.resources.redis.delete(backoff_key(address))
     await User.filter(email=address).update(verification_sent_at=None)
 
 

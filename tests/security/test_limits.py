@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from chat import broadcast
-from chat.security.limits import Limit, Limits, network
+from chat.security.limits import Backoff, Limit, Limits, network
 from tests.conftest import Stores
 
 FIVE = Limit("five", 5, 60)
@@ -44,44 +44,44 @@ async def test_keys_do_not_share_a_limit_and_disappear_by_themselves(limits: Lim
     await client.aclose()
 
 
-async def test_what_was_counted_can_be_forgiven(limits: Limits, key: str) -> None:
+async def test_a_reset_forgets_all_counts(limits: Limits, key: str) -> None:
     for _ in range(5):
         await limits.wait_ms(FIVE, key)
-    await limits.forgive(FIVE, key)
+    await limits.reset(FIVE, key)
 
     assert await limits.wait_ms(FIVE, key) == 0
 
 
-async def test_one_that_is_given_back_gives_back_no_other(limits: Limits, key: str) -> None:
+async def test_a_refund_undoes_one_count_only(limits: Limits, key: str) -> None:
     for _ in range(3):
         await limits.wait_ms(FIVE, key)
-    for _ in range(4):  # whoever is right in between has no more tries than without
+    for _ in range(4):  # a success in between wins no further attempts
         assert await limits.wait_ms(FIVE, key) == 0
-        await limits.give_back(FIVE, key)
+        await limits.refund(FIVE, key)
 
     assert [await limits.wait_ms(FIVE, key) == 0 for _ in range(3)] == [True, True, False]
 
 
-async def test_what_was_never_counted_is_not_given_back(limits: Limits, key: str) -> None:
+async def test_what_was_never_counted_is_not_refunded(limits: Limits, key: str) -> None:
     for _ in range(3):
-        await limits.give_back(FIVE, key)
+        await limits.refund(FIVE, key)
 
     assert [await limits.wait_ms(FIVE, key) == 0 for _ in range(6)] == [True] * 5 + [False]
 
 
-async def test_only_where_it_was_counted_one_is_given_back(limits: Limits, key: str) -> None:
+async def test_a_refund_applies_where_it_was_counted(limits: Limits, key: str) -> None:
     own = f"limit:{FIVE.name}:{key}"
-    for _ in range(5):  # while Redis was away
+    for _ in range(5):  # while Redis was unavailable
         limits._own.wait_ms(FIVE, own)
     assert await limits.wait_ms(FIVE, key) == 0
-    await limits.give_back(FIVE, key)
+    await limits.refund(FIVE, key)
     assert limits._own.wait_ms(FIVE, own) > 0
 
     for _ in range(5):
         await limits.wait_ms(FIVE, key)
     off = Limits(limits._redis, enabled=False)
     assert await off.wait_ms(FIVE, key) == 0
-    await off.give_back(FIVE, key)
+    await off.refund(FIVE, key)
     assert await limits.wait_ms(FIVE, key) > 0
 
 
@@ -95,6 +95,19 @@ async def test_after_the_interval_one_more_passes(limits: Limits, key: str) -> N
     assert await limits.wait_ms(quick, key) == 0
 
 
+async def test_the_wait_of_a_backoff_doubles_up_to_the_longest(limits: Limits, key: str, stores: Stores) -> None:
+    backoff, client = Backoff("doubling", 60, 200, 3600), broadcast.connect(stores.redis_url)
+    stored = f"ladder:doubling:{key}"  # the name older workers use, too
+    for seconds in (60, 120, 200, 200):
+        assert await limits.left_ms(backoff, key) == 0
+        assert await limits.back_off(backoff, key) == 0
+        assert seconds * 1000 - 2000 < await limits.back_off(backoff, key) <= seconds * 1000
+        assert seconds * 1000 - 2000 < await limits.left_ms(backoff, key) <= seconds * 1000
+        await client.hset(stored, "last", 1)  # long ago
+    assert 3_590_000 < await client.pttl(stored) <= 3_600_000
+    await client.aclose()
+
+
 async def test_without_redis_each_worker_counts_by_itself(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     nowhere = broadcast.connect("redis://127.0.0.1:1/0")
     limits = Limits(nowhere)
@@ -103,10 +116,10 @@ async def test_without_redis_each_worker_counts_by_itself(key: str, monkeypatch:
     assert [wait == 0 for wait in waits] == [True] * 5 + [False] * 2
     assert 11_000 < waits[-1] <= 12_001
     assert await limits.wait_ms(FIVE, key + "other") == 0
-    await limits.forgive(FIVE, key)
+    await limits.reset(FIVE, key)
     assert await limits.wait_ms(FIVE, key) == 0
     for _ in range(3):
-        await limits.give_back(FIVE, key)
+        await limits.refund(FIVE, key)
     assert [await limits.wait_ms(FIVE, key) == 0 for _ in range(6)] == [True] * 5 + [False]
     monkeypatch.setattr("chat.security.limits.OWN_MAX_KEYS", 10)
     for number in range(30):

@@ -34,7 +34,7 @@ async def throttled(beside: Beside) -> AsyncIterator[Site]:
 
 @pytest.fixture
 def unforgiving(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was counted against a limit is not forgiven while a test runs, however long that takes."""
+    """Limits allow no further attempt while a test runs, however long it takes."""
     monkeypatch.setattr(Limit, "interval_ms", 3_600_000)
 
 

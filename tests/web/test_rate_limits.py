@@ -34,7 +34,7 @@ async def sign_up_as(taken: Person, person: Person, **headers: str) -> httpx.Res
 async def test_the_sixth_sign_up_in_an_hour_is_one_too_many_whatever_a_visitor_claims(
     throttled: Site, member: Person
 ) -> None:
-    await throttled.resources.limits.forgive(SIGNUP, "127.0.0.1")  # other tests sign up from here too
+    await throttled.resources.limits.reset(SIGNUP, "127.0.0.1")  # other tests sign up from here too
     async with Person.visiting(throttled) as person:
         answers = [
             await sign_up_as(

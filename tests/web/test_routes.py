@@ -12,7 +12,7 @@ from werkzeug.routing import Rule
 from chat.app import create_app
 from chat.cli.routes import routes_document
 from chat.security import limits
-from chat.security.limits import COUNTED_BY_SERVICES, RESEND_LADDER, SOCKET_CONNECT, Limit
+from chat.security.limits import COUNTED_BY_SERVICES, RESEND_BACKOFF, SOCKET_CONNECT, Limit
 from chat.settings import Settings
 from chat.web.rate_limits import limits_of
 from chat.web.security_headers import SAFE_METHODS
@@ -85,7 +85,7 @@ def test_every_limit_is_on_a_route_or_named_with_what_it_counts() -> None:
     named = {one for one in vars(limits).values() if isinstance(one, Limit)}
     on_routes = {limit for rule in routes() for limit in limits_of(view_of(rule))}
 
-    assert named - on_routes == set(COUNTED_BY_SERVICES.values()) - {RESEND_LADDER.first_rung} | {SOCKET_CONNECT}
+    assert named - on_routes == set(COUNTED_BY_SERVICES.values()) - {RESEND_BACKOFF.first_wait} | {SOCKET_CONNECT}
 
 
 def test_every_address_of_a_page_ends_with_a_slash() -> None:

@@ -25,12 +25,12 @@ from chat.security.limits import (
     LOGIN_FAILURE_ACCOUNT,
     LOGIN_FAILURE_ADDRESS,
     PASSWORD_AGAIN,
-    RESEND_LADDER,
+    RESEND_BACKOFF,
     Limit,
     Limits,
 )
 from chat.security.passwords import Passwords
-from chat.services.accounts import verification
+from chat.services.accounts import email_links
 from chat.services.accounts.addresses import normalized_email, storable_email
 from chat.services.errors import Refused, TooManyGuesses
 from chat.settings import Settings
@@ -70,7 +70,7 @@ class Accounts:
         password_hash = await self.passwords.hash(password)
         user = await _new_user(email, password_hash)
         if self.settings.email_verification_required:
-            await self.limits.climb(RESEND_LADDER, email)
+            await self.limits.back_off(RESEND_BACKOFF, email)
             self.mailer.write_later("sign_up", partial(self._email_to, email, user))
         elif user is None:
             raise Refused("email_taken", "An account with this email already exists. Log in instead.", field="email")
@@ -79,7 +79,7 @@ class Accounts:
     async def _email_to(self, email: str, user: User | None) -> Email | None:
         """The link for the new user; a word to the old one, whose password stays."""
         if user:
-            return await verification.first_email(user, settings=self.settings)
+            return await email_links.first_email(user, settings=self.settings)
         if await self.limits.wait_ms(ACCOUNT_EXISTS, email):
             return None
         entrance = f"{self.settings.public_url}/accounts"
@@ -98,9 +98,9 @@ class Accounts:
         if user is None or not right or not user.is_active or user.needs_reset:
             await self._count_failure(email)
             return None
-        await self.limits.forgive(LOGIN_FAILURE_ACCOUNT, email)
+        await self.limits.reset(LOGIN_FAILURE_ACCOUNT, email)
         # No other guess of this address: one's own account would be the way to guess at others' without end.
-        await self.limits.give_back(LOGIN_FAILURE_ADDRESS, address)
+        await self.limits.refund(LOGIN_FAILURE_ADDRESS, address)
         await _end_failures(user)
         await self._hash_anew(user, password)
         return user
@@ -115,7 +115,7 @@ class Accounts:
         await self.count_guess((PASSWORD_AGAIN, str(user.id)))
         right = await self.passwords.verify(user.password_hash, password)
         if right:
-            await self.limits.forgive(PASSWORD_AGAIN, str(user.id))
+            await self.limits.reset(PASSWORD_AGAIN, str(user.id))
             await _end_failures(user)
         else:
             await self._count_failure(user.email)

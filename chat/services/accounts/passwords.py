@@ -86,7 +86,7 @@ async def reset_password(token: str, new: str, *, accounts: Accounts, broadcast:
     if was_on:
         two_factor.tell_that_it_is_off(user, mailer=accounts.mailer, settings=accounts.settings)
     await end_sessions(user, broadcast=broadcast)
-    await accounts.limits.forgive(LOGIN_FAILURE_ACCOUNT, user.email)
+    await accounts.limits.reset(LOGIN_FAILURE_ACCOUNT, user.email)
     _tell_owner(user, accounts=accounts)
     return user
 

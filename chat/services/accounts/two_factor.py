@@ -104,8 +104,8 @@ async def use_code(user: User, typed: str, *, address: str, accounts: Accounts) 
     if not (await _use_step(user, typed, accounts) or await _use_recovery_code(user, typed, accounts)):
         return False
     for limit in (CODE_GUESS_ACCOUNT, CODE_GUESS_DAY):
-        await accounts.limits.forgive(limit, whose)
-    await accounts.limits.give_back(CODE_GUESS_ADDRESS, address)  # and no other one: see `authenticate`
+        await accounts.limits.reset(limit, whose)
+    await accounts.limits.refund(CODE_GUESS_ADDRESS, address)  # and no other one: see `authenticate`
     return True
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from quart import Blueprint, flash, redirect, render_template, request, url_for
 from quart.typing import ResponseReturnValue
 
-from chat.models import User
+from chat.models import Confirms, User
 from chat.security.limits import CHANGE_EMAIL, VERIFICATION
-from chat.services.accounts import email_change
+from chat.services.accounts import email_links
 from chat.services.errors import Refused
 from chat.web.accounts.login_flow import (
     form_page,
@@ -36,7 +36,7 @@ async def change_email(user: User) -> ResponseReturnValue:
         return await form_page("accounts/change_email.html", form)
     mailer, site = opened.mailer, opened.settings
     try:
-        email = await email_change.ask_to_change(
+        email = await email_links.request_change(
             user, form.email.data, limits=opened.limits, mailer=mailer, settings=site
         )
     except Refused as refused:
@@ -49,13 +49,13 @@ async def change_email(user: User) -> ResponseReturnValue:
 @limited(VERIFICATION)
 async def confirm_change(token: str) -> ResponseReturnValue:
     """The mailed link; only the button uses it up. It proves the mailbox and not the person, so it logs nobody in."""
-    found, form = await email_change.find_link(token), ConfirmForm(await request.form)
+    found, form = await email_links.find(token, Confirms.CHANGE), ConfirmForm(await request.form)
     if found is None:
         return await _dead_link()
     if request.method != "POST" or not await is_confirmed_by(form, found.user):
         asks = not await is_own(found.user)
         return await form_page("accounts/confirm_change.html", form, token=token, email=found.email, asks=asks)
-    user = await email_change.change(token, mailer=resources().mailer)
+    user = await email_links.change(token, mailer=resources().mailer)
     if user is None:
         return await _dead_link()
     await flash(f"{user.email} is the e-mail address of the account now. Log in with it from now on.")

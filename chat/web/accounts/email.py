@@ -8,8 +8,9 @@ from quart import Blueprint, redirect, render_template, request, session, url_fo
 from quart.typing import ResponseReturnValue
 
 from chat.durations import wait_in_words
-from chat.security.limits import RESEND, RESEND_LADDER, VERIFICATION
-from chat.services.accounts import verification
+from chat.models import Confirms
+from chat.security.limits import RESEND, RESEND_BACKOFF, VERIFICATION
+from chat.services.accounts import email_links
 from chat.web.accounts.login_flow import enter, form_page, is_confirmed_by, is_own, keep_to_oneself
 from chat.web.auth import signed_in_user
 from chat.web.forms import ConfirmForm
@@ -43,7 +44,7 @@ async def resend() -> ResponseReturnValue:
     email, opened = session.get("email"), resources()
     if not email:
         return redirect(url_for("accounts.entrance.login"), 303)
-    wait_ms = await verification.resend(email, limits=opened.limits, mailer=opened.mailer, settings=opened.settings)
+    wait_ms = await email_links.resend(email, limits=opened.limits, mailer=opened.mailer, settings=opened.settings)
     if wait_ms:
         page = await _mailbox_page("verify_email_sent", wait_ms=wait_ms, too_early=True)
         return page, 429, {"Retry-After": str(-(-wait_ms // 1000))}
@@ -54,13 +55,13 @@ async def resend() -> ResponseReturnValue:
 @limited(VERIFICATION)
 async def verify_email(token: str) -> ResponseReturnValue:
     """The mailed link. Only the button uses it up: mail scanners open links too, some with HEAD."""
-    found, form = await verification.find_link(token), ConfirmForm(await request.form)
+    found, form = await email_links.find(token, Confirms.SIGN_UP), ConfirmForm(await request.form)
     if found is None:
         return await _dead_link()
     if request.method != "POST" or not await is_confirmed_by(form, found.user):
         asks = not await is_own(found.user)
         return await form_page("accounts/verify_email.html", form, token=token, email=found.email, asks=asks)
-    user = await verification.verify_email(token)
+    user = await email_links.verify(token)
     if user is None:
         return await _dead_link()
     session.pop("email", None)
@@ -77,6 +78,6 @@ async def _dead_link() -> ResponseReturnValue:
 async def _mailbox_page(name: str, *, wait_ms: int = 0, **context: Any) -> str:
     """A page with a button for another message, and when that can be had."""
     email = session.get("email", "")
-    wait_ms = max(wait_ms, await resources().limits.left_ms(RESEND_LADDER, email) if email else 0)
+    wait_ms = max(wait_ms, await resources().limits.left_ms(RESEND_BACKOFF, email) if email else 0)
     wait = {"wait_seconds": -(-wait_ms // 1000), "wait": wait_in_words(wait_ms)}
     return await render_template(f"accounts/{name}.html", email=email, **wait, **context)

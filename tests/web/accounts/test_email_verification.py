@@ -11,9 +11,9 @@ import httpx
 import pytest
 
 from chat.models import AuthSession, Confirms, EmailVerificationToken, User
-from chat.security.limits import CONFIRM_TO, RESEND_LADDER
+from chat.security.limits import CONFIRM_TO, RESEND_BACKOFF
 from chat.security.tokens import new_token, token_hash
-from chat.services.accounts.verification import another_email
+from chat.services.accounts.email_links import another_email
 from tests.cast import PASSWORD, Person
 from tests.conftest import Beside
 from tests.site import Site
@@ -35,7 +35,7 @@ async def carol(production: Production) -> AsyncIterator[Person]:
 
 async def later(site: Site, email: str, seconds: float) -> None:
     """So much time passes, for this address."""
-    redis, key = site.resources.redis, f"ladder:{RESEND_LADDER.name}:{email}"
+    redis, key = site.resources.redis, f"ladder:{RESEND_BACKOFF.name}:{email}"
     if await redis.exists(key):
         await redis.hincrby(key, "last", -round(seconds * 1000))
         if seconds * 1000 >= await redis.pttl(key):
@@ -153,7 +153,7 @@ async def test_a_mailbox_gets_so_many_in_a_day_and_the_page_says_when_there_is_a
     assert "so none was sent. Try again in 1 hour and 12 minutes." in Page(answer.text).text
     assert 4200 < int(answer.headers["Retry-After"]) <= 4320
     assert mailbox.is_empty(carol.email)
-    assert await production.site.resources.limits.left_ms(RESEND_LADDER, carol.email) == 0, "no wait grew for nothing"
+    assert await production.site.resources.limits.left_ms(RESEND_BACKOFF, carol.email) == 0, "no wait grew for nothing"
     assert (await carol.http.post(link)).headers["Location"] == "/chat/", "the last link still works"
 
 
