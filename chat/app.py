@@ -165,7 +165,7 @@ def _install_error_pages(app: Quart) -> None:
             return said, 503, headers
         if request.method == "GET":
             headers["Refresh"] = str(AWAY_RETRY_SECONDS)
-        return await render_template("pages/away.html"), 503, headers
+        return await render_template("pages/unavailable.html"), 503, headers
 
     @app.errorhandler(Exception)
     async def fail(error: Exception) -> ResponseReturnValue:

@@ -132,7 +132,7 @@ async def test_a_refused_change_of_the_password(desk: Desk, alice: Person, axe: 
     await page.get_by_label("Current password", exact=True).fill("wrong")
     for name in ("New password", "New password again"):
         await page.get_by_label(name, exact=True).fill("another good passphrase")
-    await page.get_by_role("button", name="Change the password").click()
+    await page.get_by_role("button", name="Change password").click()
     await expect(page.get_by_text("This is not your current password.")).to_be_visible()
     assert await violations(page, axe) == []
 
@@ -265,7 +265,7 @@ async def test_the_administrators_lists_and_texts(desk: Desk, root: Person, alic
     assert await violations(page, axe) == []
     await page.keyboard.type("I was asked to")
     await page.keyboard.press("Enter")
-    await expect(page.get_by_role("heading", name="The text")).to_be_visible()
+    await expect(page.get_by_role("heading", name="Content")).to_be_visible()
     assert await violations(page, axe) == []
 
 

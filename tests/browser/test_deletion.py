@@ -22,9 +22,9 @@ async def test_a_chat_is_deleted_by_keyboard_and_every_tab_says_so(desk: Desk, a
     other = await desk.chat(alice, kept)
     await expect(other.threads).to_have_count(2)
 
-    await here.page.get_by_role("link", name="Delete", exact=True).press("Enter")
+    await here.page.get_by_role("link", name="Delete chat", exact=True).press("Enter")
     await expect(here.page.get_by_role("heading", name="Delete this chat?")).to_be_visible()
-    await expect(here.page.get_by_role("link", name="Keep it")).to_be_focused()
+    await expect(here.page.get_by_role("link", name="Cancel")).to_be_focused()
     await here.page.keyboard.press("Shift+Tab")
     await here.page.keyboard.press("Enter")
 
@@ -39,8 +39,8 @@ async def test_a_chat_is_deleted_by_keyboard_and_every_tab_says_so(desk: Desk, a
 
 async def test_a_chat_that_is_kept_is_there_as_it_was(desk: Desk, alice: Person) -> None:
     chat = await desk.chat(alice, await past_thread(alice))
-    await chat.page.get_by_role("link", name="Delete", exact=True).click()
-    await chat.page.get_by_role("link", name="Keep it").click()
+    await chat.page.get_by_role("link", name="Delete chat", exact=True).click()
+    await chat.page.get_by_role("link", name="Cancel").click()
     await chat.is_connected()
     await expect(chat.messages).to_have_count(2)
 
@@ -49,7 +49,7 @@ async def test_an_account_is_deleted_by_keyboard_and_its_tabs_say_so(desk: Desk,
     tab = await desk.chat(alice, await past_thread(alice))
     page = await (await desk.context(alice, viewport=DESKTOP)).new_page()
     await page.goto("/accounts/settings/")
-    await page.get_by_role("link", name="Delete the account").press("Enter")
+    await page.get_by_role("link", name="Delete account").press("Enter")
     await page.get_by_label("Your password", exact=True).focus()
     await page.keyboard.type(PASSWORD)
     await page.keyboard.press("Enter")
@@ -64,7 +64,7 @@ async def test_without_javascript_a_chat_is_deleted_too(desk: Desk, alice: Perso
     thread_id = await past_thread(alice)
     page = await (await desk.context(alice, java_script_enabled=False)).new_page()
     await page.goto(f"/chat/{thread_id}/")
-    await page.get_by_role("link", name="Delete", exact=True).click()
+    await page.get_by_role("link", name="Delete chat", exact=True).click()
     await page.get_by_role("button", name="Delete").click()
     await expect(page.get_by_text("The chat is deleted.")).to_be_visible()
     assert not await ChatThread.exists(id=thread_id)

@@ -79,7 +79,7 @@ async def test_a_page_without_its_database_says_so_and_tries_again_by_itself(
     with monkeypatch.context() as patch:
         patch.setattr("chat.services.accounts.sessions.find_session", away)
         await page.goto("/chat/")
-        await expect(page.get_by_role("heading", name="The database is away")).to_be_visible()
+        await expect(page.get_by_role("heading", name="We'll be right back")).to_be_visible()
         await expect(page.get_by_role("link", name="Log in")).to_have_count(0)
 
     await expect(page.get_by_label("Message", exact=True)).to_be_visible()

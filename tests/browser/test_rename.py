@@ -152,7 +152,7 @@ async def test_on_a_phone_the_field_has_the_whole_bar(desk: Desk, alice: Person)
     await expect(title.field).to_be_focused()
     for part in (title.field, title.save, title.cancel):
         await expect(part).to_be_in_viewport(ratio=1)
-    await expect(chat.page.get_by_role("button", name="Chats", exact=True)).to_be_hidden()
+    await expect(chat.page.get_by_role("button", name="Open chats", exact=True)).to_be_hidden()
     assert (await title.field.bounding_box() or {})["width"] > 150
     width = await chat.page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
     assert width == [PHONE["width"], PHONE["width"]]
@@ -160,7 +160,7 @@ async def test_on_a_phone_the_field_has_the_whole_bar(desk: Desk, alice: Person)
     await title.save.tap()
 
     await expect(title.heading).to_have_text("Short")
-    await expect(chat.page.get_by_role("button", name="Chats", exact=True)).to_be_visible()
+    await expect(chat.page.get_by_role("button", name="Open chats", exact=True)).to_be_visible()
 
 
 async def test_without_javascript(desk: Desk, alice: Person) -> None:

@@ -47,7 +47,7 @@ async def test_sending_leads_back_to_the_end(desk: Desk, alice: Person) -> None:
 
 async def test_older_messages_come_in_above_without_moving_what_is_read(desk: Desk, alice: Person) -> None:
     chat = await desk.chat(alice, await past_thread(alice, messages=120))
-    more = chat.page.get_by_role("button", name="Load more messages")
+    more = chat.page.get_by_role("button", name="Load older messages")
     first = chat.messages.first
     for shown, expected in ((50, "Message 71"), (100, "Message 21")):
         await expect(chat.messages).to_have_count(shown)
@@ -69,7 +69,7 @@ async def test_older_messages_come_in_above_without_moving_what_is_read(desk: De
 async def test_older_messages_that_cannot_be_loaded_can_be_tried_again(desk: Desk, alice: Person) -> None:
     chat = await desk.chat(alice, await past_thread(alice, messages=60), allowed=("Failed to load resource",))
     await chat.page.route("**/messages/?before=*", lambda route: route.abort(), times=1)
-    more = chat.page.get_by_role("button", name="Load more messages")
+    more = chat.page.get_by_role("button", name="Load older messages")
     await more.click()
     await expect(chat.page.get_by_text("The messages could not be loaded. Try again.")).to_be_visible()
     await more.click()

@@ -42,7 +42,7 @@ async def test_a_new_thread_appears_in_other_tabs_and_leads_there(desk: Desk, al
 async def test_the_drawer_of_a_phone_opens_closes_and_gives_the_focus_back(desk: Desk, alice: Person) -> None:
     thread_id = await past_thread(alice)
     chat = await desk.chat(alice, thread_id, viewport=PHONE, has_touch=True, is_mobile=True)
-    opener = chat.page.get_by_role("button", name="Chats", exact=True)
+    opener = chat.page.get_by_role("button", name="Open chats", exact=True)
     drawer = chat.page.get_by_role("complementary", name="Chats")
     await expect(drawer).to_be_hidden()
     for close in ("Escape", "button"):

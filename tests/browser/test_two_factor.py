@@ -43,17 +43,17 @@ async def test_it_is_turned_on_by_keyboard_and_asked_for(
     context = await desk.context(alice, java_script_enabled=java_script_enabled)
     page = await context.new_page()
     await page.goto("/accounts/settings/")
-    await page.get_by_role("link", name="Second factor").press("Enter")
+    await page.get_by_role("link", name="Two-factor authentication").press("Enter")
     await page.get_by_label("Your password", exact=True).focus()
     await page.keyboard.type(PASSWORD)
     await page.keyboard.press("Enter")
-    await expect(page.get_by_label("Code that the app shows")).to_be_focused()
+    await expect(page.get_by_label("Code from the app")).to_be_focused()
     await expect(page.get_by_alt_text("QR code with the secret, for your app")).to_be_visible()
     app = Factor((await page.locator("#secret").text_content() or "").strip(), [])
     await page.keyboard.type(app.code())
     await page.keyboard.press("Enter")
 
-    await expect(page.get_by_role("heading", name="The second factor is on")).to_be_visible()
+    await expect(page.get_by_role("heading", name="Two-factor authentication is on")).to_be_visible()
     codes = await page.locator("#codes li").all_text_contents()
     async with page.expect_download() as downloading:
         await page.get_by_role("link", name="Download").press("Enter")
@@ -78,7 +78,7 @@ async def test_it_is_turned_on_by_keyboard_and_asked_for(
     began = (await AuthSession.filter(user__email=alice.email).latest("created_at")).created_at
     local = began.astimezone(ZoneInfo("Asia/Kolkata"))
     since = f"{local:%-d} [A-Z][a-z]+ {local:%Y, %H:%M}" if java_script_enabled else f"{began:%-d %b %Y, %H:%M} UTC"
-    here = other.get_by_role("listitem").filter(has_text="This one").get_by_role("button")
+    here = other.get_by_role("listitem").filter(has_text="This device").get_by_role("button")
     await expect(here).to_have_accessible_name(re.compile(f"^Log out .* Logged in {since}$"))
 
 
@@ -119,10 +119,10 @@ async def test_secret_and_codes_are_copied_as_they_are(desk: Desk, alice: Person
     await page.goto(PAGE)
     await page.get_by_label("Your password", exact=True).fill(PASSWORD)
     await page.keyboard.press("Enter")
-    await page.get_by_role("button", name="Copy the secret").click()
+    await page.get_by_role("button", name="Copy secret").click()
     await expect(page.get_by_role("status")).to_have_text("Copied")
     app = Factor(await clipboard_of(page), [])
-    await page.get_by_label("Code that the app shows").fill(app.code())
+    await page.get_by_label("Code from the app").fill(app.code())
     await page.keyboard.press("Enter")
     await page.get_by_role("button", name="Copy").click()
     await expect(page.get_by_role("status")).to_have_text("Copied")
@@ -137,12 +137,12 @@ async def test_a_code_is_readable_in_the_dark_and_on_paper(desk: Desk, alice: Pe
     await page.goto(PAGE)
     await page.get_by_label("Your password", exact=True).fill(PASSWORD)
     await page.keyboard.press("Enter")
-    picture = page.locator(".qr-code")
+    picture = page.locator("#qr-code")
     await expect(page.locator("html.dark")).to_have_count(1)
     await expect(picture).to_have_css("background-color", "rgb(255, 255, 255)")
     assert await picture.evaluate("it => it.naturalWidth > 0")
     secret = (await page.locator("#secret").text_content() or "").strip()
-    await page.get_by_label("Code that the app shows").fill(Factor(secret, []).code())
+    await page.get_by_label("Code from the app").fill(Factor(secret, []).code())
     await page.keyboard.press("Enter")
     await expect(page.locator("#codes")).to_be_visible()
 
@@ -174,12 +174,12 @@ async def test_axe_finds_nothing_while_it_is_turned_on(desk: Desk, alice: Person
     assert await violations(page, axe) == []
     await page.get_by_label("Your password", exact=True).fill(PASSWORD)
     await page.keyboard.press("Enter")
-    await page.get_by_label("Code that the app shows").fill("wrong")
+    await page.get_by_label("Code from the app").fill("wrong")
     await page.keyboard.press("Enter")
     await expect(page.locator("#code-error")).to_be_visible()
     assert await violations(page, axe) == []
     app = Factor((await page.locator("#secret").text_content() or "").strip(), [])
-    await page.get_by_label("Code that the app shows").fill(app.code())
+    await page.get_by_label("Code from the app").fill(app.code())
     await page.keyboard.press("Enter")
     await expect(page.locator("#codes")).to_be_visible()
     assert await violations(page, axe) == []

@@ -64,7 +64,7 @@ async def log_in(page: Page, address: str) -> None:
     await page.get_by_label("E-mail").fill(address)
     await page.get_by_label("Password", exact=True).fill(PASSWORD)
     await page.get_by_role("button", name="Log in").click()
-    await expect(page.get_by_role("heading", name="Confirm your e-mail first")).to_be_visible()
+    await expect(page.get_by_role("heading", name="Confirm your email address first")).to_be_visible()
 
 
 async def a_minute_passes(strict: Site, address: str) -> None:
@@ -76,21 +76,21 @@ async def test_the_button_counts_down_and_then_works(desk: Desk, strict: Site, m
     page = await (await desk.context()).new_page()
     await page.clock.install()
     await log_in(page, carol)
-    button = page.get_by_role("button", name="Send another one")
+    button = page.get_by_role("button", name="Resend email")
     await expect(button).to_have_attribute("aria-disabled", "true")
-    await expect(page.locator("#resend-wait")).to_have_text(re.compile(r"^Possible again in (1:00|0:5\d)\.$"))
+    await expect(page.locator("#resend-wait")).to_have_text(re.compile(r"^You can resend it in (1:00|0:5\d)\.$"))
     await button.press("Enter")
     await expect(page).to_have_url(re.compile("verify-required"))
 
     await a_minute_passes(strict, carol)
     await page.clock.fast_forward(61_000)
-    await expect(page.get_by_role("status").filter(has_text="Possible again now.")).to_be_visible()
+    await expect(page.get_by_role("status").filter(has_text="You can resend it now.")).to_be_visible()
     await expect(button).not_to_have_attribute("aria-disabled", "true")
     await button.click()
 
-    await expect(page.get_by_text("Another message is on its way.")).to_be_visible()
+    await expect(page.get_by_text("Another email is on its way.")).to_be_visible()
     await page.goto(await mailbox.next_link(carol))
-    await page.get_by_role("button", name="Confirm my e-mail").click()
+    await page.get_by_role("button", name="Confirm address").click()
     await expect(page).to_have_url(re.compile("/chat/$"))
 
 
@@ -99,13 +99,13 @@ async def test_without_javascript_the_page_says_when_and_the_button_works(
 ) -> None:
     page = await (await desk.context(java_script_enabled=False, allowed=(REFUSED_FORM,))).new_page()
     await log_in(page, carol)
-    await expect(page.locator("#resend-wait")).to_have_text("Possible again in 1 minute.")
-    await page.get_by_role("button", name="Send another one").click()
+    await expect(page.locator("#resend-wait")).to_have_text("You can resend it in 1 minute.")
+    await page.get_by_role("button", name="Resend email").click()
     await expect(page.get_by_role("alert")).to_have_text(re.compile("too soon .* none was sent"))
 
     await a_minute_passes(strict, carol)
-    await page.get_by_role("button", name="Send it again").click()
-    await expect(page.get_by_text("Another message is on its way.")).to_be_visible()
+    await page.get_by_role("button", name="Resend email").click()
+    await expect(page.get_by_text("Another email is on its way.")).to_be_visible()
     await mailbox.next_link(carol)
 
 
@@ -119,7 +119,7 @@ async def test_nothing_is_in_the_way_of_anybody(desk: Desk, strict: Site, mailbo
     await a_minute_passes(strict, carol)
     await page.reload()
     await page.get_by_role("button", name="Send a new link").click()
-    await expect(page.get_by_text("Another message is on its way.")).to_be_visible()
+    await expect(page.get_by_text("Another email is on its way.")).to_be_visible()
     assert await violations(page, axe) == []
     link = await mailbox.next_link(carol)
     await page.goto(link)
@@ -127,7 +127,7 @@ async def test_nothing_is_in_the_way_of_anybody(desk: Desk, strict: Site, mailbo
     await page.context.clear_cookies()
     await page.goto(link)
     await page.get_by_label("Your password", exact=True).fill("a wrong one")
-    await page.get_by_role("button", name="Confirm my e-mail").click()
+    await page.get_by_role("button", name="Confirm address").click()
     await expect(page.get_by_label("Your password", exact=True)).to_be_focused()
     await expect(page.get_by_text("This is not the password of the account.")).to_be_visible()
     assert await violations(page, axe) == []

@@ -32,7 +32,7 @@ async def test_a_whole_conversation(desk: Desk, alice: Person) -> None:
         await chat.field.fill(f"say {number_in_words} [offline: delay_first=1]")
         await chat.send_button.click()
         await expect(chat.answers).to_have_count(number)
-        await expect(page.locator("noscript .site-notice")).to_be_visible()
+        await expect(page.locator("noscript p")).to_be_visible()
         async with alice.tab(chat.thread_id) as tab:
             await tab.until_type("thread.snapshot")
             await tab.until_finished(tab.store.messages[-1]["id"])

@@ -20,7 +20,7 @@ async def test_a_lost_message_and_a_second_one(production: Production, mailbox: 
         told = Page((await carol.http.get(signed_up.headers["Location"])).text)
         lost = await mailbox.next_link(address)
         assert signed_up.status_code == 303
-        assert told.find("h1").text == "Check your e-mail"
+        assert told.find("h1").text == "Check your email"
         assert address in told.text
 
         # Nothing opens before that, and only she is told why.
@@ -34,11 +34,11 @@ async def test_a_lost_message_and_a_second_one(production: Production, mailbox: 
         await production.site.resources.redis.delete(f"ladder:resend-to:{address}")
         await User.filter(email=address).update(verification_sent_at=None)
         resent = await carol.http.post(again["action"])
-        assert "Another message is on its way" in Page((await carol.http.get(resent.headers["Location"])).text).text
+        assert "Another email is on its way" in Page((await carol.http.get(resent.headers["Location"])).text).text
         link = await mailbox.next_link(address)
         for dead in (lost, link[:-2] + "/", "/accounts/verify-email/nonsense/"):
             assert (await phone.http.post(dead)).status_code == 422
-            assert "does not work any more" in Page((await phone.http.get(dead)).text).find("h1").text
+            assert "no longer works" in Page((await phone.http.get(dead)).text).find("h1").text
 
         # The new one, opened on the phone: its page has a button, and the button lets her in.
         stored = await EmailVerificationToken.get(user__email=address)
@@ -64,7 +64,7 @@ async def test_a_link_that_came_too_late(production: Production, mailbox: Mailbo
         stored = await EmailVerificationToken.get(user__email=address)
         await EmailVerificationToken.filter(id=stored.id).update(expires_at=stored.created_at)
         late = Page((await dora.http.get(link)).text)
-        assert "does not work any more" in late.find("h1").text
+        assert "no longer works" in late.find("h1").text
 
         await production.site.resources.redis.delete(f"ladder:resend-to:{address}")
         await User.filter(email=address).update(verification_sent_at=None)

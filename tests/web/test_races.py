@@ -173,7 +173,7 @@ async def test_a_change_that_was_first_makes_the_link_of_a_reset_worthless(
         done, refused = await one_after_the_other(stores, alice.email, change(alice), reset(owner))
 
     assert (done.status_code, refused.status_code) == (303, 422)
-    assert "does not work any more" in Page(refused.text).find("h1").text
+    assert "no longer works" in Page(refused.text).find("h1").text
     assert [await opens(alice, alice.email, one) for one in (PASSWORD, CHANGED, RESET)] == [False, True, False]
 
 

@@ -58,9 +58,9 @@ async def second_factor(user: User) -> ResponseReturnValue:
     form = ConfirmForm(await request.form)
     if factor := await two_factor.factor_of(user):
         left = await two_factor.codes_left(user)
-        return await render_template("accounts/second_factor.html", since=factor.confirmed_at, left=left)
+        return await render_template("accounts/two_factor.html", since=factor.confirmed_at, left=left)
     if request.method != "POST" or not await is_confirmed(form, user):
-        return await form_page("accounts/second_factor_off.html", form)
+        return await form_page("accounts/two_factor_off.html", form)
     await pending_login.begin_set_up(user)
     return redirect(url_for(".set_up"), 303)
 
@@ -92,7 +92,7 @@ async def recovery_codes(user: User) -> ResponseReturnValue:
     if not await two_factor.factor_of(user):
         return redirect(url_for(PAGE), 303)
     if request.method != "POST" or not await _is_proven(form, user):
-        return await form_page("accounts/second_factor_codes.html", form)
+        return await form_page("accounts/two_factor_new_codes.html", form)
     return await _codes_page(await two_factor.new_recovery_codes(user, accounts=resources().accounts))
 
 
@@ -105,7 +105,7 @@ async def turn_off(user: User) -> ResponseReturnValue:
     if not await two_factor.factor_of(user):
         return redirect(url_for(PAGE), 303)
     if request.method != "POST" or not await _is_proven(form, user):
-        return await form_page("accounts/second_factor_turn_off.html", form)
+        return await form_page("accounts/two_factor_turn_off.html", form)
     await two_factor.turn_off(user, mailer=opened.mailer, settings=opened.settings)
     await flash("The second factor is off. Your password alone logs you in.")
     return redirect(url_for(PAGE), 303)
@@ -159,11 +159,11 @@ async def _set_up_page(user: User, factor: SecondFactor, form: Form) -> Response
     # White around it and in it also in the dark: many cameras read no others.
     image = segno.make_qr(link, error="m").svg_data_uri(border=4, dark="#000", light="#fff", omitsize=True)
     groups = [secret[start : start + 4] for start in range(0, len(secret), 4)]
-    return await form_page("accounts/second_factor_set_up.html", form, image=image, link=link, groups=groups)
+    return await form_page("accounts/two_factor_set_up.html", form, image=image, link=link, groups=groups)
 
 
 async def _codes_page(codes: list[str] | None, *, is_new: bool = False) -> ResponseReturnValue:
     """The answer to the form itself and not to a redirect: so the codes are kept nowhere, to be shown this once."""
     if codes is None:
         return redirect(url_for(PAGE), 303)
-    return await render_template("accounts/recovery_codes.html", codes=codes, is_new=is_new)
+    return await render_template("accounts/two_factor_codes.html", codes=codes, is_new=is_new)

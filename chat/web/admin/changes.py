@@ -37,7 +37,7 @@ async def text(user: User, name: str, row_id: UUID) -> ResponseReturnValue:
     row = await grid_sql.find(table, row_id) if table.text else None
     values: dict[str, Any] = {"table": table, "row": row or abort(404)}
     if request.method != "POST" or not form.validate():
-        return await form_page("admin/look.html", form, **values)
+        return await form_page("admin/reveal.html", form, **values)
     await commands.record_access(await audit_context(user, row_id, form.reason.data), f"{name}.look")
     return await render_template("admin/text.html", texts=await grid_sql.texts(table, row_id), **values)
 

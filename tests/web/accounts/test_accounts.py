@@ -429,7 +429,7 @@ async def test_a_link_works_once(production: Production, mailbox: Mailbox) -> No
 
         assert sorted(answer.status_code for answer in answers) == [303, 422, 422]
         assert late.status_code == 422
-        assert "does not work any more" in Page(late.text).text
+        assert "no longer works" in Page(late.text).text
         assert not await is_logged_in(thief)
 
 

@@ -210,7 +210,7 @@ async def test_a_chat_is_deleted_in_every_tab(site: Site, alice: Person) -> None
 
     assert page.find("h1").text == "Delete this chat?"
     assert (answer.status_code, answer.headers["Location"]) == (303, "/chat/")
-    said = Page((await alice.http.get("/chat/")).text).find("p", class_="notice page-notice")
+    said = Page((await alice.http.get("/chat/")).text).find("p", data_page_notice="")
     assert said.text == "The chat is deleted."
     assert (await alice.http.get(f"/chat/{thread_id}/")).status_code == 404
     assert (await alice.http.get(f"/chat/{kept}/")).status_code == 200

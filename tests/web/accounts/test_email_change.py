@@ -116,7 +116,7 @@ async def test_whoever_has_only_the_mailbox_gives_no_stranger_the_address(
         for person in (owner, dora):
             shown = Page((await person.http.get(link)).text)
             refused = await person.http.post(link, data={"password": "whatever it may be"})
-            assert "without the password nothing happens" in shown.text
+            assert "without the password, nothing changes" in shown.text
             assert carol.email not in shown.text
             assert refused.status_code == 422
             assert Page(refused.text).error_of("password").startswith("This is not the password of the account.")
@@ -155,7 +155,7 @@ async def test_a_link_works_once_and_only_the_newest(mailbox: Mailbox, carol: Pe
     assert (await carol.http.post(link)).status_code == 303
     again = await carol.http.post(link)
     assert again.status_code == 422
-    assert Page(again.text).find("h1").text == "This link does not work any more"
+    assert Page(again.text).find("h1").text == "This link no longer works"
 
 
 async def test_a_link_that_is_too_old_or_for_signing_up_changes_nothing(
@@ -205,7 +205,7 @@ async def test_an_address_that_is_taken_in_between_changes_nothing(mailbox: Mail
     answer = await carol.http.post(link)
 
     assert answer.status_code == 422
-    assert "has an account now" in Page(answer.text).text
+    assert "now belongs to another account" in Page(answer.text).text
     assert (await User.get(email=carol.email)).email_verified
 
 

@@ -72,10 +72,10 @@ async def test_every_place_is_listed_and_this_one_is_marked(site: Site, alice: P
     page = await page_of(phone)
 
     assert len(ways_to_end(page)) == 2
-    assert "Safari on iPhone This one 127.0.0.1 · last seen " in page.text
+    assert "Safari on iPhone This device 127.0.0.1 · last seen " in page.text
     assert "until the browser is closed" in page.text
     assert "Another browser 127.0.0.1 · last seen " in page.text
-    assert page.text.count("This one") == 1
+    assert page.text.count("This device") == 1
     assert len(ways_to_end(await page_of(bob))) == 1
     await phone.http.aclose()
 

@@ -156,6 +156,6 @@ async def test_a_theme_is_told_to_every_tab_of_this_user_and_to_nobody_else(
 async def test_the_settings_lead_to_everything_about_the_account(alice: Person) -> None:
     """Each of these has its own tests; the way to them is this page, and to it the menu."""
     assert (await page_of(alice, "/chat/")).all("a", href=PATH)
-    links = {one["href"] for one in (await page_of(alice)).all("a", class_="way")}
+    links = {one["href"] for one in (await page_of(alice)).all("a", data_settings_link="")}
     names = ("change_email", "password_change", "second-factor", "sessions", "data", "delete")
     assert links == {"/usage/", *(f"/accounts/{name}/" for name in names)}

@@ -36,7 +36,7 @@ async def test_every_tool_is_listed_with_the_description_that_the_model_gets(roo
         assert all(f"{name} (" in shown and schema["description"] in shown for name, schema in tool.parameters.items())
         assert f"Idempotent: {'yes' if tool.idempotent else 'no'}" in shown
     assert "query (string): one to ten words" in page.find("li", id="tool-search_my_threads").text
-    assert "Given by the site: User" in page.find("li", id="tool-search_my_threads").text
+    assert "Provided by the site: User" in page.find("li", id="tool-search_my_threads").text
 
 
 async def test_a_user_gets_404(alice: Person) -> None:

@@ -42,8 +42,8 @@ async def test_the_figures_are_the_sums_of_the_rows(root: Person, alice: Person)
 
     assert Decimal(page.all("data")[0]["value"]) == rows["cost"]
     assert today["Tokens"] == f"{rows['tokens']:,}"
-    assert today["Calls that ended in an error"] == f"{rows['errors']:,} of {rows['calls']:,}"
-    assert f"and {rows['unpriced']:,} calls of unknown cost" in page.text
+    assert today["Errors"] == f"{rows['errors']:,} of {rows['calls']:,} requests"
+    assert f"+ {rows['unpriced']:,} request" in page.text
     assert f"rate limited {rows['rate_limited']:,}" in page.text
     assert "of it estimated" in page.text
 
@@ -121,23 +121,23 @@ async def test_load_is_counted_over_all_workers(root: Person, site: Site) -> Non
     heartbeats = asyncio.create_task(other.run())
     try:
         async with asyncio.timeout(LONG_SECONDS):
-            while await now(root, "Connected tabs") < many:
+            while await now(root, "Open tabs") < many:
                 await asyncio.sleep(0.02)
 
-        assert await now(root, "E-mails to send") >= many
-        assert await now(root, "Workers alive") >= 2
+        assert await now(root, "Queued emails") >= many
+        assert await now(root, "Workers") >= 2
     finally:
         heartbeats.cancel()
         await asyncio.gather(heartbeats, return_exceptions=True)
 
-    assert await now(root, "Connected tabs") < many
+    assert await now(root, "Open tabs") < many
 
 
 async def test_a_worker_without_heartbeats_is_forgotten(root: Person, site: Site) -> None:
     dead = [f"dead:{number}:abc" for number in range(100)]
     await site.resources.redis.sadd("workers", *dead)
 
-    assert await now(root, "Workers alive") < len(dead)
+    assert await now(root, "Workers") < len(dead)
     assert not any(await site.resources.redis.smismember("workers", dead))
 
 
@@ -155,6 +155,6 @@ async def test_the_page_without_redis(beside: Beside) -> None:
         await User.filter(email=root.email).update(is_staff=True)
         page = await overview(root)
 
-        assert "Now, this worker only" in page.text
-        assert "Redis does not answer" in page.text
-        assert (figures(page, "now"))["Workers alive"] == "1"
+        assert "Now (this worker only)" in page.text
+        assert "Redis is unavailable" in page.text
+        assert (figures(page, "now"))["Workers"] == "1"

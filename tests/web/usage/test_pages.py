@@ -68,7 +68,7 @@ async def test_chats_are_linked_and_deleted_ones_are_one_line(alice: Person) -> 
     await call(alice, "0.5", caller="title")
     await ChatThread.filter(id=deleted).delete()
     page = await usage(alice)
-    names = [element.text.strip() for element in page.all("span", class_="ledger-name")]
+    names = [element.text.strip() for element in page.all("span", data_chat="")]
 
     assert page.all("a", href=f"/chat/{kept}/")
     assert not page.all("a", href=f"/chat/{deleted}/")
@@ -88,7 +88,7 @@ async def test_a_chat_with_pruned_requests_cost_at_least_the_known_sum(alice: Pe
     page = await usage(alice)
 
     assert "at least $" in page.text
-    assert "1 of these calls is not kept one by one any more" in page.text
+    assert "The details of 1 request are no longer stored" in page.text
     assert Decimal(page.find("data", id="total")["value"]) == (await UserMonthlyUsage.get(user__email=alice.email)).cost
 
 
@@ -98,7 +98,7 @@ async def test_exact_estimated_and_unknown_are_told_apart(alice: Person) -> None
     await call(alice, None, model="house-brand")
     page = await usage(alice)
 
-    assert "Known cost $0.5000 $0.2000 of it estimated and 1 call of unknown cost" in page.text
+    assert "Cost $0.5000 $0.2000 of it estimated + 1 request of unknown cost" in page.text
     assert "house-brand" in page.text
     assert "$0.0000 + 1 unknown" in page.text
     assert page.text.count("$0.5000 $0.2000 estimated") == 2, "by model and by chat"
@@ -114,10 +114,10 @@ async def test_the_budget_shows_what_is_left_and_reserved(alice: Person) -> None
     await BudgetReservation.create(id=user.id, user=user, amount=Decimal("0.25"), expires_at=soon)
     page = await usage(alice)
 
-    assert "Left of your budget $1.2500 of $2.00" in page.text
-    assert "$0.2500 are kept back" in page.text
+    assert "Budget left $1.2500 of $2.00" in page.text
+    assert "$0.2500 reserved for answers in progress" in page.text
     await User.filter(email=alice.email).update(monthly_budget=Decimal("0.1"))
-    assert "Left of your budget $0.0000" in (await usage(alice)).text
+    assert "Budget left $0.0000" in (await usage(alice)).text
 
 
 async def test_earlier_months_can_be_opened(alice: Person) -> None:
