@@ -2,6 +2,7 @@
 
 import re
 from hashlib import sha256
+from typing import Any
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 - Excel takes the wide ones too
@@ -15,6 +16,19 @@ def storable(text: str) -> str:
     if not UNSTORABLE.search(text):
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").replace("\x00", REPLACEMENT)
+
+
+def storable_json(value: Any) -> Any:
+    """A JSON value in which every text is storable."""
+    match value:
+        case str():
+            return storable(value)
+        case dict():
+            return {key: storable_json(part) for key, part in value.items()}
+        case list() | tuple():
+            return [storable_json(part) for part in value]
+        case _:
+            return value
 
 
 def cell(text: str) -> str:

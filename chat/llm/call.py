@@ -17,7 +17,7 @@ from chat.llm.journal import CallLog, Journal, NoJournal, Plan
 from chat.llm.provider.provider import ModelRequest, Resumption
 from chat.llm.structured import OutputSchema, Schema
 from chat.llm.tools.registry import Registry, Tool, ToolResult
-from chat.text import storable
+from chat.text import storable, storable_json
 
 Item = dict[str, Any]  # of a request's input, as the Responses API has it
 
@@ -82,7 +82,7 @@ class Call:
         tools, context = given.pop("tools", ()), given.pop("context", {})
         schema, schema_name = given.pop("schema", None), given.pop("schema_name", "")
         return cls(
-            input=tuple(_storable([{"role": "user", "content": said}] if isinstance(said, str) else list(said))),
+            input=tuple(storable_json([{"role": "user", "content": said}] if isinstance(said, str) else list(said))),
             instructions=storable(given.pop("instructions", "")),
             toolbox=_toolbox(tools, context),
             output_schema=None if schema is None else OutputSchema(schema, schema_name),
@@ -129,19 +129,6 @@ class _RegistryToolbox:
 
     async def run(self, call: ToolCall) -> ToolResult:
         return await self._registry.dispatch(call.name, call.arguments, self._context)
-
-
-def _storable(value: Any) -> Any:
-    """What is sent goes into the books as well, and half of a surrogate pair could not even be sent."""
-    match value:
-        case str():
-            return storable(value)
-        case dict():
-            return {key: _storable(part) for key, part in value.items()}
-        case list() | tuple():
-            return [_storable(part) for part in value]
-        case _:
-            return value
 
 
 def _toolbox(tools: Any, context: Mapping[type, object]) -> Toolbox | None:

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Sequence
+from contextlib import aclosing, asynccontextmanager
 from types import TracebackType
-from typing import Any, Self, Unpack
+from typing import Any, Self, TypeVar, Unpack
 
-from chat.llm.call import Call, CallEvent, Final, Item, Options, Result
-from chat.llm.journal import Journal, NoJournal, Plan
-from chat.llm.loop import Loop
+from chat.llm import errors
+from chat.llm.call import Call, CallEvent, Final, Item, Options, Result, RoundFinished
+from chat.llm.events import Completed, Created, Failed
+from chat.llm.journal import CallLog, Journal, NoJournal, Plan
 from chat.llm.pricing import Prices
 from chat.llm.provider.provider import Limits, Provider
+from chat.llm.round import Round
 
 MAX_OUTPUT_TOKENS = 8192
+MAX_ROUNDS = 8
+
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
 
 
 class LLMClient:
@@ -60,7 +69,7 @@ class LLMClient:
         if self._provider.closed:
             raise RuntimeError("The client is closed.")
         call = Call.of(said, options, defaults=self._defaults)
-        return Loop(call, self._provider, self.prices).events()
+        return _events(call, self._provider, self.prices)
 
     async def cancel(self, response_id: str) -> None:
         """End a background run at the provider, which leaving its stream does not."""
@@ -86,3 +95,81 @@ class LLMClient:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.close()
+
+
+async def _events(call: Call, provider: Provider, prices: Prices) -> AsyncGenerator[CallEvent, None]:
+    """The tool loop: rounds with the provider until there is an answer, and Final at the end.
+
+    Raises CallFailed, and whatever the journal or the toolbox raises.
+    """
+    rounds: list[Round] = []
+    resume, so_far = call.resume, call.resume.so_far if call.resume else ()
+    try:
+        for number in range(resume.number if resume else 1, MAX_ROUNDS + 1):
+            plan = call.plan(number, so_far)
+            if resume is None:
+                await call.journal.begin(plan)
+            current = Round(call, plan, provider, prices, resume)
+            rounds.append(current)
+            async with _left_in_order(current), aclosing(current.events()) as events:
+                async for event in events:
+                    match event:
+                        case Created():
+                            await call.journal.created(plan, event.response_id, event.sequence)
+                        case Completed() | Failed():
+                            yield RoundFinished(await shielded(current.log()))
+                            if current.failure:
+                                raise current.failure
+                            continue
+                    yield event
+            if not current.tools.calls:
+                yield Final(Result(current.text, current.parsed, _logs(rounds)))
+                return
+            so_far += current.items()
+            resume = None
+        raise errors.TooManyRounds("The model kept calling tools without giving an answer.")
+    except errors.CallFailed as error:
+        error.calls = _logs(rounds)
+        raise
+
+
+def _logs(rounds: list[Round]) -> tuple[CallLog, ...]:
+    return tuple(one.call_log for one in rounds if one.call_log)
+
+
+@asynccontextmanager
+async def _left_in_order(current: Round) -> AsyncIterator[None]:
+    """However a round is left, nothing of it keeps running, and the journal is told."""
+    try:
+        yield
+    finally:
+        await shielded(_leave(current))
+
+
+async def _leave(current: Round) -> None:
+    try:
+        await current.close()
+    finally:
+        if not current.call_log:
+            await _log_early_end(current)
+
+
+async def _log_early_end(current: Round) -> None:
+    try:
+        await current.log()
+    except Exception:  # the reason for leaving is being raised, and this must not hide it
+        logger.exception("A round that was left early is not in the usage ledger")
+
+
+async def shielded(work: Coroutine[Any, Any, T]) -> T:
+    """Complete the work in a task of its own. A cancellation meanwhile is raised when it is done."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled:
+        raise cancelled from (None if task.cancelled() else task.exception())
+    return task.result()

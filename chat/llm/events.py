@@ -97,18 +97,26 @@ class Reasoning(msgspec.Struct, frozen=True, gc=False):
     summary: str
 
 
-class TextDelta(msgspec.Struct, frozen=True, gc=False):
-    """The next piece of the answer, never empty, never with what PostgreSQL cannot store."""
-
-    text: str
-    sequence: int
+# Nearly every event is a piece of text, so the provider's JSON is decoded straight into these two, without a copy.
+_AS_SENT = {"text": "delta", "sequence": "sequence_number"}
 
 
-class RefusalDelta(msgspec.Struct, frozen=True, gc=False):
-    """The same, where the model says why it does not answer."""
+class TextDelta(
+    msgspec.Struct, frozen=True, gc=False, rename=_AS_SENT, tag_field="type", tag="response.output_text.delta"
+):
+    """The next piece of the answer; never empty, and PostgreSQL can store it."""
 
-    text: str
-    sequence: int
+    text: str = ""
+    sequence: int = 0  # the provider's number of the event
+
+
+class RefusalDelta(
+    msgspec.Struct, frozen=True, gc=False, rename=_AS_SENT, tag_field="type", tag="response.refusal.delta"
+):
+    """The next piece of what the model says instead of an answer."""
+
+    text: str = ""
+    sequence: int = 0
 
 
 class ToolCallStarted(msgspec.Struct, frozen=True):

@@ -1,15 +1,16 @@
-"""One round with the provider: what was seen of it, what that means, and what the books get."""
+"""One round with the provider: its events and its tools' results, what they mean, and what the journal is told."""
 
 from __future__ import annotations
 
+import asyncio
 import time
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator
 from decimal import Decimal
 from itertools import chain
 from typing import Any
 
 from chat.llm import errors
-from chat.llm.call import Call, Item, TextCorrected, ToolCallFinished
+from chat.llm.call import Call, Item, TextCorrected, Toolbox, ToolCallFinished, tool_items
 from chat.llm.events import (
     Code,
     Completed,
@@ -26,65 +27,91 @@ from chat.llm.events import (
 )
 from chat.llm.journal import CallLog, Plan
 from chat.llm.pricing import Prices
-from chat.llm.provider.provider import Resumption
-from chat.llm.provider.retries import Attempts
+from chat.llm.provider.provider import Provider, Resumption
+from chat.llm.provider.retries import Retries
 from chat.llm.tokens import count_tokens
-from chat.llm.toolruns import ToolRuns
+from chat.llm.tools.registry import ToolResult
 from chat.text import storable
 
 MAX_ERROR_CHARACTERS = 1000
 
 
-@dataclass(slots=True)
 class Round:
-    """What is known of a round. Close it."""
+    """One request, its answer, and the tools that the answer calls. Close it."""
 
-    plan: Plan
-    attempts: Attempts
-    tools: ToolRuns
-    calls: list[ToolCall] = field(default_factory=list)
-    text: str = ""
-    parsed: Any = None
-    failure: errors.CallFailed | None = None
-    logged: bool = False
-    _created: Created | None = None
-    _ended: Completed | Failed | None = None
-    _pieces: list[str] = field(default_factory=list)  # of the text
-    _thoughts: list[str] = field(default_factory=list)
-    _called: dict[str, list[str]] = field(default_factory=dict)  # what the model wrote for each call, so far
-    _began: float = field(default_factory=time.monotonic)
-    _first_event_ms: int | None = None
+    def __init__(self, call: Call, plan: Plan, provider: Provider, prices: Prices, resume: Resumption | None) -> None:
+        self.plan = plan
+        self.tools = ToolRuns(call.toolbox)
+        self.text = ""
+        self.parsed: Any = None
+        self.failure: errors.CallFailed | None = None
+        self.call_log: CallLog | None = None  # once it is over
+        self._call = call
+        self._prices = prices
+        self._retries = Retries(provider, plan.request, most=call.retries, resume=resume)
+        self._stream = self._retries.events()
+        self._upcoming: asyncio.Task[Event | None] | None = None
+        self._created = Created(resume.response_id, "", resume.sequence) if resume else None
+        self._ended: Completed | Failed | None = None
+        self._pieces = [resume.text] if resume else []  # of the text
+        self._thoughts: list[str] = []
+        self._called: dict[str, list[str]] = {}  # what the model has written of each call
+        self._began = time.monotonic()
+        self._first_event_ms: int | None = None
 
-    async def next_event(self) -> Event | TextCorrected | ToolCallFinished | None:
-        """What happens next, None after the provider's last event; a tool may still run then."""
-        event = await self.tools.or_next(self.attempts.next_event)
-        while isinstance(event, ToolCall) and self._knows(event):  # the end of a resumed stream tells it again
-            event = await self.tools.or_next(self.attempts.next_event)
-        if event is not None:
-            self._saw(event)
-        if isinstance(event, Completed) and self._lost_text(event):
-            self._pieces = [event.text]
-            return TextCorrected(event.text)
+    async def events(self) -> AsyncGenerator[Event | TextCorrected | ToolCallFinished, None]:
+        """What happens, until the provider and all tools have finished. Raises what the toolbox raises."""
+        while event := await (self._merge() if self.tools.running or self._upcoming else anext(self._stream, None)):
+            if isinstance(event, ToolCall) and self.tools.knows(event):  # a resumed stream repeats it at its end
+                continue
+            self._record(event)
+            if isinstance(event, ToolCall):
+                self.tools.start(event)  # it runs while the rest of the round still streams
+            if isinstance(event, Completed) and self._lost_text(event):
+                self._pieces = [event.text]
+                yield TextCorrected(event.text)
+            yield event
+
+    async def _merge(self) -> Event | ToolCallFinished | None:
+        """The provider's next event or a tool's result, whichever comes first."""
+        if not (self._upcoming or self._ended):
+            self._upcoming = asyncio.create_task(self._next_of_stream())
+        waiting = {*self.tools.running, *([self._upcoming] if self._upcoming else [])}
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finished = self.tools.finished()
+        if finished or not self._upcoming:
+            return finished
+        event, self._upcoming = self._upcoming.result(), None
         return event
 
-    def _knows(self, call: ToolCall) -> bool:
-        return any(one.call_id == call.call_id for one in self.calls)
+    async def _next_of_stream(self) -> Event | None:
+        return await anext(self._stream, None)
 
-    def resume(self, resume: Resumption) -> None:
-        """It began in another process."""
-        self._created = Created(resume.response_id, "", resume.after)
-        self._pieces = [resume.text]
+    async def close(self) -> None:
+        """Hang up, and cancel the tools that still run."""
+        left = [*self.tools.running, *([self._upcoming] if self._upcoming else [])]
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        await self._stream.aclose()
+
+    def items(self) -> tuple[Item, ...]:
+        """What the model is told of this round in the next one."""
+        said = ({"role": "assistant", "content": self.text},) if self.text else ()
+        return (*said, *self.tools.items())
+
+    async def log(self) -> CallLog:
+        """Tell the journal how the round ended."""
+        self._judge()
+        self.call_log = log = await self._summed_up()
+        await self._call.journal.end(log)
+        return log
 
     def _lost_text(self, ended: Completed) -> bool:
         """A resumed stream can leave something out, and some servers send the text at the end only."""
         return bool(ended.text) and not ended.refused and ended.text != "".join(self._pieces)
 
-    async def close(self) -> None:
-        """Hang up, and cancel the tools that still run."""
-        await self.tools.close()
-        await self.attempts.close()
-
-    def _saw(self, event: Event | ToolCallFinished) -> None:
+    def _record(self, event: Event | ToolCallFinished) -> None:
         if self._first_event_ms is None and not isinstance(event, Failed):
             self._first_event_ms = self._elapsed_ms()
         match event:
@@ -99,43 +126,37 @@ class Round:
             case ToolCallArguments():
                 self._called[event.call_id].append(event.delta)
             case ToolCall():
-                self.calls.append(event)
                 self._called[event.call_id] = [event.name, event.arguments]
             case Completed() | Failed():
                 self._ended = event
 
-    def items(self) -> tuple[Item, ...]:
-        """What the next round is told of this one."""
-        said = ({"role": "assistant", "content": self.text},) if self.text else ()
-        return (*said, *self.tools.items())
-
-    def judge(self, call: Call) -> None:
-        """What its end means for the caller."""
+    def _judge(self) -> None:
+        """What the end of the round means for the caller."""
         self.text = "".join(self._pieces)
         match self._ended:
             case Failed():
                 self.failure = errors.ProviderFailed(self._ended)
-            case Completed() if not self.calls:
+            case Completed() if not self.tools.calls:
                 self.text = self._ended.text
-                self.failure = self._fault_of_answer(self._ended, call)
+                self.failure = self._fault_of_answer(self._ended)
 
-    def _fault_of_answer(self, ended: Completed, call: Call) -> errors.CallFailed | None:
+    def _fault_of_answer(self, ended: Completed) -> errors.CallFailed | None:
         if ended.refused:
             return errors.OutputRefused("The model refused to answer.", detail=ended.text)
         if ended.incomplete_reason:
             return errors.OutputIncomplete(ended.incomplete_reason)
         if not ended.text.strip():
             return errors.OutputEmpty("The model gave an empty answer. Please try again.")
-        if call.output_schema:
+        if self._call.output_schema:
             try:
-                self.parsed = call.output_schema.parsed(ended.text)
+                self.parsed = self._call.output_schema.parsed(ended.text)
             except ValueError as error:
-                sentence = "The model's answer does not have the form that was asked for."
+                sentence = "The model's answer does not match the requested format."
                 return errors.OutputInvalid(sentence, detail=str(error))
         return None
 
-    async def log(self, prices: Prices) -> CallLog:
-        """For the books; tokens that nobody reported are counted here."""
+    async def _summed_up(self) -> CallLog:
+        """With tokens counted here where the provider reported none."""
         ended = self._ended
         duration_ms = self._elapsed_ms()
         uncertain = self._is_uncertain()
@@ -150,12 +171,12 @@ class Round:
             response_id=self._response_id(),
             request_id=ended.request_id if ended else "",
             status=self._status(),
-            error=storable(self.failure.detail[:MAX_ERROR_CHARACTERS]) if self.failure else "",
+            error=self.failure.detail[:MAX_ERROR_CHARACTERS] if self.failure else "",
             usage=usage or Usage(),
             estimated=estimated,
             uncertain=uncertain,
-            cost=self._cost(prices, model, usage) if usage else Decimal(0),
-            attempts=self.attempts.count,
+            cost=self._cost(model, usage) if usage else Decimal(0),
+            attempts=self._retries.attempts,
             duration_ms=duration_ms,
             first_event_ms=self._first_event_ms,
             output=self.text,
@@ -173,8 +194,8 @@ class Round:
         return broke_off or self._created is not None or self._first_event_ms is not None
 
     def _is_uncertain(self) -> bool:
-        """Nothing of it has come, and yet it may have run."""
-        maybe = self._ended.uncertain if isinstance(self._ended, Failed) else self.attempts.in_flight
+        """Whether nothing came of it although it may have run."""
+        maybe = self._ended.uncertain if isinstance(self._ended, Failed) else self._retries.in_flight
         return maybe and not self._ran()
 
     async def _counted(self) -> Usage:
@@ -182,13 +203,13 @@ class Round:
         input_tokens, output_tokens = await count_tokens([self.plan.sent_text, "".join(received)])
         return Usage(input_tokens=input_tokens, output_tokens=output_tokens, total_tokens=input_tokens + output_tokens)
 
-    def _cost(self, prices: Prices, model: str, usage: Usage) -> Decimal | None:
-        """At the price of the model that answered, or else of the one that was asked: some servers rename them."""
-        cost = prices.cost(model, usage) if model else None
-        return prices.cost(self.plan.request.model, usage) if cost is None else cost
+    def _cost(self, model: str, usage: Usage) -> Decimal | None:
+        """At the price of the model that answered, else of the requested one: some servers rename models."""
+        cost = self._prices.cost(model, usage) if model else None
+        return self._prices.cost(self.plan.request.model, usage) if cost is None else cost
 
     def _model(self) -> str:
-        """That answered; empty if nothing said so."""
+        """The model that answered; empty if the server did not name it."""
         told = self._ended if isinstance(self._ended, Completed) else self._created
         return told.model if told else ""
 
@@ -198,3 +219,40 @@ class Round:
     def _response_id(self) -> str | None:
         known = self._created or self._ended
         return (known.response_id or None) if isinstance(known, Created | Completed) else None
+
+
+class ToolRuns:
+    """The tools of one round, running beside the stream that calls them."""
+
+    def __init__(self, toolbox: Toolbox | None) -> None:
+        self.calls: list[ToolCall] = []
+        self.running: dict[asyncio.Task[ToolResult], ToolCall] = {}
+        self._toolbox = toolbox
+        self._outputs: dict[str, str] = {}
+
+    def knows(self, call: ToolCall) -> bool:
+        return any(one.call_id == call.call_id for one in self.calls)
+
+    def start(self, call: ToolCall) -> None:
+        self.calls.append(call)
+        self.running[asyncio.create_task(self._run(call), name=f"tool {call.name}")] = call
+
+    def finished(self) -> ToolCallFinished | None:
+        """A result that has not been told yet. Raises what the toolbox raised."""
+        task = next((task for task in self.running if task.done()), None)
+        if task is None:
+            return None
+        call = self.running.pop(task)
+        # Only Round.close cancels these, so the tool itself awaited something cancelled: no reason to end the call.
+        result = ToolResult(f"{call.name} was cancelled.", ok=False) if task.cancelled() else task.result()
+        output = self._outputs[call.call_id] = storable(result.output)
+        return ToolCallFinished(call.call_id, call.name, call.arguments, output, result.ok)
+
+    def items(self) -> tuple[Item, ...]:
+        """For the next request: all calls, then all results."""
+        return tool_items((call.call_id, call.name, call.arguments, self._outputs[call.call_id]) for call in self.calls)
+
+    async def _run(self, call: ToolCall) -> ToolResult:
+        if self._toolbox is None:
+            return ToolResult("There are no tools here.", ok=False)
+        return await self._toolbox.run(call)

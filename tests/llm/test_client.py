@@ -385,7 +385,7 @@ async def test_books_that_fail_do_not_hide_why_a_call_was_left(
         async for event in events:
             if isinstance(event, TextDelta):
                 break
-    assert "not in the books" in caplog.text
+    assert "not in the usage ledger" in caplog.text
     assert "the disk is full" in caplog.text
 
 

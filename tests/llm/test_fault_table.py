@@ -154,7 +154,7 @@ async def stop_is_due(row: Row, offline: OfflineServer, caplog: pytest.LogCaptur
         case "silence":
             return text != ""
         case _:
-            return "again in" in caplog.text
+            return "retried in" in caplog.text
 
 
 async def stopped(llm: LLMClient, said: str, options: Any, due: Callable[[str], Awaitable[bool]]) -> str:

@@ -127,7 +127,7 @@ async def test_another_client_goes_on_where_the_first_was(
     created, last = first[0], first[-1]
     assert isinstance(created, Created)
     assert isinstance(last, TextDelta)
-    resume = Resumption(response_id=created.response_id, after=last.sequence, text=text_of(first))
+    resume = Resumption(response_id=created.response_id, sequence=last.sequence, text=text_of(first))
     books = Books()
     rest = await events_of(llm, "whatever", resume=resume, journal=books)
 
@@ -143,7 +143,7 @@ async def test_another_client_goes_on_where_the_first_was(
 async def test_a_run_that_ended_meanwhile_is_read_from_the_beginning(llm: LLMClient) -> None:
     created = (await events_of(llm, f"say {WORDS}"))[0]
     assert isinstance(created, Created)
-    resume, books = Resumption(response_id=created.response_id, after=-1), Books()
+    resume, books = Resumption(response_id=created.response_id, sequence=-1), Books()
     rest = await events_of(llm, "whatever", resume=resume, journal=books)
 
     assert text_of(rest) == WORDS
@@ -160,7 +160,7 @@ async def test_a_resumed_round_s_tools_are_run_and_the_next_round_is_asked(
     again = Books()
     rest = await events_of(
         llm, "What is the secret number?", tools=registry, journal=again,
-        resume=Resumption(response_id=response_id, after=-1), metadata={"generation_id": generation_id},
+        resume=Resumption(response_id=response_id, sequence=-1), metadata={"generation_id": generation_id},
     )  # fmt: skip
 
     assert [event.name for event in rest if isinstance(event, ToolCall)] == ["get_secret_number"]

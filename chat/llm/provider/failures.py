@@ -64,11 +64,11 @@ def failed(
         message=meaning.message,
         retryable=meaning.retryable,
         uncertain=meaning.uncertain,
-        detail=storable(detail[:MAX_DETAIL_CHARACTERS]),
+        detail=detail[:MAX_DETAIL_CHARACTERS],
         status=status,
         retry_after_seconds=retry_after_seconds,
         usage=usage,
-        request_id=storable(request_id),
+        request_id=request_id,
     )
 
 
@@ -101,7 +101,7 @@ def _from_status(error: openai.APIStatusError) -> Failed:
 
 
 def _detail_of(error: openai.APIStatusError) -> str:
-    return f"HTTP {error.status_code}: {error.body if error.body else error.message}"
+    return storable(f"HTTP {error.status_code}: {error.body if error.body else error.message}")
 
 
 def _code_of(status: int, body: object) -> Code:

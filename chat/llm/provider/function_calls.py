@@ -10,7 +10,6 @@ import msgspec
 
 from chat.llm.events import ToolCall, ToolCallArguments, ToolCallStarted
 from chat.llm.provider.shapes import MalformedEventError, objects, string
-from chat.text import storable
 
 MAX_CALLS = 1000  # in one response: no model means that many
 
@@ -42,7 +41,7 @@ class Calls:
     def growing(self, item_id: str, delta: str) -> list[CallEvent]:
         """A piece of its arguments."""
         begun = next((one for one in self._begun if item_id in (one.item_id, one.given_id) and not one.done), None)
-        return [ToolCallArguments(begun.call_id, storable(delta))] if begun and item_id else []
+        return [ToolCallArguments(begun.call_id, delta)] if begun and item_id else []
 
     def done(self, item: dict[str, Any], sequence: int) -> list[CallEvent]:
         """It is complete. One that was cut short at the limit of tokens, in the middle of its arguments, is none."""
@@ -56,7 +55,7 @@ class Calls:
             events.append(self._begin(item))
             begun = self._begun[-1]
         begun.done = True
-        name, arguments = storable(string(item.get("name"))), storable(string(item.get("arguments")))
+        name, arguments = string(item.get("name")), string(item.get("arguments"))
         return [*events, ToolCall(begun.call_id, name, arguments, sequence)]
 
     def missed(self, output: object, sequence: int) -> list[CallEvent]:
@@ -81,7 +80,7 @@ class Calls:
             call_id = f"{given_id or 'call'}_{number}"
         self._taken.add(call_id)
         self._begun.append(_Begun(string(item.get("id")), given_id, call_id))
-        return ToolCallStarted(call_id, storable(string(item.get("name"))))
+        return ToolCallStarted(call_id, string(item.get("name")))
 
     def _waiting(self, item: dict[str, Any]) -> _Begun | None:
         """That began with this item, or with its call's id."""
@@ -95,7 +94,7 @@ def _is_call(item: dict[str, Any]) -> bool:
 
 
 def _given_id(item: dict[str, Any]) -> str:
-    return storable(string(item.get("call_id")))
+    return string(item.get("call_id"))
 
 
 def _is_same(begun: _Begun, item: dict[str, Any]) -> bool:

@@ -18,7 +18,6 @@ from msgspec.structs import replace
 from chat.llm.events import Event, Failed
 from chat.llm.provider import failures
 from chat.llm.provider.reader import ResponseReader
-from chat.text import storable
 
 if TYPE_CHECKING:
     from openai._response import AsyncAPIResponse
@@ -57,7 +56,7 @@ class Resumption(msgspec.Struct, frozen=True, kw_only=True):
     """Where a call goes on that another process began: in the round with that number, after that event of its run."""
 
     response_id: str
-    after: int
+    sequence: int  # of the last event that was read
     number: int = 1
     text: str = ""  # that the round had given by then
     so_far: tuple[dict[str, Any], ...] = ()  # the items of the rounds before it
@@ -101,14 +100,14 @@ class Provider:
         total_seconds = request.timeout_seconds or self._limits.total_seconds
         return self._events(partial(create, **_arguments(request)), total_seconds, ResponseReader(taken=request.calls))
 
-    def resume(self, response_id: str, *, after: int, taken: Iterable[str] = ()) -> AsyncGenerator[Event, None]:
+    def resume(self, response_id: str, *, sequence: int, taken: Iterable[str] = ()) -> AsyncGenerator[Event, None]:
         """What a background run gives after the event with that number; like `stream`, and a failure is Code.CUT.
 
         `taken` are ids of calls that its request told of.
         """
         retrieve = partial(self._openai.responses.with_streaming_response.retrieve, response_id, stream=True)
-        open_response = partial(retrieve, starting_after=after) if after >= 0 else retrieve
-        return self._events(open_response, self._limits.total_seconds, ResponseReader(after=after, taken=taken))
+        open_response = partial(retrieve, starting_after=sequence) if sequence >= 0 else retrieve
+        return self._events(open_response, self._limits.total_seconds, ResponseReader(sequence=sequence, taken=taken))
 
     async def cancel(self, response_id: str) -> None:
         """End a background run, which hanging up does not. One that is over or unknown is none of our business."""
@@ -153,7 +152,7 @@ class Provider:
             async with contextlib.AsyncExitStack() as stack:
                 async with asyncio.timeout_at(deadline):
                     response = await stack.enter_async_context(open_response())
-                reader.request_id = storable(response.headers.get("x-request-id", ""))
+                reader.request_id = response.headers.get("x-request-id", "")
                 chunks = response.iter_bytes()
                 while chunk := await self._next_chunk(chunks, deadline):
                     events = reader.feed(chunk)

@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from chat.llm import events as out
-from chat.llm.events import Code, Completed, Created, Event, Failed, Usage
+from chat.llm.events import Code, Completed, Created, Event, Failed, Reasoning, RefusalDelta, TextDelta, Usage
 from chat.llm.provider import failures, sse
 from chat.llm.provider.function_calls import Calls
 from chat.llm.provider.shapes import (
     ArgumentsDelta,
+    Decoder,
     ErrorEvent,
     ItemAdded,
     ItemDone,
     Known,
     MalformedEventError,
-    OutputTextDelta,
     ReasoningSummaryDelta,
-    RefusalDelta,
     Response,
     ResponseCompleted,
     ResponseCreated,
@@ -28,29 +26,26 @@ from chat.llm.provider.shapes import (
     ResponseQueued,
     incomplete_reason,
     output_text,
-    parsed,
     refused,
     token_usage,
 )
-from chat.llm.provider.text import Joiner
-from chat.text import storable
 
 
 class ResponseReader:
     """Reads one response. Feed it chunks until `finished`; ask `ended()` if the stream is over before that.
 
-    `after` is for a stream that resumes another one: the number of the last event that was read of it. `taken` are ids
-    of calls that the request tells of.
+    `sequence` is for a stream that resumes another one: the number of the last event read. `taken` are the ids of
+    calls that are part of the request.
     """
 
-    def __init__(self, *, after: int | None = None, taken: Iterable[str] = ()) -> None:
+    def __init__(self, *, sequence: int | None = None, taken: Iterable[str] = ()) -> None:
         self.request_id = ""  # of the HTTP request, for support and logs
-        self.began = after is not None  # an event came: the provider has the request
+        self.began = sequence is not None  # an event came: the provider has the request
         self.finished = False  # the terminal event is out
         self._sse = sse.Decoder()
-        self._joiner = Joiner()
-        self._after = -1 if after is None else after  # what is numbered up to there was read before
-        self._created = after is not None
+        self._decoder = Decoder()
+        self._after = sequence or 0  # events up to this number were read before
+        self._created = sequence is not None
         self._texts: list[str] = []
         self._refused = False
         self._calls = Calls(taken)
@@ -61,7 +56,7 @@ class ResponseReader:
         events: list[Event] = []
         try:
             for data in self._sse.feed(chunk):
-                self._take(parsed(data), events)
+                self._take(self._decoder.decode(data), events)
                 if self.finished:
                     break
         except (MalformedEventError, sse.EventTooLargeError) as error:
@@ -79,17 +74,15 @@ class ResponseReader:
 
     def _take(self, event: Known, events: list[Event]) -> None:
         self.began = True
-        if event.sequence_number is not None and event.sequence_number <= self._after:
-            return
-        self._sequence = event.sequence_number or self._sequence
+        if event.sequence:
+            if event.sequence <= self._after:
+                return
+            self._sequence = event.sequence
         match event:
-            case OutputTextDelta():
-                self._add_text(self._joiner.push(event.delta), events)
-            case RefusalDelta():
-                self._refused = True
-                self._add_text(self._joiner.push(event.delta), events)
+            case TextDelta() | RefusalDelta():
+                self._add_text(event, events)
             case ReasoningSummaryDelta():
-                events.append(out.Reasoning(storable(event.delta)))
+                events.append(Reasoning(event.delta))
             case ItemAdded():
                 self._add_item(event.item, events)
             case ArgumentsDelta():
@@ -106,24 +99,28 @@ class ResponseReader:
             case _:
                 pass  # known and of no use to us
 
-    def _add_text(self, text: str, events: list[Event]) -> None:
-        if text:
-            self._texts.append(text)
-            events.append((out.RefusalDelta if self._refused else out.TextDelta)(text, self._sequence))
+    def _add_text(self, delta: TextDelta | RefusalDelta, events: list[Event]) -> None:
+        if not delta.text:
+            return
+        self._texts.append(delta.text)
+        self._refused = self._refused or isinstance(delta, RefusalDelta)
+        kind = RefusalDelta if self._refused else TextDelta
+        as_it_is = delta.sequence and isinstance(delta, kind)
+        events.append(delta if as_it_is else kind(delta.text, self._sequence))
 
     def _add_created(self, response: Response, events: list[Event]) -> None:
         if not self._created and response.id:
             self._created = True
-            events.append(Created(storable(response.id), storable(response.model), self._sequence))
+            events.append(Created(response.id, response.model, self._sequence))
 
     def _add_item(self, item: dict[str, Any], events: list[Event]) -> None:
         if item.get("type") == "reasoning":
-            events.append(out.Reasoning(""))
+            events.append(Reasoning(""))
         events += self._calls.added(item)
 
     def _finish(self, event: ResponseCompleted | ResponseIncomplete | ResponseFailed, events: list[Event]) -> None:
         response, usage = event.response, token_usage(event.response.usage)
-        self._add_text(self._joiner.flush(), events)
+        self._add_text(TextDelta(self._decoder.flush()), events)
         reason = incomplete_reason(event)
         self.finished = True
         if isinstance(event, ResponseFailed):
@@ -136,8 +133,8 @@ class ResponseReader:
 
     def _completed(self, response: Response, usage: Usage | None, reason: str | None) -> Completed:
         return Completed(
-            response_id=storable(response.id),
-            model=storable(response.model),
+            response_id=response.id,
+            model=response.model,
             text=output_text(response.output) or "".join(self._texts),
             usage=usage,
             sequence=self._sequence,

@@ -7,33 +7,25 @@ from typing import Any
 
 import msgspec
 
-from chat.llm.events import Usage
-from chat.text import storable
+from chat.llm.events import RefusalDelta, TextDelta, Usage
+from chat.text import storable, storable_json
 
 MAX_COUNT = 10**9  # of tokens in one call: more is nonsense, and would not fit into the books
 
 
-class Wire(msgspec.Struct, tag_field="type"):
-    sequence_number: int | None = None  # some servers do not count
+class Shape(msgspec.Struct, tag_field="type", rename={"sequence": "sequence_number"}):
+    sequence: int = 0  # servers that do not number their events leave it out
 
 
-class OutputTextDelta(Wire, tag="response.output_text.delta"):
+class ReasoningSummaryDelta(Shape, tag="response.reasoning_summary_text.delta"):
     delta: str = ""
 
 
-class RefusalDelta(Wire, tag="response.refusal.delta"):
-    delta: str = ""
-
-
-class ReasoningSummaryDelta(Wire, tag="response.reasoning_summary_text.delta"):
-    delta: str = ""
-
-
-class ItemAdded(Wire, tag="response.output_item.added"):
+class ItemAdded(Shape, tag="response.output_item.added"):
     item: dict[str, Any] = {}
 
 
-class ItemDone(Wire, tag="response.output_item.done"):
+class ItemDone(Shape, tag="response.output_item.done"):
     item: dict[str, Any] = {}
 
 
@@ -48,7 +40,7 @@ class Response(msgspec.Struct):
     incomplete_details: Any = None
 
 
-class WithResponse(Wire):
+class WithResponse(Shape):
     response: Response = msgspec.field(default_factory=Response)
 
 
@@ -76,23 +68,23 @@ class ResponseFailed(WithResponse, tag="response.failed"):
     pass
 
 
-class ErrorEvent(Wire, tag="error"):
+class ErrorEvent(Shape, tag="error"):
     code: Any = None
     message: Any = None
     error: Any = None
 
 
-class ArgumentsDelta(Wire, tag="response.function_call_arguments.delta"):
+class ArgumentsDelta(Shape, tag="response.function_call_arguments.delta"):
     item_id: str = ""
     delta: str = ""
 
 
-class ReasoningTextDelta(Wire, tag="response.reasoning_text.delta"):
+class ReasoningTextDelta(Shape, tag="response.reasoning_text.delta"):
     """Ignored, but frequent: being known makes it cheap."""
 
 
 Known = (
-    OutputTextDelta
+    TextDelta
     | RefusalDelta
     | ReasoningSummaryDelta
     | ItemAdded
@@ -109,38 +101,66 @@ Known = (
 )
 _decode = msgspec.json.Decoder(Known).decode
 _KNOWN_TYPES = frozenset(str(part.__struct_config__.tag) for part in Known.__args__)
+_TEXT_TYPES = frozenset(str(part.__struct_config__.tag) for part in (TextDelta, RefusalDelta))
 _IGNORED = ReasoningTextDelta()
+_NUL = b"\\u0000"
 
 
 class MalformedEventError(Exception):
     """The data of an event is not what the API promises."""
 
 
-def parsed(data: bytes) -> Known:
-    try:
-        known: Known = _decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        known = _parsed_leniently(data)
-    return known
+class Decoder:
+    """Decodes the events of one response, and makes all of their text storable, here and nowhere else.
 
+    A surrogate pair that was split between two pieces of text is joined.
+    """
 
-def _parsed_leniently(data: bytes) -> Known:
-    """For types that we do not know, and for text with lone surrogates or broken UTF-8, which msgspec refuses."""
-    try:
-        body = json.loads(data.decode("utf-8", "replace"))
-    except (ValueError, RecursionError):
-        raise MalformedEventError(f"not JSON: {data[:200]!r}") from None
-    if not isinstance(body, dict):
-        raise MalformedEventError(f"not an object: {data[:200]!r}")
-    if "type" not in body and body.get("error"):
-        return ErrorEvent(error=body["error"])
-    if string(body.get("type")) not in _KNOWN_TYPES:
-        return _IGNORED
-    try:
-        known: Known = msgspec.convert(body, Known)
-    except msgspec.ValidationError as error:
-        raise MalformedEventError(f"{body['type']}: {error}") from None
-    return known
+    def __init__(self) -> None:
+        self._half = ""
+
+    def decode(self, data: bytes) -> Known:
+        """Raises MalformedEventError."""
+        if self._half or _NUL in data:
+            return self._decode_leniently(data)
+        try:
+            known: Known = _decode(data)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return self._decode_leniently(data)
+        return known
+
+    def flush(self) -> str:
+        """What is left at the end: U+FFFD for a half whose other half never came."""
+        text, self._half = storable(self._half), ""
+        return text
+
+    def _decode_leniently(self, data: bytes) -> Known:
+        """For types that we do not know, and for lone surrogates, broken UTF-8 and nulls, which msgspec refuses."""
+        try:
+            return self._known(json.loads(data.decode("utf-8", "replace")))
+        except (ValueError, RecursionError, msgspec.ValidationError) as error:
+            raise MalformedEventError(f"{error}: {data[:200]!r}") from None
+
+    def _known(self, body: Any) -> Known:
+        if not isinstance(body, dict):
+            raise ValueError("not an object")  # noqa: TRY004 - like JSON that cannot be parsed
+        if "type" not in body and body.get("error"):
+            return ErrorEvent(error=storable_json(body["error"]))
+        kind = string(body.get("type"))
+        if kind not in _KNOWN_TYPES:
+            return _IGNORED
+        if kind in _TEXT_TYPES:
+            body["delta"] = self._joined(body.get("delta"))
+        given = {name: value for name, value in storable_json(body).items() if value is not None}
+        known: Known = msgspec.convert(given, Known)
+        return known
+
+    def _joined(self, piece: Any) -> Any:
+        if not isinstance(piece, str):
+            return piece
+        text = self._half + piece
+        self._half = text[-1] if text and "\ud800" <= text[-1] <= "\udbff" else ""
+        return text[:-1] if self._half else text
 
 
 def string(value: object) -> str:
@@ -153,7 +173,7 @@ def objects(value: object) -> list[dict[str, Any]]:
 
 def output_text(output: object) -> str:
     parts = (part for item in objects(output) if item.get("type") == "message" for part in objects(item.get("content")))
-    return storable("".join(string(part.get("text")) or string(part.get("refusal")) for part in parts))
+    return "".join(string(part.get("text")) or string(part.get("refusal")) for part in parts)
 
 
 def refused(output: object) -> bool:
@@ -165,7 +185,7 @@ def incomplete_reason(event: WithResponse) -> str | None:
     if not isinstance(event, ResponseIncomplete):
         return None
     details = event.response.incomplete_details
-    return storable(string(details.get("reason")) if isinstance(details, dict) else "") or "unknown"
+    return (string(details.get("reason")) if isinstance(details, dict) else "") or "unknown"
 
 
 def token_usage(usage: object) -> Usage | None:

@@ -46,7 +46,7 @@ async def resumed(claim: Claim, work_with: Collaborators) -> Resumed | None:
     calls = [call for call in await query(SO_FAR, claim.generation_id) if call["round"] < number]
     at = Resumption(
         response_id=claim.response_id or "",
-        after=claim.checkpoint.sequence,
+        sequence=claim.checkpoint.sequence,
         number=number,
         text=from_utf16(claim.checkpoint.text, claim.round_start),
         so_far=prompt.items_of(calls),

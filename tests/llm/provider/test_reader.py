@@ -160,6 +160,22 @@ def test_halves_of_characters_are_joined_or_replaced(deltas: list[str], text: st
     assert last.text == text
 
 
+def test_a_half_waits_for_the_next_piece_of_text_whatever_comes_between() -> None:
+    first, second = ({"type": "response.output_text.delta", "delta": half} for half in ("\ud83d", "\ude00"))
+    assert read(first, {"type": "keepalive"}, {"type": "response.in_progress"}, second) == [TextDelta("😀", 0)]
+
+
+def test_null_is_the_same_as_nothing() -> None:
+    assert read({**HELLO, "sequence_number": None}) == [TextDelta("Hello", 0)]
+    [last] = read({"type": "response.completed", "sequence_number": None, "response": {"id": "r", "usage": None}})
+    assert isinstance(last, Completed)
+
+
+def test_an_escaped_nul_inside_arguments_stays_as_the_model_wrote_it() -> None:
+    item = {"type": "function_call", "call_id": "c", "name": "n", "arguments": r'{"text":"\u0000"}'}
+    assert read({"type": "response.output_item.done", "item": item})[-1] == ToolCall("c", "n", item["arguments"], 0)
+
+
 def test_no_text_that_cannot_be_stored_comes_out_anywhere() -> None:
     item = {"type": "function_call", "call_id": "c\x00", "name": "n\ud800", "arguments": '"\x00\udfff"'}
     output = [{"type": "message", "content": [{"type": "output_text", "text": "x\x00\ud800"}]}]
