@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,7 +14,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as ConnectionLost
 
-from chat.broadcast.channels import GAP, Channels, Event, Gap, Subscription, control_channel, user_channel
+from chat.broadcast.channels import GAP, Channels, Event, Gap, Publish, Subscription, control_channel, user_channel
 from chat.broadcast.log import (
     Append,
     Appended,
@@ -34,6 +35,7 @@ __all__ = [
     "Gap",
     "LogPosition",
     "LogSlice",
+    "Publish",
     "Subscription",
     "Unavailable",
     "connect",
@@ -42,6 +44,8 @@ __all__ = [
     "thread_channel",
     "user_channel",
 ]
+
+logger = logging.getLogger(__name__)
 
 CONNECTIONS = 4
 CONNECT_TIMEOUT_SECONDS = 2
@@ -138,6 +142,18 @@ class Broadcast:
     def __init__(self, redis: Redis) -> None:
         self.log = Log(redis)
         self.channels = Channels(redis)
+
+    async def announce(self, *events: Append | Publish) -> None:
+        """Tell tabs and workers of what was stored. Without Redis they find it in the database, a little later."""
+        try:
+            for event in events:
+                if isinstance(event, Append):
+                    await self.log.append(event)
+                else:
+                    await self.channels.publish(event.channel, event.event)
+        except Unavailable as error:
+            names = ", ".join(type(event.event).__name__ for event in events)
+            logger.warning("Redis is unavailable: not announced: %s (%s)", names, error)
 
     async def run(self) -> None:
         """Append and listen until cancelled."""

@@ -42,6 +42,14 @@ def control_channel() -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Publish:
+    """One event for a channel that keeps nothing."""
+
+    channel: str
+    event: Frame
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """What came over a channel. A thread's event has its position in the log, and the change that it tells of."""
 

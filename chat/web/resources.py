@@ -13,20 +13,18 @@ from typing import cast
 
 import asyncpg
 from quart import current_app
-from redis.asyncio import Redis
 from tortoise.exceptions import BaseORMException
 
 from chat import broadcast, database, tools
 from chat.broadcast import Broadcast
 from chat.llm.client import LLMClient
-from chat.llm.tools.registry import Registry
 from chat.mailer import Mailer
 from chat.security import password_rules
 from chat.security.limits import Limits
 from chat.security.passwords import Passwords
 from chat.services.accounts.credentials import Accounts
 from chat.services.admin.worker_stats import WorkerLoad, WorkerStats
-from chat.services.replies.reply import Collaborators
+from chat.services.deps import Deps
 from chat.services.replies.worker import Worker
 from chat.services.usage import ledger
 from chat.settings import Settings
@@ -43,19 +41,11 @@ class CannotStart(Exception):
     """Something that has to be there is not; the sentence is for whoever started the server."""
 
 
-@dataclass(frozen=True, slots=True)
-class Resources:
-    """Everything a view hands to a service."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources(Deps):
+    """What services work with, and what only the web needs."""
 
-    settings: Settings
-    redis: Redis
-    broadcast: Broadcast
-    limits: Limits
-    passwords: Passwords
     accounts: Accounts
-    mailer: Mailer
-    worker: Worker
-    tools: Registry
     reconciler: Reconciler
     readiness: Readiness
     worker_stats: WorkerStats
@@ -71,41 +61,52 @@ def resources() -> Resources:
 async def opened(settings: Settings) -> AsyncIterator[Resources]:
     """Open everything, run the worker's loops, close in the opposite order."""
     await _open_database(settings)
-    redis = broadcast.connect(settings.redis_url)
-    passwords, mailer = Passwords(), Mailer(settings)
-    llm = ledger.model_client(settings)
-    _check_prices(settings, llm)
-    live = Broadcast(redis)
-    limits = Limits(redis, enabled=settings.rate_limits)
-    registry = tools.load()
-    worker = Worker(Collaborators(settings, live, llm, registry))
-    accounts = Accounts(settings, passwords, mailer, limits)
-    reconciler, readiness, sockets = Reconciler(live), Readiness(redis), OpenSockets()
-    worker_stats = WorkerStats(redis, worker.name, lambda: WorkerLoad(len(sockets), mailer.waiting))
+    deps = _assembled(settings)
+    _check_prices(settings, deps.llm)
     loops = [
-        asyncio.create_task(live.run(), name="broadcast"),
-        asyncio.create_task(worker.run(), name="worker"),
-        asyncio.create_task(reconciler.run(), name="reconciler"),
-        asyncio.create_task(worker_stats.run(), name="worker stats"),
+        asyncio.create_task(deps.broadcast.run(), name="broadcast"),
+        asyncio.create_task(deps.worker.run(deps), name="worker"),
+        asyncio.create_task(deps.reconciler.run(), name="reconciler"),
+        asyncio.create_task(deps.worker_stats.run(), name="worker stats"),
     ]
     for loop in loops:
         loop.add_done_callback(_end_process)
     try:
         await asyncio.to_thread(password_rules.common_passwords)  # so that no sign-up waits for it
-        await llm.warm_up()
-        yield Resources(
-            settings, redis, live, limits, passwords, accounts, mailer, worker, registry, reconciler, readiness,
-            worker_stats, sockets,
-        )  # fmt: skip
+        await deps.llm.warm_up()
+        yield deps
     finally:
         for loop in loops:
             loop.cancel()
         await asyncio.gather(*loops, return_exceptions=True)
-        await mailer.close()
-        await llm.close()
-        passwords.close()
-        await redis.aclose()
+        await deps.mailer.close()
+        await deps.llm.close()
+        deps.passwords.close()
+        await deps.redis.aclose()
         await database.close_database()
+
+
+def _assembled(settings: Settings) -> Resources:
+    redis = broadcast.connect(settings.redis_url)
+    live, limits = Broadcast(redis), Limits(redis, enabled=settings.rate_limits)
+    passwords, mailer = Passwords(), Mailer(settings)
+    worker, sockets = Worker(), OpenSockets()
+    return Resources(
+        settings=settings,
+        redis=redis,
+        broadcast=live,
+        limits=limits,
+        llm=ledger.model_client(settings),
+        tools=tools.load(),
+        mailer=mailer,
+        passwords=passwords,
+        worker=worker,
+        accounts=Accounts(settings, passwords, mailer, limits),
+        reconciler=Reconciler(live),
+        readiness=Readiness(redis),
+        worker_stats=WorkerStats(redis, worker.name, lambda: WorkerLoad(len(sockets), mailer.waiting)),
+        sockets=sockets,
+    )
 
 
 async def _open_database(settings: Settings) -> None:

@@ -81,7 +81,7 @@ async def test_a_model_that_is_offered_no_more_is_said_and_the_text_comes_back(c
     await model.locator("option").last.evaluate("it => { it.value = 'gone'; it.selected = true; }")
     await chat.say("say hello")
 
-    await expect(chat.error).to_have_text("This model is not offered: choose one of gpt-5-mini, large, small.")
+    await expect(chat.error).to_have_text("This model isn't available. Choose one of: gpt-5-mini, large, small.")
     await expect(chat.field).to_have_value("say hello")
     await model.select_option("large")
     await chat.field.press("End")

@@ -9,6 +9,7 @@ from playwright.async_api import expect
 
 from chat.broadcast import Unavailable
 from chat.database import DatabaseUnavailable
+from chat.services.replies import send
 from tests.browser.desk import PHONE, Desk
 from tests.browser.rows import past_thread
 from tests.cast import Person
@@ -60,7 +61,7 @@ async def test_a_message_that_the_database_could_not_take_is_sent_again(
     monkeypatch.setattr("chat.web.chat.inbox.AWAY_RETRY_MS", 100)
     chat = await desk.chat(alice, await past_thread(alice))
     with monkeypatch.context() as patch:
-        patch.setattr(site.resources.worker, "take", away)
+        patch.setattr(send, "_send", away)
         await chat.say("say hello")
         await expect(chat.questions.last).to_have_attribute("data-status", "pending")
         await expect(chat.questions.last.get_by_text("Sending…")).to_have_css("visibility", "visible")

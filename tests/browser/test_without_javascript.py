@@ -48,7 +48,7 @@ async def test_a_refused_message_comes_back_with_a_sentence(desk: Desk, alice: P
     await chat.field.fill("x" * 32_001)
     await chat.send_button.click()
 
-    await expect(chat.error).to_have_text("The message has 32,001 characters; 32,000 are possible. Shorten it.")
+    await expect(chat.error).to_have_text("Your message has 32,001 characters. The maximum is 32,000. Shorten it.")
     await expect(chat.field).to_have_value("x" * 32_001)
 
 

@@ -174,7 +174,7 @@ def do_not_check() -> None:
 
 FAULTS: dict[str, Callable[[], Any]] = {
     "none": lambda: None,  # a worker of a test's own
-    "die_after_submit_commit": lambda: before(send, "_tell", die),
+    "die_after_submit_commit": lambda: before(send, "_begin", die),
     "die_before_response_created": lambda: before(ReplyJournal, "created", die),
     "die_before_final_commit": lambda: after(ReplyJournal, "settle", die),
     "die_after_final_commit": die_before_the_last_event,

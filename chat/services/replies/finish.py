@@ -10,7 +10,7 @@ from uuid import UUID
 
 from tortoise.transactions import in_transaction
 
-from chat.broadcast import Broadcast, Unavailable, user_channel
+from chat.broadcast import Broadcast, Publish, Unavailable, user_channel
 from chat.database import query
 from chat.events import Final, Frame, ResponseError, ThreadUpdated
 from chat.llm.call import total_cost, total_usage
@@ -103,10 +103,7 @@ async def finish(
     updated = ThreadUpdated(
         claim.thread_id, thread["title"], thread["last_message_at"], running=False, rev=thread["rev"]
     )
-    try:
-        await broadcast.channels.publish(user_channel(claim.user_id), updated)
-    except Unavailable as error:
-        logger.warning("Redis is away, sidebars learn of the end later: %s", error)
+    await broadcast.announce(Publish(user_channel(claim.user_id), updated))
 
 
 async def settle_deleted(claim: Claim, journal: ReplyJournal, *, broadcast: Broadcast) -> bool:

@@ -8,21 +8,19 @@ import time
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from chat.broadcast import Broadcast, Unavailable, control_channel
+from chat.broadcast import Publish, control_channel
 from chat.events import Released
 from chat.llm.call import Item, Options, TextCorrected
-from chat.llm.client import LLMClient
 from chat.llm.errors import CallFailed
 from chat.llm.events import RefusalDelta, TextDelta
 from chat.llm.provider.provider import Resumption
-from chat.llm.tools.registry import Registry
+from chat.services.deps import Deps
 from chat.services.replies import finish, lease, prompt
 from chat.services.replies.finish import Outcome
 from chat.services.replies.journal import ReplyJournal
 from chat.services.replies.lease import Claim, Fenced
 from chat.services.replies.live_text import LiveText
 from chat.services.replies.tool_calls import ToolCalls
-from chat.settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -30,19 +28,9 @@ CHECKPOINT_SECONDS = 1.0
 CHECKPOINT_CHARACTERS_PER_SECOND = 20_000  # a long answer is written as a whole each time, so less often
 
 
-@dataclass(frozen=True, slots=True)
-class Collaborators:
-    """What a reply works with."""
-
-    settings: Settings
-    broadcast: Broadcast
-    llm: LLMClient
-    tools: Registry
-
-
-async def question(claim: Claim, work_with: Collaborators) -> tuple[list[Item], Options]:
+async def question(claim: Claim, deps: Deps) -> tuple[list[Item], Options]:
     """What the model is asked for an answer."""
-    settings = work_with.settings
+    settings = deps.settings
     up_to = claim.answer_number - 1 if claim.continues else claim.question_number
     turns = await prompt.turns(claim.thread_id, up_to=up_to, max_tokens=settings.chat_history_tokens)
     if claim.continues:
@@ -50,7 +38,7 @@ async def question(claim: Claim, work_with: Collaborators) -> tuple[list[Item], 
     return turns, {
         "model": claim.model or settings.llm_model,
         "instructions": prompt.instructions(site_name=settings.site_name),
-        "tools": work_with.tools,
+        "tools": deps.tools,
         "reasoning_effort": settings.llm_reasoning_effort,
         "user": claim.user_id,
         "caller": "chat",
@@ -72,18 +60,18 @@ class Resumed:
 class Reply:
     """One owned answer; `run` it once, `end` it early from outside."""
 
-    def __init__(self, claim: Claim, work_with: Collaborators, resumed: Resumed | None = None) -> None:
+    def __init__(self, claim: Claim, deps: Deps, resumed: Resumed | None = None) -> None:
         self._claim = claim
-        self._with = work_with
+        self._deps = deps
         self._resumed = resumed
         self.live_text = LiveText(
             claim,
-            broadcast=work_with.broadcast,
-            flush_seconds=work_with.settings.stream_flush_ms / 1000,
+            broadcast=deps.broadcast,
+            flush_seconds=deps.settings.stream_flush_ms / 1000,
             text=resumed.text if resumed else "",
             overlap=resumed.overlap if resumed else 0,
         )
-        self._journal = ReplyJournal(claim, self.live_text, settings=work_with.settings, prices=work_with.llm.prices)
+        self._journal = ReplyJournal(claim, self.live_text, settings=deps.settings, prices=deps.llm.prices)
         self._reading: asyncio.Task[Outcome] | None = None
         self._ending: Outcome | None = None
         self._abandoned = False
@@ -119,25 +107,22 @@ class Reply:
             if outcome is None:
                 await self._release()
                 return
-            await finish.finish(self._claim, self.live_text, outcome, self._journal, broadcast=self._with.broadcast)
+            await finish.finish(self._claim, self.live_text, outcome, self._journal, broadcast=self._deps.broadcast)
         except Fenced:
-            if not await finish.settle_deleted(self._claim, self._journal, broadcast=self._with.broadcast):
+            if not await finish.settle_deleted(self._claim, self._journal, broadcast=self._deps.broadcast):
                 logger.warning("Generation %s is somebody else's now", self._claim.generation_id)
                 return
             outcome = finish.STOPPED
         if outcome is finish.STOPPED and self._goes_on_by_itself():
-            await self._with.llm.cancel(self._journal.response_id or "")
+            await self._deps.llm.cancel(self._journal.response_id or "")
 
     def _goes_on_by_itself(self) -> bool:
-        return self._with.settings.llm_background and self._journal.response_id is not None
+        return self._deps.settings.llm_background and self._journal.response_id is not None
 
     async def _release(self) -> None:
         await lease.checkpoint(self._claim, self.live_text.checkpoint())
         await lease.release(self._claim)
-        try:
-            await self._with.broadcast.channels.publish(control_channel(), Released(self._claim.generation_id))
-        except Unavailable:
-            logger.warning("Redis is away: others find a reply that was left to them by its lease")
+        await self._deps.broadcast.announce(Publish(control_channel(), Released(self._claim.generation_id)))
 
     async def _stream(self) -> Outcome | None:
         """How it ended; None if it is left to another worker."""
@@ -173,10 +158,10 @@ class Reply:
 
     async def _answer(self) -> None:
         """Ask the model, and let the tabs see what comes. Raises CallFailed."""
-        turns, options = await question(self._claim, self._with)
-        tools = ToolCalls(self._claim, self.live_text, self._with.tools, self._journal)
+        turns, options = await question(self._claim, self._deps)
+        tools = ToolCalls(self._claim, self.live_text, self._deps.tools, self._journal)
         options |= {"tools": tools, "journal": self._journal, "resume": self._resumed.at if self._resumed else None}
-        async with aclosing(self._with.llm.stream(turns, **options)) as events:
+        async with aclosing(self._deps.llm.stream(turns, **options)) as events:
             async for event in events:
                 match event:
                     case TextDelta() | RefusalDelta():

@@ -1,39 +1,36 @@
-"""A message is sent: stored once, with its empty answer and a queued generation, then told to every tab."""
+"""A user asks for an answer: by a message, by regenerating the last answer, or by continuing one that broke off."""
 
 from __future__ import annotations
 
-import logging
-from dataclasses import dataclass, field, replace
-from uuid import UUID, uuid4, uuid5
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid5
 
 from tortoise.exceptions import IntegrityError
 from tortoise.transactions import in_transaction
 
-from chat.broadcast import Append, Broadcast, Unavailable, user_channel
+from chat.broadcast import Append, Publish, user_channel
 from chat.database import query
-from chat.events import MESSAGE_MAX_LENGTH, MessageCreated, MessageView, ThreadUpdated
-from chat.llm.pricing import Prices
+from chat.events import MESSAGE_MAX_LENGTH, MessageCreated, MessageSend, MessageView, ThreadUpdated
 from chat.llm.tokens import count_tokens, most_tokens
 from chat.models import Role, Status, User
 from chat.models.ids import uuid7
-from chat.security.limits import Limits
+from chat.services.deps import Deps
 from chat.services.errors import Refused
 from chat.services.replies import admission
 from chat.services.replies.titles import title_from
 from chat.settings import Settings
 from chat.text import storable
 
-logger = logging.getLogger(__name__)
-
 STORED = """
-SELECT question.id AS message_id, answer.id AS reply_id, g.id AS generation_id
+SELECT question.id AS message_id, answer.id AS answer_id, g.id AS generation_id
 FROM chat_message question
 JOIN generation g ON g.user_message_id = question.id AND g.attempt = 1
 JOIN chat_message answer ON answer.id = g.answer_id
 JOIN chat_thread t ON t.id = question.thread_id
 WHERE t.user_id = $1 AND t.id = $2 AND question.client_id = $3
 """
-# The lock is on the row that a deletion of the account locks first: there is a thread before it, or none.
+# FOR SHARE locks the row that the deletion of an account locks first, so that no thread outlives its user.
 NEW_THREAD = """
 INSERT INTO chat_thread (id, user_id, title, model, archived, rev, fence, log_epoch, log_s, message_count, created_at,
     last_message_at)
@@ -42,8 +39,8 @@ VALUES ($1, $2, $3, coalesce((SELECT model FROM user_settings WHERE user_id = $2
 ON CONFLICT (id) DO NOTHING
 """
 ADVANCE = """
-UPDATE chat_thread SET rev = rev + 1, message_count = message_count + 2, last_message_at = now(),
-    model = coalesce(nullif($3, ''), model)
+UPDATE chat_thread SET rev = rev + 1, message_count = message_count + $3, last_message_at = now(),
+    model = coalesce(nullif($4, ''), model)
 WHERE id = $1 AND user_id = $2 RETURNING rev, message_count, title, last_message_at, model
 """
 ADD_MESSAGE = """
@@ -55,85 +52,114 @@ INSERT INTO generation (id, thread_id, user_message_id, answer_id, model, attemp
     up_seq, partial, partial_len, ckpt_epoch, ckpt_s, reason, created_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 'queued', 0, -1, '', 0, '', 0, '', now())
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A message as it was sent. `model`, one of those on offer, is the thread's from now on; empty: as it was."""
-
-    content: str
-    client_id: UUID = field(default_factory=uuid4)
-    model: str = ""
+LAST_ATTEMPT = """
+SELECT g.user_message_id, (SELECT max(attempt) FROM generation WHERE user_message_id = g.user_message_id) AS attempt,
+    answer.number, answer.status, answer.content <> '' AS has_text
+FROM generation g JOIN chat_message answer ON answer.id = g.answer_id
+WHERE g.thread_id = $1 AND g.answer_id = $2
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A stored message. `fresh` is False if it had been stored before: the tab is told again, nothing else happens."""
+    """A stored message and its answer. `fresh` is False if the message had been stored before: nothing else happens."""
 
     thread_id: UUID
     message_id: UUID
-    reply_id: UUID
+    answer_id: UUID
     generation_id: UUID
     fresh: bool
 
 
-async def send_message(
-    user: User,
-    thread_id: UUID | None,
-    draft: Draft,
-    *,
-    settings: Settings,
-    prices: Prices,
-    broadcast: Broadcast,
-    limits: Limits,
-) -> Accepted:
-    """Store a message; without a thread it opens one. Raises Refused. The caller starts what is fresh.
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What one transaction has stored: the thread's row as it is now, and the message that tabs are shown."""
 
-    The id of a new thread follows from the user and the client id, so that a form sent twice opens one thread.
+    accepted: Accepted
+    thread: dict[str, Any]
+    shown: MessageView
+
+
+async def send(deps: Deps, user: User, thread_id: UUID | None, message: MessageSend) -> Accepted:
+    """Store a message with its empty answer, tell every tab, and start the answer. Raises Refused.
+
+    Without a thread it opens one, whose id follows from the user and the client id: a form sent twice opens one thread.
     """
-    opening = thread_id is None
-    thread = thread_id or uuid5(user.id, str(draft.client_id))
-    if stored := await _stored(user, thread, draft.client_id):
+    admission.not_draining(deps.worker)
+    return await deps.worker.shielded(_send(deps, user, thread_id, message), "message")
+
+
+async def regenerate(deps: Deps, user: User, thread_id: UUID, answer_id: UUID, *, continues: bool = False) -> Accepted:
+    """Start another answer beside the last one, which stays as it is. Raises Refused.
+
+    With `continues` the model is shown the last answer, and goes on where that broke off.
+    """
+    admission.not_draining(deps.worker)
+    return await deps.worker.shielded(_regenerate(deps, user, thread_id, answer_id, continues), "message")
+
+
+async def _send(deps: Deps, user: User, thread_id: UUID | None, message: MessageSend) -> Accepted:
+    thread = thread_id or uuid5(user.id, str(message.client_id))
+    if stored := await _stored(user, thread, message.client_id):
         return stored
     try:
-        content = await _checked(draft.content, settings)
-        _is_offered(draft.model, settings.models)
+        content = await _checked(message, deps.settings)
         await admission.no_answer_runs(thread)
-        await admission.within_limits(user, limits)
+        await admission.within_limits(user, deps.limits)
         async with in_transaction():
-            if opening:
+            if thread_id is None:
                 await query(NEW_THREAD, thread, user.id, title_from(content))
-            draft = replace(draft, content=content)
-            accepted, created, thread_event = await _store(user, thread, draft, settings.models)
-            await admission.within_means(user, accepted.generation_id, settings, prices)
+            asked = await _store_message(user, thread, message, content, deps.settings.models)
+            await admission.within_budget(deps, user, asked.accepted.generation_id)
     except (Refused, IntegrityError) as error:
-        if stored := await _stored(user, thread, draft.client_id):  # another try of this very message was faster
+        if stored := await _stored(user, thread, message.client_id):  # the same message, sent again, was faster
             return stored
         raise error if isinstance(error, Refused) else Refused("busy", admission.BUSY) from None
-    await _tell(user, created, thread_event, broadcast)
+    return await _begin(deps, user, asked)
+
+
+async def _regenerate(deps: Deps, user: User, thread_id: UUID, answer_id: UUID, continues: bool) -> Accepted:
+    await admission.no_answer_runs(thread_id)
+    await admission.within_limits(user, deps.limits)
+    try:
+        async with in_transaction():
+            asked = await _store_attempt(user, thread_id, answer_id, continues, deps.settings.models)
+            await admission.within_budget(deps, user, asked.accepted.generation_id)
+    except IntegrityError:  # a double click
+        raise Refused("busy", admission.BUSY) from None
+    return await _begin(deps, user, asked)
+
+
+async def _begin(deps: Deps, user: User, asked: _Asked) -> Accepted:
+    """After COMMIT: tell every tab, then start the answer."""
+    accepted, thread = asked.accepted, asked.thread
+    updated = ThreadUpdated(
+        accepted.thread_id, thread["title"], thread["last_message_at"], running=True, rev=thread["rev"]
+    )
+    await deps.broadcast.announce(
+        Append(accepted.thread_id, MessageCreated(thread["rev"], asked.shown)), Publish(user_channel(user.id), updated)
+    )
+    deps.worker.start(accepted.generation_id)
     return accepted
 
 
-async def _checked(content: str, settings: Settings) -> str:
-    content = storable(content).strip()
+async def _checked(message: MessageSend, settings: Settings) -> str:
+    content = storable(message.content).strip()
     if not content:
-        raise Refused("empty", "Write something first.")
+        raise Refused("empty", "Enter a message.")
     if len(content) > MESSAGE_MAX_LENGTH:
         raise _too_long(len(content), "characters", MESSAGE_MAX_LENGTH)
     if most_tokens(content) > settings.chat_history_tokens:
         [tokens] = await count_tokens([content])
         if tokens > settings.chat_history_tokens:
             raise _too_long(tokens, "tokens", settings.chat_history_tokens)
+    if message.model and message.model not in settings.models:
+        raise Refused("unknown_model", f"This model isn't available. Choose one of: {', '.join(settings.models)}.")
     return content
 
 
 def _too_long(count: int, unit: str, most: int) -> Refused:
-    return Refused("too_long", f"The message has {count:,} {unit}; {most:,} are possible. Shorten it.")
-
-
-def _is_offered(model: str, models: tuple[str, ...]) -> None:
-    if model and model not in models:
-        raise Refused("unknown_model", f"This model is not offered: choose one of {', '.join(models)}.")
+    return Refused("too_long", f"Your message has {count:,} {unit}. The maximum is {most:,}. Shorten it.")
 
 
 async def _stored(user: User, thread_id: UUID, client_id: UUID) -> Accepted | None:
@@ -141,37 +167,52 @@ async def _stored(user: User, thread_id: UUID, client_id: UUID) -> Accepted | No
     return Accepted(thread_id=thread_id, **rows[0], fresh=False) if rows else None
 
 
-async def _store(
-    user: User, thread_id: UUID, draft: Draft, models: tuple[str, ...]
-) -> tuple[Accepted, MessageCreated, ThreadUpdated]:
-    rows = await query(ADVANCE, thread_id, user.id, draft.model)  # locks the thread until COMMIT
+async def _store_message(
+    user: User, thread_id: UUID, message: MessageSend, content: str, models: tuple[str, ...]
+) -> _Asked:
+    rows = await query(ADVANCE, thread_id, user.id, 2, message.model)  # locks the thread until COMMIT
     if not rows:
-        raise Refused("not_found", "There is no such thread.")
-    thread = rows[0]
-    accepted = Accepted(thread_id, uuid7(), uuid7(), uuid7(), fresh=True)
-    number: int = thread["message_count"] - 1
-    question = (accepted.message_id, thread_id, number, Role.USER, Status.FINAL, draft.content, draft.client_id)
-    answer = (accepted.reply_id, thread_id, number + 1, Role.ASSISTANT, Status.STREAMING, "", None)
+        raise Refused("not_found", "This chat doesn't exist.")
+    message_id, number = uuid7(), rows[0]["message_count"] - 1
+    question = (message_id, thread_id, number, Role.USER, Status.FINAL, content, message.client_id)
     created_at = (await query(ADD_MESSAGE, *question))[0]["created_at"]
-    await query(ADD_MESSAGE, *answer)
-    await add_generation(accepted, chosen=thread["model"], models=models)
-    message = MessageView(accepted.message_id, draft.client_id, Role.USER, Status.FINAL, draft.content, "", created_at)
-    updated = ThreadUpdated(thread_id, thread["title"], thread["last_message_at"], running=True, rev=thread["rev"])
-    return accepted, MessageCreated(thread["rev"], message), updated
+    accepted, _ = await _store_answer(thread_id, rows[0], message_id, models)
+    shown = MessageView(message_id, message.client_id, Role.USER, Status.FINAL, content, "", created_at)
+    return _Asked(accepted, rows[0], shown)
 
 
-async def add_generation(
-    accepted: Accepted, *, chosen: str, models: tuple[str, ...], attempt: int = 1, go_on: bool = False
-) -> None:
-    """Queue an answer, asked of the thread's chosen model; what was chosen may be offered no more."""
-    model = chosen if chosen in models else models[0]
-    ids = (accepted.generation_id, accepted.thread_id, accepted.message_id, accepted.reply_id)
-    await query(ADD_GENERATION, *ids, model, attempt, go_on)
+async def _store_attempt(
+    user: User, thread_id: UUID, answer_id: UUID, continues: bool, models: tuple[str, ...]
+) -> _Asked:
+    threads = await query(ADVANCE, thread_id, user.id, 1, "")  # locks the thread until COMMIT
+    attempts = await query(LAST_ATTEMPT, thread_id, answer_id) if threads else []
+    if not attempts:
+        raise Refused("not_found", "This answer doesn't exist.")
+    thread, last = threads[0], attempts[0]
+    if last["number"] != thread["message_count"] - 1:
+        raise Refused("too_late", "Only the last answer can be regenerated.")
+    if continues and (last["status"] == Status.FINAL or not last["has_text"]):
+        raise Refused("too_late", "Only an answer that was cut off can be continued.")
+    accepted, shown = await _store_answer(
+        thread_id, thread, last["user_message_id"], models, attempt=last["attempt"] + 1, continues=continues
+    )
+    return _Asked(accepted, thread, shown)
 
 
-async def _tell(user: User, created: MessageCreated, updated: ThreadUpdated, broadcast: Broadcast) -> None:
-    try:
-        await broadcast.log.append(Append(updated.thread_id, created))
-        await broadcast.channels.publish(user_channel(user.id), updated)
-    except Unavailable as error:
-        logger.warning("A message is stored and not announced, Redis is away: %s", error)
+async def _store_answer(
+    thread_id: UUID,
+    thread: dict[str, Any],
+    message_id: UUID,
+    models: tuple[str, ...],
+    *,
+    attempt: int = 1,
+    continues: bool = False,
+) -> tuple[Accepted, MessageView]:
+    """An empty answer, last in its thread, and its queued generation."""
+    accepted = Accepted(thread_id, message_id, uuid7(), uuid7(), fresh=True)
+    answer = (accepted.answer_id, thread_id, thread["message_count"], Role.ASSISTANT, Status.STREAMING, "", None)
+    created_at = (await query(ADD_MESSAGE, *answer))[0]["created_at"]
+    model = thread["model"] if thread["model"] in models else models[0]  # the thread's choice may no longer be offered
+    ids = (accepted.generation_id, thread_id, message_id, accepted.answer_id)
+    await query(ADD_GENERATION, *ids, model, attempt, continues)
+    return accepted, MessageView(accepted.answer_id, None, Role.ASSISTANT, Status.STREAMING, "", "", created_at)

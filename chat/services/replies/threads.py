@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import accumulate
@@ -10,14 +9,12 @@ from uuid import UUID
 
 from tortoise.transactions import in_transaction
 
-from chat.broadcast import Append, Broadcast, Unavailable, user_channel
+from chat.broadcast import Append, Broadcast, Publish, user_channel
 from chat.database import query
 from chat.events import MessageView, ThreadUpdated, TitleUpdated, ToolCallView
 from chat.models import TITLE_MAX_LENGTH, ChatMessage, ChatThread, TitleBy, User
 from chat.services.errors import Refused
 from chat.text import storable
-
-logger = logging.getLogger(__name__)
 
 PAGE_SIZE = 50
 NUMBER_MAX = 2**31 - 1  # of PostgreSQL's integer
@@ -103,7 +100,8 @@ async def set_title(user_id: UUID, thread_id: UUID, title: str, by: TitleBy, *, 
         running = (await query(RUNNING, thread_id))[0]["running"]
     rev = rows[0]["rev"]
     updated = ThreadUpdated(thread_id, title, rows[0]["last_message_at"], running, rev)
-    await _tell(user_id, TitleUpdated(rev, thread_id, title), updated, broadcast)
+    titled = Append(thread_id, TitleUpdated(rev, thread_id, title))
+    await broadcast.announce(titled, Publish(user_channel(user_id), updated))
     return True
 
 
@@ -115,14 +113,6 @@ def tidy_title(title: str) -> str:
 def is_visible(title: str) -> bool:
     """Whether there is something to see, and to click."""
     return any(letter.isprintable() and letter != " " for letter in title)
-
-
-async def _tell(user_id: UUID, titled: TitleUpdated, updated: ThreadUpdated, broadcast: Broadcast) -> None:
-    try:
-        await broadcast.log.append(Append(updated.thread_id, titled))
-        await broadcast.channels.publish(user_channel(user_id), updated)
-    except Unavailable as error:
-        logger.warning("A title is stored and not announced, Redis is away: %s", error)
 
 
 async def message_page(thread_id: UUID, *, before: str = "") -> MessagePage:

@@ -10,9 +10,9 @@ import pydantic
 from chat.database import query
 from chat.llm.errors import CallFailed
 from chat.models import TITLE_MAX_LENGTH, TitleBy
+from chat.services.deps import Deps
 from chat.services.replies import prompt
 from chat.services.replies.lease import Claim
-from chat.services.replies.reply import Collaborators
 from chat.services.replies.threads import is_visible, set_title, tidy_title
 from chat.services.usage.ledger import UsageJournal
 
@@ -49,28 +49,28 @@ class Title(pydantic.BaseModel):
     title: str
 
 
-async def write_title(claim: Claim, work_with: Collaborators) -> None:
+async def write_title(claim: Claim, deps: Deps) -> None:
     """Title the thread of an answer that has just ended, if that was its first; failing that the first words stay."""
-    exchange = await query(FIRST_EXCHANGE, claim.thread_id, claim.answer_id) if _is_wanted(claim, work_with) else []
+    exchange = await query(FIRST_EXCHANGE, claim.thread_id, claim.answer_id) if _is_wanted(claim, deps) else []
     if not exchange:
         return
     try:
-        title = await _ask(exchange[0]["question"], exchange[0]["answer"], claim, work_with)
+        title = await _ask(exchange[0]["question"], exchange[0]["answer"], claim, deps)
     except CallFailed as failure:
         logger.info("A thread keeps the first words as its title: %s %s", failure.code, failure.detail)
         return
     if title:
-        await set_title(claim.user_id, claim.thread_id, title, TitleBy.MODEL, broadcast=work_with.broadcast)
+        await set_title(claim.user_id, claim.thread_id, title, TitleBy.MODEL, broadcast=deps.broadcast)
 
 
-def _is_wanted(claim: Claim, work_with: Collaborators) -> bool:
-    return work_with.settings.llm_titles and claim.question_number == 1
+def _is_wanted(claim: Claim, deps: Deps) -> bool:
+    return deps.settings.llm_titles and claim.question_number == 1
 
 
-async def _ask(question: str, answer: str, claim: Claim, work_with: Collaborators) -> str:
-    settings = work_with.settings
+async def _ask(question: str, answer: str, claim: Claim, deps: Deps) -> str:
+    settings = deps.settings
     model = settings.llm_title_model or settings.llm_model
-    result = await work_with.llm.call(
+    result = await deps.llm.call(
         f"User: {question[:EXCERPT_CHARACTERS]}\n\nAssistant: {answer[:EXCERPT_CHARACTERS]}",
         model=model,
         instructions=prompt.instructions("title", characters=AIM_CHARACTERS),
@@ -80,7 +80,7 @@ async def _ask(question: str, answer: str, claim: Claim, work_with: Collaborator
         timeout_seconds=TIMEOUT_SECONDS,
         user=claim.user_id,
         caller="title",
-        journal=UsageJournal(settings, work_with.llm.prices, about=claim.generation_id),
+        journal=UsageJournal(settings, deps.llm.prices, about=claim.generation_id),
         metadata={"thread_id": str(claim.thread_id)},
     )
     return _cleaned(result.parsed.title)

@@ -15,17 +15,15 @@ from uuid import UUID
 
 import msgspec
 
-from chat.broadcast import Event, Unavailable, control_channel
+from chat.broadcast import Event, Publish, control_channel
 from chat.events import Released, StopRequested, decode_between_workers
 from chat.models import User
-from chat.security.limits import Limits
+from chat.services.deps import Deps
 from chat.services.errors import NoAdministrator, Refused
 from chat.services.replies import finish, lease, takeover, titles
 from chat.services.replies.finish import Outcome
 from chat.services.replies.lease import Claim
-from chat.services.replies.regenerate import try_again
-from chat.services.replies.reply import Collaborators, Reply, Resumed
-from chat.services.replies.send import Accepted, Draft, send_message
+from chat.services.replies.reply import Reply, Resumed
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -47,8 +45,9 @@ class Lost:
 class Worker:
     """One for each process."""
 
-    def __init__(self, work_with: Collaborators) -> None:
-        self._with = work_with
+    _deps: Deps
+
+    def __init__(self) -> None:
         self.name = f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
         self.draining = False
         self._replies: dict[UUID, Reply] = {}
@@ -59,31 +58,13 @@ class Worker:
         """How many replies are under way here."""
         return len(self._replies)
 
-    async def run(self) -> None:
-        """Keep leases, listen for stops, and look for lost replies until cancelled."""
+    async def run(self, deps: Deps) -> None:
+        """Keep leases, listen for stops, and look for lost replies until cancelled. Nothing starts before this runs."""
+        self._deps = deps
         async with asyncio.TaskGroup() as group:
             group.create_task(self._keep_leases(), name="leases")
             group.create_task(self._listen(), name="control")
             group.create_task(self._look_for_lost(), name="reaper")
-
-    async def take(self, user: User, thread_id: UUID | None, draft: Draft, *, limits: Limits) -> Accepted:
-        """Store a message and start its answer. Raises Refused."""
-        settings, prices, broadcast = self._with.settings, self._with.llm.prices, self._with.broadcast
-        return await self._take(
-            send_message(user, thread_id, draft, settings=settings, prices=prices, broadcast=broadcast, limits=limits)
-        )
-
-    async def take_again(
-        self, user: User, thread_id: UUID, answer_id: UUID, *, go_on: bool, limits: Limits
-    ) -> Accepted:
-        """Start another attempt at an answer. Raises Refused."""
-        settings, prices, broadcast = self._with.settings, self._with.llm.prices, self._with.broadcast
-        return await self._take(
-            try_again(
-                user, thread_id, answer_id,
-                go_on=go_on, settings=settings, prices=prices, broadcast=broadcast, limits=limits,
-            )
-        )  # fmt: skip
 
     def start(self, generation_id: UUID) -> None:
         """Answer in a task of this worker's: closing every tab changes nothing."""
@@ -107,7 +88,7 @@ class Worker:
         for one in running:
             await self._stop(one.id)
             if one.orphan:  # it goes on at the provider by itself, and nobody is left who would take it over
-                self._keep(self._with.llm.cancel(one.orphan), f"cancelling {one.id}")
+                self._keep(self._deps.llm.cancel(one.orphan), f"cancelling {one.id}")
 
     async def shielded(self, work: Coroutine[Any, Any, Result], name: str) -> Result:
         """Do it to the end: whoever asked may be gone in the middle of it, and the server cancels for them."""
@@ -139,22 +120,7 @@ class Worker:
     async def _stop(self, generation_id: UUID) -> None:
         if self._end(generation_id, finish.STOPPED):
             return
-        try:
-            await self._with.broadcast.channels.publish(control_channel(), StopRequested(generation_id))
-        except Unavailable:
-            logger.warning("Redis is away: the owner learns of a stop with its next heartbeat")
-
-    async def _take(self, storing: Coroutine[Any, Any, Accepted]) -> Accepted:
-        if self.draining:
-            storing.close()
-            raise Refused("draining", "The server is restarting. Send again in a moment.", retry_ms=1000)
-        return await self.shielded(self._store_and_start(storing), "message")
-
-    async def _store_and_start(self, storing: Coroutine[Any, Any, Accepted]) -> Accepted:
-        accepted = await storing
-        if accepted.fresh:
-            self.start(accepted.generation_id)
-        return accepted
+        await self._deps.broadcast.announce(Publish(control_channel(), StopRequested(generation_id)))
 
     def _keep(self, work: Coroutine[Any, Any, Result], name: str) -> asyncio.Task[Result]:
         task = asyncio.create_task(work, name=name)
@@ -173,19 +139,19 @@ class Worker:
             return
         if not (claim.asked or claim.cancelled):
             await self._answer(claim)
-        elif resumed := await takeover.resumed(claim, self._with):
+        elif resumed := await takeover.resumed(claim, self._deps):
             await self._answer(claim, resumed)
         else:
-            await takeover.end_lost(claim, self._with)
+            await takeover.end_lost(claim, self._deps)
 
     async def _answer(self, claim: Claim, resumed: Resumed | None = None) -> None:
-        reply = self._replies[claim.generation_id] = Reply(claim, self._with, resumed)
+        reply = self._replies[claim.generation_id] = Reply(claim, self._deps, resumed)
         try:
             await reply.run()
         finally:
             del self._replies[claim.generation_id]
         if not self.draining:
-            self._keep(titles.write_title(claim, self._with), f"title {claim.thread_id}")
+            self._keep(titles.write_title(claim, self._deps), f"title {claim.thread_id}")
 
     async def _keep_leases(self) -> None:
         while True:
@@ -215,7 +181,7 @@ class Worker:
                 reply.abandon()
 
     async def _listen(self) -> None:
-        async with self._with.broadcast.channels.subscribe(control_channel()) as control:
+        async with self._deps.broadcast.channels.subscribe(control_channel()) as control:
             while True:
                 item = await control.get()
                 if isinstance(item, Event):

@@ -14,12 +14,12 @@ from chat.broadcast import Subscription
 from chat.database import DatabaseUnavailable
 from chat.events import Ack, Close, FrameRefused, Hello, Inbound, MessageSend, Nack, Pong, ResponseCancel, Sync
 from chat.models import User
+from chat.services.deps import Deps
 from chat.services.errors import Refused
-from chat.services.replies.send import Draft
+from chat.services.replies.send import send
 from chat.text import storable
 from chat.web.chat.feed import Feed
 from chat.web.chat.open_sockets import Leave
-from chat.web.resources import Resources
 
 FRAMES_PER_SECOND, FRAMES_AT_ONCE = 5.0, 20.0
 AWAY_RETRY_MS = 5000
@@ -28,11 +28,11 @@ AWAY_RETRY_MS = 5000
 class Inbox:
     """Owns what comes in on one socket."""
 
-    def __init__(self, user: User, thread_id: UUID, subscription: Subscription, opened: Resources) -> None:
+    def __init__(self, user: User, thread_id: UUID, subscription: Subscription, deps: Deps) -> None:
         self._user = user
         self._thread_id = thread_id
         self._subscription = subscription
-        self._opened = opened
+        self._deps = deps
         self._allowance, self._counted_at = FRAMES_AT_ONCE, time.monotonic()
 
     async def listen(self, tab: Websocket, feed: Feed) -> None:
@@ -55,7 +55,7 @@ class Inbox:
             case MessageSend():
                 self._subscription.put(await self._send(frame))
             case ResponseCancel():
-                if not await self._opened.worker.stop(self._user, self._thread_id, frame.message_id):
+                if not await self._deps.worker.stop(self._user, self._thread_id, frame.message_id):
                     self._subscription.put(FrameRefused("not_running", "There is no running answer to stop."))
             case Sync():
                 feed.request_snapshot()
@@ -66,14 +66,13 @@ class Inbox:
 
     async def _send(self, frame: MessageSend) -> Ack | Nack:
         try:
-            draft = Draft(frame.content, frame.client_id, frame.model)
-            accepted = await self._opened.worker.take(self._user, self._thread_id, draft, limits=self._opened.limits)
+            accepted = await send(self._deps, self._user, self._thread_id, frame)
         except Refused as refused:
             return Nack(frame.client_id, refused.code, str(refused), refused.retry_ms)
         except DatabaseUnavailable:  # it may be stored all the same: then the same again is acknowledged
             sentence = "The database is away. The message is sent again by itself."
             return Nack(frame.client_id, "unavailable", sentence, AWAY_RETRY_MS)
-        return Ack(frame.client_id, accepted.message_id, accepted.reply_id)
+        return Ack(frame.client_id, accepted.message_id, accepted.answer_id)
 
     def _count_frame(self) -> None:
         now = time.monotonic()

@@ -10,13 +10,13 @@ from quart import Blueprint, abort, flash, redirect, render_template, request, u
 from quart.typing import ResponseReturnValue
 from quart.wrappers import Response
 
-from chat.events import MESSAGE_MAX_LENGTH, MessageView
+from chat.events import MESSAGE_MAX_LENGTH, MessageSend, MessageView
 from chat.models import ChatThread, User
 from chat.security.limits import PAGE_POST
 from chat.services.accounts import deletion
 from chat.services.errors import Refused
-from chat.services.replies import snapshot, threads
-from chat.services.replies.send import Accepted, Draft
+from chat.services.replies import send, snapshot, threads
+from chat.services.replies.send import Accepted
 from chat.web.auth import login_required, wants_json
 from chat.web.rate_limits import limited
 from chat.web.resources import resources
@@ -115,12 +115,11 @@ async def delete_thread(user: User, thread_id: UUID) -> ResponseReturnValue:
 @login_required
 async def try_again(user: User, thread_id: UUID) -> ResponseReturnValue:
     """Another attempt at the last answer: field `message_id`, and `go_on` to continue what was broken off."""
-    opened, form = resources(), await request.form
+    form = await request.form
     found = await threads.own_thread(user, thread_id) or abort(404)
     try:
-        accepted = await opened.worker.take_again(
-            user, thread_id, _uuid(form.get("message_id", "")), go_on="go_on" in form, limits=opened.limits
-        )
+        answer_id = _uuid(form.get("message_id", ""))
+        accepted = await send.regenerate(resources(), user, thread_id, answer_id, continues="go_on" in form)
     except Refused as refused:
         return await _refusal(refused, user, found, form_error=str(refused))
     return _accepted(accepted)
@@ -147,7 +146,7 @@ async def _post(user: User, found: ChatThread | None) -> ResponseReturnValue:
 
 def _accepted(accepted: Accepted) -> ResponseReturnValue:
     if wants_json():
-        return _json(Posted(accepted.thread_id, accepted.message_id, accepted.reply_id), HTTPStatus.CREATED)
+        return _json(Posted(accepted.thread_id, accepted.message_id, accepted.answer_id), HTTPStatus.CREATED)
     return redirect(url_for("chat.thread", thread_id=accepted.thread_id), 303)
 
 
@@ -159,13 +158,11 @@ def _uuid(text: str) -> UUID:
 
 
 async def _send(user: User, found: ChatThread | None, content: str, client_id: str, model: str) -> Accepted:
-    opened = resources()
     try:
         chosen = UUID(client_id) if client_id else uuid4()
     except ValueError:
-        raise Refused("bad_client_id", "client_id has to be a UUID.") from None
-    thread_id = found.id if found else None
-    return await opened.worker.take(user, thread_id, Draft(content, chosen, model), limits=opened.limits)
+        raise Refused("bad_client_id", "client_id must be a UUID.") from None
+    return await send.send(resources(), user, found.id if found else None, MessageSend(chosen, content, model))
 
 
 async def _refusal(refused: Refused, user: User, found: ChatThread | None, **shown: str) -> ResponseReturnValue:
@@ -177,8 +174,8 @@ async def _refusal(refused: Refused, user: User, found: ChatThread | None, **sho
 
 async def _page(user: User, found: ChatThread | None, **refused: str) -> str:
     """The page; `refused` is what a form had that was not taken, and why."""
-    opened = resources()
-    view = await snapshot.view_thread(found.id, broadcast=opened.broadcast) if found else None
+    deps = resources()
+    view = await snapshot.view_thread(found.id, broadcast=deps.broadcast) if found else None
     return await render_template(
         "chat/thread.html",
         thread=found,
@@ -190,8 +187,8 @@ async def _page(user: User, found: ChatThread | None, **refused: str) -> str:
         cursor=str(view.position) if view else "",
         rev=view.rev if view else 0,
         client_id=uuid4(),
-        models=opened.settings.models,
-        site_notice=opened.settings.site_notice,
+        models=deps.settings.models,
+        site_notice=deps.settings.site_notice,
         max_length=MESSAGE_MAX_LENGTH,
         **refused,
     )

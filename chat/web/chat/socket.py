@@ -42,14 +42,14 @@ async def thread_socket(thread_id: UUID) -> None:
     """One tab of one thread, which the drain waits for until its close code was sent."""
     if not current_user.auth_id:
         abort(403, "Log in first.")
-    opened = resources()
-    socket = Socket(thread_id, opened)
-    opened.sockets.add(socket)
+    deps = resources()
+    socket = Socket(thread_id, deps)
+    deps.sockets.add(socket)
     try:
         await websocket.accept()
         await _close(await _end_of(socket))
     finally:
-        opened.sockets.discard(socket)
+        deps.sockets.discard(socket)
 
 
 async def _end_of(socket: Socket) -> Close:
@@ -86,23 +86,23 @@ async def _hello() -> Hello:
 class Socket:
     """A tab's connection. It counts from its start: who never says anything could have thousands."""
 
-    def __init__(self, thread_id: UUID, opened: Resources) -> None:
+    def __init__(self, thread_id: UUID, deps: Resources) -> None:
         self.thread_id = thread_id
         self._subscription: Subscription | None = None
-        self._opened = opened
+        self._deps = deps
 
     async def serve(self) -> None:
         """Until one side ends it: Leave, or a cancellation when the tab is gone."""
-        async with self._opened.sockets.turn():
+        async with self._deps.sockets.turn():
             session = await self._admitted()
         hello = await _hello()
         thread = await threads.own_thread(session.user, self.thread_id)
         if thread is None:
             raise Leave(Close.NO_SUCH_THREAD)
         channels = (thread_channel(self.thread_id), user_channel(session.user.id))
-        async with self._opened.broadcast.channels.subscribe(*channels) as subscription:
+        async with self._deps.broadcast.channels.subscribe(*channels) as subscription:
             self._subscription = subscription
-            if self._opened.worker.draining:  # a tab that came back to the server which had just sent it away
+            if self._deps.worker.draining:  # a tab that came back to the server which had just sent it away
                 self.leave()
             await self._run(subscription, hello, session, rev=thread.rev)
 
@@ -115,10 +115,10 @@ class Socket:
         session = await sessions.find_session(current_user.auth_id or "")
         if session is None:
             raise Leave(Close.SESSION_ENDED)
-        if self._opened.sockets.count_of(session.user.id) >= SOCKETS_PER_USER:
+        if self._deps.sockets.count_of(session.user.id) >= SOCKETS_PER_USER:
             raise Leave(Close.TOO_MANY_SOCKETS)
-        self._opened.sockets.assign(self, session.user.id)
-        if await self._opened.limits.wait_ms(SOCKET_CONNECT, str(session.user.id)):
+        self._deps.sockets.assign(self, session.user.id)
+        if await self._deps.limits.wait_ms(SOCKET_CONNECT, str(session.user.id)):
             raise Leave(Close.OVERLOAD)
         return session
 
@@ -128,13 +128,13 @@ class Socket:
             self.thread_id,
             session.id,
             subscription,
-            broadcast=self._opened.broadcast,
-            reconciler=self._opened.reconciler,
+            broadcast=self._deps.broadcast,
+            reconciler=self._deps.reconciler,
             send=tab.send,
         )
         await self._subscribed(subscription)
         await feed.start(hello, rev=rev)
-        inbox = Inbox(session.user, self.thread_id, subscription, self._opened)
+        inbox = Inbox(session.user, self.thread_id, subscription, self._deps)
         async with asyncio.TaskGroup() as group:
             group.create_task(feed.run())
             group.create_task(inbox.listen(tab, feed))
@@ -142,7 +142,7 @@ class Socket:
     async def _subscribed(self, subscription: Subscription) -> None:
         """Before the log is read, or what is published in between would be missed. Without Redis, rows have to do."""
         try:
-            async with asyncio.timeout(SUBSCRIBE_SECONDS if self._opened.reconciler.live else 0):
+            async with asyncio.timeout(SUBSCRIBE_SECONDS if self._deps.reconciler.live else 0):
                 await subscription.ready.wait()
         except TimeoutError:
             subscription.late = True

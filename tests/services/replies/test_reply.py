@@ -9,13 +9,13 @@ from decimal import Decimal
 import pytest
 
 from chat.broadcast import Append, LogPosition
-from chat.events import TextDelta
+from chat.events import MessageSend, TextDelta
 from chat.llm.journal import CallLog
 from chat.llm.tokens import count_tokens
 from chat.models import ChatMessage, ChatThread, Generation, LLMCallLog, ToolCall, User, UserMonthlyUsage
+from chat.services.deps import Deps
 from chat.services.replies import lease, prompt, takeover
-from chat.services.replies.reply import Collaborators
-from chat.services.replies.send import Draft
+from chat.services.replies.send import send
 from tests.cast import Person
 from tests.llm.conftest import OfflineServer
 from tests.site import Site
@@ -242,10 +242,10 @@ async def test_an_owner_that_wakes_in_the_middle_of_its_takeover_shows_nothing_t
     written = []
     reckon = takeover._lost_round
 
-    async def while_it_wakes(claim: lease.Claim, text: str, work_with: Collaborators) -> CallLog:
+    async def while_it_wakes(claim: lease.Claim, text: str, deps: Deps) -> CallLog:
         more = Append(claim.thread_id, TextDelta(claim.answer_id, 5, " and more"), fence=claim.fence - 1)
         written.append((await site.resources.broadcast.log.append(more)).offset)
-        return await reckon(claim, text, work_with)
+        return await reckon(claim, text, deps)
 
     monkeypatch.setattr(takeover, "_lost_round", while_it_wakes)
     posted, _ = await lost(alice, "Hello")
@@ -323,12 +323,10 @@ async def test_whoever_leaves_in_the_moment_of_sending_gets_an_answer_all_the_sa
         return []
 
     monkeypatch.setattr(lease, "expired", nothing)  # nobody has to find it
-    user, worker = await User.get(email=alice.email), site.resources.worker
+    user = await User.get(email=alice.email)
     for steps in range(12):
         client_id = uuid.uuid4()
-        sending = asyncio.create_task(
-            worker.take(user, None, Draft("say Hello", client_id), limits=site.resources.limits)
-        )
+        sending = asyncio.create_task(send(site.resources, user, None, MessageSend(client_id, "say Hello")))
         for _ in range(steps):
             await asyncio.sleep(0)
         sending.cancel()

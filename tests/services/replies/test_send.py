@@ -12,17 +12,33 @@ from typing import Any
 
 import pytest
 
-from chat.events import MESSAGE_MAX_LENGTH
+from chat.events import MESSAGE_MAX_LENGTH, MessageSend
+from chat.llm.client import LLMClient
 from chat.llm.pricing import Prices
 from chat.models import BudgetReservation, ChatMessage, ChatThread, Generation, User
 from chat.services.errors import Refused
 from chat.services.replies import send
 from chat.services.replies.send import Accepted
 from chat.services.replies.titles import title_from
+from chat.services.replies.worker import Worker
 from tests.site import Site
 
 MODELS = ("the-default", "small", "large")
 PRICES = Prices(tuple((model, (Decimal(1), Decimal(1), Decimal(1))) for model in MODELS))
+
+
+class Priced(LLMClient):
+    """A client that is never called."""
+
+    def __init__(self, prices: Prices) -> None:
+        self.prices = prices
+
+
+class IdleWorker(Worker):
+    """Takes what is sent, and answers nothing."""
+
+    def start(self, generation_id: uuid.UUID) -> None:
+        """Leave it queued."""
 
 
 @dataclass
@@ -43,17 +59,15 @@ class Sender:
         models: tuple[str, ...] = MODELS,
         **settings: Any,
     ) -> Accepted:
-        resources = self.site.resources
         choice = {"llm_model": models[0], "llm_models": models[1:]}
-        return await send.send_message(
-            self.user,
-            thread_id,
-            send.Draft(content, client_id or uuid.uuid4(), model),
-            settings=replace(resources.settings, **choice, **settings),
-            prices=self.prices,
-            broadcast=resources.broadcast,
-            limits=resources.limits,
+        deps = replace(
+            self.site.resources,
+            settings=replace(self.site.resources.settings, **choice, **settings),
+            llm=Priced(self.prices),
+            worker=IdleWorker(),
         )
+        message = MessageSend(client_id or uuid.uuid4(), content, model)
+        return await send.send(deps, self.user, thread_id, message)
 
     async def refused(self, content: str, thread_id: uuid.UUID | None = None, **more: Any) -> Refused:
         with pytest.raises(Refused) as refused:
@@ -96,7 +110,7 @@ async def test_the_same_message_again_is_acknowledged_and_stored_once(alice: Sen
     again = await alice.send("Hello", first.thread_id, client_id)
     as_a_form = await alice.send("Hello", None, client_id)
 
-    assert (again.message_id, again.reply_id, again.fresh) == (first.message_id, first.reply_id, False)
+    assert (again.message_id, again.answer_id, again.fresh) == (first.message_id, first.answer_id, False)
     assert as_a_form.message_id == first.message_id
     assert await ChatMessage.filter(thread_id=first.thread_id).count() == 2
 
@@ -158,7 +172,7 @@ async def test_a_foreign_thread_and_a_missing_one_get_the_same_answer(alice: Sen
     foreign = await bob.refused("Yours", opened.thread_id)
     missing = await bob.refused("Nobody's", uuid.uuid4())
 
-    assert (foreign.code, str(foreign)) == (missing.code, str(missing)) == ("not_found", "There is no such thread.")
+    assert (foreign.code, str(foreign)) == (missing.code, str(missing)) == ("not_found", "This chat doesn't exist.")
     assert await ChatMessage.filter(thread_id=opened.thread_id).count() == 2
 
 
@@ -213,7 +227,7 @@ async def test_a_model_that_is_not_offered_is_refused_and_nothing_is_stored(alic
     )
 
     assert opening.code == going_on.code == "unknown_model"
-    assert str(opening) == "This model is not offered: choose one of the-default, small, large."
+    assert str(opening) == "This model isn't available. Choose one of: the-default, small, large."
     thread = await ChatThread.get(user_id=alice.user.id)  # there is only one
     assert (thread.model, thread.rev) == ("large", 1)
     assert await ChatMessage.filter(thread_id=thread.id).count() == 2
@@ -273,7 +287,7 @@ async def test_a_message_with_more_tokens_than_the_model_is_shown_is_refused_wit
     refusal = await alice.refused("word " * 600, chat_history_tokens=500)
 
     assert refusal.code == "too_long"
-    assert str(refusal) == "The message has 600 tokens; 500 are possible. Shorten it."
+    assert str(refusal) == "Your message has 600 tokens. The maximum is 500. Shorten it."
     assert not await ChatThread.filter(user_id=alice.user.id).exists()
 
 

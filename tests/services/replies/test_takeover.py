@@ -63,10 +63,10 @@ class Held:
 
 def holding(site: Site) -> Iterator[Held]:
     worker = site.resources.worker
-    kept, held = worker._with, Held(worker._with.llm)
-    worker._with = replace(kept, llm=held)  # type: ignore[arg-type]
+    kept, held = worker._deps, Held(worker._deps.llm)
+    worker._deps = replace(kept, llm=held)  # type: ignore[arg-type]
     yield held
-    worker._with = kept
+    worker._deps = kept
 
 
 @pytest.fixture
@@ -299,9 +299,9 @@ class Bench:
 @pytest.fixture
 def bench(background_site: Site) -> Iterator[Bench]:
     worker, bench = background_site.resources.worker, Bench()
-    kept, worker._with = worker._with, replace(worker._with, tools=bench.registry())
+    kept, worker._deps = worker._deps, replace(worker._deps, tools=bench.registry())
     yield bench
-    worker._with = kept
+    worker._deps = kept
 
 
 async def running(bench: Bench, *names: str) -> None:

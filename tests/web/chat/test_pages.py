@@ -15,6 +15,7 @@ from chat.events import MESSAGE_MAX_LENGTH
 from chat.models import ChatMessage, ChatThread, Generation, Role, Status, User
 from chat.security.limits import PAGE_POST
 from chat.services.errors import Refused
+from chat.services.replies import send
 from tests.cast import Person
 from tests.conftest import Beside
 from tests.llm.conftest import OfflineServer
@@ -346,7 +347,7 @@ async def test_a_message_may_name_its_model(beside: Beside) -> None:
         answers = (posted["reply_id"], kept.json()["reply_id"])
         assert [(await Generation.get(answer_id=one)).model for one in answers] == ["large", "large"]
         assert (program.status_code, program.json()["code"]) == (422, "unknown_model")
-        assert program.json()["message"] == "This model is not offered: choose one of gpt-5-mini, large."
+        assert program.json()["message"] == "This model isn't available. Choose one of: gpt-5-mini, large."
         assert await ChatMessage.filter(thread_id=posted["thread_id"]).count() == 4
 
 
@@ -354,7 +355,7 @@ async def test_a_spent_budget_is_said_with_402(site: Site, reader: Person, monke
     async def refuse(*_: object, **__: object) -> None:
         raise Refused("budget_exceeded", "The budget for this month is spent.")
 
-    monkeypatch.setattr(site.resources.worker, "take", refuse)
+    monkeypatch.setattr(send, "_send", refuse)
     program = await reader.post("Say much")
     page = await reader.http.post("/chat/", data={"message": "Say much"})
 
