@@ -313,7 +313,7 @@ async def test_a_message_that_the_budget_cannot_bear_is_refused_and_leaves_nothi
     refusal = await alice.refused("Hello", llm_monthly_budget=Decimal("0.001"), llm_max_output_tokens=1000)
 
     assert refusal.code == "budget_exceeded"
-    assert "It is renewed on 1 " in str(refusal) or "It is renewed on 01 " in str(refusal)
+    assert "It resets on 1 " in str(refusal)
     assert refusal.retry_ms == 0
     assert not await ChatThread.filter(user_id=alice.user.id).exists()
     assert not await BudgetReservation.filter(user_id=alice.user.id).exists()
