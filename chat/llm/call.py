@@ -16,10 +16,10 @@ from chat.llm.events import Progress, ToolCall, Usage
 from chat.llm.journal import CallLog, Journal, NoJournal, Plan
 from chat.llm.provider.provider import ModelRequest, Resumption
 from chat.llm.structured import OutputSchema, Schema
-from chat.llm.tools.registry import Registry, Tool, ToolResult
+from chat.llm.tools import Registry, Tool, ToolResult
 from chat.text import storable, storable_json
 
-Item = dict[str, Any]  # of a request's input, as the Responses API has it
+InputItem = dict[str, Any]  # of a request's input, as the Responses API has it
 
 
 class Toolbox(Protocol):
@@ -58,7 +58,7 @@ class Options(TypedDict, total=False):
 class Call:
     """One call with everything decided."""
 
-    input: tuple[Item, ...]
+    input: tuple[InputItem, ...]
     model: str
     max_output_tokens: int
     journal: Journal = field(default_factory=NoJournal)
@@ -76,7 +76,7 @@ class Call:
     resume: Resumption | None = None
 
     @classmethod
-    def of(cls, said: str | Sequence[Item], options: Options, *, defaults: Mapping[str, Any]) -> Call:
+    def of(cls, said: str | Sequence[InputItem], options: Options, *, defaults: Mapping[str, Any]) -> Call:
         """From what a caller said."""
         given: dict[str, Any] = {**defaults, **options}
         tools, context = given.pop("tools", ()), given.pop("context", {})
@@ -89,7 +89,7 @@ class Call:
             **given,
         )
 
-    def plan(self, number: int, so_far: tuple[Item, ...] = ()) -> Plan:
+    def plan(self, number: int, so_far: tuple[InputItem, ...] = ()) -> Plan:
         """The round with this number, after the items of those before it."""
         request = ModelRequest(
             model=self.model,
@@ -106,7 +106,7 @@ class Call:
         return Plan(call_id=self.call_id, number=number, user=self.user, caller=self.caller, request=request)
 
 
-def tool_items(calls: Iterable[tuple[str, str, str, str]]) -> tuple[Item, ...]:
+def tool_items(calls: Iterable[tuple[str, str, str, str]]) -> tuple[InputItem, ...]:
     """Calls (id, name, arguments, output) as a model is told of them: all calls, then all results."""
     told = list(calls)
     return (
@@ -186,13 +186,13 @@ class RoundFinished(msgspec.Struct, frozen=True):
     call_log: CallLog
 
 
-class Final(msgspec.Struct, frozen=True):
+class CallFinished(msgspec.Struct, frozen=True):
     """The last event of a call that went well; one that did not ends in an exception."""
 
     result: Result
 
 
-CallEvent = Progress | TextCorrected | ToolCallFinished | RoundFinished | Final
+CallEvent = Progress | TextCorrected | ToolCallFinished | RoundFinished | CallFinished
 
 
 def total_usage(calls: Iterable[CallLog]) -> Usage:

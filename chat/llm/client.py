@@ -10,11 +10,11 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
 from chat.llm import errors
-from chat.llm.call import Call, CallEvent, Final, Item, Options, Result, RoundFinished
+from chat.llm.call import Call, CallEvent, CallFinished, InputItem, Options, Result, RoundFinished
 from chat.llm.events import Completed, Created, Failed
 from chat.llm.journal import CallLog, Journal, NoJournal, Plan
 from chat.llm.pricing import Prices
-from chat.llm.provider.provider import Limits, Provider
+from chat.llm.provider.provider import Provider, ProviderLimits
 from chat.llm.round import Round
 
 MAX_OUTPUT_TOKENS = 8192
@@ -40,7 +40,7 @@ class LLMClient:
         max_output_tokens: int = MAX_OUTPUT_TOKENS,
         prices: Prices | None = None,
         journal: Journal | None = None,
-        limits: Limits | None = None,
+        limits: ProviderLimits | None = None,
     ) -> None:
         self.prices = prices or Prices(base_url=base_url)
         self._provider = Provider(api_key=api_key, base_url=base_url, limits=limits)
@@ -50,19 +50,19 @@ class LLMClient:
             "journal": journal or NoJournal(),
         }
 
-    async def call(self, said: str | Sequence[Item], **options: Unpack[Options]) -> Result:
+    async def call(self, said: str | Sequence[InputItem], **options: Unpack[Options]) -> Result:
         """The answer, or with a `schema` an instance of it. Raises CallFailed, with the log of what was paid for.
 
         `said` is a prompt, or the turns of a conversation as items of the Responses API.
         """
         async with aclosing(self.stream(said, **options)) as events:
             async for event in events:
-                if isinstance(event, Final):
+                if isinstance(event, CallFinished):
                     return event.result
-        raise AssertionError("a stream ends with Final or an exception")
+        raise AssertionError("a stream ends with CallFinished or an exception")
 
-    def stream(self, said: str | Sequence[Item], **options: Unpack[Options]) -> AsyncGenerator[CallEvent, None]:
-        """Everything as it happens, and Final as the last event. Raises what `call` raises.
+    def stream(self, said: str | Sequence[InputItem], **options: Unpack[Options]) -> AsyncGenerator[CallEvent, None]:
+        """Everything as it happens, and CallFinished as the last event. Raises what `call` raises.
 
         Cancelling or closing it hangs up at once. Wrap it in `contextlib.aclosing` where the loop can be left early.
         """
@@ -75,7 +75,7 @@ class LLMClient:
         """End a background run at the provider, which leaving its stream does not."""
         await self._provider.cancel(response_id)
 
-    def plan(self, said: str | Sequence[Item], *, number: int = 1, **options: Unpack[Options]) -> Plan:
+    def plan(self, said: str | Sequence[InputItem], *, number: int = 1, **options: Unpack[Options]) -> Plan:
         """What such a call would send, for counting; nothing is sent."""
         return Call.of(said, options, defaults=self._defaults).plan(number)
 
@@ -98,7 +98,7 @@ class LLMClient:
 
 
 async def _events(call: Call, provider: Provider, prices: Prices) -> AsyncGenerator[CallEvent, None]:
-    """The tool loop: rounds with the provider until there is an answer, and Final at the end.
+    """The tool loop: rounds with the provider until there is an answer, and CallFinished at the end.
 
     Raises CallFailed, and whatever the journal or the toolbox raises.
     """
@@ -123,7 +123,7 @@ async def _events(call: Call, provider: Provider, prices: Prices) -> AsyncGenera
                             continue
                     yield event
             if not current.tools.calls:
-                yield Final(Result(current.text, current.parsed, _logs(rounds)))
+                yield CallFinished(Result(current.text, current.parsed, _logs(rounds)))
                 return
             so_far += current.items()
             resume = None

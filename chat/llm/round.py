@@ -10,7 +10,7 @@ from itertools import chain
 from typing import Any
 
 from chat.llm import errors
-from chat.llm.call import Call, Item, TextCorrected, Toolbox, ToolCallFinished, tool_items
+from chat.llm.call import Call, InputItem, TextCorrected, Toolbox, ToolCallFinished, tool_items
 from chat.llm.events import (
     Code,
     Completed,
@@ -30,7 +30,7 @@ from chat.llm.pricing import Prices
 from chat.llm.provider.provider import Provider, Resumption
 from chat.llm.provider.retries import Retries
 from chat.llm.tokens import count_tokens
-from chat.llm.tools.registry import ToolResult
+from chat.llm.tools import ToolResult
 from chat.text import storable
 
 MAX_ERROR_CHARACTERS = 1000
@@ -95,7 +95,7 @@ class Round:
         await asyncio.gather(*left, return_exceptions=True)
         await self._stream.aclose()
 
-    def items(self) -> tuple[Item, ...]:
+    def items(self) -> tuple[InputItem, ...]:
         """What the model is told of this round in the next one."""
         said = ({"role": "assistant", "content": self.text},) if self.text else ()
         return (*said, *self.tools.items())
@@ -248,7 +248,7 @@ class ToolRuns:
         output = self._outputs[call.call_id] = storable(result.output)
         return ToolCallFinished(call.call_id, call.name, call.arguments, output, result.ok)
 
-    def items(self) -> tuple[Item, ...]:
+    def items(self) -> tuple[InputItem, ...]:
         """For the next request: all calls, then all results."""
         return tool_items((call.call_id, call.name, call.arguments, self._outputs[call.call_id]) for call in self.calls)
 

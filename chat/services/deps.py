@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 
 from chat.broadcast import Broadcast
 from chat.llm.client import LLMClient
-from chat.llm.tools.registry import Registry
+from chat.llm.tools import Registry
 from chat.mailer import Mailer
 from chat.security.limits import Limits
 from chat.security.passwords import Passwords

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pkgutil
 from importlib import import_module
 
-from chat.llm.tools.registry import Registry, Tool
+from chat.llm.tools import Registry, Tool
 from chat.models import ChatThread, User
 
 CONTEXT_TYPES = (User, ChatThread)  # whose message is answered, and where: a tool asks for them by type

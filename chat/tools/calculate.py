@@ -12,7 +12,7 @@ from math import floor, isqrt
 from operator import attrgetter
 from typing import NamedTuple
 
-from chat.llm.tools.registry import ToolError, tool
+from chat.llm.tools import ToolError, tool
 
 MAX_CHARACTERS = 500
 MAX_DEPTH = 300  # a sum of 250 ones is that deep

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from chat.llm.tools.registry import ToolError, tool
+from chat.llm.tools import ToolError, tool
 
 
 @tool(idempotent=True)

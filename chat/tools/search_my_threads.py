@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from chat import database
-from chat.llm.tools.registry import ToolError, tool
+from chat.llm.tools import ToolError, tool
 from chat.models import User
 from chat.text import storable
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chat.llm.tools.registry import tool
+from chat.llm.tools import tool
 
 SECRET_NUMBER = 7421
 

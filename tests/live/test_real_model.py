@@ -12,12 +12,12 @@ import pytest
 from dotenv import dotenv_values
 
 from chat import tools
-from chat.llm.call import CallEvent, Final, Result, RoundFinished, ToolCallFinished
+from chat.llm.call import CallEvent, CallFinished, Result, RoundFinished, ToolCallFinished
 from chat.llm.client import LLMClient
 from chat.llm.errors import OutputIncomplete, ProviderFailed
 from chat.llm.events import Code, Created, TextDelta, ToolCall
 from chat.llm.pricing import Prices
-from chat.llm.tools.registry import tool
+from chat.llm.tools import tool
 from chat.settings import Settings
 
 DOTENV = {name: value for name, value in dotenv_values(Path(__file__).parents[2] / ".env").items() if value}
@@ -83,7 +83,7 @@ async def test_an_answer_streams_and_is_counted(llm: LLMClient) -> None:
     events = await events_of(llm, "Say the word yes and nothing else.", ())
 
     assert isinstance(events[0], Created)
-    assert isinstance(events[-1], Final)
+    assert isinstance(events[-1], CallFinished)
     result = events[-1].result
     assert result.text == "".join(event.text for event in events if isinstance(event, TextDelta))
     assert "yes" in result.text.lower()
@@ -97,7 +97,7 @@ async def test_several_tools_are_called_and_their_results_are_read(llm: LLMClien
     assert {event.name for event in events if isinstance(event, ToolCall)} == {"population"}
     assert all(event.ok for event in events if isinstance(event, ToolCallFinished))
     assert [type(event) for event in events].count(RoundFinished) >= 2
-    assert isinstance(events[-1], Final)
+    assert isinstance(events[-1], CallFinished)
     digits = "".join(letter for letter in events[-1].result.text if letter.isalnum())
     assert "291940" in digits
     assert "724290" in digits

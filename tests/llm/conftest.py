@@ -16,16 +16,16 @@ from typing import Any
 import httpx
 import pytest
 
-from chat.llm.call import CallEvent, Final
+from chat.llm.call import CallEvent, CallFinished
 from chat.llm.client import LLMClient
 from chat.llm.events import Event, TextDelta
 from chat.llm.journal import CallLog, Plan
 from chat.llm.pricing import Prices
 from chat.llm.provider import retries
-from chat.llm.provider.provider import Limits, ModelRequest, Provider
+from chat.llm.provider.provider import ModelRequest, Provider, ProviderLimits
 
 PROJECT = Path(__file__).parents[2]
-HASTE = Limits(silence_seconds=4)  # more than a machine stands still for
+HASTE = ProviderLimits(silence_seconds=4)  # more than a machine stands still for
 
 
 class OfflineServer:
@@ -213,8 +213,8 @@ async def call_events(llm: LLMClient, said: Any, **options: Any) -> list[CallEve
 
 def result_of(events: list[CallEvent]) -> Any:
     """The result, which is the last event and only there."""
-    assert [isinstance(event, Final) for event in events].count(True) == 1
-    assert isinstance(events[-1], Final)
+    assert [isinstance(event, CallFinished) for event in events].count(True) == 1
+    assert isinstance(events[-1], CallFinished)
     return events[-1].result
 
 

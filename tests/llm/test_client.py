@@ -24,7 +24,7 @@ from chat.llm.events import (
     ToolCallArguments,
 )
 from chat.llm.provider.shapes import token_usage
-from chat.llm.tools.registry import tool
+from chat.llm.tools import tool
 from tests.waiting import eventually
 
 from .conftest import PRICES, Books, OfflineServer, call_events, replaying, result_of, sent_requests, text_of
@@ -196,7 +196,7 @@ async def test_a_stream_tells_everything_in_order(llm: LLMClient, books: Books) 
     first, second = [number for number, event in enumerate(events) if isinstance(event, RoundFinished)]
     assert kinds(events[:first])[:5] == ["Created", "Reasoning", "ToolCallStarted", "ToolCallArguments", "ToolCall"]
     assert kinds(events[first + 1 : second])[-3:] == ["Created", "Reasoning", "TextDelta"]
-    assert kinds(events[second:]) == ["RoundFinished", "Final"]
+    assert kinds(events[second:]) == ["RoundFinished", "CallFinished"]
     [finished] = [event for event in events if isinstance(event, ToolCallFinished)]
     [call] = [event for event in events if isinstance(event, ToolCall)]
     assert (finished.call_id, finished.name, finished.arguments) == (call.call_id, "double", '{"number":4}')

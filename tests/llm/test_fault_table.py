@@ -22,7 +22,7 @@ from chat.llm.call import CallEvent, Options
 from chat.llm.client import LLMClient
 from chat.llm.events import Code, TextDelta
 from chat.llm.journal import CallLog
-from chat.llm.tools.registry import tool
+from chat.llm.tools import tool
 
 from .conftest import PRICES, Books, OfflineServer, call_events
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from chat.llm.call import CallEvent, Final, TextCorrected
+from chat.llm.call import CallEvent, CallFinished, TextCorrected
 from chat.llm.client import LLMClient
 from chat.llm.errors import ProviderFailed
 from chat.llm.events import Code, Created, TextDelta, ToolCall
 from chat.llm.provider import retries
 from chat.llm.provider.provider import Resumption
-from chat.llm.tools.registry import tool
+from chat.llm.tools import tool
 from chat.tools import load
 
 from .conftest import Books, OfflineServer
@@ -53,7 +53,7 @@ async def test_a_stream_that_breaks_is_resumed_where_it_was(
     events = await events_of(llm, f"say {WORDS} [offline: {fault}={at}]", metadata=metadata)
 
     assert text_of(events) == WORDS
-    assert isinstance(events[-1], Final)
+    assert isinstance(events[-1], CallFinished)
     assert events[-1].result.text == WORDS
     assert [isinstance(event, Created) for event in events].count(True) == 1
     assert await offline.creates(generation_id) == 1
@@ -132,7 +132,7 @@ async def test_another_client_goes_on_where_the_first_was(
     rest = await events_of(llm, "whatever", resume=resume, journal=books)
 
     assert text_of(first) + text_of(rest) == WORDS
-    assert isinstance(rest[-1], Final)
+    assert isinstance(rest[-1], CallFinished)
     assert rest[-1].result.text == WORDS
     assert not [event for event in rest if isinstance(event, Created)]
     assert await offline.creates(generation_id) == 1
@@ -164,7 +164,7 @@ async def test_a_resumed_round_s_tools_are_run_and_the_next_round_is_asked(
     )  # fmt: skip
 
     assert [event.name for event in rest if isinstance(event, ToolCall)] == ["get_secret_number"]
-    assert isinstance(rest[-1], Final)
+    assert isinstance(rest[-1], CallFinished)
     assert rest[-1].result.text == answer.text
     assert [planned.number for planned in again.planned] == [2]
     assert await offline.creates(generation_id) == 1
@@ -184,7 +184,7 @@ async def test_a_tool_runs_once_though_the_resumed_stream_tells_of_its_call_agai
     said = f"say {WORDS} [offline: tool=pay also cut=3]"
     events = await events_of(llm, said, tools=[pay], metadata={"generation_id": generation_id})
 
-    assert isinstance(events[-1], Final)
+    assert isinstance(events[-1], CallFinished)
     assert runs == [1]
     assert [event.name for event in events if isinstance(event, ToolCall)] == ["pay"]
     assert await offline.creates(generation_id) == 2

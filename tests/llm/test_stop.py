@@ -14,7 +14,7 @@ from chat.llm.call import CallEvent
 from chat.llm.client import LLMClient
 from chat.llm.events import Code, ToolCallArguments
 from chat.llm.provider import retries
-from chat.llm.tools.registry import tool
+from chat.llm.tools import tool
 from tests.waiting import eventually
 
 from .conftest import PRICES, Books, OfflineServer, text_of

@@ -14,7 +14,7 @@ from chat.llm import errors
 from chat.llm.call import CallEvent, RoundFinished, ToolCallFinished
 from chat.llm.client import LLMClient
 from chat.llm.events import ToolCall
-from chat.llm.tools.registry import Registry, ToolError, ToolResult, tool
+from chat.llm.tools import Registry, ToolError, ToolResult, tool
 
 from .conftest import PRICES, Books, OfflineServer, call_events, replaying, result_of, sent_requests, text_of
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from chat.llm.tools.registry import ToolError
+from chat.llm.tools import ToolError
 from chat.tools import load
 from chat.tools.calculate import MAX_CHARACTERS, calculate
 

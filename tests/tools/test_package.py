@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import chat.tools
-from chat.llm.tools.registry import Registry
+from chat.llm.tools import Registry
 from chat.tools import load
 
 README = Path(__file__).parents[2] / "README.md"

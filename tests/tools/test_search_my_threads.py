@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chat.llm.tools.registry import ToolError
+from chat.llm.tools import ToolError
 from chat.models import ChatMessage, ChatThread, Generation, Role, State, Status, User
 from chat.tools import load
 from chat.tools.search_my_threads import MAX_HITS, Hit, search_my_threads

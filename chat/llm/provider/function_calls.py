@@ -13,7 +13,7 @@ from chat.llm.provider.shapes import MalformedEventError, objects, string
 
 MAX_CALLS = 1000  # in one response: no model means that many
 
-CallEvent = ToolCallStarted | ToolCallArguments | ToolCall
+ToolCallEvent = ToolCallStarted | ToolCallArguments | ToolCall
 
 
 class _Begun(msgspec.Struct):
@@ -32,24 +32,24 @@ class Calls:
         self._taken = set(taken)
         self._begun: list[_Begun] = []
 
-    def added(self, item: dict[str, Any]) -> list[CallEvent]:
+    def added(self, item: dict[str, Any]) -> list[ToolCallEvent]:
         """It begins."""
         if not _is_call(item) or any(_is_same(one, item) for one in self._begun):
             return []
         return [self._begin(item)]
 
-    def growing(self, item_id: str, delta: str) -> list[CallEvent]:
+    def growing(self, item_id: str, delta: str) -> list[ToolCallEvent]:
         """A piece of its arguments."""
         begun = next((one for one in self._begun if item_id in (one.item_id, one.given_id) and not one.done), None)
         return [ToolCallArguments(begun.call_id, delta)] if begun and item_id else []
 
-    def done(self, item: dict[str, Any], sequence: int) -> list[CallEvent]:
+    def done(self, item: dict[str, Any], sequence: int) -> list[ToolCallEvent]:
         """It is complete. One that was cut short at the limit of tokens, in the middle of its arguments, is none."""
         if not _is_call(item) or item.get("status") == "incomplete":
             return []
         if item.get("id") and any(one.done and _is_same(one, item) for one in self._begun):
             return []
-        events: list[CallEvent] = []
+        events: list[ToolCallEvent] = []
         begun = self._waiting(item)
         if begun is None:  # the server did not announce it
             events.append(self._begin(item))
@@ -58,10 +58,10 @@ class Calls:
         name, arguments = string(item.get("name")), string(item.get("arguments"))
         return [*events, ToolCall(begun.call_id, name, arguments, sequence)]
 
-    def missed(self, output: object, sequence: int) -> list[CallEvent]:
+    def missed(self, output: object, sequence: int) -> list[ToolCallEvent]:
         """Those that only the end of the response tells of. The ids of items can be others there."""
         seen = Counter(one.given_id for one in self._begun if one.done)
-        events: list[CallEvent] = []
+        events: list[ToolCallEvent] = []
         for item in filter(_is_call, objects(output)):
             given_id = _given_id(item)
             if seen[given_id]:

@@ -62,7 +62,7 @@ class Resumption(msgspec.Struct, frozen=True, kw_only=True):
     so_far: tuple[dict[str, Any], ...] = ()  # the items of the rounds before it
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
+class ProviderLimits(msgspec.Struct, frozen=True, kw_only=True):
     """How long is waited for what, in seconds, and how many calls can run at once."""
 
     connect_seconds: float = 5
@@ -76,13 +76,13 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 class Provider:
     """A server of the Responses API. Make one for each process, and close it."""
 
-    def __init__(self, *, api_key: str, base_url: str = "", limits: Limits | None = None) -> None:
+    def __init__(self, *, api_key: str, base_url: str = "", limits: ProviderLimits | None = None) -> None:
         if not (api_key.isascii() and api_key.isprintable()):  # like the "…" of an example
             raise ValueError("The API key has a character that no key has: copy it again.")
         if base_url and not base_url.startswith(("http://", "https://")):
             raise ValueError(f"The address {base_url!r} has to start with http:// or https://, like https://host/v1.")
         self._key = api_key
-        self._limits = limits or Limits()
+        self._limits = limits or ProviderLimits()
         # Everything is said here, because what is not is read from the environment by the SDK.
         self._openai = openai.AsyncOpenAI(
             api_key=api_key or "none",
@@ -195,7 +195,7 @@ async def _give_back(response: AsyncAPIResponse[Any], chunks: AsyncIterator[byte
         await response.close()
 
 
-def _http_client(limits: Limits) -> httpx2.AsyncClient:
+def _http_client(limits: ProviderLimits) -> httpx2.AsyncClient:
     return openai.DefaultAsyncHttpxClient(
         timeout=httpx2.Timeout(
             connect=limits.connect_seconds,

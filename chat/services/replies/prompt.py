@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from chat.checkout import TEMPLATES
 from chat.database import query
-from chat.llm.call import Item, tool_items
+from chat.llm.call import InputItem, tool_items
 from chat.llm.tokens import count_tokens, most_tokens
 from chat.models import ChatMessage, Role
 
@@ -48,7 +48,7 @@ def instructions(name: str = "instructions", **values: object) -> str:
     return _templates.get_template(f"{name}.md").render(values).strip()
 
 
-async def turns(thread_id: UUID, *, up_to: int, max_tokens: int) -> list[Item]:
+async def turns(thread_id: UUID, *, up_to: int, max_tokens: int) -> list[InputItem]:
     """The conversation up to the message with this number, oldest first, as input items of the Responses API.
 
     Taken newest backwards while they fit; the newest is always there. An answer stands together with the tools that it
@@ -81,12 +81,12 @@ async def _tool_calls(answers: list[UUID]) -> dict[UUID, list[dict[str, Any]]]:
     return found
 
 
-def _items(message: ChatMessage, calls: list[dict[str, Any]]) -> list[Item]:
+def _items(message: ChatMessage, calls: list[dict[str, Any]]) -> list[InputItem]:
     """The calls of an answer, their results, and its text."""
     return [*items_of(calls), {"role": str(message.role), "content": message.content}]
 
 
-def items_of(calls: list[dict[str, Any]]) -> tuple[Item, ...]:
+def items_of(calls: list[dict[str, Any]]) -> tuple[InputItem, ...]:
     """Rows of tool_call as the model is told of them."""
     return tool_items((call["call_id"], call["name"], call["arguments"], call["output"]) for call in calls)
 

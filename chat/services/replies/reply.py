@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from chat.broadcast import Publish, control_channel
 from chat.events import Released
-from chat.llm.call import Item, Options, TextCorrected
+from chat.llm.call import InputItem, Options, TextCorrected
 from chat.llm.errors import CallFailed
 from chat.llm.events import RefusalDelta, TextDelta
 from chat.llm.provider.provider import Resumption
@@ -28,7 +28,7 @@ CHECKPOINT_SECONDS = 1.0
 CHECKPOINT_CHARACTERS_PER_SECOND = 20_000  # a long answer is written as a whole each time, so less often
 
 
-async def question(claim: Claim, deps: Deps) -> tuple[list[Item], Options]:
+async def question(claim: Claim, deps: Deps) -> tuple[list[InputItem], Options]:
     """What the model is asked for an answer."""
     settings = deps.settings
     up_to = claim.answer_number - 1 if claim.continues else claim.question_number

@@ -8,7 +8,7 @@ from chat.database import query
 from chat.events import ToolCallChanged
 from chat.llm.events import ToolCall
 from chat.llm.tokens import count_tokens
-from chat.llm.tools.registry import Registry, ToolResult
+from chat.llm.tools import Registry, ToolResult
 from chat.models import PROVIDER_ID_MAX_LENGTH, TOOL_NAME_MAX_LENGTH, ChatThread, ToolState, User
 from chat.models.ids import uuid7
 from chat.services.replies.journal import ReplyJournal

@@ -11,7 +11,7 @@ from itertools import pairwise
 import pytest
 
 from chat.llm.events import FAILURES, Code, Completed, Created, Failed, RefusalDelta, TextDelta, ToolCall
-from chat.llm.provider.provider import Limits, Provider
+from chat.llm.provider.provider import Provider, ProviderLimits
 from chat.tools import load
 from tests.llm.conftest import OfflineServer, asking, events_of, start_offline_model
 from tests.waiting import LONG_SECONDS
@@ -276,7 +276,7 @@ async def test_a_host_that_does_not_exist_is_unreachable() -> None:
 
 
 async def test_a_full_pool_is_unreachable_because_nothing_was_sent(offline_url: str) -> None:
-    limits = Limits(pool_seconds=0.1, silence_seconds=5, max_connections=1)
+    limits = ProviderLimits(pool_seconds=0.1, silence_seconds=5, max_connections=1)
     provider = Provider(api_key="test", base_url=offline_url, limits=limits)
     async with aclosing(provider.stream(asking("hello [offline: silence=1]"))) as busy:
         await anext(busy)
@@ -286,7 +286,7 @@ async def test_a_full_pool_is_unreachable_because_nothing_was_sent(offline_url: 
 
 
 async def test_an_answer_that_takes_too_long_is_cut(offline_url: str) -> None:
-    provider = Provider(api_key="test", base_url=offline_url, limits=Limits(total_seconds=4))
+    provider = Provider(api_key="test", base_url=offline_url, limits=ProviderLimits(total_seconds=4))
     failure = failure_of(await events_of(provider, asking("something long [offline: pace=50]")))
     assert failure.code is Code.CUT
     assert "4 s" in failure.detail

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from chat.llm.tools.registry import tool
+from chat.llm.tools import tool
 from chat.llm.tools.schema import UndescribedToolError
 
 if TYPE_CHECKING:

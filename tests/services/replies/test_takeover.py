@@ -14,7 +14,7 @@ import pytest
 from chat.llm.call import CallEvent
 from chat.llm.client import LLMClient
 from chat.llm.events import TextDelta
-from chat.llm.tools.registry import Registry, tool
+from chat.llm.tools import Registry, tool
 from chat.models import ChatMessage, Generation, LLMCallLog, LLMCallText, ToolCall
 from tests.cast import Person
 from tests.conftest import Beside

@@ -8,7 +8,7 @@ from importlib import import_module
 import pytest
 
 import chat.tools
-from chat.llm.tools.registry import Tool
+from chat.llm.tools import Tool
 from chat.models import User
 from tests.cast import Person
 from tests.web.page import Page
