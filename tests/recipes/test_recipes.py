@@ -1,0 +1,71 @@
+"""The recipes of docs/extending.md work on a copy of the project, one after another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.recipes.recipe import Copy, sections
+
+pytestmark = pytest.mark.timeout(400)  # each copies the project, checks its types, and starts its own stores
+
+ADDED_TESTS = (
+    "tests/tools/test_roll_dice.py",
+    "tests/tools/test_package.py",
+    "tests/web/test_about.py",
+    "tests/web/test_routes.py",
+    "tests/test_settings.py",
+    "tests/test_database.py::test_models_and_migrations_do_not_drift",
+    "tests/web/admin/test_announcements.py",
+    "tests/web/chat/test_announced.py",
+    "tests/test_contracts.py",
+    "tests/test_emails.py",
+)
+
+YOURS = """
+from dotenv import dotenv_values
+
+from chat.services.replies import prompt
+from chat.settings import Settings
+from chat.tools import load
+from tests.cast import Person
+from tests.web.page import Page
+
+
+async def test_it_is_yours(nobody: Person) -> None:
+    landing = Page((await nobody.http.get("/")).text)
+    logo = (await nobody.http.get("/static/images/favicon.svg")).text
+    settings = Settings.from_environment({"DEBUG": "True", **dotenv_values()})
+
+    assert landing.find("h1").text == "Ask the bakery."
+    assert "#92400e" in logo
+    assert "Kornblume" in prompt.instructions()
+    assert "get_secret_number" not in str(load().schemas())
+    assert (settings.site_name, settings.models) == ("Kornblume", ("gpt-5", "gpt-5-mini"))
+"""
+
+
+def test_everything_that_is_added_works(tmp_path: Path) -> None:
+    copy = Copy(tmp_path / "copy")
+    for title in (title for title in sections() if title.startswith("Add ")):
+        copy.apply(title)
+    copy.run("npm", "run", "--silent", "build:js")
+    copy.check(*ADDED_TESTS)
+
+
+def test_the_project_can_be_made_yours(tmp_path: Path) -> None:
+    copy = Copy(tmp_path / "copy")
+    copy.apply("Make it yours")
+    (copy.root / "tests" / "test_yours.py").write_text(YOURS)
+    copy.run("npm", "run", "--silent", "build:css")
+    copy.run("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "tests/test_yours.py")
+
+    assert "--color-brand:var(--color-amber-800)" in (copy.root / "static" / "dist" / "app.css").read_text()
+
+
+@pytest.mark.parametrize("title", [title for title in sections() if title.startswith("Remove ")])
+def test_what_is_removed_leaves_a_working_project(title: str, tmp_path: Path) -> None:
+    copy = Copy(tmp_path / "copy")
+    copy.apply(title)
+    copy.check()
