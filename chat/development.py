@@ -21,7 +21,7 @@ from dotenv import dotenv_values
 
 from chat import database, server
 from chat.checkout import ROOT
-from chat.devservices import ServiceError, embedded_postgres, embedded_valkey, offline_model
+from chat.devservices import ServiceError, embedded_postgres, embedded_valkey, offline_model_server
 from chat.devservices.offline_model.prices import LLM_PRICES
 from chat.security.passwords import Passwords
 from chat.services.accounts.credentials import is_superuser, password_problems
@@ -164,7 +164,7 @@ def _start_services(environment: Mapping[str, str], var: Path, stack: contextlib
         started["REDIS_URL"] = stack.enter_context(embedded_valkey(var / "valkey"))
     if "OPENAI_API_KEY" not in environment:
         _say("Starting the offline model …")
-        started["OPENAI_BASE_URL"] = stack.enter_context(offline_model(log=var / "offline-model.log"))
+        started["OPENAI_BASE_URL"] = stack.enter_context(offline_model_server(log=var / "offline-model.log"))
         started |= {"OPENAI_API_KEY": "offline", "SITE_NOTICE": OFFLINE_NOTICE, "LLM_PRICES": LLM_PRICES}
     return started
 

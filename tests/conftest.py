@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from chat import database
-from chat.devservices import embedded_postgres, embedded_valkey, offline_model
+from chat.devservices import embedded_postgres, embedded_valkey, offline_model_server
 from chat.devservices.offline_model.prices import LLM_PRICES
 from chat.models import User
 from chat.settings import Settings
@@ -66,7 +66,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
 @pytest.fixture(scope="session")
 async def model(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[OfflineServer]:
     log = tmp_path_factory.mktemp("model") / "log"
-    with offline_model("--pace-ms", "1", log=Path(log)) as url:
+    with offline_model_server("--pace-ms", "1", log=Path(log)) as url:
         server = OfflineServer(url)
         yield server
         await server.http.aclose()

@@ -67,7 +67,7 @@ def embedded_valkey(data: Path, *, durable: bool = True) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def offline_model(*arguments: str, log: Path | None = None) -> Iterator[str]:
+def offline_model_server(*arguments: str, log: Path | None = None) -> Iterator[str]:
     """Run the offline model on a free port; yields its base URL. `arguments` are for its command line."""
     with contextlib.ExitStack() as stack:
         output = log or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chat-")), "model.log")

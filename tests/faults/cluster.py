@@ -16,7 +16,7 @@ import asyncpg
 import httpx
 
 from chat.devservices.offline_model.prices import LLM_PRICES
-from chat.devservices.servers import offline_model
+from chat.devservices.servers import offline_model_server
 from tests.cast import Person
 from tests.faults import launch, stores
 from tests.faults.proxy import ChaosProxy
@@ -98,7 +98,7 @@ class Cluster:
     async def running(cls, folder: Path) -> AsyncIterator[Cluster]:
         """With migrated stores and without a worker."""
         async with contextlib.AsyncExitStack() as stack:
-            model = OfflineServer(stack.enter_context(offline_model("--pace-ms", "1", log=folder / "model.log")))
+            model = OfflineServer(stack.enter_context(offline_model_server("--pace-ms", "1", log=folder / "model.log")))
             stack.push_async_callback(model.http.aclose)
             cluster = cls(folder, model)
             for store in (cluster.postgres, cluster.valkey):

@@ -15,7 +15,7 @@ from hypercorn.config import Config
 
 from chat.devservices.offline_model.app import PACE_SECONDS, OfflineModel
 
-HOST = "127.0.0.1"  # it has no accounts and takes any key: nobody else should reach it
+HOST = "127.0.0.1"  # it has no accounts and accepts any key, so only this machine may reach it
 BACKLOG = 1024
 IDLE_SECONDS = 75  # longer than clients keep an idle connection, so that they never write into a closed one
 
@@ -32,9 +32,9 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m chat.devservices.offline_model", description=__doc__)
-    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
-    parser.add_argument("--pace-ms", type=float, default=PACE_SECONDS * 1000, help="milliseconds for each delta")
-    parser.add_argument("--plain", action="store_true", help="answer as a server that is merely compatible")
+    parser.add_argument("--port", type=int, default=0, help="0 chooses a free port")
+    parser.add_argument("--pace-ms", type=float, default=PACE_SECONDS * 1000, help="milliseconds per delta")
+    parser.add_argument("--plain", action="store_true", help="answer like a minimal compatible server")
     return parser.parse_args()
 
 
@@ -48,7 +48,7 @@ async def _serve(listener: socket.socket, model: OfflineModel) -> None:
 
 
 def _exit(*_: object) -> None:
-    """At once: there is nothing to save, and whoever stops a test or a development server waits for it."""
+    """Exit at once: there is nothing to save, and tests wait for it."""
     os._exit(0)
 
 

@@ -36,7 +36,7 @@ Handler = Callable[[Request, Send, str], Awaitable[None]]
 
 
 class OfflineModel:
-    """Call it as ASGI says. One object is one provider with its own books, a merely compatible one if it is `plain`."""
+    """An ASGI application. Each object is one provider with its own ledger; a `plain` one is merely compatible."""
 
     def __init__(self, *, pace_seconds: float = PACE_SECONDS, plain: bool = False) -> None:
         self.dialect = PlainDialect() if plain else Dialect()
@@ -93,7 +93,7 @@ class OfflineModel:
                 self.ledger.stop(run)
 
     def _understood(self, request: Request) -> tuple[CreateRequest, Conversation, Script]:
-        """A create, and what its script still does. Raises ProblemError for what the API refuses."""
+        """A create request and what is left of its script. Raises ProblemError for what the API refuses."""
         try:
             create = parsed_request(request.body)
             self.dialect.check(create)

@@ -1,4 +1,4 @@
-"""The provider's bill: what each response took, and what that costs."""
+"""The provider's bill: tokens and cost of each response."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 def entry_of(run: Run) -> Entry:
-    """What is on the bill for a response, however far it came and whatever it reports itself."""
+    """The bill's entry for a response, finished or not, whatever usage the response itself reports."""
     usage = run.usage()
     price = price_of(run.request.model)
     return Entry(

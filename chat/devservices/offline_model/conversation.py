@@ -11,21 +11,21 @@ from chat.devservices.offline_model.script import without_scripts
 
 
 class Call(msgspec.Struct, frozen=True):
-    """A call of a tool."""
+    """A tool call."""
 
     name: str
     arguments: str = "{}"
 
 
 class Output(msgspec.Struct, frozen=True):
-    """A call of a tool, and what it gave."""
+    """A tool call and its output."""
 
     call: Call
     text: str
 
 
 class Conversation(msgspec.Struct, frozen=True):
-    """What the repertoire looks at."""
+    """What the repertoire answers to."""
 
     user_messages: tuple[str, ...]  # without their scripts
     raw_last: str  # the last one, with them

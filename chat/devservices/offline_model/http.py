@@ -89,7 +89,7 @@ async def send_json(send: Send, status: int, value: Any, headers: dict[str, str]
 
 
 async def while_connected(receive: Receive, work: Coroutine[Any, Any, None]) -> None:
-    """Do the work, and stop it where the client goes away before it is done."""
+    """Do the work, and cancel it if the client disconnects first."""
     task = asyncio.ensure_future(work)
     gone = asyncio.ensure_future(_disconnected(receive))
     try:

@@ -22,7 +22,7 @@ MAX_REQUESTS = 50
 
 
 class Ledger:
-    """The books of one server."""
+    """Everything one server remembers: its runs, requests and bill."""
 
     def __init__(self, *, pace_seconds: float, dialect: Dialect) -> None:
         self.dialect = dialect

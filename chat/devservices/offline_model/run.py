@@ -26,7 +26,7 @@ class Frame(NamedTuple):
 
 
 class Run:
-    """Makes the events of one response at its pace. Whoever starts `generate` decides how long it lives."""
+    """Makes the events of one response at its pace. The caller of `generate` decides how long it runs."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Run:
             self._end()
 
     def stop(self) -> None:
-        """It was cancelled, or nobody reads it: what is there stays, and is billed."""
+        """End a run that was cancelled or lost its reader: its output so far stays and is billed."""
         if not self.finished:
             self.status = "cancelled"
             self._end()

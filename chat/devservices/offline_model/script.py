@@ -90,7 +90,7 @@ NONE = Script()
 
 
 def script_of(message: str, metadata: dict[str, str], *, structured: bool) -> Script:
-    """The script in the metadata, or else in the message. Raises ValueError for words that mean nothing."""
+    """The script in the metadata, or else in the message. Raises ValueError for unknown words."""
     found = (_IN_STRUCTURED if structured else _IN_ANSWERS).search(message)
     words = metadata.get("offline_script") or (found[1] if found else "")
     pairs: dict[str, Any] = {}

@@ -67,7 +67,7 @@ def _text(options: TextOptions) -> dict[str, Any]:
 
 
 def unknown_event() -> dict[str, Any]:
-    """Of a type that nobody knows, with fields that nobody knows."""
+    """An event of an unknown type with unknown fields."""
     return {"type": UNKNOWN_TYPE, "delta": {"nobody": "knows"}, "item": None}
 
 

@@ -35,7 +35,7 @@ from collections.abc import Iterator
 
 
 def fibonacci() -> Iterator[int]:
-    """The numbers of Fibonacci, for ever."""
+    """Fibonacci numbers, without end."""
     a, b = 0, 1
     while True:
         yield a

@@ -66,6 +66,6 @@ def pieces(text: str) -> tuple[str, ...]:
 
 
 def fitting(parts: tuple[str, ...], limit: int | None) -> int:
-    """How many of the pieces fit into so many tokens."""
+    """How many of the pieces fit into the token limit."""
     sizes = accumulate(len(part) for part in parts)
     return len(parts) if limit is None else sum(1 for size in sizes if tokens(size) <= limit)
