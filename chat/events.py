@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import IntEnum
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -310,12 +310,14 @@ Logged = (
     MessageCreated | ResponseStarted | TextDelta | ToolCallChanged | ResponseText | Final | ResponseError | TitleUpdated
 )
 
+BetweenWorkers = SessionEnded | StopRequested | Released | ThreadUpdated | ThreadDeleted | ThemeChanged | AccountDeleted
+
+Event = TypeVar("Event")
+
 _encoder = msgspec.json.Encoder()
-_inbound = msgspec.json.Decoder(Inbound)
-_logged = msgspec.json.Decoder(Logged)
-_between_workers = msgspec.json.Decoder(
-    SessionEnded | StopRequested | Released | ThreadUpdated | ThreadDeleted | ThemeChanged | AccountDeleted
-)
+_inbound: msgspec.json.Decoder[Inbound] = msgspec.json.Decoder(Inbound)
+_logged: msgspec.json.Decoder[Logged] = msgspec.json.Decoder(Logged)
+_between_workers: msgspec.json.Decoder[BetweenWorkers] = msgspec.json.Decoder(BetweenWorkers)
 
 
 def encode(frame: Frame) -> str:
@@ -326,20 +328,26 @@ def encode(frame: Frame) -> str:
 def decode_inbound(text: str | bytes) -> Inbound:
     """A tab's frame. Raises msgspec.DecodeError, or its subclass ValidationError where it is JSON of a wrong shape."""
     try:
-        frame: Inbound = _inbound.decode(text)
+        return _inbound.decode(text)
     except RecursionError:
         raise msgspec.DecodeError("nested too deeply") from None
-    return frame
 
 
-def decode_logged(payload: str | bytes) -> Any:
-    """An event of a thread's log."""
-    return _logged.decode(payload)
+def decode_logged(payload: str | bytes) -> Logged | None:
+    """An event of a thread's log; None if this release can't read it: during a deploy a newer one writes as well."""
+    return _decoded(_logged, payload)
 
 
-def decode_between_workers(payload: str | bytes) -> Any:
-    """An event of a user's channel or of the control channel."""
-    return _between_workers.decode(payload)
+def decode_between_workers(payload: str | bytes) -> BetweenWorkers | None:
+    """An event of a user's channel or of the control channel; None if this release can't read it."""
+    return _decoded(_between_workers, payload)
+
+
+def _decoded(decoder: msgspec.json.Decoder[Event], payload: str | bytes) -> Event | None:
+    try:
+        return decoder.decode(payload)
+    except (msgspec.MsgspecError, RecursionError):
+        return None
 
 
 def with_cursor(payload: str, cursor: object) -> str:

@@ -179,9 +179,9 @@ class Channels:
         else:
             try:
                 event = _received(channel, message["data"].decode())
-            # Another program on the same Redis, perhaps: publishing knows no databases.
-            except (ValueError, msgspec.MsgspecError):
-                logger.warning("Something that is no event of ours came over %s", channel)
+            # Another program on the same Redis, perhaps: a channel is the same in every database.
+            except (ValueError, msgspec.MsgspecError, RecursionError):
+                logger.warning("Ignored a message on %s that is no event", channel)
                 return
             for subscription in listeners:
                 subscription.put(event)

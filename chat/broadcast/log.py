@@ -100,7 +100,7 @@ class Appended:
 
 @dataclass(frozen=True, slots=True)
 class LogSlice:
-    """The log after an offset: `end` is the position of its last event, `entries` are (offset, payload) in order."""
+    """The log after an offset: `end` is its last position, `entries` are (offset, payload) of its events in order."""
 
     end: LogPosition
     entries: list[tuple[int, str]]
@@ -117,13 +117,24 @@ class LogSlice:
 
 class _Change(msgspec.Struct):
     type: str
-    rev: int = 0
+    rev: Any = 0  # an integer, unless a newer release means something else by it
 
 
 def rev_of(payload: str) -> int:
-    """Which committed change of the thread a logged event tells of; 0 if of none. The start of an answer is none."""
+    """Which committed change of the thread an event tells of; 0 for none. The start of an answer is no change.
+
+    Raises msgspec.MsgspecError for what is no event in any release.
+    """
     change = msgspec.json.decode(payload, type=_Change)
-    return 0 if change.type == "response.started" else change.rev
+    return change.rev if type(change.rev) is int and change.type != "response.started" else 0
+
+
+def _is_event(payload: str) -> bool:
+    try:
+        rev_of(payload)
+    except (msgspec.MsgspecError, RecursionError):
+        return False
+    return True
 
 
 Waiting = tuple[Append, "asyncio.Future[Appended]"]
@@ -166,8 +177,8 @@ class Log:
             )
         except (RedisError, OSError) as error:
             raise Unavailable(str(error)) from error
-        pairs = [(int(entry_id.split(b"-")[0]), fields[1].decode()) for entry_id, fields in entries]
-        return LogSlice(LogPosition(epoch.decode(), top), pairs)
+        pairs = [(int(entry_id.split(b"-")[0]), fields[1].decode(errors="replace")) for entry_id, fields in entries]
+        return LogSlice(LogPosition(epoch.decode(), top), [pair for pair in pairs if _is_event(pair[1])])
 
     async def end(self, thread_id: UUID) -> LogPosition:
         """The position of the log's last event. Raises Unavailable."""

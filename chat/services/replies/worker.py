@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
 
-import msgspec
-
 from chat.broadcast import Event, Publish, control_channel
 from chat.events import Released, StopRequested, decode_between_workers
 from chat.models import User
@@ -188,12 +186,9 @@ class Worker:
                     self._on_control(item)
 
     def _on_control(self, event: Event) -> None:
-        try:
-            message = decode_between_workers(event.frame)
-        except msgspec.MsgspecError:  # of a newer release, or of somebody else on this Redis
-            logger.warning("Something that is no event of ours came over the control channel")
-            return
-        match message:
+        match message := decode_between_workers(event.frame):
+            case None:  # of a newer release, or of another program on this Redis
+                logger.warning("Ignored an unknown event on the control channel")
             case StopRequested():
                 self._end(message.generation_id, finish.STOPPED)
             case Released() if not self.draining:

@@ -9,8 +9,6 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from uuid import UUID
 
-import msgspec
-
 from chat.broadcast import (
     GAP,
     Broadcast,
@@ -155,11 +153,9 @@ class Feed:
             await self._catch_up()
 
     async def _on_user_event(self, event: Event) -> None:
-        try:
-            message = decode_between_workers(event.frame)
-        except msgspec.MsgspecError:
-            return  # of a newer release, or of somebody else on this Redis
-        match message:
+        match message := decode_between_workers(event.frame):
+            case None:  # of a newer release, or of another program on this Redis
+                return
             case SessionEnded(session_id=self._session_id):
                 raise Leave(Close.SESSION_ENDED)
             case SessionEnded():

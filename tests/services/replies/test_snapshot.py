@@ -15,6 +15,7 @@ from chat.services.replies.live_text import LiveText
 from chat.services.replies.snapshot import ThreadState, ThreadView, text_so_far, thread_states, view_thread
 from chat.services.replies.threads import PAGE_MAX_BYTES, MessagePage, message_page
 from tests.cast import Person
+from tests.services.replies import newer
 from tests.site import Site
 
 
@@ -39,6 +40,16 @@ async def test_text_continues_a_checkpoint_up_to_the_first_hole(site: Site) -> N
     assert await text_so_far(thread, answer, "Héllo", LogPosition(last.epoch, 1), live) == "Héllo😀 wor"
     assert await text_so_far(thread, answer, "Hé", LogPosition(last.epoch, 2), live) == "Hé", "a hole"
     assert await text_so_far(thread, uuid.uuid4(), "Other", LogPosition(), live) == "Other"
+
+
+async def test_text_continues_over_events_that_this_release_does_not_know(site: Site) -> None:
+    live, thread, answer = site.resources.broadcast, uuid.uuid4(), uuid.uuid4()
+    await live.log.append(Append(thread, TextDelta(answer, 0, "Hel")))
+    for event in newer.events(answer):
+        await live.log.append(Append(thread, event))
+    await live.log.append(Append(thread, TextDelta(answer, 3, "lo")))
+
+    assert await text_so_far(thread, answer, "", LogPosition(), live) == "Hello"
 
 
 async def test_a_checkpoint_of_an_older_epoch_is_continued_from_the_logs_start(site: Site) -> None:

@@ -511,7 +511,7 @@ async def test_words_of_others_on_the_same_redis_change_nothing(alice: Person, s
     async with alice.tab(posted["thread_id"]) as tab:
         await tab.until_type("thread.snapshot")
         for channel in ("chat:ctl", f"u:{user.id}", f"t:{posted['thread_id']}"):
-            for words in ("hello", "1:2", '{"type":"from.the.future"}', b"\xff"):
+            for words in ("hello", "1:2", "[" * 100_000, '{"type":"from.the.future"}', '{"type":"stop"}', b"\xff"):
                 await site.resources.redis.publish(channel, words)
         acknowledged = await tab.say("say Still here")
         message = await tab.until_finished(acknowledged["reply_id"])
