@@ -1,4 +1,4 @@
-"""Durations in words."""
+"""Durations in seconds and in words."""
 
 UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 
@@ -13,6 +13,11 @@ def in_words(seconds: int) -> str:
         if parts and (not count or len(parts) == 2):  # noqa: PLR2004
             break
     return " and ".join(parts) or "0 seconds"
+
+
+def wait_seconds(milliseconds: int) -> int:
+    """A wait in whole seconds, rounded up so that it is never too short."""
+    return -(-milliseconds // 1000)
 
 
 def wait_in_words(milliseconds: int) -> str:

@@ -16,6 +16,7 @@ from quart_rate_limiter import (
     rate_limit,
 )
 
+from chat.durations import wait_seconds
 from chat.security.limits import Limit, network
 from chat.web.auth import signed_in_user
 from chat.web.resources import resources
@@ -58,7 +59,7 @@ def limited(*limits: Limit) -> Callable[[Any], Any]:
 async def count(limit: Limit, key: str) -> None:
     """Count one request against the limit. Raises RateLimitExceeded, which becomes a 429 with Retry-After."""
     if wait_ms := await resources().limits.wait_ms(limit, key):
-        raise RateLimitExceeded(-(-wait_ms // 1000))
+        raise RateLimitExceeded(wait_seconds(wait_ms))
 
 
 def limits_of(view: Callable[..., Any]) -> list[Limit]:

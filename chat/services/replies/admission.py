@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from chat.database import query
-from chat.durations import in_words
+from chat.durations import in_words, wait_seconds
 from chat.llm.errors import BudgetExceeded
 from chat.models import User
 from chat.security.limits import MESSAGE_EACH_MINUTE, MESSAGE_EACH_SECOND, Limits
@@ -47,7 +47,7 @@ async def within_limits(user: User, limits: Limits) -> None:
     """At most so many messages per second and per minute."""
     for limit in (MESSAGE_EACH_SECOND, MESSAGE_EACH_MINUTE):
         if wait_ms := await limits.wait_ms(limit, str(user.id)):
-            sentence = f"You're sending messages too quickly. Try again in {in_words(-(-wait_ms // 1000))}."
+            sentence = f"You're sending messages too quickly. Try again in {in_words(wait_seconds(wait_ms))}."
             raise Refused("rate_limited", sentence, retry_ms=wait_ms)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from quart import Blueprint, redirect, render_template, request, session, url_for
 from quart.typing import ResponseReturnValue
 
-from chat.durations import wait_in_words
+from chat.durations import wait_in_words, wait_seconds
 from chat.models import Confirms
 from chat.security.limits import RESEND, RESEND_BACKOFF, VERIFICATION
 from chat.services.accounts import email_links
@@ -47,7 +47,7 @@ async def resend() -> ResponseReturnValue:
     wait_ms = await email_links.resend(email, limits=opened.limits, mailer=opened.mailer, settings=opened.settings)
     if wait_ms:
         page = await _mailbox_page("verify_email_sent", wait_ms=wait_ms, too_early=True)
-        return page, 429, {"Retry-After": str(-(-wait_ms // 1000))}
+        return page, 429, {"Retry-After": str(wait_seconds(wait_ms))}
     return redirect(url_for(".verify_email_sent", again="yes"), 303)
 
 
@@ -79,5 +79,5 @@ async def _mailbox_page(name: str, *, wait_ms: int = 0, **context: Any) -> str:
     """A page with a button for another message, and when that can be had."""
     email = session.get("email", "")
     wait_ms = max(wait_ms, await resources().limits.left_ms(RESEND_BACKOFF, email) if email else 0)
-    wait = {"wait_seconds": -(-wait_ms // 1000), "wait": wait_in_words(wait_ms)}
+    wait = {"wait_seconds": wait_seconds(wait_ms), "wait": wait_in_words(wait_ms)}
     return await render_template(f"accounts/{name}.html", email=email, **wait, **context)

@@ -8,6 +8,7 @@ from quart import redirect, render_template, request, session, url_for
 from quart.typing import ResponseReturnValue
 from quart.wrappers import Response
 
+from chat.durations import wait_seconds
 from chat.models import User
 from chat.models.ids import uuid7
 from chat.services.accounts import two_factor
@@ -113,7 +114,7 @@ async def form_page(template: str, form: Form, **context: Any) -> ResponseReturn
     least = resources().settings.password_min_length
     page = await render_template(template, form=form, password_min_length=least, **context)
     if form.wait_ms:
-        return page, 429, {"Retry-After": str(-(-form.wait_ms // 1000))}
+        return page, 429, {"Retry-After": str(wait_seconds(form.wait_ms))}
     return page, 422 if request.method == "POST" else 200
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from itertools import product
 from typing import Any
 from uuid import UUID
 
@@ -29,12 +27,9 @@ from chat.models import (
 )
 from chat.models.ids import uuid7
 from chat.services.admin.audit import AuditContext
-from chat.services.admin.commands import remove_staff
-from chat.services.errors import NoAdministrator
 from chat.services.usage.report import this_month
 from chat.web.admin import changes, lists
 from chat.web.admin.audit_context import audit_context
-from chat.web.admin.tables import TABLES
 from tests.cast import PASSWORD, Person
 from tests.web.page import Page
 from tests.web.two_factor import turned_on
@@ -280,28 +275,6 @@ async def test_administrators_cannot_do_this_to_themselves(root: Person) -> None
     assert (await root.http.get("/admin/")).status_code == 200
 
 
-ACTIONS = {f"{table.name}.{action.name}": action for table in TABLES.values() for action in table.actions}
-
-
-async def context_of(actor: User, user: User, **more: Any) -> AuditContext:
-    return AuditContext(actor, user.id, session_id=(await AuthSession.get(user=actor)).id, **more)
-
-
-async def test_every_action_checks_the_administrator_and_the_session(root: Person, alice: Person) -> None:
-    by, user = await user_of(root), await user_of(alice)
-    context = await context_of(by, user, value="1")
-    for was, name in product(({"is_staff": False}, {"is_active": False}, {}), ACTIONS):
-        await User.filter(id=by.id).update(**{"is_staff": True, "is_active": True} | was)
-        now = context if was else replace(context, session_id=uuid7())  # an ended session
-        opened = {one: getattr(root.site.resources, one) for one in ACTIONS[name].dependencies}
-        with pytest.raises(NoAdministrator):
-            await ACTIONS[name].change(now, **opened)
-
-    assert await user_of(alice) == user
-    assert await AuthSession.exists(user=user)
-    assert await entries(user.id) == []
-
-
 async def test_an_administrator_who_is_demoted_during_a_request_gets_404(
     root: Person, alice: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -321,17 +294,6 @@ async def test_an_administrator_who_is_demoted_during_a_request_gets_404(
 
     assert await user_of(alice) == user
     assert not await AuditEntry.exists(actor_email=root.email)
-
-
-async def test_of_two_administrators_who_demote_each_other_one_remains(root: Person, alice: Person) -> None:
-    one, other = await user_of(root), await user_of(alice)
-    await User.filter(id=other.id).update(is_staff=True)
-    results = await asyncio.gather(
-        remove_staff(await context_of(one, other)), remove_staff(await context_of(other, one)), return_exceptions=True
-    )
-
-    assert [type(result) for result in results].count(NoAdministrator) == 1
-    assert sum(user.is_staff for user in (await user_of(root), await user_of(alice))) == 1
 
 
 async def test_a_disabled_user_cannot_become_an_administrator(root: Person, alice: Person) -> None:
