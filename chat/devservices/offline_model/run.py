@@ -7,9 +7,11 @@ import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import msgspec
+
 from chat.devservices.offline_model import shapes
 from chat.devservices.offline_model.conversation import Call
-from chat.devservices.offline_model.create import CreateRequest
+from chat.devservices.offline_model.create import CreateRequest, Reasoning, TextOptions
 from chat.devservices.offline_model.dialects import Dialect
 from chat.devservices.offline_model.repertoire import Reply
 from chat.devservices.offline_model.script import Script
@@ -207,5 +209,37 @@ class Run:
         return {"type": kind, "response": self.as_response()}
 
     def as_response(self) -> dict[str, Any]:
-        """The whole object, as a retrieve answers it."""
-        return shapes.response(self)
+        """The response object, in the provider's shape."""
+        request = self.request
+        over = self.status in ("completed", "incomplete", "failed", "cancelled")
+        return {
+            "id": self.id,
+            "object": "response",
+            "created_at": self.created_at,
+            "status": self.status,
+            "background": bool(request.background),
+            "error": self.error,
+            "incomplete_details": {"reason": self.incomplete_reason} if self.status == "incomplete" else None,
+            "instructions": request.instructions,
+            "max_output_tokens": request.max_output_tokens,
+            "metadata": request.metadata or {},
+            "model": self.model,
+            "output": self.output if over else [],
+            "parallel_tool_calls": True,
+            "previous_response_id": None,
+            "reasoning": msgspec.to_builtins(request.reasoning or Reasoning()),
+            "store": request.store is not False,
+            "temperature": 1.0,
+            "text": _text(request.text or TextOptions()),
+            "tool_choice": request.tool_choice,
+            "tools": msgspec.to_builtins(request.tools or []),
+            "top_p": 1.0,
+            "truncation": "disabled",
+            "usage": self.reported_usage() if over else None,
+            "user": None,
+        }
+
+
+def _text(options: TextOptions) -> dict[str, Any]:
+    given = msgspec.to_builtins(options.format).items()
+    return {"format": {name: value for name, value in given if value is not None}}

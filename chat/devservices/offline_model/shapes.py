@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
-from chat.devservices.offline_model.create import Reasoning, TextOptions
 from chat.devservices.offline_model.usage import pieces
-
-if TYPE_CHECKING:
-    from chat.devservices.offline_model.run import Run
 
 UNKNOWN_TYPE = "response.offline_unknown"
 _encode = msgspec.json.Encoder().encode
@@ -28,42 +24,6 @@ def encoded(value: Any) -> bytes:
 
 def frame(event: dict[str, Any]) -> bytes:
     return b"event: %b\ndata: %b\n\n" % (event["type"].encode(), encoded(event))
-
-
-def response(run: Run) -> dict[str, Any]:
-    request = run.request
-    over = run.status in ("completed", "incomplete", "failed", "cancelled")
-    return {
-        "id": run.id,
-        "object": "response",
-        "created_at": run.created_at,
-        "status": run.status,
-        "background": bool(request.background),
-        "error": run.error,
-        "incomplete_details": {"reason": run.incomplete_reason} if run.status == "incomplete" else None,
-        "instructions": request.instructions,
-        "max_output_tokens": request.max_output_tokens,
-        "metadata": request.metadata or {},
-        "model": run.model,
-        "output": run.output if over else [],
-        "parallel_tool_calls": True,
-        "previous_response_id": None,
-        "reasoning": msgspec.to_builtins(request.reasoning or Reasoning()),
-        "store": request.store is not False,
-        "temperature": 1.0,
-        "text": _text(request.text or TextOptions()),
-        "tool_choice": request.tool_choice,
-        "tools": msgspec.to_builtins(request.tools or []),
-        "top_p": 1.0,
-        "truncation": "disabled",
-        "usage": run.reported_usage() if over else None,
-        "user": None,
-    }
-
-
-def _text(options: TextOptions) -> dict[str, Any]:
-    given = msgspec.to_builtins(options.format).items()
-    return {"format": {name: value for name, value in given if value is not None}}
 
 
 def unknown_event() -> dict[str, Any]:
