@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,15 +13,16 @@ from chat.devservices import embedded_postgres, embedded_valkey, offline_model_s
 from chat.devservices.offline_model.prices import LLM_PRICES
 from chat.models import User
 from chat.settings import Settings
-from tests.cast import Person
-from tests.llm.conftest import OfflineServer
-from tests.site import Site, serving, serving_beside
-from tests.waiting import LONG_SECONDS
+from tests.support.cast import Person
+from tests.support.mailbox import Mailbox
+from tests.support.offline import OfflineServer
+from tests.support.production import PRODUCTION, Production
+from tests.support.site import Beside, Site, serving, serving_beside
+from tests.support.stores import Stores
+from tests.support.waiting import LONG_SECONDS
 
 # A machine that stands still for a while is no lock that is held for too long.
 database.SERVER_SETTINGS["lock_timeout"] = "15s"
-
-Beside = Callable[..., AbstractAsyncContextManager[Site]]
 
 
 # How long the site waits for its stores before it does without them. Tests of that shorten what they are about.
@@ -43,14 +43,6 @@ def patience() -> Iterator[None]:
         for name in TIMEOUTS:
             patch.setattr(name, LONG_SECONDS)
         yield
-
-
-@dataclass(frozen=True)
-class Stores:
-    """Where PostgreSQL and Valkey of this test run are."""
-
-    database_url: str
-    redis_url: str
 
 
 @pytest.fixture(scope="session")
@@ -112,6 +104,34 @@ def beside(site: Site, environment: dict[str, str]) -> Beside:
         return serving_beside({**environment, **more})
 
     return serve
+
+
+@pytest.fixture(scope="session")
+async def mailbox() -> AsyncIterator[Mailbox]:
+    """A real mail server; it takes what the production site sends."""
+    async with Mailbox.listening() as mailbox:
+        yield mailbox
+
+
+@pytest.fixture(scope="session")
+async def production(
+    beside: Beside, stores: Stores, model: OfflineServer, mailbox: Mailbox
+) -> AsyncIterator[Production]:
+    """All that production demands, with one trusted proxy, and e-mail that arrives."""
+    settings = PRODUCTION | {
+        "DEBUG": "False",
+        "RATE_LIMITS": "on",
+        "TRUSTED_PROXIES": "1",
+        "EMAIL_VERIFICATION_REQUIRED": "True",
+        "DATABASE_URL": stores.database_url,
+        "REDIS_URL": stores.redis_url,
+        "OPENAI_BASE_URL": model.base_url,
+        "SMTP_HOST": mailbox.host,
+        "SMTP_PORT": str(mailbox.port),
+        "SMTP_TLS": "none",
+    }
+    async with beside(**settings) as site:
+        yield Production(site)
 
 
 @pytest.fixture

@@ -32,10 +32,10 @@ from chat.models import (
 )
 from chat.security.tokens import new_token, token_hash
 from chat.services.usage.report import this_month
-from tests import programs
-from tests.cast import Person
-from tests.programs import Program
-from tests.web.two_factor import turned_on
+from tests.support import programs
+from tests.support.cast import Person
+from tests.support.programs import Program
+from tests.support.two_factor import turned_on
 
 PROJECT = Path(__file__).parents[1]
 try:

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
@@ -16,6 +17,7 @@ from chat import events
 
 ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "chat").rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
 BROWSER_TESTS = sorted((ROOT / "tests" / "static").glob("*.test.mjs"))
 PROTOCOL = (ROOT / "docs" / "protocol.md").read_text()
 BROWSER = "\n".join(path.read_text() for path in sorted((ROOT / "static" / "src" / "chat").glob("*.js")))
@@ -66,3 +68,16 @@ def test_every_module_says_what_it_is_for(path: Path) -> None:
     source = path.read_text()
     if source.strip():
         assert ast.get_docstring(ast.parse(source))
+
+
+def imported(path: Path) -> Iterator[str]:
+    """The dotted names that a file imports."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield from (f"{getattr(node, 'module', None) or ''}.{name.name}" for name in node.names)
+
+
+def test_what_tests_share_is_in_support_and_no_test_module_or_conftest_is_imported() -> None:
+    module = re.compile(r"(^|\.)(conftest|test_\w+)(\.|$)")
+
+    assert [(path.name, name) for path in TESTS for name in imported(path) if module.search(name)] == []

@@ -19,9 +19,9 @@ from chat.database import DatabaseUnavailable, credentials, query
 from chat.database.pool import POOL
 from chat.models import AuditEntry
 from chat.settings import Settings, SettingsError
-from tests.conftest import Stores
-from tests.site import Site
-from tests.waiting import LONG_SECONDS
+from tests.support.site import Site
+from tests.support.stores import Stores
+from tests.support.waiting import LONG_SECONDS
 
 
 def test_a_url_with_sslmode_is_understood() -> None:

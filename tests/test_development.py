@@ -17,8 +17,8 @@ import asyncpg
 import pytest
 
 from chat.development import beside_a_run
-from tests import programs
-from tests.programs import Program
+from tests.support import programs
+from tests.support.programs import Program
 
 LAST_LINE_OF_THE_BANNER = "Ctrl-C"
 WORD = "a word of the administrator"  # a password that is long enough

@@ -14,8 +14,8 @@ from jinja2 import UndefinedError
 from chat.checkout import TEMPLATES
 from chat.mailer import Email, Mailer
 from chat.settings.parsing import PARSERS, Sender
-from tests.mailing import CAROL, CONTEXT, URL, part, send, settings
-from tests.web.page import Page
+from tests.support.mailing import CAROL, CONTEXT, URL, part, send, settings
+from tests.support.page import Page
 
 LONGEST = f"{'c' * 64}@{'.'.join(['d' * 60] * 3)}.tst.de"  # an address has at most 254 characters
 # The values that all emails together need, besides the site's name and address.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from chat.models import Generation, LLMCallLog
-from tests.cast import Person
-from tests.llm.conftest import OfflineServer
+from tests.support.cast import Person
+from tests.support.offline import OfflineServer
 
 
 async def test_two_tabs_get_the_same_answer_from_one_model_call(alice: Person, model: OfflineServer) -> None:

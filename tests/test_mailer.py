@@ -13,9 +13,9 @@ import pytest
 from chat import mailer as mailer_module
 from chat.database import DatabaseUnavailable
 from chat.mailer import Email, Mailer
-from tests.mailing import AT_ONCE, CAROL, CONTEXT, TOKEN, URL, mailing, part, send, settings
-from tests.waiting import eventually
-from tests.web.mailbox import Mailbox
+from tests.support.mailbox import Mailbox
+from tests.support.mailing import AT_ONCE, CAROL, CONTEXT, TOKEN, URL, mailing, part, send, settings
+from tests.support.waiting import eventually
 
 
 async def test_an_email_is_delivered() -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from aiosmtpd.smtp import AuthResult
 
-from tests.mailing import CAROL, send, settings
-from tests.web.mailbox import Mailbox
+from tests.support.mailbox import Mailbox
+from tests.support.mailing import CAROL, send, settings
 
 
 @pytest.fixture(scope="module")

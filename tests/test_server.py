@@ -20,27 +20,21 @@ from typing import Any
 import httpx
 import pytest
 import websockets
-from websockets.frames import Frame, Opcode
 
 from chat.mailer import CLOSE_SECONDS
-from tests.cast import PASSWORD, Person
 from tests.faults import launch
-from tests.programs import Program
-from tests.site import Site
-from tests.tab import Tab
-from tests.waiting import LONG_SECONDS, eventually
-from tests.web.client import new_client
-from tests.web.mailbox import Mailbox
+from tests.support.cast import PASSWORD, Person
+from tests.support.client import new_client
+from tests.support.mailbox import Mailbox
+from tests.support.programs import Program, free_port
+from tests.support.site import Site
+from tests.support.sockets import never_closing
+from tests.support.tab import Tab
+from tests.support.waiting import eventually
 
 START_SECONDS, ANSWER_SECONDS, END_SECONDS = 50, 5, 50  # about a second each on a quiet machine
 pytestmark = pytest.mark.timeout(150)
 needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 @dataclass
@@ -189,28 +183,6 @@ async def test_what_the_drain_cannot_finish_is_interrupted_with_its_text(start: 
     answer = (await alice.messages(posted["thread_id"]))[-1]
     assert answer["status"] == "interrupted"
     assert answer["content"].startswith(seen)
-
-
-@contextlib.asynccontextmanager
-async def never_closing(person: Person, thread_id: str) -> AsyncIterator[None]:
-    """A client that opens a socket, says hello, and answers nothing more, not even a close."""
-    target = httpx.URL(person.site.url)
-    cookie = "; ".join(f"{name}={value}" for name, value in person.http.cookies.items())
-    lines = [
-        f"GET /ws/chat/{thread_id}/ HTTP/1.1", f"Host: {target.netloc.decode()}", f"Origin: {person.site.url}",
-        f"Cookie: {cookie}", "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13",
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "", "",
-    ]  # fmt: skip
-    hello = Frame(Opcode.TEXT, b'{"type":"hello","v":1}').serialize(mask=True)
-    reader, writer = await asyncio.open_connection(target.host, target.port)
-    writer.write("\r\n".join(lines).encode())
-    assert b"101" in await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), LONG_SECONDS)
-    writer.write(hello)
-    await asyncio.wait_for(reader.readuntil(b"welcome"), LONG_SECONDS)
-    try:
-        yield
-    finally:
-        writer.close()
 
 
 async def test_sigterm_waits_for_an_email_in_progress(start: Start) -> None:

@@ -11,18 +11,9 @@ import pytest
 from chat.settings import Settings, SettingsError, variable
 from chat.settings.listing import environment_example, settings_document
 from chat.settings.parsing import parser_of
+from tests.support.production import PRODUCTION
 
 ROOT = Path(__file__).parents[1]
-PRODUCTION = {
-    "SECRET_KEY": "kJ8s-2nQ_vX0zR4bT6yU1wE3mP5hG7dF9aLcViOo",
-    "PUBLIC_URL": "https://chat.example.com",
-    "DATABASE_URL": "postgres://chat:secret@db/chat?sslmode=require",
-    "REDIS_URL": "rediss://:secret@redis:6379/0",
-    "OPENAI_API_KEY": "sk-test",
-    "EMAIL_BACKEND": "smtp",
-    "SMTP_HOST": "mail.example.com",
-    "DEFAULT_FROM_EMAIL": "Chat <noreply@example.com>",
-}
 
 
 def test_a_complete_production_environment_is_accepted() -> None:

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chat.text import sha8, utf16_length
-from tests.tab import Store
+from tests.support.tab import Store
 
 STATIC = Path(__file__).parent / "static"
 RECORDINGS = sorted((STATIC / "frames").glob("*.jsonl"))

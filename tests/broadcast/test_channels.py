@@ -24,8 +24,8 @@ from chat.broadcast import (
 )
 from chat.broadcast.channels import QUEUE_MAX_ITEMS
 from chat.events import Ping, StopRequested, TextDelta
-from tests.conftest import Stores
-from tests.waiting import LONG_SECONDS
+from tests.support.stores import Stores
+from tests.support.waiting import LONG_SECONDS
 
 
 @pytest.fixture(scope="module")

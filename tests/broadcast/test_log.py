@@ -14,8 +14,8 @@ from redis.asyncio import Redis
 from chat import broadcast
 from chat.broadcast import Append, Appended, Broadcast, LogPosition, Unavailable
 from chat.events import ResponseText, TextDelta
-from tests.conftest import Stores
-from tests.waiting import LONG_SECONDS
+from tests.support.stores import Stores
+from tests.support.waiting import LONG_SECONDS
 
 
 @pytest.fixture(scope="module")

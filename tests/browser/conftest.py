@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, async_playwright, expect
 
-from tests.browser.desk import Desk
-from tests.site import Site
+from tests.support.desk import Desk
+from tests.support.site import Site
 
 FOLDER = Path(__file__).parent
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")

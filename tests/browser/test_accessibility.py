@@ -5,27 +5,19 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Page, expect
 
 from chat.models import AuthSession, LLMCallLog, PasswordResetToken, User
 from chat.security.tokens import new_token, token_hash
-from tests.browser.desk import DESKTOP, PHONE, REFUSED_FORM, Desk
-from tests.browser.rows import answered
-from tests.cast import Person
-from tests.conftest import Beside
-from tests.waiting import eventually
+from tests.support.accessibility import AXE, violations
+from tests.support.cast import Person
+from tests.support.desk import PHONE, REFUSED_FORM, Desk
+from tests.support.rows import answered
+from tests.support.site import Beside
+from tests.support.waiting import eventually
 
-AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
-# Colours that fade into others are neither: they are let go first.
-RUN = """
-    new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))
-      .then(() => document.getAnimations().filter((one) => one instanceof CSSTransition).forEach((one) => one.finish()))
-      .then(() => axe.run({ resultTypes: ["violations"] }))
-"""
 ANSWER = """\
 ## A heading
 
@@ -55,30 +47,6 @@ def axe() -> str:
 async def page(desk: Desk, axe: str) -> AsyncIterator[Page]:
     """Of a visitor."""
     yield await (await desk.context(allowed=(REFUSED_FORM,))).new_page()
-
-
-async def violations(page: Page, axe: str) -> list[str]:
-    """What axe finds in both themes and both widths. The debugger puts it in, past the page's policy."""
-    debugger = await page.context.new_cdp_session(page)
-    await debugger.send("Runtime.evaluate", {"expression": axe})
-    found: list[str] = []
-    for viewport in (DESKTOP, PHONE):
-        await page.set_viewport_size({"width": viewport["width"], "height": viewport["height"]})
-        for theme in ("light", "dark"):
-            await page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
-            await expect(page.locator("html.dark")).to_have_count(int(theme == "dark"))
-            answer = await debugger.send(
-                "Runtime.evaluate", {"expression": RUN, "awaitPromise": True, "returnByValue": True}
-            )
-            found += [
-                _sentence(one, f"{theme}, {viewport['width']}") for one in answer["result"]["value"]["violations"]
-            ]
-    return found
-
-
-def _sentence(violation: dict[str, Any], where: str) -> str:
-    targets = [" ".join(map(str, node["target"])) for node in violation["nodes"]]
-    return f"{where}: {violation['id']}: {violation['help']}: {', '.join(targets)}"
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from playwright.async_api import expect
 
-from tests.browser.desk import ChatPage, Desk
-from tests.browser.rows import past_thread
-from tests.cast import Person
+from tests.support.cast import Person
+from tests.support.desk import ChatPage, Desk
+from tests.support.rows import past_thread
 
 LINE_PIXELS = 24
 ENTER = {"type": "rawKeyDown", "key": "Enter", "code": "Enter"}

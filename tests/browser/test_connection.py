@@ -9,10 +9,10 @@ from playwright.async_api import expect
 
 from chat.models import AuthSession, ChatMessage, Role, User
 from chat.web.chat.open_sockets import OpenSocket
-from tests.browser.desk import NO_CONNECTION, ChatPage, Desk
-from tests.browser.rows import past_thread
-from tests.cast import Person
-from tests.site import Site
+from tests.support.cast import Person
+from tests.support.desk import NO_CONNECTION, ChatPage, Desk
+from tests.support.rows import past_thread
+from tests.support.site import Site
 
 LOST = re.compile("reconnecting|disconnected")
 

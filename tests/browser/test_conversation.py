@@ -9,10 +9,10 @@ import uuid
 from playwright.async_api import expect
 
 from chat.models import ChatMessage, Generation, Role, User
-from tests.browser.desk import ChatPage, Desk
-from tests.browser.rows import past_thread
-from tests.cast import PASSWORD, Person
-from tests.llm.conftest import OfflineServer
+from tests.support.cast import PASSWORD, Person
+from tests.support.desk import ChatPage, Desk
+from tests.support.offline import OfflineServer
+from tests.support.rows import past_thread
 
 # It halts in the middle for as long as a reload may take, however busy the machine is; then the rest comes at once.
 HALTING = "count to 100 [offline: pause=40:2]"

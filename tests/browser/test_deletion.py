@@ -5,9 +5,9 @@ from __future__ import annotations
 from playwright.async_api import Locator, expect
 
 from chat.models import ChatThread, User
-from tests.browser.desk import DESKTOP, ChatPage, Desk
-from tests.browser.rows import past_thread
-from tests.cast import PASSWORD, Person
+from tests.support.cast import PASSWORD, Person
+from tests.support.desk import DESKTOP, ChatPage, Desk
+from tests.support.rows import past_thread
 
 DELETED = "This chat was deleted."
 

@@ -7,10 +7,10 @@ from playwright.async_api import expect
 
 from chat.services.replies import send
 from chat.services.replies.send import Refused
-from tests.browser.desk import ChatPage, Desk
-from tests.browser.rows import past_thread
-from tests.cast import Person
-from tests.site import Site
+from tests.support.cast import Person
+from tests.support.desk import ChatPage, Desk
+from tests.support.rows import past_thread
+from tests.support.site import Site
 
 
 async def test_a_model_that_fails_is_said_and_asking_again_works(desk: Desk, alice: Person) -> None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from playwright.async_api import expect
 
 from chat.models import ChatThread
-from tests.browser.desk import HARMLESS_IN_HOSTILE_HTML, Desk
-from tests.browser.rows import answered, past_thread
-from tests.cast import Person
+from tests.support.cast import Person
+from tests.support.desk import HARMLESS_IN_HOSTILE_HTML, Desk
+from tests.support.rows import answered, past_thread
 
 HOSTILE = """\
 <img src=x onerror=alert(1)><script>alert(2)</script>

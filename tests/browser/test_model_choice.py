@@ -8,10 +8,10 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from chat.models import Generation
-from tests.browser.desk import NO_CONNECTION, ChatPage, Desk
-from tests.browser.rows import past_thread
-from tests.cast import Person
-from tests.conftest import Beside
+from tests.support.cast import Person
+from tests.support.desk import NO_CONNECTION, ChatPage, Desk
+from tests.support.rows import past_thread
+from tests.support.site import Beside
 
 
 @pytest.fixture(scope="module")

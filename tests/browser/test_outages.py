@@ -10,10 +10,10 @@ from playwright.async_api import expect
 from chat.broadcast import Unavailable
 from chat.database import DatabaseUnavailable
 from chat.services.replies import send
-from tests.browser.desk import PHONE, Desk
-from tests.browser.rows import past_thread
-from tests.cast import Person
-from tests.site import Site
+from tests.support.cast import Person
+from tests.support.desk import PHONE, Desk
+from tests.support.rows import past_thread
+from tests.support.site import Site
 
 NOTICE = "Live updates are paused. This page refreshes automatically."
 REFUSED_PAGE = r"the server responded with a status of 503"

@@ -11,9 +11,9 @@ from playwright.async_api import Page, Request, Route, expect
 
 from chat.models import PasswordResetToken, User
 from chat.security.tokens import new_token, token_hash
-from tests.browser.desk import REFUSED_FORM, Desk
-from tests.cast import PASSWORD, Person
-from tests.waiting import eventually
+from tests.support.cast import PASSWORD, Person
+from tests.support.desk import REFUSED_FORM, Desk
+from tests.support.waiting import eventually
 
 COMMON = "Many people have this password"
 SHORT = "8 characters or more"

@@ -6,9 +6,9 @@ import re
 
 from playwright.async_api import Page, expect
 
-from tests.browser.desk import PHONE, REFUSED_FORM, Desk
-from tests.browser.rows import past_thread
-from tests.cast import Person
+from tests.support.cast import Person
+from tests.support.desk import PHONE, REFUSED_FORM, Desk
+from tests.support.rows import past_thread
 
 OFFLINE = "ERR_INTERNET_DISCONNECTED"
 

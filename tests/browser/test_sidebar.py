@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from playwright.async_api import expect
 
-from tests.browser.desk import PHONE, Desk
-from tests.browser.rows import past_thread
-from tests.cast import Person
+from tests.support.cast import Person
+from tests.support.desk import PHONE, Desk
+from tests.support.rows import past_thread
 
 
 async def test_a_message_in_an_older_thread_moves_it_to_the_top_of_other_tabs(desk: Desk, alice: Person) -> None:

@@ -8,9 +8,9 @@ import re
 from playwright.async_api import Page, expect
 
 from chat.models import User, UserSettings
-from tests.browser.desk import Desk
-from tests.browser.rows import past_thread
-from tests.cast import Person
+from tests.support.cast import Person
+from tests.support.desk import Desk
+from tests.support.rows import past_thread
 
 IS_DARK = re.compile(r"(^|\s)dark(\s|$)")
 DARK_PAGE, LIGHT_PAGE = "rgb(25, 25, 24)", "rgb(255, 255, 255)"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from playwright.async_api import expect
 
-from tests.browser.desk import Desk
-from tests.browser.rows import past_thread
-from tests.cast import Person
+from tests.support.cast import Person
+from tests.support.desk import Desk
+from tests.support.rows import past_thread
 
 
 async def test_a_tool_is_shown_while_it_runs_and_stays(desk: Desk, alice: Person) -> None:

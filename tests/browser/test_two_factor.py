@@ -11,10 +11,10 @@ import pytest
 from playwright.async_api import Page, expect
 
 from chat.models import AuthSession, RecoveryCode, User
-from tests.browser.desk import REFUSED_FORM, Desk
-from tests.browser.test_accessibility import AXE, violations
-from tests.cast import PASSWORD, Person
-from tests.web.two_factor import CODE, PAGE, Factor, turned_on
+from tests.support.accessibility import AXE, violations
+from tests.support.cast import PASSWORD, Person
+from tests.support.desk import REFUSED_FORM, Desk
+from tests.support.two_factor import CODE, PAGE, Factor, turned_on
 
 PAGES = {"on": PAGE, "new codes": f"{PAGE}codes/", "turning off": f"{PAGE}turn-off/"}
 

@@ -11,12 +11,11 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from chat.models import User, UserSettings
-from tests.browser.desk import REFUSED_FORM, Desk
-from tests.browser.test_accessibility import AXE, violations
-from tests.cast import PASSWORD
-from tests.conftest import Beside
-from tests.site import Site
-from tests.web.mailbox import Mailbox
+from tests.support.accessibility import AXE, violations
+from tests.support.cast import PASSWORD
+from tests.support.desk import REFUSED_FORM, Desk
+from tests.support.mailbox import Mailbox
+from tests.support.site import Beside, Site
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from playwright.async_api import expect
 
-from tests.browser.desk import REFUSED_FORM, ChatPage, Desk
-from tests.browser.rows import answered
-from tests.cast import Person
+from tests.support.cast import Person
+from tests.support.desk import REFUSED_FORM, ChatPage, Desk
+from tests.support.rows import answered
 
 
 async def test_a_stored_conversation_is_readable(desk: Desk, alice: Person) -> None:

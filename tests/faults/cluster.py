@@ -17,14 +17,13 @@ import httpx
 
 from chat.devservices.offline_model.prices import LLM_PRICES
 from chat.devservices.servers import offline_model_server
-from tests.cast import Person
 from tests.faults import launch, stores
 from tests.faults.proxy import ChaosProxy
-from tests.llm.conftest import OfflineServer
-from tests.programs import Program
-from tests.site import Site
-from tests.test_server import free_port
-from tests.web.client import new_client
+from tests.support.cast import Person
+from tests.support.client import new_client
+from tests.support.offline import OfflineServer
+from tests.support.programs import Program, free_port
+from tests.support.site import Site
 
 START_SECONDS = 50  # one or two on a quiet machine
 

@@ -1,4 +1,4 @@
-"""A tab that comes back: the twin of static/src/chat/connection.js around tests/tab.py, checking every frame."""
+"""A tab that reconnects, the twin of static/src/chat/connection.js around tests/support/tab.py; checks each frame."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import Any
 
 import websockets
 
-from tests.cast import Person
-from tests.tab import Store, Tab
+from tests.support.cast import Person
+from tests.support.tab import Store, Tab
 
 QUIET = ("welcome", "ping", "bye", "live", "error")  # these say nothing of an answer
 OVERLOAD, OVERLOAD_SECONDS = 1013, 5

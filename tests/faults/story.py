@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from tests.cast import Person
 from tests.faults.cluster import Cluster, Worker
 from tests.faults.oracle import FINISHED, Oracle, Rules
-from tests.waiting import eventually
+from tests.support.cast import Person
+from tests.support.waiting import eventually
 
 STATES = {"final": "completed", "stopped": "cancelled", "interrupted": "interrupted", "error": "failed"}
 ROW = """

@@ -16,7 +16,7 @@ from tests.faults.cluster import Cluster, Worker
 from tests.faults.proxy import ChaosProxy
 from tests.faults.scale import SOCKETS
 from tests.faults.story import asked, counting
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(240)
 MIB = 1024

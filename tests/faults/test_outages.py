@@ -11,12 +11,12 @@ from contextlib import asynccontextmanager, contextmanager
 import httpx
 import pytest
 
-from tests.cast import PASSWORD, Person
 from tests.faults.cluster import Cluster, Worker
 from tests.faults.stores import Store
 from tests.faults.story import asked, counting
-from tests.site import Site
-from tests.waiting import eventually
+from tests.support.cast import PASSWORD, Person
+from tests.support.site import Site
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(120)
 JSON = {"Accept": "application/json"}

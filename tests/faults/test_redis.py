@@ -15,7 +15,7 @@ import pytest
 
 from tests.faults.cluster import Cluster, Worker
 from tests.faults.story import Story, asked, counting
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -11,15 +11,15 @@ from uuid import uuid4
 import pytest
 import websockets
 
-from tests.cast import PASSWORD, Person
 from tests.faults.cluster import Cluster, Worker
 from tests.faults.oracle import Oracle, Rules
 from tests.faults.proxy import ChaosProxy
 from tests.faults.story import asked, counting
-from tests.site import Site
-from tests.test_server import never_closing
-from tests.waiting import eventually
-from tests.web.mailbox import Mailbox
+from tests.support.cast import PASSWORD, Person
+from tests.support.mailbox import Mailbox
+from tests.support.site import Site
+from tests.support.sockets import never_closing
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(120)
 NOTICED_SECONDS = 35

@@ -10,7 +10,7 @@ import pytest
 
 from tests.faults.cluster import Cluster
 from tests.faults.story import asked, counting
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(120)
 TAKEOVER_SECONDS = 20  # from the fault to the truth in every tab

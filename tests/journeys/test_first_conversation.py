@@ -9,10 +9,10 @@ import pytest
 import websockets
 
 from chat.models import ChatMessage, Generation, LLMCallLog
-from tests.cast import Person
-from tests.llm.conftest import OfflineServer
-from tests.tab import Tab
-from tests.web.page import Page
+from tests.support.cast import Person
+from tests.support.offline import OfflineServer
+from tests.support.page import Page
+from tests.support.tab import Tab
 
 HOW_FAR = ", ".join(str(number) for number in range(1, 301))
 

@@ -6,12 +6,10 @@ import uuid
 
 from chat.models import AuthSession, PasswordResetToken, User, UserSettings
 from chat.security.tokens import token_hash
-from tests.cast import PASSWORD
-from tests.web.conftest import Production, mailbox, production
-from tests.web.mailbox import Mailbox
-from tests.web.page import Page
-
-__all__ = ["mailbox", "production"]  # pytest finds them here
+from tests.support.cast import PASSWORD
+from tests.support.mailbox import Mailbox
+from tests.support.page import Page
+from tests.support.production import Production
 
 SECOND, THIRD = "a second good passphrase", "a third good passphrase"
 

@@ -6,11 +6,9 @@ import uuid
 
 from chat.models import AuthSession, EmailVerificationToken, User
 from chat.security.tokens import token_hash
-from tests.web.conftest import Production, mailbox, production
-from tests.web.mailbox import Mailbox
-from tests.web.page import Page
-
-__all__ = ["mailbox", "production"]  # pytest finds them here
+from tests.support.mailbox import Mailbox
+from tests.support.page import Page
+from tests.support.production import Production
 
 
 async def test_a_lost_message_and_a_second_one(production: Production, mailbox: Mailbox) -> None:

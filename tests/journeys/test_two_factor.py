@@ -5,13 +5,11 @@ from __future__ import annotations
 import uuid
 
 from chat.models import AuthSession, RecoveryCode, User, UserSettings
-from tests.cast import PASSWORD, Person
-from tests.web.conftest import Production, mailbox, production
-from tests.web.mailbox import Mailbox
-from tests.web.page import Page
-from tests.web.two_factor import CODE, LOGIN, PAGE, Factor
-
-__all__ = ["mailbox", "production"]  # pytest finds them here
+from tests.support.cast import PASSWORD, Person
+from tests.support.mailbox import Mailbox
+from tests.support.page import Page
+from tests.support.production import Production
+from tests.support.two_factor import CODE, LOGIN, PAGE, Factor
 
 SECOND = "a second good passphrase"
 

@@ -4,55 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import subprocess
-import sys
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from contextlib import aclosing, asynccontextmanager
-from decimal import Decimal
-from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 
-from chat.llm.call import CallEvent, CallFinished
 from chat.llm.client import LLMClient
-from chat.llm.events import Event, TextDelta
-from chat.llm.journal import CallLog, Plan
-from chat.llm.pricing import Prices
 from chat.llm.provider import retries
-from chat.llm.provider.provider import ModelRequest, Provider, ProviderLimits
+from chat.llm.provider.provider import Provider, ProviderLimits
+from tests.support.llm import PRICES, Books
+from tests.support.offline import OfflineServer, start_offline_model
 
-PROJECT = Path(__file__).parents[2]
 HASTE = ProviderLimits(silence_seconds=4)  # more than a machine stands still for
-
-
-class OfflineServer:
-    """A running offline model, its books, and requests that are told apart by a generation id."""
-
-    def __init__(self, base_url: str) -> None:
-        self.base_url = base_url
-        self.root = base_url.removesuffix("/v1")
-        self.http = httpx.AsyncClient(base_url=self.root, headers={"authorization": "Bearer test"}, timeout=20)
-
-    async def creates(self, generation_id: str) -> int:
-        return (await self.http.get("/control/creates", params={"generation_id": generation_id})).json()["creates"]
-
-    async def open(self, *, until: int) -> int:
-        return (await self.http.get("/control/open", params={"until": until})).json()["open"]
-
-    async def billed(self, generation_id: str) -> list[dict[str, Any]]:
-        bill = (await self.http.get("/control/bill", params={"generation_id": generation_id})).json()
-        return list(bill["responses"].values())
-
-
-def start_offline_model(*arguments: str) -> tuple[subprocess.Popen[str], str]:
-    """Start one, and read from its only line where it listens."""
-    command = [sys.executable, "-m", "chat.devservices.offline_model", "--port", "0", *arguments]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=PROJECT)
-    assert process.stdout is not None
-    return process, process.stdout.readline().rpartition(" ")[2].strip()
 
 
 @pytest.fixture(scope="session")
@@ -84,41 +47,6 @@ async def hasty_provider(offline_url: str) -> AsyncIterator[Provider]:
     provider = Provider(api_key="test", base_url=offline_url, limits=HASTE)
     yield provider
     await provider.close()
-
-
-PRICES = Prices((("gpt-5-mini", (Decimal("0.25"), Decimal("0.025"), Decimal(2))),))
-
-
-class Books:
-    """A journal in memory; an exception in `refusing` is raised where it says."""
-
-    def __init__(self) -> None:
-        self.planned: list[Plan] = []
-        self.created_ids: list[str] = []
-        self.logs: list[CallLog] = []
-        self.refusing: dict[str, Exception] = {}
-
-    @property
-    def log(self) -> CallLog:
-        """The only one."""
-        [log] = self.logs
-        return log
-
-    async def begin(self, plan: Plan) -> None:
-        self._refuse("begin")
-        self.planned.append(plan)
-
-    async def created(self, plan: Plan, response_id: str, sequence: int) -> None:
-        self.created_ids.append(response_id)
-        self._refuse("created")
-
-    async def end(self, log: CallLog) -> None:
-        self.logs.append(log)
-        self._refuse("end")
-
-    def _refuse(self, where: str) -> None:
-        if where in self.refusing:
-            raise self.refusing[where]
 
 
 @pytest.fixture(scope="session")
@@ -161,22 +89,6 @@ def plain_url() -> Iterator[str]:
     process.communicate()
 
 
-@asynccontextmanager
-async def replaying(*events: str) -> AsyncIterator[str]:
-    """The address of a server that answers everything by these events."""
-    body = "".join(f"data: {event}\n\n" for event in events).encode()
-    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: %d\r\n\r\n" % len(body)
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(head + body)
-        await writer.drain()
-        writer.close()
-
-    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
-
-
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retries as ever, without the pauses."""
@@ -187,40 +99,6 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def generation_id() -> str:
     return str(uuid.uuid4())
-
-
-def asking(text: str, generation_id: str = "", **fields: Any) -> ModelRequest:
-    """A request with one message of a user."""
-    defaults: dict[str, Any] = {
-        "model": "offline",
-        "input": ({"role": "user", "content": text},),
-        "max_output_tokens": 4096,
-        "metadata": {"generation_id": generation_id} if generation_id else {},
-    }
-    return ModelRequest(**{**defaults, **fields})
-
-
-async def events_of(provider: Provider, request: ModelRequest) -> list[Event]:
-    async with aclosing(provider.stream(request)) as events:
-        return [event async for event in events]
-
-
-async def call_events(llm: LLMClient, said: Any, **options: Any) -> list[CallEvent]:
-    """All events of a call that goes well."""
-    async with aclosing(llm.stream(said, **options)) as events:
-        return [event async for event in events]
-
-
-def result_of(events: list[CallEvent]) -> Any:
-    """The result, which is the last event and only there."""
-    assert [isinstance(event, CallFinished) for event in events].count(True) == 1
-    assert isinstance(events[-1], CallFinished)
-    return events[-1].result
-
-
-async def sent_requests(offline: OfflineServer, generation_id: str) -> list[dict[str, Any]]:
-    bodies = (await offline.http.get("/control/requests")).json()["requests"]
-    return [body for body in bodies if body.get("metadata", {}).get("generation_id") == generation_id]
 
 
 @pytest.fixture
@@ -236,7 +114,3 @@ def tasks_of_the_client() -> list[str]:
     coroutines = [task.get_coro() for task in asyncio.all_tasks()]
     codes = [one.cr_code for one in coroutines if inspect.iscoroutine(one)]
     return [code.co_qualname for code in codes if "chat/llm/" in code.co_filename]
-
-
-def text_of(events: list[CallEvent]) -> str:
-    return "".join(event.text for event in events if isinstance(event, TextDelta))

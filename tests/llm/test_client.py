@@ -25,9 +25,9 @@ from chat.llm.events import (
 )
 from chat.llm.provider.shapes import token_usage
 from chat.llm.tools import tool
-from tests.waiting import eventually
-
-from .conftest import PRICES, Books, OfflineServer, call_events, replaying, result_of, sent_requests, text_of
+from tests.support.llm import PRICES, Books, call_events, replaying, result_of, sent_requests, text_of
+from tests.support.offline import OfflineServer
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left")
 

@@ -23,8 +23,8 @@ from chat.llm.client import LLMClient
 from chat.llm.events import Code, TextDelta
 from chat.llm.journal import CallLog
 from chat.llm.tools import tool
-
-from .conftest import PRICES, Books, OfflineServer, call_events
+from tests.support.llm import PRICES, Books, call_events
+from tests.support.offline import OfflineServer
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "llm.md").read_text()
 SAID = "say one two three four five six seven ten"

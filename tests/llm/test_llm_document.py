@@ -17,8 +17,7 @@ import asyncpg
 import pytest
 
 from chat.llm import client
-
-from .conftest import PRICES
+from tests.support.llm import PRICES
 
 PROJECT = Path(__file__).parents[2]
 DOCUMENT = (PROJECT / "docs" / "llm.md").read_text()

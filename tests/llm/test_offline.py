@@ -15,26 +15,8 @@ import pytest
 from chat.devservices.offline_model.http import MAX_BODY_BYTES
 from chat.devservices.offline_model.structured import instance_of
 from chat.tools import load
-
-from .conftest import OfflineServer, start_offline_model
-
-
-async def create(offline: OfflineServer, asked: str = "hello", **fields: Any) -> httpx.Response:
-    return await offline.http.post("/v1/responses", json={"model": "offline", "input": asked, **fields})
-
-
-async def answer(offline: OfflineServer, asked: str, **fields: Any) -> str:
-    response = (await create(offline, asked, **fields)).json()
-    assert response["status"] == "completed"
-    return response["output"][0]["content"][0]["text"]
-
-
-def events_in(stream: str) -> list[dict[str, Any]]:
-    """The events of a body, whose `event:` lines have to agree with their data."""
-    blocks = [block.split("\n") for block in stream.removesuffix("\n\n").split("\n\n")]
-    events = [json.loads(data.removeprefix("data: ")) for _, data in blocks]
-    assert [name.removeprefix("event: ") for name, _ in blocks] == [event["type"] for event in events]
-    return events
+from tests.support.offline import OfflineServer, start_offline_model
+from tests.support.offline_requests import TITLE_SCHEMA, answer, background, create, events_in, resumed, structured
 
 
 async def test_a_stream_has_the_events_of_the_real_one_in_their_order(offline: OfflineServer) -> None:
@@ -203,18 +185,6 @@ async def test_tools_can_be_called_by_script(offline: OfflineServer) -> None:
     ] == "message"
 
 
-TITLE_SCHEMA = {
-    "type": "object",
-    "properties": {"title": {"type": "string"}},
-    "required": ["title"],
-    "additionalProperties": False,
-}
-
-
-def structured(schema: dict[str, Any]) -> dict[str, Any]:
-    return {"format": {"type": "json_schema", "name": "x", "strict": True, "schema": schema}}
-
-
 @pytest.mark.parametrize(
     ("asked", "title"),
     [
@@ -285,15 +255,6 @@ async def test_the_bill_is_what_the_responses_said(offline: OfflineServer, gener
     usages = [(await create(offline, text, metadata=metadata)).json()["usage"] for text in ("hello", "count to 99")]
     billed = await offline.billed(generation_id)
     assert [entry["total_tokens"] for entry in billed] == [usage["total_tokens"] for usage in usages]
-
-
-async def background(offline: OfflineServer, text: str, **fields: Any) -> str:
-    return (await create(offline, text, background=True, **fields)).json()["id"]
-
-
-async def resumed(offline: OfflineServer, response_id: str, after: int) -> list[dict[str, Any]]:
-    query = {"stream": "true", "starting_after": str(after)}
-    return events_in((await offline.http.get(f"/v1/responses/{response_id}", params=query)).text)
 
 
 async def test_a_background_run_can_be_read_from_any_event_and_goes_on_live(offline: OfflineServer) -> None:

@@ -12,9 +12,8 @@ from chat.devservices.offline_model import ledger
 from chat.devservices.offline_model.app import OfflineModel
 from chat.devservices.offline_model.prices import LLM_PRICES, price_of
 from chat.devservices.offline_model.usage import Usage
-
-from .conftest import OfflineServer
-from .test_offline import create
+from tests.support.offline import OfflineServer
+from tests.support.offline_requests import create
 
 
 async def bill(offline: OfflineServer, **pairs: str) -> dict[str, Any]:

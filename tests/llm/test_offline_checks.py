@@ -9,8 +9,8 @@ import pydantic
 import pytest
 from openai.lib._pydantic import to_strict_json_schema
 
-from .conftest import OfflineServer
-from .test_offline import create
+from tests.support.offline import OfflineServer
+from tests.support.offline_requests import create
 
 
 class Step(pydantic.BaseModel):

@@ -10,9 +10,8 @@ import httpx
 import pytest
 
 from chat.tools import load
-
-from .conftest import OfflineServer
-from .test_offline import TITLE_SCHEMA, answer, create, structured
+from tests.support.offline import OfflineServer
+from tests.support.offline_requests import TITLE_SCHEMA, answer, create, structured
 
 KNOWN_KINDS = {
     "response.output_text.delta",

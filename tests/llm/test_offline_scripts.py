@@ -12,9 +12,8 @@ import openai
 import pytest
 
 from chat.tools import load
-
-from .conftest import OfflineServer
-from .test_offline import TITLE_SCHEMA, background, create, events_in, resumed, structured
+from tests.support.offline import OfflineServer
+from tests.support.offline_requests import TITLE_SCHEMA, background, create, events_in, resumed, structured
 
 TITLED = {"text": structured(TITLE_SCHEMA)}
 

@@ -10,9 +10,8 @@ import pytest
 from openai.lib._pydantic import to_strict_json_schema
 
 from chat.devservices.offline_model.structured import instance_of, is_nullable
-
-from .conftest import OfflineServer
-from .test_offline import answer, structured
+from tests.support.offline import OfflineServer
+from tests.support.offline_requests import answer, structured
 
 Kind = Literal["city", "river"]
 

@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from chat.tools import load
-
-from .conftest import OfflineServer
-from .test_offline import answer, create
+from tests.support.offline import OfflineServer
+from tests.support.offline_requests import answer, create
 
 TEXT = {"type": "string"}
 MAYBE = {"anyOf": [{"type": "integer"}, {"type": "null"}]}

@@ -16,8 +16,8 @@ from chat.llm.provider import retries
 from chat.llm.provider.provider import Resumption
 from chat.llm.tools import tool
 from chat.tools import load
-
-from .conftest import Books, OfflineServer
+from tests.support.llm import Books
+from tests.support.offline import OfflineServer
 
 WORDS = " ".join(f"word{number}" for number in range(30))
 

@@ -15,9 +15,9 @@ from chat.llm.client import LLMClient
 from chat.llm.events import Code, ToolCallArguments
 from chat.llm.provider import retries
 from chat.llm.tools import tool
-from tests.waiting import eventually
-
-from .conftest import PRICES, Books, OfflineServer, text_of
+from tests.support.llm import PRICES, Books, text_of
+from tests.support.offline import OfflineServer
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left")
 

@@ -15,8 +15,8 @@ from chat.llm.call import CallEvent, RoundFinished, ToolCallFinished
 from chat.llm.client import LLMClient
 from chat.llm.events import ToolCall
 from chat.llm.tools import Registry, ToolError, ToolResult, tool
-
-from .conftest import PRICES, Books, OfflineServer, call_events, replaying, result_of, sent_requests, text_of
+from tests.support.llm import PRICES, Books, call_events, replaying, result_of, sent_requests, text_of
+from tests.support.offline import OfflineServer
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left")
 

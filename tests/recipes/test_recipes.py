@@ -29,8 +29,8 @@ from dotenv import dotenv_values
 from chat.services.replies import prompt
 from chat.settings import Settings
 from chat.tools import load
-from tests.cast import Person
-from tests.web.page import Page
+from tests.support.cast import Person
+from tests.support.page import Page
 
 
 async def test_it_is_yours(nobody: Person) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from chat import broadcast
 from chat.security.limits import Backoff, Limit, Limits, network
-from tests.conftest import Stores
+from tests.support.stores import Stores
 
 FIVE = Limit("five", 5, 60)
 

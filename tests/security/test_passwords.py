@@ -11,7 +11,7 @@ from argon2 import PasswordHasher
 
 from chat.security.passwords import Passwords
 from chat.security.tokens import new_token, token_hash
-from tests.waiting import LONG_SECONDS
+from tests.support.waiting import LONG_SECONDS
 
 # Made by Django 5.2 itself.
 DJANGO_600K = "pbkdf2_sha256$600000$seasalt$OAXyhAQ/4ZDA9V5RMExt3C1OwQdUpLZ99vm1McFlLRA="

@@ -13,8 +13,8 @@ from chat.llm.tools import ToolError
 from chat.models import ChatMessage, ChatThread, Generation, Role, State, Status, User
 from chat.tools import load
 from chat.tools.search_my_threads import MAX_HITS, Hit, search_my_threads
-from tests.cast import Person
-from tests.waiting import LONG_SECONDS
+from tests.support.cast import Person
+from tests.support.waiting import LONG_SECONDS
 
 START = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.cast import Person
-from tests.web.conftest import Beside
+from tests.support.cast import Person
+from tests.support.site import Beside
 
 
 async def test_the_process_is_up_and_says_no_more(nobody: Person) -> None:

@@ -19,14 +19,14 @@ from tortoise.transactions import in_transaction
 from chat.models import Confirms, EmailVerificationToken, Generation, PasswordResetToken, State, User, UserSettings
 from chat.security.tokens import new_token, token_hash
 from chat.services.accounts.credentials import ensure_superuser
-from tests.browser.rows import past_thread
-from tests.cast import PASSWORD, Person
-from tests.conftest import Stores
-from tests.site import Site
-from tests.waiting import eventually
-from tests.web.conftest import Production
-from tests.web.mailbox import Mailbox
-from tests.web.page import Page
+from tests.support.cast import PASSWORD, Person
+from tests.support.mailbox import Mailbox
+from tests.support.page import Page
+from tests.support.production import Production
+from tests.support.rows import past_thread
+from tests.support.site import Site
+from tests.support.stores import Stores
+from tests.support.waiting import eventually
 
 CHANGED, RESET = "a changed passphrase 1", "a passphrase from a link 2"
 LOCK_USER = "SELECT 1 FROM users WHERE email = $1 FOR UPDATE"

@@ -10,10 +10,10 @@ import httpx
 import pytest
 
 from chat.security.limits import SIGNUP
-from tests.cast import PASSWORD, Person
-from tests.site import Site
-from tests.web.conftest import Production
-from tests.web.page import Page
+from tests.support.cast import PASSWORD, Person
+from tests.support.page import Page
+from tests.support.production import Production
+from tests.support.site import Site
 
 JSON = {"Accept": "application/json"}
 

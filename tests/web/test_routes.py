@@ -9,18 +9,16 @@ from typing import Any
 
 from werkzeug.routing import Rule
 
-from chat.app import create_app
 from chat.cli.routes import routes_document
 from chat.security import limits
 from chat.security.limits import COUNTED_BY_SERVICES, RESEND_BACKOFF, SOCKET_CONNECT, Limit
-from chat.settings import Settings
 from chat.web.rate_limits import limits_of
 from chat.web.security_headers import SAFE_METHODS
-from tests.cast import Person
-from tests.web.page import Page
+from tests.support.cast import Person
+from tests.support.page import Page
+from tests.support.routes import APP
 
 ROUTES = Path(__file__).parents[2] / "docs" / "routes.md"
-APP = create_app(Settings(debug=True, secret_key="only to look at the routes"))
 PUBLIC = {
     "static",
     "pages.landing",

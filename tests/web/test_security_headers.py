@@ -12,12 +12,12 @@ import httpx
 import pytest
 import websockets
 
-from tests.cast import Person
-from tests.site import Site
-from tests.waiting import LONG_SECONDS
-from tests.web.client import new_client
-from tests.web.conftest import Beside, Production
-from tests.web.page import Page
+from tests.support.cast import Person
+from tests.support.client import new_client
+from tests.support.page import Page
+from tests.support.production import Production
+from tests.support.site import Beside, Site
+from tests.support.waiting import LONG_SECONDS
 
 FRIEND = "https://friend.example"
 OWN = "own"  # stands for the origin of the site itself

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.cast import Person
-from tests.web.conftest import Production
-from tests.web.page import Page
+from tests.support.cast import Person
+from tests.support.page import Page
+from tests.support.production import Production
 
 FOR_EVER = {"public", "max-age=31536000", "immutable"}
 

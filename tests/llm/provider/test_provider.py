@@ -13,8 +13,9 @@ import pytest
 from chat.llm.events import FAILURES, Code, Completed, Created, Failed, RefusalDelta, TextDelta, ToolCall
 from chat.llm.provider.provider import Provider, ProviderLimits
 from chat.tools import load
-from tests.llm.conftest import OfflineServer, asking, events_of, start_offline_model
-from tests.waiting import LONG_SECONDS
+from tests.support.llm import asking, events_of
+from tests.support.offline import OfflineServer, start_offline_model
+from tests.support.waiting import LONG_SECONDS
 
 WHOLE = "one two three four five six seven ten"  # ten deltas
 

@@ -14,7 +14,8 @@ from chat.llm.client import LLMClient
 from chat.llm.events import Code, Failed
 from chat.llm.provider import failures, retries
 from chat.llm.provider.retries import pause_before_retry
-from tests.llm.conftest import PRICES, Books, OfflineServer
+from tests.support.llm import PRICES, Books
+from tests.support.offline import OfflineServer
 
 
 def refused(code: Code, status: int | None = None, retry_after: float | None = None) -> Failed:

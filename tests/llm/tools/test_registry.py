@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from chat.llm.tools.registry import MAX_ARGUMENT_BYTES, MAX_RESULT_BYTES, DuplicateToolError, Registry, ToolError, tool
-from tests.llm.tools.test_schema import Asker, describe, undocumented
-from tests.waiting import LONG_SECONDS
+from tests.support.functions import Asker, describe, undocumented
+from tests.support.waiting import LONG_SECONDS
 
 if TYPE_CHECKING:
     pass

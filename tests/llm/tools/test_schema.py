@@ -3,50 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
 from chat.llm.tools import tool
 from chat.llm.tools.schema import UndescribedToolError
+from tests.support.functions import Asker, describe, undocumented
 
 if TYPE_CHECKING:
     from chat.models import User
-
-
-@dataclass(frozen=True)
-class Asker:
-    """Somebody who is not in any JSON."""
-
-    name: str
-
-
-@tool(idempotent=True)
-async def describe(  # noqa: PLR0917 - the model names its arguments
-    name: str,
-    count: int,
-    ratio: float,
-    loud: bool,
-    size: Literal["small", "large"],
-    tags: list[str],
-    note: str | None,
-    level: Literal[1, 2] = 2,
-) -> dict[str, Any]:
-    """Describe a thing.
-
-    It takes every type that there is.
-
-    name: what it is called
-    count: how many there are
-    ratio: a share
-    loud: whether to shout
-    size: how large it is
-    tags: words for it
-    note: a remark, or null
-    level: how deep
-    """
-    return {"name": name, "tags": tags, "note": note, "level": level, "sum": count + ratio, "size": size, "loud": loud}
 
 
 def test_a_function_s_hints_and_words_become_a_strict_schema() -> None:
@@ -71,10 +37,6 @@ def test_a_function_s_hints_and_words_become_a_strict_schema() -> None:
             },
         },
     }
-
-
-def undocumented(text: str) -> str:
-    return text
 
 
 def half_documented(text: str) -> str:

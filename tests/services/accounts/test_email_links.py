@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from chat.mailer import Email
 from chat.models import Confirms, EmailVerificationToken, PasswordResetToken, User
 from chat.services.accounts import email_links
-from tests.cast import Person
+from tests.support.cast import Person
 
 
 def token_in(email: Email | None) -> str:

@@ -12,7 +12,7 @@ from chat.services.accounts import sessions
 from chat.services.accounts.sessions import ABSOLUTE, IDLE, STAFF_ABSOLUTE, STAFF_IDLE, UNREMEMBERED_IDLE
 from chat.services.admin import pruning
 from chat.web.admin.tables.accounts import IS_ACTIVE
-from tests.cast import Person
+from tests.support.cast import Person
 
 MARGIN = timedelta(seconds=30)  # on either side of a border
 IN_THE_ADMIN_LIST = f"SELECT {IS_ACTIVE} AS active FROM auth_session t JOIN users u ON u.id = t.user_id WHERE t.id = $1"

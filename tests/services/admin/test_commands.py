@@ -15,7 +15,7 @@ from chat.services.admin import commands
 from chat.services.admin.audit import AuditContext, CommandLine
 from chat.services.errors import NoAdministrator, Refused
 from chat.web.admin.tables import TABLES
-from tests.cast import Person
+from tests.support.cast import Person
 
 ACTIONS = {f"{table.name}.{action.name}": action for table in TABLES.values() for action in table.actions}
 

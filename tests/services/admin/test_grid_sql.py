@@ -20,7 +20,7 @@ from chat.services.admin.grid import (
     identifier,
     timestamp_key,
 )
-from tests.site import Site
+from tests.support.site import Site
 
 PEOPLE = Table(
     name="people",

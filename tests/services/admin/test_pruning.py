@@ -12,7 +12,7 @@ from chat.models import AuditEntry, LLMCallLog
 from chat.models.ids import uuid7
 from chat.services.admin import audit, pruning
 from chat.services.admin.audit import AuditContext, CommandLine
-from tests.site import Site
+from tests.support.site import Site
 
 DAYS = 36_000  # no other test has requests this old
 

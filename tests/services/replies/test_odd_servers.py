@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from chat.models import ChatMessage, Generation, LLMCallLog, State, ToolCall
-from tests.cast import Person
-from tests.conftest import Beside
+from tests.support.cast import Person
+from tests.support.site import Beside
 
 LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 

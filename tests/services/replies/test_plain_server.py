@@ -7,11 +7,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from chat.models import Generation, LLMCallLog
-from tests.cast import Person
-from tests.conftest import Beside
-from tests.llm.conftest import start_offline_model
-from tests.services.replies.test_reply import answered
-from tests.site import Site
+from tests.support.cast import Person
+from tests.support.offline import start_offline_model
+from tests.support.replies import answered
+from tests.support.site import Beside, Site
 
 
 @pytest.fixture(scope="module")

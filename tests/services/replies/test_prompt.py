@@ -12,8 +12,8 @@ from chat.llm.tokens import count_tokens, most_tokens
 from chat.models import ChatMessage, ChatThread, Generation, Role, State, Status, ToolCall, User
 from chat.services.replies import prompt
 from chat.services.replies.prompt import MESSAGE_OVERHEAD_TOKENS, instructions, turns
-from tests.cast import Person
-from tests.site import Site
+from tests.support.cast import Person
+from tests.support.site import Site
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ import httpx
 import pytest
 
 from chat.models import ChatMessage, ChatThread, Generation
-from tests.cast import Person
-from tests.llm.conftest import OfflineServer
-from tests.services.replies.test_reply import answered
-from tests.tab import Tab
+from tests.support.cast import Person
+from tests.support.offline import OfflineServer
+from tests.support.replies import answered
+from tests.support.tab import Tab
 
 BROKEN = "say one two three four five six seven [offline: cut=3 times=1]"
 

@@ -16,20 +16,12 @@ from chat.models import ChatMessage, ChatThread, Generation, LLMCallLog, ToolCal
 from chat.services.deps import Deps
 from chat.services.replies import lease, prompt, takeover
 from chat.services.replies.send import send
-from tests.cast import Person
-from tests.llm.conftest import OfflineServer
-from tests.site import Site
-from tests.tab import Tab
+from tests.support.cast import Person
+from tests.support.offline import OfflineServer
+from tests.support.replies import answered
+from tests.support.site import Site
 
 WAIT_SECONDS = 20
-
-
-async def answered(person: Person, text: str, thread_id: str = "") -> tuple[dict[str, object], Generation, Tab]:
-    """Ask, and follow the answer in a tab to its end."""
-    posted = await person.ask(text, thread_id)
-    async with person.tab(posted["thread_id"]) as tab:
-        message = await tab.until_finished(posted["reply_id"])
-    return message, await Generation.get(answer_id=posted["reply_id"]), tab
 
 
 async def test_a_reply_is_stored_with_its_call_and_the_months_usage(alice: Person, model: OfflineServer) -> None:

@@ -21,7 +21,7 @@ from chat.services.replies import send
 from chat.services.replies.send import Accepted
 from chat.services.replies.titles import title_from
 from chat.services.replies.worker import Worker
-from tests.site import Site
+from tests.support.site import Site
 
 MODELS = ("the-default", "small", "large")
 PRICES = Prices(tuple((model, (Decimal(1), Decimal(1), Decimal(1))) for model in MODELS))

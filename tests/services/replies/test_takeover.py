@@ -16,12 +16,11 @@ from chat.llm.client import LLMClient
 from chat.llm.events import TextDelta
 from chat.llm.tools import Registry, tool
 from chat.models import ChatMessage, Generation, LLMCallLog, LLMCallText, ToolCall
-from tests.cast import Person
-from tests.conftest import Beside
-from tests.llm.conftest import OfflineServer
-from tests.site import Site
-from tests.tab import Tab
-from tests.waiting import LONG_SECONDS, eventually
+from tests.support.cast import Person
+from tests.support.offline import OfflineServer
+from tests.support.site import Beside, Site
+from tests.support.tab import Tab
+from tests.support.waiting import LONG_SECONDS, eventually
 
 WORDS = " ".join(f"wörd{number}😀" for number in range(40))
 SLOW = f"say {WORDS} [offline: pace=10]"

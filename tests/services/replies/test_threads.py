@@ -13,8 +13,8 @@ from chat.events import ThreadUpdated, TitleUpdated, decode_between_workers, dec
 from chat.models import ChatMessage, ChatThread, Generation, Role, TitleBy, User
 from chat.services.errors import Refused
 from chat.services.replies import threads
-from tests.site import Site
-from tests.waiting import LONG_SECONDS
+from tests.support.site import Site
+from tests.support.waiting import LONG_SECONDS
 
 
 @pytest.fixture

@@ -9,10 +9,9 @@ import pytest
 
 from chat.models import ChatThread, LLMCallLog, LLMCallText, TitleBy
 from chat.services.replies.titles import _cleaned
-from tests.cast import Person
-from tests.conftest import Beside
-from tests.llm.conftest import OfflineServer
-from tests.site import Site
+from tests.support.cast import Person
+from tests.support.offline import OfflineServer
+from tests.support.site import Beside, Site
 
 WAIT_SECONDS = 20.0
 QUESTION = "How do I bake bread at home without an oven that is any good? [offline: pace=0]"

@@ -22,10 +22,10 @@ from chat.services.errors import Refused
 from chat.services.usage import budgets
 from chat.services.usage.ledger import UsageJournal, model_client
 from chat.settings import Settings
-from tests.cast import Person
-from tests.llm.conftest import OfflineServer
-from tests.site import Site
-from tests.waiting import eventually
+from tests.support.cast import Person
+from tests.support.offline import OfflineServer
+from tests.support.site import Site
+from tests.support.waiting import eventually
 
 MODEL, MAX_OUTPUT_TOKENS = "gpt-5", 1000  # a cent for the output
 

@@ -24,10 +24,10 @@ from chat.models import BudgetReservation, ChatThread, Generation, LLMCallLog, L
 from chat.services.usage import budgets
 from chat.services.usage.ledger import UsageJournal, model_client, record
 from chat.settings import Settings
-from tests.cast import Person
-from tests.llm.conftest import OfflineServer
-from tests.site import Site
-from tests.waiting import LONG_SECONDS
+from tests.support.cast import Person
+from tests.support.offline import OfflineServer
+from tests.support.site import Site
+from tests.support.waiting import LONG_SECONDS
 
 CALLS = 200
 AT_ONCE = 20

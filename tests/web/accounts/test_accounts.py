@@ -17,12 +17,12 @@ import websockets
 from chat.models import AuthSession, User, UserSettings
 from chat.services.accounts import sessions
 from chat.web.accounts.login import WRONG
-from tests.cast import PASSWORD, Person
-from tests.site import Site
-from tests.web.client import new_client
-from tests.web.conftest import Production
-from tests.web.mailbox import Mailbox
-from tests.web.page import Page
+from tests.support.cast import PASSWORD, Person
+from tests.support.client import new_client
+from tests.support.mailbox import Mailbox
+from tests.support.page import Page
+from tests.support.production import Production
+from tests.support.site import Site
 
 
 def new_address(name: str = "carol") -> str:

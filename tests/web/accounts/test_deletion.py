@@ -10,15 +10,15 @@ import websockets
 
 from chat.database import query
 from chat.models import AuthSession, ChatThread, LLMCallLog, LLMCallText, User, UserMonthlyUsage
-from tests.browser.rows import past_thread
-from tests.cast import PASSWORD, Person
-from tests.llm.conftest import OfflineServer
-from tests.site import Site
-from tests.tab import Tab
-from tests.waiting import eventually
-from tests.web.conftest import Production
-from tests.web.mailbox import Mailbox
-from tests.web.page import Page
+from tests.support.cast import PASSWORD, Person
+from tests.support.mailbox import Mailbox
+from tests.support.offline import OfflineServer
+from tests.support.page import Page
+from tests.support.production import Production
+from tests.support.rows import past_thread
+from tests.support.site import Site
+from tests.support.tab import Tab
+from tests.support.waiting import eventually
 
 PATH = "/accounts/delete/"
 # Every table that says whose its rows are, and what they may still say afterwards.

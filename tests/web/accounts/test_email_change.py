@@ -14,10 +14,10 @@ from chat.models import AuthSession, Confirms, EmailVerificationToken, PasswordR
 from chat.security.limits import CONFIRM_TO
 from chat.security.tokens import token_hash
 from chat.services.accounts.credentials import ensure_superuser
-from tests.cast import PASSWORD, Person
-from tests.web.conftest import Production
-from tests.web.mailbox import Mailbox
-from tests.web.page import Page
+from tests.support.cast import PASSWORD, Person
+from tests.support.mailbox import Mailbox
+from tests.support.page import Page
+from tests.support.production import Production
 
 PATH = "/accounts/change_email/"
 ASKED = "Request to change your email address at Quart Chat"

@@ -14,12 +14,11 @@ from chat.models import AuthSession, Confirms, EmailVerificationToken, User
 from chat.security.limits import CONFIRM_TO, RESEND_BACKOFF
 from chat.security.tokens import new_token, token_hash
 from chat.services.accounts.email_links import another_email
-from tests.cast import PASSWORD, Person
-from tests.conftest import Beside
-from tests.site import Site
-from tests.web.conftest import Production
-from tests.web.mailbox import Mailbox
-from tests.web.page import Page
+from tests.support.cast import PASSWORD, Person
+from tests.support.mailbox import Mailbox
+from tests.support.page import Page
+from tests.support.production import Production
+from tests.support.site import Beside, Site
 
 SENT, RESEND = "/accounts/verify-email/sent/", "/accounts/verify-email/resend/"
 

@@ -18,8 +18,8 @@ from quart import Quart
 from quart.sessions import SecureCookieSessionInterface
 
 from chat.models import MOST_LOGIN_FAILURES, SecondFactor, User
-from tests.cast import PASSWORD, Person
-from tests.web.conftest import Production
+from tests.support.cast import PASSWORD, Person
+from tests.support.production import Production
 
 Answers = list[httpx.Response]
 SECONDS = re.compile(rb'(data-wait-seconds=")\d+')

@@ -15,12 +15,12 @@ import pytest
 from chat.database import query
 from chat.models import ChatThread, User
 from chat.services.accounts.export import PIECE_BYTES, archive
-from tests.browser.rows import answered, past_thread
-from tests.cast import Person
-from tests.site import Site
-from tests.waiting import LONG_SECONDS
-from tests.web.page import Page
-from tests.web.two_factor import turned_on
+from tests.support.cast import Person
+from tests.support.page import Page
+from tests.support.rows import answered, past_thread
+from tests.support.site import Site
+from tests.support.two_factor import turned_on
+from tests.support.waiting import LONG_SECONDS
 
 PATH = "/accounts/data/"
 MANY = """

@@ -6,9 +6,7 @@ import asyncio
 import base64
 import hashlib
 import time
-import uuid
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -21,7 +19,6 @@ from chat.models import (
     RecoveryCode,
     SecondFactor,
     User,
-    UserSettings,
 )
 from chat.security.limits import CODE_GUESS_DAY
 from chat.security.tokens import new_token, token_hash
@@ -29,13 +26,12 @@ from chat.services.accounts import sessions, two_factor
 from chat.services.accounts.two_factor import WRONG
 from chat.services.errors import TooManyGuesses
 from chat.web.accounts.pending_login import LOGIN as UNFINISHED
-from tests.cast import PASSWORD, Person
-from tests.conftest import Beside
-from tests.site import Site
-from tests.web.conftest import Production
-from tests.web.mailbox import Mailbox
-from tests.web.page import Page
-from tests.web.two_factor import CODE, LOGIN, PAGE, Factor, change_form_session, turned_on
+from tests.support.cast import PASSWORD, Person
+from tests.support.mailbox import Mailbox
+from tests.support.page import Page
+from tests.support.production import Production
+from tests.support.site import Beside, Site
+from tests.support.two_factor import CODE, LOGIN, PAGE, Factor, change_form_session, half_way, member, turned_on
 
 AGAIN = "Log in again: a code is asked for within ten minutes after the password."
 
@@ -55,11 +51,6 @@ async def browser(site: Site, alice: Person) -> AsyncIterator[Person]:
 
 async def send(person: Person, code: str) -> httpx.Response:
     return await person.http.post(CODE, data={"code": code})
-
-
-async def half_way(person: Person, **more: str) -> None:
-    answer = await person.log_in(person.email, **more)
-    assert (answer.status_code, answer.headers["Location"]) == (303, CODE)
 
 
 async def is_logged_in(person: Person) -> bool:
@@ -226,19 +217,6 @@ async def test_codes_of_somebody_without_a_second_factor_open_nothing(alice: Per
 
 
 # Too often
-
-
-@asynccontextmanager
-async def member(production: Production) -> AsyncIterator[tuple[Person, Factor]]:
-    """With a second factor, on a site with limits, at the page of the code."""
-    async with production.visitor() as person:
-        person.email = f"carol-{uuid.uuid4().hex[:8]}@example.com"
-        password_hash = await production.site.resources.passwords.hash(PASSWORD)
-        user = await User.create(email=person.email, password_hash=password_hash, email_verified=True)
-        await UserSettings.create(user=user)
-        factor = await turned_on(person)
-        await half_way(person)
-        yield person, factor
 
 
 async def test_after_five_wrong_codes_the_right_one_has_to_wait(production: Production) -> None:

@@ -23,13 +23,12 @@ from chat.models import (
     UserSettings,
 )
 from chat.security.tokens import new_token, token_hash
-from tests.cast import PASSWORD, Person
-from tests.conftest import Beside
-from tests.site import Site
-from tests.web.client import new_client
-from tests.web.conftest import Production
-from tests.web.mailbox import Mailbox
-from tests.web.page import Page
+from tests.support.cast import PASSWORD, Person
+from tests.support.client import new_client
+from tests.support.mailbox import Mailbox
+from tests.support.page import Page
+from tests.support.production import Production
+from tests.support.site import Beside, Site
 
 NEW = "another good passphrase"
 SET = "/accounts/reset/set/"

@@ -11,24 +11,15 @@ import websockets
 from chat.models import AuthSession, User, UserSettings
 from chat.services.accounts import sessions
 from chat.services.accounts.user_agents import UNKNOWN, browser_name
-from tests.browser.rows import past_thread
-from tests.cast import Person
-from tests.site import Site
-from tests.web.page import Page
+from tests.support.browsers import APPLE, SAFARI, elsewhere
+from tests.support.cast import Person
+from tests.support.page import Page
+from tests.support.rows import past_thread
+from tests.support.site import Site
 
 PATH = "/accounts/sessions/"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0"
-APPLE = "AppleWebKit/605.1.15 (KHTML, like Gecko)"
 CHROME = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/129.0.0.0"
-SAFARI = f"Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) {APPLE} Version/18.0 Mobile/15E148 Safari/604.1"
-
-
-async def elsewhere(site: Site, person: Person, user_agent: str = SAFARI) -> Person:
-    """The same person in another browser."""
-    other = Person(site, person.http.__class__(base_url=site.url, headers={"Origin": site.url}, timeout=20))
-    other.http.headers["User-Agent"] = user_agent
-    assert (await other.log_in(person.email)).status_code == 303
-    return other
 
 
 async def page_of(person: Person) -> Page:

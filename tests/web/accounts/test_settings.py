@@ -7,11 +7,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from chat.models import ChatThread, Generation, User, UserSettings
-from tests.browser.rows import past_thread
-from tests.cast import Person
-from tests.conftest import Beside
-from tests.site import Site
-from tests.web.page import Page
+from tests.support.cast import Person
+from tests.support.page import Page
+from tests.support.rows import past_thread
+from tests.support.site import Beside, Site
 
 PATH = "/accounts/settings/"
 

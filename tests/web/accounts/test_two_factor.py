@@ -16,15 +16,14 @@ from chat.models import RecoveryCode, SecondFactor, User
 from chat.services.accounts import two_factor
 from chat.services.accounts.two_factor import WRONG
 from chat.web.accounts.pending_login import SET_UP
-from tests.cast import PASSWORD, Person
-from tests.site import Site
-from tests.web.accounts.test_login_code import member
-from tests.web.accounts.test_sessions import elsewhere
-from tests.web.client import new_client
-from tests.web.conftest import Production
-from tests.web.mailbox import Mailbox
-from tests.web.page import Page
-from tests.web.two_factor import CODE, LOGIN, PAGE, Factor, change_form_session, turned_on
+from tests.support.browsers import elsewhere
+from tests.support.cast import PASSWORD, Person
+from tests.support.client import new_client
+from tests.support.mailbox import Mailbox
+from tests.support.page import Page
+from tests.support.production import Production
+from tests.support.site import Site
+from tests.support.two_factor import CODE, LOGIN, PAGE, Factor, change_form_session, member, turned_on
 
 SET_UP_PAGE, CODES_PAGE, OFF_PAGE = f"{PAGE}set-up/", f"{PAGE}codes/", f"{PAGE}turn-off/"
 

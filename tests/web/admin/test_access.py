@@ -10,8 +10,8 @@ import pytest
 import chat.tools
 from chat.llm.tools import Tool
 from chat.models import User
-from tests.cast import Person
-from tests.web.page import Page
+from tests.support.cast import Person
+from tests.support.page import Page
 
 
 async def test_administrators_see_the_figures_and_recent_sign_ups(root: Person, alice: Person) -> None:

@@ -30,9 +30,9 @@ from chat.services.admin.audit import AuditContext
 from chat.services.usage.report import this_month
 from chat.web.admin import changes, lists
 from chat.web.admin.audit_context import audit_context
-from tests.cast import PASSWORD, Person
-from tests.web.page import Page
-from tests.web.two_factor import turned_on
+from tests.support.cast import PASSWORD, Person
+from tests.support.page import Page
+from tests.support.two_factor import turned_on
 
 REASON = "The user asked for it"
 SECONDS = 20.0

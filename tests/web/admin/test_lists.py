@@ -32,10 +32,10 @@ from chat.security.limits import DOWNLOAD, PREFERENCE
 from chat.services.admin import grid_sql
 from chat.text import FORMULAS
 from chat.web.admin.tables import EXCUSED, TABLES
-from tests.cast import Person
-from tests.site import Site
-from tests.web.page import Page
-from tests.web.test_routes import APP
+from tests.support.cast import Person
+from tests.support.page import Page
+from tests.support.routes import APP
+from tests.support.site import Site
 
 SECRETS = ("token_sha256", "password_hash", "code_sha256", "nonce")
 

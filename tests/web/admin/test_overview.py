@@ -10,12 +10,11 @@ from typing import Any
 from chat.broadcast import connect
 from chat.models import LLMCallLog, User
 from chat.services.admin.worker_stats import WorkerLoad, WorkerStats
-from tests.cast import Person
-from tests.conftest import Beside
-from tests.site import Site
-from tests.waiting import LONG_SECONDS
-from tests.web.admin.sums import overview, overview_beside_sums
-from tests.web.page import Page
+from tests.support.cast import Person
+from tests.support.page import Page
+from tests.support.site import Beside, Site
+from tests.support.sums import overview, overview_beside_sums
+from tests.support.waiting import LONG_SECONDS
 
 
 async def call(user: User | None, **figures: Any) -> LLMCallLog:

@@ -16,11 +16,10 @@ from chat.models import ChatMessage, ChatThread, Generation, Role, Status, User
 from chat.security.limits import PAGE_POST
 from chat.services.errors import Refused
 from chat.services.replies import send
-from tests.cast import Person
-from tests.conftest import Beside
-from tests.llm.conftest import OfflineServer
-from tests.site import Site
-from tests.web.page import Page
+from tests.support.cast import Person
+from tests.support.offline import OfflineServer
+from tests.support.page import Page
+from tests.support.site import Beside, Site
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 JSON = {"Accept": "application/json"}

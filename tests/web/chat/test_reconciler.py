@@ -19,11 +19,12 @@ from chat.events import Close, ResponseStarted, TitleUpdated, ToolCallChanged, e
 from chat.models import ChatThread, Generation, ToolCall
 from chat.web.chat.feed import _continued
 from chat.web.chat.reconciler import Reconciler
-from tests.cast import Person
-from tests.site import Site
-from tests.tab import Tab
-from tests.waiting import LONG_SECONDS, eventually
-from tests.web.chat.test_socket import closed, ready
+from tests.support.cast import Person
+from tests.support.replies import ready
+from tests.support.site import Site
+from tests.support.sockets import closed
+from tests.support.tab import Tab
+from tests.support.waiting import LONG_SECONDS, eventually
 
 APPEND = (FOLDER / "append.lua").read_text()
 

@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta
 from chat.broadcast import Append
 from chat.events import ResponseStarted, TextDelta
 from chat.models import ChatMessage, Generation
-from tests.cast import Person
 from tests.services.replies import newer
-from tests.site import Site
-from tests.waiting import LONG_SECONDS
-from tests.web.chat.test_socket import ready
-from tests.web.page import Page
+from tests.support.cast import Person
+from tests.support.page import Page
+from tests.support.replies import ready
+from tests.support.site import Site
+from tests.support.waiting import LONG_SECONDS
 
 NEWER = ["message.reaction", "response.tool_call", "response.tool_call"]
 

@@ -15,33 +15,15 @@ import websockets
 from chat.events import Close
 from chat.models import AuthSession, ChatMessage, Generation, User
 from chat.web.chat.open_sockets import TURNS_AT_ONCE
-from tests.cast import Person
-from tests.conftest import Beside
-from tests.llm.conftest import OfflineServer
-from tests.site import Site
-from tests.tab import Store, Tab
-from tests.waiting import LONG_SECONDS
+from tests.support.cast import Person
+from tests.support.offline import OfflineServer
+from tests.support.replies import ready
+from tests.support.site import Beside, Site
+from tests.support.sockets import closed
+from tests.support.tab import Store, Tab
+from tests.support.waiting import LONG_SECONDS
 
 HELLO = {"type": "hello", "v": 1, "cursor": "", "rev": 0}
-
-
-async def closed(connection: websockets.ClientConnection) -> int:
-    """The code with which the server closes; what comes before is dropped."""
-    async with asyncio.timeout(LONG_SECONDS):
-        while True:
-            try:
-                await connection.recv()
-            except websockets.ConnectionClosed as end:
-                assert end.rcvd is not None
-                return end.rcvd.code
-
-
-async def ready(person: Person, text: str = "say Hello") -> dict[str, str]:
-    """A thread with one finished answer."""
-    posted = await person.ask(text)
-    async with person.tab(posted["thread_id"]) as tab:
-        await tab.until_finished(posted["reply_id"])
-    return posted
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,9 @@ import pytest
 from chat.database import query
 from chat.models import BudgetReservation, ChatThread, Generation, LLMCallLog, User, UserMonthlyUsage
 from chat.services.usage.report import this_month
-from tests.cast import Person
-from tests.web.admin.sums import overview_beside_sums
-from tests.web.page import Page
+from tests.support.cast import Person
+from tests.support.page import Page
+from tests.support.sums import overview_beside_sums
 
 LAST_MONTH = (this_month() - timedelta(days=1)).replace(day=1)
 

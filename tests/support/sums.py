@@ -6,8 +6,8 @@ import asyncio
 from typing import Any
 
 from chat.database import query
-from tests.cast import Person
-from tests.web.page import Page
+from tests.support.cast import Person
+from tests.support.page import Page
 
 SECONDS = 20
 TODAY = """

@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import random
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -19,7 +20,7 @@ from chat.llm import tokens
 
 # Not by pytest itself, which has threads and an event loop. Children are children of the process that forks.
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["tests.programs", "tests.faults.launch"])
+FORKS.set_forkserver_preload(["tests.support.programs", "tests.faults.launch"])
 PROMPTLY_SECONDS = 60
 tokens.load()
 
@@ -113,3 +114,9 @@ def _run(
     os.chdir(folder)
     random.seed()
     main(*words)
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])

@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 import websockets
 
-from tests.site import Site
-from tests.tab import Tab
-from tests.web.client import new_client
+from tests.support.client import new_client
+from tests.support.site import Site
+from tests.support.tab import Tab
 
 PASSWORD = "a-good-long-passphrase-7"
 

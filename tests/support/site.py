@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import cast
 
@@ -84,3 +84,7 @@ async def serving_beside(environment: dict[str, str]) -> AsyncIterator[Site]:
         yield site
     finally:
         await other.__aexit__(None, None, None)
+
+
+# Serves another site on the stores of the first, with additional settings.
+Beside = Callable[..., AbstractAsyncContextManager[Site]]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from chat.models import ChatMessage, ChatThread, Role, User
-from tests.cast import Person
+from tests.support.cast import Person
 
 
 async def past_thread(person: Person, *, messages: int = 2, title: str = "An older talk", days_ago: int = 1) -> str:

@@ -19,8 +19,8 @@ from playwright.async_api import (
     expect,
 )
 
-from tests.cast import Person
-from tests.site import Site
+from tests.support.cast import Person
+from tests.support.site import Site
 
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -12,11 +14,12 @@ from itsdangerous import URLSafeTimedSerializer
 from pyotp import TOTP
 from quart.sessions import SecureCookieSessionInterface
 
-from chat.models import RecoveryCode, SecondFactor, User
+from chat.models import RecoveryCode, SecondFactor, User, UserSettings
 from chat.security.one_time_codes import bare_recovery_code, new_recovery_code, shared_secret
 from chat.security.tokens import token_hash
 from chat.services.accounts.two_factor import RECOVERY_CODES
-from tests.cast import Person
+from tests.support.cast import PASSWORD, Person
+from tests.support.production import Production
 
 LOGIN, CODE, PAGE = "/accounts/login/", "/accounts/login/code/", "/accounts/second-factor/"
 
@@ -61,3 +64,21 @@ def change_form_session(person: Person, change: dict[str, Any], name: str) -> No
     said[name] |= change
     domain = next(one.domain for one in person.http.cookies.jar if one.name == cookie)
     person.http.cookies.set(cookie, serializer.dumps(said), domain=domain)
+
+
+async def half_way(person: Person, **more: str) -> None:
+    answer = await person.log_in(person.email, **more)
+    assert (answer.status_code, answer.headers["Location"]) == (303, CODE)
+
+
+@asynccontextmanager
+async def member(production: Production) -> AsyncIterator[tuple[Person, Factor]]:
+    """With a second factor, on a site with limits, at the page of the code."""
+    async with production.visitor() as person:
+        person.email = f"carol-{uuid.uuid4().hex[:8]}@example.com"
+        password_hash = await production.site.resources.passwords.hash(PASSWORD)
+        user = await User.create(email=person.email, password_hash=password_hash, email_verified=True)
+        await UserSettings.create(user=user)
+        factor = await turned_on(person)
+        await half_way(person)
+        yield person, factor
