@@ -71,7 +71,9 @@ async def test_it_is_turned_on_by_keyboard_and_asked_for(
     await other.keyboard.press("Enter")
     await expect(other.get_by_label("Code", exact=True)).to_have_attribute("aria-invalid", "true")
     await expect(other.get_by_label("Code", exact=True)).to_be_focused()
-    await expect(other.get_by_label("Code", exact=True)).to_have_accessible_description(re.compile("wrong or was used"))
+    await expect(other.get_by_label("Code", exact=True)).to_have_accessible_description(
+        re.compile("wrong or already used")
+    )
     await other.keyboard.type(app.code(later=1))
     await other.keyboard.press("Enter")
     await expect(other).to_have_url(f"{desk.site.url}/accounts/sessions/")

@@ -1,4 +1,4 @@
-"""Becoming a user and proving to be one: sign-up, passwords, and administrators."""
+"""Signing up, checking passwords, and making administrators."""
 
 from __future__ import annotations
 
@@ -35,19 +35,20 @@ from chat.services.accounts.addresses import normalized_email, storable_email
 from chat.services.errors import Refused, TooManyGuesses
 from chat.settings import Settings
 
-# The same statement for every address, whoever has it; and nobody waits for the disk, which only a hit would do.
+# Runs for every address, with or without an account, and without waiting for the disk: only a hit writes, and that wait
+# would show in the response time.
 COUNT_FAILURE = """
 WITH quickly AS (SELECT set_config('synchronous_commit', 'off', true))
 UPDATE users SET login_failures = login_failures + 1 FROM quickly WHERE email = $1
 RETURNING login_failures, is_active
 """
-# A taken address costs no wait for the disk, so a new one must not either. The link that is stored next waits for both.
+# A taken address does not wait for the disk, so a new one must not either. Storing the link, later, waits for both.
 DO_NOT_WAIT = "SET LOCAL synchronous_commit TO off"
 
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """What the workflows of this module need."""
+    """Signs users up and authenticates them."""
 
     settings: Settings
     passwords: Passwords
@@ -55,17 +56,17 @@ class Accounts:
     limits: Limits
 
     def check_sign_up(self, email: str, password: str) -> str:
-        """The address as `sign_up` takes it. Raises Refused for what no account can have, whoever has one."""
+        """The normalized address for `sign_up`. Raises Refused if no account could have this address or password."""
         email = normalized_email(email)
         check_password(password, email=email, settings=self.settings)
         return email
 
     async def sign_up(self, email: str, password: str) -> User | None:
-        """Make a user of what was checked; None if with verification the address is known.
+        """Create a user from what `check_sign_up` accepted.
 
-        With verification, but for the row itself all that depends on whether the address is
-        known comes after the response: so neither page nor time tell a stranger who has an account, and the owner of
-        a known one is told by e-mail. Without verification that cannot be hidden, and Refused says it.
+        For a taken address: with email verification returns None, and its owner is told by email; without, raises
+        Refused, since it cannot be hidden. With verification, everything that depends on whether the address is taken,
+        but for the row itself, happens after the response: neither page nor response time reveals who has an account.
         """
         password_hash = await self.passwords.hash(password)
         user = await _new_user(email, password_hash)
@@ -77,19 +78,19 @@ class Accounts:
         return user
 
     async def _email_to(self, email: str, user: User | None) -> Email | None:
-        """The link for the new user; a word to the old one, whose password stays."""
+        """The link for a new user, or a notice to an existing one, whose password stays unchanged."""
         if user:
             return await email_links.first_email(user, settings=self.settings)
         if await self.limits.wait_ms(ACCOUNT_EXISTS, email):
             return None
-        entrance = f"{self.settings.public_url}/accounts"
-        links = {"url": f"{entrance}/login/", "reset_url": f"{entrance}/password_reset/"}
+        accounts_url = f"{self.settings.public_url}/accounts"
+        links = {"url": f"{accounts_url}/login/", "reset_url": f"{accounts_url}/password_reset/"}
         return Email(email, "account_exists", links)
 
     async def authenticate(self, email: str, password: str, *, address: str) -> User | None:
-        """The user with this e-mail and password, if active. Takes the same time when there is none.
+        """The active user with this email and password; takes the same time if there is none.
 
-        Raises TooManyGuesses, counted for the account and for the network address.
+        Raises TooManyGuesses, counted by account and by network address.
         """
         email = storable_email(email)
         await self.count_guess((LOGIN_FAILURE_ACCOUNT, email), (LOGIN_FAILURE_ADDRESS, address))
@@ -99,19 +100,19 @@ class Accounts:
             await self._count_failure(email)
             return None
         await self.limits.reset(LOGIN_FAILURE_ACCOUNT, email)
-        # No other guess of this address: one's own account would be the way to guess at others' without end.
+        # Refund only this attempt: otherwise logging in to one's own account would allow endless guessing at others.
         await self.limits.refund(LOGIN_FAILURE_ADDRESS, address)
         await _end_failures(user)
-        await self._hash_anew(user, password)
+        await self._rehash(user, password)
         return user
 
     async def is_password_of(self, user: User, password: str) -> bool:
-        """Whether whoever is logged in knows the password too; asked again before what cannot be undone.
+        """Whether this is the password of a logged-in user, confirmed before changes that cannot be undone.
 
-        Raises TooManyGuesses, counted for the user alone: whoever guesses here has a session.
+        Raises TooManyGuesses, counted by user: only someone with a session gets here.
         """
-        if user.needs_reset:  # no secret here: whoever asks is logged in
-            raise TooManyGuesses(0, "There were too many wrong passwords. Log out and choose “Forgot your password?”.")
+        if user.needs_reset:  # no secret here: the user is logged in
+            raise TooManyGuesses(0, "Too many wrong passwords. Log out, then choose “Forgot your password?”.")
         await self.count_guess((PASSWORD_AGAIN, str(user.id)))
         right = await self.passwords.verify(user.password_hash, password)
         if right:
@@ -122,34 +123,34 @@ class Accounts:
         return right
 
     def may_log_in(self, user: User) -> bool:
-        """Whether the address is verified, or need not be."""
+        """Whether the address is verified, or verification is not required."""
         return user.email_verified or not self.settings.email_verification_required
 
     async def count_guess(self, *counted: tuple[Limit, str]) -> None:
-        """Raises TooManyGuesses. Counted before it is looked at, so that parallel ones cannot slip through together."""
+        """Count an attempt before checking it, so that parallel ones cannot slip through. Raises TooManyGuesses."""
         for limit, key in counted:
             if wait_ms := await self.limits.wait_ms(limit, key):
                 raise TooManyGuesses(wait_ms)
 
     async def _count_failure(self, email: str) -> None:
-        """At a hundred in a row no password opens the account any more, and its owner is told what does.
+        """Count it, and lock the account at `MOST_LOGIN_FAILURES` in a row; its owner is told by email.
 
-        The login page tells nobody: the answer stays the one for a wrong password.
+        The login page does not reveal the lock: it answers as for a wrong password.
         """
         for row in await query(COUNT_FAILURE, email):
             if row["login_failures"] == MOST_LOGIN_FAILURES and row["is_active"]:
                 url = self.settings.public_url + "/accounts/password_reset/"
                 self.mailer.send_later(email, "account_locked", {"url": url, "failures": MOST_LOGIN_FAILURES})
 
-    async def _hash_anew(self, user: User, password: str) -> None:
-        """By today's parameters, unless somebody was faster in this very moment: another login, or a new password."""
+    async def _rehash(self, user: User, password: str) -> None:
+        """Store a hash with today's parameters, unless a concurrent login or password change has replaced it."""
         if not self.passwords.needs_rehash(user.password_hash):
             return
         password_hash = await self.passwords.hash(password)
         if not await User.filter(id=user.id, password_hash=user.password_hash).update(password_hash=password_hash):
             now = await User.get_or_none(id=user.id)
             if now is None or not await self.passwords.verify(password_hash := now.password_hash, password):
-                return  # a session with the old hash begins dead
+                return  # with the old hash, `start_session` ends the new session at once
         user.password_hash = password_hash
 
 
@@ -160,7 +161,7 @@ async def is_superuser(email: str, password: str, *, passwords: Passwords) -> bo
 
 
 async def ensure_superuser(email: str, password: str, *, passwords: Passwords) -> User:
-    """Make this user an administrator with this password, creating it if need be. Raises Refused for the address."""
+    """Make this user an administrator with this password, creating the user if missing. Raises Refused."""
     email = normalized_email(email)
     user = await User.get_or_none(email=email)
     if user is None:
@@ -169,37 +170,37 @@ async def ensure_superuser(email: str, password: str, *, passwords: Passwords) -
         user.password_hash = await passwords.hash(password)
     was_verified = user.email_verified
     user.is_staff = user.is_active = user.email_verified = True
-    await user.save(update_fields=["password_hash", "is_staff", "is_active", "email_verified"])  # locked from now on
-    await AuthSession.filter(user_id=user.id).delete()  # whoever is logged in there is no administrator by that
-    # Nor is who asked for another address of the account: the link would hand the administrator over.
+    await user.save(update_fields=["password_hash", "is_staff", "is_active", "email_verified"])  # locks the row
+    await AuthSession.filter(user_id=user.id).delete()  # sessions from before must not gain administrator rights
+    # Nor must a pending change of the address: its link would hand over the account.
     await EmailVerificationToken.filter(user_id=user.id).delete()
-    if not was_verified:  # anybody may have signed up with the address: see the first reset of a password
+    if not was_verified:  # a stranger may have signed up with the address: see `reset_password`
         await SecondFactor.filter(user_id=user.id).delete()
         await RecoveryCode.filter(user_id=user.id).delete()
     return user
 
 
 def check_password(password: str, *, email: str, settings: Settings, field: str = "password1") -> None:
-    """Raise Refused for a password that the rules do not take."""
+    """Raise Refused if the password breaks this site's rules."""
     if found := password_problems(password, email=email, settings=settings):
         raise Refused("password_rejected", " ".join(found), field=field)
 
 
 def password_problems(password: str, *, email: str, settings: Settings) -> list[str]:
-    """What the rules of this site have against a password; empty if nothing."""
+    """The rules of this site that the password breaks, a sentence each."""
     return password_rules.problems(
         password, min_length=settings.password_min_length, email=email, site_name=settings.site_name
     )
 
 
 async def _end_failures(user: User) -> None:
-    """They were not in a row."""
+    """Reset the count of failures in a row."""
     if user.login_failures:
         await User.filter(id=user.id).update(login_failures=0)
 
 
 async def _new_user(email: str, password_hash: str) -> User | None:
-    """The new user with its settings; None if the address is taken, be it in this very moment."""
+    """The new user with settings; None if the address is taken, even by a concurrent sign-up."""
     try:
         async with in_transaction():
             await query(DO_NOT_WAIT)

@@ -1,4 +1,4 @@
-"""Deleting a thread, or an account with everything in it: the rows, the live logs, what is being written, open tabs."""
+"""Deleting a thread or an account: rows, live logs, running replies and open tabs."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from chat.services.replies.worker import Lost, Worker
 
 logger = logging.getLogger(__name__)
 
-THREADS_AT_ONCE = 100  # so that no statement takes long; all of them are one transaction
+THREADS_AT_ONCE = 100  # keeps each statement short; all of them are one transaction
 
-# From now on no thread is opened: whoever opens one waits for this row, see messages.py, and then has no account.
+# Opening a thread waits for this row (see replies/send.py) and then finds no account.
 LOCK_OPENING = "SELECT user_id FROM user_settings WHERE user_id = $1 FOR UPDATE"
-# In the order in which everybody else takes them, see ownership.py: thread, generation, reservation, user.
+# Lock order everywhere: thread, generation, reservation, user (see replies/lease.py).
 LOCK_THREADS = """
 SELECT id FROM chat_thread WHERE user_id = $1 AND ($2::uuid IS NULL OR id = $2) ORDER BY id FOR UPDATE
 """
@@ -31,36 +31,36 @@ SELECT id, CASE WHEN background AND (owner IS NULL OR lease_until < now()) THEN 
 FROM generation WHERE thread_id = ANY($1::uuid[]) AND state IN ('queued', 'running') ORDER BY id FOR UPDATE
 """
 LOCK_RESERVATIONS = "SELECT id FROM budget_reservation WHERE user_id = $1 ORDER BY id FOR UPDATE"
-# Two administrators who go at the same moment wait for each other here.
+# Makes two administrators who delete their accounts at the same time wait for each other.
 LOCK_ADMINISTRATORS = "SELECT id FROM users WHERE is_staff AND is_active ORDER BY id FOR NO KEY UPDATE"
-LOCK_USER = "SELECT id FROM users WHERE id = $1 FOR UPDATE"  # from now on nobody can refer to the row
+LOCK_USER = "SELECT id FROM users WHERE id = $1 FOR UPDATE"  # no new row can refer to it from now on
 DELETE_THREADS = "DELETE FROM chat_thread WHERE id = ANY($1::uuid[])"
-DELETE_USER = "DELETE FROM users WHERE id = $1"  # what refers to it goes with it; the ledger loses the name
+DELETE_USER = "DELETE FROM users WHERE id = $1"  # cascades; the ledger keeps its rows without the user
 
 LAST_ADMINISTRATOR = (
-    "You are the only administrator. Make another one first, with `chat create-admin`, and then delete this account."
+    "You are the only administrator. Create another one with `chat create-admin` first, then delete this account."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """What there was: threads, and the generations that were alive in them."""
+    """The deleted threads, and their generations that were still running."""
 
     threads: list[UUID]
     running: list[Lost]
 
 
 async def delete_thread(user: User, thread_id: UUID, *, worker: Worker, broadcast: Broadcast) -> bool:
-    """Delete the user's thread for good; False if there is no such thread."""
+    """Delete the user's thread permanently; False if there is no such thread."""
     async with in_transaction():
         deleted = await _delete_threads(user, thread_id)
     if deleted.threads:
-        await _clear_away(user, deleted, ThreadDeleted(thread_id), worker, broadcast)
+        await _clean_up(user, deleted, ThreadDeleted(thread_id), worker, broadcast)
     return bool(deleted.threads)
 
 
 async def delete_account(user: User, *, worker: Worker, broadcast: Broadcast, mailer: Mailer) -> None:
-    """Delete the user with everything but the ledger's figures, which lose the name. Raises Refused."""
+    """Delete the user and everything but the usage ledger's figures, which become anonymous. Raises Refused."""
     async with in_transaction():
         await query(LOCK_OPENING, user.id)
         deleted = await _delete_threads(user)
@@ -69,7 +69,7 @@ async def delete_account(user: User, *, worker: Worker, broadcast: Broadcast, ma
             raise Refused("last_administrator", LAST_ADMINISTRATOR, field="password")
         await query(LOCK_USER, user.id)
         await query(DELETE_USER, user.id)
-    await _clear_away(user, deleted, AccountDeleted(), worker, broadcast)
+    await _clean_up(user, deleted, AccountDeleted(), worker, broadcast)
     mailer.send_later(user.email, "account_deleted", {})
 
 
@@ -82,11 +82,11 @@ async def _delete_threads(user: User, thread_id: UUID | None = None) -> Deleted:
     return Deleted(threads, running)
 
 
-async def _clear_away(user: User, deleted: Deleted, word: Frame, worker: Worker, broadcast: Broadcast) -> None:
-    """After COMMIT: owners stop, which also enters what they spent; tabs close; then nobody writes to the logs."""
+async def _clean_up(user: User, deleted: Deleted, frame: Frame, worker: Worker, broadcast: Broadcast) -> None:
+    """After COMMIT: stop running replies, which records their cost, close tabs, and drop the logs."""
     await worker.stop_deleted(deleted.running)
     try:
-        await broadcast.channels.publish(user_channel(user.id), word)
+        await broadcast.channels.publish(user_channel(user.id), frame)
         await broadcast.log.forget(deleted.threads)
     except Unavailable as error:
-        logger.warning("Redis is away: tabs learn of a deletion later, and logs expire by themselves: %s", error)
+        logger.warning("Redis is unavailable: tabs notice the deletion later, and logs expire on their own: %s", error)

@@ -1,13 +1,13 @@
-"""Everything that is kept of a user, as a zip that is made while it is sent: never more than a page of it is in memory.
+"""A user's data as a zip file that is made while it is sent, with at most one page of rows in memory.
 
-Each page of rows is one statement, so nothing of the database is held while a slow client takes its time.
+Each page is one statement, so that a slow client holds nothing of the database.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+import unicodedata
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -17,11 +17,13 @@ import msgspec
 
 from chat.database import query
 from chat.models.ids import NO_ID
-from chat.services.accounts import transcripts
 
-PAGE = 50  # rows: some of them are a long answer
+PAGE = 50  # rows; an answer can be long
 PIECE_BYTES = 64 * 1024
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+ZIP_EPOCH = datetime(1980, 1, 1, tzinfo=UTC)  # zip files cannot say an earlier time
+TITLE_MAX_CHARACTERS = 40  # of up to 4 bytes, within the 255 bytes of a file name
+SPEAKERS = {"user": "You", "assistant": "Assistant"}
 
 ACCOUNT = """
 SELECT email, display_name, email_verified, is_staff, monthly_budget, created_at, last_seen_at,
@@ -60,74 +62,90 @@ WHERE g.answer_id = ANY($1::uuid[]) ORDER BY c.created_at, c.id
 Row = dict[str, Any]
 
 
-class Outbox:
-    """What zipfile writes to: a file that cannot be wound back, emptied again and again."""
-
-    def __init__(self) -> None:
-        self._pieces: list[bytes] = []
-        self.size = 0
+class Outbox(bytearray):
+    """The unseekable file that zipfile writes to; its content is taken whenever there is enough to send."""
 
     def write(self, piece: bytes) -> int:
-        """Keep it until it is taken."""
-        self._pieces.append(bytes(piece))
-        self.size += len(piece)
+        """Append the piece."""
+        self.extend(piece)
         return len(piece)
 
     def flush(self) -> None:
-        """There is nothing behind this."""
+        """Required by zipfile."""
 
     def take(self) -> bytes:
-        """All of it."""
-        taken = b"".join(self._pieces)
-        self._pieces.clear()
-        self.size = 0
+        """Remove and return the content."""
+        taken = bytes(self)
+        self.clear()
         return taken
 
 
 async def archive(user_id: UUID) -> AsyncGenerator[bytes, None]:
-    """The zip, piece by piece: a Markdown file for each thread, and all of it as data.json."""
-    outbox, number = Outbox(), 0
+    """The zip file, piece by piece: a Markdown file for each thread, and everything as data.json."""
+    outbox = Outbox()
     with ZipFile(outbox, "w", ZIP_DEFLATED) as packed:  # type: ignore[call-overload]
-        async for thread in _threads(user_id):
-            number += 1
-            entry = _entry(transcripts.file_name(number, thread), thread["last_message_at"])
-            async with aclosing(_packed(packed, entry, _transcript(user_id, thread), outbox)) as pieces:
-                async for piece in pieces:
-                    yield piece
-        entry = _entry("data.json", datetime.now(UTC))
-        async with aclosing(_packed(packed, entry, _json(user_id), outbox)) as pieces:
-            async for piece in pieces:
-                yield piece
+        async for entry, texts in _entries(user_id):
+            with packed.open(entry, "w", force_zip64=True) as file:
+                async for text in texts:
+                    file.write(text.encode())
+                    if len(outbox) > PIECE_BYTES:
+                        yield outbox.take()
+                    await asyncio.sleep(0)  # compressing takes CPU time: let other requests run
     yield outbox.take()
 
 
-async def _packed(
-    packed: ZipFile, entry: ZipInfo, texts: AsyncIterator[str], outbox: Outbox
-) -> AsyncGenerator[bytes, None]:
-    with packed.open(entry, "w", force_zip64=True) as file:
-        async for text in texts:
-            file.write(text.encode())
-            if outbox.size > PIECE_BYTES:
-                yield outbox.take()
-            await asyncio.sleep(0)  # packing is work, and others want to be served meanwhile
+async def _entries(user_id: UUID) -> AsyncIterator[tuple[ZipInfo, AsyncIterator[str]]]:
+    number = 0
+    async for thread in _threads(user_id):
+        number += 1
+        yield _entry(_file_name(number, thread), thread["last_message_at"]), _transcript(user_id, thread)
+    yield _entry("data.json", datetime.now(UTC)), _json(user_id)
 
 
 def _entry(name: str, changed: datetime) -> ZipInfo:
-    entry = ZipInfo(name, date_time=max(changed, datetime(1980, 1, 1, tzinfo=UTC)).timetuple()[:6])
+    entry = ZipInfo(name, date_time=max(changed, ZIP_EPOCH).timetuple()[:6])
     entry.compress_type = ZIP_DEFLATED
     entry.external_attr = 0o600 << 16
     return entry
 
 
+def _file_name(number: int, thread: Row) -> str:
+    """Such as `chats/0012 2026-11-22 Eggs.md`: unique by its number, and valid on every system.
+
+    Only letters, digits and combining marks of the title stay: no slash, no dot, no control of the text's direction.
+    """
+    kept = "".join(letter if unicodedata.category(letter)[0] in "LNM" else " " for letter in thread["title"])
+    title = " ".join(kept.split())[:TITLE_MAX_CHARACTERS].strip()
+    return f"chats/{number:04} {thread['created_at']:%Y-%m-%d} {title or 'Chat'}.md"
+
+
 async def _transcript(user_id: UUID, thread: Row) -> AsyncIterator[str]:
-    yield transcripts.heading(thread)
+    """The thread as Markdown."""
+    yield f"# {thread['title'] or 'New chat'}\n\nStarted {thread['created_at']:%Y-%m-%d %H:%M} UTC.\n"
     async for message in _messages(user_id, thread["id"]):
-        for paragraph in transcripts.paragraphs(message):
+        for paragraph in _paragraphs(message):
             yield paragraph
 
 
+def _paragraphs(message: Row) -> Iterator[str]:
+    yield f"\n## {SPEAKERS.get(message['role'], message['role'])}, {message['created_at']:%Y-%m-%d %H:%M} UTC\n\n"
+    for call in message["tool_calls"]:
+        yield f"Tool `{call['name']}`:\n\n{_block(call['arguments'])}\n{_block(call['output'])}\n"
+    yield f"{message['content']}\n"
+    if message["status"] not in ("final", "streaming"):
+        yield f"\n*{message['error'] or 'Stopped before the end.'}*\n"
+
+
+def _block(text: str) -> str:
+    """In a code fence that is longer than any fence in the text."""
+    fence = "```"
+    while fence in text:
+        fence += "`"
+    return f"{fence}\n{text}\n{fence}\n"
+
+
 async def _json(user_id: UUID) -> AsyncIterator[str]:
-    """One object; what can be long is written row by row."""
+    """One JSON object; long lists are written row by row."""
     yield '{"made_at": ' + _encoded(datetime.now(UTC))
     for name, sql in (("account", ACCOUNT), ("settings", SETTINGS)):
         rows = await query(sql, user_id)

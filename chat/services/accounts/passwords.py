@@ -1,4 +1,4 @@
-"""A new password: for whoever knows the old one, and by a mailed link for whoever forgot it."""
+"""Changing a password, and resetting a forgotten one by an emailed link."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from chat.settings import Settings
 async def change_password(
     user: User, old: str, new: str, *, session: AuthSession, accounts: Accounts, broadcast: Broadcast
 ) -> None:
-    """Take the new one for the old one, and log the user out everywhere but here. Raises Refused and TooManyGuesses."""
+    """Replace the password and end all other sessions. Raises Refused and TooManyGuesses."""
     check_password(new, email=user.email, settings=accounts.settings, field="new_password1")
     if not await accounts.is_password_of(user, old):
         raise Refused("wrong_password", "This is not your current password. Try again.", field="old_password")
@@ -32,7 +32,7 @@ async def change_password(
         raise Refused("same_password", "This is already your password. Choose a different one.", field="new_password1")
     password_hash = await accounts.passwords.hash(new)
     async with in_transaction():
-        # A reset in this very moment was by whoever reads the mail: it must not be undone by whoever knew the old one.
+        # A concurrent reset came from the owner of the mailbox; someone who knew the old password must not undo it.
         unchanged = User.filter(id=user.id, password_hash=user.password_hash)
         if not await unchanged.select_for_update().first():
             raise Refused(
@@ -40,13 +40,13 @@ async def change_password(
             )
         await _store(user, password_hash)
     await end_sessions(user, but=session, broadcast=broadcast)
-    _tell_owner(user, accounts=accounts)
+    _notify_owner(user, accounts=accounts)
 
 
 async def send_reset(email: str, *, accounts: Accounts) -> None:
-    """Mail a link if an active account has this address; older links die. Takes the same time if there is none.
+    """Email a link in place of older ones if an active account has this address; takes the same time if none has.
 
-    An address that was never confirmed gets one too: whoever reads its mail is who the account waits for.
+    Unconfirmed addresses get one too: the owner of the mailbox is the person the account is waiting for.
     """
     await ping()  # while the database is unavailable, the page must not promise an email
 
@@ -58,14 +58,14 @@ async def send_reset(email: str, *, accounts: Accounts) -> None:
 
 
 async def find_reset(token: str) -> PasswordResetToken | None:
-    """The link, as long as it works; looking at it does not use it up."""
+    """The link, if it still works; finding it does not use it up."""
     return await _working(token).first()
 
 
 async def reset_password(token: str, new: str, *, accounts: Accounts, broadcast: Broadcast) -> User | None:
-    """Use up a link; None if it is unknown, used, replaced, too old or for another address. Raises Refused.
+    """Use up a link and set the password; None if the link does not work any more. Raises Refused.
 
-    It ends every session, and opens none: the new password is shown to work where it will be needed.
+    Ends all sessions and starts none, so that the next login shows that the new password works.
     """
     found = await find_reset(token)
     if found is None:
@@ -73,26 +73,26 @@ async def reset_password(token: str, new: str, *, accounts: Accounts, broadcast:
     check_password(new, email=found.email, settings=accounts.settings, field="new_password1")
     password_hash, was_on = await accounts.passwords.hash(new), False
     async with in_transaction():
-        # The user first, as a deletion of the account does it: two that lock in opposite orders wait for each other.
+        # Lock order as when an account is deleted: the user before their links (avoids deadlock).
         user = await User.filter(id=found.user_id, email=found.email, is_active=True).select_for_update().first()
-        if not await _working(token).delete() or user is None:  # somebody was faster in this very moment
+        if not await _working(token).delete() or user is None:  # a concurrent request used it
             return None
         await _store(user, password_hash)
         if not user.email_verified:
-            # The link came to this address. Until now nobody knew whose it is: the second factor may be a stranger's,
-            # and would lock the owner out.
+            # The link proves who owns the address. Until now a stranger could have signed up with it and turned on
+            # two-factor authentication, which would lock the owner out.
             await User.filter(id=user.id).update(email_verified=True)
-            was_on = await two_factor.take_away(user)
+            was_on = await two_factor.remove(user)
     if was_on:
-        two_factor.tell_that_it_is_off(user, mailer=accounts.mailer, settings=accounts.settings)
+        two_factor.notify_off(user, mailer=accounts.mailer, settings=accounts.settings)
     await end_sessions(user, broadcast=broadcast)
     await accounts.limits.reset(LOGIN_FAILURE_ACCOUNT, user.email)
-    _tell_owner(user, accounts=accounts)
+    _notify_owner(user, accounts=accounts)
     return user
 
 
 async def _store(user: User, password_hash: str) -> None:
-    """And let links die that somebody with the old password could have asked for."""
+    """Store the hash and delete links that someone with the old password could have requested."""
     await User.filter(id=user.id).update(password_hash=password_hash, login_failures=0)
     await PasswordResetToken.filter(user_id=user.id).delete()
     await EmailVerificationToken.filter(user_id=user.id, confirms=Confirms.CHANGE).delete()
@@ -101,7 +101,7 @@ async def _store(user: User, password_hash: str) -> None:
 async def _reset_email(user: User, *, settings: Settings) -> Email:
     token = new_token()
     async with in_transaction():
-        await User.filter(id=user.id).select_for_update().first()  # two at once: the later one's link works
+        await User.filter(id=user.id).select_for_update().first()  # of two requests at once, the later one's link works
         await PasswordResetToken.filter(user_id=user.id).delete()
         await PasswordResetToken.create(
             token_sha256=token_hash(token),
@@ -117,6 +117,6 @@ def _working(token: str) -> QuerySet[PasswordResetToken]:
     return PasswordResetToken.filter(token_sha256=token_hash(token), expires_at__gt=datetime.now(UTC))
 
 
-def _tell_owner(user: User, *, accounts: Accounts) -> None:
+def _notify_owner(user: User, *, accounts: Accounts) -> None:
     url = f"{accounts.settings.public_url}/accounts/password_reset/"
     accounts.mailer.send_later(user.email, "password_changed", {"url": url})

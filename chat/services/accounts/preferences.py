@@ -1,4 +1,4 @@
-"""What users set for themselves: their name, the model of new chats, and a theme that every tab follows."""
+"""A user's settings: display name, default model, and the theme, which every open tab follows."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ logger = logging.getLogger(__name__)
 async def save(
     user: User, *, display_name: str, model: str, theme: str, models: Sequence[str], broadcast: Broadcast
 ) -> None:
-    """Store what the settings' page has. A name of which nothing can be seen is none.
+    """Store the settings. A name without a visible character is stored as empty.
 
-    Whoever has the first of `models` follows the site when that becomes another one.
+    The first of `models` is the site's default and is stored as '', so that a later change of the default applies.
     """
     name = tidy_title(display_name)
     async with in_transaction():
-        # The settings before their user, as who opens a chat and as a deletion locks them.
+        # Lock order as when a chat is opened or an account deleted: settings before user.
         await UserSettings.filter(user_id=user.id).update(model="" if model == models[0] else model)
         await User.filter(id=user.id).update(display_name=name if is_visible(name) else "")
     await choose_theme(user, theme, broadcast=broadcast)
 
 
 async def choose_theme(user: User, theme: str, *, broadcast: Broadcast) -> None:
-    """Store it, and tell the tabs of this user in every browser."""
+    """Store the theme and announce it to the user's open tabs."""
     await UserSettings.filter(user_id=user.id).update(theme=theme)
     try:
         await broadcast.channels.publish(user_channel(user.id), ThemeChanged(theme))
     except Unavailable as error:
-        logger.warning("A theme is stored and not announced, Redis is away: %s", error)
+        logger.warning("A theme was stored but not announced, Redis is unavailable: %s", error)

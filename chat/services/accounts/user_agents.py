@@ -1,10 +1,10 @@
-"""What a User-Agent says, in plain words: good enough to know one's own devices again, and no more."""
+"""A readable name for a User-Agent, good enough to recognize one's own devices."""
 
 from __future__ import annotations
 
-UNKNOWN = "Another browser"
+UNKNOWN = "Unknown browser"
 
-# In this order: most browsers also name those that they want to be taken for.
+# The order matters: most browsers also name the ones they imitate.
 BROWSERS = (
     ("Edg", "Edge"),
     ("OPR/", "Opera"),
@@ -31,7 +31,7 @@ SYSTEMS = (
 
 
 def browser_name(user_agent: str) -> str:
-    """Such as `Firefox on Linux`."""
+    """Such as “Firefox on Linux”."""
     browser = _first(BROWSERS, user_agent) if user_agent.startswith(("Mozilla/5.0 (", "Opera/")) else ""
     system = _first(SYSTEMS, user_agent)
     return f"{browser or UNKNOWN} on {system}" if system else browser or UNKNOWN

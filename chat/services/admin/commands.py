@@ -135,10 +135,10 @@ async def reset_two_factor(context: AuditContext, *, mailer: Mailer, settings: S
     _refuse_self(context, "reset your own two-factor authentication; turn it off in your settings, with a code")
     async with _as_administrator(context):
         user = await _locked_user(context)
-        if not await two_factor.take_away(user):
+        if not await two_factor.remove(user):
             raise Refused("off", f"{user.email} does not use two-factor authentication. There is nothing to reset.")
         await audit.record(context, "users.reset_second_factor", before={"second_factor": True})
-    two_factor.tell_that_it_is_off(user, mailer=mailer, settings=settings)
+    two_factor.notify_off(user, mailer=mailer, settings=settings)
 
 
 async def record_access(context: AuditContext, action: str, *, details: Any = None) -> None:

@@ -48,13 +48,13 @@ async def unfinished_login() -> UnfinishedLogin | None:
 
 async def begin_set_up(user: User) -> None:
     """The password was right, and the app comes next."""
-    session[SET_UP] = {"nonce": await two_factor.begin(user), "at": int(time.time())}
+    session[SET_UP] = {"nonce": await two_factor.begin_set_up(user), "at": int(time.time())}
 
 
 async def unfinished_set_up(user: User) -> SecondFactor | None:
     """What this browser began to set up; None if that is over, replaced, or too long ago."""
     begun = _fresh(SET_UP)
-    return await two_factor.being_set_up(user, begun["nonce"]) if begun else None
+    return await two_factor.pending_set_up(user, begun["nonce"]) if begun else None
 
 
 def finish(name: str) -> None:

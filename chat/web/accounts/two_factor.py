@@ -57,7 +57,7 @@ async def second_factor(user: User) -> ResponseReturnValue:
     """Whether it is on. If it is off, the password begins the set-up."""
     form = ConfirmForm(await request.form)
     if factor := await two_factor.factor_of(user):
-        left = await two_factor.codes_left(user)
+        left = await two_factor.recovery_codes_left(user)
         return await render_template("accounts/two_factor.html", since=factor.confirmed_at, left=left)
     if request.method != "POST" or not await is_confirmed(form, user):
         return await form_page("accounts/two_factor_off.html", form)
@@ -125,7 +125,7 @@ async def _use_code(form: Form, user: User) -> bool:
     code, accounts = form.code.data, resources().accounts
     right = await two_factor.use_code(user, code, address=client_address(), accounts=accounts)
     if not right:
-        add_error(form, "code", two_factor.WRONG)
+        add_error(form, "code", two_factor.WRONG_CODE)
     return right
 
 

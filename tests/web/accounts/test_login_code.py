@@ -23,7 +23,7 @@ from chat.models import (
 from chat.security.limits import CODE_GUESS_DAY
 from chat.security.tokens import new_token, token_hash
 from chat.services.accounts import sessions, two_factor
-from chat.services.accounts.two_factor import WRONG
+from chat.services.accounts.two_factor import WRONG_CODE
 from chat.services.errors import TooManyGuesses
 from chat.web.accounts.pending_login import LOGIN as UNFINISHED
 from tests.support.cast import PASSWORD, Person
@@ -140,7 +140,7 @@ async def test_a_wrong_code_says_what_to_do(factor: Factor, browser: Person) -> 
     await half_way(browser)
     page = Page((await send(browser, factor.wrong_code())).text)
 
-    assert page.error_of("code") == WRONG
+    assert page.error_of("code") == WRONG_CODE
     assert "value" not in page.find("input", id="code")
 
 
@@ -203,7 +203,7 @@ async def test_recovery_codes_have_a_page_for_letters(factor: Factor, browser: P
     for shown in (page, refused):
         assert "inputmode" not in shown.find("input", id="code")
         assert shown.all("form", action=f"{CODE}?recovery")
-    assert refused.error_of("code") == WRONG
+    assert refused.error_of("code") == WRONG_CODE
 
 
 async def test_codes_of_somebody_without_a_second_factor_open_nothing(alice: Person, factor: Factor) -> None:

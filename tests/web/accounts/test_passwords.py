@@ -162,7 +162,7 @@ async def test_tabs_elsewhere_close_and_tabs_here_stay(site: Site, alice: Person
         ("x" * 1025, NEW, NEW, "old_password", "Shorten it"),
         (PASSWORD, "short 7", "short 7", "new_password1", "8 characters or more"),
         (PASSWORD, "password1", "password1", "new_password1", "Many people"),
-        (PASSWORD, PASSWORD, PASSWORD, "new_password1", "your password already"),
+        (PASSWORD, PASSWORD, PASSWORD, "new_password1", "already your password"),
         (PASSWORD, NEW, NEW + "x", "new_password2", "not the same"),
         (PASSWORD, "", "", "new_password1", "Choose a new password"),
     ],

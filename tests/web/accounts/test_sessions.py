@@ -47,7 +47,7 @@ async def is_logged_in(person: Person) -> bool:
         (f"Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) {CHROME} Safari/537.36", "Chrome on ChromeOS"),
         (f"Mozilla/5.0 (X11; Linux x86_64) {CHROME} Safari/537.36 OPR/114.0.0.0", "Opera on Linux"),
         ("python-httpx/0.28", UNKNOWN),
-        ("curl/8.5 Firefox/1 (Linux)", "Another browser on Linux"),
+        ("curl/8.5 Firefox/1 (Linux)", "Unknown browser on Linux"),
         ("<script>alert(1)</script>", UNKNOWN),
         ("\u202e" * 255, UNKNOWN),
         ("", UNKNOWN),
@@ -65,7 +65,7 @@ async def test_every_place_is_listed_and_this_one_is_marked(site: Site, alice: P
     assert len(ways_to_end(page)) == 2
     assert "Safari on iPhone This device 127.0.0.1 · last seen " in page.text
     assert "until the browser is closed" in page.text
-    assert "Another browser 127.0.0.1 · last seen " in page.text
+    assert "Unknown browser 127.0.0.1 · last seen " in page.text
     assert page.text.count("This device") == 1
     assert len(ways_to_end(await page_of(bob))) == 1
     await phone.http.aclose()

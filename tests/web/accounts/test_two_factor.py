@@ -14,7 +14,7 @@ import pytest
 
 from chat.models import RecoveryCode, SecondFactor, User
 from chat.services.accounts import two_factor
-from chat.services.accounts.two_factor import WRONG
+from chat.services.accounts.two_factor import WRONG_CODE
 from chat.web.accounts.pending_login import SET_UP
 from tests.support.browsers import elsewhere
 from tests.support.cast import PASSWORD, Person
@@ -280,7 +280,7 @@ async def test_one_proof_alone_changes_nothing(alice: Person, bob: Person, facto
         assert Page(answer.text).error_of(field), (code, password)
     assert await is_on(alice)
     assert (await stored_codes(alice), await stored_codes(bob)) == (10, 10)
-    assert Page((await prove(alice, path, factor.wrong_code())).text).error_of("code") == WRONG
+    assert Page((await prove(alice, path, factor.wrong_code())).text).error_of("code") == WRONG_CODE
     assert (await prove(alice, path, factor.code())).status_code in (200, 303)  # a wrong password has used up none
 
 
@@ -290,7 +290,7 @@ async def test_codes_cannot_be_guessed_there_either(production: Production, path
         await carol.http.post(CODE, data={"code": factor.code()})
         errors = [Page((await prove(carol, path, factor.wrong_code())).text).error_of("code") for _ in range(6)]
 
-        assert errors == [WRONG] * 5 + ["Too many attempts. Try again in 1 minute."]
+        assert errors == [WRONG_CODE] * 5 + ["Too many attempts. Try again in 1 minute."]
         assert "Too many attempts" in (await prove(carol, path, factor.code(later=1))).text
         assert await is_on(carol)
 

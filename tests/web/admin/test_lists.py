@@ -335,7 +335,7 @@ async def test_a_download_has_no_formulas(root: Person) -> None:
 
     await AuthSession.filter(user=user).update(user_agent="Linux;=cmd")
     [_, session] = csv.reader(io.StringIO((await file_of(root, "sessions", f"user={user.id}")).text))
-    assert session[4] == "Another browser on Linux", "in some locales a semicolon separates cells"
+    assert session[4] == "Unknown browser on Linux", "in some locales a semicolon separates cells"
 
 
 async def test_the_download_button_requests_the_same_rows(root: Person) -> None:
