@@ -204,10 +204,10 @@ async def test_what_administrators_do_to_a_user(
     await page.goto(f"/admin/users/{user.id}/{page_name}")
     assert await violations(page, axe) == []
     if page_name == "set_budget/":
-        await page.get_by_label("USD a month").fill("much")
+        await page.get_by_label("USD per month").fill("much")
         await page.keyboard.press("Enter")
         await expect(page.locator(".field-error")).to_be_visible()
-        await expect(page.get_by_label("USD a month")).to_be_focused()
+        await expect(page.get_by_label("USD per month")).to_be_focused()
         assert await violations(page, axe) == []
 
 
