@@ -1,4 +1,4 @@
-"""The whole wiring: what a request passes, which pages there are, what is open while the app serves."""
+"""The wiring of the app: what a request passes, the pages, and what is open while the app serves."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ FileBody.buffer_size = 1024 * 1024  # the default of 8 KiB makes a thread hop fo
 
 
 class App(Quart):
-    """Quart, with static files that browsers keep for as long as their address has the version of their content."""
+    """Quart, with static files that browsers cache for as long as the URL has the hash of the content."""
 
     asgi_websocket_class = BoundedWebsocketConnection
 
@@ -48,13 +48,13 @@ class App(Quart):
         self._versions: dict[str, str] = {}
 
     def static_version(self, name: str) -> str:
-        """A hash of the content, made anew each time in development."""
+        """A hash of the content, computed on every call in development."""
         if self.config["FILES_CHANGE"] or name not in self._versions:
             self._versions[name] = sha256((ROOT / "static" / name).read_bytes()).hexdigest()[:12]
         return self._versions[name]
 
     def log_exception(self, exception_info: Any) -> None:
-        """With its traceback, unless it is a sentence that the server writes when it gives up."""
+        """Log with a traceback, except CannotStart, whose sentence the server prints."""
         if not isinstance(exception_info[1], CannotStart):
             super().log_exception(exception_info)
 
@@ -66,12 +66,12 @@ class App(Quart):
             return self.url_map.bind("", path_info=request.path, default_method=request.method) if request else None
 
     async def send_static_file(self, filename: str) -> Response:
-        """During a deploy the new page can reach an old server: what that sends must not be kept as the new version."""
-        if normpath(filename) != filename:  # each other spelling of a name would be a version of its own to remember
+        """During a deploy a new page can reach an old server, whose file must not be cached as the new version."""
+        if normpath(filename) != filename:  # every other spelling of a name would be cached as another version
             abort(404)
         try:
             response = await super().send_static_file(filename)
-        except OSError:  # no file system has names like that
+        except OSError:  # the name is too long or otherwise impossible for the file system
             abort(404)
         if request.args.get("v") == self.static_version(filename):
             response.cache_control.max_age = security_headers.ONE_YEAR_SECONDS
@@ -82,7 +82,7 @@ class App(Quart):
 
 
 def create_app(settings: Settings) -> Quart:
-    """The app for these settings; what it needs is opened when it begins to serve."""
+    """The app for these settings; its resources are opened when it begins to serve."""
     app = App(__name__, root_path=str(ROOT), static_folder="static", template_folder="templates")
     app.secret_key = settings.secret_key
     app.config.update(
@@ -125,7 +125,7 @@ def _install_templates(app: App, settings: Settings) -> None:
     async def common() -> dict[str, Any]:
         try:
             session = await auth.current_session()
-        except DatabaseUnavailable:  # on a page that says so, or that needs no rows
+        except DatabaseUnavailable:  # on a page that says so, or that needs no database
             session = None
         return {
             "site_name": settings.site_name,
@@ -142,7 +142,7 @@ def _install_error_pages(app: Quart) -> None:
         status = error.code or 500
         headers = _headers_of(error)
         title, sentence = _said(error)
-        if has_websocket_context():  # a handshake that was refused: no browser shows a page for it
+        if has_websocket_context():  # browsers show no page for a refused handshake
             return sentence, status
         if auth.wants_json():
             said: dict[str, Any] = {"code": error.name.lower().replace(" ", "_"), "message": sentence}
@@ -156,9 +156,9 @@ def _install_error_pages(app: Quart) -> None:
         return await explain(NotFound())
 
     @app.errorhandler(DatabaseUnavailable)
-    async def say_that_it_is_away(error: DatabaseUnavailable) -> ResponseReturnValue:
-        logger.warning("PostgreSQL is away: %s %s, %s", request.method, request.path, error)
-        g.auth_session = None  # the page must not ask for it
+    async def explain_outage(error: DatabaseUnavailable) -> ResponseReturnValue:
+        logger.warning("PostgreSQL is unavailable: %s %s, %s", request.method, request.path, error)
+        g.auth_session = None  # the page must not query it
         headers = {"Retry-After": str(AWAY_RETRY_SECONDS), "Cache-Control": "no-store"}
         if auth.wants_json():
             said = {"code": "unavailable", "message": SENTENCES[503][1], "retry_ms": AWAY_RETRY_SECONDS * 1000}
@@ -177,7 +177,7 @@ def _install_error_pages(app: Quart) -> None:
 def _said(error: HTTPException) -> tuple[str, str]:
     if wait := _wait_seconds(error):
         words = in_words(wait) if wait < MINUTE_SECONDS else wait_in_words(wait * 1000)
-        return "Too often", f"That was too often. Try again in {words}."
+        return "Too many requests", f"Too many requests. Try again in {words}."
     return SENTENCES.get(error.code or 500, (error.name, error.description or error.name))
 
 
@@ -196,8 +196,8 @@ def _headers_of(error: HTTPException) -> dict[str, str]:
 
 SENTENCES = {
     404: ("Not found", "There is no such page, or it is not yours."),
-    405: ("Not possible", "This page cannot be used like that. Go back and try from the page itself."),
-    413: ("Too much at once", "That was more than this site takes in one go. Send less."),
-    500: ("Something went wrong", "The mistake is ours and is in the log. Try again in a moment."),
-    503: ("Not available", "The site is restarting or its database is away. Try again in a moment."),
+    405: ("Page not available here", "This address does not accept that request. Go back and try again."),
+    413: ("Request too large", "You sent more than this site accepts at once. Send less."),
+    500: ("Something went wrong", "This is our error, and it has been logged. Try again in a moment."),
+    503: ("Temporarily unavailable", "The service is temporarily unavailable. Try again in a moment."),
 }

@@ -1,4 +1,4 @@
-"""Who uses the site: users, their settings, where they are logged in, links mailed to them, and second factors."""
+"""Users: their settings, sessions, emailed links and two-factor authentication."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ THEMES = ("light", "dark", "system")
 
 
 class User(Model):
-    """A person, known by a lower-cased e-mail address."""
+    """A person, identified by a lower-case email address."""
 
     id = fields.UUIDField(primary_key=True, default=uuid7)
     email = fields.CharField(max_length=EMAIL_MAX_LENGTH, unique=True)
@@ -28,7 +28,7 @@ class User(Model):
     is_active = fields.BooleanField(default=True)
     is_staff = fields.BooleanField(default=False)
     email_verified = fields.BooleanField(default=False)
-    login_failures = fields.IntField(default=0)  # wrong passwords since the last right one
+    login_failures = fields.IntField(default=0)  # wrong passwords since the last correct one
     verification_sent_at = fields.DatetimeField(null=True)
     verification_resends = fields.IntField(default=0)  # doubles the wait before the next one
     created_at = fields.DatetimeField(auto_now_add=True)
@@ -42,12 +42,12 @@ class User(Model):
 
     @property
     def needs_reset(self) -> bool:
-        """Whether so many passwords were tried that only a new one, by e-mail, opens the account."""
+        """Whether too many wrong passwords were tried: only a new password, by email, unlocks the account."""
         return self.login_failures >= MOST_LOGIN_FAILURES
 
 
 class UserSettings(Model):
-    """What a user chose; made together with the user."""
+    """A user's preferences; created together with the user."""
 
     user: fields.OneToOneRelation[User] = fields.OneToOneField(
         "models.User", related_name="settings", on_delete=fields.CASCADE, primary_key=True
@@ -60,7 +60,7 @@ class UserSettings(Model):
 
 
 class AuthSession(Model):
-    """One place where a user is logged in. The cookie's token is known here by its SHA-256 only."""
+    """One login of a user. Only the SHA-256 of the cookie's token is stored."""
 
     id = fields.UUIDField(primary_key=True, default=uuid7)
     token_sha256 = fields.CharField(max_length=64, unique=True)
@@ -69,10 +69,10 @@ class AuthSession(Model):
     )
     created_at = fields.DatetimeField(auto_now_add=True)
     last_seen_at = fields.DatetimeField(auto_now_add=True)
-    authenticated_at = fields.DatetimeField(auto_now_add=True)  # when the password was last asked
+    authenticated_at = fields.DatetimeField(auto_now_add=True)  # when the password was last entered
     ip = fields.CharField(max_length=IP_MAX_LENGTH, default="")
     user_agent = fields.CharField(max_length=USER_AGENT_MAX_LENGTH, default="")
-    remembered = fields.BooleanField(default=True)  # else the cookie goes with the browser
+    remembered = fields.BooleanField(default=True)  # otherwise the cookie ends with the browser
 
     user_id: UUID
 
@@ -81,14 +81,14 @@ class AuthSession(Model):
 
 
 class Confirms(StrEnum):
-    """What the address of a mailed link is confirmed for."""
+    """What an emailed link confirms its address for."""
 
     SIGN_UP = "sign_up"
     CHANGE = "change"  # the user's address becomes this one
 
 
 class EmailVerificationToken(Model):
-    """A mailed link that confirms an address; single use, and only the newest of a user works."""
+    """An emailed link that confirms an address; single use, and only a user's newest link works."""
 
     id = fields.UUIDField(primary_key=True, default=uuid7)
     token_sha256 = fields.CharField(max_length=64, unique=True)
@@ -107,7 +107,7 @@ class EmailVerificationToken(Model):
 
 
 class PasswordResetToken(Model):
-    """A mailed link for a new password; single use, only the newest of a user works, and only for this address."""
+    """An emailed link for a new password; single use, only a user's newest link works, and only for this address."""
 
     id = fields.UUIDField(primary_key=True, default=uuid7)
     token_sha256 = fields.CharField(max_length=64, unique=True)
@@ -125,10 +125,10 @@ class PasswordResetToken(Model):
 
 
 class SecondFactor(Model):
-    """The app that shows a user's login codes.
+    """The authenticator app that shows a user's login codes.
 
-    The shared secret is made from SECRET_KEY and `nonce`, so that the table alone tells nobody a code. It is asked for
-    once `confirmed_at` is set; `last_step` is the newest time step whose code was used, which is not taken again.
+    The shared secret is derived from SECRET_KEY and `nonce`, so the table alone reveals no code. A login requires a
+    code once `confirmed_at` is set; `last_step` is the newest time step whose code was used, and is not accepted again.
     """
 
     user: fields.OneToOneRelation[User] = fields.OneToOneField(
@@ -145,7 +145,7 @@ class SecondFactor(Model):
 
 
 class RecoveryCode(Model):
-    """Opens the second door once, for whoever lost the app. Random, so its SHA-256 needs no salt."""
+    """Replaces a code once, for users who lost the app. Random, so its SHA-256 needs no salt."""
 
     id = fields.UUIDField(primary_key=True, default=uuid7)
     user: fields.ForeignKeyRelation[User] = fields.ForeignKeyField(

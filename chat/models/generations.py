@@ -1,4 +1,4 @@
-"""How an answer comes about: who owns it, how far it is, and the tools it called."""
+"""How an answer is produced: its owner, its progress, and the tools it called."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TOOL_NAME_MAX_LENGTH = 64
 
 
 class State(StrEnum):
-    """Queued and running are alive; a thread has at most one alive generation (index `one_active`)."""
+    """Queued and running are active; a thread has at most one active generation (index `one_active`)."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -32,10 +32,10 @@ class State(StrEnum):
 class Generation(Model):
     """One attempt at an answer.
 
-    The owner holds a lease by the database's clock and a fence: every write says `fence = mine and state alive`, so
-    that a worker which lost its lease writes nothing. `partial`, `up_seq` (the provider's sequence number) and
-    `ckpt_epoch`/`ckpt_s` (place in the live log) are one checkpoint and are saved together. A run that goes on at the
-    provider by itself (`background`) can be resumed from there.
+    The owner holds a lease by the database's clock and a fence: every write requires its fence and an active state, so
+    a worker that lost its lease writes nothing. `partial`, `up_seq` (the provider's sequence number) and
+    `ckpt_epoch`/`ckpt_s` (position in the live log) are one checkpoint and are saved together. A run that continues at
+    the provider on its own (`background`) can be resumed from there.
     """
 
     id = fields.UUIDField(primary_key=True, default=uuid7)
@@ -49,20 +49,20 @@ class Generation(Model):
         "models.ChatMessage", related_name="generations", on_delete=fields.CASCADE, db_index=True
     )
     attempt = fields.IntField(default=1)
-    continues = fields.BooleanField(default=False)  # it goes on where the attempt before it ended
+    continues = fields.BooleanField(default=False)  # it continues where the previous attempt ended
     takeovers = fields.IntField(default=0)
-    model = fields.CharField(max_length=100, default="")  # that was asked, or is to be
+    model = fields.CharField(max_length=100, default="")  # that was requested, or will be
     state = fields.CharEnumField(State, max_length=12, default=State.QUEUED)
     owner = fields.CharField(max_length=64, null=True)
     fence = fields.BigIntField(default=0)
     lease_until = fields.DatetimeField(null=True)
-    request_at = fields.DatetimeField(null=True)  # committed before the provider is asked
+    request_at = fields.DatetimeField(null=True)  # committed before the request is sent
     response_id = fields.CharField(max_length=PROVIDER_ID_MAX_LENGTH, null=True)
     background = fields.BooleanField(default=False)
-    round_start = fields.IntField(default=0)  # where the text of the present round begins, in UTF-16 code units
+    round_start = fields.IntField(default=0)  # where the text of the current round begins, in UTF-16 code units
     up_seq = fields.IntField(default=-1)
     partial = fields.TextField(default="")
-    partial_len = fields.IntField(default=0)  # UTF-16 code units, like `pos` on the wire
+    partial_len = fields.IntField(default=0)  # UTF-16 code units, like `pos` in the protocol
     ckpt_epoch = fields.CharField(max_length=8, default="")
     ckpt_s = fields.BigIntField(default=0)
     cancel_at = fields.DatetimeField(null=True)
@@ -80,7 +80,7 @@ class Generation(Model):
 
 
 class ToolState(StrEnum):
-    """Where a tool call stands; the same words as on the wire."""
+    """The state of a tool call; the same words as in the protocol."""
 
     RUNNING = "running"
     DONE = "done"
@@ -88,7 +88,7 @@ class ToolState(StrEnum):
 
 
 class ToolCall(Model):
-    """One call of a tool by the model, and what it gave back."""
+    """One call of a tool by the model, and its output."""
 
     id = fields.UUIDField(primary_key=True, default=uuid7)
     generation: fields.ForeignKeyRelation[Generation] = fields.ForeignKeyField(

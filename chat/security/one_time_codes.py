@@ -1,4 +1,4 @@
-"""Codes that are good once: those that an app makes from a shared secret and the time, and recovery codes on paper."""
+"""Codes that work once: those an app derives from a shared secret and the time, and recovery codes."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ import unicodedata
 from pyotp import HOTP, TOTP
 
 STEP_SECONDS = 30
-SKEW_STEPS = 1  # clocks of phones are not exact, and typing takes its time
-SECRET_BYTES = 20  # as long as the SHA-1 that all apps know; what they make of it is not weakened by its collisions
+SKEW_STEPS = 1  # phone clocks are inexact, and typing takes time
+SECRET_BYTES = 20  # the length of SHA-1, which all apps support; its collisions do not weaken HMAC
 CODE = re.compile(r"[0-9]{6}")
-RECOVERY_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's: nothing that looks like another one
-RECOVERY_LENGTH = 16  # 80 bits: out of reach even for whoever has the table of hashes
+RECOVERY_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's: no two characters look alike
+RECOVERY_LENGTH = 16  # 80 bits: cannot be brute-forced even with the table of hashes
 RECOVERY_CODE = re.compile(f"[{RECOVERY_ALPHABET}]{{{RECOVERY_LENGTH}}}")
 LOOK_ALIKES = str.maketrans("oil", "011")
 
 
 def shared_secret(key: str, owner: str, nonce: str) -> str:
-    """What the app and the site know, in base32. Made from the site's key, so that a stolen table tells nobody a code.
+    """The secret shared with the app, in base32. Derived from the site's key, so a stolen table reveals no code.
 
-    The owner is in it too: a row that was copied to another user is worth nothing there.
+    The owner is part of it: a row copied to another user does not work there.
     """
     made = hmac.digest(key.encode(), f"second factor:{owner}:{nonce}".encode(), hashlib.sha256)
     return base64.b32encode(made[:SECRET_BYTES]).decode()
 
 
 def app_link(secret: str, *, email: str, site_name: str) -> str:
-    """The address that a QR code brings into an app."""
+    """The URL that a QR code transfers to an app."""
     return TOTP(secret).provisioning_uri(name=email, issuer_name=site_name)
 
 
 def matching_step(secret: str, code: str, *, now: float) -> int | None:
-    """The time step that a code belongs to, about now; None for every other text."""
+    """The time step near now that the code belongs to; None for any other text."""
     typed = _bare(code)
     if not CODE.fullmatch(typed):
         return None
     newest = int(now) // STEP_SECONDS + SKEW_STEPS
     steps = [step for step in range(newest, newest - 2 * SKEW_STEPS - 1, -1) if step >= 0]
-    # All of them are compared, so that the time does not tell how near a guess was.
+    # All are compared, so that timing does not reveal which step matched.
     matching = [step for step in steps if hmac.compare_digest(HOTP(secret).at(step), typed)]
     return matching[0] if matching else None
 
@@ -54,11 +54,11 @@ def new_recovery_code() -> str:
 
 
 def bare_recovery_code(typed: str) -> str | None:
-    """As it is hashed, however it was typed; None for what cannot be one."""
+    """The code in the form that is hashed, however it was typed; None if it cannot be a code."""
     bare = _bare(typed).lower().translate(LOOK_ALIKES)
     return bare if RECOVERY_CODE.fullmatch(bare) else None
 
 
 def _bare(typed: str) -> str:
-    """Without spaces and dashes, and with the digits of this world: some keyboards write wide ones."""
+    """Without spaces and dashes, and with ASCII digits: some keyboards type full-width ones."""
     return re.sub(r"[\s\u2010-\u2015-]", "", unicodedata.normalize("NFKC", typed))

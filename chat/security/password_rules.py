@@ -1,4 +1,4 @@
-"""Which passwords are taken, said in sentences that help: the one place for every page and command that sets one."""
+"""The password rules and their sentences, for every page and command that sets a password."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from pathlib import Path
 PASSWORD_MAX_BYTES = 1024  # more is an attempt to keep the processor busy
 COMMON = Path(__file__).with_name("common_passwords.txt.gz")
 TOO_SIMILAR = 0.7  # of 1, as in Django
-NAME_MAX_LENGTH = 100  # longer ones are only looked at as a whole: comparing letter by letter takes the square of it
+NAME_MAX_LENGTH = 100  # longer ones are only compared as a whole: comparing characters is quadratic
 
 
 def problems(password: str, *, min_length: int, email: str, site_name: str) -> list[str]:
     """What is wrong with a password, a sentence each; empty if nothing is.
 
-    Any characters are taken as they are: only for the comparisons letters' case and spaces around them do not count.
-    There is no rule about digits or capitals, since such rules make passwords that are easy to foresee.
+    All characters are accepted; only the comparisons ignore case and surrounding spaces.
+    There is no rule about digits or capitals, since such rules produce predictable passwords.
     """
-    if len(password.encode("utf-8", "surrogatepass")) > PASSWORD_MAX_BYTES:  # first: it bounds the work of the rest
-        return [f"The password can have {PASSWORD_MAX_BYTES} bytes at most, and this one has more. Shorten it."]
+    if len(password.encode("utf-8", "surrogatepass")) > PASSWORD_MAX_BYTES:  # first: bounds the other checks
+        return [f"Passwords can be at most {PASSWORD_MAX_BYTES:,} bytes long. Choose a shorter one."]
     found = []
     if len(password) < min_length:
-        found.append(f"The password needs {min_length} characters or more. A few words in a row are easy to remember.")
+        found.append(f"Use {min_length} characters or more. A few words in a row are easy to remember.")
     if _is_like(password, _names_of_address(email)):
-        found.append("The password must not be the e-mail address or look like it. Choose words of another kind.")
+        found.append("The password is too similar to the email address. Choose a different one.")
     if _is_like(password, _names_of_site(site_name)):
-        found.append("The password must not be the name of this site or look like it. Choose words of another kind.")
+        found.append("The password is too similar to the name of this site. Choose a different one.")
     if not found and password.casefold().strip() in common_passwords():
-        found.append("Many people have this password, so it is guessed first. Choose another, or add words of yours.")
+        found.append("Many people have this password, so it is guessed first. Choose another, or add your own words.")
     return found
 
 
 @cache
 def common_passwords() -> frozenset[str]:
-    """Those that leaked most often; read once, which takes 5 ms, and 1.6 MB from then on."""
+    """The passwords that leaked most often; read once, in 5 ms, and 1.6 MB in memory from then on."""
     return frozenset(gzip.decompress(COMMON.read_bytes()).decode().split("\n"))
 
 
@@ -56,7 +56,7 @@ def _is_like(password: str, names: Iterator[str]) -> bool:
 
 
 def _are_similar(password: str, name: str) -> bool:
-    """Names that are much shorter than the password cannot be, so a long one is not compared letter by letter."""
+    """Names much shorter than the password cannot be similar, so most comparisons are skipped."""
     most = 2 * min(len(password), len(name)) / max(1, len(password) + len(name))
     if password == name or most < TOO_SIMILAR or len(name) > NAME_MAX_LENGTH:
         return password == name != ""

@@ -1,4 +1,4 @@
-"""Whether requests should come to this process: asked at most every two seconds, and answered in as much time."""
+"""Whether this process should receive requests: checked at most every two seconds, answered within two seconds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LIMIT_SECONDS = 2.0
 
 
 class Readiness:
-    """What PostgreSQL and Redis answered last."""
+    """The last answers of PostgreSQL and Redis."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -23,7 +23,7 @@ class Readiness:
         self._until = 0.0
 
     async def stores(self) -> dict[str, bool]:
-        """Whether each of them answers. Whoever asks at the same time shares one answer."""
+        """Whether each of them answers. Concurrent callers share one check."""
         now = asyncio.get_running_loop().time()
         if self._asking is None or (self._asking.done() and now >= self._until):
             self._until = now + KEPT_SECONDS
@@ -36,7 +36,7 @@ class Readiness:
 
 
 async def _answers(question: Awaitable[Any]) -> bool:
-    """A question that nobody answers is left alone: it ends by its own limit."""
+    """Stop waiting after LIMIT_SECONDS; the check itself ends by its own timeout."""
     task = asyncio.ensure_future(question)
     await asyncio.wait({task}, timeout=LIMIT_SECONDS)
     task.add_done_callback(_seen)
@@ -44,6 +44,6 @@ async def _answers(question: Awaitable[Any]) -> bool:
 
 
 def _seen(task: asyncio.Future[Any]) -> None:
-    """An exception that nobody looks at would be reported as a mistake."""
+    """Retrieve the exception, or asyncio would log it as never retrieved."""
     if not task.cancelled():
         task.exception()

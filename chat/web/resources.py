@@ -38,7 +38,7 @@ EXTENSION = "chat"
 
 
 class CannotStart(Exception):
-    """Something that has to be there is not; the sentence is for whoever started the server."""
+    """A required service or setting is missing; the sentence is for the operator who started the server."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,14 +119,14 @@ async def _open_database(settings: Settings) -> None:
 
 
 def _check_prices(settings: Settings, llm: LLMClient) -> None:
-    """A budget for calls whose cost nobody knows would be no budget."""
+    """Refuse a budget with a model of unknown price: it could not be enforced."""
     unknown = [model for model in settings.models if not llm.prices.knows(model)]
     if settings.llm_monthly_budget is not None and unknown:
-        raise CannotStart(f"LLM_MONTHLY_BUDGET is set, and nobody knows what {unknown[0]} costs: add it to LLM_PRICES.")
+        raise CannotStart(f"LLM_MONTHLY_BUDGET is set, but the price of {unknown[0]} is unknown: add it to LLM_PRICES.")
 
 
 def _end_process(loop: asyncio.Task[None]) -> None:
-    """A worker without one of its loops would look well and do nothing: it says so and stops, like on SIGTERM."""
+    """A worker without one of its loops would look healthy and do nothing: log it and stop, as on SIGTERM."""
     if not loop.cancelled():
         logger.critical("The loop %s ended, so this worker ends", loop.get_name(), exc_info=loop.exception())
         os.kill(os.getpid(), signal.SIGTERM)

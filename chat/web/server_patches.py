@@ -1,4 +1,4 @@
-"""Corrections of the server below Quart: bounds for what a websocket sends, and trusted proxies' headers."""
+"""Corrections to the server below Quart: limits on what a websocket sends, and trusted proxies' headers."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from chat.events import Close
 
 QUEUE_MAX_FRAMES = 64
 LAST_FRAMES_SECONDS = 1.0
-FRAMES_AT_ONCE, FRAMES_PER_SECOND = 256.0, 64.0  # of every kind; a tab of ours sends a few in a minute
+FRAMES_AT_ONCE, FRAMES_PER_SECOND = 256.0, 64.0  # of every kind; our tabs send a few a minute
 
 
 class BudgetedConnection(Connection):
-    """A websocket that ends when it is sent too many frames, before they are parsed.
+    """A websocket that ends when it receives too many frames, before they are parsed.
 
     hypercorn counts no frames, and parsing one in Python takes 12 µs: 3.6 MB of empty continuation frames or pings
-    stopped a worker for 7 s. After a close of ours hypercorn also keeps what still comes of a message.
+    blocked a worker for 7 s. After we have sent a close, hypercorn also keeps buffering the rest of a message.
     """
 
     def __init__(self, *args: Any, **more: Any) -> None:
@@ -31,10 +31,10 @@ class BudgetedConnection(Connection):
         super().__init__(*args, **more)
 
     def events(self) -> Generator[Event, None, None]:
-        """Those of the data received so far, as long as there are not too many."""
+        """The events of the data received so far, until there are too many."""
         for event in super().events():
             closing = self.state is ConnectionState.LOCAL_CLOSING
-            is_piece = isinstance(event, Message) and not event.frame_finished  # a slow line brings a frame in many
+            is_piece = isinstance(event, Message) and not event.frame_finished  # slow lines split frames
             if (closing or not is_piece) and not self._is_allowed():
                 self._state = ConnectionState.REMOTE_CLOSING  # hypercorn answers with the same code and hangs up
                 yield CloseConnection(Close.FLOOD, "flood")
@@ -50,15 +50,15 @@ class BudgetedConnection(Connection):
 
 
 class BoundedWebsocketConnection(ASGIWebsocketConnection):
-    """Quart queues what a tab sends without any limit: a tab that floods took 473 MB in 3 s.
+    """Quart queues what a tab sends without a limit: a flooding tab took 473 MB in 3 s.
 
-    Here the connection ends instead when 64 frames wait. An empty binary frame arrives as b"", not as None.
+    Here the connection ends when 64 frames are queued. An empty binary frame arrives as b"", not as None.
     """
 
     _gone = False
 
     async def __call__(self, receive: Any, send: Any) -> None:
-        """Until the handler has ended. hypercorn waits for ever if nobody takes the last frames of a flood."""
+        """Run until the handler has ended, then drain: hypercorn hangs unless a flood's last frames are received."""
         await super().__call__(receive, send)
         if not self._accepted:
             return
@@ -68,7 +68,7 @@ class BoundedWebsocketConnection(ASGIWebsocketConnection):
                     self._gone = (await receive())["type"] == "websocket.disconnect"
 
     async def handle_messages(self, receive: Any) -> None:
-        """Returning ends the handler, as a disconnect does."""
+        """Queue frames. Returning ends the handler, as a disconnect does."""
         while True:
             event = await receive()
             if event["type"] == "websocket.disconnect":
@@ -82,7 +82,7 @@ class BoundedWebsocketConnection(ASGIWebsocketConnection):
 
 
 class TrustedProxies:
-    """Believe so many X-Forwarded-* hops, counted from the right; whatever stands further left anybody could have sent.
+    """Trust this many X-Forwarded-* hops, counted from the right; values further left can be forged by the client.
 
     hypercorn's own middleware makes every websocket behind a TLS proxy fail with 400.
     """

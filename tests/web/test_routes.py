@@ -144,7 +144,7 @@ async def test_a_page_that_cannot_be_used_like_that_says_so(alice: Person) -> No
     answer = await alice.http.get("/accounts/logout/")
 
     assert (answer.status_code, answer.headers["Allow"]) == (405, "OPTIONS, POST")
-    assert Page(answer.text).find("h1").text == "Not possible"
+    assert Page(answer.text).find("h1").text == "Page not available here"
 
 
 async def test_an_address_without_its_last_slash_leads_to_the_page(nobody: Person) -> None:

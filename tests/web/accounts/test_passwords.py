@@ -456,7 +456,7 @@ async def test_nobodys_mailbox_is_flooded_and_the_page_says_when_to_try_again(pr
     assert [answer.status_code for answer in answers] == [303] * 5 + [429]
     assert "Try again in 12 minutes." in Page(answers[5].text).text
     assert 600 < int(answers[5].headers["Retry-After"]) <= 720
-    assert told.json()["message"] == "That was too often. Try again in 12 minutes."
+    assert told.json()["message"] == "Too many requests. Try again in 12 minutes."
     assert 600_000 < told.json()["retry_ms"] <= 720_000
 
 
