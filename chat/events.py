@@ -1,4 +1,4 @@
-"""The wire contract: every frame that a tab can send or receive. docs/protocol.md is its prose."""
+"""The protocol: every frame that a tab can send or receive. docs/protocol.md describes it."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ class Close(IntEnum):
 
 
 class Frame(msgspec.Struct, frozen=True, tag_field="type", omit_defaults=False):
-    """Anything that travels; `type` is the tag."""
+    """Any frame; `type` is the tag."""
 
 
 # What a tab sends.
 
 
 class Hello(Frame, frozen=True, tag="hello"):
-    """The first frame of a socket: where the tab stands."""
+    """The first frame of a socket: the position of the tab."""
 
     v: int
     cursor: str = ""
@@ -54,7 +54,7 @@ class MessageSend(Frame, frozen=True, tag="message.send"):
 
     client_id: UUID
     content: str
-    model: str = ""  # from now on; empty: as before
+    model: str = ""  # from now on; empty: unchanged
 
 
 class ResponseCancel(Frame, frozen=True, tag="response.cancel"):
@@ -64,7 +64,7 @@ class ResponseCancel(Frame, frozen=True, tag="response.cancel"):
 
 
 class Sync(Frame, frozen=True, tag="sync"):
-    """The tab has noticed that its text does not fit: it wants a snapshot."""
+    """The tab has detected that its text is wrong: it asks for a snapshot."""
 
 
 class Pong(Frame, frozen=True, tag="pong"):
@@ -113,7 +113,7 @@ class Welcome(Frame, frozen=True, tag="welcome"):
 
 
 class Snapshot(Frame, frozen=True, tag="thread.snapshot"):
-    """The thread as it is; replaces what the tab shows. Large ones come in several parts."""
+    """The current state of the thread, which replaces what the tab shows. Large ones come in several parts."""
 
     cursor: str
     rev: int
@@ -143,7 +143,7 @@ class Nack(Frame, frozen=True, tag="nack"):
 
 
 class MessageCreated(Frame, frozen=True, tag="message.created"):
-    """Somebody wrote a message."""
+    """A message was stored."""
 
     rev: int
     message: MessageView
@@ -183,7 +183,7 @@ class ResponseText(Frame, frozen=True, tag="response.text"):
 
 
 class Final(Frame, frozen=True, tag="final"):
-    """The answer is stored as it is now."""
+    """The answer is complete and stored."""
 
     rev: int
     message_id: UUID
@@ -192,7 +192,7 @@ class Final(Frame, frozen=True, tag="final"):
     content_sha8: str
     usage: dict[str, Any] | None
     call_log_id: UUID | None
-    message: str = ""  # a sentence for people where the answer did not end by itself
+    message: str = ""  # a sentence for people, if the answer did not end normally
 
 
 class ResponseError(Frame, frozen=True, tag="response.error"):
@@ -220,7 +220,7 @@ class ThreadUpdated(Frame, frozen=True, tag="thread.updated"):
     title: str
     last_message_at: datetime
     running: bool
-    rev: int = 0  # what is older than what the tab has changes nothing; 0: not said
+    rev: int = 0  # a rev older than the tab's changes nothing; 0: unknown
 
 
 class ThreadDeleted(Frame, frozen=True, tag="thread.deleted"):
@@ -236,13 +236,13 @@ class ThemeChanged(Frame, frozen=True, tag="theme.changed"):
 
 
 class Live(Frame, frozen=True, tag="live"):
-    """Whether Redis is there; without it a tab is fed from the database and is some seconds late."""
+    """Whether Redis and PostgreSQL are available; otherwise a tab is some seconds behind."""
 
     on: bool
 
 
 class FrameRefused(Frame, frozen=True, tag="error"):
-    """A frame was not understood or not allowed; the socket stays open."""
+    """A frame was invalid or not allowed; the socket stays open."""
 
     code: str
     message: str
@@ -301,7 +301,7 @@ class StopRequested(Frame, frozen=True, tag="stop"):
 
 
 class Released(Frame, frozen=True, tag="released"):
-    """Between workers only: the owner of this generation goes away, and somebody else can go on with it."""
+    """Between workers only: the owner of this generation has released it, and another worker can continue it."""
 
     generation_id: UUID
 

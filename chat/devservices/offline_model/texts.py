@@ -17,7 +17,7 @@ QUESTIONS = (
     ("search_my_threads", "Search my threads for pasta"),
 )
 
-MEANWHILE = """While my tools are at work, I go on writing: an answer may have text *and* calls, and the calls are
+MEANWHILE = """While my tools are at work, I keep writing: an answer may have text *and* calls, and the calls are
 complete long before the text is. This is such a text, and it says nothing else."""
 
 REFUSAL = "I'm sorry, but I cannot assist with that request."
@@ -75,7 +75,7 @@ $seen Set a key, and a real model answers. :tada:"""
 
 PARAGRAPH = """## Part $number
 
-This is part $number of an answer that goes on for a while, so that scrolling, catching up after a reload and stopping
+This is part $number of an answer that takes a while, so that scrolling, catching up after a reload and stopping
 can be tried in peace. It has **bold** and *italic* words, and a sentence that is a little longer than the others,
 because real answers have those too.
 """

@@ -100,7 +100,7 @@ class Accounts:
             await self._count_failure(email)
             return None
         await self.limits.reset(LOGIN_FAILURE_ACCOUNT, email)
-        # Refund only this attempt: otherwise logging in to one's own account would allow endless guessing at others.
+        # Refund only this attempt: otherwise logging in to your own account would allow endless guessing at others.
         await self.limits.refund(LOGIN_FAILURE_ADDRESS, address)
         await _end_failures(user)
         await self._rehash(user, password)

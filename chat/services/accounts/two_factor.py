@@ -138,7 +138,7 @@ async def remove(user: User) -> bool:
 
 
 def notify_off(user: User, *, mailer: Mailer, settings: Settings) -> None:
-    """Tell the user by email, whoever turned it off."""
+    """Tell the user by email, even if an administrator turned it off."""
     _notify(user, "two_factor_off", mailer, settings)
 
 

@@ -1,4 +1,4 @@
-"""A readable name for a User-Agent, good enough to recognize one's own devices."""
+"""A readable name for a User-Agent, good enough to recognize your own devices."""
 
 from __future__ import annotations
 
