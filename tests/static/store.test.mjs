@@ -265,7 +265,7 @@ describe("one's own message", () => {
 });
 
 describe("a tool call", () => {
-  const call = { type: "response.tool_call", message_id: ANSWER, call_id: "c1", name: "secret_number", arguments: "{}" };
+  const call = { type: "response.tool_call", message_id: ANSWER, call_id: "c1", name: "calculate", arguments: "{}" };
 
   it("is an upsert by its id and does not run again once it is done", () => {
     const { state } = play(page(), { ...call, status: "running" }, { ...call, status: "done", output: "7" }, { ...call, status: "running" });

@@ -17,6 +17,7 @@ from tests.support.cast import Person
 from tests.support.site import Beside
 
 LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
+ARGUMENTS = '{"expression": "12 * 7"}'
 
 
 @asynccontextmanager
@@ -38,10 +39,11 @@ async def answering(*rounds: list[dict[str, Any]], said: list[dict[str, Any]]) -
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
 
 
-def calling(*calls: tuple[str, str], name: str = "get_secret_number", response_id: str = "") -> list[dict[str, Any]]:
+def calling(*calls: tuple[str, str], name: str = "calculate", response_id: str = "") -> list[dict[str, Any]]:
     """A round that calls a tool, by the ids of item and call."""
     items = [
-        {"type": "function_call", "id": item, "call_id": call, "name": name, "arguments": "{}"} for item, call in calls
+        {"type": "function_call", "id": item, "call_id": call, "name": name, "arguments": ARGUMENTS}
+        for item, call in calls
     ]
     response = {"id": response_id, "model": "gpt-5-mini", "output": items}
     return [
@@ -100,8 +102,8 @@ async def test_calls_are_run_and_told_apart_whatever_their_ids_are(beside: Besid
     calls = await ToolCall.filter(generation_id=generation.id)
     outputs = [item for item in said[-1]["input"] if item.get("type") == "function_call_output"]
     assert (generation.state, answer.content) == (State.COMPLETED, "Done.")
-    assert [call.output for call in calls] == ["7421", "7421"]
-    assert [item["output"] for item in outputs] == ["7421", "7421"]
+    assert [call.output for call in calls] == ["84", "84"]
+    assert [item["output"] for item in outputs] == ["84", "84"]
     assert len({item["call_id"] for item in outputs}) == 2
     assert await LLMCallLog.filter(generation_id=generation.id).count() == len(rounds)
 

@@ -99,18 +99,18 @@ async def test_text_that_cannot_be_stored_arrives_mended(alice: Person) -> None:
 
 
 async def test_a_tool_runs_between_two_rounds_of_one_reply(alice: Person, model: OfflineServer) -> None:
-    message, generation, tab = await answered(alice, "What is the secret number?")
+    message, generation, tab = await answered(alice, "What is 12 * 7?")
     call = await ToolCall.get(generation_id=generation.id)
     rounds = await LLMCallLog.filter(generation_id=generation.id).order_by("round")
 
-    assert "7421" in str(message["content"])
-    assert (call.name, call.state, call.output) == ("get_secret_number", "done", "7421")
+    assert "84" in str(message["content"])
+    assert (call.name, call.state, call.output) == ("calculate", "done", "84")
     assert [one.round for one in rounds] == [1, 2]
     assert await model.creates(str(generation.id)) == 2
     told = [frame["status"] for frame in tab.frames if frame["type"] == "response.tool_call"]
     assert told in (["running", "done"], ["done"], []), told
     stored = (await alice.messages(str(generation.thread_id)))[-1]["tools"]
-    assert [(one["name"], one["status"], one["output"]) for one in stored] == [("get_secret_number", "done", "7421")]
+    assert [(one["name"], one["status"], one["output"]) for one in stored] == [("calculate", "done", "84")]
 
 
 async def test_an_unknown_tool_is_a_result_that_the_model_reads(alice: Person) -> None:

@@ -375,7 +375,7 @@ async def test_of_a_lost_round_only_what_it_wrote_itself_is_counted(
 ) -> None:
     """The round before it is in the books with its own text, and what its tool gave was read by the lost one."""
     held_here.at = [len(WORDS) + 20]
-    posted = await alice.ask(f"say {WORDS} [offline: tool=get_secret_number also pace=8]")
+    posted = await alice.ask(f"say {WORDS} [offline: tool=calculate also pace=8]")
     async with alice.tab(posted["thread_id"]) as tab:
         await tab.until_text(posted["reply_id"], len(WORDS) + 20)
         await lose(alice.site, posted["reply_id"])

@@ -198,7 +198,7 @@ async def test_a_reservation_of_a_dead_worker_expires(llm: LLMClient) -> None:
 async def test_each_round_of_a_call_is_within_the_budget(
     llm: LLMClient, site: Site, model: OfflineServer, run_id: str
 ) -> None:
-    said, more = "What is the secret number?", {"tools": site.resources.tools, "instructions": "word " * 500}
+    said, more = "What is 12 * 7?", {"tools": site.resources.tools, "instructions": "word " * 500}
     [tokens] = await count_tokens([llm.plan(said, model=MODEL, **more).sent_text])
     first_round = llm.prices.cost(MODEL, Usage(input_tokens=tokens, output_tokens=MAX_OUTPUT_TOKENS))
     assert first_round is not None
@@ -232,7 +232,7 @@ async def test_a_round_is_not_sent_on_the_budget_of_the_previous_round(alice: Pe
         spent = await UserMonthlyUsage.get(user__email=alice.email)
         budget = (spent.cost + Decimal("0.0217")).quantize(Decimal("0.0001"))
         await User.filter(email=alice.email).update(monthly_budget=budget)
-        posted = await alice.ask("[offline: tool=get_secret_number]", posted["thread_id"])
+        posted = await alice.ask("[offline: tool=calculate]", posted["thread_id"])
         await tab.until_finished(posted["reply_id"])
 
     generation = await Generation.get(answer_id=posted["reply_id"])

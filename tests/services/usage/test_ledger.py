@@ -47,8 +47,8 @@ WORDS = [  # calls that end by themselves, so the provider reports their usage
     "[offline: refusal]",
     "[offline: failed]",
     "[offline: empty]",
-    "[offline: tool=get_secret_number]",
-    "[offline: tools=current_time,get_secret_number]",
+    "[offline: tool=calculate]",
+    "[offline: tools=current_time,calculate]",
     "[offline: unknown=2]",
     "[offline: status=429 times=1 retry_after=0.01]",
     "[offline: status=500 times=1]",
@@ -269,7 +269,7 @@ async def test_recording_a_call_waits_for_a_concurrent_deletion_of_its_user(
 
 
 async def test_every_round_of_a_reply_is_a_row_and_the_end_has_the_sum(alice: Person) -> None:
-    posted = await alice.ask("What is the secret number?")
+    posted = await alice.ask("What is 12 * 7?")
     async with alice.tab(posted["thread_id"]) as tab:
         final = await tab.until_type("final")
     generation = await Generation.get(answer_id=posted["reply_id"])

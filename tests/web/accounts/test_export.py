@@ -46,7 +46,7 @@ def data_in(packed: ZipFile) -> dict[str, Any]:
 
 
 async def test_it_holds_everything_and_nothing_of_anybody_else(alice: Person, bob: Person) -> None:
-    asked = await alice.ask("What is the secret number?")
+    asked = await alice.ask("What is 12 * 7?")
     async with alice.tab(asked["thread_id"]) as tab:
         await tab.until_finished(asked["reply_id"])
     await past_thread(alice, messages=120, title="A long talk")
@@ -61,16 +61,16 @@ async def test_it_holds_everything_and_nothing_of_anybody_else(alice: Person, bo
     assert [one["ip"] for one in data["sessions"]] == ["127.0.0.1"]
     assert data["usage_by_month"][0]["calls"] == len(data["calls"]) == 2
     threads = {thread["title"]: thread for thread in data["threads"]}
-    assert set(threads) == {"What is the secret number?", "A long talk"}
+    assert set(threads) == {"What is 12 * 7?", "A long talk"}
     assert [one["number"] for one in threads["A long talk"]["messages"]] == list(range(1, 121))
-    question, answer = threads["What is the secret number?"]["messages"]
-    assert question["content"] == "What is the secret number?"
-    assert [call["name"] for call in answer["tool_calls"]] == ["get_secret_number"]
+    question, answer = threads["What is 12 * 7?"]["messages"]
+    assert question["content"] == "What is 12 * 7?"
+    assert [call["name"] for call in answer["tool_calls"]] == ["calculate"]
     files = [name for name in packed.namelist() if name != "data.json"]
     assert len(files) == 2
     texts = [packed.read(name).decode() for name in files]
     assert any(text.startswith("# A long talk\n") and "\nMessage 120\n" in text for text in texts)
-    assert any("Tool `get_secret_number`" in text and answer["content"] in text for text in texts)
+    assert any("Tool `calculate`" in text and answer["content"] in text for text in texts)
     everything = "".join([*texts, json.dumps(data)])
     user = await User.get(email=alice.email)
     for secret in ("Bob", bob.email, "secret of", user.password_hash, "token_sha256", "password"):
