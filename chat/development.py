@@ -21,7 +21,8 @@ from dotenv import dotenv_values
 
 from chat import database, server
 from chat.checkout import ROOT
-from chat.devservices import ServiceError, embedded_postgres, embedded_valkey, offline_model_server
+from chat.devservices import ServiceError, embedded_postgres, embedded_valkey
+from chat.devservices.offline_model.launch import offline_model_server
 from chat.devservices.offline_model.prices import LLM_PRICES
 from chat.security.passwords import Passwords
 from chat.services.accounts.credentials import is_superuser, password_problems

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from chat import database
-from chat.devservices import embedded_postgres, embedded_valkey, offline_model_server
+from chat.devservices import embedded_postgres, embedded_valkey
+from chat.devservices.offline_model.launch import offline_model_server
 from chat.devservices.offline_model.prices import LLM_PRICES
 from chat.models import User
 from chat.settings import Settings

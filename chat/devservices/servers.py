@@ -1,4 +1,4 @@
-"""The three services: their commands, their data folders, and how each tells that it is ready."""
+"""The two stores: their commands, their data folders, and how each tells that it is ready."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from chat.devservices.postgres_programs import package_folder, programs_for
 from chat.devservices.program import Account, Program, ServiceError, last_lines, wait_for_predecessor
 
 SOCKET_FOLDER_LIMIT_BYTES = 70  # the path of a socket may have 107 bytes, on macOS 103
-OFFLINE_GREETING = "offline model on "
 LOCALE = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
 # With these a crash of PostgreSQL loses nothing that was written, but a crash of the machine may lose everything.
 FAST_SETTINGS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
@@ -64,17 +63,6 @@ def embedded_valkey(data: Path, *, durable: bool = True) -> Iterator[str]:
         with program.running(data.with_name(f"{data.name}.log")) as child:
             child.wait_for(lambda: _answers(path, b"PING\r\n", b"+PONG"))
             yield f"unix://{quote(str(path))}"
-
-
-@contextlib.contextmanager
-def offline_model_server(*arguments: str, log: Path | None = None) -> Iterator[str]:
-    """Run the offline model on a free port; yields its base URL. `arguments` are for its command line."""
-    with contextlib.ExitStack() as stack:
-        output = log or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chat-")), "model.log")
-        command = [sys.executable, "-u", "-m", "chat.devservices.offline_model", "--port", "0", *arguments]
-        program = Program(name="The offline model", command=command, folder=Path.cwd(), environment=os.environ)
-        child = stack.enter_context(program.running(output))
-        yield child.wait_for(lambda: _announced_address(output))
 
 
 def _postgres_account(data: Path) -> Account | None:
@@ -159,10 +147,3 @@ def _answers(path: Path, message: bytes, answer: bytes) -> bool:
         connection.sendall(message)
         return connection.recv(64).startswith(answer)
     return False
-
-
-def _announced_address(output: Path) -> str | None:
-    """The address in the offline model's first line, once the line is complete."""
-    lines = output.read_text(errors="replace").splitlines(keepends=True)
-    found = [line for line in lines if line.startswith(OFFLINE_GREETING) and line.endswith("\n")]
-    return found[0].removeprefix(OFFLINE_GREETING).strip() if found else None

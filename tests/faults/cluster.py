@@ -15,8 +15,8 @@ from typing import Any
 import asyncpg
 import httpx
 
+from chat.devservices.offline_model.launch import offline_model_server
 from chat.devservices.offline_model.prices import LLM_PRICES
-from chat.devservices.servers import offline_model_server
 from tests.faults import launch, stores
 from tests.faults.proxy import ChaosProxy
 from tests.support.cast import Person
