@@ -44,22 +44,6 @@ def create_admin(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def set_budget(arguments: argparse.Namespace) -> int:
-    """Set a user's monthly budget."""
-    amount = budgets.parse_amount(arguments.amount)
-    asyncio.run(_store_budget(arguments.email, arguments.amount, settings_with_database()))
-    budget = "the site's default" if amount is None else f"${amount:f} per month"
-    sys.stdout.write(f"The budget of {arguments.email} is now {budget}.\n")
-    return 0
-
-
-def reset_two_factor(arguments: argparse.Namespace) -> int:
-    """Turn off a user's two-factor authentication."""
-    asyncio.run(_turn_off_two_factor(arguments.email, settings_with_database()))
-    sys.stdout.write(f"Two-factor authentication is off for {arguments.email}, who was told by email.\n")
-    return 0
-
-
 async def _make_admin(email: str, password: str, settings: Settings) -> None:
     passwords = Passwords()
     try:
@@ -70,10 +54,26 @@ async def _make_admin(email: str, password: str, settings: Settings) -> None:
         passwords.close()
 
 
+def set_budget(arguments: argparse.Namespace) -> int:
+    """Set a user's monthly budget."""
+    amount = budgets.parse_amount(arguments.amount)
+    asyncio.run(_store_budget(arguments.email, arguments.amount, settings_with_database()))
+    budget = "the site's default" if amount is None else f"${amount:f} per month"
+    sys.stdout.write(f"The budget of {arguments.email} is now {budget}.\n")
+    return 0
+
+
 async def _store_budget(email: str, amount: str, settings: Settings) -> None:
     async with database.opened(settings):
         user = await commands.user_with_email(email)
         await commands.set_budget(command_context(user.id, value=amount))
+
+
+def reset_two_factor(arguments: argparse.Namespace) -> int:
+    """Turn off a user's two-factor authentication."""
+    asyncio.run(_turn_off_two_factor(arguments.email, settings_with_database()))
+    sys.stdout.write(f"Two-factor authentication is off for {arguments.email}, who was told by email.\n")
+    return 0
 
 
 async def _turn_off_two_factor(email: str, settings: Settings) -> None:
