@@ -139,7 +139,7 @@ async def test_a_choice_of_models(browser: Browser, beside: Beside, axe: str) ->
 async def test_a_thread_whose_answer_used_a_tool_failed_and_runs(desk: Desk, alice: Person, axe: str) -> None:
     thread_id = await answered(alice, "What is what?", ANSWER)
     chat = await desk.chat(alice, thread_id)
-    await chat.say("What is the secret number?")
+    await chat.say("What is 12 * 7?")
     await chat.is_over(answers=2)
     await chat.answer.locator(".tool-call summary").click()
     await alice.ask("say nothing [offline: status=400]", thread_id)
@@ -195,7 +195,7 @@ async def test_the_administrators_page(desk: Desk, root: Person, axe: str) -> No
     assert await violations(page, axe) == []
 
 
-@pytest.mark.parametrize("page_name", ["", "disable/", "set_budget/"])
+@pytest.mark.parametrize("page_name", ["", "disable/"])
 async def test_what_administrators_do_to_a_user(
     desk: Desk, root: Person, alice: Person, axe: str, page_name: str
 ) -> None:
@@ -203,12 +203,18 @@ async def test_what_administrators_do_to_a_user(
     user = await User.get(email=alice.email)
     await page.goto(f"/admin/users/{user.id}/{page_name}")
     assert await violations(page, axe) == []
-    if page_name == "set_budget/":
-        await page.get_by_label("USD per month").fill("much")
-        await page.keyboard.press("Enter")
-        await expect(page.locator(".field-error")).to_be_visible()
-        await expect(page.get_by_label("USD per month")).to_be_focused()
-        assert await violations(page, axe) == []
+
+
+async def test_a_budget_that_is_refused(desk: Desk, root: Person, alice: Person, axe: str) -> None:
+    page = await (await desk.context(root, allowed=(REFUSED_FORM,))).new_page()
+    user = await User.get(email=alice.email)
+    await page.goto(f"/admin/users/{user.id}/set_budget/")
+    assert await violations(page, axe) == []
+    await page.get_by_label("USD per month").fill("much")
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".field-error")).to_be_visible()
+    await expect(page.get_by_label("USD per month")).to_be_focused()
+    assert await violations(page, axe) == []
 
 
 async def test_the_administrators_lists_and_texts(desk: Desk, root: Person, alice: Person, axe: str) -> None:

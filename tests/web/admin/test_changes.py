@@ -180,6 +180,16 @@ async def test_two_factor_authentication_is_reset(root: Person, alice: Person) -
     assert (await alice.log_in(alice.email)).headers["Location"] == "/chat/"
 
 
+async def test_administrators_cannot_reset_their_own_two_factor_authentication(root: Person) -> None:
+    user = await user_of(root)
+    await turned_on(root)
+    answer = await do(root, f"users/{user.id}/reset_second_factor")
+
+    assert answer.status_code == 422
+    assert "You cannot" in Page(answer.text).error_of("reason")
+    assert await entries(user.id) == []
+
+
 async def test_administrators_who_end_their_own_session_get_the_login(root: Person) -> None:
     session = await AuthSession.get(user=await user_of(root))
     answer = await do(root, f"sessions/{session.id}/end")
@@ -266,8 +276,7 @@ async def test_an_invalid_amount_is_refused_at_its_field(root: Person, alice: Pe
 
 async def test_administrators_cannot_do_this_to_themselves(root: Person) -> None:
     user = await user_of(root)
-    await turned_on(root)
-    for action in ("disable", "remove_staff", "reset_second_factor"):
+    for action in ("disable", "remove_staff"):
         answer = await do(root, f"users/{user.id}/{action}")
         assert answer.status_code == 422
         assert "You cannot" in Page(answer.text).error_of("reason")
@@ -287,7 +296,7 @@ async def test_an_administrator_who_is_demoted_during_a_request_gets_404(
 
     for module in (changes, lists):
         monkeypatch.setattr(module, "audit_context", demoted)
-    for path in (f"users/{user.id}/disable", f"users/{user.id}/set_budget", f"threads/{thread.id}/text", "users/csv"):
+    for path in (f"users/{user.id}/disable", f"users/{user.id}/end_sessions", f"threads/{thread.id}/text", "users/csv"):
         await User.filter(email=root.email).update(is_staff=True)
         answer = await root.http.post(f"/admin/{path}/", data={"reason": REASON, "value": "1"})
         assert (answer.status_code, "no such page" in answer.text) == (404, True), path
