@@ -1,4 +1,4 @@
-"""Text that PostgreSQL can store, that Python and a browser count alike, and that a spreadsheet leaves alone."""
+"""Text that PostgreSQL can store, that Python and browsers count alike, and that spreadsheets do not execute."""
 
 import re
 from hashlib import sha256
@@ -32,12 +32,12 @@ def storable_json(value: Any) -> Any:
 
 
 def cell(text: str) -> str:
-    """For a spreadsheet, which takes what begins like a formula for one; and people choose their own names."""
+    """Text for a spreadsheet cell, escaped if it looks like a formula: users choose their own names."""
     return f"'{text}" if text.startswith(FORMULAS) else text
 
 
 def fitting(identifier: str, most: int) -> str:
-    """The identifier itself, or, where it is too long for its column, its start and its digest."""
+    """The identifier, or its start and its digest if it is longer than `most` characters."""
     if len(identifier) <= most:
         return identifier
     digest = sha256(identifier.encode()).hexdigest()
@@ -45,7 +45,7 @@ def fitting(identifier: str, most: int) -> str:
 
 
 def utf16_length(text: str) -> int:
-    """Length in UTF-16 code units: what JavaScript's `length` says, and what positions on the wire count."""
+    """Length in UTF-16 code units: what JavaScript's `length` says, and what positions in the protocol count."""
     return len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2
 
 
@@ -60,5 +60,5 @@ def up_to_utf16(text: str, end: int) -> str:
 
 
 def sha8(text: str) -> str:
-    """The first eight hexadecimal digits of SHA-256, by which a tab checks that it shows what is stored."""
+    """The first 8 hex digits of SHA-256: a tab checks by it that it shows the stored text."""
     return sha256(text.encode()).hexdigest()[:8]

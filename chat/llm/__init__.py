@@ -1,4 +1,5 @@
-"""Talking to a model: `client` calls it, `events` come out, `tools` is what it may do, `offline` stands in for it.
+"""The model client: `client` calls a model, `events` says what comes back, `tools` holds the functions it may call.
 
-It knows no users, rows, Redis or pages, and it is the only package that imports the SDK.
+It knows no users, rows, Redis or pages, imports nothing of `chat` but `text`, and is the only package that imports the
+SDK.
 """

@@ -1,4 +1,4 @@
-"""A call of the model as its caller says it, and what comes out of it besides the provider's own events."""
+"""A call as its caller specifies it, and the events of a call that do not come from the provider."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from chat.llm.structured import OutputSchema, Schema
 from chat.llm.tools import Registry, Tool, ToolResult
 from chat.text import storable, storable_json
 
-InputItem = dict[str, Any]  # of a request's input, as the Responses API has it
+InputItem = dict[str, Any]  # an item of a request's `input`, in the format of the Responses API
 
 
 class Toolbox(Protocol):
-    """Tools that a model is offered and that somebody runs."""
+    """The tools that a model is offered, and the way to run them."""
 
     def schemas(self) -> tuple[dict[str, Any], ...]:
-        """What the model is told of them."""
+        """The definitions that are sent to the model."""
 
     async def run(self, call: ToolCall) -> ToolResult:
-        """Run one. Whatever goes wrong in the tool is a result; an exception ends the call."""
+        """Run one tool. A failing tool is a result too; an exception ends the call."""
 
 
 class Options(TypedDict, total=False):
-    """What can be said of a call besides its input; docs/llm.md has each."""
+    """The options of a call; docs/llm.md explains each."""
 
     model: str
     instructions: str
@@ -56,7 +56,7 @@ class Options(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One call with everything decided."""
+    """One call, with every default filled in."""
 
     input: tuple[InputItem, ...]
     model: str
@@ -77,7 +77,6 @@ class Call:
 
     @classmethod
     def of(cls, said: str | Sequence[InputItem], options: Options, *, defaults: Mapping[str, Any]) -> Call:
-        """From what a caller said."""
         given: dict[str, Any] = {**defaults, **options}
         tools, context = given.pop("tools", ()), given.pop("context", {})
         schema, schema_name = given.pop("schema", None), given.pop("schema_name", "")
@@ -90,7 +89,7 @@ class Call:
         )
 
     def plan(self, number: int, so_far: tuple[InputItem, ...] = ()) -> Plan:
-        """The round with this number, after the items of those before it."""
+        """The round with this number; `so_far` are the items of the rounds before it."""
         request = ModelRequest(
             model=self.model,
             input=self.input + so_far,
@@ -107,7 +106,7 @@ class Call:
 
 
 def tool_items(calls: Iterable[tuple[str, str, str, str]]) -> tuple[InputItem, ...]:
-    """Calls (id, name, arguments, output) as a model is told of them: all calls, then all results."""
+    """Tool calls (id, name, arguments, output) as input items: all calls, then all outputs."""
     told = list(calls)
     return (
         *(
@@ -119,7 +118,7 @@ def tool_items(calls: Iterable[tuple[str, str, str, str]]) -> tuple[InputItem, .
 
 
 class _RegistryToolbox:
-    """A registry with the context of one call."""
+    """A registry, with the context of one call."""
 
     def __init__(self, registry: Registry, context: Mapping[type, object]) -> None:
         self._registry, self._context = registry, context
@@ -142,30 +141,30 @@ def _toolbox(tools: Any, context: Mapping[type, object]) -> Toolbox | None:
 
 
 class Result(msgspec.Struct, frozen=True):
-    """What a call gave. `parsed` is an instance of the schema's model, or JSON's value; None without a schema."""
+    """The result of a call. `parsed` is an instance of the schema's model, or the JSON value; None without a schema."""
 
     text: str
     parsed: Any
-    calls: tuple[CallLog, ...]  # one for each round
+    calls: tuple[CallLog, ...]  # one per round
 
     @property
     def call_log(self) -> CallLog:
-        """The last round, which gave the answer."""
+        """The log of the last round, which gave the answer."""
         return self.calls[-1]
 
     @property
     def usage(self) -> Usage:
-        """Of all rounds."""
+        """The tokens of all rounds."""
         return total_usage(self.calls)
 
     @property
     def cost(self) -> Decimal | None:
-        """Of all rounds, in USD; None if that of one is not known."""
+        """The cost of all rounds in USD; None if the cost of any round is unknown."""
         return total_cost(self.calls)
 
 
 class ToolCallFinished(msgspec.Struct, frozen=True):
-    """A tool has run, or could not; the model reads `output` in the next round."""
+    """A tool has finished or failed; the model reads `output` in the next round."""
 
     call_id: str
     name: str
@@ -175,19 +174,19 @@ class ToolCallFinished(msgspec.Struct, frozen=True):
 
 
 class TextCorrected(msgspec.Struct, frozen=True):
-    """All text of a round whose stream had lost some of it, in place of what came of it."""
+    """The complete text of a round whose stream lost some of it; it replaces the deltas."""
 
     text: str
 
 
 class RoundFinished(msgspec.Struct, frozen=True):
-    """The provider has ended a round, and the journal knows it."""
+    """The provider has finished a round, and the journal has recorded it."""
 
     call_log: CallLog
 
 
 class CallFinished(msgspec.Struct, frozen=True):
-    """The last event of a call that went well; one that did not ends in an exception."""
+    """The last event of a successful call; any other call ends in an exception."""
 
     result: Result
 
@@ -196,11 +195,10 @@ CallEvent = Progress | TextCorrected | ToolCallFinished | RoundFinished | CallFi
 
 
 def total_usage(calls: Iterable[CallLog]) -> Usage:
-    """The sum."""
     return reduce(add, (log.usage for log in calls), Usage())
 
 
 def total_cost(calls: Iterable[CallLog]) -> Decimal | None:
-    """The sum in USD, or None if one part of it is not known."""
+    """In USD; None if any cost is unknown."""
     costs = [log.cost for log in calls]
     return None if None in costs else sum((cost for cost in costs if cost is not None), Decimal(0))

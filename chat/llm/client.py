@@ -1,4 +1,4 @@
-"""The model, called: `call` gives a result, `stream` what happens on the way. Both run tools and keep the books."""
+"""The client: `call` returns a result, `stream` yields everything on the way. Both run tools and tell the journal."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ logger = logging.getLogger(__name__)
 
 
 class LLMClient:
-    """A model behind a server of the Responses API. Make one for each process, and close it.
+    """A client of a Responses API server. Make one per process, and close it.
 
-    What is said here holds for every call that does not say otherwise. A `journal` is told of every round.
+    The arguments are the defaults of every call. The `journal` is told about every round.
     """
 
     def __init__(
@@ -51,9 +51,9 @@ class LLMClient:
         }
 
     async def call(self, said: str | Sequence[InputItem], **options: Unpack[Options]) -> Result:
-        """The answer, or with a `schema` an instance of it. Raises CallFailed, with the log of what was paid for.
+        """The answer, parsed if there is a `schema`. Raises CallFailed, which has the logs of all rounds.
 
-        `said` is a prompt, or the turns of a conversation as items of the Responses API.
+        `said` is a prompt, or the turns of a conversation as input items of the Responses API.
         """
         async with aclosing(self.stream(said, **options)) as events:
             async for event in events:
@@ -62,9 +62,9 @@ class LLMClient:
         raise AssertionError("a stream ends with CallFinished or an exception")
 
     def stream(self, said: str | Sequence[InputItem], **options: Unpack[Options]) -> AsyncGenerator[CallEvent, None]:
-        """Everything as it happens, and CallFinished as the last event. Raises what `call` raises.
+        """All events as they happen; the last one is CallFinished. Raises what `call` raises.
 
-        Cancelling or closing it hangs up at once. Wrap it in `contextlib.aclosing` where the loop can be left early.
+        Cancelling or closing it hangs up at once. Use `contextlib.aclosing` if you may leave the loop early.
         """
         if self._provider.closed:
             raise RuntimeError("The client is closed.")
@@ -72,15 +72,15 @@ class LLMClient:
         return _events(call, self._provider, self.prices)
 
     async def cancel(self, response_id: str) -> None:
-        """End a background run at the provider, which leaving its stream does not."""
+        """Stop a background run at the provider; leaving its stream does not stop it."""
         await self._provider.cancel(response_id)
 
     def plan(self, said: str | Sequence[InputItem], *, number: int = 1, **options: Unpack[Options]) -> Plan:
-        """What such a call would send, for counting; nothing is sent."""
+        """What this call would send, for counting tokens; nothing is sent."""
         return Call.of(said, options, defaults=self._defaults).plan(number)
 
     async def warm_up(self) -> None:
-        """Do what is slow at its first use, before anybody waits; nothing leaves this machine."""
+        """Do the slow first-time work before the first call; nothing leaves this machine."""
         self.prices.knows("gpt-5")
         await self._provider.warm_up()
 
@@ -139,7 +139,7 @@ def _logs(rounds: list[Round]) -> tuple[CallLog, ...]:
 
 @asynccontextmanager
 async def _left_in_order(current: Round) -> AsyncIterator[None]:
-    """However a round is left, nothing of it keeps running, and the journal is told."""
+    """However a round ends, stop its stream and tools, and tell the journal."""
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""Why a call gave no result: one exception for each reason, and what there is of the call with it."""
+"""Why a call has no result: one exception per reason, with the logs of the rounds so far."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from chat.llm.journal import CallLog
 
 
 class CallFailed(Exception):
-    """A call without a result. The text is for people, `detail` for logs; `calls` has every round, also the bad one."""
+    """A call without a result. The text is for users, `detail` for logs; `calls` has every round, failed or not."""
 
     retryable = False
     code = "failed"
@@ -21,17 +21,17 @@ class CallFailed(Exception):
 
     @property
     def call_log(self) -> CallLog | None:
-        """The last round; None if nothing was sent."""
+        """The log of the last round; None if nothing was sent."""
         return self.calls[-1] if self.calls else None
 
     @property
     def text(self) -> str:
-        """What the last round had said."""
+        """The text that the last round received."""
         return self.calls[-1].output if self.calls else ""
 
 
 class ProviderFailed(CallFailed):
-    """The provider failed or was not there; `code` says how, by the table in `events.FAILURES`."""
+    """The provider failed or could not be reached; `code` is a key of `events.FAILURES`."""
 
     def __init__(self, failed: Failed) -> None:
         super().__init__(failed.message, detail=failed.detail)
@@ -41,45 +41,45 @@ class ProviderFailed(CallFailed):
 
 
 class OutputRefused(CallFailed):
-    """The model would not answer; `text` says why, in its own words."""
+    """The model refused to answer; `text` is its explanation."""
 
     code = "refused"
 
 
 class OutputIncomplete(CallFailed):
-    """The answer ends in the middle; `reason` is the provider's: max_output_tokens as a rule."""
+    """The answer was cut off; `reason` is the provider's, usually max_output_tokens."""
 
     code = "incomplete"
     retryable = True
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
-        super().__init__("The answer is cut short because it reached its greatest length.", detail=reason)
+        super().__init__("The answer was cut off because it reached its maximum length.", detail=reason)
 
 
 class OutputEmpty(CallFailed):
-    """The model completed an answer without a word in it."""
+    """The model completed an empty answer."""
 
     code = "empty"
     retryable = True
 
 
 class OutputInvalid(CallFailed):
-    """The answer is not JSON, or does not fit the schema; `detail` says where."""
+    """The answer is not JSON or does not match the schema; `detail` says where."""
 
     code = "invalid"
     retryable = True
 
 
 class TooManyRounds(CallFailed):
-    """The model called tools again and again, and gave no answer."""
+    """The model kept calling tools and gave no answer."""
 
     code = "tool_rounds"
     retryable = True
 
 
 class BudgetExceeded(CallFailed):
-    """The user's budget cannot bear this call; nothing was sent. Raised by journals that keep budgets."""
+    """The user's budget is too small for this call; nothing was sent. Raised by journals that check budgets."""
 
     code = "budget_exceeded"
 

@@ -1,4 +1,4 @@
-"""What comes out of a model's stream: pieces of text, calls of tools, and one last event that says how it ended."""
+"""The events of a model's stream: pieces of text, tool calls, and one terminal event."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 
 class Code(StrEnum):
-    """Why a call failed. Every call that fails has one of these; `FAILURES` says what each means for the caller."""
+    """Why a request failed; `FAILURES` says what each code means for the caller."""
 
     RATE_LIMITED = "rate_limited"
     QUOTA_EXCEEDED = "quota_exceeded"
@@ -25,48 +25,49 @@ class Code(StrEnum):
 
 
 class Meaning(msgspec.Struct, frozen=True):
-    """`retryable`: the same request may succeed later. `uncertain`: it may have run, and be billed."""
+    """`retryable`: the same request may succeed later. `uncertain`: it may have run and be billed."""
 
     retryable: bool
     uncertain: bool
     message: str
 
 
-# A request may be sent again without asking only where it is retryable, not uncertain, and nothing has come yet.
+# A request may be sent again automatically only if it is retryable, not uncertain, and before the first event.
+# Statuses: OpenAI's guide "Error codes"; 529 and most 4xx come from compatible servers.
 FAILURES: dict[Code, Meaning] = {
     # 429
-    Code.RATE_LIMITED: Meaning(True, False, "The model is getting too many requests just now. Please try again."),
+    Code.RATE_LIMITED: Meaning(True, False, "The model is receiving too many requests. Please try again."),
     # 429 with the code insufficient_quota: waiting does not help
-    Code.QUOTA_EXCEEDED: Meaning(False, False, "The model's account is used up. Please tell the administrator."),
+    Code.QUOTA_EXCEEDED: Meaning(
+        False, False, "The site's model account is out of credit. Please tell the administrator."
+    ),
     # 503 and 529, or a code that says so
-    Code.OVERLOADED: Meaning(True, False, "The model is overloaded just now. Please try again."),
-    # no such host, refused, no connection in time, or the request could not be written: it never ran
+    Code.OVERLOADED: Meaning(True, False, "The model is overloaded. Please try again."),
+    # unknown host, connection refused or timed out, or the request could not be written: it never ran
     Code.UNREACHABLE: Meaning(True, False, "The model could not be reached. Please try again."),
     # 500, 408, 409, an `error` event or response.failed: it is known to have failed
     Code.PROVIDER_ERROR: Meaning(True, False, "The model ran into an error. Please try again."),
     # 400 and any other 4xx
     Code.BAD_REQUEST: Meaning(False, False, "The model did not accept this request."),
-    # 413, or a code or message about the context's length
+    # 413, or a code or message about the context length
     Code.CONTEXT_TOO_LONG: Meaning(
         False, False, "This conversation is too long for the model. Please start a new one."
     ),
     # 401 and 403
-    Code.UNAUTHORIZED: Meaning(False, False, "The model refused the site's key. Please tell the administrator."),
+    Code.UNAUTHORIZED: Meaning(False, False, "The model rejected the site's API key. Please tell the administrator."),
     # 404 of a create
     Code.MODEL_NOT_FOUND: Meaning(False, False, "The model is not available. Please tell the administrator."),
     # response.incomplete with the reason content_filter, or a code that says so
     Code.CONTENT_FILTER: Meaning(False, False, "The model's content filter stopped this answer."),
-    # sent, and no word came back: 502, 504, other 5xx, silence or a break before the first event, no event stream
-    Code.AMBIGUOUS: Meaning(True, True, "The model's answer got lost on the way. You can try again."),
-    # it began, then it broke, fell silent, took too long, made no sense, or ended without saying that it is complete
-    Code.CUT: Meaning(True, True, "The connection to the model broke off. You can try again."),
+    # sent, but no answer: 502, 504, other 5xx, silence or a lost connection before the first event, not an event stream
+    Code.AMBIGUOUS: Meaning(True, True, "The model's answer was lost. You can try again."),
+    # the stream began, then broke, fell silent, took too long, was malformed, or ended without a terminal event
+    Code.CUT: Meaning(True, True, "The connection to the model was lost. You can try again."),
 }
 
 
 class Usage(msgspec.Struct, frozen=True):
-    """Tokens of one call; what a server does not report is 0. Those in the cache are part of the input, those of
-    reasoning of the output.
-    """
+    """Tokens of one call, 0 if not reported. Input includes cached tokens, output includes reasoning tokens."""
 
     input_tokens: int = 0
     cached_tokens: int = 0
@@ -80,11 +81,11 @@ class Usage(msgspec.Struct, frozen=True):
         return Usage(*(mine + others for mine, others in pairs))
 
 
-# What a provider's stream is read as, in the order in which it can come.
+# The events of a provider's stream, in the order in which they can come.
 
 
 class Created(msgspec.Struct, frozen=True):
-    """The provider took the request. At most once, before everything else."""
+    """The provider accepted the request. At most once, before all other events."""
 
     response_id: str
     model: str
@@ -92,7 +93,7 @@ class Created(msgspec.Struct, frozen=True):
 
 
 class Reasoning(msgspec.Struct, frozen=True, gc=False):
-    """The model thinks. `summary` is the next piece of what the provider tells of it, often nothing."""
+    """The model is reasoning. `summary` is the next piece of the provider's summary, often empty."""
 
     summary: str
 
@@ -120,21 +121,21 @@ class RefusalDelta(
 
 
 class ToolCallStarted(msgspec.Struct, frozen=True):
-    """The model begins to ask for a tool."""
+    """The model begins to call a tool."""
 
     call_id: str
     name: str
 
 
 class ToolCallArguments(msgspec.Struct, frozen=True):
-    """The next piece of the arguments' JSON text."""
+    """The next piece of the arguments' JSON."""
 
     call_id: str
     delta: str
 
 
 class ToolCall(msgspec.Struct, frozen=True):
-    """The model asks for a tool; `arguments` is its complete JSON text, which may still be nonsense."""
+    """A complete tool call; `arguments` is JSON text, which may be invalid."""
 
     call_id: str
     name: str
@@ -143,10 +144,10 @@ class ToolCall(msgspec.Struct, frozen=True):
 
 
 class Completed(msgspec.Struct, frozen=True):
-    """The last event of a request that went well.
+    """The last event of a successful request.
 
-    `text` is all of the answer, `refused` says that the model would not give one, `incomplete_reason` why it is cut
-    short if it is. `usage` is None if the server does not count.
+    `text` is the whole answer, or the refusal if `refused`; `incomplete_reason` says why it was cut off, if it was.
+    `usage` is None if the server does not report it.
     """
 
     response_id: str
@@ -160,9 +161,9 @@ class Completed(msgspec.Struct, frozen=True):
 
 
 class Failed(msgspec.Struct, frozen=True):
-    """The last event of a request that went wrong; `message` is for people, `detail` for our log only.
+    """The last event of a failed request; `message` is for users, `detail` for our log only.
 
-    `status` is the HTTP status if that is how it failed: then nothing of a response had come.
+    `status` is the HTTP status if the request failed with one; then no event had come.
     """
 
     code: Code

@@ -1,4 +1,4 @@
-"""What is told of a call to whoever keeps the books: before a round is sent, when it runs, and how it ended."""
+"""The interface for recording calls: told before a round is sent, when it runs, and when it is over."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from chat.llm.provider.provider import ModelRequest
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """One round with the provider that is about to be sent. `user` and `caller` are the caller's own words."""
+    """One round that is about to be sent. `user` and `caller` are options of the call, passed on."""
 
     call_id: UUID
-    number: int  # from 1; a call that uses tools has several
+    number: int  # from 1; a call with tools has several rounds
     user: UUID | None
     caller: str
     request: ModelRequest
 
     @property
     def schema_name(self) -> str:
-        """Of the schema that the answer has to fit; empty without one."""
+        """The name of the answer's schema; empty without one."""
         return str(self.request.output_format["name"]) if self.request.output_format else ""
 
     @property
     def sent(self) -> dict[str, Any]:
-        """What the model is given, as JSON would have it."""
+        """What the model receives, as JSON values."""
         request = self.request
         return {"instructions": request.instructions, "input": list(request.input), "format": request.output_format}
 
     @property
     def sent_sha256(self) -> str:
-        """By which the same question can be found again, without the question."""
+        """Identifies the same question without storing it."""
         return sha256(msgspec.json.encode(self.sent, order="sorted")).hexdigest()
 
     @property
     def sent_text(self) -> str:
-        """All that the model reads, for counting."""
+        """All text that the model reads, for counting tokens."""
         request = self.request
         items = [item.get("content") or item.get("output") or item.get("arguments") or "" for item in request.input]
         schemas = [part for part in (*request.tools, request.output_format) if part]
@@ -49,15 +49,15 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CallLog(msgspec.Struct, frozen=True, kw_only=True):
-    """One round as it went. It is written for every round that was planned, whatever became of it.
+    """The record of one round. There is one for every round that was planned, however it ended.
 
     `status` is completed, incomplete, refused, stopped (left before its end) or the code of the failure. `usage` is the
-    provider's, or counted here if `estimated`. `uncertain`: it may have run, or not. `cost` is in USD, None where
-    nobody knows the price, zero where nothing ran.
+    provider's, or counted here if `estimated`. `uncertain`: the round may or may not have run. `cost` is in USD, None
+    if the price is unknown, zero if nothing ran.
     """
 
     plan: Plan
-    model: str  # that answered
+    model: str  # the model that answered
     response_id: str | None
     request_id: str
     status: str
@@ -69,30 +69,30 @@ class CallLog(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int
     duration_ms: int
     first_event_ms: int | None
-    output: str  # everything that was received, also of a round that failed
+    output: str  # all text that was received, also in a failed round
 
 
 class Journal(Protocol):
-    """Keeps the books of calls. An exception from it ends the call."""
+    """Records calls. An exception from it ends the call."""
 
     async def begin(self, plan: Plan) -> None:
-        """Before a round is sent. Raise to refuse it: then nothing is sent, and `end` is not called."""
+        """Before a round is sent. Raise to refuse it: then nothing is sent and `end` is not called."""
 
     async def created(self, plan: Plan, response_id: str, sequence: int) -> None:
-        """The provider has taken the round, and numbers its events from there on. Nothing of it was given out yet."""
+        """The provider accepted the round; `sequence` numbers its first event. The caller has seen no event yet."""
 
     async def end(self, log: CallLog) -> None:
-        """The round is over. Called once for each that began, also if it was left or cancelled."""
+        """The round is over. Called once for each round that began, also if it was left or cancelled."""
 
 
 class NoJournal:
-    """For those who keep no books."""
+    """Records nothing."""
 
     async def begin(self, plan: Plan) -> None:
-        """Everything is allowed."""
+        """Allow every round."""
 
     async def created(self, plan: Plan, response_id: str, sequence: int) -> None:
-        """Nobody needs to know."""
+        """Ignore it."""
 
     async def end(self, log: CallLog) -> None:
-        """The caller gets it with the result."""
+        """Ignore it: the caller gets the log with the result."""

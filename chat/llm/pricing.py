@@ -1,4 +1,4 @@
-"""What a call costs, in USD: by the site's own list, else by the list of the genai-prices package."""
+"""What a call costs in USD: by the site's own price list, else by the list of the genai-prices package."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from chat.llm.provider.provider import OPENAI_BASE_URL
 Price = tuple[Decimal, Decimal, Decimal]  # input, cached input, output: USD per million tokens
 PriceList = tuple[tuple[str, Price], ...]  # by model name
 MILLION = Decimal(1_000_000)
-EXACT = Decimal("1e-12")  # the price of a token has no more decimals
+EXACT = Decimal("1e-12")  # a price per token has at most this many decimals
 _DATED = re.compile(r"-(?:\d{4}-\d{2}-\d{2}|\d{4,8}|latest)")
 
 logger = logging.getLogger(__name__)
 
 
 class Prices:
-    """The prices of one provider's models. `own` goes first: names, dated names without their date, or `start*`."""
+    """The prices of one provider's models. `own` takes precedence: exact names, names without a date, or `prefix*`."""
 
     def __init__(self, own: PriceList = (), *, base_url: str = "") -> None:
         self._own = dict(own)
         self._api_url = base_url or OPENAI_BASE_URL
 
     def knows(self, model: str) -> bool:
-        """Whether calls of this model have a price."""
+        """Whether this model has a price."""
         return self.cost(model, Usage()) is not None
 
     def cost(self, model: str, usage: Usage) -> Decimal | None:
-        """Of one call, exactly; None if the price is not known."""
+        """The exact cost of one call; None if the price is unknown."""
         price = self._own_price(model)
         return self._listed_cost(model, usage) if price is None else _cost_at(price, usage)
 
@@ -52,7 +52,7 @@ class Prices:
         except LookupError:
             return None
         except ValueError as error:  # counts that contradict each other
-            logger.warning("The cost of a call of %s is not known: %s", model, error)
+            logger.warning("The cost of a call of %s is unknown: %s", model, error)
             return None
         return price.total_price.quantize(EXACT)
 
@@ -64,7 +64,7 @@ def _stands_for(name: str, model: str) -> bool:
 
 
 def _closeness(name: str) -> tuple[int, bool]:
-    """The longest is the closest, and a whole name is closer than the start of one."""
+    """The longest match wins; a full name wins over a prefix."""
     return len(name.removesuffix("*")), not name.endswith("*")
 
 

@@ -1,4 +1,4 @@
-"""Structured output: the schema that is sent, and the answer held against it."""
+"""Structured output: the schema that is sent, and the answer validated against it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class OutputSchema:
 
     def __init__(self, schema: Schema, name: str = "") -> None:
         if not (isinstance(schema, dict) or (isinstance(schema, type) and issubclass(schema, pydantic.BaseModel))):
-            raise TypeError(f"{schema!r} is no schema: take a pydantic model (the class), or a JSON schema as a dict")
+            raise TypeError(f"{schema!r} is not a schema: pass a pydantic model class, or a JSON schema as a dict")
         self.name = re.sub(r"[^a-zA-Z0-9_-]", "_", name or _name_of(schema))[:MAX_NAME]
         if isinstance(schema, dict):
             self.json, self._parse = schema, _parser(schema)
@@ -32,11 +32,11 @@ class OutputSchema:
 
     @property
     def format(self) -> dict[str, Any]:
-        """For `text.format` of a request."""
+        """The request's `text.format`."""
         return {"type": "json_schema", "name": self.name, "schema": self.json, "strict": True}
 
     def parsed(self, text: str) -> Any:
-        """The text as an instance of the model, or as what its JSON says. Raises ValueError with what is wrong."""
+        """The text as an instance of the model, or as a JSON value. Raises ValueError, which says what is wrong."""
         try:
             return self._parse(_ESCAPE.sub(_storable, text))
         except pydantic.ValidationError as error:
@@ -45,8 +45,8 @@ class OutputSchema:
             raise ValueError(error.message) from None
         except RecursionError:
             raise ValueError("it is nested too deeply") from None
-        except Exception as error:  # a validator of the model's own may raise anything
-            raise ValueError(f"its check failed: {error!r}") from error
+        except Exception as error:  # the model's own validators may raise anything
+            raise ValueError(f"its validation failed: {error!r}") from error
 
 
 def _storable(escape: re.Match[str]) -> str:
@@ -68,7 +68,7 @@ def _strict_schema(model: type[pydantic.BaseModel]) -> dict[str, Any]:
 
 
 def _without_defaults(schema: Any) -> Any:
-    """Some servers refuse them in strict schemas, and all properties are required there anyway."""
+    """Some servers reject defaults in strict schemas, where all properties are required anyway."""
     if isinstance(schema, list):
         return [_without_defaults(part) for part in schema]
     if not isinstance(schema, dict):
@@ -78,6 +78,6 @@ def _without_defaults(schema: Any) -> Any:
 
 
 def _complaints(error: pydantic.ValidationError) -> str:
-    """Where and why, without the values: they can be long, and are in the log anyway."""
+    """Where and why, without the values: they can be long, and are logged anyway."""
     found = error.errors(include_url=False, include_context=False, include_input=False)[:MAX_DETAIL_ERRORS]
     return "; ".join(f"{'.'.join(str(step) for step in one['loc']) or 'the whole'}: {one['msg']}" for one in found)

@@ -1,4 +1,4 @@
-"""Counting tokens by o200k_base, whose ranks are shipped in `data/`: no download, no network."""
+"""Counting tokens with o200k_base, whose ranks are shipped in `data/`: no download, no network."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RANKS_SHA256 = "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d
 
 
 def load() -> None:
-    """Load the ranks, which takes a second and 80 MB, so that no count has to wait for it."""
+    """Load the ranks ahead of the first count: it takes a second and 80 MB."""
     _encoding()
 
 
@@ -26,7 +26,7 @@ async def count_tokens(texts: list[str]) -> list[int]:
 
 
 def most_tokens(text: str) -> int:
-    """A bound that costs nothing: no text has more tokens than bytes."""
+    """A cheap upper bound: no text has more tokens than bytes."""
     return len(text.encode())
 
 

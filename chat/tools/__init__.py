@@ -1,4 +1,4 @@
-"""What the model may do: one small module for each tool; a module here is a tool that is offered."""
+"""The tools that the site offers the model: each module here is one tool."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from importlib import import_module
 from chat.llm.tools import Registry, Tool
 from chat.models import ChatThread, User
 
-CONTEXT_TYPES = (User, ChatThread)  # whose message is answered, and where: a tool asks for them by type
+CONTEXT_TYPES = (User, ChatThread)  # who sent the message, and in which thread: tools take them by type
 
 
 def load() -> Registry:
-    """Import every module of this package, and collect the tools that were made there."""
+    """Import every module of this package, and collect the tools defined there."""
     names = [f"{__name__}.{module.name}" for module in pkgutil.iter_modules(__path__)]
     tools = (
         item

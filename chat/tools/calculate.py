@@ -1,4 +1,4 @@
-"""Arithmetic, which a model gets wrong in its head: exact where numbers allow it, and bounded in what it costs."""
+"""Arithmetic, which models get wrong: exact where possible, with bounded CPU and memory."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from chat.llm.tools import ToolError, tool
 
 MAX_CHARACTERS = 500
 MAX_DEPTH = 300  # a sum of 250 ones is that deep
-MAX_DIGITS = 1000  # before the point, and zeros behind it
+MAX_DIGITS = 1000  # before the decimal point, and leading zeros after it
 MAX_EXPONENT = 10**12
-MAX_EXACT_BITS = 8192  # of a numerator or denominator; what needs more is rounded
+MAX_EXACT_BITS = 8192  # of a numerator or denominator; longer ones are rounded
 SHOWN_DIGITS = 20
-PLAIN_ZEROS = 7  # behind the point; what is smaller is written like 1e-9
+PLAIN_ZEROS = 7  # after the decimal point; smaller numbers are written like 1e-9
 
 LARGEST = Fraction(10) ** MAX_DIGITS
 ROUNDING = Context(prec=50, Emax=4 * MAX_DIGITS, Emin=-4 * MAX_DIGITS, traps=[InvalidOperation, Overflow, Underflow])
@@ -33,11 +33,11 @@ READABLE = re.compile(r"[\w.+\-*/%(), ]*", re.ASCII)
 THOUSANDS = re.compile(r"\d,\d{3}(?!\d)")
 
 KNOWN = "Use numbers, + - * / // % ** and parentheses, sqrt, abs, round, min, max, pi and e."
-OUT_OF_RANGE = f"A number there is too large or too small: {MAX_DIGITS} digits are possible."
+OUT_OF_RANGE = f"A number is too large or too small: at most {MAX_DIGITS} digits are supported."
 
 
 class Number(NamedTuple):
-    """A value, and whether it is the very one or was rounded to 50 digits on the way."""
+    """A value, and whether it is exact or was rounded to 50 digits on the way."""
 
     value: Fraction
     exact: bool
@@ -50,9 +50,9 @@ WHOLE = Number(Fraction(0), exact=True)
 def calculate(expression: str) -> str:
     """Calculate exactly. Use it for all arithmetic that is not trivial.
 
-    There are + - * / // % ** (also ^), parentheses, sqrt(x), abs(x), round(x, digits), min(...), max(...), pi and e.
+    Supports + - * / // % ** (also ^), parentheses, sqrt(x), abs(x), round(x, digits), min(...), max(...), pi and e.
     Write numbers like 1234.5 or 1e6, without thousands separators, units and percent signs: % is the remainder.
-    0.1 + 0.2 is 0.3, and round() takes halves away from zero. A result that is no integer has 20 significant digits.
+    0.1 + 0.2 is 0.3, round(2.5) is 3 and round(-2.5) is -3. A non-integer result has 20 significant digits.
 
     expression: what to calculate, like (19.99 * 3) ** 2 / 7
     """
@@ -63,25 +63,25 @@ def calculate(expression: str) -> str:
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         raise ToolError(f"The expression cannot be read. {KNOWN}") from None
     except ZeroDivisionError:
-        raise ToolError("It divides by zero.") from None
+        raise ToolError("The expression divides by zero.") from None
     except (Overflow, Underflow):
         raise ToolError(OUT_OF_RANGE) from None
     except DecimalException:
-        raise ToolError("It has no result among the real numbers.") from None
+        raise ToolError("The result is not a real number.") from None
 
 
 def _checked(text: str) -> str:
     if len(text) > MAX_CHARACTERS:
         raise ToolError(f"The expression has more than {MAX_CHARACTERS} characters. Calculate it in parts.")
     if not READABLE.fullmatch(text):
-        raise ToolError(f"The expression has characters that mean nothing here. {KNOWN}")
-    if THOUSANDS.search(text):  # max(1,500) could be either
-        raise ToolError("Write 1000 and not 1,000. Between two arguments put a space behind the comma.")
+        raise ToolError(f"The expression contains unsupported characters. {KNOWN}")
+    if THOUSANDS.search(text):  # max(1,500) is ambiguous
+        raise ToolError("Write 1000, not 1,000. Put a space after the comma between two arguments.")
     return text
 
 
 def _value(node: ast.expr, text: str, depth: int = 0) -> Number:
-    """What a part of the expression amounts to; `text` is the whole, for the digits that a float would lose."""
+    """The value of a part of the expression; `text` is the whole, for digits that a float would lose."""
     if depth > MAX_DEPTH:
         raise ToolError("The expression is nested too deeply. Calculate it in parts.")
     match node:
@@ -97,20 +97,20 @@ def _value(node: ast.expr, text: str, depth: int = 0) -> Number:
             return operation(_value(node.left, text, depth + 1), _value(node.right, text, depth + 1))
         case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]) if name in FUNCTIONS:
             return _called(name, [_value(argument, text, depth + 1) for argument in arguments])
-    raise ToolError(f"This means nothing here: {(ast.get_source_segment(text, node) or '')[:50]}. {KNOWN}")
+    raise ToolError(f"Not supported: {(ast.get_source_segment(text, node) or '')[:50]}. {KNOWN}")
 
 
 def _literal(digits: str, value: float) -> Number:
     if isinstance(value, int):
         return _kept(value, exact=True)
     number = Decimal(digits)
-    if number and abs(number.adjusted()) > MAX_DIGITS:  # 1e999999999 would take its time as a fraction
+    if number and abs(number.adjusted()) > MAX_DIGITS:  # 1e999999999 would be slow as a fraction
         raise ToolError(OUT_OF_RANGE)
     return _kept(Fraction(number or 0), exact=True)
 
 
 def _kept(value: Fraction | int, *, exact: bool) -> Number:
-    """The number in range and of bounded size."""
+    """The number, checked for its range and rounded to a bounded size."""
     value = Fraction(value)
     if value and not 1 / LARGEST <= abs(value) < LARGEST:
         raise ToolError(OUT_OF_RANGE)
@@ -151,7 +151,7 @@ def _square_root(number: Number) -> Number:
 
 def _round(number: Number, digits: Number = WHOLE) -> Number:
     if digits.value.denominator != 1 or abs(digits.value) > MAX_DIGITS:
-        raise ToolError(f"The digits of round(x, digits) are an integer of at most {MAX_DIGITS}.")
+        raise ToolError(f"In round(x, digits), digits must be an integer of at most {MAX_DIGITS}.")
     unit = Fraction(10) ** -int(digits.value)
     nearest = floor(abs(number.value) / unit + Fraction(1, 2)) * unit
     return _kept(nearest if number.value >= 0 else -nearest, exact=number.exact)
@@ -185,7 +185,9 @@ OPERATIONS: dict[type[ast.operator], Callable[[Number, Number], Number]] = {
     ast.Mod: _by(operator.mod),
     ast.Pow: _power,
 }
-FUNCTIONS: dict[str, tuple[Callable[..., Number], int, int]] = {  # each with the least and most arguments
+FUNCTIONS: dict[
+    str, tuple[Callable[..., Number], int, int]
+] = {  # each with its minimum and maximum number of arguments
     "sqrt": (_square_root, 1, 1),
     "abs": (lambda number: number._replace(value=abs(number.value)), 1, 1),
     "round": (_round, 1, 2),

@@ -1,4 +1,4 @@
-"""What time it is somewhere, which a model cannot know by itself."""
+"""The current time in a time zone, which a model cannot know."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def current_time(timezone: str) -> dict[str, str]:
     """
     try:
         zone = ZoneInfo(timezone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):  # an absolute path is a ValueError, a folder an OSError
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # ValueError for an absolute path, OSError for a folder
         message = f"There is no time zone {timezone[:64]!r}. Use an IANA name like Europe/Oslo or UTC."
         raise ToolError(message) from None
     now = datetime.now(zone)

@@ -1,4 +1,4 @@
-"""What was said before, in other conversations of the same user."""
+"""Searching the other conversations of the same user."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from chat.models import User
 from chat.text import storable
 
 MAX_QUERY_CHARACTERS = 200
-MAX_WORDS = 10  # each is looked for in every message
+MAX_WORDS = 10  # each is searched in every message
 MAX_HITS = 10
 SNIPPET_CHARACTERS = 200
 BEFORE_HIT = 60  # characters of a snippet
 
-# Found through the user: there is no thread of anybody else to be found. A thread whose title alone has the words is
-# found once, by its first message. The question that is being answered has the words by itself, and is left out.
+# Only threads of this user are searched. If only the title of a thread matches, the thread is found once, by its first
+# message. The question that is being answered contains the words itself, so it is left out.
 SEARCH = r"""
 SELECT t.id, t.title, m.role, m.content, m.created_at
 FROM chat_thread t JOIN chat_message m ON m.thread_id = t.id
@@ -30,7 +30,7 @@ ORDER BY m.created_at DESC, m.number DESC LIMIT $3
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A message that was found."""
+    """A message that matches."""
 
     title: str
     url: str
@@ -41,11 +41,10 @@ class Hit:
 
 @tool(idempotent=True)
 async def search_my_threads(user: User, query: str) -> list[Hit] | str:
-    """Search everything that was said in this user's chats, this one and archived ones included.
+    """Search all messages in this user's chats, this one and archived ones included.
 
-    Finds messages that have all of the words, in any order and in upper or lower case, in their text or in the title
-    of their chat: the newest 10, newest first. An answer that is still being written is not found yet. Search for few
-    and rare words, and link to the chats by their url.
+    Finds messages whose text or chat title contains all of the words, in any order and case: the newest 10, newest
+    first. An answer that is still being written is not found. Search for few, rare words, and link to chats by url.
 
     query: one to ten words, without operators
     """
@@ -53,9 +52,7 @@ async def search_my_threads(user: User, query: str) -> list[Hit] | str:
     if not words:
         raise ToolError("Say which words to search for.")
     if len(words) > MAX_WORDS or len(query) > MAX_QUERY_CHARACTERS:
-        raise ToolError(
-            f"That is too long: take {MAX_WORDS} words at most, of {MAX_QUERY_CHARACTERS} characters together."
-        )
+        raise ToolError(f"The query is too long: use at most {MAX_WORDS} words and {MAX_QUERY_CHARACTERS} characters.")
     rows = await database.query(SEARCH, user.id, [_pattern(word) for word in words], MAX_HITS)
     hits = [
         Hit(
@@ -67,16 +64,16 @@ async def search_my_threads(user: User, query: str) -> list[Hit] | str:
         )
         for row in rows
     ]
-    return hits or "Nothing was found that has all of these words. Try fewer, or other ones."
+    return hits or "No messages contain all of these words. Try fewer or different words."
 
 
 def _pattern(word: str) -> str:
-    r"""For ILIKE, to which %, _ and \ are special and to the user are not."""
+    r"""For ILIKE, with %, _ and \ escaped."""
     return "%" + re.sub(r"[\\%_]", r"\\\g<0>", word) + "%"
 
 
 def _snippet(text: str, words: list[str]) -> str:
-    """What stands around the first word that is found, on one line."""
+    """The text around the first matching word, on one line."""
     hit = re.search("|".join(map(re.escape, words)), text, re.IGNORECASE)
     start = max(0, hit.start() - BEFORE_HIT) if hit else 0
     end = start + SNIPPET_CHARACTERS

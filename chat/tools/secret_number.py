@@ -1,4 +1,4 @@
-"""A number that only the tool knows: the smallest proof that the model calls tools."""
+"""A number that only the tool knows: the smallest proof that tool calls work."""
 
 from __future__ import annotations
 

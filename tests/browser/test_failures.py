@@ -90,7 +90,7 @@ async def test_a_stream_that_breaks_keeps_what_came_and_says_that_it_is_not_all(
     assert row["content"].startswith("1, 2")
     assert await chat.text() == row["content"].strip()
     await expect(chat.note).to_have_text(row["error"])
-    assert row["error"] == "The connection to the model broke off. You can try again."
+    assert row["error"] == "The connection to the model was lost. You can try again."
     await expect(chat.answer.get_by_role("button", name="Try again")).to_be_visible()
     await expect(chat.send_button).to_be_visible()
 
@@ -99,8 +99,8 @@ async def test_an_answer_that_reached_its_greatest_length_says_so(desk: Desk, al
     chat = await desk.chat(alice, await past_thread(alice))
     await chat.say("count to 20 [offline: incomplete]")
     await chat.is_over(answers=2)
-    await expect(chat.note).to_have_text("The answer is cut short because it reached its greatest length.")
+    await expect(chat.note).to_have_text("The answer was cut off because it reached its maximum length.")
     await chat.page.reload()
 
     await chat.is_connected()
-    await expect(chat.note).to_have_text("The answer is cut short because it reached its greatest length.")
+    await expect(chat.note).to_have_text("The answer was cut off because it reached its maximum length.")

@@ -177,5 +177,5 @@ def test_an_empty_schema_is_a_schema() -> None:
 
 @pytest.mark.parametrize("schema", [int, list[int], "City"])
 def test_what_is_no_schema_is_refused_with_what_to_take(schema: Any) -> None:
-    with pytest.raises(TypeError, match="is no schema: take a pydantic model"):
+    with pytest.raises(TypeError, match="is not a schema: pass a pydantic model class"):
         OutputSchema(schema)

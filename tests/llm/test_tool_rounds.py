@@ -146,9 +146,9 @@ WRONG = [
     ("refusing", "%7B%7D", "Not on a Sunday."),
     ("endless", "%7B%7D", "longer than 0.05 seconds"),
     ("nothing", "%7B%7D", "no tool named 'nothing'"),
-    ("strict", "%7B%7D", "do not fit strict"),
-    ("strict", "%7B%22number%22", "do not fit strict"),
-    ("strict", "%7B%22number%22:%22x%22%7D", "do not fit strict"),
+    ("strict", "%7B%7D", "are invalid for strict"),
+    ("strict", "%7B%22number%22", "are invalid for strict"),
+    ("strict", "%7B%22number%22:%22x%22%7D", "are invalid for strict"),
     ("cancelling", "%7B%7D", "cancelling was cancelled"),
 ]
 

@@ -1,4 +1,4 @@
-"""Whatever can go wrong at the provider, turned into one `Failed` with a fixed sentence for people."""
+"""Everything that can go wrong at the provider, as one `Failed` with a fixed sentence for users."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ STATUSES: dict[int, Code] = {
     503: Code.OVERLOADED,
     529: Code.OVERLOADED,
 }
+# `code` or `type` of an error: openai 3.54, types/responses/response_error.py, the guide "Error codes" of
+# OpenAI, and codes of compatible servers observed on 2026-11-22.
 PROVIDER_CODES: dict[str, Code] = {
     "rate_limit_exceeded": Code.RATE_LIMITED,
     "insufficient_quota": Code.QUOTA_EXCEEDED,
@@ -44,7 +46,7 @@ PROVIDER_CODES: dict[str, Code] = {
     "invalid_request_error": Code.BAD_REQUEST,
     "server_error": Code.PROVIDER_ERROR,
 }
-CONTEXT_WORDS = ("context length", "context window", "maximum context")  # compatible servers send no code for it
+CONTEXT_WORDS = ("context length", "context window", "maximum context")  # compatible servers send no code for this
 NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.WriteTimeout, httpx2.ProxyError)
 
 
@@ -57,7 +59,7 @@ def failed(
     usage: Usage | None = None,
     request_id: str = "",
 ) -> Failed:
-    """The failure of this kind; `detail` goes to the log, never to people."""
+    """The failure with this code; `detail` goes to the log, never to users."""
     meaning = FAILURES[code]
     return Failed(
         code=code,
@@ -73,7 +75,7 @@ def failed(
 
 
 def from_exception(error: Exception, *, began: bool) -> Failed:
-    """For what the SDK and its HTTP client raise; `began` says that an event had come."""
+    """The failure for an exception of the SDK or its HTTP client; `began`: an event had come."""
     if isinstance(error, openai.APIStatusError):
         return failed(Code.CUT, _detail_of(error), status=error.status_code) if began else _from_status(error)
     cause = error.__cause__ if isinstance(error, openai.APIConnectionError) and error.__cause__ else error
@@ -84,7 +86,7 @@ def from_exception(error: Exception, *, began: bool) -> Failed:
 
 
 def from_body(body: object, *, usage: Usage | None = None) -> Failed:
-    """For an error that came as an event or inside a response: an object with `code` and `message`, or nearly."""
+    """The failure for an error in an event or a response: usually an object with `code` and `message`."""
     error = body if isinstance(body, Mapping) else {}
     return failed(_provider_code(error) or Code.PROVIDER_ERROR, f"the provider said: {body}", usage=usage)
 
@@ -105,7 +107,7 @@ def _detail_of(error: openai.APIStatusError) -> str:
 
 
 def _code_of(status: int, body: object) -> Code:
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:  # a gateway's answer has a body of its own, so the status decides
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:  # the body may be a gateway's, so the status decides
         return STATUSES.get(status, Code.AMBIGUOUS)
     code = _provider_code(body) if isinstance(body, Mapping) else None
     return STATUSES.get(status, Code.BAD_REQUEST) if code in (None, Code.BAD_REQUEST) else code
@@ -115,13 +117,13 @@ def _provider_code(error: Mapping[str, Any]) -> Code | None:
     codes = [PROVIDER_CODES.get(str(error.get("code"))), PROVIDER_CODES.get(str(error.get("type")))]
     message = str(error.get("message")).lower()
     if any(words in message for words in CONTEXT_WORDS):
-        codes.insert(1, Code.CONTEXT_TOO_LONG)  # the type is often no more than invalid_request_error
+        codes.insert(1, Code.CONTEXT_TOO_LONG)  # the type is often just invalid_request_error
     known = [code for code in codes if code]
     return next((code for code in known if code is not Code.BAD_REQUEST), known[0] if known else None)
 
 
 def _retry_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """From `retry-after-ms` or `retry-after` in seconds; the form with a date is not used by model APIs."""
+    """From `retry-after-ms` or `retry-after` in seconds; model APIs do not send its date form."""
     for name, divisor in (("retry-after-ms", 1000), ("retry-after", 1)):
         try:
             seconds = float(headers[name]) / divisor

@@ -1,4 +1,4 @@
-"""The calls of one response, told apart: ids can be missing, come twice, or be those of another round."""
+"""Telling the tool calls of one response apart: ids can be missing, repeated, or already used in another round."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import msgspec
 from chat.llm.events import ToolCall, ToolCallArguments, ToolCallStarted
 from chat.llm.provider.shapes import MalformedEventError, objects, string
 
-MAX_CALLS = 1000  # in one response: no model means that many
+MAX_CALLS = 1000  # in one response: more is a malfunction
 
 ToolCallEvent = ToolCallStarted | ToolCallArguments | ToolCall
 
 
 class _Begun(msgspec.Struct):
-    """A call as it was announced."""
+    """A call that was announced by `response.output_item.added`."""
 
     item_id: str
     given_id: str
@@ -26,25 +26,29 @@ class _Begun(msgspec.Struct):
 
 
 class Calls:
-    """Reads the items of calls. `taken` are the ids of calls that the request tells of."""
+    """Reads the `function_call` items of a response; `taken` are the ids of calls in its request.
+
+    `call_id` is unique by openai 3.54, types/responses/response_function_tool_call.py; compatible servers that leave
+    it out or repeat it were observed on 2026-11-22.
+    """
 
     def __init__(self, taken: Iterable[str] = ()) -> None:
         self._taken = set(taken)
         self._begun: list[_Begun] = []
 
     def added(self, item: dict[str, Any]) -> list[ToolCallEvent]:
-        """It begins."""
+        """A call was announced."""
         if not _is_call(item) or any(_is_same(one, item) for one in self._begun):
             return []
         return [self._begin(item)]
 
     def growing(self, item_id: str, delta: str) -> list[ToolCallEvent]:
-        """A piece of its arguments."""
+        """A piece of the arguments of the call with this item id."""
         begun = next((one for one in self._begun if item_id in (one.item_id, one.given_id) and not one.done), None)
         return [ToolCallArguments(begun.call_id, delta)] if begun and item_id else []
 
     def done(self, item: dict[str, Any], sequence: int) -> list[ToolCallEvent]:
-        """It is complete. One that was cut short at the limit of tokens, in the middle of its arguments, is none."""
+        """A call is complete. A call whose arguments were cut off at the token limit is dropped."""
         if not _is_call(item) or item.get("status") == "incomplete":
             return []
         if item.get("id") and any(one.done and _is_same(one, item) for one in self._begun):
@@ -59,7 +63,7 @@ class Calls:
         return [*events, ToolCall(begun.call_id, name, arguments, sequence)]
 
     def missed(self, output: object, sequence: int) -> list[ToolCallEvent]:
-        """Those that only the end of the response tells of. The ids of items can be others there."""
+        """Calls that only the terminal event has. Item ids can differ from the stream's (observed 2026-11-22)."""
         seen = Counter(one.given_id for one in self._begun if one.done)
         events: list[ToolCallEvent] = []
         for item in filter(_is_call, objects(output)):
@@ -83,7 +87,7 @@ class Calls:
         return ToolCallStarted(call_id, string(item.get("name")))
 
     def _waiting(self, item: dict[str, Any]) -> _Begun | None:
-        """That began with this item, or with its call's id."""
+        """The announced call with the same item id, else with the same call id."""
         waiting = [one for one in self._begun if not one.done]
         same = (one for one in waiting if _is_same(one, item))
         return next(same, next((one for one in waiting if one.given_id == _given_id(item)), None))
@@ -98,5 +102,5 @@ def _given_id(item: dict[str, Any]) -> str:
 
 
 def _is_same(begun: _Begun, item: dict[str, Any]) -> bool:
-    """The same item, told again."""
+    """Whether it is the same item, sent again."""
     return (begun.item_id, begun.given_id) == (string(item.get("id")), _given_id(item)) != ("", "")

@@ -1,4 +1,4 @@
-"""The provider, asked once: one request in, a stream of events out, and no exception for what goes wrong there."""
+"""The connection to a provider: one request in, a stream of events out; failures there are events, not exceptions."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 OPENAI_BASE_URL = "https://api.openai.com/v1"
-KEEPALIVE_CONNECTIONS = 20  # the pool is searched at every request, so idle connections are not free
+KEEPALIVE_CONNECTIONS = 20  # every request searches the pool, so idle connections are not free
 KEEPALIVE_SECONDS = 30.0
 CANCEL_SECONDS = 5.0
-SECRET_CHARACTERS = 8  # a shorter key is any word for a server that asks for none
-AFTERGLOW_SECONDS = 0.2  # how long the end of a finished body is waited for, so that its connection can be used again
+SECRET_CHARACTERS = 8  # a shorter key is a placeholder for servers that need none
+DRAIN_SECONDS = 0.2  # to read a finished body to its end, so that its connection can be reused
 
 
 class ModelRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """One call of a model; `input` and `tools` are items of the Responses API, `metadata` is sent as it is."""
+    """One request; `input` and `tools` are in the format of the Responses API, `metadata` is sent unchanged."""
 
     model: str
     input: tuple[dict[str, Any], ...]
     max_output_tokens: int
     instructions: str = ""
     tools: tuple[dict[str, Any], ...] = ()
-    output_format: dict[str, Any] | None = None  # a JSON schema that the answer has to fit, as the API wants it
+    output_format: dict[str, Any] | None = None  # the JSON schema of the answer, as in `text.format`
     reasoning_effort: str = ""
     metadata: dict[str, str] = {}
     background: bool = False
@@ -48,42 +48,42 @@ class ModelRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def calls(self) -> set[str]:
-        """The ids of the calls that it tells of."""
+        """The ids of the tool calls in the input."""
         return {str(item.get("call_id")) for item in self.input if item.get("type") == "function_call"}
 
 
 class Resumption(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a call goes on that another process began: in the round with that number, after that event of its run."""
+    """Where to continue a call that another process began: in round `number`, after event `sequence` of its run."""
 
     response_id: str
     sequence: int  # of the last event that was read
     number: int = 1
-    text: str = ""  # that the round had given by then
+    text: str = ""  # of the round up to that event
     so_far: tuple[dict[str, Any], ...] = ()  # the items of the rounds before it
 
 
 class ProviderLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """How long is waited for what, in seconds, and how many calls can run at once."""
+    """Timeouts in seconds, and how many requests can run at once."""
 
     connect_seconds: float = 5
     write_seconds: float = 10
     pool_seconds: float = 5
-    silence_seconds: float = 90  # without a byte, also before the first
+    silence_seconds: float = 90  # without a byte, also before the first one
     total_seconds: float = 15 * 60
     max_connections: int = 1000
 
 
 class Provider:
-    """A server of the Responses API. Make one for each process, and close it."""
+    """A server of the Responses API. Make one per process, and close it."""
 
     def __init__(self, *, api_key: str, base_url: str = "", limits: ProviderLimits | None = None) -> None:
-        if not (api_key.isascii() and api_key.isprintable()):  # like the "…" of an example
-            raise ValueError("The API key has a character that no key has: copy it again.")
+        if not (api_key.isascii() and api_key.isprintable()):  # like the "…" in an example
+            raise ValueError("The API key contains a character that is not allowed in keys: copy it again.")
         if base_url and not base_url.startswith(("http://", "https://")):
-            raise ValueError(f"The address {base_url!r} has to start with http:// or https://, like https://host/v1.")
+            raise ValueError(f"The address {base_url!r} must start with http:// or https://, like https://host/v1.")
         self._key = api_key
         self._limits = limits or ProviderLimits()
-        # Everything is said here, because what is not is read from the environment by the SDK.
+        # Every argument is given, because the SDK reads missing ones from the environment.
         self._openai = openai.AsyncOpenAI(
             api_key=api_key or "none",
             base_url=base_url or OPENAI_BASE_URL,
@@ -92,35 +92,35 @@ class Provider:
         )
 
     def stream(self, request: ModelRequest) -> AsyncGenerator[Event, None]:
-        """Events as they come; the last one is Completed or Failed. Cancelling or closing it ends the run at once.
+        """Events as they come; the last one is Completed or Failed. Cancelling or closing it hangs up at once.
 
-        Wrap it in `contextlib.aclosing` where the loop can be left early.
+        Use `contextlib.aclosing` if you may leave the loop early.
         """
         create = self._openai.responses.with_streaming_response.create
         total_seconds = request.timeout_seconds or self._limits.total_seconds
         return self._events(partial(create, **_arguments(request)), total_seconds, ResponseReader(taken=request.calls))
 
     def resume(self, response_id: str, *, sequence: int, taken: Iterable[str] = ()) -> AsyncGenerator[Event, None]:
-        """What a background run gives after the event with that number; like `stream`, and a failure is Code.CUT.
+        """The events of a background run after event `sequence`; like `stream`, but a failure is Code.CUT.
 
-        `taken` are ids of calls that its request told of.
+        `taken` are the ids of tool calls in its request.
         """
         retrieve = partial(self._openai.responses.with_streaming_response.retrieve, response_id, stream=True)
         open_response = partial(retrieve, starting_after=sequence) if sequence >= 0 else retrieve
         return self._events(open_response, self._limits.total_seconds, ResponseReader(sequence=sequence, taken=taken))
 
     async def cancel(self, response_id: str) -> None:
-        """End a background run, which hanging up does not. One that is over or unknown is none of our business."""
+        """Stop a background run; hanging up does not stop it. Does nothing if the run is over or unknown."""
         try:
             async with asyncio.timeout(CANCEL_SECONDS):
                 await self._openai.responses.cancel(response_id)
         except (openai.OpenAIError, httpx2.HTTPError, TimeoutError) as error:
-            logger.warning("A run at the provider was not cancelled: %r", error)
+            logger.warning("A background run was not cancelled: %r", error)
 
     async def warm_up(self) -> None:
-        """Do once, before anybody waits, what stalls the loop for 60-200 ms at the SDK's first use.
+        """Trigger the SDK's first-use work now, which stalls the event loop for 60-200 ms.
 
-        The request goes to a socket of our own, so nothing leaves this machine and nothing is billed.
+        The request goes to a local socket: nothing leaves this machine and nothing is billed.
         """
         request = ModelRequest(model="warm-up", input=({"role": "user", "content": "warm-up"},), max_output_tokens=16)
         async with await asyncio.start_server(_answer_nothing, "127.0.0.1", 0) as server:
@@ -157,13 +157,13 @@ class Provider:
                 while chunk := await self._next_chunk(chunks, deadline):
                     events = reader.feed(chunk)
                     if reader.finished:
-                        await _give_back(response, chunks)
+                        await _drain(response, chunks)
                     for event in events:
                         yield self._without_key(event) if reader.finished else event
                     if reader.finished:
                         return
         except TimeoutError:
-            yield reader.broken(f"it took more than {total_seconds:g} s")
+            yield reader.broken(f"the request took more than {total_seconds:g} s")
             return
         except (openai.OpenAIError, httpx2.HTTPError) as error:
             if not reader.finished:
@@ -172,23 +172,23 @@ class Provider:
         yield reader.ended()
 
     def _without_key(self, event: Event) -> Event:
-        """Some servers repeat a key that they refuse, and `detail` goes into logs and books."""
+        """Some servers repeat a key that they reject, and `detail` is logged and stored."""
         if isinstance(event, Failed) and len(self._key) >= SECRET_CHARACTERS and self._key in event.detail:
             return replace(event, detail=event.detail.replace(self._key, "[the key]"))
         return event
 
     async def _next_chunk(self, chunks: AsyncIterator[bytes], deadline: float) -> bytes:
-        """Empty at the end. It needs a timer only where the limit for silence would notice too late."""
+        """Empty at the end. A timer is needed only if the read timeout would fire after the deadline."""
         if asyncio.get_running_loop().time() + self._limits.silence_seconds < deadline:
             return await anext(chunks, b"")
         async with asyncio.timeout_at(deadline):
             return await anext(chunks, b"")
 
 
-async def _give_back(response: AsyncAPIResponse[Any], chunks: AsyncIterator[bytes]) -> None:
-    """Read the few bytes after the terminal event, so that the next call finds a warm connection, or close it."""
+async def _drain(response: AsyncAPIResponse[Any], chunks: AsyncIterator[bytes]) -> None:
+    """Read the few bytes after the terminal event, so that the connection can be reused; else close it."""
     with contextlib.suppress(httpx2.HTTPError, TimeoutError):
-        async with asyncio.timeout(AFTERGLOW_SECONDS):
+        async with asyncio.timeout(DRAIN_SECONDS):
             async for _ in chunks:
                 pass
     with contextlib.suppress(httpx2.HTTPError):
@@ -212,7 +212,10 @@ def _http_client(limits: ProviderLimits) -> httpx2.AsyncClient:
 
 
 def _arguments(request: ModelRequest) -> dict[str, Any]:
-    """What is sent: nothing empty, and nothing is stored at the provider unless the run has to go on by itself."""
+    """Empty fields are left out. The provider stores nothing unless the run is in the background, which requires it.
+
+    The fields are those of openai 3.54, types/responses/response_create_params.py.
+    """
     arguments: dict[str, Any] = {
         "model": request.model,
         "input": list(request.input),

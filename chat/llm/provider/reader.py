@@ -1,4 +1,4 @@
-"""The provider's event stream, read: bytes in, our events out, exactly one of them terminal."""
+"""Reading the provider's event stream: bytes in, our events out, exactly one of them terminal."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ from chat.llm.provider.shapes import (
 
 
 class ResponseReader:
-    """Reads one response. Feed it chunks until `finished`; ask `ended()` if the stream is over before that.
+    """Reads one response. Feed it chunks until `finished`; call `ended()` if the stream ends before that.
 
     `sequence` is for a stream that resumes another one: the number of the last event read. `taken` are the ids of
     calls that are part of the request.
     """
 
     def __init__(self, *, sequence: int | None = None, taken: Iterable[str] = ()) -> None:
-        self.request_id = ""  # of the HTTP request, for support and logs
-        self.began = sequence is not None  # an event came: the provider has the request
+        self.request_id = ""  # of the HTTP request, for logs and the provider's support
+        self.began = sequence is not None  # an event came, so the provider has the request
         self.finished = False  # the terminal event is out
         self._sse = sse.Decoder()
         self._decoder = Decoder()
@@ -52,7 +52,7 @@ class ResponseReader:
         self._sequence = 0
 
     def feed(self, chunk: bytes) -> list[Event]:
-        """The events that this chunk completes; after a terminal one there are no more."""
+        """The events that this chunk completes; none after the terminal one."""
         events: list[Event] = []
         try:
             for data in self._sse.feed(chunk):
@@ -64,12 +64,12 @@ class ResponseReader:
         return events
 
     def broken(self, detail: str) -> Failed:
-        """The terminal event where the stream cannot be read on."""
+        """The terminal event of a stream that cannot be read any further."""
         self.finished = True
         return failures.failed(Code.CUT if self.began else Code.AMBIGUOUS, detail)
 
     def ended(self) -> Failed:
-        """The terminal event where the stream ended without one."""
+        """The terminal event of a stream that ended without one."""
         return self.broken("the stream ended without a terminal event")
 
     def _take(self, event: Known, events: list[Event]) -> None:
@@ -97,7 +97,7 @@ class ResponseReader:
                 self.finished = True
                 events.append(failures.from_body(event.error or {"code": event.code, "message": event.message}))
             case _:
-                pass  # known and of no use to us
+                pass  # ReasoningTextDelta
 
     def _add_text(self, delta: TextDelta | RefusalDelta, events: list[Event]) -> None:
         if not delta.text:

@@ -1,4 +1,7 @@
-"""The provider's events, as much of them as is used, and the one way to decode them."""
+"""The shapes of the provider's events, as far as we use them, and their decoder.
+
+They are those of openai 3.54, types/responses/response_*_event.py (read 2026-11-29).
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import msgspec
 from chat.llm.events import RefusalDelta, TextDelta, Usage
 from chat.text import storable, storable_json
 
-MAX_COUNT = 10**9  # of tokens in one call: more is nonsense, and would not fit into the books
+MAX_COUNT = 10**9  # of tokens in one call: more is nonsense, and would not fit the column
 
 
 class Shape(msgspec.Struct, tag_field="type", rename={"sequence": "sequence_number"}):
@@ -30,7 +33,7 @@ class ItemDone(Shape, tag="response.output_item.done"):
 
 
 class Response(msgspec.Struct):
-    """As much of a response as is used; what is free-form at the provider is checked where it is read."""
+    """A response, as far as we use it; free-form parts are checked where they are read."""
 
     id: str = ""
     model: str = ""
@@ -80,7 +83,7 @@ class ArgumentsDelta(Shape, tag="response.function_call_arguments.delta"):
 
 
 class ReasoningTextDelta(Shape, tag="response.reasoning_text.delta"):
-    """Ignored, but frequent: being known makes it cheap."""
+    """Ignored, but frequent: a known shape is cheap to decode."""
 
 
 Known = (
@@ -189,7 +192,7 @@ def incomplete_reason(event: WithResponse) -> str | None:
 
 
 def token_usage(usage: object) -> Usage | None:
-    """None where the server does not report any."""
+    """None if the server does not report any."""
     if not isinstance(usage, dict) or not (_count(usage, "input_tokens") or _count(usage, "output_tokens")):
         return None
     input_tokens, output_tokens = _count(usage, "input_tokens"), _count(usage, "output_tokens")

@@ -1,22 +1,22 @@
-"""Server-sent events, decoded from bytes that may be split anywhere."""
+"""Decoding server-sent events from bytes that may be split anywhere."""
 
 from __future__ import annotations
 
 MAX_EVENT_BYTES = 8 * 2**20
-DONE = b"[DONE]"  # what some servers send last; it says nothing that the events did not
+DONE = b"[DONE]"  # some servers end with it; it adds nothing to the terminal event
 
 
 class EventTooLargeError(Exception):
-    """One event is larger than MAX_EVENT_BYTES: no sane server sends that."""
+    """One event is larger than MAX_EVENT_BYTES; no correct server sends that."""
 
     def __init__(self) -> None:
         super().__init__(f"one event is larger than {MAX_EVENT_BYTES} bytes")
 
 
 class Decoder:
-    """Turns chunks into the data of complete events; an event that has no blank line after it at the end is dropped.
+    """Turns chunks into the data of complete events; an event without a blank line after it is dropped.
 
-    Names, ids and comments are skipped: the Responses API repeats the name as `type` inside the data.
+    Event names, ids and comments are skipped: the Responses API repeats the name as `type` in the data.
     """
 
     def __init__(self) -> None:

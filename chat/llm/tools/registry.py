@@ -1,6 +1,6 @@
-"""Tools for the model: a typed, documented function becomes a strict schema, and a call of it always has a result.
+"""Tools for the model: a typed, documented function gets a strict schema, and every call of it has a result.
 
-What a tool works with besides the model's arguments (who asks, say) it takes by type from the context of the call.
+Besides the model's arguments, a tool takes objects (the user, say) by type from the context of the call.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from chat.text import storable
 MAX_ARGUMENT_BYTES = 32 * 2**10
 MAX_RESULT_BYTES = 64 * 2**10
 TIME_LIMIT_SECONDS = 10.0
-THREADS = 16  # a function that hangs keeps its thread: these are the tools' own, so that nothing else starves
+THREADS = 16  # for tools only: a function that hangs keeps its thread, and must not starve anything else
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -33,11 +33,11 @@ logger = logging.getLogger(__name__)
 
 
 class ToolError(Exception):
-    """Raised by a tool for what the model should read and act upon; any other exception is only logged."""
+    """Raised by a tool with a sentence for the model; any other exception is logged and hidden from the model."""
 
 
 class ToolResult(msgspec.Struct, frozen=True):
-    """What the model is told; `ok` says if the tool did its work."""
+    """What the model reads; `ok` says whether the tool succeeded."""
 
     output: str
     ok: bool
@@ -45,7 +45,7 @@ class ToolResult(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Tool(Generic[P, R]):
-    """A function that the model may call, and that can still be called. `idempotent`: calling it twice does no harm."""
+    """A function that the model may call, still callable from code. `idempotent`: calling it twice does no harm."""
 
     function: Callable[P, R]
     idempotent: bool
@@ -61,18 +61,18 @@ class Tool(Generic[P, R]):
 
     @property
     def parameters(self) -> dict[str, dict[str, Any]]:
-        """What the model gives, a JSON schema each."""
+        """The model's arguments: a JSON schema each."""
         properties: dict[str, dict[str, Any]] = self.described.parameters["properties"]
         return properties
 
     @property
     def context_types(self) -> tuple[type, ...]:
-        """What it asks the context for."""
+        """The types of what it takes from the context."""
         return tuple(self.described.context.values())
 
     @property
     def schema(self) -> dict[str, Any]:
-        """What the model is told."""
+        """The definition that is sent to the model."""
         return {
             "type": "function",
             "name": self.name,
@@ -86,11 +86,10 @@ class Tool(Generic[P, R]):
 
 
 def tool(*, idempotent: bool) -> Callable[[Callable[P, R]], Tool[P, R]]:
-    """Make a tool of a function with type hints and a docstring with a line `name: what it is` for each parameter.
+    """Turn a function into a tool; it needs type hints, and a docstring line `name: what it is` for each parameter.
 
-    A parameter with a default may be null for the model, and is the default then. A parameter whose type is a class,
-    like `user: User`, comes from the context and needs no line. Raises TypeError at once for a function that cannot
-    be described.
+    A parameter with a default is optional: the model sends null for the default. A parameter whose type is a class,
+    like `user: User`, comes from the context and needs no line. Raises TypeError at once if anything is missing.
     """
 
     def decorate(function: Callable[P, R]) -> Tool[P, R]:
@@ -100,7 +99,7 @@ def tool(*, idempotent: bool) -> Callable[[Callable[P, R]], Tool[P, R]]:
 
 
 class Registry:
-    """The tools that a model is offered, by name. `context_types` is all that a tool may ask its context for."""
+    """The tools that a model is offered. `context_types` are the types that tools may take from the context."""
 
     def __init__(
         self,
@@ -112,7 +111,7 @@ class Registry:
         self._tools: dict[str, Tool[..., Any]] = {}
         for item in tools:
             if not isinstance(item, Tool):
-                raise TypeError(f"{item!r} is no tool: put @tool(idempotent=...) on a function, and take that")
+                raise TypeError(f"{item!r} is not a tool: put @tool(idempotent=...) on the function")
             if item.name in self._tools:
                 raise DuplicateToolError(item.name)
             _check_context(item, context_types)
@@ -125,34 +124,35 @@ class Registry:
         return tuple(self._tools.values())
 
     def schemas(self) -> tuple[dict[str, Any], ...]:
-        """For `ModelRequest.tools`."""
+        """The definitions of all tools, for `ModelRequest.tools`."""
         return tuple(item.schema for item in self._tools.values())
 
     def is_idempotent(self, name: str) -> bool:
-        """Whether a call that may have happened can be made again; a name that nobody has harms nobody."""
+        """Whether a call that may have run can be repeated; true for unknown names, which run nothing."""
         return name not in self._tools or self._tools[name].idempotent
 
     async def dispatch(self, name: str, arguments_json: str, context: Mapping[type, object] = NO_CONTEXT) -> ToolResult:
-        """Run one call; `context` has an object for each type that tools may ask for.
+        """Run one call; `context` has an object for each type that tools may take.
 
-        Whatever goes wrong is a result that the model can read; only cancellation is raised.
+        Every failure is a result that the model can read; only cancellation is raised.
         """
         if name not in self._tools:
-            return _failure(f"There is no tool named {name[:64]!r}. There are: {', '.join(self._tools) or 'none'}.")
+            available = ", ".join(self._tools) or "none"
+            return _failure(f"There is no tool named {name[:64]!r}. Available tools: {available}.")
         item = self._tools[name]
         try:
             arguments = _decoded(arguments_json, item)
         except (msgspec.MsgspecError, RecursionError) as error:
-            return _failure(f"The arguments do not fit {name}: {error}.")
+            return _failure(f"The arguments are invalid for {name}: {error}.")
         try:
             async with asyncio.timeout(self._time_limit_seconds) as limit:
                 return ToolResult(_output(await self._run(item, arguments | _given(item, context))), ok=True)
         except ToolError as error:
             return _failure(str(error))
-        except (Exception, SystemExit) as error:  # what parses command lines likes to exit
+        except (Exception, SystemExit) as error:  # command-line parsers exit
             if isinstance(error, TimeoutError) and limit.expired():
                 return _failure(f"{name} took longer than {self._time_limit_seconds:g} seconds.")
-            logger.exception("tool %s failed", name)
+            logger.exception("Tool %s failed", name)
             return _failure(f"{name} failed with an unexpected error. Do not call it again with the same arguments.")
 
     async def _run(self, item: Tool[..., Any], arguments: dict[str, Any]) -> object:
@@ -166,20 +166,20 @@ class Registry:
 
 
 class DuplicateToolError(Exception):
-    """Two tools have the same name, and a model could not tell them apart."""
+    """Two tools have the same name."""
 
 
 class MissingContextError(Exception):
-    """The caller did not give a tool what it asks for: a mistake of ours."""
+    """The caller's context lacks a type that a tool takes: our own mistake, not the model's."""
 
 
 def _outcome(function: Callable[[], object]) -> tuple[object, BaseException | None]:
-    """What it gave or raised. A future cannot carry all of that: a StopIteration would never arrive."""
+    """The result or the exception. A future cannot carry every exception: StopIteration would never arrive."""
     try:
         return function(), None
     except StopIteration as error:
         return None, RuntimeError(repr(error))
-    except BaseException as error:  # noqa: BLE001 - it is raised where the tool was called
+    except BaseException as error:  # noqa: BLE001 - `_run` raises it again
         return None, error
 
 
@@ -188,8 +188,8 @@ def _check_context(item: Tool[..., Any], context_types: Collection[type]) -> Non
         if kind not in context_types:
             known = ", ".join(one.__name__ for one in context_types) or "nothing"
             raise TypeError(
-                f"the tool {item.name}: {name} is {kind.__name__}, which JSON cannot carry and which is not in the "
-                f"context; that has {known}"
+                f"the tool {item.name}: {name} is {kind.__name__}, which is neither a JSON type nor in the context "
+                f"(it has {known})"
             )
 
 
@@ -222,5 +222,5 @@ def _limited(text: str) -> str:
     encoded = text.encode()
     if len(encoded) <= MAX_RESULT_BYTES:
         return text
-    note = f"\n[cut here: the result has {len(encoded)} bytes, and {MAX_RESULT_BYTES} is the most]"
+    note = f"\n[truncated: the result has {len(encoded)} bytes, the limit is {MAX_RESULT_BYTES}]"
     return encoded[: MAX_RESULT_BYTES - len(note)].decode(errors="ignore") + note

@@ -1,6 +1,6 @@
-"""A function's signature and docstring, read as a strict JSON schema and as a type that checks arguments.
+"""A function's signature and docstring as a strict JSON schema, and as a type that validates arguments.
 
-A parameter whose type is a class that JSON cannot carry is for the caller's context: the model never hears of it.
+A parameter whose type is a class comes from the caller's context: the model never sees it.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import msgspec
 
 JSON_TYPES: dict[Any, str] = {str: "string", int: "integer", float: "number", bool: "boolean"}
-NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")  # what a model can call
+NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")  # the names that the API allows
 _PARAMETER_LINE = re.compile(r"\s*(\w+): (.+)")
 
 
 class UndescribedToolError(TypeError):
-    """A function lacks what a model has to know about it; the message names the function and the lack."""
+    """A function lacks something that a tool needs; the message says what."""
 
     def __init__(self, function: Callable[..., Any], lack: str) -> None:
         super().__init__(f"the tool {function.__name__}: {lack}")
@@ -28,10 +28,10 @@ class UndescribedToolError(TypeError):
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """What a function says about itself.
+    """What a function's signature and docstring say.
 
-    `parameters` is the JSON schema of what the model gives, `arguments` the struct that it is decoded into, `context`
-    the names and types of what the caller gives.
+    `parameters` is the JSON schema of the model's arguments, `arguments` the struct they are decoded into, `context`
+    the names and types of the parameters that come from the caller.
     """
 
     description: str
@@ -41,9 +41,9 @@ class Described:
 
 
 def described(function: Callable[..., Any]) -> Described:
-    """Read a function; raises UndescribedToolError if something is missing."""
-    if not NAME.fullmatch(function.__name__):  # one that the provider refuses would end every call
-        raise UndescribedToolError(function, "its name needs 1 to 64 letters from a to z, digits or underscores")
+    """Raises UndescribedToolError if something is missing."""
+    if not NAME.fullmatch(function.__name__):  # a name that the provider rejects would fail every call
+        raise UndescribedToolError(function, "its name must be 1 to 64 letters (a-z, A-Z), digits or underscores")
     signature, hints = inspect.signature(function), _hints(function)
     description, notes = _documentation(function, set(signature.parameters))
     properties: dict[str, Any] = {}
@@ -68,7 +68,7 @@ def described(function: Callable[..., Any]) -> Described:
 
 
 def is_context(hint: Any) -> bool:
-    """Whether it is a class of somebody's own; what is built in is for JSON, or a mistake."""
+    """Whether it is a class; a built-in type is for JSON, or a mistake."""
     return isinstance(hint, type) and get_origin(hint) is None and hint.__module__ not in ("builtins", "typing")
 
 
@@ -76,13 +76,13 @@ def _hints(function: Callable[..., Any]) -> dict[str, Any]:
     try:
         return get_type_hints(function)
     except NameError as error:
-        lack = f"a type hint cannot be read, {error}: import it, and not only under TYPE_CHECKING"
+        lack = f"a type hint cannot be resolved, {error}: import it outside of TYPE_CHECKING"
         raise UndescribedToolError(function, lack) from None
 
 
 def _check_kind(function: Callable[..., Any], parameter: inspect.Parameter, hints: dict[str, Any]) -> None:
     if parameter.name not in hints or parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
-        raise UndescribedToolError(function, f"{parameter.name} needs a type hint, and has to be taken by its name")
+        raise UndescribedToolError(function, f"{parameter.name} needs a type hint, and must accept a keyword argument")
 
 
 def _property(function: Callable[..., Any], name: str, hint: Any, notes: dict[str, str]) -> dict[str, Any]:
@@ -101,7 +101,7 @@ def _documentation(function: Callable[..., Any], names: set[str]) -> tuple[str, 
     notes = {match[1]: match[2].strip() for _, match in matches if match and match[1] in names}
     description = "\n".join(line for line, match in matches if not (match and match[1] in names)).strip()
     if not description:
-        raise UndescribedToolError(function, "it needs a docstring that says what it does")
+        raise UndescribedToolError(function, "it needs a docstring that describes it")
     return description, notes
 
 
@@ -118,15 +118,15 @@ def _schema(hint: Any) -> dict[str, Any]:
         if len(inner) == 1:
             return _or_null(_schema(inner[0]))
     raise TypeError(
-        f"{hint} is not supported: take str, int, float, bool, Literal, list[...] or one of them | None, "
-        "or a class of the context without a default"
+        f"{hint} is not supported: use str, int, float, bool, Literal, list[...], any of these | None, "
+        "or a class from the context, without a default"
     )
 
 
 def _type_of_choices(choices: tuple[Any, ...]) -> str:
     types = {type(choice) for choice in choices}
     if len(types) != 1 or not types <= {str, int}:
-        raise TypeError("a Literal has to be all strings or all integers")
+        raise TypeError("a Literal must be all strings or all integers")
     return JSON_TYPES[types.pop()]
 
 

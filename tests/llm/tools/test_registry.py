@@ -96,7 +96,9 @@ def registry() -> Registry:
 
 
 def test_what_is_no_tool_is_refused_with_what_to_do() -> None:
-    with pytest.raises(TypeError, match=r"undocumented at .* is no tool: put @tool\(idempotent=...\) on a function"):
+    with pytest.raises(
+        TypeError, match=r"undocumented at .* is not a tool: put @tool\(idempotent=...\) on the function"
+    ):
         Registry([undocumented])  # type: ignore[list-item]
 
 
@@ -106,9 +108,9 @@ def test_two_tools_of_one_name_are_refused() -> None:
 
 
 def test_a_tool_that_asks_for_what_there_is_not_is_refused_at_the_start() -> None:
-    with pytest.raises(TypeError, match=r"the tool remind: when is datetime.*that has Asker"):
+    with pytest.raises(TypeError, match=r"the tool remind: when is datetime.*it has Asker"):
         Registry([greet, remind], context_types=(Asker,))
-    with pytest.raises(TypeError, match=r"the tool greet: asker is Asker.*that has nothing"):
+    with pytest.raises(TypeError, match=r"the tool greet: asker is Asker.*it has nothing"):
         Registry([greet])
 
 
@@ -193,12 +195,12 @@ async def test_a_missing_context_is_our_mistake_and_not_the_model_s(
     ("name", "arguments", "says"),
     [
         ("nobody", "{}", "no tool named 'nobody'"),
-        ("echo", "{", "do not fit echo"),
-        ("echo", "[]", "do not fit echo"),
+        ("echo", "{", "are invalid for echo"),
+        ("echo", "[]", "are invalid for echo"),
         ("echo", "{}", "missing required field `text`"),
         ("echo", '{"text": 7}', "Expected `str`"),
         ("echo", '{"text": "a", "more": 1}', "unknown field `more`"),
-        ("echo", '{"text": "\\ud800"}', "do not fit echo"),
+        ("echo", '{"text": "\\ud800"}', "are invalid for echo"),
         ("echo", '{"text": "\ud800"}', "?"),
         ("echo", '{"text": "' + "x" * MAX_ARGUMENT_BYTES + '"}', "larger than 32768 bytes"),
         ("describe", json.dumps(ARGUMENTS | {"size": "huge"}), "Invalid enum value 'huge'"),
@@ -253,7 +255,7 @@ async def test_a_long_result_is_cut_and_says_so(registry: Registry) -> None:
     result = await Registry([big]).dispatch("long_text", "{}")
     assert result.ok
     assert result.output.startswith("ææ")
-    assert result.output.endswith("[cut here: the result has 200000 bytes, and 65536 is the most]")
+    assert result.output.endswith("[truncated: the result has 200000 bytes, the limit is 65536]")
     assert MAX_RESULT_BYTES - 4 < len(result.output.encode()) <= MAX_RESULT_BYTES
 
 
