@@ -185,9 +185,7 @@ OPERATIONS: dict[type[ast.operator], Callable[[Number, Number], Number]] = {
     ast.Mod: _by(operator.mod),
     ast.Pow: _power,
 }
-FUNCTIONS: dict[
-    str, tuple[Callable[..., Number], int, int]
-] = {  # each with its minimum and maximum number of arguments
+FUNCTIONS: dict[str, tuple[Callable[..., Number], int, int]] = {  # each with its least and most arguments
     "sqrt": (_square_root, 1, 1),
     "abs": (lambda number: number._replace(value=abs(number.value)), 1, 1),
     "round": (_round, 1, 2),

@@ -67,7 +67,7 @@ async def events_of(llm: LLMClient, said: str, tools_: object) -> list[CallEvent
         return [event async for event in events]
 
 
-def assert_is_in_the_books(result: Result) -> None:
+def assert_is_logged(result: Result) -> None:
     """Counted by the provider, and priced."""
     for log in result.calls:
         assert (log.status, log.estimated, log.uncertain) == ("completed", False, False)
@@ -87,7 +87,7 @@ async def test_an_answer_streams_and_is_counted(llm: LLMClient) -> None:
     result = events[-1].result
     assert result.text == "".join(event.text for event in events if isinstance(event, TextDelta))
     assert "yes" in result.text.lower()
-    assert_is_in_the_books(result)
+    assert_is_logged(result)
 
 
 async def test_several_tools_are_called_and_their_results_are_read(llm: LLMClient) -> None:
@@ -101,7 +101,7 @@ async def test_several_tools_are_called_and_their_results_are_read(llm: LLMClien
     digits = "".join(letter for letter in events[-1].result.text if letter.isalnum())
     assert "291940" in digits
     assert "724290" in digits
-    assert_is_in_the_books(events[-1].result)
+    assert_is_logged(events[-1].result)
 
 
 async def test_the_site_s_own_tools_are_accepted_and_called(llm: LLMClient) -> None:
@@ -111,14 +111,14 @@ async def test_the_site_s_own_tools_are_accepted_and_called(llm: LLMClient) -> N
     assert "calculate" in [event.name for event in events if isinstance(event, ToolCall)]
 
 
-async def test_a_small_call_gives_a_title_in_its_form(llm: LLMClient) -> None:
+async def test_a_small_call_returns_a_structured_title(llm: LLMClient) -> None:
     said = "Write a title for this conversation.\n\nUser: How long do I boil an egg so that it is soft?"
     result = await llm.call(said, schema=Title, model=SETTINGS.llm_title_model or SETTINGS.llm_model, caller="title")
 
     assert isinstance(result.parsed, Title)
     assert 1 <= len(result.parsed.title.split()) <= 10
     assert result.call_log.plan.schema_name == "Title"
-    assert_is_in_the_books(result)
+    assert_is_logged(result)
 
 
 async def test_an_answer_that_is_cut_short_says_so_and_is_counted(llm: LLMClient) -> None:
@@ -132,13 +132,13 @@ async def test_an_answer_that_is_cut_short_says_so_and_is_counted(llm: LLMClient
 async def test_a_stop_in_the_text_is_estimated(llm: LLMClient) -> None:
     logs = []
 
-    class Books:
+    class MemoryJournal:
         async def begin(self, plan: object) -> None: ...
         async def created(self, plan: object, response_id: str, sequence: int) -> None: ...
         async def end(self, log: object) -> None:
             logs.append(log)
 
-    async with aclosing(llm.stream("Write a long poem about the sea.", journal=Books())) as events:
+    async with aclosing(llm.stream("Write a long poem about the sea.", journal=MemoryJournal())) as events:
         async for event in events:
             if isinstance(event, TextDelta):
                 break

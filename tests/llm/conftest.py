@@ -12,7 +12,7 @@ import pytest
 from chat.llm.client import LLMClient
 from chat.llm.provider import retries
 from chat.llm.provider.provider import Provider, ProviderLimits
-from tests.support.llm import PRICES, Books
+from tests.support.llm import PRICES, MemoryJournal
 from tests.support.offline import OfflineServer, start_offline_model
 
 HASTE = ProviderLimits(silence_seconds=4)  # more than a machine stands still for
@@ -50,33 +50,33 @@ async def hasty_provider(offline_url: str) -> AsyncIterator[Provider]:
 
 
 @pytest.fixture(scope="session")
-def all_books() -> Books:
-    return Books()
+def session_journal() -> MemoryJournal:
+    return MemoryJournal()
 
 
 @pytest.fixture
-def books(all_books: Books) -> Books:
+def journal(session_journal: MemoryJournal) -> MemoryJournal:
     """Empty ones."""
-    all_books.__init__()  # type: ignore[misc]
-    return all_books
+    session_journal.__init__()  # type: ignore[misc]
+    return session_journal
 
 
 @pytest.fixture(scope="session")
-async def session_llm(offline_url: str, all_books: Books) -> AsyncIterator[LLMClient]:
-    async with LLMClient(api_key="test", base_url=offline_url, prices=PRICES, journal=all_books) as llm:
+async def session_llm(offline_url: str, session_journal: MemoryJournal) -> AsyncIterator[LLMClient]:
+    async with LLMClient(api_key="test", base_url=offline_url, prices=PRICES, journal=session_journal) as llm:
         yield llm
 
 
 @pytest.fixture
-async def llm(session_llm: LLMClient, books: Books) -> LLMClient:
-    """A client whose calls are in `books`. It is made once: each one loads the system's certificates."""
+async def llm(session_llm: LLMClient, journal: MemoryJournal) -> LLMClient:
+    """A client whose calls are in `journal`. It is made once: each one loads the system's certificates."""
     return session_llm
 
 
 @pytest.fixture
-async def hasty_llm(offline_url: str, books: Books) -> AsyncIterator[LLMClient]:
+async def hasty_llm(offline_url: str, journal: MemoryJournal) -> AsyncIterator[LLMClient]:
     """One that does not stand silence for long."""
-    async with LLMClient(api_key="test", base_url=offline_url, prices=PRICES, journal=books, limits=HASTE) as llm:
+    async with LLMClient(api_key="test", base_url=offline_url, prices=PRICES, journal=journal, limits=HASTE) as llm:
         yield llm
 
 

@@ -1,14 +1,12 @@
-"""Both verbs of the client, over HTTP: what they give, what they raise, and what is in the books."""
+"""Both verbs of the client, over HTTP: what they give, what they raise, and what is in the ledger."""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
-from datetime import date
 from decimal import Decimal
 from typing import Any
 
-import pydantic
 import pytest
 
 from chat.llm import errors
@@ -25,37 +23,26 @@ from chat.llm.events import (
 )
 from chat.llm.provider.shapes import token_usage
 from chat.llm.tools import tool
-from tests.support.llm import PRICES, Books, call_events, replaying, result_of, sent_requests, text_of
+from tests.support.llm import (
+    CITY_SCHEMA,
+    PRICES,
+    WHOLE,
+    City,
+    MemoryJournal,
+    call_events,
+    double,
+    failure_of,
+    replaying,
+    result_of,
+    sent_requests,
+    text_of,
+)
 from tests.support.offline import OfflineServer
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left")
 
-WHOLE = "one two three four five six seven ten"  # ten deltas
 BRIEF_SECONDS = 20
-
-
-class City(pydantic.BaseModel):
-    name: str
-    inhabitants: int
-
-
-CITY_SCHEMA = {
-    "type": "object",
-    "title": "city",
-    "properties": {"name": {"type": "string"}, "inhabitants": {"type": "integer"}},
-    "required": ["name", "inhabitants"],
-    "additionalProperties": False,
-}
-
-
-@tool(idempotent=True)
-def double(number: int = 21) -> int:
-    """Double a number.
-
-    number: any
-    """
-    return number * 2
 
 
 def kinds(events: list[CallEvent]) -> list[str]:
@@ -64,17 +51,11 @@ def kinds(events: list[CallEvent]) -> list[str]:
     return [name for name, before in zip(names, [None, *names], strict=False) if name != before]
 
 
-async def failure_of(llm: LLMClient, said: str, **options: Any) -> errors.CallFailed:
-    with pytest.raises(errors.CallFailed) as raised:
-        await llm.call(said, **options)
-    return raised.value
-
-
 # What a call gives
 
 
-async def test_a_call_gives_the_text_what_it_took_and_what_it_cost(
-    llm: LLMClient, books: Books, offline: OfflineServer, generation_id: str
+async def test_a_call_returns_text_usage_and_cost(
+    llm: LLMClient, journal: MemoryJournal, offline: OfflineServer, generation_id: str
 ) -> None:
     result = await llm.call(f"say {WHOLE}", metadata={"generation_id": generation_id})
     [billed] = await offline.billed(generation_id)
@@ -82,15 +63,15 @@ async def test_a_call_gives_the_text_what_it_took_and_what_it_cost(
     assert (result.text, result.parsed) == (WHOLE, None)
     assert result.usage.total_tokens == billed["total_tokens"] > 0
     assert result.cost == Decimal(billed["cost"]) > 0
-    assert result.calls == (books.log,)
-    assert result.call_log == books.log
-    assert (books.log.status, books.log.output, books.log.error) == ("completed", WHOLE, "")
-    assert (books.log.estimated, books.log.uncertain, books.log.attempts) == (False, False, 1)
-    assert books.log.model == billed["model"] == "gpt-5-mini-2025-08-07"
-    assert books.log.plan.request.model == "gpt-5-mini"
-    assert [books.log.response_id] == books.created_ids
-    assert books.log.request_id.startswith("req_")
-    assert 0 <= books.log.first_event_ms <= books.log.duration_ms
+    assert result.calls == (journal.log,)
+    assert result.call_log == journal.log
+    assert (journal.log.status, journal.log.output, journal.log.error) == ("completed", WHOLE, "")
+    assert (journal.log.estimated, journal.log.uncertain, journal.log.attempts) == (False, False, 1)
+    assert journal.log.model == billed["model"] == "gpt-5-mini-2025-08-07"
+    assert journal.log.plan.request.model == "gpt-5-mini"
+    assert [journal.log.response_id] == journal.created_ids
+    assert journal.log.request_id.startswith("req_")
+    assert 0 <= journal.log.first_event_ms <= journal.log.duration_ms
 
 
 async def test_turns_instructions_and_effort_are_sent_as_they_are(
@@ -112,44 +93,46 @@ async def test_turns_instructions_and_effort_are_sent_as_they_are(
     assert (sent["max_output_tokens"], sent["store"], "tools" in sent) == (64, False, False)
 
 
-async def test_a_plan_is_what_would_be_sent_and_sends_nothing(llm: LLMClient, books: Books) -> None:
+async def test_a_plan_is_what_would_be_sent_and_sends_nothing(llm: LLMClient, journal: MemoryJournal) -> None:
     plan = llm.plan("say yes", instructions="Be brief.", schema=City, caller="titles")
 
     assert (plan.schema_name, plan.caller, plan.number, len(plan.sent_sha256)) == ("City", "titles", 1, 64)
     assert "say yes" in plan.sent_text
     assert "Be brief." in plan.sent_text
-    assert books.planned == []
+    assert journal.planned == []
 
 
-async def test_text_that_cannot_be_sent_or_stored_is_mended_before(llm: LLMClient, books: Books) -> None:
+async def test_text_that_cannot_be_sent_or_stored_is_replaced_before_sending(
+    llm: LLMClient, journal: MemoryJournal
+) -> None:
     half = "\ud83d"
     parts = [{"role": "user", "content": [{"type": "input_text", "text": f"say {half}\x00yes"}]}]
     result = await llm.call(parts, instructions=half)
 
     assert result.text == "\ufffd\ufffdyes"
-    assert books.log.plan.sent_sha256
+    assert journal.log.plan.sent_sha256
 
 
 @pytest.mark.parametrize(("schema", "parsed"), [(City, City), (CITY_SCHEMA, dict)])
-async def test_an_answer_in_a_form_is_parsed(llm: LLMClient, books: Books, schema: Any, parsed: type) -> None:
+async def test_a_structured_answer_is_parsed(llm: LLMClient, journal: MemoryJournal, schema: Any, parsed: type) -> None:
     result = await llm.call("The city of Bergen", schema=schema)
 
     assert isinstance(result.parsed, parsed)
     assert City.model_validate(result.parsed).inhabitants >= 0
     assert City.model_validate_json(result.text) == City.model_validate(result.parsed)
-    assert books.log.plan.schema_name == ("City" if schema is City else "city")
+    assert journal.log.plan.schema_name == ("City" if schema is City else "city")
 
 
-async def test_usage_that_nobody_reports_is_counted_here(llm: LLMClient, books: Books) -> None:
+async def test_unreported_usage_is_counted_here(llm: LLMClient, journal: MemoryJournal) -> None:
     result = await llm.call(f"say {WHOLE} [offline: nousage]")
 
     assert result.text == WHOLE
-    assert books.log.estimated
+    assert journal.log.estimated
     assert result.usage.output_tokens >= 5
     assert result.cost == PRICES.cost("gpt-5-mini", result.usage) > 0
 
 
-async def test_what_is_not_told_of_usage_is_nothing(offline_url: str, plain_url: str) -> None:
+async def test_unreported_details_of_usage_are_zero(offline_url: str, plain_url: str) -> None:
     async with LLMClient(api_key="test", base_url=plain_url, prices=PRICES) as llm:
         result = await llm.call(f"say {WHOLE}")
     assert (result.usage.cached_tokens, result.usage.reasoning_tokens, result.call_log.estimated) == (0, 0, False)
@@ -169,17 +152,17 @@ async def test_what_is_not_told_of_usage_is_nothing(offline_url: str, plain_url:
         (None, None),
     ],
 )
-def test_a_report_of_usage_is_a_number_that_can_be_or_none(reported: Any, counted: tuple[int, ...] | None) -> None:
+def test_reported_usage_is_plausible_or_ignored(reported: Any, counted: tuple[int, ...] | None) -> None:
     usage = token_usage(reported)
     assert counted == (usage and (usage.input_tokens, usage.output_tokens, usage.total_tokens))
 
 
-async def test_without_a_price_the_cost_is_unknown_and_zero_only_where_nothing_ran(llm: LLMClient) -> None:
+async def test_without_a_price_the_cost_is_unknown_or_zero_if_nothing_ran(llm: LLMClient) -> None:
     assert (await llm.call("say yes", model="somebodys-own")).cost is None
     assert (await failure_of(llm, "hello [offline: status=400]", model="somebodys-own")).call_log.cost == 0
 
 
-async def test_a_model_that_answers_by_another_name_costs_what_the_one_asked_costs(offline_url: str) -> None:
+async def test_a_renamed_model_costs_what_the_requested_one_costs(offline_url: str) -> None:
     prices = PRICES.__class__((("gpt-5-m", (Decimal(1), Decimal(1), Decimal(1))),), base_url="http://example.com")
     async with LLMClient(api_key="test", base_url=offline_url, prices=prices, model="gpt-5-m") as llm:
         result = await llm.call("say yes")
@@ -189,7 +172,7 @@ async def test_a_model_that_answers_by_another_name_costs_what_the_one_asked_cos
 # Events
 
 
-async def test_a_stream_tells_everything_in_order(llm: LLMClient, books: Books) -> None:
+async def test_a_stream_yields_all_events_in_order(llm: LLMClient, journal: MemoryJournal) -> None:
     script = "[offline: reasoning=2 tool=double arguments=%7B%22number%22:4%7D]"
     events = await call_events(llm, f"hello {script}", tools=[double])
 
@@ -203,13 +186,13 @@ async def test_a_stream_tells_everything_in_order(llm: LLMClient, books: Books) 
     assert (finished.output, finished.ok) == ("8", True)
     assert "".join(e.delta for e in events if isinstance(e, ToolCallArguments)) == call.arguments
     assert "".join(e.summary for e in events if isinstance(e, Reasoning)).count("Thought") == 4
-    assert [e.call_log for e in events if isinstance(e, RoundFinished)] == books.logs
-    assert [log.plan.number for log in books.logs] == [1, 2]
-    assert len({log.plan.call_id for log in books.logs}) == 1
+    assert [e.call_log for e in events if isinstance(e, RoundFinished)] == journal.logs
+    assert [log.plan.number for log in journal.logs] == [1, 2]
+    assert len({log.plan.call_id for log in journal.logs}) == 1
     result = result_of(events)
-    assert (result.text, result.calls) == (text_of(events), tuple(books.logs))
-    assert result.usage.total_tokens == sum(log.usage.total_tokens for log in books.logs)
-    assert result.cost == sum(log.cost for log in books.logs)
+    assert (result.text, result.calls) == (text_of(events), tuple(journal.logs))
+    assert result.usage.total_tokens == sum(log.usage.total_tokens for log in journal.logs)
+    assert result.cost == sum(log.cost for log in journal.logs)
 
 
 async def test_no_event_is_lost_or_doubled_while_tools_end_at_random(llm: LLMClient) -> None:
@@ -233,192 +216,46 @@ async def test_no_event_is_lost_or_doubled_while_tools_end_at_random(llm: LLMCli
         assert sequences[: starts[1]] == sorted(set(sequences[: starts[1]]))
 
 
-async def test_fifty_calls_at_once_do_not_mix(llm: LLMClient, books: Books) -> None:
+async def test_fifty_calls_at_once_do_not_mix(llm: LLMClient, journal: MemoryJournal) -> None:
     texts = [f"answer number {number} " * 20 for number in range(50)]
     results = await asyncio.gather(*(llm.call(f"say {text}") for text in texts))
 
     assert [result.text for result in results] == [text.strip() for text in texts]
-    assert len({log.response_id for log in books.logs}) == len(books.logs) == 50
-
-
-# Answers that are none
-
-
-@pytest.mark.parametrize(
-    ("script", "kind", "code", "detail"),
-    [
-        ("refusal", errors.OutputRefused, "refused", WHOLE),
-        ("incomplete", errors.OutputIncomplete, "incomplete", "max_output_tokens"),
-        ("filter", errors.ProviderFailed, "content_filter", "content_filter"),
-        ("empty", errors.OutputEmpty, "empty", ""),
-    ],
-)
-async def test_an_answer_that_is_none_is_an_exception_of_its_own(
-    llm: LLMClient, books: Books, script: str, kind: type, code: str, detail: str
-) -> None:
-    failure = await failure_of(llm, f"say {WHOLE} [offline: {script}]")
-
-    assert type(failure) is kind
-    assert failure.code == books.log.status == code
-    assert detail in books.log.error
-    assert failure.calls == (books.log,)
-    assert failure.call_log is failure.calls[-1]
-    assert failure.text == books.log.output
-    assert WHOLE.startswith(failure.text)
-    assert bool(failure.text) is (script != "empty")
-    assert not books.log.estimated
-    assert books.log.cost > 0
-
-
-@pytest.mark.parametrize(
-    ("script", "kind", "code"),
-    [
-        ("notjson", errors.OutputInvalid, "invalid"),
-        ("invalid", errors.OutputInvalid, "invalid"),
-        ("refusal", errors.OutputRefused, "refused"),
-        ("incomplete", errors.OutputIncomplete, "incomplete"),
-        ("empty", errors.OutputEmpty, "empty"),
-    ],
-)
-@pytest.mark.parametrize("schema", [City, CITY_SCHEMA])
-async def test_an_answer_that_does_not_fit_its_form_is_one_too(
-    llm: LLMClient, books: Books, script: str, kind: type, code: str, schema: Any
-) -> None:
-    failure = await failure_of(llm, f"Bergen [offline-structured: {script}]", schema=schema)
-
-    assert type(failure) is kind
-    assert failure.code == books.log.status == code
-    assert failure.text == books.log.output
-    assert bool(books.log.error) is (code != "empty")
-    assert books.log.cost > 0
-
-
-async def test_a_form_whose_own_check_fails_does_not_keep_the_round_out_of_the_books(
-    llm: LLMClient, books: Books
-) -> None:
-    class Picky(City):
-        @pydantic.field_validator("name")
-        @classmethod
-        def of_a_capital(cls, name: str) -> str:
-            return {"Oslo": name}[name]
-
-    failure = await failure_of(llm, "Bergen", schema=Picky)
-
-    assert isinstance(failure, errors.OutputInvalid)
-    assert "KeyError" in failure.detail
-    assert books.log.status == "invalid"
-
-
-@pytest.mark.parametrize("script", ["nul", "surrogates"])
-async def test_a_parsed_answer_can_be_stored(llm: LLMClient, script: str) -> None:
-    city = (await llm.call(f"Bergen [offline-structured: {script}]", schema=City)).parsed
-
-    assert "\ufffd" in city.name
-    assert "\x00" not in city.name
-    assert city.name.encode()
-
-
-async def test_a_broken_answer_leaves_its_text_and_its_round(llm: LLMClient, books: Books) -> None:
-    failure = await failure_of(llm, f"say {WHOLE} [offline: cut=5]")
-
-    assert isinstance(failure, errors.ProviderFailed)
-    assert (failure.code, failure.retryable) == (Code.CUT, True)
-    assert failure.text == books.log.output == "one two three four five"[: len(failure.text)] != ""
-    assert (books.log.status, books.log.estimated, books.log.uncertain) == ("cut", True, False)
-    assert books.log.usage.output_tokens > 0
-
-
-async def test_what_a_plain_server_wrote_before_an_error_is_counted(plain_url: str, books: Books) -> None:
-    async with LLMClient(api_key="test", base_url=plain_url, prices=PRICES, journal=books) as llm:
-        await failure_of(llm, f"say {WHOLE} [offline: error=5]")
-    assert (books.log.status, books.log.estimated, books.log.output != "") == ("provider_error", True, True)
-    assert books.log.usage.output_tokens > 0
-    assert books.log.cost > 0
-
-
-async def test_a_call_that_takes_too_long_is_given_up(llm: LLMClient, books: Books) -> None:
-    failure = await failure_of(llm, "hello [offline: delay=30]", timeout_seconds=0.1)
-
-    assert failure.code == Code.AMBIGUOUS
-    assert "0.1 s" in failure.detail
-    assert (books.log.estimated, books.log.uncertain, books.log.attempts) == (True, True, 1)
-
-
-# The books
-
-
-async def test_a_budget_that_cannot_bear_a_call_lets_nothing_be_sent(
-    llm: LLMClient, books: Books, offline: OfflineServer, generation_id: str
-) -> None:
-    books.refusing["begin"] = errors.BudgetExceeded("No money.", resets_on=date(2030, 1, 1))
-    failure = await failure_of(llm, "hello", metadata={"generation_id": generation_id})
-
-    assert isinstance(failure, errors.BudgetExceeded)
-    assert (failure.calls, failure.call_log, failure.text) == ((), None, "")
-    assert books.logs == []
-    assert await offline.creates(generation_id) == 0
-
-
-async def test_a_budget_that_ends_between_two_rounds_keeps_the_first_in_the_books(llm: LLMClient, books: Books) -> None:
-    with pytest.raises(errors.BudgetExceeded) as raised:
-        async with aclosing(llm.stream("hello [offline: tool=double]", tools=[double])) as events:
-            async for event in events:
-                if isinstance(event, RoundFinished):
-                    books.refusing["begin"] = errors.BudgetExceeded("No money.", resets_on=date(2030, 1, 1))
-    assert raised.value.calls == (books.log,)
-
-
-@pytest.mark.parametrize("where", ["created", "end"])
-async def test_books_that_fail_end_the_call(llm: LLMClient, books: Books, where: str) -> None:
-    books.refusing[where] = OSError("the disk is full")
-    with pytest.raises(OSError, match="the disk is full"):
-        await llm.call(f"say {WHOLE}")
-    assert books.log.status == ("stopped" if where == "created" else "completed")
-    assert books.log.usage.total_tokens > 0
-
-
-async def test_books_that_fail_do_not_hide_why_a_call_was_left(
-    llm: LLMClient, books: Books, caplog: pytest.LogCaptureFixture
-) -> None:
-    books.refusing["end"] = OSError("the disk is full")
-    async with aclosing(llm.stream(f"say {WHOLE} [offline: silence=3]")) as events:
-        async for event in events:
-            if isinstance(event, TextDelta):
-                break
-    assert "not in the usage ledger" in caplog.text
-    assert "the disk is full" in caplog.text
+    assert len({log.response_id for log in journal.logs}) == len(journal.logs) == 50
 
 
 # Closing, and servers of other kinds
 
 
-async def test_closing_the_client_breaks_what_runs_and_refuses_what_comes(offline_url: str, books: Books) -> None:
-    llm = LLMClient(api_key="test", base_url=offline_url, prices=PRICES, journal=books)
+async def test_closing_the_client_breaks_running_calls_and_refuses_new_ones(
+    offline_url: str, journal: MemoryJournal
+) -> None:
+    llm = LLMClient(api_key="test", base_url=offline_url, prices=PRICES, journal=journal)
     reading = asyncio.create_task(llm.call(f"say {WHOLE} [offline: silence=3]"))
-    await eventually(lambda: bool(books.created_ids))
+    await eventually(lambda: bool(journal.created_ids))
     await asyncio.sleep(0.05)
     await llm.close()
     with pytest.raises(errors.ProviderFailed) as raised:
         await reading
-    assert raised.value.code == books.log.status == Code.CUT
+    assert raised.value.code == journal.log.status == Code.CUT
     with pytest.raises(RuntimeError, match="closed"):
         await llm.call("hello")
 
 
 @pytest.mark.parametrize("key", ["sk-…", "sk-1\n", "sk\x00"])
-def test_a_key_that_cannot_be_sent_is_a_mistake_at_once(key: str) -> None:
+def test_a_key_that_cannot_be_sent_is_refused_at_once(key: str) -> None:
     with pytest.raises(ValueError, match="copy it again"):
         LLMClient(api_key=key)
 
 
-async def test_a_mistake_in_the_options_is_raised_at_once(llm: LLMClient, books: Books) -> None:
+async def test_an_unknown_option_is_refused_at_once(llm: LLMClient, journal: MemoryJournal) -> None:
     with pytest.raises(TypeError):
         llm.stream("hello", temprature=1)  # type: ignore[call-arg]
-    assert books.planned == []
+    assert journal.planned == []
 
 
-async def test_a_plain_server_answers_calls_tools_and_uses_forms(plain_url: str, books: Books) -> None:
-    async with LLMClient(api_key="test", base_url=plain_url, prices=PRICES, journal=books) as llm:
+async def test_a_plain_server_answers_calls_tools_and_uses_schemas(plain_url: str, journal: MemoryJournal) -> None:
+    async with LLMClient(api_key="test", base_url=plain_url, prices=PRICES, journal=journal) as llm:
         await llm.warm_up()
         assert (await llm.call(f"say {WHOLE}")).text == WHOLE
         events = await call_events(llm, "hello [offline: tools=double,double also]", tools=[double])
@@ -427,11 +264,11 @@ async def test_a_plain_server_answers_calls_tools_and_uses_forms(plain_url: str,
         assert isinstance((await llm.call("Bergen", schema=City)).parsed, City)
         with pytest.raises(errors.OutputRefused):
             await llm.call("hello [offline: refusal]")
-    assert [log.status for log in books.logs] == ["completed"] * 4 + ["refused"]
-    assert all(log.cost > 0 for log in books.logs)
+    assert [log.status for log in journal.logs] == ["completed"] * 4 + ["refused"]
+    assert all(log.cost > 0 for log in journal.logs)
 
 
-async def test_a_text_that_comes_at_the_end_only_is_told_too(books: Books) -> None:
+async def test_text_that_comes_only_at_the_end_is_yielded_too(journal: MemoryJournal) -> None:
     completed = (
         '{"type":"response.completed","response":{"id":"r","model":"gpt-5-mini","output":[{"type":"message","content":'
         '[{"type":"output_text","text":"All at once."}]}],"usage":{"input_tokens":3,"output_tokens":3}}}'
@@ -440,7 +277,7 @@ async def test_a_text_that_comes_at_the_end_only_is_told_too(books: Books) -> No
     for before in ([], [piece]):
         async with (
             replaying(*before, completed) as url,
-            LLMClient(api_key="x", base_url=url, prices=PRICES, journal=books) as llm,
+            LLMClient(api_key="x", base_url=url, prices=PRICES, journal=journal) as llm,
         ):
             events = await call_events(llm, "hello")
             async with aclosing(llm.stream("hello")) as left:
@@ -449,7 +286,7 @@ async def test_a_text_that_comes_at_the_end_only_is_told_too(books: Books) -> No
                         break
         assert [event.text for event in events if isinstance(event, TextCorrected)] == ["All at once."]
         assert result_of(events).text == "All at once."
-    assert {(log.status, log.output, log.estimated) for log in books.logs} == {("completed", "All at once.", False)}
+    assert {(log.status, log.output, log.estimated) for log in journal.logs} == {("completed", "All at once.", False)}
 
 
 async def test_a_refusal_comes_in_pieces(llm: LLMClient) -> None:

@@ -23,7 +23,7 @@ from chat.llm.client import LLMClient
 from chat.llm.events import Code, TextDelta
 from chat.llm.journal import CallLog
 from chat.llm.tools import tool
-from tests.support.llm import PRICES, Books, call_events
+from tests.support.llm import PRICES, MemoryJournal, call_events
 from tests.support.offline import OfflineServer
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "llm.md").read_text()
@@ -98,7 +98,7 @@ ROWS = [Row(*cells[1:]) for cells in tables("Faults")]
 async def test_a_row_is_true(
     llm: LLMClient,
     hasty_llm: LLMClient,
-    books: Books,
+    journal: MemoryJournal,
     offline: OfflineServer,
     caplog: pytest.LogCaptureFixture,
     row: Row,
@@ -107,9 +107,9 @@ async def test_a_row_is_true(
     generation_id = str(uuid4())
     options: Any = {**row.options, "metadata": {"generation_id": generation_id}}
     if row.script == "connection refused":
-        gets = await call_nobody(books)
+        gets = await call_nobody(journal)
     elif row.script == "budget refusal":
-        books.refusing["begin"] = errors.BudgetExceeded("No money.", resets_on=date(2030, 1, 1))
+        journal.refusing["begin"] = errors.BudgetExceeded("No money.", resets_on=date(2030, 1, 1))
         gets = await outcome(llm, row.said, options)
     elif row.script.endswith("stop"):
         with caplog.at_level(logging.WARNING):
@@ -118,7 +118,7 @@ async def test_a_row_is_true(
     else:
         gets = await outcome(client, row.said, options)
 
-    told = as_told(books.logs[-1]) if books.logs else ("none",) * 5
+    told = as_told(journal.logs[-1]) if journal.logs else ("none",) * 5
     assert Row(row.script, gets, *told, str(await offline.creates(generation_id))) == row
     assert await offline.open(until=0) == 0
 
@@ -140,10 +140,10 @@ async def outcome(llm: LLMClient, said: str, options: Any) -> str:
     return "`Result`"
 
 
-async def call_nobody(books: Books) -> str:
+async def call_nobody(journal: MemoryJournal) -> str:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    async with LLMClient(api_key="x", base_url=f"http://127.0.0.1:{port}/v1", prices=PRICES, journal=books) as llm:
+    async with LLMClient(api_key="x", base_url=f"http://127.0.0.1:{port}/v1", prices=PRICES, journal=journal) as llm:
         return await outcome(llm, SAID, {})
 
 

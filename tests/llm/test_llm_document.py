@@ -51,7 +51,7 @@ async def test_the_examples_for_a_shell_run(
     assert "ledger" not in shell
 
 
-async def test_the_example_with_books_runs_and_is_in_the_books(environment: dict[str, str], migrated: None) -> None:
+async def test_the_example_with_the_ledger_runs_and_is_recorded(environment: dict[str, str], migrated: None) -> None:
     """In a process of its own: the database of a process is opened once."""
     assert "ledger.model_client(settings)" in EXAMPLES[-1]
     shell = (

@@ -67,7 +67,7 @@ def test_cached_tokens_cost_what_cached_tokens_cost() -> None:
     assert cost("gpt-5", usage) == Decimal("1.25") + 1  # without a price of their own: as input
 
 
-def test_more_cached_than_given_is_nonsense_and_never_a_discount() -> None:
+def test_more_cached_tokens_than_input_are_never_a_discount() -> None:
     assert cost("gpt-5-mini", Usage(input_tokens=10, cached_tokens=10**6)) == 10 * Decimal("0.025") / 1_000_000
 
 
@@ -88,37 +88,37 @@ def test_costs_are_exact(given_tokens: int, cached: int, written: int, price: tu
 
 
 @pytest.mark.parametrize("model", ["gpt-5", "gpt-5-mini-2025-08-07", "o4-mini", "gpt-4.1-nano"])
-def test_the_list_that_comes_along_knows_the_provider_s_models(model: str) -> None:
+def test_the_built_in_list_knows_the_provider_s_models(model: str) -> None:
     amount = Prices().cost(model, Usage(input_tokens=1000, output_tokens=1000))
     assert isinstance(amount, Decimal)
     assert 0 < amount < 1
     assert Prices().knows(model)
 
 
-def test_the_list_that_comes_along_says_what_the_provider_says() -> None:
+def test_the_built_in_list_matches_the_provider() -> None:
     usage = Usage(input_tokens=1_000_000, cached_tokens=400_000, output_tokens=1_000_000)
     assert Prices().cost("gpt-5-mini", usage) == Decimal("0.15") + Decimal("0.01") + 2
     assert Prices().cost("gpt-5-mini", usage) == Prices(OWN).cost("gpt-5-mini", usage)
 
 
-def test_own_prices_go_before_that_list() -> None:
+def test_own_prices_take_precedence() -> None:
     assert Prices((("gpt-5-mini", (Decimal(7),) * 3),)).cost("gpt-5-mini", MILLION) == 7
 
 
 @pytest.mark.parametrize("model", ["gpt-99-giga", "", "nothing", "gpt-5-mini\x00"])
-def test_an_unknown_model_has_no_cost_and_not_none_at_all(model: str) -> None:
+def test_the_cost_of_an_unknown_model_is_unknown_and_not_zero(model: str) -> None:
     assert Prices().cost(model, Usage(input_tokens=1000)) is None
     assert Prices().cost(model, Usage()) is None
     assert not Prices().knows(model)
 
 
 @pytest.mark.parametrize("base_url", ["http://127.0.0.1:8001/v1", "https://llm.example.com/v1", "nonsense"])
-def test_another_server_s_models_cost_what_their_owner_says(base_url: str) -> None:
+def test_another_server_s_models_cost_what_the_own_list_says(base_url: str) -> None:
     assert Prices(base_url=base_url).cost("gpt-5", MILLION) is None
     assert cost("gpt-5", base_url=base_url) == Decimal("1.25")
 
 
-def test_writing_to_the_cache_is_no_reason_not_to_know_the_cost() -> None:
+def test_cache_writes_do_not_make_the_cost_unknown() -> None:
     usage = Usage(input_tokens=1000, cached_tokens=100, cache_write_tokens=500, output_tokens=10)
     plain = Usage(input_tokens=1000, cached_tokens=100, output_tokens=10)
     assert cost("gpt-5-mini", usage) == cost("gpt-5-mini", plain)
@@ -127,7 +127,7 @@ def test_writing_to_the_cache_is_no_reason_not_to_know_the_cost() -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(st.builds(Usage, input_tokens=tokens, cached_tokens=tokens, cache_write_tokens=tokens, output_tokens=tokens))
-def test_no_report_of_usage_breaks_the_list_that_comes_along(usage: Usage) -> None:
+def test_no_reported_usage_breaks_the_built_in_list(usage: Usage) -> None:
     amount = Prices().cost("gpt-5-mini", usage)
     assert amount is None or amount >= 0
 

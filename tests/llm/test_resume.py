@@ -16,7 +16,7 @@ from chat.llm.provider import retries
 from chat.llm.provider.provider import Resumption
 from chat.llm.tools import tool
 from chat.tools import load
-from tests.support.llm import Books
+from tests.support.llm import MemoryJournal
 from tests.support.offline import OfflineServer
 
 WORDS = " ".join(f"word{number}" for number in range(30))
@@ -47,7 +47,7 @@ def text_of(events: list[CallEvent]) -> str:
 @pytest.mark.parametrize("fault", ["cut", "eof", "midutf8", "badjson"])
 @pytest.mark.parametrize("at", [1, 7, 50])
 async def test_a_stream_that_breaks_is_resumed_where_it_was(
-    llm: LLMClient, books: Books, offline: OfflineServer, generation_id: str, fault: str, at: int
+    llm: LLMClient, journal: MemoryJournal, offline: OfflineServer, generation_id: str, fault: str, at: int
 ) -> None:
     metadata = {"generation_id": generation_id}
     events = await events_of(llm, f"say {WORDS} [offline: {fault}={at}]", metadata=metadata)
@@ -57,11 +57,11 @@ async def test_a_stream_that_breaks_is_resumed_where_it_was(
     assert events[-1].result.text == WORDS
     assert [isinstance(event, Created) for event in events].count(True) == 1
     assert await offline.creates(generation_id) == 1
-    assert (books.log.status, books.log.estimated, books.log.output) == ("completed", False, WORDS)
+    assert (journal.log.status, journal.log.estimated, journal.log.output) == ("completed", False, WORDS)
 
 
-async def test_one_that_falls_silent_is_resumed_too(
-    hasty_llm: LLMClient, books: Books, offline: OfflineServer, generation_id: str
+async def test_a_stream_that_falls_silent_is_resumed_too(
+    hasty_llm: LLMClient, journal: MemoryJournal, offline: OfflineServer, generation_id: str
 ) -> None:
     silent = [f"say {WORDS} [offline: silence={at}]" for at in (1, 7, 50)]
     answers = await asyncio.gather(
@@ -70,7 +70,7 @@ async def test_one_that_falls_silent_is_resumed_too(
 
     assert [text_of(events) for events in answers] == [WORDS] * 3
     assert await offline.creates(generation_id) == 3
-    assert [(log.status, log.estimated) for log in books.logs] == [("completed", False)] * 3
+    assert [(log.status, log.estimated) for log in journal.logs] == [("completed", False)] * 3
 
 
 @pytest.mark.parametrize("times", [2, 5])
@@ -78,33 +78,33 @@ async def test_it_is_resumed_five_times(llm: LLMClient, times: int) -> None:
     assert text_of(await events_of(llm, f"say {WORDS} [offline: cut=3 times={times}]")) == WORDS
 
 
-async def test_a_stream_that_breaks_again_and_again_is_given_up(llm: LLMClient, books: Books) -> None:
+async def test_a_stream_that_keeps_breaking_fails(llm: LLMClient, journal: MemoryJournal) -> None:
     with pytest.raises(ProviderFailed) as failed:
         await events_of(llm, f"say {WORDS} [offline: cut=3 times=9]")
 
     assert failed.value.code == Code.CUT
     assert WORDS.startswith(failed.value.text)
-    assert (books.log.status, books.log.estimated) == ("cut", True)
+    assert (journal.log.status, journal.log.estimated) == ("cut", True)
 
 
-async def test_a_run_that_is_gone_is_given_up_at_once(llm: LLMClient) -> None:
+async def test_a_run_that_is_gone_fails_at_once(llm: LLMClient) -> None:
     with pytest.raises(ProviderFailed) as failed:
         await events_of(llm, f"say {WORDS} [offline: cut=3 expire]")
 
     assert failed.value.code == Code.CUT
 
 
-async def test_events_that_come_again_are_dropped(llm: LLMClient) -> None:
+async def test_repeated_events_are_dropped(llm: LLMClient) -> None:
     events = await events_of(llm, f"say {WORDS} [offline: cut=5 repeat]")
 
     assert text_of(events) == WORDS
     assert not [event for event in events if isinstance(event, TextCorrected)]
 
 
-async def test_what_a_resumed_stream_leaves_out_is_taken_from_its_end(llm: LLMClient, books: Books) -> None:
+async def test_what_a_resumed_stream_leaves_out_is_taken_from_its_end(llm: LLMClient, journal: MemoryJournal) -> None:
     events = await events_of(llm, f"say {WORDS} [offline: cut=5 skip]")
 
-    assert text_of(events) == WORDS == books.log.output
+    assert text_of(events) == WORDS == journal.log.output
     assert [event for event in events if isinstance(event, TextCorrected)] == [TextCorrected(WORDS)]
 
 
@@ -115,7 +115,7 @@ async def test_without_background_nothing_is_resumed(llm: LLMClient) -> None:
     assert failed.value.code == Code.CUT
 
 
-async def test_another_client_goes_on_where_the_first_was(
+async def test_another_client_continues_where_the_first_was(
     llm: LLMClient, offline: OfflineServer, generation_id: str
 ) -> None:
     metadata, first = {"generation_id": generation_id}, []
@@ -128,36 +128,36 @@ async def test_another_client_goes_on_where_the_first_was(
     assert isinstance(created, Created)
     assert isinstance(last, TextDelta)
     resume = Resumption(response_id=created.response_id, sequence=last.sequence, text=text_of(first))
-    books = Books()
-    rest = await events_of(llm, "whatever", resume=resume, journal=books)
+    journal = MemoryJournal()
+    rest = await events_of(llm, "whatever", resume=resume, journal=journal)
 
     assert text_of(first) + text_of(rest) == WORDS
     assert isinstance(rest[-1], CallFinished)
     assert rest[-1].result.text == WORDS
     assert not [event for event in rest if isinstance(event, Created)]
     assert await offline.creates(generation_id) == 1
-    assert books.planned == []
-    assert (books.log.response_id, books.log.output) == (created.response_id, WORDS)
+    assert journal.planned == []
+    assert (journal.log.response_id, journal.log.output) == (created.response_id, WORDS)
 
 
 async def test_a_run_that_ended_meanwhile_is_read_from_the_beginning(llm: LLMClient) -> None:
     created = (await events_of(llm, f"say {WORDS}"))[0]
     assert isinstance(created, Created)
-    resume, books = Resumption(response_id=created.response_id, sequence=-1), Books()
-    rest = await events_of(llm, "whatever", resume=resume, journal=books)
+    resume, journal = Resumption(response_id=created.response_id, sequence=-1), MemoryJournal()
+    rest = await events_of(llm, "whatever", resume=resume, journal=journal)
 
     assert text_of(rest) == WORDS
-    assert (books.log.status, books.log.estimated) == ("completed", False)
+    assert (journal.log.status, journal.log.estimated) == ("completed", False)
 
 
-async def test_a_resumed_round_s_tools_are_run_and_the_next_round_is_asked(
-    llm: LLMClient, books: Books, offline: OfflineServer, generation_id: str
+async def test_a_resumed_round_runs_its_tools_and_the_next_round_follows(
+    llm: LLMClient, journal: MemoryJournal, offline: OfflineServer, generation_id: str
 ) -> None:
     registry = load()
     answer = await llm.call("What is the secret number?", background=True, tools=registry)
-    response_id = books.logs[0].response_id
+    response_id = journal.logs[0].response_id
     assert response_id
-    again = Books()
+    again = MemoryJournal()
     rest = await events_of(
         llm, "What is the secret number?", tools=registry, journal=again,
         resume=Resumption(response_id=response_id, sequence=-1), metadata={"generation_id": generation_id},
@@ -170,7 +170,7 @@ async def test_a_resumed_round_s_tools_are_run_and_the_next_round_is_asked(
     assert await offline.creates(generation_id) == 1
 
 
-async def test_a_tool_runs_once_though_the_resumed_stream_tells_of_its_call_again(
+async def test_a_tool_runs_once_although_the_resumed_stream_repeats_its_call(
     llm: LLMClient, offline: OfflineServer, generation_id: str
 ) -> None:
     runs: list[int] = []

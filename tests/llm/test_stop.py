@@ -1,4 +1,4 @@
-"""A call that is stopped hangs up, cancels its tools and is in the books."""
+"""A call that is stopped hangs up, cancels its tools and is in the ledger."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ from chat.llm.client import LLMClient
 from chat.llm.events import Code, ToolCallArguments
 from chat.llm.provider import retries
 from chat.llm.tools import tool
-from tests.support.llm import PRICES, Books, text_of
+from tests.support.llm import PRICES, WHOLE, MemoryJournal, text_of
 from tests.support.offline import OfflineServer
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left")
 
-WHOLE = "one two three four five six seven ten"
 BRIEF_SECONDS = 20
 
 
@@ -47,9 +46,9 @@ STOPS = [
 
 
 @pytest.mark.parametrize(("phase", "means"), STOPS)
-async def test_a_stop_hangs_up_and_is_in_the_books(  # noqa: PLR0917 - fixtures
+async def test_a_stop_hangs_up_and_is_recorded(  # noqa: PLR0917 - fixtures
     llm: LLMClient,
-    books: Books,
+    journal: MemoryJournal,
     offline: OfflineServer,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
@@ -104,7 +103,7 @@ async def test_a_stop_hangs_up_and_is_in_the_books(  # noqa: PLR0917 - fixtures
                 await reading
 
     assert await offline.open(until=0) == 0
-    log, expected = books.log, PHASES[phase]
+    log, expected = journal.log, PHASES[phase]
     assert (log.status, log.estimated, log.uncertain) == ("stopped", expected.ran, expected.uncertain)
     assert bool(log.usage.total_tokens) is bool(log.cost) is expected.ran
     assert log.output == text_of(seen)
@@ -117,7 +116,7 @@ async def bounded(read: Callable[[], Any], limit: asyncio.Timeout) -> None:
             await read()
 
 
-async def test_a_stop_while_the_last_tool_runs_leaves_a_completed_round(llm: LLMClient, books: Books) -> None:
+async def test_a_stop_during_the_last_tool_leaves_a_completed_round(llm: LLMClient, journal: MemoryJournal) -> None:
     cancelled = asyncio.Event()
 
     @tool(idempotent=True)
@@ -130,16 +129,16 @@ async def test_a_stop_while_the_last_tool_runs_leaves_a_completed_round(llm: LLM
         return ""
 
     reading = asyncio.create_task(llm.call("hello [offline: tool=wait]", tools=[wait]))
-    await eventually(lambda: bool(books.logs))
+    await eventually(lambda: bool(journal.logs))
     reading.cancel()
     with pytest.raises(asyncio.CancelledError):
         await reading
     assert cancelled.is_set()
-    assert (books.log.status, books.log.estimated) == ("completed", False)
+    assert (journal.log.status, journal.log.estimated) == ("completed", False)
 
 
-async def test_a_stop_while_the_books_are_written_waits_for_them(offline_url: str) -> None:
-    class Slow(Books):
+async def test_a_stop_while_the_journal_writes_waits_for_it(offline_url: str) -> None:
+    class Slow(MemoryJournal):
         def __init__(self) -> None:
             super().__init__()
             self.writing, self.may_end = asyncio.Event(), asyncio.Event()
@@ -149,20 +148,20 @@ async def test_a_stop_while_the_books_are_written_waits_for_them(offline_url: st
             await self.may_end.wait()
             self.logs.append(log)
 
-    books = Slow()
-    async with LLMClient(api_key="test", base_url=offline_url, prices=PRICES, journal=books) as llm:
+    journal = Slow()
+    async with LLMClient(api_key="test", base_url=offline_url, prices=PRICES, journal=journal) as llm:
         reading = asyncio.create_task(llm.call("say yes"))
-        await books.writing.wait()
+        await journal.writing.wait()
         for _ in range(3):
             reading.cancel()
             await asyncio.sleep(0.001)
-        books.may_end.set()
+        journal.may_end.set()
         with pytest.raises(asyncio.CancelledError):
             await reading
-    assert books.log.status == "completed"
+    assert journal.log.status == "completed"
 
 
-async def test_a_stop_while_a_tool_cleans_up_loses_no_round(llm: LLMClient, books: Books) -> None:
+async def test_a_stop_while_a_tool_cleans_up_loses_no_round(llm: LLMClient, journal: MemoryJournal) -> None:
     started, cleaned = asyncio.Event(), asyncio.Event()
 
     @tool(idempotent=True)
@@ -186,21 +185,21 @@ async def test_a_stop_while_a_tool_cleans_up_loses_no_round(llm: LLMClient, book
     with pytest.raises(asyncio.CancelledError):
         await reading
     assert cleaned.is_set()
-    assert books.log.status == "stopped"
+    assert journal.log.status == "stopped"
 
 
-async def test_a_stream_that_nobody_reads_sends_nothing(
-    llm: LLMClient, books: Books, offline: OfflineServer, generation_id: str
+async def test_an_unread_stream_sends_nothing(
+    llm: LLMClient, journal: MemoryJournal, offline: OfflineServer, generation_id: str
 ) -> None:
     await llm.stream("hello", metadata={"generation_id": generation_id}).aclose()
-    assert (books.planned, await offline.creates(generation_id)) == ([], 0)
+    assert (journal.planned, await offline.creates(generation_id)) == ([], 0)
 
 
-async def test_what_a_stopped_call_had_written_of_a_tool_s_arguments_is_counted(llm: LLMClient, books: Books) -> None:
+async def test_partial_tool_arguments_of_a_stopped_call_are_counted(llm: LLMClient, journal: MemoryJournal) -> None:
     arguments = "%7B%22text%22:%22" + "many words ".replace(" ", "%20") * 20 + "%22%7D"
     async with aclosing(llm.stream(f"hello [offline: tool=x arguments={arguments} silence=20]")) as events:
         async for event in events:
-            if isinstance(event, ToolCallArguments) and len(books.created_ids) == 1:
+            if isinstance(event, ToolCallArguments) and len(journal.created_ids) == 1:
                 break
-    assert books.log.status == "stopped"
-    assert books.log.usage.output_tokens >= 1
+    assert journal.log.status == "stopped"
+    assert journal.log.usage.output_tokens >= 1

@@ -84,7 +84,7 @@ def test_a_schema_is_sent_as_it_is() -> None:
         (SCHEMA, "x" * 80, "x" * 64),
     ],
 )
-def test_names_are_such_as_the_api_takes(schema: Any, name: str, sent: str) -> None:
+def test_names_are_made_valid_for_the_api(schema: Any, name: str, sent: str) -> None:
     assert OutputSchema(schema, name).name == sent
 
 
@@ -113,7 +113,7 @@ def test_an_answer_becomes_an_instance() -> None:
         ("9" * 100_000, ""),
     ],
 )
-def test_an_answer_that_does_not_fit_is_a_complaint(text: str, complaint: str) -> None:
+def test_an_answer_that_does_not_match_is_a_complaint(text: str, complaint: str) -> None:
     class Strict(pydantic.BaseModel):
         model_config = {"extra": "forbid"}
         title: str = pydantic.Field(max_length=20)
@@ -176,6 +176,6 @@ def test_an_empty_schema_is_a_schema() -> None:
 
 
 @pytest.mark.parametrize("schema", [int, list[int], "City"])
-def test_what_is_no_schema_is_refused_with_what_to_take(schema: Any) -> None:
+def test_anything_but_a_schema_is_refused_with_advice(schema: Any) -> None:
     with pytest.raises(TypeError, match="is not a schema: pass a pydantic model class"):
         OutputSchema(schema)

@@ -15,7 +15,7 @@ from chat.llm.call import CallEvent, RoundFinished, ToolCallFinished
 from chat.llm.client import LLMClient
 from chat.llm.events import ToolCall
 from chat.llm.tools import Registry, ToolError, ToolResult, tool
-from tests.support.llm import PRICES, Books, call_events, replaying, result_of, sent_requests, text_of
+from tests.support.llm import PRICES, MemoryJournal, call_events, replaying, result_of, sent_requests, text_of
 from tests.support.offline import OfflineServer
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left")
@@ -84,11 +84,11 @@ async def test_a_tool_runs_while_its_round_still_streams(llm: LLMClient) -> None
     assert not [event for event in seen if isinstance(event, RoundFinished)], "it never ends"
 
 
-async def test_a_round_can_be_over_before_its_tool(llm: LLMClient, books: Books) -> None:
+async def test_a_round_can_be_over_before_its_tool(llm: LLMClient, journal: MemoryJournal) -> None:
     @tool(idempotent=True)
     async def late() -> str:
-        """Wait until the round is in the books."""
-        while not books.logs:
+        """Wait until the round is in the ledger."""
+        while not journal.logs:
             await asyncio.sleep(0.001)
         return "late"
 
@@ -154,8 +154,8 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("name", "arguments", "says"), WRONG)
-async def test_whatever_goes_wrong_in_a_tool_is_a_result(
-    llm: LLMClient, books: Books, name: str, arguments: str, says: str
+async def test_every_failure_of_a_tool_is_a_result(
+    llm: LLMClient, journal: MemoryJournal, name: str, arguments: str, says: str
 ) -> None:
     limit = 0.05 if name == "endless" else BRIEF_SECONDS
     tools = Registry([broken, refusing, endless, cancelling, strict], time_limit_seconds=limit)
@@ -164,10 +164,10 @@ async def test_whatever_goes_wrong_in_a_tool_is_a_result(
     [result] = finished(events)
     assert not result.ok
     assert says in result.output
-    assert [log.status for log in books.logs] == ["completed", "completed"]
+    assert [log.status for log in journal.logs] == ["completed", "completed"]
 
 
-async def test_a_model_that_calls_a_tool_where_there_are_none_is_told_so(llm: LLMClient) -> None:
+async def test_a_tool_call_without_tools_has_a_result(llm: LLMClient) -> None:
     events = await call_events(llm, "hello [offline: tool=anything]")
     assert [(event.ok, event.output) for event in finished(events)] == [(False, "There are no tools here.")]
 
@@ -190,9 +190,7 @@ class Box:
         return ToolResult(self._output, ok=True)
 
 
-async def test_a_toolbox_of_one_s_own_runs_the_calls(
-    llm: LLMClient, offline: OfflineServer, generation_id: str
-) -> None:
+async def test_a_custom_toolbox_runs_the_calls(llm: LLMClient, offline: OfflineServer, generation_id: str) -> None:
     box = Box("half \ud83d\x00")
     said = "hello [offline: tool=strict arguments=%7B%7D]"
     events = await call_events(llm, said, tools=box, metadata={"generation_id": generation_id})
@@ -209,15 +207,15 @@ async def test_a_toolbox_of_one_s_own_runs_the_calls(
 
 
 @pytest.mark.parametrize("script", ["tool=strict", "tools=strict,strict,strict", "tool=strict also pace=5"])
-async def test_a_toolbox_that_raises_ends_the_call_and_the_round_is_in_the_books(
-    llm: LLMClient, books: Books, script: str
+async def test_a_raising_toolbox_ends_the_call_and_the_round_is_recorded(
+    llm: LLMClient, journal: MemoryJournal, script: str
 ) -> None:
     with pytest.raises(ConnectionAbortedError, match="fenced"):
         await llm.call(f"hello [offline: {script}]", tools=Box(ConnectionAbortedError("fenced")))
-    assert books.log.status in ("stopped", "completed")
-    assert books.log.usage.total_tokens > 0
-    assert books.log.cost > 0
-    assert not books.log.uncertain
+    assert journal.log.status in ("stopped", "completed")
+    assert journal.log.usage.total_tokens > 0
+    assert journal.log.cost > 0
+    assert not journal.log.uncertain
 
 
 async def test_what_was_said_before_a_call_is_part_of_the_next_round(
@@ -235,12 +233,12 @@ async def test_what_was_said_before_a_call_is_part_of_the_next_round(
 
 
 async def test_eight_rounds_are_the_most(
-    llm: LLMClient, books: Books, offline: OfflineServer, generation_id: str
+    llm: LLMClient, journal: MemoryJournal, offline: OfflineServer, generation_id: str
 ) -> None:
     with pytest.raises(errors.TooManyRounds) as raised:
         await llm.call("hello [offline: loop]", tools=[strict], metadata={"generation_id": generation_id})
-    assert raised.value.calls == tuple(books.logs)
-    assert [log.plan.number for log in books.logs] == list(range(1, 9))
+    assert raised.value.calls == tuple(journal.logs)
+    assert [log.plan.number for log in journal.logs] == list(range(1, 9))
     assert await offline.creates(generation_id) == 8
 
 
@@ -258,7 +256,7 @@ def whoami(person: Person, polite: bool = True) -> str:
     return f"{'Dear ' if polite else ''}{person.name}"
 
 
-async def test_who_asks_comes_from_the_context_by_its_type(llm: LLMClient, offline: OfflineServer) -> None:
+async def test_the_user_comes_from_the_context_by_type(llm: LLMClient, offline: OfflineServer) -> None:
     for tools in ([whoami], Registry([whoami], context_types=[Person])):
         events = await call_events(llm, "hello [offline: tool=whoami]", tools=tools, context={Person: Person("Alice")})
         assert [event.output for event in finished(events)] == ["Dear Alice"]
@@ -275,13 +273,13 @@ async def test_two_people_at_once_are_not_mixed_up(llm: LLMClient) -> None:
     assert [finished(events)[0].output for events in answers] == [f"Dear {name}" for name in names]
 
 
-async def test_a_tool_that_asks_for_what_is_not_there_is_a_mistake_at_once(llm: LLMClient, books: Books) -> None:
+async def test_a_tool_whose_context_is_missing_is_refused_at_once(llm: LLMClient, journal: MemoryJournal) -> None:
     with pytest.raises(TypeError, match="Person"):
         llm.stream("hello", tools=[whoami])
-    assert books.planned == []
+    assert journal.planned == []
 
 
-async def test_a_round_that_fails_stops_its_tools(llm: LLMClient, books: Books) -> None:
+async def test_a_round_that_fails_stops_its_tools(llm: LLMClient, journal: MemoryJournal) -> None:
     begun, ended = [], []
 
     @tool(idempotent=True)
@@ -297,10 +295,10 @@ async def test_a_round_that_fails_stops_its_tools(llm: LLMClient, books: Books) 
     with pytest.raises(errors.ProviderFailed):
         await llm.call("something long [offline: tool=wait also cut=9]", tools=[wait])
     assert ended == begun  # none, if the failure came right behind the call
-    assert (books.log.status, books.log.output != "") == ("cut", True)
+    assert (journal.log.status, journal.log.output != "") == ("cut", True)
 
 
-async def test_a_tool_gives_its_result_to_a_form(llm: LLMClient) -> None:
+async def test_a_tool_result_leads_to_a_structured_answer(llm: LLMClient) -> None:
     schema = {
         "type": "object",
         "properties": {"answer": {"type": "string"}},
@@ -312,7 +310,7 @@ async def test_a_tool_gives_its_result_to_a_form(llm: LLMClient) -> None:
 
 
 @pytest.fixture
-async def rude(books: Books) -> AsyncIterator[LLMClient]:
+async def rude(journal: MemoryJournal) -> AsyncIterator[LLMClient]:
     """A client of a server that cuts a call's arguments at the limit of tokens."""
     events = (
         '{"type":"response.created","response":{"id":"resp_1","model":"gpt-5-mini"}}',
@@ -324,19 +322,19 @@ async def rude(books: Books) -> AsyncIterator[LLMClient]:
         '"incomplete_details":{"reason":"max_output_tokens"},"usage":{"input_tokens":5,"output_tokens":2},"output":['
         '{"type":"function_call","call_id":"c1","name":"strict","arguments":"{\\"numb","status":"incomplete"}]}}',
     )
-    async with replaying(*events) as url, LLMClient(api_key="x", base_url=url, prices=PRICES, journal=books) as llm:
+    async with replaying(*events) as url, LLMClient(api_key="x", base_url=url, prices=PRICES, journal=journal) as llm:
         yield llm
 
 
-async def test_a_call_that_was_cut_short_is_not_run(rude: LLMClient, books: Books) -> None:
+async def test_a_call_that_was_cut_short_is_not_run(rude: LLMClient, journal: MemoryJournal) -> None:
     box = Box("ran")
     with pytest.raises(errors.OutputIncomplete):
         await rude.call("hello", tools=box)
     assert box.ran == []
-    assert (books.log.status, books.log.usage.total_tokens, books.log.estimated) == ("incomplete", 7, False)
+    assert (journal.log.status, journal.log.usage.total_tokens, journal.log.estimated) == ("incomplete", 7, False)
 
 
-async def test_the_last_round_is_the_answer_and_a_stream_has_all_of_them(llm: LLMClient) -> None:
+async def test_the_last_round_is_the_answer_and_a_stream_has_all_rounds(llm: LLMClient) -> None:
     events = await call_events(llm, "hello [offline: tool=strict also arguments=%7B%22number%22:1%7D]", tools=[strict])
     assert text_of(events).endswith(result_of(events).text)
     assert len(text_of(events)) > len(result_of(events).text)

@@ -8,18 +8,47 @@ from contextlib import aclosing, asynccontextmanager
 from decimal import Decimal
 from typing import Any
 
+import pydantic
+import pytest
+
+from chat.llm import errors
 from chat.llm.call import CallEvent, CallFinished
 from chat.llm.client import LLMClient
 from chat.llm.events import Event, TextDelta
 from chat.llm.journal import CallLog, Plan
 from chat.llm.pricing import Prices
 from chat.llm.provider.provider import ModelRequest, Provider
+from chat.llm.tools import tool
 from tests.support.offline import OfflineServer
 
+WHOLE = "one two three four five six seven ten"  # ten deltas
 PRICES = Prices((("gpt-5-mini", (Decimal("0.25"), Decimal("0.025"), Decimal(2))),))
 
 
-class Books:
+class City(pydantic.BaseModel):
+    name: str
+    inhabitants: int
+
+
+CITY_SCHEMA = {
+    "type": "object",
+    "title": "city",
+    "properties": {"name": {"type": "string"}, "inhabitants": {"type": "integer"}},
+    "required": ["name", "inhabitants"],
+    "additionalProperties": False,
+}
+
+
+@tool(idempotent=True)
+def double(number: int = 21) -> int:
+    """Double a number.
+
+    number: any
+    """
+    return number * 2
+
+
+class MemoryJournal:
     """A journal in memory; an exception in `refusing` is raised where it says."""
 
     def __init__(self) -> None:
@@ -103,3 +132,9 @@ async def replaying(*events: str) -> AsyncIterator[str]:
 
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+
+
+async def failure_of(llm: LLMClient, said: str, **options: Any) -> errors.CallFailed:
+    with pytest.raises(errors.CallFailed) as raised:
+        await llm.call(said, **options)
+    return raised.value

@@ -119,7 +119,7 @@ def test_it_calculates(expression: str, result: str) -> None:
         ("\ud800", "unsupported characters"),
     ],
 )
-def test_what_it_cannot_do_is_a_sentence_and_takes_no_time(expression: str, says: str) -> None:
+def test_an_unsupported_expression_is_a_quick_error(expression: str, says: str) -> None:
     with pytest.raises(ToolError, match=re.escape(says)):
         at_once(expression)
 
@@ -194,7 +194,7 @@ CHAINS = some.lists(some.tuples(TERMS, some.sampled_from(["**", "**-", "*", "/",
 
 @settings(NO_DEADLINE, max_examples=300)
 @given(CHAINS)
-def test_what_grows_or_shrinks_ends_at_once(chain: list[tuple[str, str]]) -> None:
+def test_huge_and_tiny_numbers_end_at_once(chain: list[tuple[str, str]]) -> None:
     with suppress(ToolError):
         assert len(at_once("".join(term + sign for term, sign in chain) + "2")) <= 1001
 

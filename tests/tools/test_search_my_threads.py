@@ -50,7 +50,7 @@ async def test_alice_finds_what_was_said_and_where(alice: Person) -> None:
     assert (await alice.http.get((await hits(alice, "fondue"))[0].url)).status_code == 200
 
 
-async def test_bob_finds_nothing_of_hers(alice: Person, bob: Person) -> None:
+async def test_bob_finds_nothing_of_alice(alice: Person, bob: Person) -> None:
     await conversation(alice, "Secret plans", "My secret is 4711", "I keep it.")
     mine = await conversation(bob, "Mine", "No plans", "None at all.")
 
@@ -100,12 +100,12 @@ async def test_a_hostile_query_finds_nothing(alice: Person, query: str) -> None:
     ("query", "says"),
     [("", "which words"), (" \n ", "which words"), ("x" * 201, "too long"), ("a b c d e f g h i j k", "too long")],
 )
-async def test_a_query_that_is_none_gives_advice(alice: Person, query: str, says: str) -> None:
+async def test_an_unusable_query_gives_advice(alice: Person, query: str, says: str) -> None:
     with pytest.raises(ToolError, match=says):
         await hits(alice, query)
 
 
-async def test_a_snippet_is_what_stands_around_the_word(alice: Person) -> None:
+async def test_a_snippet_is_the_text_around_the_word(alice: Person) -> None:
     await conversation(alice, "Long", "before " * 100 + "Needle " + "after " * 100)
 
     [snippet] = await snippets(alice, "needle")
@@ -130,7 +130,7 @@ async def test_the_question_that_is_being_answered_is_not_found_until_it_is(alic
     assert await snippets(alice, "fondue") == ["Did I ask for fondue?"]
 
 
-async def test_the_model_is_told_of_hits_and_of_none(alice: Person) -> None:
+async def test_the_model_reads_hits_or_that_there_are_none(alice: Person) -> None:
     thread = await conversation(alice, "Dinner", "How is fondue made?")
     context = {User: await User.get(email=alice.email), ChatThread: thread}
 
@@ -151,7 +151,7 @@ async def answered(person: Person, question: str) -> str:
     return str(call["output"])
 
 
-async def test_in_a_chat_it_searches_for_who_asks(alice: Person, bob: Person) -> None:
+async def test_in_a_chat_it_searches_the_user_s_threads(alice: Person, bob: Person) -> None:
     thread = await conversation(alice, "Dinner", "How is fondue made?")
 
     assert f"/chat/{thread.id}/" in await answered(alice, "Search my threads for fondue")

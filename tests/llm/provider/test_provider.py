@@ -31,7 +31,7 @@ def failure_of(events: list) -> Failed:
     return events[-1]
 
 
-async def test_an_answer_is_created_written_and_completed(provider: Provider, generation_id: str) -> None:
+async def test_an_answer_is_created_streamed_and_completed(provider: Provider, generation_id: str) -> None:
     events = await events_of(provider, asking("say smørbrød and 🎉!", generation_id))
     created, *deltas, completed = events
     assert isinstance(created, Created)
@@ -71,7 +71,7 @@ async def test_a_request_is_sent_as_it_is(provider: Provider, offline: OfflineSe
     }
 
 
-async def test_a_background_run_is_asked_for_and_stored(provider: Provider, offline: OfflineServer) -> None:
+async def test_a_background_run_is_requested_and_stored(provider: Provider, offline: OfflineServer) -> None:
     created = (await events_of(provider, asking("hello", background=True)))[0]
     assert isinstance(created, Created)
     stored = (await offline.http.get(f"/v1/responses/{created.response_id}")).json()
@@ -238,7 +238,7 @@ def test_every_code_is_described() -> None:
     assert set(FAILURES) == set(Code)
 
 
-async def test_how_long_to_wait_is_passed_on(provider: Provider) -> None:
+async def test_retry_after_is_passed_on(provider: Provider) -> None:
     failure = failure_of(await events_of(provider, asking("hello [offline: status=429 retry_after=1.5]")))
     assert failure.retry_after_seconds == 1.5
 
@@ -262,7 +262,7 @@ async def test_nothing_is_sent_twice(provider: Provider, offline: OfflineServer,
     assert await offline.creates(generation_id) == 1
 
 
-async def test_a_server_that_is_not_there_is_unreachable() -> None:
+async def test_a_refused_connection_is_unreachable() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     provider = Provider(api_key="test", base_url=f"http://127.0.0.1:{port}/v1")
@@ -338,7 +338,7 @@ async def test_leaving_the_loop_early_hangs_up(provider: Provider, offline: Offl
     assert billed["status"] == "cancelled"
 
 
-async def test_a_background_run_goes_on_when_its_reader_hangs_up(provider: Provider, offline: OfflineServer) -> None:
+async def test_a_background_run_continues_when_its_reader_hangs_up(provider: Provider, offline: OfflineServer) -> None:
     request = asking(f"say {WHOLE} [offline: pace=20]", background=True)
     async with aclosing(provider.stream(request)) as events:
         created = await anext(events)

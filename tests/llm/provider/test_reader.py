@@ -38,19 +38,19 @@ def completed(**response: Any) -> dict[str, Any]:
     return {"type": "response.completed", "response": {"id": "r", "model": "m", **response}}
 
 
-def test_unknown_events_are_ignored_whatever_they_look_like() -> None:
+def test_unknown_events_are_ignored() -> None:
     events = read({"type": "response.audio.delta", "delta": [1]}, {"type": "keepalive"}, {"type": 7}, {}, HELLO)
     assert events == [TextDelta("Hello", 3)]
 
 
-def test_the_text_is_taken_from_the_deltas_where_the_last_event_has_none() -> None:
+def test_the_text_comes_from_the_deltas_if_the_last_event_has_none() -> None:
     assert read(HELLO, completed()) == [
         TextDelta("Hello", 3),
         Completed(response_id="r", model="m", text="Hello", usage=None, sequence=3),
     ]
 
 
-def test_the_last_event_knows_better_than_the_deltas() -> None:
+def test_the_last_event_takes_precedence_over_the_deltas() -> None:
     output = [{"type": "reasoning"}, {"type": "message", "content": [{"type": "output_text", "text": "Hello, you"}]}]
     last = read(HELLO, completed(output=output))[-1]
     assert isinstance(last, Completed)
@@ -67,7 +67,7 @@ def test_the_last_event_knows_better_than_the_deltas() -> None:
         {"input_tokens": 4, "input_tokens_details": {"cached_tokens": None}, "output_tokens": 2, "total_tokens": 6},
     ],
 )
-def test_usage_that_lacks_details_counts_them_as_nothing(usage: Any) -> None:
+def test_missing_details_of_usage_are_zero(usage: Any) -> None:
     last = read(completed(usage=usage))[-1]
     assert isinstance(last, Completed)
     assert last.usage == (Usage(input_tokens=4, output_tokens=2, total_tokens=6) if isinstance(usage, dict) else None)
@@ -129,7 +129,7 @@ def test_nonsense_cuts_the_stream_and_keeps_what_came_before(data: bytes) -> Non
     assert [event.code for event in events[1:] if isinstance(event, Failed)] == [Code.CUT]
 
 
-def test_nonsense_before_any_event_leaves_it_open_whether_the_model_ran() -> None:
+def test_nonsense_before_any_event_is_ambiguous() -> None:
     [failure] = read(b"{")
     assert isinstance(failure, Failed)
     assert failure.code is Code.AMBIGUOUS
@@ -160,12 +160,12 @@ def test_halves_of_characters_are_joined_or_replaced(deltas: list[str], text: st
     assert last.text == text
 
 
-def test_a_half_waits_for_the_next_piece_of_text_whatever_comes_between() -> None:
+def test_a_half_waits_for_the_next_piece_of_text() -> None:
     first, second = ({"type": "response.output_text.delta", "delta": half} for half in ("\ud83d", "\ude00"))
     assert read(first, {"type": "keepalive"}, {"type": "response.in_progress"}, second) == [TextDelta("😀", 0)]
 
 
-def test_null_is_the_same_as_nothing() -> None:
+def test_null_counts_as_absent() -> None:
     assert read({**HELLO, "sequence_number": None}) == [TextDelta("Hello", 0)]
     [last] = read({"type": "response.completed", "sequence_number": None, "response": {"id": "r", "usage": None}})
     assert isinstance(last, Completed)
@@ -200,7 +200,7 @@ def test_a_stream_that_ends_early_says_so() -> None:
     assert reader.ended().code is Code.CUT
 
 
-def test_a_call_is_seen_beginning_growing_and_complete() -> None:
+def test_a_call_is_started_grows_and_completes() -> None:
     item = {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "add", "arguments": ""}
     events = read(
         {"type": "response.output_item.added", "item": item},
@@ -236,7 +236,7 @@ def test_calls_of_one_id_are_told_apart_and_a_flood_of_them_ends_the_stream() ->
     assert last.detail == "there are more than 1000 calls"
 
 
-def test_thinking_is_seen_and_told_apart_from_the_answer() -> None:
+def test_reasoning_is_told_apart_from_the_answer() -> None:
     events = read(
         {"type": "response.output_item.added", "item": {"type": "reasoning"}},
         {"type": "response.reasoning_summary_text.delta", "delta": "Hm"},

@@ -14,7 +14,7 @@ from chat.llm.client import LLMClient
 from chat.llm.events import Code, Failed
 from chat.llm.provider import failures, retries
 from chat.llm.provider.retries import pause_before_retry
-from tests.support.llm import PRICES, Books
+from tests.support.llm import PRICES, MemoryJournal
 from tests.support.offline import OfflineServer
 
 
@@ -59,7 +59,7 @@ def test_the_pause_before_each_retry(failed: Failed, pauses: list[float | None])
 
 
 @pytest.mark.parametrize("failed", [refused(Code.UNREACHABLE), refused(Code.RATE_LIMITED, 429, 20)])
-def test_chance_makes_a_pause_longer_by_a_quarter_at_most(failed: Failed) -> None:
+def test_jitter_adds_a_quarter_at_most(failed: Failed) -> None:
     least = pause_before_retry(failed, 1, 0)
     assert least is not None
     assert pause_before_retry(failed, 1, 0.5) == least * 1.125
@@ -69,8 +69,8 @@ def test_chance_makes_a_pause_longer_by_a_quarter_at_most(failed: Failed) -> Non
 class Case:
     """One message to the offline model, and how it went."""
 
-    def __init__(self, llm: LLMClient, books: Books, offline: OfflineServer, generation_id: str) -> None:
-        self._llm, self._books, self._offline, self._id = llm, books, offline, generation_id
+    def __init__(self, llm: LLMClient, journal: MemoryJournal, offline: OfflineServer, generation_id: str) -> None:
+        self._llm, self._journal, self._offline, self._id = llm, journal, offline, generation_id
 
     async def ask(self, script: str, retries: int | None = None) -> tuple[str, int, int]:
         """Status, attempts, and creates that the provider accepted."""
@@ -78,14 +78,14 @@ class Case:
         try:
             await self._llm.call(f"say yes [offline: {script}]", metadata={"generation_id": self._id}, **more)
         except errors.CallFailed as failure:
-            assert failure.calls == (self._books.log,)
-        log = self._books.log
+            assert failure.calls == (self._journal.log,)
+        log = self._journal.log
         return log.status, log.attempts, await self._offline.creates(self._id)
 
 
 @pytest.fixture
-def case(llm: LLMClient, books: Books, offline: OfflineServer, generation_id: str) -> Case:
-    return Case(llm, books, offline, generation_id)
+def case(llm: LLMClient, journal: MemoryJournal, offline: OfflineServer, generation_id: str) -> Case:
+    return Case(llm, journal, offline, generation_id)
 
 
 ASKED = [
@@ -113,7 +113,7 @@ ASKED = [
 
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize(("script", "status", "attempts", "creates"), ASKED)
-async def test_only_what_never_ran_is_sent_again(
+async def test_only_requests_that_never_ran_are_sent_again(
     case: Case, script: str, status: str, attempts: int, creates: int
 ) -> None:
     assert await case.ask(script) == (status, attempts, creates)
@@ -125,7 +125,7 @@ async def test_a_caller_can_have_fewer_retries_but_not_more(case: Case, most: in
     assert await case.ask("status=429", retries=most) == ("rate_limited", min(most, 3) + 1, 0)
 
 
-async def test_what_the_provider_asks_for_is_waited(case: Case, caplog: pytest.LogCaptureFixture) -> None:
+async def test_retry_after_is_respected(case: Case, caplog: pytest.LogCaptureFixture) -> None:
     began = time.monotonic()
     with caplog.at_level(logging.WARNING):
         assert await case.ask("status=429 times=2 retry_after=0.1") == ("completed", 3, 1)
@@ -148,14 +148,19 @@ async def test_all_pauses_of_a_request_are_thirty_seconds_at_most(case: Case, mo
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_a_server_that_is_not_there_is_asked_four_times(books: Books) -> None:
+async def test_an_unreachable_server_is_tried_four_times(journal: MemoryJournal) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    async with LLMClient(api_key="x", base_url=f"http://127.0.0.1:{port}/v1", prices=PRICES, journal=books) as llm:
+    async with LLMClient(api_key="x", base_url=f"http://127.0.0.1:{port}/v1", prices=PRICES, journal=journal) as llm:
         with pytest.raises(errors.ProviderFailed) as raised:
             await llm.call("hello")
-    assert raised.value.code == books.log.status == Code.UNREACHABLE
-    assert (books.log.attempts, books.log.estimated, books.log.uncertain, books.log.cost) == (4, False, False, 0)
+    assert raised.value.code == journal.log.status == Code.UNREACHABLE
+    assert (journal.log.attempts, journal.log.estimated, journal.log.uncertain, journal.log.cost) == (
+        4,
+        False,
+        False,
+        0,
+    )
 
 
 @pytest.mark.usefixtures("impatient")
@@ -167,6 +172,6 @@ async def test_every_attempt_is_in_our_log(case: Case, caplog: pytest.LogCapture
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_a_text_comes_once_after_retries(case: Case, books: Books) -> None:
+async def test_a_text_comes_once_after_retries(case: Case, journal: MemoryJournal) -> None:
     assert (await case.ask("status=503 times=2"))[0] == "completed"
-    assert (books.log.output, len(books.created_ids), len(books.planned)) == ("yes", 1, 1)
+    assert (journal.log.output, len(journal.created_ids), len(journal.planned)) == ("yes", 1, 1)

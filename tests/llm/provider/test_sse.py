@@ -66,14 +66,14 @@ def test_a_split_at_any_byte_changes_nothing(split: int) -> None:
 
 
 @given(st.lists(st.text(alphabet="\r\n :xdaté🎉", max_size=12).map(str.encode), max_size=8))
-def test_any_chunks_give_what_the_standard_says(chunks: list[bytes]) -> None:
+def test_any_chunks_decode_as_the_standard_says(chunks: list[bytes]) -> None:
     assert decoded(chunks) == reference(b"".join(chunks))
 
 
 @given(
     st.lists(st.sampled_from([b"data: x", b"data:", b"data", b"\n", b"\r", b"\r\n", b":", b"data:[DONE]"]), max_size=30)
 )
-def test_any_lines_give_what_the_standard_says(chunks: list[bytes]) -> None:
+def test_any_lines_decode_as_the_standard_says(chunks: list[bytes]) -> None:
     assert decoded(chunks) == reference(b"".join(chunks))
 
 
@@ -87,7 +87,7 @@ def test_an_event_up_to_the_limit_comes_through_in_pieces() -> None:
     assert decoded([stream[index : index + 65536] for index in range(0, len(stream), 65536)]) == [data]
 
 
-def test_an_event_that_never_ends_is_an_error_and_not_all_of_the_memory() -> None:
+def test_an_endless_event_is_an_error_and_takes_bounded_memory() -> None:
     decoder = Decoder()
     with pytest.raises(EventTooLargeError):
         for _ in range(MAX_EVENT_BYTES // 65536 + 1):

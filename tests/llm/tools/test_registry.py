@@ -95,19 +95,19 @@ def registry() -> Registry:
     return Registry([describe, echo, where, fail, time_out, odd], time_limit_seconds=LONG_SECONDS)
 
 
-def test_what_is_no_tool_is_refused_with_what_to_do() -> None:
+def test_anything_but_a_tool_is_refused_with_advice() -> None:
     with pytest.raises(
         TypeError, match=r"undocumented at .* is not a tool: put @tool\(idempotent=...\) on the function"
     ):
         Registry([undocumented])  # type: ignore[list-item]
 
 
-def test_two_tools_of_one_name_are_refused() -> None:
+def test_two_tools_with_one_name_are_refused() -> None:
     with pytest.raises(DuplicateToolError):
         Registry([echo, echo])
 
 
-def test_a_tool_that_asks_for_what_there_is_not_is_refused_at_the_start() -> None:
+def test_a_tool_whose_context_is_unknown_is_refused_at_the_start() -> None:
     with pytest.raises(TypeError, match=r"the tool remind: when is datetime.*it has Asker"):
         Registry([greet, remind], context_types=(Asker,))
     with pytest.raises(TypeError, match=r"the tool greet: asker is Asker.*it has nothing"):
@@ -119,7 +119,7 @@ def test_a_tool_can_still_be_called_as_a_function() -> None:
     assert who(Asker("alice")) == "alice"
 
 
-def test_a_tool_says_what_it_is() -> None:
+def test_a_tool_has_a_name_a_description_and_parameters() -> None:
     assert (greet.name, greet.description, greet.idempotent) == ("greet", "Greet whoever asks.", True)
     assert greet.parameters == {"greeting": {"type": ["string", "null"], "description": "the first word"}}
     assert greet.context_types == (Asker,)
@@ -131,7 +131,7 @@ def test_a_tool_says_whether_it_can_be_repeated(registry: Registry) -> None:
     assert registry.is_idempotent("nobody's")
 
 
-async def test_a_call_gives_its_result_as_json(registry: Registry) -> None:
+async def test_the_result_of_a_call_is_json(registry: Registry) -> None:
     result = await registry.dispatch("describe", json.dumps(ARGUMENTS | {"level": 1}))
     assert result.ok
     assert json.loads(result.output) == {
@@ -144,7 +144,7 @@ async def test_null_or_nothing_for_a_parameter_with_a_default_is_the_default(reg
         assert json.loads((await registry.dispatch("describe", json.dumps(arguments))).output)["level"] == 2
 
 
-async def test_text_is_the_result_as_it_is(registry: Registry) -> None:
+async def test_a_text_result_is_unchanged(registry: Registry) -> None:
     assert (await registry.dispatch("echo", '{"text": "å \\ud83c\\udf89"}')).output == "å 🎉"
 
 
@@ -152,7 +152,7 @@ async def test_an_ordinary_function_runs_in_a_thread(registry: Registry) -> None
     assert (await registry.dispatch("where", "{}")).output.startswith("tool")
 
 
-async def test_no_arguments_at_all_are_the_same_as_an_empty_object(registry: Registry) -> None:
+async def test_no_arguments_equal_an_empty_object(registry: Registry) -> None:
     assert (await registry.dispatch("where", "")).ok
 
 
@@ -161,26 +161,26 @@ def asked_by() -> Registry:
     return Registry([greet, who], context_types=(Asker,))
 
 
-def test_the_model_never_hears_of_the_context() -> None:
+def test_the_model_never_sees_the_context() -> None:
     assert greet.schema["description"] == "Greet whoever asks."
     assert list(greet.schema["parameters"]["properties"]) == greet.schema["parameters"]["required"] == ["greeting"]
     assert who.schema["parameters"]["properties"] == {}
 
 
-async def test_a_tool_is_given_what_it_asks_for_by_type(asked_by: Registry) -> None:
+async def test_a_tool_gets_its_context_by_type(asked_by: Registry) -> None:
     alice = {Asker: Asker("alice"), str: "of no use"}
     assert (await asked_by.dispatch("greet", "{}", alice)).output == "Hello, alice"
     assert (await asked_by.dispatch("greet", '{"greeting": "Hei"}', context=alice)).output == "Hei, alice"
     assert (await asked_by.dispatch("who", "{}", alice)).output == "alice"
 
 
-async def test_the_model_cannot_say_who_asks(asked_by: Registry) -> None:
+async def test_the_model_cannot_choose_the_user(asked_by: Registry) -> None:
     result = await asked_by.dispatch("who", '{"asker": {"name": "bob"}}', {Asker: Asker("alice")})
     assert not result.ok
     assert "unknown field `asker`" in result.output
 
 
-async def test_a_missing_context_is_our_mistake_and_not_the_model_s(
+async def test_a_missing_context_is_logged_and_hidden_from_the_model(
     asked_by: Registry, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.ERROR):
@@ -210,7 +210,7 @@ async def test_a_missing_context_is_our_mistake_and_not_the_model_s(
         ("odd", "{}", "unexpected error"),
     ],
 )
-async def test_whatever_goes_wrong_is_a_result_that_the_model_can_read(
+async def test_every_failure_is_a_result_that_the_model_can_read(
     registry: Registry, name: str, arguments: str, says: str
 ) -> None:
     result = await registry.dispatch(name, arguments)
@@ -219,7 +219,7 @@ async def test_whatever_goes_wrong_is_a_result_that_the_model_can_read(
     assert "secret" not in result.output
 
 
-async def test_a_tool_that_takes_too_long_is_given_up() -> None:
+async def test_a_tool_that_takes_too_long_is_cancelled() -> None:
     result = await Registry([hang], time_limit_seconds=0.2).dispatch("hang", "{}")
     assert (result.ok, "longer than 0.2 seconds" in result.output) == (False, True)
 
@@ -243,12 +243,12 @@ def run_out() -> int:
 
 
 @pytest.mark.parametrize("function", [leave, leave_from_a_thread, run_out])
-async def test_a_tool_ends_neither_the_server_nor_its_time_by_what_it_raises(function: Any) -> None:
+async def test_no_exception_of_a_tool_ends_the_server(function: Any) -> None:
     result = await Registry([function]).dispatch(function.name, "{}")
     assert "unexpected error" in result.output
 
 
-async def test_a_long_result_is_cut_and_says_so(registry: Registry) -> None:
+async def test_a_long_result_is_truncated_and_says_so(registry: Registry) -> None:
     text = "æ" * (MAX_ARGUMENT_BYTES // 2 - 50)
     assert (await registry.dispatch("echo", json.dumps({"text": text}, ensure_ascii=False))).output == text
     [big] = Registry([long_text]).tools

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from chat.models import User
 
 
-def test_a_function_s_hints_and_words_become_a_strict_schema() -> None:
+def test_type_hints_and_docstring_become_a_strict_schema() -> None:
     assert describe.schema == {
         "type": "function",
         "name": "describe",
