@@ -230,7 +230,7 @@ async def test_a_key_that_the_server_repeats_is_in_no_log(status: str) -> None:
 
 
 def test_an_address_without_a_scheme_is_refused_at_once() -> None:
-    with pytest.raises(ValueError, match=r"has to start with http:// or https://, like https://host/v1"):
+    with pytest.raises(ValueError, match=r"must start with http:// or https://, like https://host/v1"):
         Provider(api_key="test", base_url="127.0.0.1:8000/v1")
 
 
