@@ -61,15 +61,19 @@ class Round:
 
     async def events(self) -> AsyncGenerator[Event | TextCorrected | ToolCallFinished, None]:
         """What happens, until the provider and all tools have finished. Raises what the toolbox raises."""
-        while event := await (self._merge() if self.tools.running or self._upcoming else anext(self._stream, None)):
-            if isinstance(event, ToolCall) and self.tools.knows(event):  # a resumed stream repeats it at its end
-                continue
+        stream, running = self._stream, self.tools.running
+        while event := await (self._merge() if running or self._upcoming else anext(stream, None)):
             self._record(event)
-            if isinstance(event, ToolCall):
-                self.tools.start(event)  # it runs while the rest of the round still streams
-            if isinstance(event, Completed) and self._lost_text(event):
-                self._pieces = [event.text]
-                yield TextCorrected(event.text)
+            match event:
+                case TextDelta():  # nearly every event
+                    pass
+                case ToolCall() if self.tools.knows(event):  # a resumed stream repeats it at its end
+                    continue
+                case ToolCall():
+                    self.tools.start(event)  # it runs while the rest of the round still streams
+                case Completed() if self._lost_text(event):
+                    self._pieces = [event.text]
+                    yield TextCorrected(event.text)
             yield event
 
     async def _merge(self) -> Event | ToolCallFinished | None:

@@ -138,7 +138,7 @@ async def test_the_model_reads_hits_or_that_there_are_none(alice: Person) -> Non
     assert [hit["url"] for hit in json.loads(found.output)] == [f"/chat/{thread.id}/"]
     nothing = await load().dispatch("search_my_threads", '{"query": "raclette"}', context)
     assert nothing.ok
-    assert "Nothing was found" in nothing.output
+    assert "No messages contain" in nothing.output
 
 
 async def answered(person: Person, question: str) -> str:
@@ -155,7 +155,7 @@ async def test_in_a_chat_it_searches_the_user_s_threads(alice: Person, bob: Pers
     thread = await conversation(alice, "Dinner", "How is fondue made?")
 
     assert f"/chat/{thread.id}/" in await answered(alice, "Search my threads for fondue")
-    assert "Nothing was found" in await answered(bob, "Search my threads for fondue")
+    assert "No messages contain" in await answered(bob, "Search my threads for fondue")
 
 
 async def test_the_model_cannot_choose_whose_threads_are_searched(alice: Person, bob: Person) -> None:

@@ -55,6 +55,7 @@ class Retries:
 
     async def events(self) -> AsyncGenerator[Event, None]:
         """The provider's events; failures that lead to another attempt are only logged. To be read once."""
+        background = self._request.background
         while True:
             pause: float | None = None
             async with aclosing(self._stream()) as stream:
@@ -62,7 +63,7 @@ class Retries:
                     if isinstance(event, Failed) and (pause := self._pause_after(event)) is not None:
                         break
                     self._began = True
-                    if self._request.background:
+                    if background:
                         self._keep_position(event)
                     yield event
             if pause is None:

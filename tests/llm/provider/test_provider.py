@@ -351,7 +351,7 @@ async def test_a_background_run_continues_when_its_reader_hangs_up(provider: Pro
 async def test_a_finished_answer_leaves_its_connection_for_the_next(
     provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chat.llm.provider.provider.AFTERGLOW_SECONDS", LONG_SECONDS)
+    monkeypatch.setattr("chat.llm.provider.provider.DRAIN_SECONDS", LONG_SECONDS)
     await events_of(provider, asking("hello"))
     pool = provider._openai._client._transport._pool
     before = [connection for connection in pool.connections if connection.is_idle()]
