@@ -1,6 +1,6 @@
 """Sending a request again, or resuming its stream, by two rules.
 
-A request is sent again only if it never ran, and only before the first event of an answer. A run that goes on at the
+A request is sent again only if it never ran, and only before the first event of an answer. A run that continues at the
 provider by itself (background) is never sent again: its stream is resumed after the last event that came.
 """
 
