@@ -86,7 +86,7 @@ class Action:
 
     name: str
     label: str
-    asks: str  # the consequences, in a sentence or two
+    consequences: str  # a sentence or two for the confirmation page
     change: Callable[..., Coroutine[Any, Any, None]]
     applies: Callable[[Row], bool]
     value: str = ""  # the label of its input field, if it has one
@@ -105,7 +105,7 @@ class Table:
 
     name: str
     title: str
-    one: str
+    singular: str  # its title for one row
     model: type[Model]
     columns: Sequence[Column]
     details: Sequence[Column] = ()

@@ -21,19 +21,19 @@ FROM generate_series($1::timestamptz, now(), interval '24 hours') AS midnight, L
     FROM llm_call_log WHERE created_at >= midnight AND created_at < midnight + interval '24 hours' {calls}) AS one
 """
 # A reply is counted at its first round; further rounds, and titles, count only as requests.
-SUMS = """
+TOTALS = """
 status, count(*) AS calls, count(*) FILTER (WHERE caller = 'chat' AND round = 1) AS replies,
 sum(total_tokens)::bigint AS tokens, coalesce(sum(cost), 0) AS cost,
 coalesce(sum(cost) FILTER (WHERE estimated), 0) AS estimated_cost, count(*) - count(cost) AS unpriced
 """
-BY_DAY = "SELECT midnight, one.* " + DAY_BY_DAY.format(figures=SUMS, calls="GROUP BY status")
+BY_DAY = "SELECT midnight, one.* " + DAY_BY_DAY.format(figures=TOTALS, calls="GROUP BY status")
 # Exact percentiles of completed requests; one that was left early does not tell how long an answer takes.
 PERCENTILES = """
-percentile_disc(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY first_event_ms) AS first,
-percentile_disc(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY duration_ms) AS whole
+percentile_disc(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY first_event_ms) AS first_token,
+percentile_disc(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY duration_ms) AS duration
 """
-WAITS = "SELECT midnight, one.* " + DAY_BY_DAY.format(figures=PERCENTILES, calls="AND status = 'completed'")
-ALL_WAITS = f"SELECT {PERCENTILES} FROM llm_call_log WHERE created_at >= $1 AND status = 'completed'"  # noqa: S608
+LATENCIES = "SELECT midnight, one.* " + DAY_BY_DAY.format(figures=PERCENTILES, calls="AND status = 'completed'")
+LATENCY = f"SELECT {PERCENTILES} FROM llm_call_log WHERE created_at >= $1 AND status = 'completed'"  # noqa: S608
 NOW = """
 SELECT count(*) AS users, count(*) FILTER (WHERE last_seen_at >= $1) AS active,
        count(*) FILTER (WHERE last_seen_at >= $2) AS active_today,
@@ -50,7 +50,7 @@ RECENT = 20
 
 
 @dataclass(slots=True)
-class Sums:
+class RequestTotals:
     """Totals of some requests. `cost` is the known cost in USD; it leaves out `unpriced` requests."""
 
     calls: int = 0
@@ -62,6 +62,11 @@ class Sums:
     unpriced: int = 0
     kinds: dict[str, int] = field(default_factory=dict)  # errors by status
 
+    @property
+    def error_rate(self) -> float:
+        """The share of requests that failed, from 0 to 1."""
+        return self.errors / self.calls if self.calls else 0.0
+
     def add(self, row: Mapping[str, Any]) -> None:
         """Add the requests of one day and status."""
         for name in ("calls", "replies", "tokens", "cost", "estimated_cost", "unpriced"):
@@ -72,19 +77,17 @@ class Sums:
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
+class Percentiles:
     """Percentiles in milliseconds; None without requests."""
 
-    median: int | None = None
-    most: int | None = None  # p95
+    p50: int | None = None
+    p95: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Waits:
-    """Time to first token, and total duration."""
-
-    first: Wait = Wait()
-    whole: Wait = Wait()
+class Latency:
+    first_token: Percentiles = Percentiles()
+    duration: Percentiles = Percentiles()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +95,10 @@ class Overview:
     """Everything that comes from PostgreSQL. The days are in order; the last is today (UTC)."""
 
     days: list[date]
-    sums: list[Sums]
-    waits: list[Waits]
-    all_sums: Sums
-    all_waits: Waits
+    totals: list[RequestTotals]
+    latencies: list[Latency]
+    total: RequestTotals
+    latency: Latency
     users: int
     active: int
     active_today: int
@@ -107,27 +110,27 @@ async def overview() -> Overview:
     today = datetime.now(UTC).date()
     days = [today - timedelta(days=back) for back in reversed(range(DAYS))]
     start, midnight = (datetime.combine(day, time(), UTC) for day in (days[0], today))
-    by_day, waits, [all_waits], [now] = await asyncio.gather(
-        query(BY_DAY, start), query(WAITS, start), query(ALL_WAITS, start), query(NOW, start, midnight)
+    by_day, latencies, [latency], [now] = await asyncio.gather(
+        query(BY_DAY, start), query(LATENCIES, start), query(LATENCY, start), query(NOW, start, midnight)
     )
-    sums, all_sums = {day: Sums() for day in days}, Sums()
+    totals, total = {day: RequestTotals() for day in days}, RequestTotals()
     for row in by_day:
-        for part in (sums.setdefault(row["midnight"].date(), Sums()), all_sums):
+        for part in (totals.setdefault(row["midnight"].date(), RequestTotals()), total):
             part.add(row)
-    waits_of = {row["midnight"].date(): _waits(row) for row in waits}
+    latency_of = {row["midnight"].date(): _latency(row) for row in latencies}
     return Overview(
         days=days,
-        sums=[sums[day] for day in days],
-        waits=[waits_of.get(day, Waits()) for day in days],
-        all_sums=all_sums,
-        all_waits=_waits(all_waits),
+        totals=[totals[day] for day in days],
+        latencies=[latency_of.get(day, Latency()) for day in days],
+        total=total,
+        latency=_latency(latency),
         **now,
     )
 
 
-def _waits(row: Mapping[str, Any]) -> Waits:
+def _latency(row: Mapping[str, Any]) -> Latency:
     """Without requests PostgreSQL returns NULL instead of two percentiles."""
-    return Waits(*(Wait(*(row[name] or ())) for name in ("first", "whole")))
+    return Latency(*(Percentiles(*(row[name] or ())) for name in ("first_token", "duration")))
 
 
 async def recent_users() -> list[dict[str, Any]]:

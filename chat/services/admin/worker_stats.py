@@ -30,7 +30,7 @@ class TotalLoad(msgspec.Struct, frozen=True):
 
     workers: int
     tabs: int
-    letters: int
+    emails: int
     everywhere: bool
 
 
@@ -84,6 +84,6 @@ def _sum(loads: list[WorkerLoad], *, everywhere: bool) -> TotalLoad:
     return TotalLoad(
         workers=len(loads),
         tabs=sum(load.tabs for load in loads),
-        letters=sum(load.emails for load in loads),
+        emails=sum(load.emails for load in loads),
         everywhere=everywhere,
     )

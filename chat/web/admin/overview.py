@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
 from quart import Blueprint, render_template
 from quart.typing import ResponseReturnValue
 
 from chat.models import User
 from chat.services.admin import overview
-from chat.services.admin.overview import Overview, Waits
+from chat.services.admin.overview import Overview, Percentiles
 from chat.web.auth import staff_required
 from chat.web.resources import resources
 from chat.web.usage import charts
@@ -27,7 +27,7 @@ async def index(_: User) -> ResponseReturnValue:
     return await render_template(
         "admin/index.html",
         overview=found,
-        loads=await opened.worker_stats.total(),
+        load=await opened.worker_stats.total(),
         charts=_charts(found),
         recent=await overview.recent_users(),
         tools=opened.tools.tools,
@@ -36,21 +36,22 @@ async def index(_: User) -> ResponseReturnValue:
 
 
 def _charts(found: Overview) -> list[Chart]:
-    replies = Series("Replies", [day.replies for day in found.sums])
-    errors = Series("Errors", [day.errors for day in found.sums], "bad")
-    cost = Series("Cost", [day.cost for day in found.sums])
+    replies = Series("Replies", [day.replies for day in found.totals])
+    errors = Series("Errors", [day.errors for day in found.totals], "bad")
+    cost = Series("Cost", [day.cost for day in found.totals])
+    first_token = [day.first_token for day in found.latencies]
+    duration = [day.duration for day in found.latencies]
     return [
         charts.bars("replies", "Replies", found.days, [replies], COUNT),
         charts.bars("errors", "Errors", found.days, [errors], COUNT),
         charts.bars("cost", "Cost", found.days, [cost], MONEY),
-        charts.curves("first", "Time to first token", found.days, _waits(found, lambda day: day.first), SECONDS),
-        charts.curves("whole", "Request duration", found.days, _waits(found, lambda day: day.whole), SECONDS),
+        charts.curves("first", "Time to first token", found.days, _percentiles(first_token), SECONDS),
+        charts.curves("duration", "Request duration", found.days, _percentiles(duration), SECONDS),
     ]
 
 
-def _waits(found: Overview, part: Callable[[Waits], overview.Wait]) -> list[Series]:
-    waits = [part(day) for day in found.waits]
+def _percentiles(days: Sequence[Percentiles]) -> list[Series]:
     return [
-        Series("Median (p50)", [wait.median for wait in waits]),
-        Series("95th percentile (p95)", [wait.most for wait in waits], "second"),
+        Series("Median (p50)", [day.p50 for day in days]),
+        Series("95th percentile (p95)", [day.p95 for day in days], "second"),
     ]

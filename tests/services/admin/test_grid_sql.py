@@ -25,7 +25,7 @@ from tests.support.site import Site
 PEOPLE = Table(
     name="people",
     title="People",
-    one="Person",
+    singular="Person",
     model=User,
     columns=(Column("email", "Email"), Column("shout", "Shout", "upper(t.email)")),
     search="t.email LIKE {}",

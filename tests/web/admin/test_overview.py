@@ -41,7 +41,8 @@ async def test_the_figures_are_the_sums_of_the_rows(root: Person, alice: Person)
 
     assert Decimal(page.all("data")[0]["value"]) == rows["cost"]
     assert today["Tokens"] == f"{rows['tokens']:,}"
-    assert today["Errors"] == f"{rows['errors']:,} of {rows['calls']:,} requests"
+    assert today["Error rate"] == f"{rows['errors'] / rows['calls']:.2%}"
+    assert f"{rows['errors']:,} of {rows['calls']:,} requests" in page.text
     assert f"+ {rows['unpriced']:,} request" in page.text
     assert f"rate limited {rows['rate_limited']:,}" in page.text
     assert "of it estimated" in page.text
@@ -143,10 +144,10 @@ async def test_a_worker_without_heartbeats_is_forgotten(root: Person, site: Site
 async def test_without_redis_the_page_counts_this_worker_and_says_so(site: Site) -> None:
     redis = connect("redis://127.0.0.1:1/0")
     alone = WorkerStats(redis, "this:1:abc", lambda: WorkerLoad(tabs=2, emails=3))
-    loads = await alone.total()
+    load = await alone.total()
     await redis.aclose()
 
-    assert (loads.everywhere, loads.workers, loads.tabs, loads.letters) == (False, 1, 2, 3)
+    assert (load.everywhere, load.workers, load.tabs, load.emails) == (False, 1, 2, 3)
 
 
 async def test_the_page_without_redis(beside: Beside) -> None:

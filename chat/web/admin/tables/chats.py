@@ -18,7 +18,7 @@ MOST_SHOWN = 200  # messages
 THREADS = Table(
     name="threads",
     title="Chats",
-    one="Chat",
+    singular="Chat",
     model=ChatThread,
     columns=(
         Column("last_message_at", "Last message (UTC)", kind="time", link="'threads/' || t.id"),
@@ -47,7 +47,7 @@ THREADS = Table(
 MESSAGES = Table(
     name="messages",
     title="Messages",
-    one="Message",
+    singular="Message",
     model=ChatMessage,
     columns=(
         Column("created_at", "Created (UTC)", kind="time", link="'messages/' || t.id"),
@@ -72,7 +72,7 @@ MESSAGES = Table(
 GENERATIONS = Table(
     name="generations",
     title="Replies",
-    one="Reply",
+    singular="Reply",
     model=Generation,
     columns=(
         Column("created_at", "Requested (UTC)", kind="time", link="'generations/' || t.id"),
@@ -121,7 +121,7 @@ GENERATIONS = Table(
 TOOL_CALLS = Table(
     name="tool_calls",
     title="Tool calls",
-    one="Tool call",
+    singular="Tool call",
     model=ToolCall,
     columns=(
         Column("created_at", "Called (UTC)", kind="time", link="'tool_calls/' || t.id"),

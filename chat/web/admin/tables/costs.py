@@ -31,7 +31,7 @@ THIS_MONTH = f"t.month = {CURRENT_MONTH_SQL}"
 CALLS = Table(
     name="calls",
     title="Model requests",
-    one="Model request",
+    singular="Model request",
     model=LLMCallLog,
     columns=(
         Column("created_at", "Ended (UTC)", kind="time", link="'calls/' || t.id"),
@@ -95,7 +95,7 @@ CALLS = Table(
 MONTHS = Table(
     name="months",
     title="Monthly usage",
-    one="Monthly usage",
+    singular="Monthly usage",
     model=UserMonthlyUsage,
     columns=(
         Column("month", "Month", "to_char(t.month, 'YYYY-MM')", link="'months/' || t.id"),
@@ -118,7 +118,7 @@ MONTHS = Table(
 RESERVATIONS = Table(
     name="reservations",
     title="Reservations",
-    one="Reservation",
+    singular="Reservation",
     model=BudgetReservation,
     columns=(
         Column("expires_at", "Expires (UTC)", kind="time", link="'reservations/' || t.id"),
