@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any, Protocol, TypeVar
+from uuid import UUID
 
 from redis.asyncio import Redis
 
@@ -15,8 +17,19 @@ from chat.security.limits import Limits
 from chat.security.passwords import Passwords
 from chat.settings import Settings
 
-if TYPE_CHECKING:
-    from chat.services.replies.worker import Worker  # which works with the rest of this
+Result = TypeVar("Result")
+
+
+class ReplyWorker(Protocol):
+    """What sending a message needs of this process's worker, which itself works with the rest of `Deps`."""
+
+    draining: bool
+
+    def start(self, generation_id: UUID) -> None:
+        """Answer in a task of the worker's."""
+
+    async def shielded(self, work: Coroutine[Any, Any, Result], name: str) -> Result:
+        """Finish the work even if the caller is cancelled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,4 +44,4 @@ class Deps:
     tools: Registry
     mailer: Mailer
     passwords: Passwords
-    worker: Worker
+    worker: ReplyWorker

@@ -45,6 +45,7 @@ class CannotStart(Exception):
 class Resources(Deps):
     """What services work with, and what only the web needs."""
 
+    worker: Worker
     accounts: Accounts
     reconciler: Reconciler
     readiness: Readiness

@@ -9,9 +9,8 @@ from chat.durations import in_words, wait_seconds
 from chat.llm.errors import BudgetExceeded
 from chat.models import User
 from chat.security.limits import MESSAGE_EACH_MINUTE, MESSAGE_EACH_SECOND, Limits
-from chat.services.deps import Deps
+from chat.services.deps import Deps, ReplyWorker
 from chat.services.errors import Refused
-from chat.services.replies.worker import Worker
 from chat.services.usage import budgets
 
 ACTIVE = "SELECT 1 FROM generation WHERE thread_id = $1 AND state IN ('queued', 'running')"
@@ -31,7 +30,7 @@ BUSY = "An answer is still being written. Wait until it finishes or stop it, the
 TOO_MANY = "You already have {} answers being written. Wait until one finishes or stop one, then try again."
 
 
-def not_draining(worker: Worker) -> None:
+def not_draining(worker: ReplyWorker) -> None:
     """A worker that is about to stop takes nothing new."""
     if worker.draining:
         raise Refused("draining", "The server is restarting. Try again in a moment.", retry_ms=1000)

@@ -14,12 +14,12 @@ from chat.broadcast import Subscription
 from chat.database import DatabaseUnavailable
 from chat.events import Ack, Close, FrameRefused, Hello, Inbound, MessageSend, Nack, Pong, ResponseCancel, Sync
 from chat.models import User
-from chat.services.deps import Deps
 from chat.services.errors import Refused
 from chat.services.replies.send import send
 from chat.text import storable
 from chat.web.chat.feed import Feed
 from chat.web.chat.open_sockets import Leave
+from chat.web.resources import Resources
 
 FRAMES_PER_SECOND, FRAMES_AT_ONCE = 5.0, 20.0
 AWAY_RETRY_MS = 5000
@@ -28,7 +28,7 @@ AWAY_RETRY_MS = 5000
 class Inbox:
     """Owns what comes in on one socket."""
 
-    def __init__(self, user: User, thread_id: UUID, subscription: Subscription, deps: Deps) -> None:
+    def __init__(self, user: User, thread_id: UUID, subscription: Subscription, deps: Resources) -> None:
         self._user = user
         self._thread_id = thread_id
         self._subscription = subscription
