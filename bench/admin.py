@@ -30,7 +30,7 @@ from chat import database
 from chat.devservices import embedded_postgres, embedded_valkey
 from chat.models import User
 from chat.services.admin import overview
-from chat.services.usage import report
+from chat.services.usage import months, report
 from chat.settings import Settings
 
 ROOT, PASSWORD = "root@example.com", "a-good-long-passphrase-7"
@@ -136,13 +136,13 @@ async def measure_queries(url: str, *, times: int) -> None:
     async with database.opened(Settings(debug=True, database_url=url)):
         heavy = await User.get(email=HEAVY)
         days = [datetime.now(UTC) - timedelta(days=back) for back in (overview.DAYS, 1)]
-        month = report.this_month()
+        month = months.this_month()
         queries: dict[str, Callable[[], Awaitable[object]]] = {
             "30 days by day and status": lambda: database.query(overview.BY_DAY, days[0]),
             "p50 and p95 latency by day": lambda: database.query(overview.WAITS, days[0]),
             "users and running replies": lambda: database.query(overview.NOW, *days),
             "the whole overview": overview.overview,
-            "a month of 3,000 requests and 600 chats": lambda: report.month_report(heavy, month, default_budget=None),
+            "a month of 3,000 requests and 600 chats": lambda: report.month_report(heavy, month),
             "the month of all users": lambda: report.month_of_all_users(month),
         }
         for name, work in queries.items():

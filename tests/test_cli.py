@@ -31,7 +31,7 @@ from chat.models import (
     UserMonthlyUsage,
 )
 from chat.security.tokens import new_token, token_hash
-from chat.services.usage.report import this_month
+from chat.services.usage.months import this_month
 from tests.support import programs
 from tests.support.cast import Person
 from tests.support.programs import Program

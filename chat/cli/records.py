@@ -16,7 +16,7 @@ from chat.cli.environment import settings_with_database
 from chat.services.admin import pruning
 from chat.services.admin.audit import AuditContext
 from chat.services.admin.pruning import LONGEST_DAYS, SHORTEST_DAYS, Pruned
-from chat.services.usage import report
+from chat.services.usage import months, report
 from chat.text import cell
 
 MONTH_COLUMNS = ("email", "calls", "unpriced_calls", "input_tokens", "output_tokens", "total_tokens", "cost")
@@ -24,7 +24,7 @@ MONTH_COLUMNS = ("email", "calls", "unpriced_calls", "input_tokens", "output_tok
 
 def month(text: str) -> date:
     """For argparse: a month like 2026-11, not in the future."""
-    found = report.month_from(text)
+    found = months.month_from(text)
     if found is None:
         raise argparse.ArgumentTypeError(f"{text!r} is not a month up to the current one. Use the format 2026-11.")
     return found
@@ -48,7 +48,7 @@ def users(arguments: argparse.Namespace) -> int:
 def usage(arguments: argparse.Namespace) -> int:
     """List the users with model requests in the month."""
     show = _write_csv if arguments.csv else _print_month
-    return _with_database(lambda: show(arguments.month or report.this_month()))
+    return _with_database(lambda: show(arguments.month or months.this_month()))
 
 
 def prune(arguments: argparse.Namespace) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
@@ -18,6 +18,7 @@ from chat.llm.pricing import Prices
 from chat.llm.tokens import count_tokens
 from chat.models import CURRENT_MONTH_SQL
 from chat.services.errors import Refused
+from chat.services.usage.months import first_of_next_month
 
 # Longer than any call; it matters only if a worker dies with a reservation.
 RESERVATION = "30 minutes"
@@ -124,11 +125,6 @@ async def reserve_tokens(
 async def release(call_id: UUID, user_id: UUID | None) -> None:
     """Delete the reservation of a call that ended, in the transaction that records its cost."""
     await query(RELEASE, call_id, user_id)
-
-
-def first_of_next_month(today: date) -> date:
-    """When budgets reset."""
-    return date(today.year + today.month // 12, today.month % 12 + 1, 1)
 
 
 async def _budget(user_id: UUID, default: Decimal | None, *, lock: bool = False) -> Decimal | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -13,12 +12,9 @@ from uuid import UUID
 
 from chat.database import query
 from chat.models import CURRENT_MONTH_SQL, User
-from chat.services.usage import budgets
-from chat.services.usage.budgets import BudgetStatus, first_of_next_month
+from chat.services.usage.months import first_of_next_month, this_month
 
 LISTED_THREADS = 50
-OLDEST_YEAR = 2000
-MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 
 SUMS = """count(*) AS calls, coalesce(sum(total_tokens), 0)::bigint AS tokens, coalesce(sum(cost), 0) AS cost,
        coalesce(sum(cost) FILTER (WHERE estimated), 0) AS estimated_cost, count(*) - count(cost) AS unpriced"""
@@ -108,24 +104,10 @@ class MonthReport:
     by_model: list[UsageTotals]
     by_thread: list[UsageTotals]
     prices: dict[UUID, ThreadCost]
-    standing: BudgetStatus | None  # None for past months
 
 
-def month_from(text: str) -> date | None:
-    """The month of a text like 2026-10; None if it is invalid or in the future."""
-    if not MONTH.fullmatch(text):
-        return None
-    month = date.fromisoformat(f"{text}-01")
-    return month if month.year >= OLDEST_YEAR and month <= this_month() else None
-
-
-def this_month() -> date:
-    """The first day of the current month (UTC)."""
-    return datetime.now(UTC).date().replace(day=1)
-
-
-async def month_report(user: User, month: date, *, default_budget: Decimal | None) -> MonthReport:
-    """The user's calls in this month. `default_budget` is the site's, for users without their own."""
+async def month_report(user: User, month: date) -> MonthReport:
+    """The user's calls in this month."""
     end, now = first_of_next_month(month), this_month()
     start_at, end_at = (datetime.combine(day, time(), UTC) for day in (month, end))
     by_day = {row.pop("day"): UsageTotals(**row) for row in await query(BY_DAY, user.id, start_at, end_at)}
@@ -144,7 +126,6 @@ async def month_report(user: User, month: date, *, default_budget: Decimal | Non
         by_model=by_model,
         by_thread=by_thread,
         prices=await _thread_costs([part.thread_id for part in by_thread if part.thread_id]),
-        standing=await budgets.status(user.id, default=default_budget) if month == now else None,
     )
 
 

@@ -8,7 +8,9 @@ from quart import Blueprint, render_template, request
 from quart.typing import ResponseReturnValue
 
 from chat.models import User
-from chat.services.usage.report import MonthReport, UsageTotals, month_from, month_report, this_month
+from chat.services.usage import budgets
+from chat.services.usage.months import month_from, this_month
+from chat.services.usage.report import MonthReport, UsageTotals, month_report
 from chat.web.auth import login_required
 from chat.web.resources import resources
 from chat.web.usage import charts
@@ -22,8 +24,12 @@ blueprint = Blueprint("usage", __name__, url_prefix="/usage")
 async def usage(user: User) -> ResponseReturnValue:
     """One month by day, model and chat: that of `?month=2026-10`, or the current one."""
     month = month_from(request.args.get("month", "")) or this_month()
-    report = await month_report(user, month, default_budget=resources().settings.llm_monthly_budget)
-    return await render_template("usage/usage.html", report=report, chart=_chart(report), money=charts.money_words)
+    report = await month_report(user, month)
+    default = resources().settings.llm_monthly_budget
+    status = await budgets.status(user.id, default=default) if month == this_month() else None
+    return await render_template(
+        "usage/usage.html", report=report, budget_status=status, chart=_chart(report), money=charts.money_words
+    )
 
 
 def _chart(report: MonthReport) -> Chart:

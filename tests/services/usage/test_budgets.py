@@ -211,13 +211,6 @@ async def test_each_round_of_a_call_is_within_the_budget(
     assert not await BudgetReservation.filter(user_id=user.id).exists()
 
 
-@pytest.mark.parametrize(
-    ("day", "resets_on"), [(date(2026, 1, 31), date(2026, 2, 1)), (date(2026, 12, 31), date(2027, 1, 1))]
-)
-def test_a_month_begins_with_its_first_day(day: date, resets_on: date) -> None:
-    assert budgets.first_of_next_month(day) == resets_on
-
-
 @pytest.mark.parametrize("text", ["", "much", "-1", "1e9", "NaN", "Infinity", "0.00001"])
 def test_an_invalid_amount_is_refused(text: str) -> None:
     with pytest.raises(Refused, match=r"12\.50"):

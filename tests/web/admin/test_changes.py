@@ -27,7 +27,7 @@ from chat.models import (
 )
 from chat.models.ids import uuid7
 from chat.services.admin.audit import AuditContext
-from chat.services.usage.report import this_month
+from chat.services.usage.months import this_month
 from chat.web.admin import changes, lists
 from chat.web.admin.audit_context import audit_context
 from tests.support.cast import PASSWORD, Person

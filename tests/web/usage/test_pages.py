@@ -12,7 +12,7 @@ import pytest
 
 from chat.database import query
 from chat.models import BudgetReservation, ChatThread, Generation, LLMCallLog, User, UserMonthlyUsage
-from chat.services.usage.report import this_month
+from chat.services.usage.months import this_month
 from tests.support.cast import Person
 from tests.support.page import Page
 from tests.support.sums import overview_beside_sums
