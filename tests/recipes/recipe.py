@@ -15,6 +15,7 @@ NOT_COPIED = shutil.ignore_patterns(
     ".git", ".venv", "node_modules", "var", ".env", "__pycache__", "*.egg-info", ".*_cache", ".hypothesis"
 )
 BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+REST = r"(?:.*\n)*?"  # what `-…` removes: all lines up to the next one of the hunk, or to the end of the file
 SECONDS = 200  # mypy takes ten on a quiet machine
 
 
@@ -31,6 +32,8 @@ class Copy:
         self.root = root
         shutil.copytree(PROJECT, root, ignore=NOT_COPIED)
         (root / "node_modules").symlink_to(PROJECT / "node_modules")
+        if (cache := PROJECT / ".mypy_cache").exists():
+            shutil.copytree(cache, root / ".mypy_cache")
         (root / "var").mkdir()
 
     def apply(self, title: str) -> None:
@@ -79,8 +82,10 @@ class Copy:
         text = target.read_text()
         for hunk in re.split(r"^@@\n", diff, flags=re.MULTILINE):
             lines = [line if line else " " for line in hunk.splitlines()]
-            before = "".join(f"{line[1:]}\n" for line in lines if line[0] in " -")
+            before = "".join(REST if line == "-…" else re.escape(f"{line[1:]}\n") for line in lines if line[0] in " -")
             after = "".join(f"{line[1:]}\n" for line in lines if line[0] in " +")
-            assert text.count(before) == 1, f"{path}: {text.count(before)} places fit this hunk:\n{hunk}"
-            text = text.replace(before, after)
+            end = r"\Z" if lines[-1] == "-…" else ""
+            places = list(re.finditer(f"^{before}{end}", text, re.MULTILINE))
+            assert len(places) == 1, f"{path}: {len(places)} places fit this hunk:\n{hunk}"
+            text = text[: places[0].start()] + after + text[places[0].end() :]
         target.write_text(text)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.recipes.recipe import Copy, sections
 
-pytestmark = pytest.mark.timeout(400)  # each copies the project, checks its types, and starts its own stores
+pytestmark = pytest.mark.timeout(600)  # each copies the project, checks its types, and starts its own stores
 
 ADDED_TESTS = (
     "tests/tools/test_roll_dice.py",
@@ -22,6 +22,20 @@ ADDED_TESTS = (
     "tests/test_contracts.py",
     "tests/test_emails.py",
 )
+
+STILL_PASSING = {
+    "Remove a tool": (
+        "tests/tools",
+        "tests/services/replies/test_reply.py::test_a_tool_runs_between_two_rounds_of_one_reply",
+    ),
+    "Remove the offline model": (
+        "tests/test_development.py",
+        "tests/test_settings.py",
+        "tests/test_first_answer.py",
+        "tests/llm/test_llm_document.py",
+        "tests/services/replies/test_plain_server.py",
+    ),
+}
 
 YOURS = """
 from dotenv import dotenv_values
@@ -68,4 +82,4 @@ def test_the_project_can_be_made_yours(tmp_path: Path) -> None:
 def test_what_is_removed_leaves_a_working_project(title: str, tmp_path: Path) -> None:
     copy = Copy(tmp_path / "copy")
     copy.apply(title)
-    copy.check()
+    copy.check(*STILL_PASSING[title])
