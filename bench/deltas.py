@@ -1,7 +1,7 @@
-"""What one streamed delta costs this process: our client against the SDK's event objects, `python bench/deltas.py`.
+"""CPU per streamed delta: our client against the SDK's event objects, `python bench/deltas.py`.
 
-A server in a process of its own replays the bytes of one long answer, in chunks of 16 kB and in one chunk an event.
-Both clients read it in turns, everything included: HTTP, decoding, retries, the tool loop and the books.
+A server in its own process replays the bytes of one long answer, in chunks of 16 kB and in one chunk per event. Both
+clients read it in turns, everything included: HTTP, decoding, retries, the tool loop and the journal.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ Reader = Callable[[], Awaitable[int]]
 
 
 def events(deltas: int) -> Iterator[bytes]:
-    """An answer of so many deltas, as the real API writes it."""
+    """An answer with this number of deltas, as the real API streams it."""
     text = "".join(WORDS[number % len(WORDS)] for number in range(deltas))
     part = {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
     item = {"id": "msg_1", "type": "message", "status": "completed", "role": "assistant", "content": [part]}
@@ -87,14 +87,14 @@ def chunked(parts: Iterator[bytes]) -> bytes:
 
 
 async def _head(reader: asyncio.StreamReader) -> bytes:
-    """Of the next request; empty when the client has left."""
+    """The head of the next request; empty when the client has left."""
     with contextlib.suppress(asyncio.IncompleteReadError):
         return await reader.readuntil(b"\r\n\r\n")
     return b""
 
 
 def serve(pipe: Connection, deltas: int) -> None:
-    """Replay for ever; the path says in what chunks."""
+    """Replay until killed; the path selects the chunks."""
     whole = b"".join(events(deltas))
     bodies = {
         b"/16kB/": chunked(whole[at : at + CHUNK_BYTES] for at in range(0, len(whole), CHUNK_BYTES)),
@@ -134,7 +134,7 @@ async def read_sdk(sdk: openai.AsyncOpenAI) -> int:
 
 @asynccontextmanager
 async def readers(base_url: str) -> AsyncIterator[dict[str, Reader]]:
-    """Both, warm."""
+    """Both readers, warmed up."""
     sdk = openai.AsyncOpenAI(api_key="bench", base_url=base_url, max_retries=0)
     async with sdk, LLMClient(api_key="bench", base_url=base_url, model=MODEL) as llm:
         both: dict[str, Reader] = {"ours": partial(read_ours, llm), "sdk": partial(read_sdk, sdk)}
@@ -149,12 +149,12 @@ async def cpu_seconds(read: Reader, deltas: int) -> float:
     count = await read()
     spent = time.process_time() - before
     if count != deltas:
-        raise SystemExit(f"{count} deltas came instead of {deltas}")
+        raise SystemExit(f"Expected {deltas} deltas, got {count}")
     return spent
 
 
 async def measure(port: int, deltas: int, rounds: int) -> None:
-    """Print microseconds of CPU for each delta: the median of the rounds, and the least and the most."""
+    """Print microseconds of CPU per delta: the median of the rounds, and the range."""
     print(f"{'chunks':<8}{'ours µs/delta':>24}{'SDK µs/delta':>24}{'ratio':>8}")  # noqa: T201
     for path, name in (("16kB", "16 kB"), ("event", "1 event")):
         async with readers(f"http://127.0.0.1:{port}/{path}/v1") as both:

@@ -66,7 +66,7 @@ def failed(
         message=meaning.message,
         retryable=meaning.retryable,
         uncertain=meaning.uncertain,
-        detail=detail[:MAX_DETAIL_CHARACTERS],
+        detail=storable(detail[:MAX_DETAIL_CHARACTERS]),  # the body of an HTTP error can be any text
         status=status,
         retry_after_seconds=retry_after_seconds,
         usage=usage,
@@ -103,7 +103,7 @@ def _from_status(error: openai.APIStatusError) -> Failed:
 
 
 def _detail_of(error: openai.APIStatusError) -> str:
-    return storable(f"HTTP {error.status_code}: {error.body if error.body else error.message}")
+    return f"HTTP {error.status_code}: {error.body if error.body else error.message}"
 
 
 def _code_of(status: int, body: object) -> Code:

@@ -10,8 +10,8 @@ from chat.llm.provider import failures, sse
 from chat.llm.provider.function_calls import Calls
 from chat.llm.provider.shapes import (
     ArgumentsDelta,
-    Decoder,
     ErrorEvent,
+    EventDecoder,
     ItemAdded,
     ItemDone,
     Known,
@@ -43,7 +43,7 @@ class ResponseReader:
         self.began = sequence is not None  # an event came, so the provider has the request
         self.finished = False  # the terminal event is out
         self._sse = sse.Decoder()
-        self._decoder = Decoder()
+        self._decoder = EventDecoder()
         self._after = sequence or 0  # events up to this number were read before
         self._created = sequence is not None
         self._texts: list[str] = []

@@ -1,7 +1,7 @@
-"""Sending a request again, or resuming its stream, by two rules.
+"""Retrying a request, or resuming its stream, by two rules.
 
-A request is sent again only if it never ran, and only before the first event of an answer. A run that continues at the
-provider by itself (background) is never sent again: its stream is resumed after the last event that came.
+A request is sent again only if it never ran, and only before the first event of an answer. A background run
+continues at the provider by itself, so it is never sent again: its stream is resumed after the last event that came.
 """
 
 from __future__ import annotations

@@ -113,10 +113,10 @@ class MalformedEventError(Exception):
     """The data of an event is not what the API promises."""
 
 
-class Decoder:
-    """Decodes the events of one response, and makes all of their text storable, here and nowhere else.
+class EventDecoder:
+    """Decodes the events of one response, and makes all of their text storable.
 
-    A surrogate pair that was split between two pieces of text is joined.
+    No other code of the stream has to. A surrogate pair that is split between two pieces of text is joined.
     """
 
     def __init__(self) -> None:
@@ -133,7 +133,7 @@ class Decoder:
         return known
 
     def flush(self) -> str:
-        """What is left at the end: U+FFFD for a half whose other half never came."""
+        """The rest at the end of the text: U+FFFD for a half whose other half never came."""
         text, self._half = storable(self._half), ""
         return text
 

@@ -211,14 +211,15 @@ def _decoded(arguments_json: str, item: Tool[..., Any]) -> dict[str, Any]:
 
 def _output(value: object) -> str:
     text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    return _limited(storable(text))
+    return _limited(text)
 
 
 def _failure(text: str) -> ToolResult:
-    return ToolResult(_limited(storable(text)), ok=False)
+    return ToolResult(_limited(text), ok=False)
 
 
 def _limited(text: str) -> str:
+    text = storable(text)
     encoded = text.encode()
     if len(encoded) <= MAX_RESULT_BYTES:
         return text
