@@ -102,7 +102,7 @@ async def _events(call: Call, provider: Provider, prices: Prices) -> AsyncGenera
 
     Raises CallFailed, and whatever the journal or the toolbox raises.
     """
-    rounds: list[Round] = []
+    logs: list[CallLog] = []
     resume, so_far = call.resume, call.resume.so_far if call.resume else ()
     try:
         for number in range(resume.number if resume else 1, MAX_ROUNDS + 1):
@@ -110,8 +110,7 @@ async def _events(call: Call, provider: Provider, prices: Prices) -> AsyncGenera
             if resume is None:
                 await call.journal.begin(plan)
             current = Round(call, plan, provider, prices, resume)
-            rounds.append(current)
-            async with _left_in_order(current), aclosing(current.events()) as events:
+            async with _left_in_order(current, logs), aclosing(current.events()) as events:
                 async for event in events:
                     match event:
                         case Created():
@@ -123,27 +122,25 @@ async def _events(call: Call, provider: Provider, prices: Prices) -> AsyncGenera
                             continue
                     yield event
             if not current.tools.calls:
-                yield CallFinished(Result(current.text, current.parsed, _logs(rounds)))
+                yield CallFinished(Result(current.text, current.parsed, tuple(logs)))
                 return
             so_far += current.items()
             resume = None
         raise errors.TooManyRounds("The model kept calling tools without giving an answer.")
     except errors.CallFailed as error:
-        error.calls = _logs(rounds)
+        error.calls = tuple(logs)
         raise
 
 
-def _logs(rounds: list[Round]) -> tuple[CallLog, ...]:
-    return tuple(one.call_log for one in rounds if one.call_log)
-
-
 @asynccontextmanager
-async def _left_in_order(current: Round) -> AsyncIterator[None]:
+async def _left_in_order(current: Round, logs: list[CallLog]) -> AsyncIterator[None]:
     """However a round ends, stop its stream and tools, and tell the journal."""
     try:
         yield
     finally:
         await shielded(_leave(current))
+        if current.call_log:
+            logs.append(current.call_log)
 
 
 async def _leave(current: Round) -> None:
@@ -158,7 +155,7 @@ async def _log_early_end(current: Round) -> None:
     try:
         await current.log()
     except Exception:  # the reason for leaving is being raised, and this must not hide it
-        logger.exception("A round that was left early is not in the usage ledger")
+        logger.exception("The journal did not record a round that was left early")
 
 
 async def shielded(work: Coroutine[Any, Any, T]) -> T:

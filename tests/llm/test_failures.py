@@ -168,5 +168,5 @@ async def test_a_failing_journal_does_not_hide_why_a_call_was_left(
         async for event in events:
             if isinstance(event, TextDelta):
                 break
-    assert "not in the usage ledger" in caplog.text
+    assert "did not record a round" in caplog.text
     assert "the disk is full" in caplog.text
