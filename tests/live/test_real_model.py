@@ -1,4 +1,4 @@
-"""The same promises against a real model. Costs money: only with TEST_APIS=True and a key in OPENAI_API_KEY."""
+"""The client against a real model. Costs money: runs only with TEST_APIS=True and a key in OPENAI_API_KEY."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ async def events_of(llm: LLMClient, said: str, tools_: object) -> list[CallEvent
 
 
 def assert_is_logged(result: Result) -> None:
-    """Counted by the provider, and priced."""
+    """The provider counted the tokens, and their price is known."""
     for log in result.calls:
         assert (log.status, log.estimated, log.uncertain) == ("completed", False, False)
         assert log.response_id

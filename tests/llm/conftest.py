@@ -15,7 +15,7 @@ from chat.llm.provider.provider import Provider, ProviderLimits
 from tests.support.llm import PRICES, MemoryJournal
 from tests.support.offline import OfflineServer, start_offline_model
 
-HASTE = ProviderLimits(silence_seconds=4)  # more than a machine stands still for
+HASTE = ProviderLimits(silence_seconds=4)  # longer than a busy machine stalls
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +43,7 @@ async def provider(offline_url: str) -> AsyncIterator[Provider]:
 
 @pytest.fixture(scope="session")
 async def hasty_provider(offline_url: str) -> AsyncIterator[Provider]:
-    """For silence, which it does not stand for long."""
+    """A provider with a short limit for silence."""
     provider = Provider(api_key="test", base_url=offline_url, limits=HASTE)
     yield provider
     await provider.close()
@@ -56,7 +56,7 @@ def session_journal() -> MemoryJournal:
 
 @pytest.fixture
 def journal(session_journal: MemoryJournal) -> MemoryJournal:
-    """Empty ones."""
+    """The journal of the session's client, emptied."""
     session_journal.__init__()  # type: ignore[misc]
     return session_journal
 
@@ -69,13 +69,13 @@ async def session_llm(offline_url: str, session_journal: MemoryJournal) -> Async
 
 @pytest.fixture
 async def llm(session_llm: LLMClient, journal: MemoryJournal) -> LLMClient:
-    """A client whose calls are in `journal`. It is made once: each one loads the system's certificates."""
+    """A client that tells `journal`. It is made once: making one loads the system's certificates."""
     return session_llm
 
 
 @pytest.fixture
 async def hasty_llm(offline_url: str, journal: MemoryJournal) -> AsyncIterator[LLMClient]:
-    """One that does not stand silence for long."""
+    """A client with a short limit for silence."""
     async with LLMClient(api_key="test", base_url=offline_url, prices=PRICES, journal=journal, limits=HASTE) as llm:
         yield llm
 
@@ -91,7 +91,7 @@ def plain_url() -> Iterator[str]:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Retries as ever, without the pauses."""
+    """The usual retries, without pauses."""
     shorter = {code: (0.001,) * len(pauses) for code, pauses in retries.PAUSES.items()}
     monkeypatch.setattr(retries, "PAUSES", shorter)
 
@@ -103,14 +103,14 @@ def generation_id() -> str:
 
 @pytest.fixture
 async def nothing_is_left(offline: OfflineServer) -> AsyncIterator[None]:
-    """No task and no open stream, whatever a test did."""
+    """After a test: no task of the client and no open stream."""
     yield
     assert await offline.open(until=0) == 0
     assert tasks_of_the_client() == []
 
 
 def tasks_of_the_client() -> list[str]:
-    """Those that run code of the client: a site that other tests have opened in this process has tasks too."""
+    """Only tasks that run the client's code: a site opened by other tests in this process has tasks too."""
     coroutines = [task.get_coro() for task in asyncio.all_tasks()]
     codes = [one.cr_code for one in coroutines if inspect.iscoroutine(one)]
     return [code.co_qualname for code in codes if "chat/llm/" in code.co_filename]

@@ -1,4 +1,4 @@
-"""Both verbs of the client, over HTTP: what they give, what they raise, and what is in the ledger."""
+"""`call` and `stream` over HTTP: their results, their events, and what the journal is told."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ BRIEF_SECONDS = 20
 
 
 def kinds(events: list[CallEvent]) -> list[str]:
-    """The events' names, repetitions of one left out."""
+    """The events' names, without repetitions."""
     names = [type(event).__name__ for event in events]
     return [name for name, before in zip(names, [None, *names], strict=False) if name != before]
 

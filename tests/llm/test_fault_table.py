@@ -84,7 +84,7 @@ class Row:
 
 
 def tables(heading: str) -> list[list[str]]:
-    """The cells of all rows under a heading, without the table's own heading."""
+    """The cells of all rows below a heading, without the table's header row."""
     section = DOCUMENT.split(f"\n## {heading}\n")[1].split("\n## ")[0]
     rows = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in row] for row in rows[2:]]

@@ -1,4 +1,4 @@
-"""The examples of docs/llm.md run, one after the other, as in one shell."""
+"""The examples of docs/llm.md run one after the other, as in one shell."""
 
 from __future__ import annotations
 

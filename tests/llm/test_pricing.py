@@ -1,4 +1,4 @@
-"""What a call costs: exactly, by the closest price, and unknown rather than nothing."""
+"""The cost of a call is exact and by the closest price; without a price it is unknown, not zero."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NAMES = [
     ("gpt-5-mini-0807", Decimal("0.25")),
     ("gpt-5", Decimal("1.25")),
     ("gpt-5-2025-08-07", Decimal("1.25")),
-    ("gpt-5-mini-high", None),  # another model, whose price nobody said
+    ("gpt-5-mini-high", None),  # another model, without a price
     ("gpt-5-nano", None),
     ("gpt-5.1", None),
     ("gpt-50", None),
@@ -38,7 +38,7 @@ NAMES = [
     ("GPT-5", None),
     ("my", Decimal(1)),
     ("my-small", Decimal(1)),
-    ("my-large", Decimal(5)),  # its own name is closer than the start of it
+    ("my-large", Decimal(5)),  # a full name wins over a prefix
     ("my-large-2025-01-01", Decimal(5)),
     ("my-large-x", Decimal(3)),  # the longest wins
     ("m", None),
@@ -64,7 +64,7 @@ def test_cached_tokens_cost_what_cached_tokens_cost() -> None:
     assert cost("gpt-5-mini", usage) == Decimal("0.6") * Decimal("0.25") + Decimal("0.4") * Decimal("0.025") + Decimal(
         "0.2"
     )
-    assert cost("gpt-5", usage) == Decimal("1.25") + 1  # without a price of their own: as input
+    assert cost("gpt-5", usage) == Decimal("1.25") + 1  # no separate price for cache writes: as input
 
 
 def test_more_cached_tokens_than_input_are_never_a_discount() -> None:

@@ -1,4 +1,4 @@
-"""A run that goes on at the provider is read to its end, whatever happens to the connection."""
+"""A background run is read to its end, whatever happens to the connection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A call that is stopped hangs up, cancels its tools and is in the ledger."""
+"""A stopped call hangs up, cancels its tools and tells the journal."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BRIEF_SECONDS = 20
 
 
 class Phase:
-    """A place in a call at which it is stopped."""
+    """A point in a call at which it is stopped."""
 
     def __init__(self, said: str, *, ran: bool, uncertain: bool = False, before_anything: bool = False) -> None:
         self.said, self.ran, self.uncertain = said, ran, uncertain
@@ -39,9 +39,10 @@ PHASES = {
     "in a pause": Phase("hello [offline: status=429]", ran=False, before_anything=True),
 }
 MEANS = ("cancel", "cancel twice", "cancel again and again", "timeout", "close", "break")
+# Before the first event there is no loop to leave.
 STOPS = [
     (phase, means) for phase in PHASES for means in MEANS
-    if not (PHASES[phase].before_anything and means in ("close", "break"))  # there is nothing to leave yet
+    if not (PHASES[phase].before_anything and means in ("close", "break"))
 ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Structured output: what is sent of a schema, and the answer held against it."""
+"""Structured output: the schema that is sent, and the answer validated against it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Kind(enum.Enum):
 
 class Part(pydantic.BaseModel):
     title: str = ""
-    default: int = 3  # a property may be called like that
+    default: int = 3  # a property may have this name
 
 
 class Work(pydantic.BaseModel):
@@ -67,7 +67,7 @@ def test_a_model_becomes_a_strict_schema() -> None:
 def test_no_default_is_sent_and_a_property_may_be_called_default() -> None:
     parts = parts_of(OutputSchema(Work).json)
     assert [part for part in parts if "default" in part and "type" in part] == []
-    assert sum("default" in part for part in parts) == 2  # of the work and of a part, as properties
+    assert sum("default" in part for part in parts) == 2  # the properties of the work and of a part
 
 
 def test_a_schema_is_sent_as_it_is() -> None:

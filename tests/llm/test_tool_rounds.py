@@ -1,4 +1,4 @@
-"""Tools in a call: beside each other, beside the stream, and whatever goes wrong in them."""
+"""Tools in a call: they run beside each other and beside the stream, and their failures are results."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ async def test_a_tool_runs_while_its_round_still_streams(llm: LLMClient) -> None
 async def test_a_round_can_be_over_before_its_tool(llm: LLMClient, journal: MemoryJournal) -> None:
     @tool(idempotent=True)
     async def late() -> str:
-        """Wait until the round is in the ledger."""
+        """Wait until the journal has recorded the round."""
         while not journal.logs:
             await asyncio.sleep(0.001)
         return "late"
@@ -173,7 +173,7 @@ async def test_a_tool_call_without_tools_has_a_result(llm: LLMClient) -> None:
 
 
 class Box:
-    """A toolbox of somebody's own."""
+    """A custom toolbox."""
 
     def __init__(self, output: str | Exception) -> None:
         self._output = output
@@ -311,7 +311,7 @@ async def test_a_tool_result_leads_to_a_structured_answer(llm: LLMClient) -> Non
 
 @pytest.fixture
 async def rude(journal: MemoryJournal) -> AsyncIterator[LLMClient]:
-    """A client of a server that cuts a call's arguments at the limit of tokens."""
+    """A client of a server that cuts off a call's arguments at the token limit."""
     events = (
         '{"type":"response.created","response":{"id":"resp_1","model":"gpt-5-mini"}}',
         '{"type":"response.output_item.added","item":{"type":"function_call","id":"fc_1","call_id":"c1","name":"strict"}}',

@@ -1,4 +1,4 @@
-"""Arithmetic comes out exact, ends at once whatever is asked, and is never a way to run anything."""
+"""Arithmetic is exact, always quick, and never runs code."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from chat.llm.tools import ToolError
 from chat.tools import load
 from chat.tools.calculate import MAX_CHARACTERS, calculate
 
-NO_DEADLINE = settings(deadline=None)  # of the clock on the wall, which a busy machine misses: see `at_once`
+NO_DEADLINE = settings(deadline=None)  # wall-clock deadlines fail on busy machines; `at_once` limits CPU time instead
 
 
 def at_once(expression: str) -> str:

@@ -1,4 +1,4 @@
-"""The time is told for a zone that exists, and advice is given for one that does not."""
+"""An existing time zone gets the time, any other gets advice."""
 
 from __future__ import annotations
 

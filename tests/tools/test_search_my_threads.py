@@ -1,4 +1,4 @@
-"""Users find what was said in their own threads, and never a word of anybody else's."""
+"""Users find messages in their own threads, and none of other users."""
 
 from __future__ import annotations
 

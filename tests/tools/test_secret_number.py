@@ -1,4 +1,4 @@
-"""The secret number is told by its tool."""
+"""The tool tells the secret number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The provider gives events and exactly one end, whatever the provider does."""
+"""A provider's stream has exactly one terminal event, whatever the server does."""
 
 from __future__ import annotations
 
@@ -13,11 +13,9 @@ import pytest
 from chat.llm.events import FAILURES, Code, Completed, Created, Failed, RefusalDelta, TextDelta, ToolCall
 from chat.llm.provider.provider import Provider, ProviderLimits
 from chat.tools import load
-from tests.support.llm import asking, events_of
+from tests.support.llm import WHOLE, asking, events_of
 from tests.support.offline import OfflineServer, start_offline_model
 from tests.support.waiting import LONG_SECONDS
-
-WHOLE = "one two three four five six seven ten"  # ten deltas
 
 
 def text_of(events: list) -> str:

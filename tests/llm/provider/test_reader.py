@@ -1,4 +1,4 @@
-"""The reader makes sense of what compatible servers send, and of nothing else."""
+"""The reader understands what compatible servers send, and nothing else."""
 
 from __future__ import annotations
 

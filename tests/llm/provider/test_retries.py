@@ -1,4 +1,4 @@
-"""What is sent again, how often and after what pause; what may have run never is."""
+"""Which requests are retried, how often and after which pause; never one that may have run."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ PAUSES = [
     (refused(Code.PROVIDER_ERROR, 500), [0.5, None]),
     (refused(Code.RATE_LIMITED, 429, 7), [7, 7, 7, None]),
     (refused(Code.RATE_LIMITED, 429, 0.25), [0.25, 0.25, 0.25, None]),
-    (refused(Code.RATE_LIMITED, 429, 0), [1, 2, 4, None]),  # at once is no time to wait
+    (refused(Code.RATE_LIMITED, 429, 0), [1, 2, 4, None]),  # a Retry-After of 0 is ignored
     (refused(Code.OVERLOADED, 503, 20), [20]),
     (refused(Code.RATE_LIMITED, 429, 20.5), [None]),
     (refused(Code.PROVIDER_ERROR, 500, 21), [None]),
     (refused(Code.QUOTA_EXCEEDED, 429), [None]),  # waiting does not help
     (refused(Code.CONTEXT_TOO_LONG, 429), [None]),
-    (refused(Code.AMBIGUOUS, 502), [None]),  # it may run
+    (refused(Code.AMBIGUOUS, 502), [None]),  # it may be running
     (refused(Code.AMBIGUOUS, 504), [None]),
     (refused(Code.AMBIGUOUS), [None]),
     (refused(Code.CUT), [None]),
     (refused(Code.PROVIDER_ERROR, 408), [None]),
     (refused(Code.PROVIDER_ERROR, 409), [None]),
-    (refused(Code.PROVIDER_ERROR), [None]),  # an event said so: it ran
+    (refused(Code.PROVIDER_ERROR), [None]),  # reported by an event: it ran
     (refused(Code.RATE_LIMITED), [None]),
     (refused(Code.OVERLOADED), [None]),
     (refused(Code.BAD_REQUEST, 400), [None]),
@@ -139,7 +139,7 @@ async def test_all_pauses_of_a_request_are_thirty_seconds_at_most(case: Case, mo
     async def no_sleep(seconds: float) -> None:
         pauses.append(seconds)
 
-    monkeypatch.setattr(retries, "asyncio", SimpleNamespace(sleep=no_sleep))  # other tasks go on sleeping
+    monkeypatch.setattr(retries, "asyncio", SimpleNamespace(sleep=no_sleep))  # other tasks still sleep
     status, attempts, _ = await case.ask("status=429 retry_after=9")
     assert (status, attempts) == ("rate_limited", len(pauses) + 1)
     assert 2 <= len(pauses) <= 3

@@ -1,4 +1,4 @@
-"""Server-sent events come out whole, however the bytes were split."""
+"""Server-sent events are decoded completely, however the bytes are split."""
 
 from __future__ import annotations
 

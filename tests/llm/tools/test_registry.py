@@ -84,7 +84,7 @@ def who(asker: Asker) -> str:
 
 @tool(idempotent=True)
 def remind(when: datetime) -> None:
-    """Take a type that JSON cannot carry for one that it can."""
+    """Use a class as if it were a JSON type."""
 
 
 ARGUMENTS = {"name": "x", "count": 1, "ratio": 0.5, "loud": True, "size": "small", "tags": ["a"], "note": None}
