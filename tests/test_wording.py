@@ -15,7 +15,6 @@ AVOIDED = re.compile(
     re.IGNORECASE,
 )
 ALLOWED = {
-    "accounts/_card.html": ["away"],  # nothing moves away from the pointer
     "chat/sanitizer.js": ["letters"],  # of the alphabet
 }
 FILES = {
