@@ -14,6 +14,7 @@ from chat.devservices.offline_model.launch import offline_model_server
 from chat.devservices.offline_model.prices import LLM_PRICES
 from chat.models import User
 from chat.settings import Settings
+from tests.support import patches
 from tests.support.cast import Person
 from tests.support.mailbox import Mailbox
 from tests.support.offline import OfflineServer
@@ -22,27 +23,14 @@ from tests.support.site import Beside, Site, serving, serving_beside
 from tests.support.stores import Stores
 from tests.support.waiting import LONG_SECONDS
 
-# A machine that stands still for a while is no lock that is held for too long.
-database.SERVER_SETTINGS["lock_timeout"] = "15s"
-
-
-# How long the site waits for its stores before it does without them. Tests of that shorten what they are about.
-TIMEOUTS = (
-    "chat.broadcast.COMMAND_TIMEOUT_SECONDS",
-    "chat.broadcast.CONNECT_TIMEOUT_SECONDS",
-    "chat.database.pool.ACQUIRE_SECONDS",
-    "chat.database.pool.QUERY_SECONDS",
-    "chat.web.chat.socket.SUBSCRIBE_SECONDS",
-    "chat.web.readiness.LIMIT_SECONDS",
-)
-
 
 @pytest.fixture(scope="session", autouse=True)
 def patience() -> Iterator[None]:
-    """A machine that stands still for some seconds is no outage of PostgreSQL or Redis."""
+    """A machine that stands still for some seconds is no outage of PostgreSQL or Redis, and no lock held too long."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in TIMEOUTS:
-            patch.setattr(name, LONG_SECONDS)
+        for seconds in patches.STORE_TIMEOUTS:
+            seconds.replace(patch, LONG_SECONDS)
+        patches.SERVER_SETTINGS.replace(patch, patches.SERVER_SETTINGS.value | {"lock_timeout": "15s"})
         yield
 
 

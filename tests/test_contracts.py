@@ -81,3 +81,39 @@ def test_what_tests_share_is_in_support_and_no_test_module_or_conftest_is_import
     module = re.compile(r"(^|\.)(conftest|test_\w+)(\.|$)")
 
     assert [(path.name, name) for path in TESTS for name in imported(path) if module.search(name)] == []
+
+
+def root(node: ast.AST) -> str:
+    """The name that an expression like `name.more[0]` begins with."""
+    while isinstance(node, ast.Attribute | ast.Subscript):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def replacements(path: Path) -> Iterator[int]:
+    """The lines in which a test replaces a part of chat/."""
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    modules = {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names}
+    ours = {
+        name.asname or name.name
+        for node in nodes
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("chat")
+        for name in node.names
+    }
+    for node in nodes:
+        if (
+            isinstance(node, ast.Call)
+            and ast.unparse(node.func).endswith("setattr")
+            and root(node.args[0]) not in modules
+        ):
+            yield node.lineno
+        if isinstance(node, ast.Assign) and any(
+            not isinstance(to, ast.Name) and root(to) in ours for to in node.targets
+        ):
+            yield node.lineno
+
+
+def test_only_support_patches_replaces_parts_of_chat() -> None:
+    found = {path.name: list(replacements(path)) for path in TESTS if path.name != "patches.py"}
+
+    assert {name: lines for name, lines in found.items() if lines} == {}

@@ -19,6 +19,7 @@ from chat.database import DatabaseUnavailable, credentials, query
 from chat.database.pool import POOL
 from chat.models import AuditEntry
 from chat.settings import Settings, SettingsError
+from tests.support import patches
 from tests.support.site import Site
 from tests.support.stores import Stores
 from tests.support.waiting import LONG_SECONDS
@@ -222,8 +223,8 @@ async def test_a_transaction_that_loses_its_connection_says_why_and_keeps_none(
 
 async def test_a_statement_that_nobody_answers_ends_its_connection(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as hasty:
-        hasty.setattr("chat.database.pool.QUERY_SECONDS", 0.2)
-        hasty.setattr("chat.database.pool.RETRY_WITHIN_SECONDS", 0.1)
+        patches.QUERY_SECONDS.replace(hasty, 0.2)
+        patches.RETRY_WITHIN_SECONDS.replace(hasty, 0.1)
         with pytest.raises(DatabaseUnavailable):
             await asyncio.wait_for(query("SELECT pg_sleep(60)"), LONG_SECONDS)
 
@@ -241,8 +242,8 @@ async def test_nobody_waits_long_for_a_connection(site: Site, monkeypatch: pytes
     holders = [asyncio.create_task(hold()) for _ in range(POOL["maxsize"])]
     for _ in holders:
         await asyncio.wait_for(held.acquire(), LONG_SECONDS)
-    monkeypatch.setattr("chat.database.pool.ACQUIRE_SECONDS", 0.2)
-    monkeypatch.setattr("chat.database.pool.RETRY_WITHIN_SECONDS", 0.1)
+    patches.ACQUIRE_SECONDS.replace(monkeypatch, 0.2)
+    patches.RETRY_WITHIN_SECONDS.replace(monkeypatch, 0.1)
     try:
         with pytest.raises(DatabaseUnavailable):
             await asyncio.wait_for(query("SELECT 1"), LONG_SECONDS)

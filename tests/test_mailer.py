@@ -13,6 +13,7 @@ import pytest
 from chat import mailer as mailer_module
 from chat.database import DatabaseUnavailable
 from chat.mailer import Email, Mailer
+from tests.support import patches
 from tests.support.mailbox import Mailbox
 from tests.support.mailing import AT_ONCE, CAROL, CONTEXT, TOKEN, URL, mailing, part, send, settings
 from tests.support.waiting import eventually
@@ -177,7 +178,7 @@ async def test_a_mistake_in_one_email_is_logged_and_stops_no_other(caplog: pytes
 async def test_emails_over_the_limit_are_dropped_and_logged(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mailer_module, "WAITING_MAX", 3)
+    patches.WAITING_MAX.replace(monkeypatch, 3)
     async with Mailbox.listening() as mailbox, mailing(settings(mailbox.port)) as mailer:
         for _ in range(5):
             mailer.send_later(CAROL, "verify_email", CONTEXT)
@@ -202,7 +203,7 @@ async def test_a_flood_opens_few_connections(monkeypatch: pytest.MonkeyPatch) ->
 
 
 async def test_a_silent_server_times_out(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mailer_module, "REPLY_SECONDS", 0.1)
+    patches.REPLY_SECONDS.replace(monkeypatch, 0.1)
     async with Mailbox.listening() as mailbox:
         mailbox.awake.clear()
         await send(settings(mailbox.port))
@@ -242,7 +243,7 @@ async def test_an_attempt_that_began_before_the_stop_is_not_the_last() -> None:
 async def test_a_stopping_server_waits_for_a_limited_time_and_logs_the_rest(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mailer_module, "CLOSE_SECONDS", 0.1)
+    patches.CLOSE_SECONDS.replace(monkeypatch, 0.1)
     async with Mailbox.listening() as mailbox:
         mailbox.awake.clear()
         mailer = Mailer(settings(mailbox.port))

@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from chat import broadcast
 from chat.broadcast import Append, Appended, Broadcast, LogPosition, Unavailable
 from chat.events import ResponseText, TextDelta
+from tests.support import patches
 from tests.support.stores import Stores
 from tests.support.waiting import LONG_SECONDS
 
@@ -204,8 +205,8 @@ async def test_nobody_waits_long_for_a_frozen_redis_and_the_next_one_not_at_all(
 
     async def tried(*, command_seconds: float, open_seconds: float) -> int:
         """How often the server was asked by now."""
-        monkeypatch.setattr("chat.broadcast.COMMAND_TIMEOUT_SECONDS", command_seconds)
-        monkeypatch.setattr("chat.broadcast.OPEN_SECONDS", open_seconds)
+        patches.COMMAND_TIMEOUT_SECONDS.replace(monkeypatch, command_seconds)
+        patches.OPEN_SECONDS.replace(monkeypatch, open_seconds)
         for asking in (log.read(thread), log.ends([thread])):
             with pytest.raises(Unavailable):
                 await asyncio.wait_for(asking, LONG_SECONDS)
@@ -222,7 +223,7 @@ async def test_nobody_waits_long_for_a_frozen_redis_and_the_next_one_not_at_all(
 async def test_the_channels_give_up_a_connection_on_which_nobody_greets(
     frozen: Frozen, thread: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chat.broadcast.channels.CONNECT_SECONDS", 0.1)
+    patches.CHANNELS_CONNECT_SECONDS.replace(monkeypatch, 0.1)
     client = broadcast.connect(frozen.url)
     listening = asyncio.create_task(Broadcast(client).channels.run())
     async with asyncio.timeout(5):

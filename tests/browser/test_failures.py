@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import expect
 
-from chat.services.replies import send
 from chat.services.replies.send import Refused
+from tests.support import patches
 from tests.support.cast import Person
 from tests.support.desk import ChatPage, Desk
 from tests.support.rows import past_thread
@@ -40,7 +40,7 @@ async def test_a_message_that_is_refused_comes_back_with_the_reason(
 
     chat = await desk.chat(alice, await past_thread(alice))
     with monkeypatch.context() as patch:
-        patch.setattr(send, "_send", refuse)
+        patches.SEND.replace(patch, refuse)
         await chat.say("say hello")
         await expect(chat.error).to_have_text("There are <b>reasons</b>.")
     await expect(chat.field).to_have_value("say hello")

@@ -9,7 +9,7 @@ from playwright.async_api import expect
 
 from chat.broadcast import Unavailable
 from chat.database import DatabaseUnavailable
-from chat.services.replies import send
+from tests.support import patches
 from tests.support.cast import Person
 from tests.support.desk import PHONE, Desk
 from tests.support.rows import past_thread
@@ -30,10 +30,14 @@ async def without_redis(site: Site, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
     async def nothing(*_: object) -> None:
         raise Unavailable("stopped")
 
-    for name in ("CHECK_SECONDS", "AWAY_SECONDS", "AGAIN_SECONDS"):
-        monkeypatch.setattr(f"chat.web.chat.reconciler.{name}", 0.05)
+    for seconds in (
+        patches.RECONCILER_CHECK_SECONDS,
+        patches.RECONCILER_AWAY_SECONDS,
+        patches.RECONCILER_AGAIN_SECONDS,
+    ):
+        seconds.replace(monkeypatch, 0.05)
     with monkeypatch.context() as patch:
-        patch.setattr(site.resources.broadcast.log, "ends", nothing)
+        patches.LOG_ENDS.replace(patch, nothing, of=site.resources.broadcast.log)
         site.resources.reconciler.hurry()
         yield patch
 
@@ -58,10 +62,10 @@ async def test_without_redis_the_page_says_so_and_then_takes_it_back(
 async def test_a_message_that_the_database_could_not_take_is_sent_again(
     desk: Desk, alice: Person, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chat.web.chat.inbox.AWAY_RETRY_MS", 100)
+    patches.MESSAGE_RETRY_MS.replace(monkeypatch, 100)
     chat = await desk.chat(alice, await past_thread(alice))
     with monkeypatch.context() as patch:
-        patch.setattr(send, "_send", away)
+        patches.SEND.replace(patch, away)
         await chat.say("say hello")
         await expect(chat.questions.last).to_have_attribute("data-status", "pending")
         await expect(chat.questions.last.get_by_text("Sending…")).to_have_css("visibility", "visible")
@@ -74,11 +78,11 @@ async def test_a_message_that_the_database_could_not_take_is_sent_again(
 async def test_a_page_without_its_database_says_so_and_tries_again_by_itself(
     desk: Desk, alice: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chat.app.AWAY_RETRY_SECONDS", 1)
+    patches.PAGE_RETRY_SECONDS.replace(monkeypatch, 1)
     context = await desk.context(alice, allowed=(REFUSED_PAGE,))
     page = await context.new_page()
     with monkeypatch.context() as patch:
-        patch.setattr("chat.services.accounts.sessions.find_session", away)
+        patches.FIND_SESSION.replace(patch, away)
         await page.goto("/chat/")
         await expect(page.get_by_role("heading", name="We'll be right back")).to_be_visible()
         await expect(page.get_by_role("link", name="Log in")).to_have_count(0)

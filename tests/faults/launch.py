@@ -21,12 +21,9 @@ from typing import Any
 from redis.asyncio.connection import AbstractConnection
 
 from chat import cli, server
-from chat.broadcast import channels
-from chat.services.replies import lease, send, snapshot, worker
-from chat.services.replies.journal import ReplyJournal
 from chat.services.replies.live_text import LiveText
-from chat.web import resources
-from chat.web.chat import feed, socket
+from tests.support import patches
+from tests.support.patches import Part
 
 BLOCKED_SECONDS = 15
 SLOW_START_SECONDS = 3
@@ -38,40 +35,40 @@ def die(*_: Any, **__: Any) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def before(owner: Any, name: str, act: Callable[..., None]) -> None:
-    original = getattr(owner, name)
+def before(part: Part, act: Callable[..., None]) -> None:
+    original = part.value
 
     async def patched(*given: Any, **named: Any) -> Any:
         act(*given, **named)
         return await original(*given, **named)
 
-    setattr(owner, name, patched)
+    part.replace_in_this_process(patched)
 
 
-def after(owner: Any, name: str, act: Callable[[], None]) -> None:
-    original = getattr(owner, name)
+def after(part: Part, act: Callable[[], None]) -> None:
+    original = part.value
 
     async def patched(*given: Any, **named: Any) -> Any:
         result = await original(*given, **named)
         act()
         return result
 
-    setattr(owner, name, patched)
+    part.replace_in_this_process(patched)
 
 
 def die_before_the_last_event() -> None:
-    before(LiveText, "tell", lambda *_, terminal=False: die() if terminal else None)
+    before(patches.LIVE_TEXT_TELL, lambda *_, terminal=False: die() if terminal else None)
 
 
 def block_the_loop() -> None:
-    original = LiveText.add
+    original = patches.LIVE_TEXT_ADD.value
 
     def add(self: LiveText, piece: str, *, sequence: int) -> None:
         original(self, piece, sequence=sequence)
         if self.checkpoint().length - len(piece) < BLOCKED_AT <= self.checkpoint().length:
             time.sleep(BLOCKED_SECONDS)
 
-    LiveText.add = add
+    patches.LIVE_TEXT_ADD.replace_in_this_process(add)
 
 
 def set_the_clock(seconds: float) -> None:
@@ -95,37 +92,45 @@ def cut_under_commands() -> None:
 
 def buffer_little() -> None:
     """The system keeps megabytes for a connection, which is more than an answer: here it keeps 16 KiB."""
-    original = server._bind
+    original = patches.BIND.value
 
     def bind(*given: Any) -> Any:
         listener = original(*given)
         listener.setsockopt(socket_module.SOL_SOCKET, socket_module.SO_SNDBUF, 8 * 1024)
         return listener
 
-    server._bind = bind
+    patches.BIND.replace_in_this_process(bind)
 
 
 def respawn(min_seconds: float) -> None:
     """How long a process has to have lived for its end not to end everything."""
-    server.RESPAWN_MIN_SECONDS = min_seconds
+    patches.RESPAWN_MIN_SECONDS.replace_in_this_process(min_seconds)
 
 
 def start_slowly() -> None:
-    original = server._serve_here
+    original = patches.SERVE_HERE.value
 
     def serve_here(*given: Any) -> int:
         time.sleep(SLOW_START_SECONDS)
         return original(*given)
 
-    server._serve_here = serve_here
+    patches.SERVE_HERE.replace_in_this_process(serve_here)
 
 
 def hasten() -> None:
     """All times of the ownership divided by four, so that two hundred takeovers do not take an hour."""
-    worker.HEARTBEAT_SECONDS, worker.SELF_FENCE_SECONDS, worker.REAPER_SECONDS = 0.75, 2.25, (0.5, 1)
-    for name in ("CLAIM", "RENEW"):
-        setattr(lease, name, getattr(lease, name).replace(lease.LEASE, "3 seconds"))
-    lease.EXPIRED = lease.EXPIRED.replace("3 seconds", "1 second")
+    patches.HEARTBEAT_SECONDS.replace_in_this_process(0.75)
+    patches.SELF_FENCE_SECONDS.replace_in_this_process(2.25)
+    patches.REAPER_SECONDS.replace_in_this_process((0.5, 1))
+    for statement in patches.LEASE_STATEMENTS:
+        statement.replace_in_this_process(replaced(statement.value, patches.LEASE.value, "3 seconds"))
+    expired = patches.EXPIRED_STATEMENT
+    expired.replace_in_this_process(replaced(expired.value, "3 seconds", "1 second"))
+
+
+def replaced(statement: str, old: str, new: str) -> str:
+    assert old in statement
+    return statement.replace(old, new)
 
 
 # Rules taken away
@@ -133,26 +138,26 @@ def hasten() -> None:
 
 def read_the_position_after_the_rows() -> None:
     """An event between the rows and the place is then neither in the rows nor sent."""
-    original = snapshot.view_thread
+    original, end_of_log = patches.FEED_VIEW_THREAD.value, patches.END_OF_LOG.value
 
     async def view_thread(thread_id: Any, *, broadcast: Any) -> Any:
         view = await original(thread_id, broadcast=broadcast)
         await asyncio.sleep(0.03)
-        return view and replace(view, position=await snapshot._end_of_log(thread_id, broadcast))
+        return view and replace(view, position=await end_of_log(thread_id, broadcast))
 
-    feed.view_thread = view_thread
+    patches.FEED_VIEW_THREAD.replace_in_this_process(view_thread)
 
 
 def subscribe_slowly() -> None:
     """That alone does no harm."""
-    original = channels._Connection._synchronise
+    original = patches.SYNCHRONISE.value
 
     async def synchronise(self: Any, of: Any) -> None:
         if of.desired - self._sent:
             await asyncio.sleep(0.3)
         await original(self, of)
 
-    channels._Connection._synchronise = synchronise
+    patches.SYNCHRONISE.replace_in_this_process(synchronise)
 
 
 def do_not_wait_for_the_subscription() -> None:
@@ -160,23 +165,23 @@ def do_not_wait_for_the_subscription() -> None:
         return
 
     subscribe_slowly()
-    socket.Socket._subscribed = subscribed
+    patches.SUBSCRIBED.replace_in_this_process(subscribed)
 
 
 def do_not_refill_from_the_log() -> None:
-    snapshot._continued = lambda text, *_: text
+    patches.CONTINUED.replace_in_this_process(lambda text, *_: text)
 
 
 def do_not_check() -> None:
     """Neither positions nor revs are compared."""
-    resources.Reconciler = partial(resources.Reconciler, positions=False, revs=False)
+    patches.RECONCILER.replace_in_this_process(partial(patches.RECONCILER.value, positions=False, revs=False))
 
 
 FAULTS: dict[str, Callable[[], Any]] = {
     "none": lambda: None,  # a worker of a test's own
-    "die_after_submit_commit": lambda: before(send, "_begin", die),
-    "die_before_response_created": lambda: before(ReplyJournal, "created", die),
-    "die_before_final_commit": lambda: after(ReplyJournal, "settle", die),
+    "die_after_submit_commit": lambda: before(patches.BEGIN_REPLY, die),
+    "die_before_response_created": lambda: before(patches.JOURNAL_CREATED, die),
+    "die_before_final_commit": lambda: after(patches.JOURNAL_SETTLE, die),
     "die_after_final_commit": die_before_the_last_event,
     "block_the_loop": block_the_loop,
     "cut_under_commands": cut_under_commands,

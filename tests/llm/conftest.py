@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from chat.llm.client import LLMClient
-from chat.llm.provider import retries
 from chat.llm.provider.provider import Provider, ProviderLimits
+from tests.support import patches
 from tests.support.llm import PRICES, MemoryJournal
 from tests.support.offline import OfflineServer, start_offline_model
 
@@ -92,8 +92,8 @@ def plain_url() -> Iterator[str]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """The usual retries, without pauses."""
-    shorter = {code: (0.001,) * len(pauses) for code, pauses in retries.PAUSES.items()}
-    monkeypatch.setattr(retries, "PAUSES", shorter)
+    shorter = {code: (0.001,) * len(pauses) for code, pauses in patches.PAUSES.value.items()}
+    patches.PAUSES.replace(monkeypatch, shorter)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ import asyncpg
 import pytest
 
 from chat.llm import client
+from tests.support import patches
 from tests.support.llm import PRICES
 
 PROJECT = Path(__file__).parents[2]
@@ -35,7 +36,7 @@ async def run(example: str, shell: dict[str, Any]) -> None:
 async def test_the_examples_for_a_shell_run(
     offline_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(client, "LLMClient", partial(client.LLMClient, base_url=offline_url, prices=PRICES))
+    patches.LLM_CLIENT.replace(monkeypatch, partial(client.LLMClient, base_url=offline_url, prices=PRICES))
     shell: dict[str, Any] = {}
     for example in EXAMPLES[:-1]:
         await run(example, shell)

@@ -8,10 +8,10 @@ from typing import Any, cast
 import httpx
 import pytest
 
-from chat.devservices.offline_model import ledger
 from chat.devservices.offline_model.app import OfflineModel
 from chat.devservices.offline_model.prices import LLM_PRICES, price_of
 from chat.devservices.offline_model.usage import Usage
+from tests.support import patches
 from tests.support.offline import OfflineServer
 from tests.support.offline_requests import create
 
@@ -75,7 +75,7 @@ async def test_a_response_without_usage_is_billed(offline: OfflineServer, genera
 
 
 async def test_old_responses_are_forgotten_but_stay_on_the_bill(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger, "MAX_RUNS", 2)
+    patches.MAX_RUNS.replace(monkeypatch, 2)
     transport = httpx.ASGITransport(cast(Any, OfflineModel(pace_seconds=0)))
     bearer = {"authorization": "Bearer test"}
     async with httpx.AsyncClient(transport=transport, base_url="http://offline", headers=bearer) as http:

@@ -12,10 +12,10 @@ from chat.llm.call import CallEvent, CallFinished, TextCorrected
 from chat.llm.client import LLMClient
 from chat.llm.errors import ProviderFailed
 from chat.llm.events import Code, Created, TextDelta, ToolCall
-from chat.llm.provider import retries
 from chat.llm.provider.provider import Resumption
 from chat.llm.tools import tool
 from chat.tools import load
+from tests.support import patches
 from tests.support.llm import MemoryJournal
 from tests.support.offline import OfflineServer
 
@@ -24,7 +24,7 @@ WORDS = " ".join(f"word{number}" for number in range(30))
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retries, "RESUME_PAUSES", (0.01,) * 5)
+    patches.RESUME_PAUSES.replace(monkeypatch, (0.01,) * 5)
 
 
 async def events_of(llm: LLMClient, said: str, **options: Any) -> list[CallEvent]:

@@ -13,8 +13,8 @@ import pytest
 from chat.llm.call import CallEvent
 from chat.llm.client import LLMClient
 from chat.llm.events import Code, ToolCallArguments
-from chat.llm.provider import retries
 from chat.llm.tools import tool
+from tests.support import patches
 from tests.support.llm import PRICES, WHOLE, MemoryJournal, text_of
 from tests.support.offline import OfflineServer
 from tests.support.waiting import eventually
@@ -56,7 +56,7 @@ async def test_a_stop_hangs_up_and_is_recorded(  # noqa: PLR0917 - fixtures
     phase: str,
     means: str,
 ) -> None:
-    monkeypatch.setattr(retries, "PAUSES", {Code.RATE_LIMITED: (20,)})
+    patches.PAUSES.replace(monkeypatch, {Code.RATE_LIMITED: (20,)})
     in_tool = asyncio.Event()
 
     @tool(idempotent=True)

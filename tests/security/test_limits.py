@@ -10,6 +10,7 @@ import pytest
 
 from chat import broadcast
 from chat.security.limits import Backoff, Limit, Limits, network
+from tests.support import patches
 from tests.support.stores import Stores
 
 FIVE = Limit("five", 5, 60)
@@ -121,7 +122,7 @@ async def test_without_redis_each_worker_counts_by_itself(key: str, monkeypatch:
     for _ in range(3):
         await limits.refund(FIVE, key)
     assert [await limits.wait_ms(FIVE, key) == 0 for _ in range(6)] == [True] * 5 + [False]
-    monkeypatch.setattr("chat.security.limits.OWN_MAX_KEYS", 10)
+    patches.OWN_MAX_KEYS.replace(monkeypatch, 10)
     for number in range(30):
         await limits.wait_ms(FIVE, f"{key}{number}")
     assert len(limits._own._due_ms) == 10

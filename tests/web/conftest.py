@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from chat.security.limits import Limit
+from tests.support import patches
 from tests.support.site import Beside, Site
 
 
@@ -20,4 +20,4 @@ async def throttled(beside: Beside) -> AsyncIterator[Site]:
 @pytest.fixture
 def unforgiving(monkeypatch: pytest.MonkeyPatch) -> None:
     """Limits allow no further attempt while a test runs, however long it takes."""
-    monkeypatch.setattr(Limit, "interval_ms", 3_600_000)
+    patches.LIMIT_INTERVAL_MS.replace(monkeypatch, 3_600_000)

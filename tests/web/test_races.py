@@ -19,6 +19,7 @@ from tortoise.transactions import in_transaction
 from chat.models import Confirms, EmailVerificationToken, Generation, PasswordResetToken, State, User, UserSettings
 from chat.security.tokens import new_token, token_hash
 from chat.services.accounts.credentials import ensure_superuser
+from tests.support import patches
 from tests.support.cast import PASSWORD, Person
 from tests.support.mailbox import Mailbox
 from tests.support.page import Page
@@ -64,7 +65,7 @@ class Held:
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine that stands still in a moment is no database that does not answer."""
-    monkeypatch.setattr("chat.database.pool.QUERY_SECONDS", 60)
+    patches.QUERY_SECONDS.replace(monkeypatch, 60)
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ import pytest
 from chat.llm.events import Completed, Created, RefusalDelta, TextDelta, ToolCall
 from chat.llm.provider.provider import Provider
 from chat.tools import load
+from tests.support import patches
 from tests.support.llm import WHOLE, asking, events_of
 from tests.support.offline import OfflineServer
 from tests.support.waiting import LONG_SECONDS
@@ -193,7 +194,7 @@ async def test_a_background_run_continues_when_its_reader_hangs_up(provider: Pro
 async def test_a_finished_answer_leaves_its_connection_for_the_next(
     provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chat.llm.provider.provider.DRAIN_SECONDS", LONG_SECONDS)
+    patches.DRAIN_SECONDS.replace(monkeypatch, LONG_SECONDS)
     await events_of(provider, asking("hello"))
     pool = provider._openai._client._transport._pool
     before = [connection for connection in pool.connections if connection.is_idle()]

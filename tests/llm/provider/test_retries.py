@@ -14,6 +14,7 @@ from chat.llm.client import LLMClient
 from chat.llm.events import Code, Failed
 from chat.llm.provider import failures, retries
 from chat.llm.provider.retries import pause_before_retry
+from tests.support import patches
 from tests.support.llm import PRICES, MemoryJournal
 from tests.support.offline import OfflineServer
 
@@ -139,7 +140,7 @@ async def test_all_pauses_of_a_request_are_thirty_seconds_at_most(case: Case, mo
     async def no_sleep(seconds: float) -> None:
         pauses.append(seconds)
 
-    monkeypatch.setattr(retries, "asyncio", SimpleNamespace(sleep=no_sleep))  # other tasks still sleep
+    patches.RETRIES_ASYNCIO.replace(monkeypatch, SimpleNamespace(sleep=no_sleep))  # other tasks still sleep
     status, attempts, _ = await case.ask("status=429 retry_after=9")
     assert (status, attempts) == ("rate_limited", len(pauses) + 1)
     assert 2 <= len(pauses) <= 3

@@ -20,6 +20,7 @@ from chat.services.admin.grid import (
     identifier,
     timestamp_key,
 )
+from tests.support import patches
 from tests.support.site import Site
 
 PEOPLE = Table(
@@ -75,7 +76,7 @@ async def test_wildcards_of_a_search_are_literal(people: tuple[str, list[str]]) 
 async def test_a_cursor_continues_after_its_row(
     people: tuple[str, list[str]], sort: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(grid_sql, "PAGE", 2)
+    patches.GRID_PAGE.replace(monkeypatch, 2)
     arguments, seen, counts = {"q": people[0], "sort": sort}, [], set()
     while True:
         page = await grid_sql.page(PEOPLE, arguments)

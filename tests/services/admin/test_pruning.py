@@ -12,6 +12,7 @@ from chat.models import AuditEntry, LLMCallLog
 from chat.models.ids import uuid7
 from chat.services.admin import audit, pruning
 from chat.services.admin.audit import AuditContext, CommandLine
+from tests.support import patches
 from tests.support.site import Site
 
 DAYS = 36_000  # no other test has requests this old
@@ -31,9 +32,9 @@ async def test_an_interrupted_run_records_exactly_what_it_deleted(
         if await mine.count() < 3:
             raise stop
 
-    monkeypatch.setattr(pruning, "BATCH", 2)
+    patches.PRUNING_BATCH.replace(monkeypatch, 2)
     with monkeypatch.context() as patch, pytest.raises(stop):
-        patch.setattr(audit, "record", stopped_in_the_second)
+        patches.AUDIT_RECORD.replace(patch, stopped_in_the_second)
         await pruning.logs(context, DAYS)
     assert (await mine.count(), await recorded(context)) == (3, [2])
     await pruning.logs(None, DAYS)

@@ -12,6 +12,7 @@ from chat.llm.tokens import count_tokens, most_tokens
 from chat.models import ChatMessage, ChatThread, Generation, Role, State, Status, ToolCall, User
 from chat.services.replies import prompt
 from chat.services.replies.prompt import MESSAGE_OVERHEAD_TOKENS, instructions, turns
+from tests.support import patches
 from tests.support.cast import Person
 from tests.support.site import Site
 
@@ -141,7 +142,7 @@ async def test_what_tools_gave_is_not_read_where_it_does_not_fit(
         asked.append(sql)
         return await database.query(sql, *values)
 
-    monkeypatch.setattr(prompt, "query", query)
+    patches.PROMPT_QUERY.replace(monkeypatch, query)
     assert await shown(thread, 3, 500) == ["And now?"]
     assert prompt.TOOL_CALLS not in asked
 

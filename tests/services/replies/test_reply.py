@@ -14,8 +14,9 @@ from chat.llm.journal import CallLog
 from chat.llm.tokens import count_tokens
 from chat.models import ChatMessage, ChatThread, Generation, LLMCallLog, ToolCall, User, UserMonthlyUsage
 from chat.services.deps import Deps
-from chat.services.replies import lease, prompt, takeover
+from chat.services.replies import lease, prompt
 from chat.services.replies.send import send
+from tests.support import patches
 from tests.support.cast import Person
 from tests.support.offline import OfflineServer
 from tests.support.replies import answered
@@ -232,14 +233,14 @@ async def test_an_owner_that_wakes_in_the_middle_of_its_takeover_shows_nothing_t
     alice: Person, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written = []
-    reckon = takeover._lost_round
+    reckon = patches.LOST_ROUND.value
 
     async def while_it_wakes(claim: lease.Claim, text: str, deps: Deps) -> CallLog:
         more = Append(claim.thread_id, TextDelta(claim.answer_id, 5, " and more"), fence=claim.fence - 1)
         written.append((await site.resources.broadcast.log.append(more)).offset)
         return await reckon(claim, text, deps)
 
-    monkeypatch.setattr(takeover, "_lost_round", while_it_wakes)
+    patches.LOST_ROUND.replace(monkeypatch, while_it_wakes)
     posted, _ = await lost(alice, "Hello")
 
     assert (await ended(posted["reply_id"])).content == "Hello"
@@ -314,7 +315,7 @@ async def test_whoever_leaves_in_the_moment_of_sending_gets_an_answer_all_the_sa
     async def nothing() -> list[uuid.UUID]:
         return []
 
-    monkeypatch.setattr(lease, "expired", nothing)  # nobody has to find it
+    patches.EXPIRED.replace(monkeypatch, nothing)  # nobody has to find it
     user = await User.get(email=alice.email)
     for steps in range(12):
         client_id = uuid.uuid4()

@@ -15,6 +15,7 @@ from chat.services.replies.live_text import LiveText
 from chat.services.replies.snapshot import ThreadState, ThreadView, text_so_far, thread_states, view_thread
 from chat.services.replies.threads import PAGE_MAX_BYTES, MessagePage, message_page
 from tests.services.replies import newer
+from tests.support import patches
 from tests.support.cast import Person
 from tests.support.site import Site
 
@@ -90,7 +91,7 @@ async def test_an_answer_that_ends_while_the_view_is_read_is_shown_with_its_stor
         await Generation.filter(answer_id=posted["reply_id"]).update(state="completed")
         return await message_page(thread_id)
 
-    monkeypatch.setattr("chat.services.replies.snapshot.message_page", ends_now)
+    patches.SNAPSHOT_MESSAGE_PAGE.replace(monkeypatch, ends_now)
     view = await view_thread(uuid.UUID(posted["thread_id"]), broadcast=site.resources.broadcast)
 
     assert view is not None
@@ -117,7 +118,7 @@ async def test_a_position_goes_with_the_text_that_was_read_there(
     read = live.log.read
 
     async def told_the_end(thread_id: uuid.UUID, *, after: int = 0) -> LogSlice:
-        patch.setattr(live.log, "read", lost)
+        patches.LOG_READ.replace(patch, lost, of=live.log)
         return await read(thread_id, after=after)
 
     async def lost(*_: object, **__: object) -> None:
@@ -126,7 +127,7 @@ async def test_a_position_goes_with_the_text_that_was_read_there(
     async with alice.tab(posted["thread_id"]) as tab:
         await tab.until_text(posted["reply_id"], 40)
         with monkeypatch.context() as patch:
-            patch.setattr(live.log, "read", told_the_end)
+            patches.LOG_READ.replace(patch, told_the_end, of=live.log)
             view = await view_thread(uuid.UUID(posted["thread_id"]), broadcast=live)
         await tab.send({"type": "response.cancel", "message_id": posted["reply_id"]})
         await tab.until_finished(posted["reply_id"])

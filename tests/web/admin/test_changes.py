@@ -28,8 +28,8 @@ from chat.models import (
 from chat.models.ids import uuid7
 from chat.services.admin.audit import AuditContext
 from chat.services.usage.months import this_month
-from chat.web.admin import changes, lists
 from chat.web.admin.audit_context import audit_context
+from tests.support import patches
 from tests.support.cast import PASSWORD, Person
 from tests.support.page import Page
 from tests.support.two_factor import turned_on
@@ -294,8 +294,8 @@ async def test_an_administrator_who_is_demoted_during_a_request_gets_404(
         await User.filter(id=by.id).update(is_staff=False)
         return await audit_context(by, *what, **more)
 
-    for module in (changes, lists):
-        monkeypatch.setattr(module, "audit_context", demoted)
+    for part in patches.AUDIT_CONTEXTS:
+        part.replace(monkeypatch, demoted)
     for path in (f"users/{user.id}/disable", f"users/{user.id}/end_sessions", f"threads/{thread.id}/text", "users/csv"):
         await User.filter(email=root.email).update(is_staff=True)
         answer = await root.http.post(f"/admin/{path}/", data={"reason": REASON, "value": "1"})

@@ -32,6 +32,7 @@ from chat.security.limits import DOWNLOAD, PREFERENCE
 from chat.services.admin import grid_sql
 from chat.text import FORMULAS
 from chat.web.admin.tables import EXCUSED, TABLES
+from tests.support import patches
 from tests.support.cast import Person
 from tests.support.page import Page
 from tests.support.routes import APP
@@ -215,7 +216,7 @@ async def test_pages_have_every_row_once(root: Person, sort: str) -> None:
 
 
 async def test_rows_above_ten_thousand_are_not_counted(root: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(grid_sql, "MOST_COUNTED", 1)
+    patches.MOST_COUNTED.replace(monkeypatch, 1)
     model = f"model-{uuid7()}"
     for _ in range(3):
         await call(None, model=model)
@@ -372,7 +373,7 @@ async def test_downloads_are_limited_and_recorded_with_a_shortened_query(throttl
 
 
 async def test_a_download_has_the_rows_of_all_pages(root: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(grid_sql, "EXPORTED_AT_ONCE", 4)
+    patches.EXPORTED_AT_ONCE.replace(monkeypatch, 4)
     model = f"model-{uuid7()}"
     made = {str((await call(None, model=model)).id) for _ in range(8)}
     lines = list(csv.reader(io.StringIO((await file_of(root, "calls", f"model={model}&after=x")).text)))
@@ -384,7 +385,7 @@ async def test_a_download_has_the_rows_of_all_pages(root: Person, monkeypatch: p
 async def test_a_download_is_recorded_and_ends_when_its_user_is_demoted(
     root: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(grid_sql, "EXPORTED_AT_ONCE", 1)
+    patches.EXPORTED_AT_ONCE.replace(monkeypatch, 1)
     user, model = await User.get(email=root.email), f"model-{uuid7()}"
     for _ in range(3):
         await call(None, model=model)
@@ -395,7 +396,7 @@ async def test_a_download_is_recorded_and_ends_when_its_user_is_demoted(
             yield some
             await User.filter(id=user.id).update(is_staff=False)
 
-    monkeypatch.setattr(grid_sql, "exported", demoted_after_the_first)
+    patches.EXPORTED.replace(monkeypatch, demoted_after_the_first)
     head, first, last = (await file_of(root, "calls", f"model={model}")).text.splitlines()
     [entry] = await AuditEntry.filter(actor_id=user.id)
 

@@ -15,7 +15,7 @@ from chat.events import MESSAGE_MAX_LENGTH
 from chat.models import ChatMessage, ChatThread, Generation, Role, Status, User
 from chat.security.limits import PAGE_POST
 from chat.services.errors import Refused
-from chat.services.replies import send
+from tests.support import patches
 from tests.support.cast import Person
 from tests.support.offline import OfflineServer
 from tests.support.page import Page
@@ -354,7 +354,7 @@ async def test_a_spent_budget_is_said_with_402(site: Site, reader: Person, monke
     async def refuse(*_: object, **__: object) -> None:
         raise Refused("budget_exceeded", "The budget for this month is spent.")
 
-    monkeypatch.setattr(send, "_send", refuse)
+    patches.SEND.replace(monkeypatch, refuse)
     program = await reader.post("Say much")
     page = await reader.http.post("/chat/", data={"message": "Say much"})
 

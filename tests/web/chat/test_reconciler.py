@@ -19,6 +19,7 @@ from chat.events import Close, ResponseStarted, TitleUpdated, ToolCallChanged, e
 from chat.models import ChatThread, Generation, ToolCall
 from chat.web.chat.feed import _continued
 from chat.web.chat.reconciler import Reconciler
+from tests.support import patches
 from tests.support.cast import Person
 from tests.support.replies import ready
 from tests.support.site import Site
@@ -32,9 +33,9 @@ APPEND = (FOLDER / "append.lua").read_text()
 @pytest.fixture
 async def reconciler(site: Site, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Reconciler]:
     """Those of the site, which look every 50 ms and can be switched off."""
-    monkeypatch.setattr("chat.web.chat.reconciler.CHECK_SECONDS", 0.05)
-    monkeypatch.setattr("chat.web.chat.reconciler.QUIET_SECONDS", 0.05)
-    monkeypatch.setattr("chat.web.chat.reconciler.AGAIN_SECONDS", 0.01)
+    patches.RECONCILER_CHECK_SECONDS.replace(monkeypatch, 0.05)
+    patches.RECONCILER_QUIET_SECONDS.replace(monkeypatch, 0.05)
+    patches.RECONCILER_AGAIN_SECONDS.replace(monkeypatch, 0.01)
     found = site.resources.reconciler
     found.hurry()
     yield found
@@ -81,7 +82,7 @@ def lost_ends(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
             raise Unavailable("lost")
         return await append(item)
 
-    monkeypatch.setattr(log, "append", losing)
+    patches.LOG_APPEND.replace(monkeypatch, losing, of=log)
 
 
 @pytest.mark.parametrize("checked", [True, False])
@@ -133,7 +134,7 @@ async def test_a_redis_that_went_back_in_time_under_a_living_writer_hides_nothin
     log, redis = site.resources.broadcast.log, site.resources.redis
     guard = "if ARGV[11] == e and tonumber(ARGV[10]) >"
     if not guarded:
-        monkeypatch.setattr(log, "_append", redis.register_script(without(guard)))
+        patches.replace_append_script(monkeypatch, log, redis.register_script(without(guard)))
     thread_id = uuid.UUID(posted["thread_id"])
     generation = await Generation.get(answer_id=posted["reply_id"])
     last = await log.end(thread_id)
@@ -172,7 +173,7 @@ async def test_a_worker_that_wakes_after_the_end_writes_nothing_into_it(
     log = site.resources.broadcast.log
     guard = "if ARGV[7] ~= '' and tonumber(ARGV[7]) <"
     if not guarded:
-        monkeypatch.setattr(log, "_append", site.resources.redis.register_script(without(guard)))
+        patches.replace_append_script(monkeypatch, log, site.resources.redis.register_script(without(guard)))
     generation = await Generation.get(answer_id=posted["reply_id"])
     late = Append(uuid.UUID(posted["thread_id"]), tool(posted, "late", "running"), fence=generation.fence)
     async with alice.tab(posted["thread_id"]) as tab:

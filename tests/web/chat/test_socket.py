@@ -15,6 +15,7 @@ import websockets
 from chat.events import Close
 from chat.models import AuthSession, ChatMessage, Generation, User
 from chat.web.chat.open_sockets import TURNS_AT_ONCE
+from tests.support import patches
 from tests.support.cast import Person
 from tests.support.offline import OfflineServer
 from tests.support.replies import ready
@@ -48,7 +49,7 @@ async def test_a_first_frame_that_is_no_hello_ends_the_socket(alice: Person, fir
 
 
 async def test_a_tab_that_says_nothing_is_let_go(alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chat.web.chat.socket.HELLO_SECONDS", 0.1)
+    patches.HELLO_SECONDS.replace(monkeypatch, 0.1)
     posted = await ready(alice)
     async with alice.connection(posted["thread_id"]) as connection:
         assert await closed(connection) == Close.NO_HELLO
@@ -380,8 +381,8 @@ async def test_redis_that_lost_everything_in_mid_answer_costs_a_snapshot_and_no_
 
 
 async def test_a_tab_that_does_not_answer_pings_is_let_go(alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chat.web.chat.feed.PING_SECONDS", 0.1)
-    monkeypatch.setattr("chat.web.chat.feed.PONG_SECONDS", 0.2)
+    patches.PING_SECONDS.replace(monkeypatch, 0.1)
+    patches.PONG_SECONDS.replace(monkeypatch, 0.2)
     posted = await ready(alice)
     async with alice.connection(posted["thread_id"]) as connection:
         await connection.send(json.dumps(HELLO))
@@ -390,8 +391,8 @@ async def test_a_tab_that_does_not_answer_pings_is_let_go(alice: Person, monkeyp
 
 
 async def test_a_tab_that_answers_pings_stays(alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chat.web.chat.feed.PING_SECONDS", 0.05)
-    monkeypatch.setattr("chat.web.chat.feed.PONG_SECONDS", 5)
+    patches.PING_SECONDS.replace(monkeypatch, 0.05)
+    patches.PONG_SECONDS.replace(monkeypatch, LONG_SECONDS)
     posted = await ready(alice)
     async with alice.tab(posted["thread_id"]) as tab:
         pings = [(await tab.until_type("ping"))["n"] for _ in range(3)]
@@ -430,10 +431,10 @@ async def test_a_crowd_is_let_in_a_few_at_a_time_and_told_to_come_back_while_pag
     async with contextlib.AsyncExitStack() as others:
         for _ in range(TURNS_AT_ONCE):
             await others.enter_async_context(site.resources.sockets.turn())
-        monkeypatch.setattr("chat.web.chat.open_sockets.TURN_SECONDS", 0.1)
+        patches.TURN_SECONDS.replace(monkeypatch, 0.1)
         async with alice.connection(posted["thread_id"]) as late:
             assert await closed(late) == Close.OVERLOAD
-        monkeypatch.setattr("chat.web.chat.open_sockets.TURN_SECONDS", LONG_SECONDS)
+        patches.TURN_SECONDS.replace(monkeypatch, LONG_SECONDS)
         async with alice.tab(posted["thread_id"]) as waiting:
             assert (await alice.http.get("/chat/")).status_code == 200
             assert waiting.frames == []
@@ -447,7 +448,7 @@ async def test_an_error_of_ours_closes_with_a_code_that_says_come_back(
     async def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("chat.services.replies.threads.own_thread", broken)
+    patches.OWN_THREAD.replace(monkeypatch, broken)
     async with alice.connection(str(uuid.uuid4())) as connection:
         await connection.send(json.dumps(HELLO))
 

@@ -1,0 +1,148 @@
+"""The parts of chat/ that tests replace, all named here: renaming one in chat/ fails at this file's import."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from chat import app, broadcast, database, mailer, server
+from chat.broadcast import channels
+from chat.broadcast.log import Log
+from chat.database import pool
+from chat.devservices.offline_model import ledger
+from chat.llm import client
+from chat.llm.provider import provider, retries
+from chat.security import limits
+from chat.services.accounts import sessions
+from chat.services.admin import audit, grid_sql, pruning
+from chat.services.replies import lease, prompt, send, snapshot, takeover, threads, worker
+from chat.services.replies.journal import ReplyJournal
+from chat.services.replies.live_text import LiveText
+from chat.web import readiness, resources
+from chat.web.admin import changes, lists
+from chat.web.chat import feed, inbox, open_sockets, reconciler, socket
+
+
+@dataclass(frozen=True)
+class Part:
+    """An attribute of a module or class of chat/."""
+
+    owner: Any
+    name: str
+
+    def __post_init__(self) -> None:
+        if not hasattr(self.owner, self.name):
+            raise AttributeError(f"{self.owner} has no {self.name}: tests replace it. Write its new name here.")
+
+    @property
+    def value(self) -> Any:
+        """What it is now."""
+        return getattr(self.owner, self.name)
+
+    def replace(self, patch: pytest.MonkeyPatch, value: Any, *, of: Any = None) -> None:
+        """Until the patch is undone; for a method, `of` names the one object whose method is replaced."""
+        patch.setattr(of or self.owner, self.name, value)
+
+    def replace_in_this_process(self, value: Any) -> None:
+        """Until the process ends, which has to be the test's own."""
+        setattr(self.owner, self.name, value)
+
+
+# Stores
+COMMAND_TIMEOUT_SECONDS = Part(broadcast, "COMMAND_TIMEOUT_SECONDS")
+CONNECT_TIMEOUT_SECONDS = Part(broadcast, "CONNECT_TIMEOUT_SECONDS")
+OPEN_SECONDS = Part(broadcast, "OPEN_SECONDS")
+CHANNELS_CONNECT_SECONDS = Part(channels, "CONNECT_SECONDS")
+SYNCHRONISE = Part(channels._Connection, "_synchronise")
+LOG_APPEND = Part(Log, "append")
+LOG_READ = Part(Log, "read")
+LOG_ENDS = Part(Log, "ends")
+SERVER_SETTINGS = Part(database, "SERVER_SETTINGS")
+ACQUIRE_SECONDS = Part(pool, "ACQUIRE_SECONDS")
+QUERY_SECONDS = Part(pool, "QUERY_SECONDS")
+RETRY_WITHIN_SECONDS = Part(pool, "RETRY_WITHIN_SECONDS")
+
+# The model
+MAX_RUNS = Part(ledger, "MAX_RUNS")
+LLM_CLIENT = Part(client, "LLMClient")
+DRAIN_SECONDS = Part(provider, "DRAIN_SECONDS")
+PAUSES = Part(retries, "PAUSES")
+RESUME_PAUSES = Part(retries, "RESUME_PAUSES")
+RETRIES_ASYNCIO = Part(retries, "asyncio")
+
+# Mail and limits
+WAITING_MAX = Part(mailer, "WAITING_MAX")
+REPLY_SECONDS = Part(mailer, "REPLY_SECONDS")
+CLOSE_SECONDS = Part(mailer, "CLOSE_SECONDS")
+LIMIT_INTERVAL_MS = Part(limits.Limit, "interval_ms")
+OWN_MAX_KEYS = Part(limits, "OWN_MAX_KEYS")
+
+# Replies
+HEARTBEAT_SECONDS = Part(worker, "HEARTBEAT_SECONDS")
+SELF_FENCE_SECONDS = Part(worker, "SELF_FENCE_SECONDS")
+REAPER_SECONDS = Part(worker, "REAPER_SECONDS")
+LEASE = Part(lease, "LEASE")
+LEASE_STATEMENTS = (Part(lease, "CLAIM"), Part(lease, "RENEW"))
+EXPIRED_STATEMENT = Part(lease, "EXPIRED")
+EXPIRED = Part(lease, "expired")
+LOST_ROUND = Part(takeover, "_lost_round")
+SEND = Part(send, "_send")
+BEGIN_REPLY = Part(send, "_begin")
+JOURNAL_CREATED = Part(ReplyJournal, "created")
+JOURNAL_SETTLE = Part(ReplyJournal, "settle")
+LIVE_TEXT_ADD = Part(LiveText, "add")
+LIVE_TEXT_TELL = Part(LiveText, "tell")
+PROMPT_QUERY = Part(prompt, "query")
+SNAPSHOT_MESSAGE_PAGE = Part(snapshot, "message_page")
+CONTINUED = Part(snapshot, "_continued")
+END_OF_LOG = Part(snapshot, "_end_of_log")
+OWN_THREAD = Part(threads, "own_thread")
+
+# Accounts and administration
+FIND_SESSION = Part(sessions, "find_session")
+AUDIT_RECORD = Part(audit, "record")
+PRUNING_BATCH = Part(pruning, "BATCH")
+GRID_PAGE = Part(grid_sql, "PAGE")
+MOST_COUNTED = Part(grid_sql, "MOST_COUNTED")
+EXPORTED = Part(grid_sql, "exported")
+EXPORTED_AT_ONCE = Part(grid_sql, "EXPORTED_AT_ONCE")
+AUDIT_CONTEXTS = (Part(changes, "audit_context"), Part(lists, "audit_context"))
+
+# The site and its websockets
+READINESS_LIMIT_SECONDS = Part(readiness, "LIMIT_SECONDS")
+PAGE_RETRY_SECONDS = Part(app, "AWAY_RETRY_SECONDS")
+MESSAGE_RETRY_MS = Part(inbox, "AWAY_RETRY_MS")
+HELLO_SECONDS = Part(socket, "HELLO_SECONDS")
+SUBSCRIBE_SECONDS = Part(socket, "SUBSCRIBE_SECONDS")
+SUBSCRIBED = Part(socket.Socket, "_subscribed")
+PING_SECONDS = Part(feed, "PING_SECONDS")
+PONG_SECONDS = Part(feed, "PONG_SECONDS")
+FEED_VIEW_THREAD = Part(feed, "view_thread")
+TURN_SECONDS = Part(open_sockets, "TURN_SECONDS")
+RECONCILER = Part(resources, "Reconciler")
+RECONCILER_CHECK_SECONDS = Part(reconciler, "CHECK_SECONDS")
+RECONCILER_QUIET_SECONDS = Part(reconciler, "QUIET_SECONDS")
+RECONCILER_AGAIN_SECONDS = Part(reconciler, "AGAIN_SECONDS")
+RECONCILER_AWAY_SECONDS = Part(reconciler, "AWAY_SECONDS")
+
+# Processes
+BIND = Part(server, "_bind")
+SERVE_HERE = Part(server, "_serve_here")
+RESPAWN_MIN_SECONDS = Part(server, "RESPAWN_MIN_SECONDS")
+
+# How long the site waits for its stores before it does without them.
+STORE_TIMEOUTS = (
+    COMMAND_TIMEOUT_SECONDS,
+    CONNECT_TIMEOUT_SECONDS,
+    ACQUIRE_SECONDS,
+    QUERY_SECONDS,
+    SUBSCRIBE_SECONDS,
+    READINESS_LIMIT_SECONDS,
+)
+
+
+def replace_append_script(patch: pytest.MonkeyPatch, log: Log, script: Any) -> None:
+    """The script is an attribute that each log makes for itself."""
+    patch.setattr(log, "_append", script)
