@@ -9,6 +9,7 @@ from posixpath import normpath
 from typing import Any, cast
 
 from quart import Quart, abort, g, has_websocket_context, render_template, request, websocket
+from quart.routing import QuartRule
 from quart.typing import ResponseReturnValue
 from quart.wrappers import BaseRequestWebsocket, Response
 from quart.wrappers.response import FileBody
@@ -38,9 +39,18 @@ MINUTE_SECONDS = 60
 FileBody.buffer_size = 1024 * 1024  # the default of 8 KiB makes a thread hop for each: ten times slower
 
 
+class AliasRule(QuartRule):
+    """Quart's rule, with werkzeug's `alias`: a former address, which redirects (308) to the current one."""
+
+    def __init__(self, *arguments: Any, alias: bool = False, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self.alias = alias
+
+
 class App(Quart):
     """Quart, with static files that browsers cache for as long as the URL has the hash of the content."""
 
+    url_rule_class = AliasRule
     asgi_websocket_class = BoundedWebsocketConnection
 
     def __init__(self, *arguments: Any, **more: Any) -> None:

@@ -24,6 +24,12 @@ requests get a 429 with `Retry-After`. A limit for each address is for an IP add
 | Address | Methods | Access | Limit |
 |---|---|---|---|
 """
+FORMER = """
+Former addresses, which redirect (308):
+
+| Address | Now |
+|---|---|
+"""
 SERVICES = """
 Limits counted by services, whatever the route:
 
@@ -35,9 +41,15 @@ Limits counted by services, whatever the route:
 def routes_document(app: Quart) -> str:
     """The text of docs/routes.md."""
     rules = sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule)
-    rows = "".join(_row(rule, app.view_functions[rule.endpoint]) for rule in rules)
+    rows = "".join(_row(rule, app.view_functions[rule.endpoint]) for rule in rules if not rule.alias)
+    former = "".join(f"| `{rule.rule}` | `{current_address(app, rule)}` |\n" for rule in rules if rule.alias)
     services = "".join(f"| {what} | {_words(limit)} |\n" for what, limit in COUNTED_BY_SERVICES.items())
-    return HEAD + rows + SERVICES + services
+    return HEAD + rows + FORMER + former + SERVICES + services
+
+
+def current_address(app: Quart, former: Rule) -> str:
+    """The address that a former one redirects to."""
+    return next(rule.rule for rule in app.url_map.iter_rules(former.endpoint) if not rule.alias)
 
 
 def _row(rule: Rule, view: Callable[..., Any]) -> str:

@@ -1,4 +1,4 @@
-"""Password hashing by argon2id, off the event loop; hashes that came from Django are understood, and replaced."""
+"""Password hashing by argon2id, off the event loop; hashes made by Django are accepted, and replaced at login."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from typing import TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-# OWASP's parameters: 37 ms and 19 MiB a hash. The library's defaults take 64 MiB and 240 ms.
+# OWASP's parameters: 37 ms and 19 MiB per hash. The library's defaults take 240 ms and 64 MiB.
 HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 Result = TypeVar("Result")
 DJANGO = "pbkdf2_sha256$"
-DJANGO_MAX_ITERATIONS = 2_000_000  # half a second; a row with more would stall the logins of others
-THREADS = 2  # bounds the memory, and keeps a burst of logins from taking every core
+DJANGO_MAX_ITERATIONS = 2_000_000  # half a second; more would delay the logins of others
+THREADS = 2  # bounds memory, and keeps a burst of logins from using every core
 
 
 class Passwords:
-    """Hash and verify in threads of its own; argon2 releases the interpreter lock."""
+    """Hashes and verifies in its own threads; argon2 releases the GIL."""
 
     def __init__(self, hasher: PasswordHasher = HASHER) -> None:
         self._hasher = hasher
@@ -34,16 +34,16 @@ class Passwords:
         return await self._run(self._hasher.hash, password)
 
     async def verify(self, stored: str | None, password: str) -> bool:
-        """Whether this is the password. Without a stored hash it takes as long, so that time tells nothing."""
+        """Whether the password is right; without a stored hash it takes as long, so that timing reveals nothing."""
         matches = await self._run(self._matches, self._dummy if stored is None else stored, password)
         return matches and stored is not None
 
     def needs_rehash(self, stored: str) -> bool:
-        """Whether the hash was made with other parameters than today's, or in another way."""
+        """Whether the hash was made by Django or with other parameters than today's."""
         return stored.startswith(DJANGO) or self._hasher.check_needs_rehash(stored)
 
     def close(self) -> None:
-        """Let the threads go."""
+        """Stop the threads."""
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     def _matches(self, stored: str, password: str) -> bool:
@@ -59,7 +59,7 @@ class Passwords:
 
 
 def _matches_django(stored: str, password: str) -> bool:
-    """`pbkdf2_sha256$<iterations>$<salt>$<base64>`, as Django stores it."""
+    """Django stores `pbkdf2_sha256$<iterations>$<salt>$<base64>`."""
     _, iterations, salt, expected = f"{stored}$$$".split("$")[:4]
     if not iterations.isdecimal() or not 0 < int(iterations) <= DJANGO_MAX_ITERATIONS:
         return False

@@ -1,4 +1,4 @@
-"""Who is asking: the session behind the cookie, looked up once a request."""
+"""The user of a request: the session behind the cookie, looked up once per request."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ View = Callable[..., Awaitable[ResponseReturnValue]]
 
 
 def install(app: Any, settings: Settings) -> None:
-    """Quart-Auth signs the cookie and sets its flags; what the cookie carries is an opaque token of our own.
+    """Let Quart-Auth sign the cookie and set its flags; the cookie carries our own opaque token.
 
-    Quart-Auth by itself revokes nothing: a copied cookie would outlive the logout. The session's row decides.
+    Quart-Auth cannot revoke a cookie: a copied one would outlive the logout. The session's row decides.
     """
     QuartAuth(
         app,
-        # The prefix makes browsers refuse the cookie from a subdomain or over http; development has neither https
-        # nor, therefore, the prefix.
+        # With the prefix, browsers refuse the cookie from a subdomain or over http. Development has no https, and so
+        # no prefix.
         cookie_name="chat" if settings.debug else "__Host-chat",
         cookie_secure=not settings.debug,
         cookie_samesite="Lax",
@@ -37,7 +37,7 @@ def install(app: Any, settings: Settings) -> None:
 
 
 async def current_session() -> AuthSession | None:
-    """The living session of this request or websocket."""
+    """The active session of this request or websocket."""
     if not hasattr(g, "auth_session"):
         token = current_user.auth_id
         g.auth_session = await sessions.find_session(token) if token else None
@@ -46,13 +46,13 @@ async def current_session() -> AuthSession | None:
 
 
 async def signed_in_user() -> User | None:
-    """The user of this request."""
+    """The user of this request, if logged in."""
     session = await current_session()
     return session.user if session else None
 
 
 def login_required(view: View) -> View:
-    """Give the view the user; everybody else goes to the login page, and comes back afterwards."""
+    """Pass the user to the view. Visitors are sent to the login page, which leads back."""
 
     @wraps(view)
     async def guarded(*args: Any, **kwargs: Any) -> ResponseReturnValue:
@@ -62,14 +62,14 @@ def login_required(view: View) -> View:
         if wants_json():
             abort(401, "Log in first.")
         target = request.full_path.rstrip("?") if request.method in ("GET", "HEAD") else "/chat/"
-        return redirect(url_for("accounts.entrance.login", next=target), 303)
+        return redirect(url_for("accounts.login.login", next=target), 303)
 
     guarded.login_required = True  # type: ignore[attr-defined]
     return guarded
 
 
 def staff_required(view: View) -> View:
-    """Give the view the administrator; to everybody else the page is not there."""
+    """Pass the administrator to the view; 404 for all others."""
 
     @wraps(view)
     async def guarded(*args: Any, **kwargs: Any) -> ResponseReturnValue:
@@ -83,15 +83,15 @@ def staff_required(view: View) -> View:
 
 
 def wants_json() -> bool:
-    """Whether a program is asking; a browser takes HTML first."""
+    """Whether the client prefers JSON to HTML; browsers prefer HTML."""
     return request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json"
 
 
 async def log_in(user: User, *, remember: bool, with_code: bool) -> None:
-    """Start a session, with a new token: one that was planted before is worth nothing.
+    """Start a session with a new token, so that a planted one (session fixation) is worthless.
 
-    The one that this browser had ends: nobody could reach it any more. Whoever is not remembered gets a cookie that
-    goes with the browser.
+    This browser's former session ends, since nothing could reach it any more. Without `remember`, the cookie ends with
+    the browser.
     """
     former = await current_session()
     token = await sessions.start_session(
@@ -107,19 +107,19 @@ async def log_in(user: User, *, remember: bool, with_code: bool) -> None:
 
 
 async def renew(session: AuthSession) -> None:
-    """Another token for this session, so that a copied one is worth nothing; open tabs notice nothing."""
+    """Replace this session's token, so that a copied one stops working; open tabs are not affected."""
     login_user(AuthUser(await sessions.renew_session(session)), remember=session.remembered)
 
 
 async def log_out() -> None:
-    """End this session and forget the cookie."""
+    """End this session and delete the cookie."""
     if session := await current_session():
         await sessions.end_session(session, broadcast=resources().broadcast)
     logout_user()
 
 
 def safe_target(target: str | None) -> str:
-    """Where to go after the login: a path of this site, or the chat."""
+    """The target if it is a path of this site, otherwise the chat (no open redirects)."""
     if not target or not target.startswith("/") or target.startswith(("//", "/\\")) or "\\" in target:
         return "/chat/"
     parts = urlsplit(target)

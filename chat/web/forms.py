@@ -1,4 +1,4 @@
-"""The forms that people fill in. What a form cannot know (a taken address) the service says, field by field."""
+"""The HTML forms. What a form cannot check itself, such as a taken address, the service reports by field."""
 
 from __future__ import annotations
 
@@ -13,50 +13,53 @@ from chat.models import DISPLAY_NAME_MAX_LENGTH, EMAIL_MAX_LENGTH, THEMES, User
 from chat.security.password_rules import PASSWORD_MAX_BYTES
 from chat.text import storable
 
-EMAIL = [InputRequired("Enter your e-mail address."), Length(max=EMAIL_MAX_LENGTH, message="This address is too long.")]
+EMAIL_TOO_LONG = f"An email address can have at most {EMAIL_MAX_LENGTH} characters. Enter a shorter one."
+EMAIL = [InputRequired("Enter your email address."), Length(max=EMAIL_MAX_LENGTH, message=EMAIL_TOO_LONG)]
 
-MAX = Length(max=PASSWORD_MAX_BYTES, message="No password here is that long. Shorten it.")
+MAX = Length(
+    max=PASSWORD_MAX_BYTES, message=f"Passwords can be at most {PASSWORD_MAX_BYTES:,} bytes long. Enter a shorter one."
+)
 
-CODE = [InputRequired("Enter a code."), Length(max=100, message="No code is that long. Enter one of them.")]
-REASON_MAX = Length(max=500, message="Say it in 500 characters at most.")
+CODE = [InputRequired("Enter a code."), Length(max=100, message="This code is too long. Enter a valid code.")]
+REASON_MAX = Length(max=500, message="The reason can have at most 500 characters. Shorten it.")
 
 
 def typed(text: str | None) -> str:
-    """As it can be stored, without spaces around it."""
+    """The text as it can be stored, without surrounding spaces."""
     return storable((text or "").strip())
 
 
 class Form(wtforms.Form):
-    """A form that may have come too early: `wait_ms` is when it can be sent again."""
+    """`wait_ms` is the wait before the form can be submitted again, 0 if none."""
 
     wait_ms = 0
 
 
 def same_as(field: str) -> EqualTo:
-    """Typed twice, as a guard against a slip."""
-    return EqualTo(field, "The two passwords are not the same. Enter the same one twice.")
+    """Requires the same password as in another field."""
+    return EqualTo(field, "The passwords do not match. Enter the same password twice.")
 
 
 class LoginForm(Form):
-    """E-mail and password, and whether this browser is one's own."""
+    """Email and password, and whether to stay logged in."""
 
-    email = EmailField("E-mail address", EMAIL)
+    email = EmailField("Email address", EMAIL)
     password = PasswordField("Password", [InputRequired("Enter your password."), MAX])
     remember = BooleanField("Keep me logged in")
 
 
 class SignUpForm(Form):
-    """E-mail, and the password twice."""
+    """Email, and the password twice."""
 
-    email = EmailField("E-mail address", EMAIL)
+    email = EmailField("Email address", EMAIL)
     password1 = PasswordField("Password", [InputRequired("Choose a password.")])
     password2 = PasswordField("Password again", [InputRequired("Enter the password again."), same_as("password1")])
 
 
 class ResetForm(Form):
-    """Whose password is to be set anew."""
+    """The account whose password is to be reset."""
 
-    email = EmailField("E-mail address", EMAIL)
+    email = EmailField("Email address", EMAIL)
 
 
 class NewPasswordForm(Form):
@@ -69,71 +72,73 @@ class NewPasswordForm(Form):
 
 
 class PasswordChangeForm(NewPasswordForm):
-    """The old password, and the new one twice."""
+    """The current password, and the new one twice."""
 
     old_password = PasswordField("Current password", [InputRequired("Enter your current password."), MAX])
 
 
 class ConfirmForm(Form):
-    """What needs the password once more."""
+    """Confirms a change with the password."""
 
     password = PasswordField("Your password", [InputRequired("Enter your password."), MAX])
 
 
 class CodeForm(Form):
-    """A code of the second factor, or one for recovery."""
+    """A two-factor code or a recovery code."""
 
     code = StringField("Code", CODE)
 
 
 class ProofForm(ConfirmForm):
-    """What needs the password and a code once more."""
+    """Confirms a change with the password and a code."""
 
-    code = StringField("Code of the app, or a recovery code", CODE)
+    code = StringField("Code from your app, or a recovery code", CODE)
 
 
 class ChangeEmailForm(ConfirmForm):
-    """The new address."""
+    """The new address, confirmed with the password."""
 
-    email = EmailField("New e-mail address", EMAIL)
+    email = EmailField("New email address", EMAIL)
 
 
 class SettingsForm(Form):
-    """What users set for themselves."""
+    """A user's settings."""
 
     display_name = StringField("Your name", filters=[lambda text: " ".join((text or "").split())])
-    model = SelectField("Model of new chats", id="default-model")
+    model = SelectField("Model for new chats", id="default-model")
     theme = RadioField("Theme", choices=list(THEMES))
 
     @classmethod
     def of(cls, user: User, sent: Any, *, models: Sequence[str]) -> Self:
-        """With what the user has; a model that is offered no more gives way to the site's first."""
+        """Filled with the user's settings; a model that is no longer offered becomes the site's default."""
         chosen = user.settings.model if user.settings.model in models else models[0]
         form = cls(sent, display_name=user.display_name, model=chosen, theme=user.settings.theme)
         form.model.choices = list(models)
         return form
 
     def validate_display_name(self, field: StringField) -> None:
-        """It has to fit its column."""
+        """The name has to fit its column."""
         if len(field.data) > DISPLAY_NAME_MAX_LENGTH:
-            raise ValidationError(f"The name has {len(field.data)} characters; {DISPLAY_NAME_MAX_LENGTH} are possible.")
+            raise ValidationError(
+                f"Names can have at most {DISPLAY_NAME_MAX_LENGTH} characters, and this one has {len(field.data)}."
+            )
 
 
 class ChangeForm(Form):
-    """Why an administrator does something; `value` is for what needs one."""
+    """The reason for an administrator's change, and its value if it needs one."""
 
     value = StringField("Value", filters=[typed])
     reason = StringField("Reason", [REASON_MAX], filters=[typed])
 
 
 class LookForm(Form):
-    """Why an administrator looks at what somebody wrote: without a reason, nobody does."""
+    """The reason for which an administrator views private content; required."""
 
     reason = StringField(
-        "Reason", [DataRequired("Say why in a few words: it is recorded."), REASON_MAX], filters=[typed]
+        "Reason", [DataRequired("Enter a reason; it is recorded in the audit log."), REASON_MAX], filters=[typed]
     )
 
 
 def add_error(form: Form, field: str, sentence: str) -> None:
-    """What a service had against a field."""
+    """Add a service's error to a field."""
     form[field].errors = [*form[field].errors, sentence]

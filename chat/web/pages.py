@@ -1,4 +1,4 @@
-"""The front page, and what load balancers ask."""
+"""The front page, and the health checks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ blueprint = Blueprint("pages", __name__)
 
 @blueprint.get("/")
 async def landing() -> ResponseReturnValue:
-    """What this is, for visitors; users go to their chat."""
+    """Presents the site to visitors; users are sent to their chat."""
     if await signed_in_user():
         return redirect(url_for("chat.new_thread"), 303)
     return await render_template("pages/landing.html")
@@ -21,13 +21,13 @@ async def landing() -> ResponseReturnValue:
 
 @blueprint.get("/healthz")
 async def healthz() -> ResponseReturnValue:
-    """The process is up. Says nothing about the database: restarting this would not cure that."""
+    """Whether the process is up; the database does not count, since restarting the process would not fix it."""
     return {"status": "ok"}
 
 
 @blueprint.get("/readyz")
 async def readyz() -> ResponseReturnValue:
-    """Whether requests should come here: 503 while draining, or without PostgreSQL or Redis."""
+    """Whether to route requests here: 503 while draining, or without PostgreSQL or Redis."""
     opened = resources()
     found = await opened.readiness.stores() | {"draining": opened.worker.draining}
     ready = found["database"] and found["redis"] and not found["draining"]

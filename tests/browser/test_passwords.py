@@ -17,7 +17,7 @@ from tests.support.waiting import eventually
 
 COMMON = "Many people have this password"
 SHORT = "8 characters or more"
-CHECK = "**/accounts/password_check/"
+CHECK = "**/accounts/password-check/"
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ async def test_a_forgotten_password_is_set_anew(desk: Desk, alice: Person, java_
     await page.get_by_label("New password", exact=True).fill("another good passphrase")
     await page.get_by_label("New password again", exact=True).fill("another good passphrase")
     await page.get_by_role("button", name="Set password").click()
-    await expect(page.get_by_role("status")).to_contain_text("Your password is set.")
+    await expect(page.get_by_role("status")).to_contain_text("Your password has been reset.")
 
     await page.get_by_label("E-mail").fill(alice.email)
     await page.get_by_label("Password", exact=True).fill("another good passphrase")
@@ -142,4 +142,4 @@ async def test_a_password_is_changed(desk: Desk, alice: Person) -> None:
     await expect(page.locator("#new_password1-error")).to_contain_text("too similar to the email address")
     await page.get_by_label("New password", exact=True).fill("another good passphrase")
     await page.get_by_role("button", name="Change password").click()
-    await expect(page.get_by_role("status")).to_contain_text("Your password is changed")
+    await expect(page.get_by_role("status")).to_contain_text("Your password has been changed")

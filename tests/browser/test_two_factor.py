@@ -16,7 +16,7 @@ from tests.support.cast import PASSWORD, Person
 from tests.support.desk import REFUSED_FORM, Desk
 from tests.support.two_factor import CODE, PAGE, Factor, turned_on
 
-PAGES = {"on": PAGE, "new codes": f"{PAGE}codes/", "turning off": f"{PAGE}turn-off/"}
+PAGES = {"on": PAGE, "new codes": f"{PAGE}recovery-codes/", "turning off": f"{PAGE}turn-off/"}
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +164,7 @@ async def test_axe_finds_nothing_on_the_pages_of_the_settings(desk: Desk, alice:
     assert await violations(page, axe) == []
     if path != PAGE:
         await page.get_by_label("Your password", exact=True).fill(PASSWORD)
-        await page.get_by_label("Code of the app, or a recovery code").fill("wrong")
+        await page.get_by_label("Code from your app, or a recovery code").fill("wrong")
         await page.keyboard.press("Enter")
         await expect(page.locator("#code-error")).to_be_visible()
         assert await violations(page, axe) == []

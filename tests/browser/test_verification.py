@@ -128,5 +128,5 @@ async def test_nothing_is_in_the_way_of_anybody(desk: Desk, strict: Site, mailbo
     await page.get_by_label("Your password", exact=True).fill("a wrong one")
     await page.get_by_role("button", name="Confirm address").click()
     await expect(page.get_by_label("Your password", exact=True)).to_be_focused()
-    await expect(page.get_by_text("This is not the password of the account.")).to_be_visible()
+    await expect(page.get_by_text("This is not the account's password.")).to_be_visible()
     assert await violations(page, axe) == []

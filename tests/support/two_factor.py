@@ -21,7 +21,7 @@ from chat.services.accounts.two_factor import RECOVERY_CODES
 from tests.support.cast import PASSWORD, Person
 from tests.support.production import Production
 
-LOGIN, CODE, PAGE = "/accounts/login/", "/accounts/login/code/", "/accounts/second-factor/"
+LOGIN, CODE, PAGE = "/accounts/login/", "/accounts/login/code/", "/accounts/two-factor/"
 
 
 @dataclass

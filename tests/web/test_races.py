@@ -223,7 +223,7 @@ async def test_who_asked_for_another_address_with_a_password_that_is_replaced_me
     async with production.visitor() as carol:
         await carol.log_in(old)
         async with held(stores, LOCK_USER, old) as moment:
-            answer = await carol.http.post("/accounts/change_email/", data={"email": new, "password": PASSWORD})
+            answer = await carol.http.post("/accounts/change-email/", data={"email": new, "password": PASSWORD})
             await moment.waiting(1)
             await moment.connection.execute("UPDATE users SET password_hash = 'another' WHERE email = $1", old)
         await opened.mailer.idle(seconds=20)
@@ -254,7 +254,7 @@ async def test_a_chat_that_is_opened_while_its_account_is_deleted_waits_and_is_n
 
 async def test_who_is_deleted_while_setting_up_a_second_factor_has_none(stores: Stores, alice: Person) -> None:
     async with held(stores, LOCK_USER, alice.email) as moment:
-        beginning = asyncio.create_task(alice.http.post("/accounts/second-factor/", data={"password": PASSWORD}))
+        beginning = asyncio.create_task(alice.http.post("/accounts/two-factor/", data={"password": PASSWORD}))
         await moment.waiting(1)
         await moment.connection.execute("DELETE FROM users WHERE email = $1", alice.email)
     assert (await beginning).status_code == 303

@@ -47,7 +47,7 @@ async def test_the_sixth_sign_up_in_an_hour_is_one_too_many_whatever_a_visitor_c
 
     assert [answer.status_code for answer in answers] == [422] * 5 + [429]
     assert 0 < int(answers[5].headers["Retry-After"]) <= SIGNUP.period_seconds // SIGNUP.count
-    assert "too often" in Page(answers[5].text).text
+    assert "Too many requests. Try again in" in Page(answers[5].text).text
     assert program.status_code == 429
     assert program.json()["code"] == "too_many_requests"
     assert looked_at.status_code == 200

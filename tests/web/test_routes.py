@@ -7,15 +7,17 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import pytest
 from werkzeug.routing import Rule
 
-from chat.cli.routes import routes_document
+from chat.cli.routes import current_address, routes_document
 from chat.security import limits
 from chat.security.limits import COUNTED_BY_SERVICES, RESEND_BACKOFF, SOCKET_CONNECT, Limit
 from chat.web.rate_limits import limits_of
 from chat.web.security_headers import SAFE_METHODS
 from tests.support.cast import Person
 from tests.support.page import Page
+from tests.support.production import Production
 from tests.support.routes import APP
 
 ROUTES = Path(__file__).parents[2] / "docs" / "routes.md"
@@ -24,20 +26,20 @@ PUBLIC = {
     "pages.landing",
     "pages.healthz",
     "pages.readyz",
-    "accounts.entrance.signup",
-    "accounts.entrance.login",
-    "accounts.entrance.logout",
-    "accounts.second_factor.login_code",
+    "accounts.login.signup",
+    "accounts.login.login",
+    "accounts.login.logout",
+    "accounts.login.login_code",
     "accounts.passwords.password_check",
     "accounts.passwords.password_reset",
     "accounts.passwords.password_reset_sent",
     "accounts.passwords.reset_link",
     "accounts.passwords.reset",
-    "accounts.verification.resend",
-    "accounts.verification.verify_email",
-    "accounts.addresses.confirm_change",
-    "accounts.verification.verify_email_sent",
-    "accounts.verification.verify_required",
+    "accounts.email.resend",
+    "accounts.email.verify_email",
+    "accounts.email.confirm_change",
+    "accounts.email.verify_email_sent",
+    "accounts.email.verify_required",
 }
 CHECKS_ITSELF = {"socket.thread_socket"}  # after accept, where a close code can say why
 UNKNOWN = [
@@ -55,6 +57,11 @@ UNKNOWN = [
 
 def routes() -> Iterator[Rule]:
     return APP.url_map.iter_rules()
+
+
+def current_routes() -> Iterator[Rule]:
+    """Without former addresses, which redirect."""
+    return (rule for rule in routes() if not rule.alias)
 
 
 def view_of(rule: Rule) -> Callable[..., Any]:
@@ -92,7 +99,7 @@ def test_every_address_of_a_page_ends_with_a_slash() -> None:
 
 def plain_paths() -> list[str]:
     """Addresses of GET routes without parameters."""
-    return sorted({rule.rule for rule in routes() if "GET" in (rule.methods or ()) and not rule.arguments})
+    return sorted({rule.rule for rule in current_routes() if "GET" in (rule.methods or ()) and not rule.arguments})
 
 
 async def test_every_page_has_an_answer_for_everybody(nobody: Person, alice: Person, root: Person) -> None:
@@ -116,7 +123,7 @@ async def test_every_page_has_an_answer_for_everybody(nobody: Person, alice: Per
 
 
 async def test_whoever_has_to_log_in_comes_back_to_the_page(nobody: Person) -> None:
-    for rule in routes():
+    for rule in current_routes():
         readable = "GET" in (rule.methods or ()) and not rule.arguments
         view = view_of(rule)
         if readable and getattr(view, "login_required", False) and not getattr(view, "staff_required", False):
@@ -152,3 +159,56 @@ async def test_an_address_without_its_last_slash_leads_to_the_page(nobody: Perso
 
     assert answer.status_code in (301, 308)
     assert answer.headers["Location"].endswith("/accounts/login/?next=/admin/")
+
+
+FORMER = {
+    "/accounts/change_email/": "/accounts/change-email/",
+    "/accounts/password_check/": "/accounts/password-check/",
+    "/accounts/second-factor/": "/accounts/two-factor/",
+    "/accounts/second-factor/codes/": "/accounts/two-factor/recovery-codes/",
+    "/accounts/second-factor/set-up/": "/accounts/two-factor/set-up/",
+    "/accounts/second-factor/turn-off/": "/accounts/two-factor/turn-off/",
+}
+
+
+def test_every_former_address_is_listed_here() -> None:
+    assert {rule.rule: current_address(APP, rule) for rule in routes() if rule.alias} == FORMER
+
+
+@pytest.mark.parametrize(("former", "current"), FORMER.items())
+async def test_a_former_address_leads_to_the_current_one_for_everyone(
+    alice: Person, nobody: Person, former: str, current: str
+) -> None:
+    for person, method in product((alice, nobody), ("GET", "HEAD", "POST")):
+        if method != "POST" and former == "/accounts/password_check/":  # it has no page
+            continue
+        moved = await person.http.request(method, f"{former}?next=//evil.example")
+        answer = await person.http.request(method, moved.headers["Location"])
+        direct = await person.http.request(method, f"{current}?next=//evil.example")
+
+        assert moved.status_code == 308
+        assert moved.headers["Location"] == f"{person.site.url}{current}?next=//evil.example"
+        assert (answer.status_code, answer.headers.get("Location")) == (
+            direct.status_code,
+            direct.headers.get("Location"),
+        )
+
+
+async def test_a_form_posted_to_a_former_address_arrives(alice: Person) -> None:
+    form = {"email": f"new-{alice.email}", "password": "wrong"}
+    answer = await alice.http.post("/accounts/change_email/", data=form, follow_redirects=True)
+
+    assert (answer.status_code, answer.url.path) == (422, "/accounts/change-email/")
+    assert "not your password" in Page(answer.text).error_of("password")
+
+
+async def test_a_former_address_redirects_to_no_other_site_and_for_no_other_site(
+    alice: Person, production: Production
+) -> None:
+    refused = await alice.http.post("/accounts/second-factor/turn-off/", headers={"Origin": "https://evil.example"})
+    async with production.visitor() as visitor:
+        unknown = await visitor.http.get("/accounts/second-factor/", headers={"Host": "evil.example"})
+        moved = await visitor.http.get("/accounts/second-factor/")
+
+    assert (refused.status_code, unknown.status_code, moved.status_code) == (403, 400, 308)
+    assert moved.headers["Location"] == f"{production.origin}/accounts/two-factor/"

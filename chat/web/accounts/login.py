@@ -1,28 +1,38 @@
-"""Coming in and going out: sign-up, login and logout."""
+"""Signing up, logging in, the two-factor code, and logging out."""
 
 from __future__ import annotations
 
-from quart import Blueprint, redirect, request, url_for
+from quart import Blueprint, after_this_request, flash, redirect, request, url_for
 from quart.typing import ResponseReturnValue
 
 from chat.models import User
 from chat.security.limits import LOGIN, PAGE_POST, PREFERENCE, SIGNUP
 from chat.services.errors import Refused, TooManyGuesses
-from chat.web.accounts.login_flow import enter, form_page, leave, refused_page, to_mailbox
+from chat.web.accounts import pending_login
+from chat.web.accounts.login_flow import (
+    complete_login,
+    complete_logout,
+    continue_login,
+    form_page,
+    keep_private,
+    refused_page,
+    to_mailbox,
+)
+from chat.web.accounts.two_factor import is_code_used
 from chat.web.auth import safe_target, signed_in_user
-from chat.web.forms import LoginForm, SignUpForm, add_error
+from chat.web.forms import CodeForm, LoginForm, SignUpForm, add_error
 from chat.web.rate_limits import client_address, count, limited
 from chat.web.resources import resources
 
-blueprint = Blueprint("entrance", __name__)
+blueprint = Blueprint("login", __name__)
 
-WRONG = "The e-mail address or the password is wrong."
+WRONG_LOGIN = "The email address or password is wrong. Try again, or reset your password."
 
 
 @blueprint.route("/signup/", methods=["GET", "POST"])
 @limited(PAGE_POST)
 async def signup() -> ResponseReturnValue:
-    """A new account; without verification one is logged in at once."""
+    """Create an account; without email verification, log in at once."""
     if request.method != "POST" and await signed_in_user():
         return redirect(url_for("chat.new_thread"), 303)
     form = SignUpForm(await request.form)
@@ -31,19 +41,19 @@ async def signup() -> ResponseReturnValue:
     accounts = resources().accounts
     try:
         email = accounts.check_sign_up(form.email.data, form.password1.data)
-        await count(SIGNUP, client_address())  # whoever mistypes, or learns the rules, has not signed up yet
+        await count(SIGNUP, client_address())  # typos and rejected passwords do not count
         user = await accounts.sign_up(email, form.password1.data)
     except Refused as refused:
         return await refused_page("accounts/signup.html", form, refused)
     if user and accounts.may_log_in(user):
-        return await enter(user)
+        return await continue_login(user)
     return to_mailbox("verify_email_sent", email, user=user)
 
 
 @blueprint.route("/login/", methods=["GET", "POST"])
 @limited(LOGIN)
 async def login() -> ResponseReturnValue:
-    """Log in, and go where one wanted to."""
+    """Log in and go to `next`."""
     target = safe_target((await request.values).get("next"))
     if request.method != "POST" and await signed_in_user():
         return redirect(target, 303)
@@ -55,19 +65,47 @@ async def login() -> ResponseReturnValue:
     except TooManyGuesses as refused:
         return await refused_page("accounts/login.html", form, refused, next=target)
     if user is None:
-        add_error(form, "password", WRONG)
+        add_error(form, "password", WRONG_LOGIN)
         return await form_page("accounts/login.html", form, next=target)
     if not resources().accounts.may_log_in(user):
         return to_mailbox("verify_required", user.email, user=user)
-    return await enter(user, target=target, remember=form.remember.data)
+    return await continue_login(user, target=target, remember=form.remember.data)
+
+
+@blueprint.route("/login/code/", methods=["GET", "POST"])
+@limited(LOGIN)
+async def login_code() -> ResponseReturnValue:
+    """Complete a pending login with a two-factor code."""
+    after_this_request(keep_private)
+    pending, form = await pending_login.find(), CodeForm(await request.form)
+    if pending is None:
+        return await _no_pending_login()
+    if request.method != "POST" or not form.validate():
+        return await form_page("accounts/login_code.html", form)
+    try:
+        if not await is_code_used(form, pending.user):
+            return await form_page("accounts/login_code.html", form)
+    except TooManyGuesses as refused:
+        return await refused_page("accounts/login_code.html", form, refused, guessed="code")
+    pending_login.forget(pending_login.LOGIN)
+    return await complete_login(pending.user, target=pending.target, remember=pending.remember, with_code=True)
 
 
 @blueprint.post("/logout/")
 @limited(PREFERENCE)
 async def logout() -> ResponseReturnValue:
-    """End this session, here and in its open tabs."""
-    return await leave()
+    """End this session and its open tabs."""
+    return await complete_logout()
 
 
 async def _authenticated(form: LoginForm) -> User | None:
     return await resources().accounts.authenticate(form.email.data, form.password.data, address=client_address())
+
+
+async def _no_pending_login() -> ResponseReturnValue:
+    """The same answer without a pending login, for one that is too old, and after a change of the password."""
+    if await signed_in_user():
+        return redirect(url_for("chat.new_thread"), 303)
+    pending_login.forget(pending_login.LOGIN)
+    await flash("Log in again, then enter the code within 10 minutes.")
+    return redirect(url_for("accounts.login.login"), 303)

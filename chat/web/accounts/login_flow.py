@@ -1,41 +1,40 @@
-"""What several of these pages do at the end: let a user in or out, or show a form again."""
+"""The steps that account pages share: log in or out, confirm a password, show a form again."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from quart import redirect, render_template, request, session, url_for
-from quart.typing import ResponseReturnValue
-from quart.wrappers import Response
+from quart.typing import ResponseReturnValue, ResponseTypes
 
 from chat.durations import wait_seconds
 from chat.models import User
 from chat.models.ids import uuid7
 from chat.services.accounts import two_factor
 from chat.services.errors import Refused, TooManyGuesses
-from chat.web.accounts.pending_login import begin_login
+from chat.web.accounts import pending_login
 from chat.web.auth import log_in, log_out, signed_in_user
 from chat.web.forms import Form, add_error
 from chat.web.rate_limits import client_address
 from chat.web.resources import resources
 
 
-async def enter(user: User, *, target: str = "/chat/", remember: bool = True) -> ResponseReturnValue:
-    """Into the chat, or first to the page that asks for a code: every way in passes here."""
+async def continue_login(user: User, *, target: str = "/chat/", remember: bool = True) -> ResponseReturnValue:
+    """Log in, or ask for a two-factor code first. Every kind of login comes through here."""
     if await two_factor.factor_of(user):
-        begin_login(user, target=target, remember=remember)
-        return redirect(url_for("accounts.second_factor.login_code"), 303)
-    return await admit(user, target=target, remember=remember, with_code=False)
+        pending_login.begin(user, target=target, remember=remember)
+        return redirect(url_for("accounts.login.login_code"), 303)
+    return await complete_login(user, target=target, remember=remember, with_code=False)
 
 
-async def admit(user: User, *, target: str, remember: bool, with_code: bool) -> ResponseReturnValue:
-    """Into the chat, for whoever has proven all that there is to prove."""
+async def complete_login(user: User, *, target: str, remember: bool, with_code: bool) -> ResponseReturnValue:
+    """Start the session of a user who has proven everything that is asked for."""
     await log_in(user, remember=remember, with_code=with_code)
     return redirect(target, 303)
 
 
-async def leave() -> ResponseReturnValue:
-    """Out of the session, and to the front page; nothing of it stays in the browser."""
+async def complete_logout() -> ResponseReturnValue:
+    """End the session, clear what the browser stored, and go to the front page."""
     await log_out()
     response = redirect(url_for("pages.landing"), 303)
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
@@ -43,30 +42,30 @@ async def leave() -> ResponseReturnValue:
 
 
 async def is_confirmed(form: Form, user: User) -> bool:
-    """Whether the form is right and its password the user's own: an open browser is not enough for some things."""
+    """Whether the form is valid and has the user's password: for some changes, an open browser is not enough."""
     if not form.validate():
         return False
     try:
         right = await resources().accounts.is_password_of(user, form.password.data)
     except TooManyGuesses as refused:
-        too_early(form, "password", refused)
+        add_wait(form, "password", refused)
         return False
     if not right:
-        add_error(form, "password", "This is not your password. Enter the one that you log in with.")
+        add_error(form, "password", "This is not your password. Enter the password you log in with.")
     return right
 
 
 async def is_own(user: User) -> bool:
-    """Whether this browser has shown the password of the account before: it signed up, or is logged in there."""
+    """Whether this browser has shown the account's password before: it signed up, or is logged in to it."""
     here = await signed_in_user()
     return session.get("knows_password_of") == str(user.id) or (here is not None and here.id == user.id)
 
 
 async def is_confirmed_by(form: Form, user: User) -> bool:
-    """Whether whoever presses the button of a mailed link has the account too, or else the form its password.
+    """Whether someone with an emailed link also has the account: this browser is its own, or the form its password.
 
-    A link proves the mailbox. Its owner alone could be brought to confirm the account of a stranger, who has the
-    password and would lock the owner out.
+    The link alone proves only the mailbox. Its owner could be tricked into confirming an account that a stranger
+    created, knows the password of, and could lock the owner out of.
     """
     if await is_own(user):
         return True
@@ -76,17 +75,16 @@ async def is_confirmed_by(form: Form, user: User) -> bool:
         if await resources().accounts.authenticate(user.email, form.password.data, address=client_address()):
             return True
     except TooManyGuesses as refused:
-        too_early(form, "password", refused)
+        add_wait(form, "password", refused)
         return False
-    add_error(form, "password", "This is not the password of the account. Try again, or set a new one.")
+    add_error(form, "password", "This is not the account's password. Try again, or reset the password.")
     return False
 
 
-def keep_to_oneself(response: Response) -> Response:
-    """After each request of a blueprint: no cache keeps these pages, and no other site is told where one came from.
+def keep_private(response: ResponseTypes) -> ResponseTypes:
+    """For pages with a secret in them or in their address: no cache keeps them, and no other site sees a referrer.
 
-    The address of a mailed link is a secret. Not `no-referrer`: with that browsers send the form on the page as
-    coming from nowhere (`Origin: null`), which the guard against foreign forms refuses.
+    Not `no-referrer`: with it, browsers send the page's own form with `Origin: null`, which `check_origin` refuses.
     """
     response.headers["Cache-Control"] = "no-store"
     response.headers["Referrer-Policy"] = "same-origin"
@@ -94,25 +92,26 @@ def keep_to_oneself(response: Response) -> Response:
 
 
 def to_mailbox(page: str, email: str, *, user: User | None) -> ResponseReturnValue:
-    """To the page that says which mailbox to look into.
+    """Go to the page that says which mailbox to check.
 
-    The browser keeps whose password it has set or shown, or an id of nobody: elsewhere the mailed link asks for it.
+    The browser remembers whose password it has set or shown, or a random id if there is no user: the emailed link asks
+    for the password in any other browser.
     """
     session["email"] = email
     session["knows_password_of"] = str(user.id if user else uuid7())
-    return redirect(url_for(f"accounts.verification.{page}"), 303)
+    return redirect(url_for(f"accounts.email.{page}"), 303)
 
 
-def too_early(form: Form, guessed: str, refused: TooManyGuesses) -> None:
-    """`guessed` is the field that was wrong too often."""
-    add_error(form, guessed, str(refused))
+def add_wait(form: Form, field: str, refused: TooManyGuesses) -> None:
+    """Add the error to the field that was guessed, and the wait to the form."""
+    add_error(form, field, str(refused))
     form.wait_ms = refused.wait_ms
 
 
 async def form_page(template: str, form: Form, **context: Any) -> ResponseReturnValue:
-    """A page with its form; 422 where the form was refused, 429 where it came too early."""
-    least = resources().settings.password_min_length
-    page = await render_template(template, form=form, password_min_length=least, **context)
+    """The page with its form: 422 after a POST, 429 if the form has a wait."""
+    min_length = resources().settings.password_min_length
+    page = await render_template(template, form=form, password_min_length=min_length, **context)
     if form.wait_ms:
         return page, 429, {"Retry-After": str(wait_seconds(form.wait_ms))}
     return page, 422 if request.method == "POST" else 200
@@ -121,9 +120,9 @@ async def form_page(template: str, form: Form, **context: Any) -> ResponseReturn
 async def refused_page(
     template: str, form: Form, refused: Refused | TooManyGuesses, *, guessed: str = "password", **context: Any
 ) -> ResponseReturnValue:
-    """The form again with what the service had against it; `guessed` is the field of the password that was asked."""
+    """The form again with the service's error; `guessed` is the field that TooManyGuesses belongs to."""
     if isinstance(refused, TooManyGuesses):
-        too_early(form, guessed, refused)
+        add_wait(form, guessed, refused)
     else:
         add_error(form, refused.field, str(refused))
     return await form_page(template, form, **context)

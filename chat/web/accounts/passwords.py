@@ -1,4 +1,4 @@
-"""Passwords: changed, set anew by a mailed link, and looked at before they are sent."""
+"""Changing a password, resetting it by an emailed link, and checking one while it is typed."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from chat.services.accounts import passwords
 from chat.services.accounts.addresses import normalized_email
 from chat.services.accounts.credentials import password_problems
 from chat.services.errors import Refused, TooManyGuesses
-from chat.web.accounts.login_flow import form_page, keep_to_oneself, refused_page
+from chat.web.accounts.login_flow import form_page, keep_private, refused_page
 from chat.web.auth import current_session, login_required, renew
 from chat.web.forms import NewPasswordForm, PasswordChangeForm, ResetForm
 from chat.web.rate_limits import count, limited
 from chat.web.resources import resources
 
 blueprint = Blueprint("passwords", __name__)
-blueprint.after_request(keep_to_oneself)
+blueprint.after_request(keep_private)
 
-TOKEN_MAX_LENGTH = 100  # more than any has, and little enough for a cookie
+TOKEN_MAX_LENGTH = 100  # longer than any token, short enough for a cookie
 
 
 @blueprint.route("/password_change/", methods=["GET", "POST"])
 @limited(NEW_PASSWORD)
 @login_required
 async def password_change(user: User) -> ResponseReturnValue:
-    """A new password for the old one."""
+    """Change the password, with the current one as confirmation."""
     form = PasswordChangeForm(await request.form)
     if request.method != "POST" or not form.validate():
         return await form_page("accounts/password_change.html", form)
@@ -37,14 +37,14 @@ async def password_change(user: User) -> ResponseReturnValue:
         await _change(user, form)
     except (Refused, TooManyGuesses) as refused:
         return await refused_page("accounts/password_change.html", form, refused, guessed="old_password")
-    await flash("Your password is changed, and you are logged out everywhere else.")
+    await flash("Your password has been changed, and all other sessions are logged out.")
     return redirect(url_for("accounts.settings.settings"), 303)
 
 
 @blueprint.route("/password_reset/", methods=["GET", "POST"])
 @limited(RESET)
 async def password_reset() -> ResponseReturnValue:
-    """Ask for a link; the answer is the same whether there is an account or not."""
+    """Request a link; the answer is the same with and without an account."""
     form = ResetForm(await request.form)
     if request.method != "POST" or not form.validate():
         return await form_page("accounts/password_reset.html", form)
@@ -60,13 +60,13 @@ async def password_reset() -> ResponseReturnValue:
 
 @blueprint.get("/password_reset/sent/")
 async def password_reset_sent() -> ResponseReturnValue:
-    """Look into your mailbox."""
+    """Ask the user to check the mailbox."""
     return await render_template("accounts/password_reset_sent.html", email=session.get("email", ""))
 
 
 @blueprint.get("/reset/<token>/")
 async def reset_link(token: str) -> ResponseReturnValue:
-    """The mailed link: its token leaves the address, where the history and onlookers would keep it."""
+    """The emailed link: moves its token out of the address, where the browser history would keep it."""
     session["reset_token"] = token[:TOKEN_MAX_LENGTH]
     return redirect(url_for(".reset"), 303)
 
@@ -74,7 +74,7 @@ async def reset_link(token: str) -> ResponseReturnValue:
 @blueprint.route("/reset/set/", methods=["GET", "POST"])
 @limited(NEW_PASSWORD)
 async def reset() -> ResponseReturnValue:
-    """The new password. Only sending it uses the link up: mail scanners open links too."""
+    """Set the new password. Only submitting it uses the link up, because mail scanners open links too."""
     found = await passwords.find_reset(session.get("reset_token", ""))
     form = NewPasswordForm(await request.form)
     if found is None:
@@ -87,14 +87,15 @@ async def reset() -> ResponseReturnValue:
         return await refused_page("accounts/reset.html", form, refused, email=found.email)
     if user is None:
         return await _dead_link()
-    await flash("Your password is set. Log in with it now.")
-    return redirect(url_for("accounts.entrance.login"), 303)
+    await flash("Your password has been reset. Log in with the new one.")
+    return redirect(url_for("accounts.login.login"), 303)
 
 
-@blueprint.post("/password_check/")
+@blueprint.post("/password-check/")
+@blueprint.post("/password_check/", alias=True)
 @limited(PASSWORD_CHECK)
 async def password_check() -> ResponseReturnValue:
-    """The sentences that the form would come back with. The password is looked at, and neither kept nor logged."""
+    """The errors that submitting the form would show. The password is neither stored nor logged."""
     form = await request.form
     password = form.get("password1") or form.get("new_password1") or ""
     email = form.get("email", "")[:EMAIL_MAX_LENGTH]
@@ -106,23 +107,23 @@ async def _dead_link() -> ResponseReturnValue:
 
 
 async def _change(user: User, form: PasswordChangeForm) -> None:
-    """This browser's tabs stay, with another token: one that was copied is worth nothing any more."""
-    here, opened = cast(AuthSession, await current_session()), resources()
+    """Change it; this session stays, with a new token, so that a copied one stops working."""
+    here, deps = cast(AuthSession, await current_session()), resources()
     await passwords.change_password(
         user,
         form.old_password.data,
         form.new_password1.data,
         session=here,
-        accounts=opened.accounts,
-        broadcast=opened.broadcast,
+        accounts=deps.accounts,
+        broadcast=deps.broadcast,
     )
     await renew(here)
 
 
 async def _reset(form: NewPasswordForm) -> User | None:
-    opened = resources()
+    deps = resources()
     user = await passwords.reset_password(
-        session.get("reset_token", ""), form.new_password1.data, accounts=opened.accounts, broadcast=opened.broadcast
+        session.get("reset_token", ""), form.new_password1.data, accounts=deps.accounts, broadcast=deps.broadcast
     )
     session.pop("reset_token", None)
     return user

@@ -1,6 +1,6 @@
-"""What waits for a code after the right password, for ten minutes: a login, or a second factor that is set up.
+"""A login that waits for its two-factor code, and a two-factor set-up that waits for its first: ten minutes each.
 
-It is kept in the signed form session: nothing of it is in the database, and there is no session row before the code.
+Both are kept in the signed form session, not in the database, and no session row exists before the code.
 """
 
 from __future__ import annotations
@@ -16,57 +16,58 @@ from chat.models import SecondFactor, User
 from chat.security.tokens import token_hash
 from chat.services.accounts import two_factor
 
+# Keys in cookies: with other names, logins would be lost during a rolling deploy.
 LOGIN, SET_UP = "unfinished_login", "unfinished_set_up"
-UNFINISHED_SECONDS = 600
-TARGET_MAX_BYTES = 1_000  # as the cookie has it, where é takes six; browsers drop cookies of more than 4 kB
+PENDING_SECONDS = 600
+TARGET_MAX_BYTES = 1_000  # as JSON, where é takes 6 bytes; browsers drop cookies of more than 4 kB
 
 
 @dataclass(frozen=True, slots=True)
-class UnfinishedLogin:
-    """Whose password was right, and what was chosen then."""
+class PendingLogin:
+    """A user whose password was right, and what the login form said."""
 
     user: User
     target: str
     remember: bool
 
 
-def begin_login(user: User, *, target: str, remember: bool) -> None:
-    """The password was right, and the code comes next."""
+def begin(user: User, *, target: str, remember: bool) -> None:
+    """Remember that the password was right; the code comes next."""
     target = target if len(json.dumps(target)) <= TARGET_MAX_BYTES else "/chat/"
     begun = {"user": str(user.id), "password": _stamp(user), "target": target, "remember": remember}
     session[LOGIN] = begun | {"at": int(time.time())}
 
 
-async def unfinished_login() -> UnfinishedLogin | None:
-    """None if there is none, it is too old, or since then the password, the user or the second factor went."""
+async def find() -> PendingLogin | None:
+    """The pending login; None if it is too old, or if the password, the user or two-factor authentication changed."""
     begun = _fresh(LOGIN)
     user = await User.get_or_none(id=begun["user"], is_active=True) if begun else None
     if begun is None or user is None or _stamp(user) != begun["password"] or not await two_factor.factor_of(user):
         return None
-    return UnfinishedLogin(user, begun["target"], begun["remember"])
+    return PendingLogin(user, begun["target"], begun["remember"])
 
 
 async def begin_set_up(user: User) -> None:
-    """The password was right, and the app comes next."""
+    """Remember that the password was right; the app's first code comes next."""
     session[SET_UP] = {"nonce": await two_factor.begin_set_up(user), "at": int(time.time())}
 
 
-async def unfinished_set_up(user: User) -> SecondFactor | None:
-    """What this browser began to set up; None if that is over, replaced, or too long ago."""
+async def find_set_up(user: User) -> SecondFactor | None:
+    """The set-up that this browser began; None if it is too old, completed or replaced."""
     begun = _fresh(SET_UP)
     return await two_factor.pending_set_up(user, begun["nonce"]) if begun else None
 
 
-def finish(name: str) -> None:
-    """It is over."""
+def forget(name: str) -> None:
+    """Forget the pending `LOGIN` or `SET_UP`."""
     session.pop(name, None)
 
 
 def _fresh(name: str) -> dict[str, Any] | None:
     begun: dict[str, Any] | None = session.get(name)
-    return begun if begun and time.time() - begun["at"] <= UNFINISHED_SECONDS else None
+    return begun if begun and time.time() - begun["at"] <= PENDING_SECONDS else None
 
 
 def _stamp(user: User) -> str:
-    """Changes with the password. Whoever reads the cookie learns nothing: what is hashed has a random salt in it."""
+    """Changes with the password. The cookie reveals nothing by it: the hashed value contains a random salt."""
     return token_hash(user.password_hash)

@@ -81,7 +81,7 @@ async def _next_page(table: Table, row_id: UUID) -> str:
     """The changed row; its list if the row is gone; or the login if the administrators ended their own session."""
     session = await current_session()
     if session is None or not await session_lives(session.id):
-        return url_for("accounts.entrance.login", next=url_for("admin.overview.index"))
+        return url_for("accounts.login.login", next=url_for("admin.overview.index"))
     if await grid_sql.find(table, row_id):
         return url_for("admin.lists.row", name=table.name, row_id=row_id)
     return url_for("admin.lists.table", name=table.name)

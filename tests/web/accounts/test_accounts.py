@@ -16,7 +16,7 @@ import websockets
 
 from chat.models import AuthSession, User, UserSettings
 from chat.services.accounts import sessions
-from chat.web.accounts.login import WRONG
+from chat.web.accounts.login import WRONG_LOGIN
 from tests.support.cast import PASSWORD, Person
 from tests.support.client import new_client
 from tests.support.mailbox import Mailbox
@@ -72,7 +72,7 @@ async def test_whoever_signs_up_is_in_the_chat_at_once(nobody: Person) -> None:
     [
         ("short 7", "short 7", "password1", "8 characters or more"),
         ("é" * 513, "é" * 513, "password1", "1,024 bytes"),
-        (PASSWORD, PASSWORD + "x", "password2", "not the same"),
+        (PASSWORD, PASSWORD + "x", "password2", "do not match"),
         ("Dora.Long@Example.com", "Dora.Long@Example.com", "password1", "too similar to the email address"),
         ("dora.long", "dora.long", "password1", "too similar to the email address"),
         ("", "", "password1", "Choose a password"),
@@ -166,7 +166,7 @@ async def test_a_wrong_password_and_an_unknown_address_get_the_same_answer(visit
     }
     assert {answer.status_code for answer in answers} == {422}
     assert len(texts) == 1
-    assert Page(answers[0].text).error_of("password") == WRONG
+    assert Page(answers[0].text).error_of("password") == WRONG_LOGIN
     assert not visitor.http.cookies
 
 
@@ -382,7 +382,7 @@ async def test_elsewhere_the_link_asks_for_the_password_and_then_logs_in(
         assert not Page((await carol.http.get(link)).text).all("input", id="password")
         for data, sentence in (
             ({}, "Enter your password."),
-            ({"password": "wrong"}, "This is not the password of the account. Try again, or set a new one."),
+            ({"password": "wrong"}, "This is not the account's password. Try again, or reset the password."),
         ):
             refused = await phone.http.post(link, data=data)
             assert (refused.status_code, Page(refused.text).error_of("password")) == (422, sentence)
@@ -447,7 +447,7 @@ async def test_without_a_confirmed_address_only_the_right_password_learns_that(
     async with production.visitor() as carol, production.visitor() as stranger:
         await sign_up_and_get_link(carol, mailbox)
         wrong = await stranger.log_in(carol.email, "not her password")
-        assert Page(wrong.text).error_of("password") == WRONG
+        assert Page(wrong.text).error_of("password") == WRONG_LOGIN
 
         right = await carol.log_in(carol.email)
         assert (right.status_code, right.headers["Location"]) == (303, "/accounts/verify-required/")

@@ -67,7 +67,7 @@ async def test_everything_goes_and_the_ledger_keeps_figures_without_a_name(
     assert (answer.status_code, answer.headers["Location"]) == (303, "/")
     assert answer.headers["Clear-Site-Data"] == '"cache", "storage"'
     front = Page((await alice.http.get("/")).text)
-    assert front.find("p", role="status").text == "Your account is deleted, with everything in it."
+    assert front.find("p", role="status").text == "Your account and everything in it has been deleted."
     assert (await alice.http.get("/chat/")).status_code == 303
     for row in await query(OWNED):
         assert not await query(f"SELECT 1 FROM {row['table_name']} WHERE user_id = $1", user.id), row
@@ -140,9 +140,9 @@ async def test_an_answer_that_ends_at_this_very_moment_does_no_harm(alice: Perso
 
 async def test_the_password_is_asked_and_a_wrong_one_deletes_nothing(alice: Person) -> None:
     for password, sentence in (
-        ("wrong", "This is not your password. Enter the one that you log in with."),
+        ("wrong", "This is not your password. Enter the password you log in with."),
         ("", "Enter your password."),
-        ("x" * 5000, "No password here is that long. Shorten it."),
+        ("x" * 5000, "Passwords can be at most 1,024 bytes long. Enter a shorter one."),
     ):
         status, page = await delete(alice, password)
         assert (status, page.error_of("password")) == (422, sentence)

@@ -19,7 +19,7 @@ from tests.support.mailbox import Mailbox
 from tests.support.page import Page
 from tests.support.production import Production
 
-PATH = "/accounts/change_email/"
+PATH = "/accounts/change-email/"
 ASKED = "Request to change your email address at Quart Chat"
 
 
@@ -67,7 +67,7 @@ async def test_the_link_at_the_new_address_changes_it_and_the_old_one_is_told_tw
     told = await mailbox.next_email(old)
     page = await carol.http.get(link)
 
-    assert f"on its way to {new}" in said.find("p", role="status").text
+    assert f"sent an email to {new}" in said.find("p", role="status").text
     assert told["Subject"] == ASKED
     assert page.status_code == 200
     assert page.headers["Referrer-Policy"] == "same-origin"
@@ -77,7 +77,7 @@ async def test_the_link_at_the_new_address_changes_it_and_the_old_one_is_told_tw
     done = await carol.http.post(link)
 
     assert (done.status_code, done.headers["Location"]) == (303, "/accounts/settings/")
-    assert f"{new} is the e-mail address" in (await carol.http.get("/accounts/settings/")).text
+    assert f"Your email address is now {new}" in (await carol.http.get("/accounts/settings/")).text
     changed = await User.get(id=user.id)
     assert (changed.email, changed.email_verified) == (new, True)
     message = await mailbox.next_email(old)
@@ -119,7 +119,7 @@ async def test_whoever_has_only_the_mailbox_gives_no_stranger_the_address(
             assert "without the password, nothing changes" in shown.text
             assert carol.email not in shown.text
             assert refused.status_code == 422
-            assert Page(refused.text).error_of("password").startswith("This is not the password of the account.")
+            assert Page(refused.text).error_of("password").startswith("This is not the account's password.")
 
     assert not await User.exists(email=new)
 
@@ -228,8 +228,8 @@ async def test_what_cannot_be_is_explained_at_its_field(alice: Person) -> None:
     for email, password, field, sentence in (
         (alice.email.upper(), PASSWORD, "email", "This is already your email address. Enter a different one."),
         ("nonsense", PASSWORD, "email", "Enter an email address like name@example.com."),
-        ("", PASSWORD, "email", "Enter your e-mail address."),
-        (new_address("new"), "wrong", "password", "This is not your password. Enter the one that you log in with."),
+        ("", PASSWORD, "email", "Enter your email address."),
+        (new_address("new"), "wrong", "password", "This is not your password. Enter the password you log in with."),
         (new_address("new"), "", "password", "Enter your password."),
     ):
         page = await ask(alice, email, password)

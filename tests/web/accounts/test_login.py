@@ -16,7 +16,7 @@ import websockets
 from chat.models import MOST_LOGIN_FAILURES, AuthSession, User, UserSettings
 from chat.security.limits import LOGIN_FAILURE_ADDRESS
 from chat.services.accounts import sessions
-from chat.web.accounts.login import WRONG
+from chat.web.accounts.login import WRONG_LOGIN
 from tests.support.cast import PASSWORD, Person
 from tests.support.client import new_client
 from tests.support.mailbox import Mailbox
@@ -152,7 +152,7 @@ async def test_after_a_hundred_in_a_row_the_right_one_gets_the_same_answer(site:
         assert [answer.status_code for answer in answers] == [422] * 3
         assert len({answer.text.split("<main")[1] for answer in answers}) == 1
         page = Page(answers[1].text)
-        assert page.error_of("password") == WRONG
+        assert page.error_of("password") == WRONG_LOGIN
         assert page.find("a", href="/accounts/password_reset/").text == "Forgot your password?"
         assert not await is_logged_in(browser)
     assert await is_logged_in(alice)

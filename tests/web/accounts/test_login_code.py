@@ -25,7 +25,7 @@ from chat.security.tokens import new_token, token_hash
 from chat.services.accounts import sessions, two_factor
 from chat.services.accounts.two_factor import WRONG_CODE
 from chat.services.errors import TooManyGuesses
-from chat.web.accounts.pending_login import LOGIN as UNFINISHED
+from chat.web.accounts.pending_login import LOGIN as PENDING
 from tests.support.cast import PASSWORD, Person
 from tests.support.mailbox import Mailbox
 from tests.support.page import Page
@@ -33,7 +33,7 @@ from tests.support.production import Production
 from tests.support.site import Beside, Site
 from tests.support.two_factor import CODE, LOGIN, PAGE, Factor, change_form_session, half_way, member, turned_on
 
-AGAIN = "Log in again: a code is asked for within ten minutes after the password."
+AGAIN = "Log in again, then enter the code within 10 minutes."
 
 
 @pytest.fixture
@@ -289,9 +289,9 @@ async def id_of(person: Person) -> str:
 
 async def test_after_ten_minutes_the_password_is_asked_again(factor: Factor, browser: Person) -> None:
     await half_way(browser)
-    change_form_session(browser, {"at": int(time.time()) - 590}, UNFINISHED)
+    change_form_session(browser, {"at": int(time.time()) - 590}, PENDING)
     assert (await browser.http.get(CODE)).status_code == 200
-    change_form_session(browser, {"at": int(time.time()) - 601}, UNFINISHED)
+    change_form_session(browser, {"at": int(time.time()) - 601}, PENDING)
     answer = await send(browser, factor.code())
 
     assert (answer.status_code, answer.headers["Location"]) == (303, LOGIN)

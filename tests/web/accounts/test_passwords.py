@@ -46,7 +46,7 @@ async def member(site: Site) -> AsyncIterator[Person]:
 
 
 async def checked(person: Person, password: str, **more: str) -> list[str]:
-    response = await person.http.post("/accounts/password_check/", data={"password1": password, **more})
+    response = await person.http.post("/accounts/password-check/", data={"password1": password, **more})
     assert response.status_code == 200
     found: list[str] = response.json()["errors"]
     return found
@@ -68,7 +68,7 @@ async def test_a_good_password_has_nothing_against_it(nobody: Person, alice: Per
     assert await checked(nobody, PASSWORD) == []
     assert await checked(alice, PASSWORD, email=alice.email) == []
     for fields in ({}, {"new_password1": PASSWORD}, {"password1": "x" * 9000, "email": "y" * 9000}):
-        response = await nobody.http.post("/accounts/password_check/", data=fields)
+        response = await nobody.http.post("/accounts/password-check/", data=fields)
         assert response.status_code == 200
         assert bool(response.json()["errors"]) == (fields != {"new_password1": PASSWORD})
 
@@ -82,7 +82,7 @@ async def test_a_password_that_is_checked_is_not_logged(nobody: Person, caplog: 
 
 async def test_other_sites_may_not_ask(nobody: Person) -> None:
     answer = await nobody.http.post(
-        "/accounts/password_check/", data={"password1": "x"}, headers={"Origin": "https://evil.example"}
+        "/accounts/password-check/", data={"password1": "x"}, headers={"Origin": "https://evil.example"}
     )
 
     assert answer.status_code == 403
@@ -92,7 +92,7 @@ async def test_other_sites_may_not_ask(nobody: Person) -> None:
 async def test_asking_is_limited(throttled: Site) -> None:
     async with Person.visiting(throttled) as person:
         answers = await asyncio.gather(
-            *(person.http.post("/accounts/password_check/", data={"password1": "x"}) for _ in range(70))
+            *(person.http.post("/accounts/password-check/", data={"password1": "x"}) for _ in range(70))
         )
 
     assert {answer.status_code for answer in answers} == {200, 429}
@@ -128,7 +128,7 @@ async def test_a_changed_password_holds_and_ends_all_other_sessions(site: Site, 
 
         assert (response.status_code, response.headers["Location"]) == (303, "/accounts/settings/")
         settings = Page((await alice.http.get("/accounts/settings/")).text)
-        assert "password is changed" in settings.find("p", role="status").text
+        assert "password has been changed" in settings.find("p", role="status").text
         assert await is_logged_in(alice)
         assert not await is_logged_in(elsewhere)
         assert (await copied.get("/chat/")).status_code == 303, "the token is a new one"
@@ -159,11 +159,11 @@ async def test_tabs_elsewhere_close_and_tabs_here_stay(site: Site, alice: Person
     [
         ("wrong", NEW, NEW, "old_password", "not your current password"),
         ("", NEW, NEW, "old_password", "Enter your current password"),
-        ("x" * 1025, NEW, NEW, "old_password", "Shorten it"),
+        ("x" * 1025, NEW, NEW, "old_password", "Enter a shorter one"),
         (PASSWORD, "short 7", "short 7", "new_password1", "8 characters or more"),
         (PASSWORD, "password1", "password1", "new_password1", "Many people"),
         (PASSWORD, PASSWORD, PASSWORD, "new_password1", "already your password"),
-        (PASSWORD, NEW, NEW + "x", "new_password2", "not the same"),
+        (PASSWORD, NEW, NEW + "x", "new_password2", "do not match"),
         (PASSWORD, "", "", "new_password1", "Choose a new password"),
     ],
 )
@@ -319,7 +319,10 @@ async def test_a_forgotten_password_is_set_anew_by_a_mailed_link(production: Pro
         done = await set_anew(carol)
 
         assert (done.status_code, done.headers["Location"]) == (303, "/accounts/login/")
-        assert "password is set" in Page((await carol.http.get("/accounts/login/")).text).find("p", role="status").text
+        assert (
+            "password has been reset"
+            in Page((await carol.http.get("/accounts/login/")).text).find("p", role="status").text
+        )
         assert not await is_logged_in(carol), "it logs nobody in"
         assert not await is_logged_in(elsewhere), "and everybody out"
         assert (await mailbox.next_email(carol.email))["Subject"].startswith("Your password for")

@@ -87,7 +87,7 @@ async def test_another_place_is_logged_out_and_its_open_tabs_close(site: Site, a
 
     assert closed.value.rcvd.code == 4501
     assert (answer.status_code, answer.headers["Location"]) == (303, PATH)
-    assert (await page_of(alice)).find("p", role="status").text == "Safari on iPhone is logged out."
+    assert (await page_of(alice)).find("p", role="status").text == "Logged out Safari on iPhone."
     assert (await is_logged_in(alice), await is_logged_in(phone)) == (True, False)
     assert (await alice.http.post(other)).status_code == 404
     await phone.http.aclose()
@@ -115,7 +115,7 @@ async def test_all_others_are_logged_out_at_once(site: Site, alice: Person, bob:
     others = [await elsewhere(site, alice) for _ in range(2)]
     await alice.http.post(f"{PATH}end-others/")
 
-    assert (await page_of(alice)).find("p", role="status").text == "You are logged out everywhere else."
+    assert (await page_of(alice)).find("p", role="status").text == "All other sessions are logged out."
     assert [await is_logged_in(one) for one in (alice, bob, *others)] == [True, True, False, False]
     assert len(ways_to_end(await page_of(alice))) == 1
     assert not (await page_of(alice)).all("form", action=f"{PATH}end-others/")

@@ -44,7 +44,7 @@ async def test_what_is_saved_is_said_once_and_comes_back(alice: Person, bob: Per
 
     assert (answer.status_code, answer.headers["Location"]) == (303, PATH)
     page = await page_of(alice)
-    assert page.find("p", role="status").text == "Saved."
+    assert page.find("p", role="status").text == "Settings saved."
     assert (await page_of(alice)).all("p", role="status") == []
     assert chosen(page) == ("Ada Lovelace", "dark")
     assert page.find("html")["data-theme"] == "dark"
@@ -56,7 +56,7 @@ async def test_of_two_notices_only_the_last_is_shown(alice: Person) -> None:
     await alice.http.post(PATH, data={"display_name": "Ada", "theme": "dark"})
     await alice.http.post("/accounts/sessions/end-others/")
 
-    assert (await page_of(alice)).find("p", role="status").text == "You are logged out everywhere else."
+    assert (await page_of(alice)).find("p", role="status").text == "All other sessions are logged out."
     assert (await page_of(alice)).all("p", role="status") == []
 
 
@@ -97,7 +97,7 @@ async def test_what_cannot_be_is_refused_and_changes_nothing(alice: Person, fiel
     assert (user.display_name, user.settings.theme) == ("", "system")
     if field == "display_name":
         page = Page(answer.text)
-        assert page.error_of("display_name") == "The name has 101 characters; 100 are possible."
+        assert page.error_of("display_name") == "Names can have at most 100 characters, and this one has 101."
         assert "autofocus" in page.find("input", id="display_name")
 
 
@@ -156,5 +156,5 @@ async def test_the_settings_lead_to_everything_about_the_account(alice: Person) 
     """Each of these has its own tests; the way to them is this page, and to it the menu."""
     assert (await page_of(alice, "/chat/")).all("a", href=PATH)
     links = {one["href"] for one in (await page_of(alice)).all("a", data_settings_link="")}
-    names = ("change_email", "password_change", "second-factor", "sessions", "data", "delete")
+    names = ("change-email", "password_change", "two-factor", "sessions", "data", "delete")
     assert links == {"/usage/", *(f"/accounts/{name}/" for name in names)}

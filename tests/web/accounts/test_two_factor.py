@@ -25,7 +25,7 @@ from tests.support.production import Production
 from tests.support.site import Site
 from tests.support.two_factor import CODE, LOGIN, PAGE, Factor, change_form_session, member, turned_on
 
-SET_UP_PAGE, CODES_PAGE, OFF_PAGE = f"{PAGE}set-up/", f"{PAGE}codes/", f"{PAGE}turn-off/"
+SET_UP_PAGE, CODES_PAGE, OFF_PAGE = f"{PAGE}set-up/", f"{PAGE}recovery-codes/", f"{PAGE}turn-off/"
 
 
 async def begin(person: Person, password: str = PASSWORD) -> httpx.Response:
@@ -257,7 +257,7 @@ async def test_it_is_turned_off_with_password_and_code(alice: Person, factor: Fa
 
     assert (answer.status_code, answer.headers["Location"]) == (303, PAGE)
     page = Page((await alice.http.get(PAGE)).text)
-    assert page.find("p", role="status").text == "The second factor is off. Your password alone logs you in."
+    assert page.find("p", role="status").text == "Two-factor authentication is off. Your password alone logs you in."
     assert not await SecondFactor.exists(user_id=(await User.get(email=alice.email)).id)
     assert await stored_codes(alice) == 0
     assert (await alice.log_in(alice.email)).headers["Location"] == "/chat/"
