@@ -117,3 +117,16 @@ def test_only_support_patches_replaces_parts_of_chat() -> None:
     found = {path.name: list(replacements(path)) for path in TESTS if path.name != "patches.py"}
 
     assert {name: lines for name, lines in found.items() if lines} == {}
+
+
+def unexplained_sleeps(path: Path) -> Iterator[str]:
+    """Lines that wait for time to pass; a comment in the line or above it says why."""
+    lines = path.read_text().splitlines()
+    for number, line in enumerate(lines):
+        waits = re.search(r"\b(asyncio|time)\.sleep\((?!0\))", line)  # 0 seconds: a turn of the event loop
+        if waits and "  # " not in line and not lines[number - 1].lstrip().startswith("# "):
+            yield f"{path.name}:{number + 1}"
+
+
+def test_sleeps_have_a_reason_and_all_others_await_an_event() -> None:
+    assert [found for path in TESTS for found in unexplained_sleeps(path)] == [], "see tests/support/waiting.py"

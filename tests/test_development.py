@@ -65,9 +65,7 @@ def start(folder: Path, port: int) -> Iterator[Start]:
 
 def banner(process: Program) -> str:
     """All that it says until it listens."""
-    while LAST_LINE_OF_THE_BANNER not in process.output:
-        assert process.returncode is None, f"it ended early and said:\n{process.output}"
-        time.sleep(0.02)
+    process.wait_until(lambda: LAST_LINE_OF_THE_BANNER in process.output)
     return process.output
 
 
@@ -88,7 +86,7 @@ async def recorded(folder: Path) -> list[tuple[str, str]]:
 def wait_until_nobody_works_in(folder: Path) -> None:
     deadline = time.monotonic() + 30
     while (left := workers_in(folder)) and time.monotonic() < deadline:
-        time.sleep(0.05)
+        time.sleep(0.05)  # other processes, which tell nobody that they end
     assert left == []
 
 
@@ -183,9 +181,7 @@ def test_the_environment_wins_over_dotenv(start: Start, folder: Path, port: int)
 @needs_linux
 def test_sigterm_during_the_start_stops_what_was_begun(start: Start, folder: Path) -> None:
     process = start()
-    while not (folder / "var" / "postgres.new").exists():
-        assert process.returncode is None
-        time.sleep(0.01)
+    process.wait_until((folder / "var" / "postgres.new").exists)
     process.send_signal(signal.SIGTERM)
     assert process.wait() == 0
     said = process.output

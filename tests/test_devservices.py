@@ -29,7 +29,7 @@ from chat.devservices import embedded_postgres, embedded_valkey
 folder = Path(sys.argv[1])
 with embedded_postgres(folder / "postgres") as database, embedded_valkey(folder / "valkey") as redis:
     print(database, redis, flush=True)
-    time.sleep(60)
+    time.sleep(60)  # until it is killed
 """
 
 
@@ -56,7 +56,7 @@ def processes_in(folder: Path) -> set[int]:
 def wait_until_none_is_in(folder: Path) -> None:
     deadline = time.monotonic() + 30
     while processes_in(folder) and time.monotonic() < deadline:
-        time.sleep(0.02)
+        time.sleep(0.02)  # other processes, which tell nobody that they end
     assert processes_in(folder) == set()
 
 
@@ -124,7 +124,7 @@ async def test_after_kill_9_no_process_is_left_and_the_rows_are_there(folder: Pa
 def test_an_interrupted_first_start_leaves_no_half_made_data(folder: Path) -> None:
     with services_of_another_process(folder) as parent:
         while not (folder / "postgres.new" / "base").exists():
-            time.sleep(0.005)
+            time.sleep(0.005)  # PostgreSQL's own initdb says nothing meanwhile
         parent.send_signal(signal.SIGKILL)
     wait_until_none_is_in(folder)
     assert not (folder / "postgres").exists()

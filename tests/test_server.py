@@ -72,7 +72,7 @@ class Server:
         async with asyncio.timeout(START_SECONDS):
             while not await self.answers():
                 assert self.process.returncode is None, (await self.end())[1]
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.02)  # not `eventually`: a server that ended early shows its errors
 
     def children(self) -> set[int]:
         """Its processes."""
@@ -273,15 +273,12 @@ async def all_of(count: int, server: Server, *, but: int = 0) -> set[int]:
     """The processes of a server, when there are so many besides that one."""
     while len(children := server.children() - {but}) < count:
         assert server.process.returncode is None, (await server.end())[1]
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.02)  # not `eventually`: a server that ended early shows its errors
     return children
 
 
 async def all_gone(pids: set[int]) -> bool:
-    async with asyncio.timeout(END_SECONDS):
-        while any(is_alive(pid) for pid in pids):
-            await asyncio.sleep(0.02)
-    return True
+    return bool(await eventually(lambda: not any(is_alive(pid) for pid in pids), seconds=END_SECONDS))
 
 
 def is_alive(pid: int) -> bool:

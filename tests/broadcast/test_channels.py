@@ -25,7 +25,7 @@ from chat.broadcast import (
 from chat.broadcast.channels import QUEUE_MAX_ITEMS
 from chat.events import Ping, StopRequested, TextDelta
 from tests.support.stores import Stores
-from tests.support.waiting import LONG_SECONDS
+from tests.support.waiting import LONG_SECONDS, eventually
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +55,10 @@ async def ready(subscription: Subscription) -> None:
 
 async def following(subscription: Subscription) -> object:
     return await asyncio.wait_for(subscription.get(), LONG_SECONDS)
+
+
+async def has_subscribers(redis: Redis, channel: str, count: int) -> bool:
+    return [number for _, number in await redis.pubsub_numsub(channel)] == [count]
 
 
 async def test_a_ready_listener_gets_what_is_appended_with_its_cursor(live: Broadcast, thread: UUID) -> None:
@@ -88,9 +92,7 @@ async def test_who_left_is_unsubscribed_and_can_come_back(live: Broadcast, redis
             await ready(subscription)
             assert await redis.pubsub_numsub(channel) == [(channel.encode(), 1)]
         async with live.channels.subscribe(control_channel()):
-            async with asyncio.timeout(LONG_SECONDS):
-                while await redis.pubsub_numsub(channel) != [(channel.encode(), 0)]:
-                    await asyncio.sleep(0.01)
+            await eventually(lambda: has_subscribers(redis, channel, 0))
 
 
 async def test_a_cut_connection_leaves_a_gap_and_then_works_again(live: Broadcast, redis: Redis, thread: UUID) -> None:
@@ -101,9 +103,7 @@ async def test_a_cut_connection_leaves_a_gap_and_then_works_again(live: Broadcas
             await redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
             while not isinstance(await following(subscription), Gap):
                 pass
-            async with asyncio.timeout(LONG_SECONDS):
-                while await redis.pubsub_numsub(channel) != [(channel.encode(), 1)]:
-                    await asyncio.sleep(0.01)
+            await eventually(lambda: has_subscribers(redis, channel, 1))
             await live.channels.publish(channel, Ping(1))
             while not isinstance(event := await following(subscription), Event):
                 pass

@@ -16,7 +16,7 @@ from chat.broadcast import Append, Appended, Broadcast, LogPosition, Unavailable
 from chat.events import ResponseText, TextDelta
 from tests.support import patches
 from tests.support.stores import Stores
-from tests.support.waiting import LONG_SECONDS
+from tests.support.waiting import LONG_SECONDS, eventually
 
 
 @pytest.fixture(scope="module")
@@ -226,9 +226,7 @@ async def test_the_channels_give_up_a_connection_on_which_nobody_greets(
     patches.CHANNELS_CONNECT_SECONDS.replace(monkeypatch, 0.1)
     client = broadcast.connect(frozen.url)
     listening = asyncio.create_task(Broadcast(client).channels.run())
-    async with asyncio.timeout(5):
-        while len(frozen.writers) < 3:
-            await asyncio.sleep(0.02)
+    await eventually(lambda: len(frozen.writers) >= 3)
     listening.cancel()
     await asyncio.gather(listening, return_exceptions=True)
     await client.aclose()

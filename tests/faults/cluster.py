@@ -76,7 +76,7 @@ class Worker:
                 with contextlib.suppress(httpx.HTTPError):
                     if (await http.get("/readyz")).status_code == 200:
                         return
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.05)  # `eventually` would raise an AssertionError: see below
         # No AssertionError, which test_ablation.py takes for what it wants to see.
         raise RuntimeError(f"The worker does not serve. Its last words:\n{self.log.read_text()[-2000:]}")
 

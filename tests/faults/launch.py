@@ -66,7 +66,7 @@ def block_the_loop() -> None:
     def add(self: LiveText, piece: str, *, sequence: int) -> None:
         original(self, piece, sequence=sequence)
         if self.checkpoint().length - len(piece) < BLOCKED_AT <= self.checkpoint().length:
-            time.sleep(BLOCKED_SECONDS)
+            time.sleep(BLOCKED_SECONDS)  # the fault itself
 
     patches.LIVE_TEXT_ADD.replace_in_this_process(add)
 
@@ -111,7 +111,7 @@ def start_slowly() -> None:
     original = patches.SERVE_HERE.value
 
     def serve_here(*given: Any) -> int:
-        time.sleep(SLOW_START_SECONDS)
+        time.sleep(SLOW_START_SECONDS)  # the fault itself
         return original(*given)
 
     patches.SERVE_HERE.replace_in_this_process(serve_here)
@@ -142,7 +142,7 @@ def read_the_position_after_the_rows() -> None:
 
     async def view_thread(thread_id: Any, *, broadcast: Any) -> Any:
         view = await original(thread_id, broadcast=broadcast)
-        await asyncio.sleep(0.03)
+        await asyncio.sleep(0.03)  # the fault itself
         return view and replace(view, position=await end_of_log(thread_id, broadcast))
 
     patches.FEED_VIEW_THREAD.replace_in_this_process(view_thread)
@@ -154,7 +154,7 @@ def subscribe_slowly() -> None:
 
     async def synchronise(self: Any, of: Any) -> None:
         if of.desired - self._sent:
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(0.3)  # the fault itself
         await original(self, of)
 
     patches.SYNCHRONISE.replace_in_this_process(synchronise)

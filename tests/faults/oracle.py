@@ -134,7 +134,7 @@ class Oracle:
                 self.codes.append(0)
             self._due.clear()
             self._moved.set()
-            await asyncio.sleep(self._retry_seconds())
+            await asyncio.sleep(self._retry_seconds())  # as the browser's module does
 
     def _retry_seconds(self) -> float:
         if self.codes[-1] == OVERLOAD:

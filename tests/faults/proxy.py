@@ -98,9 +98,9 @@ class ChaosProxy:
 
     async def _passes(self, count: int) -> None:
         if self.latency_seconds:
-            await asyncio.sleep(self.latency_seconds)
+            await asyncio.sleep(self.latency_seconds)  # the fault itself
         if self.bytes_per_second:
-            await asyncio.sleep(count / self.bytes_per_second)
+            await asyncio.sleep(count / self.bytes_per_second)  # the fault itself
         await self._open.wait()
 
 

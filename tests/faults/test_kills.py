@@ -61,7 +61,7 @@ async def test_wherever_a_worker_is_killed_its_answers_have_a_true_end(
             for _ in range(AT_ONCE):
                 tabs: list[Address] = [[doomed.url, survivor.url], survivor, survivor]
                 stories.append(await ask(stack, cluster, 2000 if mode == "plain" else 700, doomed, tabs))
-            await asyncio.sleep(random.random() * 2)  # where in their answers is the point
+            await asyncio.sleep(random.random() * 2)  # a random moment of their answers is the point
             began = time.monotonic()
             doomed.kill()
             for story in stories:

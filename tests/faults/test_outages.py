@@ -39,7 +39,7 @@ async def not_ready(person: Person) -> tuple[httpx.Response, float]:
     """What /readyz said at last, and how long it took; an answer is kept for 2 s."""
     deadline = time.monotonic() + 4
     while (found := await timed(person.http.get("/readyz")))[0].status_code == 200 and time.monotonic() < deadline:
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.1)  # not `eventually`: the caller asserts the last answer
     return found
 
 

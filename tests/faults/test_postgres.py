@@ -39,7 +39,7 @@ async def test_row_23_postgres_is_away_and_nothing_is_acknowledged_that_is_not_s
         [tab, _] = story.tabs
         client_id = await tab.post("say It came back")
         ready = await story.person.http.get("/readyz")
-        await asyncio.sleep(30)
+        await asyncio.sleep(30)  # the outage of this row; no ack may come during it
         assert tab.said.get(client_id, {}).get("type") != "ack"
         cluster.postgres.start()
         await tab.until(lambda: client_id in tab.said, seconds=30)
@@ -60,7 +60,7 @@ async def test_row_23_an_answer_that_ends_while_postgres_is_away_is_stored_whole
         await story.until_text(100)
         cluster.postgres.stop()
         await eventually(lambda: is_idle(cluster), seconds=15)
-        await asyncio.sleep(4)  # longer than a query is tried again
+        await asyncio.sleep(4)  # longer than a query is retried
         cluster.postgres.start()
         row = await story.over(20)
         [call] = await story.calls()
@@ -74,7 +74,7 @@ async def test_row_23_an_answer_that_begins_while_postgres_is_away_goes_on_when_
     async with asked(cluster, *counting(150, 10, "delay=1"), at=one, tabs=[one, two]) as story:
         await eventually(story.creates, seconds=5)
         cluster.postgres.stop()
-        await asyncio.sleep(4)
+        await asyncio.sleep(4)  # longer than a query is retried
         cluster.postgres.start()
         row = await story.over(20)
 
@@ -108,7 +108,7 @@ async def test_row_25_backends_are_killed_in_their_transactions_and_nothing_is_h
     async with asked(cluster, *counting(400, 10), at=one, tabs=[one, two]) as story:
         for _ in range(20):
             await cluster.rows(EVERYBODY_ELSE)
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.1)  # spreads the kills over the answer
         row = await story.over(30)
 
     assert row["status"] in ("final", "interrupted")
@@ -133,7 +133,7 @@ async def lock_threads(cluster: Cluster, *, seconds: float) -> None:
     lock = await asyncpg.connect(cluster.postgres.url)
     try:
         await lock.execute("BEGIN; LOCK TABLE chat_thread IN ACCESS EXCLUSIVE MODE")
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(seconds)  # the fault itself
     finally:
         await lock.close()
 
@@ -179,7 +179,7 @@ async def test_row_43_postgres_is_read_only_for_a_while_and_reading_works(cluste
         try:
             page = await eventually(lambda: read(story.person, story.thread_id), seconds=10)
             client_id = await tab.post("say It is written")
-            await asyncio.sleep(2)
+            await asyncio.sleep(2)  # proves that no ack comes
             assert tab.said.get(client_id, {}).get("type") != "ack"
         finally:
             await cluster.rows(f"BEGIN READ WRITE; {READ_ONLY.format('RESET', '')}; COMMIT")

@@ -59,7 +59,7 @@ class Schedule:
                 self._fronts.append(await stack.enter_async_context(proxy.running()))
             self._stories = [await self._ask(stack) for _ in range(2)]
             for name in self.random.choices(list(self._actions), k=self.random.randint(2, 6)):
-                await asyncio.sleep(self.random.random() * 0.5)
+                await asyncio.sleep(self.random.random() * 0.5)  # a random moment is the point
                 self.done.append(name)
                 await self._actions[name]()
             await asyncio.gather(*(story.over(OVER_SECONDS) for story in self._stories))

@@ -52,7 +52,7 @@ async def test_row_12_the_channel_is_cut_every_200_ms_and_no_tab_misses_or_repea
     async with asked(cluster, *counting(600, 10), at=one, tabs=[one, two, two]) as story:
         await story.until_text(30)
         async with again_and_again(cut, seconds=0.2):
-            await asyncio.sleep(2)
+            await asyncio.sleep(2)  # ten cuts
         text = len(story.tabs[0].text(story.reply_id))
         await asyncio.wait_for(story.until_text(text + 40), 2)  # 1 s to heal, and what is written meanwhile
         row = await story.over(15)
@@ -70,7 +70,7 @@ async def test_row_13_every_client_of_redis_is_cut_and_appends_are_tried_again(c
     async with asked(cluster, *counting(600, 10), at=one, tabs=[one, two, two]) as story:
         await story.until_text(30)
         async with again_and_again(cut, seconds=0.2):
-            await asyncio.sleep(2)
+            await asyncio.sleep(2)  # ten cuts
         row = await story.over(15)
 
     assert row["status"] == "final"
@@ -150,7 +150,7 @@ async def slowest_answers(worker: Worker, *, seconds: float) -> float:
         while (began := time.monotonic()) < deadline:
             assert (await http.get("/healthz")).status_code == 200
             times.append(time.monotonic() - began)
-            await asyncio.sleep(0.03)
+            await asyncio.sleep(0.03)  # samples, not a load
     return sorted(times)[int(len(times) * 0.99) - 1]
 
 

@@ -199,7 +199,7 @@ async def test_no_event_is_lost_or_doubled_while_tools_end_at_random(llm: LLMCli
     @tool(idempotent=True)
     async def nap() -> str:
         """Take a nap."""
-        await asyncio.sleep(0.002)
+        await asyncio.sleep(0.002)  # tools that end at different moments are the point
         return "woke"
 
     said = "something long [offline: tools=nap,nap,nap,nap also pace=0.05]"
@@ -233,7 +233,7 @@ async def test_closing_the_client_breaks_running_calls_and_refuses_new_ones(
     llm = LLMClient(api_key="test", base_url=offline_url, prices=PRICES, journal=journal)
     reading = asyncio.create_task(llm.call(f"say {WHOLE} [offline: silence=3]"))
     await eventually(lambda: bool(journal.created_ids))
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(0.05)  # until it waits in the silence
     await llm.close()
     with pytest.raises(errors.ProviderFailed) as raised:
         await reading

@@ -25,6 +25,7 @@ from chat.llm.journal import CallLog
 from chat.llm.tools import tool
 from tests.support.llm import PRICES, MemoryJournal, call_events
 from tests.support.offline import OfflineServer
+from tests.support.waiting import eventually
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "llm.md").read_text()
 SAID = "say one two three four five six seven ten"
@@ -166,9 +167,7 @@ async def stopped(llm: LLMClient, said: str, options: Any, due: Callable[[str], 
                 seen.append(event.text if isinstance(event, TextDelta) else "")
 
     reading = asyncio.create_task(read())
-    async with asyncio.timeout(STOP_SECONDS):
-        while not await due("".join(seen)):
-            await asyncio.sleep(0.01)
+    await eventually(lambda: due("".join(seen)), seconds=STOP_SECONDS)
     reading.cancel()
     with suppress(asyncio.CancelledError):
         await reading

@@ -63,7 +63,7 @@ async def test_a_stop_hangs_up_and_is_recorded(  # noqa: PLR0917 - fixtures
     async def wait() -> str:
         """Wait for ever."""
         in_tool.set()
-        await asyncio.sleep(30)
+        await asyncio.sleep(30)  # longer than any test
         return ""
 
     seen: list[CallEvent] = []
@@ -124,7 +124,7 @@ async def test_a_stop_during_the_last_tool_leaves_a_completed_round(llm: LLMClie
     async def wait() -> str:
         """Wait for ever."""
         try:
-            await asyncio.sleep(30)
+            await asyncio.sleep(30)  # longer than any test
         finally:
             cancelled.set()
         return ""
@@ -155,7 +155,7 @@ async def test_a_stop_while_the_journal_writes_waits_for_it(offline_url: str) ->
         await journal.writing.wait()
         for _ in range(3):
             reading.cancel()
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(0.001)  # further stops at different moments are the point
         journal.may_end.set()
         with pytest.raises(asyncio.CancelledError):
             await reading
@@ -170,9 +170,9 @@ async def test_a_stop_while_a_tool_cleans_up_loses_no_round(llm: LLMClient, jour
         """Leave nothing lying about."""
         try:
             started.set()
-            await asyncio.sleep(30)
+            await asyncio.sleep(30)  # longer than any test
         finally:
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.05)  # longer than the stops below take
             cleaned.set()
         return ""
 
@@ -182,7 +182,7 @@ async def test_a_stop_while_a_tool_cleans_up_loses_no_round(llm: LLMClient, jour
     await started.wait()
     for _ in range(3):
         reading.cancel()
-        await asyncio.sleep(0.005)
+        await asyncio.sleep(0.005)  # while it cleans up
     with pytest.raises(asyncio.CancelledError):
         await reading
     assert cleaned.is_set()

@@ -17,6 +17,7 @@ from chat.llm.events import ToolCall
 from chat.llm.tools import Registry, ToolError, ToolResult, tool
 from tests.support.llm import PRICES, MemoryJournal, call_events, replaying, result_of, sent_requests, text_of
 from tests.support.offline import OfflineServer
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left")
 
@@ -88,8 +89,7 @@ async def test_a_round_can_be_over_before_its_tool(llm: LLMClient, journal: Memo
     @tool(idempotent=True)
     async def late() -> str:
         """Wait until the journal has recorded the round."""
-        while not journal.logs:
-            await asyncio.sleep(0.001)
+        await eventually(lambda: journal.logs)
         return "late"
 
     events = await call_events(llm, "hello [offline: tool=late]", tools=[late])
@@ -113,7 +113,7 @@ def refusing() -> str:
 @tool(idempotent=True)
 async def endless() -> str:
     """Take for ever."""
-    await asyncio.sleep(60)
+    await asyncio.sleep(60)  # longer than any test
     return ""
 
 
@@ -287,7 +287,7 @@ async def test_a_round_that_fails_stops_its_tools(llm: LLMClient, journal: Memor
         """Wait for ever."""
         begun.append("wait")
         try:
-            await asyncio.sleep(60)
+            await asyncio.sleep(60)  # longer than any test
         finally:
             ended.append("wait")
         return ""

@@ -89,11 +89,19 @@ class Program:
             raise TimeoutError(f"It did not end within {seconds} s and said:\n{self.errors[-2000:]}")
         return self.returncode
 
+    def wait_until(self, happened: Callable[[], bool], seconds: float = PROMPTLY_SECONDS) -> None:
+        """Return once this has happened; the program has to run until then."""
+        deadline = time.monotonic() + seconds
+        while not happened():
+            assert self.returncode is None, f"It ended early and said:\n{self.errors[-2000:]}"
+            assert time.monotonic() < deadline, f"Not within {seconds} s. It said:\n{self.errors[-2000:]}"
+            time.sleep(0.01)  # another process: there is nothing to await
+
     async def end(self, seconds: float = PROMPTLY_SECONDS) -> int:
         """The same in an event loop."""
         deadline = time.monotonic() + seconds
         while self.returncode is None and time.monotonic() < deadline:
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # not `eventually`, whose error would not show the output
         return self.wait(0)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from chat.models import Generation
+from chat.models import ChatMessage, Generation, Status
 from tests.support.cast import Person
 from tests.support.tab import Tab
+from tests.support.waiting import eventually
 
 
 async def answered(person: Person, text: str, thread_id: str = "") -> tuple[dict[str, object], Generation, Tab]:
@@ -21,3 +22,10 @@ async def ready(person: Person, text: str = "say Hello") -> dict[str, str]:
     async with person.tab(posted["thread_id"]) as tab:
         await tab.until_finished(posted["reply_id"])
     return posted
+
+
+async def ended(answer_id: str) -> ChatMessage:
+    """The row of an answer when it is over."""
+    over = ChatMessage.filter(id=answer_id).exclude(status=Status.STREAMING)
+    row: ChatMessage = await eventually(over.first)
+    return row

@@ -20,4 +20,4 @@ async def eventually(ask: Callable[[], Awaitable[Any] | Any], *, seconds: float 
         if answer := await answer if isawaitable(answer) else answer:
             return answer
         assert loop.time() < deadline, f"not within {seconds} s"
-        await asyncio.sleep(PAUSE_SECONDS)
+        await asyncio.sleep(PAUSE_SECONDS)  # for events that nothing announces

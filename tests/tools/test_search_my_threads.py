@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from datetime import UTC, datetime, timedelta
@@ -14,7 +13,7 @@ from chat.models import ChatMessage, ChatThread, Generation, Role, State, Status
 from chat.tools import load
 from chat.tools.search_my_threads import MAX_HITS, Hit, search_my_threads
 from tests.support.cast import Person
-from tests.support.waiting import LONG_SECONDS
+from tests.support.replies import ended
 
 START = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 
@@ -143,11 +142,9 @@ async def test_the_model_reads_hits_or_that_there_are_none(alice: Person) -> Non
 
 async def answered(person: Person, question: str) -> str:
     """What the tool gave in the answer to a new chat's first question."""
-    thread_id = (await person.ask(question))["thread_id"]
-    async with asyncio.timeout(LONG_SECONDS):
-        while (answer := (await person.messages(thread_id))[-1])["status"] == Status.STREAMING:
-            await asyncio.sleep(0.05)
-    [call] = answer["tools"]
+    posted = await person.ask(question)
+    await ended(posted["reply_id"])
+    [call] = (await person.messages(posted["thread_id"]))[-1]["tools"]
     return str(call["output"])
 
 

@@ -19,8 +19,9 @@ from chat.services.replies.send import send
 from tests.support import patches
 from tests.support.cast import Person
 from tests.support.offline import OfflineServer
-from tests.support.replies import answered
+from tests.support.replies import answered, ended
 from tests.support.site import Site
+from tests.support.waiting import eventually
 
 WAIT_SECONDS = 20
 
@@ -206,13 +207,6 @@ async def lost(person: Person, text: str, **columns: object) -> tuple[dict[str, 
     return posted, generation
 
 
-async def ended(answer_id: str) -> ChatMessage:
-    async with asyncio.timeout(WAIT_SECONDS):
-        while (row := await ChatMessage.get(id=answer_id)).status == "streaming":
-            await asyncio.sleep(0.05)
-    return row
-
-
 @pytest.mark.parametrize(
     ("checkpoint", "kept"),
     [("Hel", "Hello"), ("", "Hello"), ("Hello, and more than the log has", "Hello, and more than the log has")],
@@ -323,9 +317,7 @@ async def test_whoever_leaves_in_the_moment_of_sending_gets_an_answer_all_the_sa
         for _ in range(steps):
             await asyncio.sleep(0)
         sending.cancel()
-        async with asyncio.timeout(WAIT_SECONDS):
-            if steps:  # it had begun
-                while not (stored := await ChatMessage.filter(client_id=client_id).first()):
-                    await asyncio.sleep(0.01)
-                generation = await Generation.get(user_message_id=stored.id)
-                assert (await ended(str(generation.answer_id))).content == "Hello"
+        if steps:  # it had begun
+            stored = await eventually(ChatMessage.filter(client_id=client_id).first)
+            generation = await Generation.get(user_message_id=stored.id)
+            assert (await ended(str(generation.answer_id))).content == "Hello"

@@ -20,7 +20,7 @@ from tests.support.cast import Person
 from tests.support.offline import OfflineServer
 from tests.support.site import Beside, Site
 from tests.support.tab import Tab
-from tests.support.waiting import LONG_SECONDS, eventually
+from tests.support.waiting import eventually
 
 WORDS = " ".join(f"wörd{number}😀" for number in range(40))
 SLOW = f"say {WORDS} [offline: pace=10]"
@@ -84,14 +84,11 @@ async def lose(site: Site, reply_id: str) -> None:
     """Its worker goes away without a word, the lease runs out at once, and a reaper finds it."""
     generation, worker = await Generation.get(answer_id=reply_id), site.resources.worker
     worker._replies[generation.id].abandon()
-    while generation.id in worker._replies:
-        await asyncio.sleep(0.01)
+    await eventually(lambda: generation.id not in worker._replies)
     past = datetime.now(UTC) - timedelta(seconds=1)
     await Generation.filter(id=generation.id).update(lease_until=past, owner="gone:1:x")
     worker.start(generation.id)
-    async with asyncio.timeout(LONG_SECONDS):
-        while (await Generation.get(id=generation.id)).fence == generation.fence:
-            await asyncio.sleep(0.01)
+    await eventually(lambda: Generation.filter(id=generation.id, fence__not=generation.fence).exists())
 
 
 async def ended(tab: Tab, reply_id: str, model: OfflineServer) -> tuple[ChatMessage, Generation, list[LLMCallLog]]:
@@ -207,6 +204,11 @@ async def test_after_three_owners_it_is_given_up(carol: Person, held: Held) -> N
     assert (message["status"], generation.state, generation.reason) == ("error", "failed", "crash_loop")
 
 
+async def is_cancelled(model: OfflineServer, generation: Generation) -> bool:
+    """Whether the provider has ended its run."""
+    return (await model.billed(str(generation.id)))[0]["status"] == "cancelled"
+
+
 async def test_stop_ends_a_run_at_the_provider(carol: Person, model: OfflineServer) -> None:
     posted = await carol.ask(LASTING)
     async with carol.tab(posted["thread_id"]) as tab:
@@ -214,9 +216,7 @@ async def test_stop_ends_a_run_at_the_provider(carol: Person, model: OfflineServ
         await tab.send({"type": "response.cancel", "message_id": posted["reply_id"]})
         message = await tab.until_finished(posted["reply_id"])
     generation = await Generation.get(answer_id=posted["reply_id"])
-    async with asyncio.timeout(LONG_SECONDS):
-        while (await model.billed(str(generation.id)))[0]["status"] != "cancelled":
-            await asyncio.sleep(0.02)
+    await eventually(lambda: is_cancelled(model, generation))
 
     assert message["status"] == "stopped"
 
@@ -232,14 +232,11 @@ async def test_deleting_the_thread_ends_a_run_at_the_provider(
         if not has_owner:  # its worker has gone away, and nobody has noticed yet
             worker = carol.site.resources.worker
             worker._replies[generation.id].abandon()
-            while generation.id in worker._replies:
-                await asyncio.sleep(0.01)
+            await eventually(lambda: generation.id not in worker._replies)
             past = datetime.now(UTC) - timedelta(seconds=1)
             await Generation.filter(id=generation.id).update(lease_until=past)
         await carol.http.post(f"/chat/{posted['thread_id']}/delete/")
-    async with asyncio.timeout(LONG_SECONDS):
-        while (await model.billed(str(generation.id)))[0]["status"] != "cancelled":
-            await asyncio.sleep(0.02)
+    await eventually(lambda: is_cancelled(model, generation))
 
     assert not await Generation.exists(id=generation.id)
 
@@ -305,9 +302,7 @@ def bench(background_site: Site) -> Iterator[Bench]:
 
 async def running(bench: Bench, *names: str) -> None:
     """These tools have begun."""
-    async with asyncio.timeout(LONG_SECONDS):
-        while set(bench.begun) < set(names):
-            await asyncio.sleep(0.01)
+    await eventually(lambda: set(bench.begun) >= set(names))
 
 
 async def test_a_tool_that_may_run_twice_does_and_the_next_round_is_asked(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -12,6 +11,7 @@ from chat.services.replies.titles import _cleaned
 from tests.support.cast import Person
 from tests.support.offline import OfflineServer
 from tests.support.site import Beside, Site
+from tests.support.waiting import eventually
 
 WAIT_SECONDS = 20.0
 QUESTION = "How do I bake bread at home without an oven that is any good? [offline: pace=0]"
@@ -32,9 +32,7 @@ async def carol(titling: Site) -> AsyncIterator[Person]:
 
 async def titled(thread_id: str, by: TitleBy) -> ChatThread:
     """The thread, once that is who titled it."""
-    async with asyncio.timeout(WAIT_SECONDS):
-        while (thread := await ChatThread.get(id=thread_id)).title_by is not by:
-            await asyncio.sleep(0.02)
+    thread: ChatThread = await eventually(ChatThread.filter(id=thread_id, title_by=by).first)
     return thread
 
 
@@ -105,9 +103,7 @@ async def test_a_title_that_the_user_typed_stands_for_ever(carol: Person, model:
 @pytest.mark.parametrize("script", ["notjson", "invalid", "refusal", "empty", "incomplete", "status=401", "cut=1"])
 async def test_without_a_good_title_the_first_words_stay(carol: Person, script: str) -> None:
     thread_id = await answered(carol, f"{QUESTION} [offline-structured: {script}]")
-    async with asyncio.timeout(WAIT_SECONDS):
-        while not (calls := await LLMCallLog.filter(caller="title", user__email=carol.email)):
-            await asyncio.sleep(0.02)
+    calls = await eventually(LLMCallLog.filter(caller="title", user__email=carol.email).all)
     thread = await ChatThread.get(id=thread_id)
 
     assert thread.title_by is TitleBy.WORDS

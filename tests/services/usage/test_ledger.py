@@ -27,7 +27,7 @@ from chat.settings import Settings
 from tests.support.cast import Person
 from tests.support.offline import OfflineServer
 from tests.support.site import Site
-from tests.support.waiting import LONG_SECONDS
+from tests.support.waiting import eventually
 
 CALLS = 200
 AT_ONCE = 20
@@ -82,9 +82,7 @@ async def month_of(user: User) -> UserMonthlyUsage | None:
 
 async def until_a_transaction_waits() -> None:
     """Return when another transaction waits for the caller's."""
-    async with asyncio.timeout(LONG_SECONDS):
-        while not await query(WAITING):
-            await asyncio.sleep(0.01)
+    await eventually(lambda: query(WAITING))
 
 
 async def test_a_structured_call_is_stored_with_all_its_figures(

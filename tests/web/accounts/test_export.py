@@ -20,7 +20,7 @@ from tests.support.page import Page
 from tests.support.rows import answered, past_thread
 from tests.support.site import Site
 from tests.support.two_factor import turned_on
-from tests.support.waiting import LONG_SECONDS
+from tests.support.waiting import eventually
 
 PATH = "/accounts/data/"
 MANY = """
@@ -139,9 +139,7 @@ async def test_whoever_leaves_in_the_middle_leaves_nothing_behind(site: Site, al
     async with alice.http.stream("POST", PATH) as answer:
         async for _ in answer.aiter_bytes():
             break
-    async with asyncio.timeout(LONG_SECONDS):
-        while len(asyncio.all_tasks()) > before:
-            await asyncio.sleep(0.02)
+    await eventually(lambda: len(asyncio.all_tasks()) <= before)
 
     assert (await alice.http.get("/chat/")).status_code == 200
 
@@ -153,10 +151,9 @@ async def test_a_client_that_reads_slowly_holds_no_connection_of_the_database(si
     async with alice.http.stream("POST", PATH) as answer:
         pieces = answer.aiter_raw(1024)
         await anext(pieces)
-        busy = "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND state <> 'idle'"
-        async with asyncio.timeout(LONG_SECONDS):
-            while (await query(busy))[0]["n"] > 1:  # the asking one
-                await asyncio.sleep(0.05)
+        busy = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state <> 'idle'"
+        alone = f"SELECT 1 WHERE ({busy}) = 1"  # but for the asking one
+        await eventually(lambda: query(alone))
         locks = (
             "SELECT count(*) AS n FROM pg_stat_activity WHERE state LIKE 'idle in%' AND datname = current_database()"
         )

@@ -33,6 +33,7 @@ from tests.support import patches
 from tests.support.cast import PASSWORD, Person
 from tests.support.page import Page
 from tests.support.two_factor import turned_on
+from tests.support.waiting import eventually
 
 REASON = "The user asked for it"
 SECONDS = 20.0
@@ -145,12 +146,8 @@ async def test_disabling_ends_sessions_and_answers_at_once(root: Person, alice: 
 
 
 async def ended(answer_id: str) -> State:
-    async with asyncio.timeout(SECONDS):
-        while True:
-            generation = await Generation.get(answer_id=answer_id)
-            if generation.finished_at:
-                return generation.state
-            await asyncio.sleep(0.02)
+    generation = await eventually(Generation.filter(answer_id=answer_id, finished_at__isnull=False).first)
+    return State(generation.state)
 
 
 async def test_all_sessions_of_a_user_end_and_no_other(root: Person, alice: Person, bob: Person) -> None:

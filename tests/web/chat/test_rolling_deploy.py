@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from datetime import UTC, datetime, timedelta
 
@@ -12,9 +11,8 @@ from chat.models import ChatMessage, Generation
 from tests.services.replies import newer
 from tests.support.cast import Person
 from tests.support.page import Page
-from tests.support.replies import ready
+from tests.support.replies import ended, ready
 from tests.support.site import Site
-from tests.support.waiting import LONG_SECONDS
 
 NEWER = ["message.reaction", "response.tool_call", "response.tool_call"]
 
@@ -81,8 +79,6 @@ async def test_a_takeover_keeps_all_of_the_text(alice: Person, site: Site) -> No
     past = datetime.now(UTC) - timedelta(seconds=1)
     await Generation.filter(id=generation.id).update(lease_until=past, request_at=past, response_id=None)
     site.resources.worker.start(generation.id)
-    async with asyncio.timeout(LONG_SECONDS):
-        while (row := await ChatMessage.get(id=generation.answer_id)).status == "streaming":
-            await asyncio.sleep(0.05)
+    row = await ended(str(generation.answer_id))
 
     assert (row.status, row.content) == ("interrupted", "Hello there")
