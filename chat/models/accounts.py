@@ -124,6 +124,7 @@ class PasswordResetToken(Model):
         table = "password_reset_token"
 
 
+# The rest of the code calls it two_factor. The class keeps its name: a migration for a renamed one drops the table.
 class SecondFactor(Model):
     """The authenticator app that shows a user's login codes.
 
