@@ -208,7 +208,7 @@ async def test_what_administrators_do_to_a_user(
 async def test_a_budget_that_is_refused(desk: Desk, root: Person, alice: Person, axe: str) -> None:
     page = await (await desk.context(root, allowed=(REFUSED_FORM,))).new_page()
     user = await User.get(email=alice.email)
-    await page.goto(f"/admin/users/{user.id}/set_budget/")
+    await page.goto(f"/admin/users/{user.id}/set-budget/")
     assert await violations(page, axe) == []
     await page.get_by_label("USD per month").fill("much")
     await page.keyboard.press("Enter")

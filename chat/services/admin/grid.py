@@ -94,6 +94,11 @@ class Action:
     is_danger: bool = False
 
     @property
+    def path(self) -> str:
+        """Its part of an address."""
+        return self.name.replace("_", "-")
+
+    @property
     def dependencies(self) -> list[str]:
         """The keyword parameters of `change`: members of the site's resources, by name."""
         return [name for name, value in signature(self.change).parameters.items() if value.kind is value.KEYWORD_ONLY]
@@ -101,7 +106,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A list and its detail pages. In SQL the table is `t`, and its rows have an `id`."""
+    """A list and its detail pages. In SQL the table is `t`, and its rows have an `id`. The audit log uses its name."""
 
     name: str
     title: str
@@ -118,6 +123,11 @@ class Table:
     sections: Sequence[Section] = ()
     actions: Sequence[Action] = ()
     text: str = ""  # SQL for (label, text) rows of private content; each view is recorded
+
+    @property
+    def path(self) -> str:
+        """Its part of an address."""
+        return self.name.replace("_", "-")
 
     @property
     def source(self) -> str:

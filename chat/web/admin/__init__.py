@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from quart import Blueprint
+from quart import Blueprint, redirect, request
+from quart.typing import ResponseReturnValue
 
 from chat.web.admin import changes, confirmation, lists, overview
 from chat.web.admin.tables import TABLES
@@ -10,6 +11,15 @@ from chat.web.admin.tables import TABLES
 blueprint = Blueprint("admin", __name__, url_prefix="/admin")
 for pages in (overview, confirmation, lists, changes):
     blueprint.register_blueprint(pages.blueprint)
+
+
+@blueprint.before_request
+async def redirect_old_addresses() -> ResponseReturnValue | None:
+    """Earlier addresses had the underscores of names, like /admin/tool_calls/."""
+    if "_" in request.path:
+        query = f"?{request.query_string.decode()}" if request.query_string else ""
+        return redirect(request.path.replace("_", "-") + query, 308)
+    return None
 
 
 @blueprint.context_processor

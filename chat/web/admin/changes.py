@@ -38,7 +38,7 @@ async def text(user: User, name: str, row_id: UUID) -> ResponseReturnValue:
     values: dict[str, Any] = {"table": table, "row": row or abort(404)}
     if request.method != "POST" or not form.validate():
         return await form_page("admin/reveal.html", form, **values)
-    await commands.record_access(await audit_context(user, row_id, form.reason.data), f"{name}.look")
+    await commands.record_access(await audit_context(user, row_id, form.reason.data), f"{table.name}.look")
     return await render_template("admin/text.html", texts=await grid_sql.texts(table, row_id), **values)
 
 
@@ -53,7 +53,7 @@ async def change(user: User, name: str, row_id: UUID, action_name: str) -> Respo
     action = _action(table, action_name)
     if not action.applies(row):  # another administrator was faster, or the form was sent twice
         await flash("Nothing to change.")
-        return redirect(url_for("admin.lists.row", name=name, row_id=row_id), 303)
+        return redirect(url_for("admin.lists.row", name=table.path, row_id=row_id), 303)
     values: dict[str, Any] = {"table": table, "row": row, "action": action, "words": WORDS}
     if request.method != "POST" or not form.validate():
         return await form_page("admin/change.html", form, **values)
@@ -66,8 +66,8 @@ async def change(user: User, name: str, row_id: UUID, action_name: str) -> Respo
     return redirect(await _next_page(table, row_id), 303)
 
 
-def _action(table: Table, name: str) -> Action:
-    return next((action for action in table.actions if action.name == name), None) or abort(404)
+def _action(table: Table, path: str) -> Action:
+    return next((action for action in table.actions if action.path == path), None) or abort(404)
 
 
 async def _make(action: Action, context: AuditContext) -> None:
@@ -83,5 +83,5 @@ async def _next_page(table: Table, row_id: UUID) -> str:
     if session is None or not await session_lives(session.id):
         return url_for("accounts.login.login", next=url_for("admin.overview.index"))
     if await grid_sql.find(table, row_id):
-        return url_for("admin.lists.row", name=table.name, row_id=row_id)
-    return url_for("admin.lists.table", name=table.name)
+        return url_for("admin.lists.row", name=table.path, row_id=row_id)
+    return url_for("admin.lists.table", name=table.path)

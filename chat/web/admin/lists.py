@@ -67,14 +67,14 @@ async def download(user: User, name: str) -> ResponseReturnValue:
     except InvalidQuery as invalid:
         abort(422, str(invalid))
     details = grid_sql.recorded_query(declaration, arguments)
-    await commands.record_access(context, f"{name}.download", details=details)
+    await commands.record_access(context, f"{declaration.name}.download", details=details)
     lines = _lines(declaration, arguments, context)
     return downloads.download(lines, f"{name}.csv", content_type="text/csv; charset=utf-8")
 
 
-def declared(name: str) -> Table:
+def declared(path: str) -> Table:
     """The table with this name in the address; 404 if there is none."""
-    return TABLES.get(name) or abort(404)
+    return TABLES.get(path.replace("-", "_")) or abort(404)
 
 
 async def _sections(table: Table, row: Row) -> list[dict[str, Any]]:

@@ -45,6 +45,7 @@ async def user_of(person: Person) -> User:
 
 async def do(root: Person, path: str, **form: str) -> httpx.Response:
     """Load the page like a browser, then send its form."""
+    path = path.replace("_", "-")
     asked = await root.http.get(f"/admin/{path}/")
     assert asked.status_code == 200, asked.text
     assert Page(asked.text).find("form", method="post", data_once="")
@@ -156,7 +157,7 @@ async def test_all_sessions_of_a_user_end_and_no_other(root: Person, alice: Pers
         await connection.send('{"type": "hello", "v": 1, "cursor": "", "rev": 0, "want": ""}')
         await asyncio.wait_for(connection.recv(), SECONDS)
         user = await user_of(alice)
-        await done(root, f"users/{user.id}/end_sessions")
+        await done(root, f"users/{user.id}/end-sessions")
 
         assert await close_of(connection) == Close.SESSION_ENDED
     assert (await entry_of(root, user.id, "users.end_sessions")).before == {"sessions": 1}
@@ -166,7 +167,7 @@ async def test_all_sessions_of_a_user_end_and_no_other(root: Person, alice: Pers
 
 async def test_two_factor_authentication_is_reset(root: Person, alice: Person) -> None:
     user = await user_of(alice)
-    path = f"users/{user.id}/reset_second_factor"
+    path = f"users/{user.id}/reset-second-factor"
     assert (await root.http.get(f"/admin/{path}/")).status_code == 303, "it is off"
     await turned_on(alice)
     await done(root, path)
@@ -180,7 +181,7 @@ async def test_two_factor_authentication_is_reset(root: Person, alice: Person) -
 async def test_administrators_cannot_reset_their_own_two_factor_authentication(root: Person) -> None:
     user = await user_of(root)
     await turned_on(root)
-    answer = await do(root, f"users/{user.id}/reset_second_factor")
+    answer = await do(root, f"users/{user.id}/reset-second-factor")
 
     assert answer.status_code == 422
     assert "You cannot" in Page(answer.text).error_of("reason")
@@ -239,12 +240,12 @@ async def test_a_stop_that_is_sent_twice_is_recorded_once(root: Person, alice: P
 
 async def test_a_budget_is_set_and_removed(root: Person, alice: Person) -> None:
     user = await user_of(alice)
-    await done(root, f"users/{user.id}/set_budget", value=" 12.50 ")
+    await done(root, f"users/{user.id}/set-budget", value=" 12.50 ")
     entry = await entry_of(root, user.id, "users.set_budget")
 
     assert (entry.before, entry.after) == ({"monthly_budget": None}, {"monthly_budget": "12.50"})
     assert (await user_of(alice)).monthly_budget == Decimal("12.50")
-    await done(root, f"users/{user.id}/set_budget", value="none")
+    await done(root, f"users/{user.id}/set-budget", value="none")
     assert (await user_of(alice)).monthly_budget is None
 
 
@@ -253,8 +254,8 @@ async def test_the_form_of_a_budget_shows_the_current_one_and_the_cost(root: Per
     await User.filter(id=user.id).update(monthly_budget="7.25")
     await UserMonthlyUsage.create(user=user, month=this_month(), cost="1.5", calls=3, unpriced_calls=2)
     for answer in (
-        await root.http.get(f"/admin/users/{user.id}/set_budget/"),
-        await root.http.post(f"/admin/users/{user.id}/set_budget/", data={"value": "much"}),
+        await root.http.get(f"/admin/users/{user.id}/set-budget/"),
+        await root.http.post(f"/admin/users/{user.id}/set-budget/", data={"value": "much"}),
     ):
         shown = [" ".join(one.text.split()) for one in Page(answer.text).all("dd")]
         assert shown == ["$1.5000", "2", "$7.2500"]
@@ -263,7 +264,7 @@ async def test_the_form_of_a_budget_shows_the_current_one_and_the_cost(root: Per
 @pytest.mark.parametrize("value", ["", "-1", "twelve", "NaN", "1e99", "1.23456", "9" * 400, "\x00"])
 async def test_an_invalid_amount_is_refused_at_its_field(root: Person, alice: Person, value: str) -> None:
     user = await user_of(alice)
-    answer = await do(root, f"users/{user.id}/set_budget", value=value)
+    answer = await do(root, f"users/{user.id}/set-budget", value=value)
 
     assert answer.status_code == 422
     assert "Enter one in USD" in Page(answer.text).error_of("value")
@@ -293,7 +294,7 @@ async def test_an_administrator_who_is_demoted_during_a_request_gets_404(
 
     for part in patches.AUDIT_CONTEXTS:
         part.replace(monkeypatch, demoted)
-    for path in (f"users/{user.id}/disable", f"users/{user.id}/end_sessions", f"threads/{thread.id}/text", "users/csv"):
+    for path in (f"users/{user.id}/disable", f"users/{user.id}/end-sessions", f"threads/{thread.id}/text", "users/csv"):
         await User.filter(email=root.email).update(is_staff=True)
         answer = await root.http.post(f"/admin/{path}/", data={"reason": REASON, "value": "1"})
         assert (answer.status_code, "no such page" in answer.text) == (404, True), path
@@ -306,7 +307,7 @@ async def test_a_disabled_user_cannot_become_an_administrator(root: Person, alic
     user = await user_of(alice)
     await User.filter(id=user.id).update(is_active=False)
 
-    assert (await root.http.post(f"/admin/users/{user.id}/make_staff/")).status_code == 303
+    assert (await root.http.post(f"/admin/users/{user.id}/make-staff/")).status_code == 303
     assert not (await user_of(alice)).is_staff
 
 

@@ -38,6 +38,7 @@ from tests.support.page import Page
 from tests.support.routes import APP
 from tests.support.site import Site
 
+PATHS = [table.path for table in TABLES.values()]
 SECRETS = ("token_sha256", "password_hash", "code_sha256", "nonce")
 
 
@@ -95,8 +96,8 @@ def admin_paths(row_id: uuid.UUID, only: str = "") -> list[tuple[str, str]]:
         path = rule.rule.replace("<uuid:row_id>", str(row_id))
         tables = [table for table in TABLES.values() if only in ("", table.name)] if "<name>" in path else [None]
         for table in tables:
-            named = path.replace("<name>", table.name) if table else path
-            actions = [action.name for action in table.actions] if table and "<action_name>" in path else [""]
+            named = path.replace("<name>", table.path) if table else path
+            actions = [action.path for action in table.actions] if table and "<action_name>" in path else [""]
             for action, method in product(actions, sorted((rule.methods or set()) & {"GET", "POST"})):
                 found.append((method, named.replace("<action_name>", action)))
     return found
@@ -118,7 +119,7 @@ async def test_all_other_users_get_404_at_every_address(
         assert answer.status_code == 404, (method, path)
         assert "no such page" in answer.text
     assert await User.get(email=alice.email) == target
-    for path in (f"/admin/{name}/" for name in TABLES):
+    for path in (f"/admin/{name}/" for name in PATHS):
         await page_of(root, path)
 
 
@@ -249,7 +250,7 @@ GARBAGE = [
 @pytest.mark.parametrize("garbage", GARBAGE)
 async def test_an_invalid_query_string_is_refused_and_never_fails(root: Person, garbage: str) -> None:
     refused = 0
-    for name in TABLES:
+    for name in PATHS:
         for answer in (await root.http.get(f"/admin/{name}/?{garbage}"), await file_of(root, name, garbage)):
             assert answer.status_code in (200, 422), (name, garbage)
             refused += answer.status_code == 422
@@ -258,7 +259,7 @@ async def test_an_invalid_query_string_is_refused_and_never_fails(root: Person, 
 
 @pytest.mark.parametrize("text", ["%00", "\\", "%25%25", "' OR 1=1 --", "🔑" * 500, "x" * 3000, "%F0%9F", "-1"])
 async def test_any_search_text_is_accepted(root: Person, text: str) -> None:
-    for name in TABLES:
+    for name in PATHS:
         assert (await root.http.get(f"/admin/{name}/?q={text}")).status_code in (200, 422), name
 
 
@@ -294,7 +295,7 @@ async def test_no_page_shows_content_or_tokens(root: Person, alice: Person) -> N
     user = await User.get(email=alice.email)
     await EmailVerificationToken.create(token_sha256=secret, user=user, email=user.email, expires_at=user.created_at)
     await PasswordResetToken.create(token_sha256=secret, user=user, email=user.email, expires_at=user.created_at)
-    for name, table in TABLES.items():
+    for name, table in zip(PATHS, TABLES.values(), strict=True):
         answers = [await root.http.get(f"/admin/{name}/"), await file_of(root, name)]
         for row in await table.model.all().order_by("-id").limit(3):
             answers.append(await root.http.get(f"/admin/{name}/{row.pk}/"))
@@ -302,6 +303,18 @@ async def test_no_page_shows_content_or_tokens(root: Person, alice: Person) -> N
             assert answer.status_code == 200
             assert secret not in answer.text
             assert "a" * 3 + "$argon2" not in answer.text and "$argon2" not in answer.text
+
+
+async def test_earlier_addresses_redirect(root: Person, alice: Person) -> None:
+    row = f"/admin/users/{(await User.get(email=alice.email)).id}"
+    for old, new in (
+        ("/admin/tool_calls/?state=done&name=a_b", "/admin/tool-calls/?state=done&name=a_b"),
+        (f"{row}/set_budget/", f"{row}/set-budget/"),
+    ):
+        answer = await root.http.get(old)
+        assert (answer.status_code, answer.headers["Location"]) == (308, new)
+        assert (await root.http.get(new)).status_code == 200
+        assert (await alice.http.get(old)).status_code == 404
 
 
 async def test_unknown_lists_and_rows_get_404(root: Person) -> None:

@@ -193,7 +193,12 @@ AUDIT = Table(
         Column("created_at", "Time (UTC)", kind="time", link="'audit/' || t.id"),
         Column("actor_email", "Actor", link=f"'users/' || nullif(t.actor_id, '{NO_ID}')"),
         Column("action", "Action", kind="code"),
-        Column("object_id", "Object", kind="code", link="split_part(t.action, '.', 1) || '/' || t.object_id"),
+        Column(
+            "object_id",
+            "Object",
+            kind="code",
+            link="replace(split_part(t.action, '.', 1), '_', '-') || '/' || t.object_id",
+        ),
         Column("reason", "Reason"),
     ),
     details=(

@@ -124,7 +124,7 @@ TOOL_CALLS = Table(
     singular="Tool call",
     model=ToolCall,
     columns=(
-        Column("created_at", "Called (UTC)", kind="time", link="'tool_calls/' || t.id"),
+        Column("created_at", "Called (UTC)", kind="time", link="'tool-calls/' || t.id"),
         Column("name", "Tool", kind="code"),
         Column("state", "State", kind="state"),
         Column("round", "Round", kind="number"),
