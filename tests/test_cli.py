@@ -212,7 +212,7 @@ async def test_expired_rows_are_pruned_and_everything_else_stays(alice: Person, 
     await EmailVerificationToken.create(token_sha256=token_hash(new_token()), **over)
     entry = {"actor_id": user.id, "actor_email": user.email, "action": "users.disable", "object_id": "1"}
     audit = await AuditEntry.create(**entry)
-    mine = AuditEntry.filter(id__gt=audit.id, actor_email=BY, action__startswith="prune.").order_by("id")
+    mine = AuditEntry.filter(id__gt=audit.id, actor_email=BY, action__startswith="prune.").order_by("created_at")
 
     every = ("--sessions", "--tokens", "--logs-older-than", "90")
     would = await chat(environment, "prune", "--dry-run", *every)

@@ -78,7 +78,8 @@ async def recorded(folder: Path) -> list[tuple[str, str]]:
     """Who did what, as the audit log of a running one has it."""
     connection = await asyncpg.connect(beside_a_run({}, root=folder)["DATABASE_URL"])
     try:
-        return [tuple(row) for row in await connection.fetch("SELECT actor_email, action FROM audit_entry ORDER BY id")]
+        entries = await connection.fetch("SELECT actor_email, action FROM audit_entry ORDER BY created_at")
+        return [tuple(row) for row in entries]
     finally:
         await connection.close()
 

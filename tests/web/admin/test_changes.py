@@ -59,7 +59,7 @@ async def done(root: Person, path: str, **form: str) -> None:
 
 
 async def entries(object_id: object) -> list[AuditEntry]:
-    return await AuditEntry.filter(object_id=str(object_id)).order_by("id")
+    return await AuditEntry.filter(object_id=str(object_id)).order_by("created_at")
 
 
 async def entry_of(root: Person, object_id: object, action: str) -> AuditEntry:
