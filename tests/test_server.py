@@ -288,7 +288,7 @@ def is_alive(pid: int) -> bool:
 
 
 @needs_linux
-async def test_a_supervisor_that_is_killed_leaves_nobody_behind(start: Start) -> None:
+async def test_a_killed_supervisor_leaves_no_process_behind(start: Start) -> None:
     server = await start(WEB_CONCURRENCY="2")
     async with asyncio.timeout(START_SECONDS):
         children = await all_of(2, server)
@@ -349,7 +349,7 @@ async def test_missing_settings_are_all_named(start: Start) -> None:
     assert "Traceback" not in errors
 
 
-async def test_a_busy_port_is_told_in_a_sentence(start: Start) -> None:
+async def test_a_busy_port_is_reported_in_a_sentence(start: Start) -> None:
     with socket.socket() as busy:
         busy.bind(("127.0.0.1", 0))
         busy.listen()
@@ -362,7 +362,7 @@ async def test_a_busy_port_is_told_in_a_sentence(start: Start) -> None:
 
 
 @pytest.mark.parametrize("processes", ["1", "2"])
-async def test_a_database_that_cannot_be_reached_is_told_in_a_sentence(start: Start, processes: str) -> None:
+async def test_an_unreachable_database_is_reported_in_a_sentence(start: Start, processes: str) -> None:
     url = "postgres://somebody:hidden-word@127.0.0.1:1/chat"
     server = await start(wait=False, DATABASE_URL=url, WEB_CONCURRENCY=processes)
     code, errors = await server.end()

@@ -100,7 +100,7 @@ acts = st.lists(st.tuples(st.sampled_from(ACTIONS), st.integers(1, 6)), max_size
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=12), acts)
-def test_whatever_the_line_does_the_text_is_a_beginning_and_in_the_end_the_whole(
+def test_over_any_connection_a_tab_shows_a_prefix_of_the_text_and_finally_all_of_it(
     pieces: list[str], happened: list[tuple[str, int]]
 ) -> None:
     line, tab = Line(pieces), store()

@@ -85,7 +85,9 @@ async def test_every_listener_of_a_channel_gets_every_event_once(live: Broadcast
             ]
 
 
-async def test_who_left_is_unsubscribed_and_can_come_back(live: Broadcast, redis: Redis, thread: UUID) -> None:
+async def test_a_subscriber_that_leaves_is_unsubscribed_and_can_return(
+    live: Broadcast, redis: Redis, thread: UUID
+) -> None:
     channel = thread_channel(thread)
     for _ in range(3):
         async with live.channels.subscribe(channel) as subscription:
@@ -110,7 +112,7 @@ async def test_a_cut_connection_leaves_a_gap_and_then_works_again(live: Broadcas
             assert event.frame == '{"type":"ping","n":1}'
 
 
-async def test_a_listener_that_does_not_take_gets_a_gap_and_keeps_its_own_frames(live: Broadcast) -> None:
+async def test_a_listener_that_does_not_read_gets_a_gap_and_keeps_its_own_frames(live: Broadcast) -> None:
     async with live.channels.subscribe(control_channel()) as slow:
         slow.put(Ping(7))
         for _ in range(QUEUE_MAX_ITEMS + 10):

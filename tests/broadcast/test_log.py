@@ -83,7 +83,7 @@ async def test_a_terminal_event_closes_its_own_fence(live: Broadcast, thread: UU
     assert (await live.log.append(delta(thread, fence=6))).offset == 2
 
 
-async def test_a_writer_of_another_epoch_is_told_and_writes_nothing(live: Broadcast, thread: UUID) -> None:
+async def test_a_writer_of_another_epoch_writes_nothing_and_learns_why(live: Broadcast, thread: UUID) -> None:
     first = await live.log.append(delta(thread))
     told = await live.log.append(delta(thread, expected_epoch="00000000"))
 
@@ -91,7 +91,7 @@ async def test_a_writer_of_another_epoch_is_told_and_writes_nothing(live: Broadc
     assert (await live.log.read(thread)).end.offset == 1
 
 
-async def test_offsets_that_went_back_begin_a_new_epoch(live: Broadcast, redis: Redis, thread: UUID) -> None:
+async def test_offsets_that_go_back_start_a_new_epoch(live: Broadcast, redis: Redis, thread: UUID) -> None:
     first = [await live.log.append(delta(thread)) for _ in range(3)][-1]
     await redis.hincrby(f"{{t:{thread}}}:meta", "s", -2)
 
@@ -122,7 +122,7 @@ async def test_a_log_behind_its_meta_begins_a_new_epoch(live: Broadcast, redis: 
     assert (await live.log.append(delta(thread))).offset == 1
 
 
-async def test_redis_that_forgot_the_scripts_gets_them_again(live: Broadcast, redis: Redis, thread: UUID) -> None:
+async def test_scripts_that_redis_lost_are_sent_again(live: Broadcast, redis: Redis, thread: UUID) -> None:
     await live.log.append(delta(thread))
     await redis.script_flush()
 
@@ -172,7 +172,7 @@ async def test_the_ends_of_many_logs_come_in_one_round_trip(live: Broadcast, thr
     assert await live.log.ends([]) == {}
 
 
-async def test_a_redis_that_takes_no_writes_counts_as_away(live: Broadcast, redis: Redis, thread: UUID) -> None:
+async def test_a_redis_that_refuses_writes_counts_as_unavailable(live: Broadcast, redis: Redis, thread: UUID) -> None:
     await live.log.append(delta(thread))
     await redis.config_set("maxmemory", 1)
     try:
@@ -197,7 +197,7 @@ async def frozen() -> AsyncIterator[Frozen]:
         writer.transport.abort()
 
 
-async def test_nobody_waits_long_for_a_frozen_redis_and_the_next_one_not_at_all(
+async def test_the_first_caller_waits_briefly_for_a_frozen_redis_and_the_next_not_at_all(
     frozen: Frozen, thread: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = broadcast.connect(frozen.url)
@@ -220,7 +220,7 @@ async def test_nobody_waits_long_for_a_frozen_redis_and_the_next_one_not_at_all(
     assert 1 < twice == none
 
 
-async def test_the_channels_give_up_a_connection_on_which_nobody_greets(
+async def test_the_channels_abandon_a_connection_that_never_answers(
     frozen: Frozen, thread: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     patches.CHANNELS_CONNECT_SECONDS.replace(monkeypatch, 0.1)

@@ -69,7 +69,7 @@ async def test_pages_for_visitors(page: Page, axe: str, path: str) -> None:
 @pytest.mark.parametrize(
     "path", ["/accounts/verify-email/sent/", "/accounts/verify-email/a-token/", "/accounts/verify-required/"]
 )
-async def test_pages_on_the_way_to_a_verified_address(page: Page, axe: str, path: str) -> None:
+async def test_pages_for_confirming_an_email_address(page: Page, axe: str, path: str) -> None:
     await page.goto(path)
     assert await violations(page, axe) == []
 
@@ -84,7 +84,7 @@ async def test_a_form_with_errors(page: Page, axe: str) -> None:
     assert await violations(page, axe) == []
 
 
-async def test_a_new_password_by_a_mailed_link(page: Page, alice: Person, axe: str) -> None:
+async def test_a_new_password_from_an_emailed_link(page: Page, alice: Person, axe: str) -> None:
     user, token = await User.get(email=alice.email), new_token()
     until = datetime.now(UTC) + timedelta(hours=1)
     row = {"token_sha256": token_hash(token), "user_id": user.id, "email": user.email, "expires_at": until}
@@ -116,7 +116,7 @@ async def test_a_thread(desk: Desk, alice: Person, axe: str) -> None:
     assert await violations(chat.page, axe) == []
 
 
-async def test_a_title_that_is_changed_and_refused(desk: Desk, alice: Person, axe: str) -> None:
+async def test_a_refused_title(desk: Desk, alice: Person, axe: str) -> None:
     thread_id = await answered(alice, "What is what?", ANSWER)
     chat = await desk.chat(alice, thread_id, allowed=(REFUSED_FORM,))
     await chat.page.get_by_label("Rename").click()
@@ -163,7 +163,7 @@ async def test_the_pages_of_an_account(desk: Desk, alice: Person, axe: str, name
         assert await violations(page, axe) == []
 
 
-async def test_the_question_before_a_chat_is_deleted(desk: Desk, alice: Person, axe: str) -> None:
+async def test_the_confirmation_before_a_chat_is_deleted(desk: Desk, alice: Person, axe: str) -> None:
     page = await (await desk.context(alice)).new_page()
     await page.goto(f"/chat/{await answered(alice, 'What is what?', ANSWER)}/delete/")
     assert await violations(page, axe) == []
@@ -205,7 +205,7 @@ async def test_what_administrators_do_to_a_user(
     assert await violations(page, axe) == []
 
 
-async def test_a_budget_that_is_refused(desk: Desk, root: Person, alice: Person, axe: str) -> None:
+async def test_a_refused_budget(desk: Desk, root: Person, alice: Person, axe: str) -> None:
     page = await (await desk.context(root, allowed=(REFUSED_FORM,))).new_page()
     user = await User.get(email=alice.email)
     await page.goto(f"/admin/users/{user.id}/set-budget/")

@@ -12,7 +12,7 @@ LINE_PIXELS = 24
 ENTER = {"type": "rawKeyDown", "key": "Enter", "code": "Enter"}
 
 
-async def test_enter_sends_and_shift_enter_makes_a_line(desk: Desk, alice: Person) -> None:
+async def test_enter_sends_and_shift_enter_starts_a_new_line(desk: Desk, alice: Person) -> None:
     chat = await desk.chat(alice, await past_thread(alice))
     await chat.field.press_sequentially("one")
     await chat.field.press("Shift+Enter")
@@ -25,7 +25,7 @@ async def test_enter_sends_and_shift_enter_makes_a_line(desk: Desk, alice: Perso
     await expect(chat.field).to_be_focused()
 
 
-async def test_an_enter_that_ends_a_word_of_an_input_method_does_not_send(desk: Desk, alice: Person) -> None:
+async def test_enter_that_confirms_an_input_method_word_does_not_send(desk: Desk, alice: Person) -> None:
     thread_id = await past_thread(alice)
     chat = await desk.chat(alice, thread_id)
     keyboard = await chat.page.context.new_cdp_session(chat.page)
@@ -70,7 +70,7 @@ async def test_an_empty_message_is_not_sent(desk: Desk, alice: Person) -> None:
     assert len(await alice.messages(thread_id)) == 4
 
 
-async def test_a_draft_survives_a_reload_and_is_gone_when_it_was_sent(desk: Desk, alice: Person) -> None:
+async def test_a_draft_survives_a_reload_and_disappears_when_sent(desk: Desk, alice: Person) -> None:
     chat = await desk.chat(alice, await past_thread(alice))
     await chat.field.fill("say half a thou")
     await chat.page.reload()
@@ -96,7 +96,7 @@ async def test_the_draft_of_a_first_message_is_not_left_behind(desk: Desk, alice
     await expect(chat.field).to_have_value("")
 
 
-async def test_a_message_that_is_too_long_is_kept_and_the_reason_said(desk: Desk, alice: Person) -> None:
+async def test_a_message_that_is_too_long_is_kept_with_the_reason(desk: Desk, alice: Person) -> None:
     thread_id = await past_thread(alice)
     chat = await desk.chat(alice, thread_id)
     for text in ("x" * 32_001, "🎉" * 32_001):
@@ -128,7 +128,7 @@ async def test_the_next_message_can_be_written_while_an_answer_runs_but_not_sent
     await expect(chat.questions).to_have_count(1)
 
 
-async def test_a_page_of_somebody_else_is_not_there(desk: Desk, alice: Person, bob: Person) -> None:
+async def test_another_users_page_is_not_found(desk: Desk, alice: Person, bob: Person) -> None:
     thread_id = await past_thread(alice)
     page = await (await desk.context(bob, allowed=("status of 404",))).new_page()
     await page.goto(f"/chat/{thread_id}/")

@@ -46,7 +46,7 @@ async def sockets_of(person: Person, site: Site) -> set[OpenSocket]:
     return {socket for socket, owner in site.resources.sockets._owners.items() if owner == user.id}
 
 
-async def test_a_lost_connection_is_shown_and_comes_back_by_itself(desk: Desk, alice: Person, site: Site) -> None:
+async def test_a_lost_connection_is_shown_and_restored_automatically(desk: Desk, alice: Person, site: Site) -> None:
     chat = await opened(desk, alice)
     await cut(chat, alice, site)
     await expect(chat.status.locator(".status-text")).to_have_text(re.compile("Reconnecting…|Disconnected"))
@@ -71,7 +71,7 @@ async def test_a_server_that_restarts_goes_unnoticed(desk: Desk, alice: Person, 
     await expect(chat.questions).to_have_count(2)
 
 
-async def test_an_answer_that_was_written_meanwhile_is_whole_and_not_doubled(
+async def test_an_answer_written_while_disconnected_is_complete_and_not_duplicated(
     desk: Desk, alice: Person, site: Site
 ) -> None:
     thread_id = await past_thread(alice)
@@ -92,7 +92,7 @@ async def test_an_answer_that_was_written_meanwhile_is_whole_and_not_doubled(
     await expect(chat.send_button).to_be_visible()
 
 
-async def test_a_message_typed_meanwhile_is_sent_once(desk: Desk, alice: Person, site: Site) -> None:
+async def test_a_message_typed_while_disconnected_is_sent_once(desk: Desk, alice: Person, site: Site) -> None:
     thread_id = await past_thread(alice)
     chat = await opened(desk, alice, thread_id)
     await cut(chat, alice, site)
@@ -110,7 +110,7 @@ async def test_a_message_typed_meanwhile_is_sent_once(desk: Desk, alice: Person,
     assert await ChatMessage.filter(thread_id=UUID(thread_id), role=Role.USER).count() == 2
 
 
-async def test_a_message_in_the_outbox_is_sent_when_the_tab_comes_back_to_the_thread(
+async def test_a_message_in_the_outbox_is_sent_when_the_tab_returns_to_the_thread(
     desk: Desk, alice: Person, site: Site
 ) -> None:
     thread_id = await past_thread(alice)

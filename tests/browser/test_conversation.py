@@ -21,7 +21,7 @@ COUNTED = ", ".join(str(number) for number in range(1, 101))
 HALF = 40
 
 
-async def test_a_person_signs_up_asks_and_watches_the_answer_come(desk: Desk) -> None:
+async def test_a_person_signs_up_asks_and_watches_the_answer_arrive(desk: Desk) -> None:
     page = await (await desk.context()).new_page()
     await page.goto("/")
     await page.get_by_role("link", name="Sign up").click()
@@ -70,7 +70,7 @@ async def test_two_tabs_show_the_same_answer_while_it_is_written(
     assert await model.creates(str(generation.id)) == 1
 
 
-async def test_an_answer_goes_on_through_a_reload(desk: Desk, alice: Person) -> None:
+async def test_an_answer_continues_through_a_reload(desk: Desk, alice: Person) -> None:
     thread_id = await past_thread(alice)
     chat = await desk.chat(alice, thread_id)
     await chat.say(HALTING)
@@ -86,7 +86,7 @@ async def test_an_answer_goes_on_through_a_reload(desk: Desk, alice: Person) -> 
     await expect(chat.messages).to_have_count(4)
 
 
-async def test_three_reloads_in_quick_succession_double_nothing(desk: Desk, alice: Person) -> None:
+async def test_three_reloads_in_quick_succession_duplicate_nothing(desk: Desk, alice: Person) -> None:
     thread_id = await past_thread(alice)
     chat = await desk.chat(alice, thread_id)
     await chat.say(FLOWING)

@@ -37,7 +37,7 @@ async def test_a_chat_is_deleted_by_keyboard_and_every_tab_says_so(desk: Desk, a
     assert not await ChatThread.exists(id=thread_id)
 
 
-async def test_a_chat_that_is_kept_is_there_as_it_was(desk: Desk, alice: Person) -> None:
+async def test_canceling_a_deletion_keeps_the_chat(desk: Desk, alice: Person) -> None:
     chat = await desk.chat(alice, await past_thread(alice))
     await chat.page.get_by_role("link", name="Delete chat", exact=True).click()
     await chat.page.get_by_role("link", name="Cancel").click()

@@ -13,7 +13,7 @@ from tests.support.rows import past_thread
 from tests.support.site import Site
 
 
-async def test_a_model_that_fails_is_said_and_asking_again_works(desk: Desk, alice: Person) -> None:
+async def test_a_failed_answer_shows_an_error_and_can_be_regenerated(desk: Desk, alice: Person) -> None:
     thread_id = await past_thread(alice)
     chat = await desk.chat(alice, thread_id)
     await chat.say("say hello [offline: status=500]")
@@ -32,7 +32,7 @@ async def test_a_model_that_fails_is_said_and_asking_again_works(desk: Desk, ali
 
 
 @pytest.mark.parametrize("code", ["busy", "budget_exceeded", "rate_limited", "invented_later"])
-async def test_a_message_that_is_refused_comes_back_with_the_reason(
+async def test_a_refused_message_returns_to_the_composer_with_the_reason(
     desk: Desk, alice: Person, site: Site, monkeypatch: pytest.MonkeyPatch, code: str
 ) -> None:
     async def refuse(*_: object, **__: object) -> None:
@@ -55,7 +55,7 @@ async def test_a_message_that_is_refused_comes_back_with_the_reason(
 
 
 @pytest.mark.parametrize(("name", "breaks_again"), [("Try again", 1), ("Continue", 0)])
-async def test_an_answer_that_was_broken_off_is_tried_again_or_gone_on_with(
+async def test_an_interrupted_answer_can_be_regenerated_or_continued(
     desk: Desk, alice: Person, name: str, breaks_again: int
 ) -> None:
     chat = await desk.chat(alice, await past_thread(alice))
@@ -68,7 +68,7 @@ async def test_an_answer_that_was_broken_off_is_tried_again_or_gone_on_with(
     await expect(chat.page.get_by_role("button", name=name)).to_have_count(breaks_again)
 
 
-async def test_it_is_tried_again_without_javascript(desk: Desk, alice: Person) -> None:
+async def test_an_answer_is_regenerated_without_javascript(desk: Desk, alice: Person) -> None:
     thread_id = await past_thread(alice)
     chat = await desk.chat(alice, thread_id)
     await chat.say("say hello again [offline: cut=1]")
@@ -80,7 +80,7 @@ async def test_it_is_tried_again_without_javascript(desk: Desk, alice: Person) -
     await expect(chat.answers).to_have_count(3)
 
 
-async def test_a_stream_that_breaks_keeps_what_came_and_says_that_it_is_not_all(desk: Desk, alice: Person) -> None:
+async def test_a_broken_stream_keeps_the_received_text_and_says_it_is_incomplete(desk: Desk, alice: Person) -> None:
     thread_id = await past_thread(alice)
     chat = await desk.chat(alice, thread_id)
     await chat.say("count to 90 [offline: cut=5]")
@@ -95,7 +95,7 @@ async def test_a_stream_that_breaks_keeps_what_came_and_says_that_it_is_not_all(
     await expect(chat.send_button).to_be_visible()
 
 
-async def test_an_answer_that_reached_its_greatest_length_says_so(desk: Desk, alice: Person) -> None:
+async def test_an_answer_at_the_length_limit_says_so(desk: Desk, alice: Person) -> None:
     chat = await desk.chat(alice, await past_thread(alice))
     await chat.say("count to 20 [offline: incomplete]")
     await chat.is_over(answers=2)

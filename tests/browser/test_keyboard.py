@@ -25,7 +25,7 @@ async def tabbed(page: Page, times: int) -> list[str]:
     return names
 
 
-async def test_the_order_of_a_thread_and_the_way_around_it(desk: Desk, alice: Person) -> None:
+async def test_the_tab_order_of_a_thread(desk: Desk, alice: Person) -> None:
     chat = await desk.chat(alice, await past_thread(alice, title="Today's talk"))
     await expect(chat.field).to_be_focused()
     await chat.page.reload()
@@ -52,7 +52,7 @@ async def test_the_order_of_a_thread_and_the_way_around_it(desk: Desk, alice: Pe
     assert order[start + 6].startswith("Theme: ")
 
 
-async def test_the_skip_link_is_seen_when_it_has_the_focus_and_leads_to_the_field(desk: Desk, alice: Person) -> None:
+async def test_the_skip_link_appears_on_focus_and_leads_to_the_field(desk: Desk, alice: Person) -> None:
     chat = await desk.chat(alice, await past_thread(alice))
     skip = chat.page.get_by_role("link", name="Skip to the message field")
     await expect(skip).not_to_be_in_viewport()

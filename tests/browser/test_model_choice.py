@@ -75,7 +75,9 @@ async def test_a_message_that_waits_keeps_the_model_that_it_was_written_for(choo
     assert await models_of(thread_id) == ["small"]
 
 
-async def test_a_model_that_is_offered_no_more_is_said_and_the_text_comes_back(choosing: Desk, alice: Person) -> None:
+async def test_a_withdrawn_model_is_reported_and_the_text_returns_to_the_composer(
+    choosing: Desk, alice: Person
+) -> None:
     chat = await choosing.chat(alice, await past_thread(alice))
     model = chat.page.get_by_label("Model", exact=True)
     await model.locator("option").last.evaluate("it => { it.value = 'gone'; it.selected = true; }")

@@ -44,7 +44,7 @@ async def without_redis(site: Site, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("device", [{}, {"viewport": PHONE, "has_touch": True}], ids=["desktop", "phone"])
-async def test_without_redis_the_page_says_so_and_then_takes_it_back(
+async def test_the_page_reports_that_redis_is_down_and_later_removes_the_notice(
     desk: Desk, alice: Person, without_redis: pytest.MonkeyPatch, theme: str, device: dict[str, object]
 ) -> None:
     chat = await desk.chat(alice, await past_thread(alice), color_scheme=theme, **device)
@@ -59,7 +59,7 @@ async def test_without_redis_the_page_says_so_and_then_takes_it_back(
     assert not wide
 
 
-async def test_a_message_that_the_database_could_not_take_is_sent_again(
+async def test_a_message_that_could_not_be_stored_is_sent_again(
     desk: Desk, alice: Person, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     patches.MESSAGE_RETRY_MS.replace(monkeypatch, 100)
@@ -75,7 +75,7 @@ async def test_a_message_that_the_database_could_not_take_is_sent_again(
     await expect(chat.error).to_be_hidden()
 
 
-async def test_a_page_without_its_database_says_so_and_tries_again_by_itself(
+async def test_a_page_without_its_database_says_so_and_retries_automatically(
     desk: Desk, alice: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     patches.PAGE_RETRY_SECONDS.replace(monkeypatch, 1)

@@ -28,7 +28,7 @@ async def page(desk: Desk) -> AsyncIterator[Page]:
     yield page
 
 
-async def test_what_is_wrong_is_said_after_a_pause_and_goes_when_it_is_mended(page: Page) -> None:
+async def test_an_error_appears_after_a_pause_and_disappears_when_fixed(page: Page) -> None:
     field, error = page.get_by_label("Password", exact=True), page.locator("#password1-error")
     await field.press_sequentially("password1")
     await expect(error).to_contain_text(COMMON)
@@ -43,7 +43,7 @@ async def test_what_is_wrong_is_said_after_a_pause_and_goes_when_it_is_mended(pa
     assert await field.get_attribute("aria-describedby") == "password1-hint"
 
 
-async def test_nobody_is_interrupted_who_has_only_begun(page: Page) -> None:
+async def test_a_password_that_is_still_being_typed_shows_no_error(page: Page) -> None:
     asked: list[Request] = []
     page.on("request", lambda one: asked.append(one) if "password_check" in one.url else None)
     field, error = page.get_by_label("Password", exact=True), page.locator("#password1-error")
@@ -54,14 +54,14 @@ async def test_nobody_is_interrupted_who_has_only_begun(page: Page) -> None:
     assert len(asked) == 1
 
 
-async def test_the_address_counts_also_if_it_comes_later(page: Page) -> None:
+async def test_an_email_address_entered_later_counts_too(page: Page) -> None:
     await page.get_by_label("Password", exact=True).fill("dora.longest")
     await page.get_by_label("E-mail").fill("dora.longest@example.com")
     await page.get_by_label("Password again", exact=True).focus()
     await expect(page.locator("#password1-error")).to_contain_text("too similar to the email address")
 
 
-async def test_it_never_keeps_anybody_from_sending(page: Page) -> None:
+async def test_the_check_never_blocks_the_form(page: Page) -> None:
     """Not even if the answer does not come; the server says the same then."""
 
     async def hang(route: Route) -> None:
@@ -80,7 +80,7 @@ async def test_it_never_keeps_anybody_from_sending(page: Page) -> None:
     await page.unroute_all(behavior="ignoreErrors")
 
 
-async def test_a_password_can_be_looked_at(page: Page) -> None:
+async def test_a_password_can_be_shown(page: Page) -> None:
     field = page.get_by_label("Password", exact=True)
     await field.fill("a few words to see")
     for kind in ("text", "password"):
@@ -89,7 +89,7 @@ async def test_a_password_can_be_looked_at(page: Page) -> None:
 
 
 @pytest.mark.parametrize("java_script_enabled", [True, False])
-async def test_a_forgotten_password_is_set_anew(desk: Desk, alice: Person, java_script_enabled: bool) -> None:
+async def test_a_forgotten_password_is_reset(desk: Desk, alice: Person, java_script_enabled: bool) -> None:
     context = await desk.context(allowed=(REFUSED_FORM,), java_script_enabled=java_script_enabled)
     page = await context.new_page()
     await page.goto("/accounts/login/")

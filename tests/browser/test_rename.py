@@ -59,7 +59,7 @@ async def test_a_new_title_is_seen_in_every_tab(desk: Desk, alice: Person) -> No
     await Title(there.page).is_shown("Eggs & bacon")
 
 
-async def test_escape_and_cancel_leave_it_as_it_is_and_give_the_focus_back(desk: Desk, alice: Person) -> None:
+async def test_escape_and_cancel_keep_the_title_and_return_the_focus(desk: Desk, alice: Person) -> None:
     chat = await desk.chat(alice, await past_thread(alice, title="The first words"))
     title = Title(chat.page)
     for leave in ("Escape", "link", "pencil"):
@@ -79,7 +79,7 @@ async def test_escape_and_cancel_leave_it_as_it_is_and_give_the_focus_back(desk:
         await title.is_shown("The first words")
 
 
-async def test_what_is_refused_is_said_at_the_field_and_kept_there(desk: Desk, alice: Person) -> None:
+async def test_a_refused_title_stays_in_the_field_with_its_error(desk: Desk, alice: Person) -> None:
     chat = await desk.chat(alice, await past_thread(alice, title="The first words"), allowed=(REFUSED_FORM,))
     title = Title(chat.page)
     await title.pencil.click()
@@ -101,7 +101,7 @@ async def test_what_is_refused_is_said_at_the_field_and_kept_there(desk: Desk, a
     await expect(title.error).to_be_hidden()
 
 
-async def test_without_a_connection_it_says_so_and_can_be_saved_later(desk: Desk, alice: Person) -> None:
+async def test_without_a_connection_the_title_can_be_saved_later(desk: Desk, alice: Person) -> None:
     chat = await desk.chat(alice, await past_thread(alice), allowed=(OFFLINE,))
     title = Title(chat.page)
     await chat.page.context.set_offline(True)
@@ -128,7 +128,7 @@ async def test_a_title_is_text_and_never_markup(desk: Desk, alice: Person) -> No
     await expect(title.field).to_have_value(hostile)
 
 
-async def test_in_the_middle_of_an_answer_nothing_is_lost(desk: Desk, alice: Person) -> None:
+async def test_renaming_during_an_answer_loses_nothing(desk: Desk, alice: Person) -> None:
     chat = await desk.chat(alice, await past_thread(alice))
     title = Title(chat.page)
     await chat.say("count to 400 [offline: pace=5]")

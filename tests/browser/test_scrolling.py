@@ -34,7 +34,7 @@ async def test_the_page_follows_the_answer_until_the_reader_scrolls_up(desk: Des
     assert await chat.distance_to_end() <= 1
 
 
-async def test_sending_leads_back_to_the_end(desk: Desk, alice: Person) -> None:
+async def test_sending_scrolls_back_to_the_end(desk: Desk, alice: Person) -> None:
     chat = await desk.chat(alice, await past_thread(alice, messages=50))
     await chat.scroller.evaluate("it => it.scrollTo(0, 0)")
     await expect(chat.page.get_by_role("button", name="Jump to latest")).to_be_visible()
@@ -45,7 +45,7 @@ async def test_sending_leads_back_to_the_end(desk: Desk, alice: Person) -> None:
     assert await chat.distance_to_end() <= 1
 
 
-async def test_older_messages_come_in_above_without_moving_what_is_read(desk: Desk, alice: Person) -> None:
+async def test_older_messages_load_above_without_moving_the_view(desk: Desk, alice: Person) -> None:
     chat = await desk.chat(alice, await past_thread(alice, messages=120))
     more = chat.page.get_by_role("button", name="Load older messages")
     first = chat.messages.first
@@ -66,7 +66,7 @@ async def test_older_messages_come_in_above_without_moving_what_is_read(desk: De
     ]
 
 
-async def test_older_messages_that_cannot_be_loaded_can_be_tried_again(desk: Desk, alice: Person) -> None:
+async def test_failed_loading_of_older_messages_can_be_retried(desk: Desk, alice: Person) -> None:
     chat = await desk.chat(alice, await past_thread(alice, messages=60), allowed=("Failed to load resource",))
     await chat.page.route("**/messages/?before=*", lambda route: route.abort(), times=1)
     more = chat.page.get_by_role("button", name="Load older messages")

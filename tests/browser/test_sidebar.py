@@ -39,7 +39,7 @@ async def test_a_new_thread_appears_in_other_tabs_and_leads_there(desk: Desk, al
     await expect(chat.page.get_by_role("heading", level=1)).to_have_text("say hello to <b>everybody</b>")
 
 
-async def test_the_drawer_of_a_phone_opens_closes_and_gives_the_focus_back(desk: Desk, alice: Person) -> None:
+async def test_the_drawer_on_a_phone_opens_closes_and_returns_the_focus(desk: Desk, alice: Person) -> None:
     thread_id = await past_thread(alice)
     chat = await desk.chat(alice, thread_id, viewport=PHONE, has_touch=True, is_mobile=True)
     opener = chat.page.get_by_role("button", name="Open chats", exact=True)

@@ -47,7 +47,7 @@ async def test_a_visitors_choice_holds_from_the_first_paint(desk: Desk) -> None:
     assert await colour_at_first_paint(page, "/accounts/login/") == DARK_PAGE
 
 
-async def test_without_a_choice_the_system_decides_and_may_change_its_mind(desk: Desk) -> None:
+async def test_without_a_choice_the_page_follows_the_system(desk: Desk) -> None:
     page = await (await desk.context(color_scheme="dark")).new_page()
     assert await colour_at_first_paint(page, "/") == DARK_PAGE
     await page.emulate_media(color_scheme="light")

@@ -37,7 +37,7 @@ async def new_browser(desk: Desk, **options: Any) -> Page:
 
 
 @pytest.mark.parametrize("java_script_enabled", [True, False])
-async def test_it_is_turned_on_by_keyboard_and_asked_for(
+async def test_2fa_is_turned_on_by_keyboard_and_required_at_login(
     desk: Desk, alice: Person, java_script_enabled: bool, tmp_path: Path
 ) -> None:
     context = await desk.context(alice, java_script_enabled=java_script_enabled)
@@ -84,7 +84,7 @@ async def test_it_is_turned_on_by_keyboard_and_asked_for(
     await expect(here).to_have_accessible_name(re.compile(f"^Log out .* Logged in {since}$"))
 
 
-async def test_who_has_lost_the_app_uses_a_recovery_code(desk: Desk, alice: Person) -> None:
+async def test_a_user_without_the_app_logs_in_with_a_recovery_code(desk: Desk, alice: Person) -> None:
     factor = await turned_on(alice)
     page = await new_browser(desk)
     await type_password(page, alice)
@@ -114,7 +114,7 @@ async def clipboard_of(page: Page) -> str:
     return copied
 
 
-async def test_secret_and_codes_are_copied_as_they_are(desk: Desk, alice: Person) -> None:
+async def test_the_secret_and_the_codes_are_copied_exactly(desk: Desk, alice: Person) -> None:
     context = await desk.context(alice)
     await context.grant_permissions(["clipboard-read", "clipboard-write"])
     page = await context.new_page()

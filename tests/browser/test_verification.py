@@ -108,7 +108,9 @@ async def test_without_javascript_the_page_says_when_and_the_button_works(
     await mailbox.next_link(carol)
 
 
-async def test_nothing_is_in_the_way_of_anybody(desk: Desk, strict: Site, mailbox: Mailbox, carol: str) -> None:
+async def test_axe_finds_nothing_while_an_address_is_confirmed(
+    desk: Desk, strict: Site, mailbox: Mailbox, carol: str
+) -> None:
     axe = AXE.read_text()
     page = await (await desk.context(allowed=(REFUSED_FORM,))).new_page()
     await log_in(page, carol)

@@ -42,7 +42,7 @@ async def test_a_whole_conversation(desk: Desk, alice: Person) -> None:
     await expect(chat.questions).to_have_count(2)
 
 
-async def test_a_refused_message_comes_back_with_a_sentence(desk: Desk, alice: Person) -> None:
+async def test_a_refused_message_returns_with_an_error(desk: Desk, alice: Person) -> None:
     context = await desk.context(alice, java_script_enabled=False, allowed=(REFUSED_FORM,))
     chat = await ChatPage.opened(await context.new_page())
     await chat.field.fill("x" * 32_001)

@@ -42,7 +42,7 @@ async def whole(story: Story, seconds: float = TAKEOVER_SECONDS) -> None:
     assert [tab.shrunk for tab in story.tabs] == [0] * len(story.tabs)
 
 
-async def test_row_2_and_35_a_worker_dies_in_mid_answer_and_another_brings_the_rest(
+async def test_row_2_and_35_a_worker_dies_during_an_answer_and_another_completes_it(
     cluster: Cluster, pair: tuple[Worker, Worker]
 ) -> None:
     one, two = pair
@@ -53,7 +53,7 @@ async def test_row_2_and_35_a_worker_dies_in_mid_answer_and_another_brings_the_r
         await whole(story, TAKEOVER_SECONDS + 10)
 
 
-async def test_row_7_a_worker_that_is_asked_to_leave_hands_its_answers_over(
+async def test_row_7_a_worker_that_gets_sigterm_hands_over_its_answers(
     cluster: Cluster, pair: tuple[Worker, Worker]
 ) -> None:
     one, two = pair
@@ -66,7 +66,7 @@ async def test_row_7_a_worker_that_is_asked_to_leave_hands_its_answers_over(
         assert (await story.row())["takeovers"] == 1
 
 
-async def test_row_32_a_stream_that_is_cut_again_and_again_is_resumed_by_its_owner(
+async def test_row_32_a_stream_that_is_cut_repeatedly_is_resumed_by_its_owner(
     cluster: Cluster, pair: tuple[Worker, Worker]
 ) -> None:
     one, two = pair
@@ -78,7 +78,7 @@ async def test_row_32_a_stream_that_is_cut_again_and_again_is_resumed_by_its_own
         assert (await story.row())["takeovers"] == 0
 
 
-async def test_row_34_a_run_that_nobody_finds_any_more_is_interrupted(
+async def test_row_34_a_run_that_the_provider_has_lost_is_interrupted(
     cluster: Cluster, pair: tuple[Worker, Worker]
 ) -> None:
     one, two = pair

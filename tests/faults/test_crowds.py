@@ -28,7 +28,7 @@ def resident_kib(worker: Worker) -> int:
     return int(line.split()[1])
 
 
-async def test_row_39_a_tab_that_reads_slowly_is_let_go_and_delays_nobody(cluster: Cluster) -> None:
+async def test_row_39_a_slow_tab_is_disconnected_and_delays_no_other(cluster: Cluster) -> None:
     one, two = await cluster.workers(2)
     async with ChaosProxy(("127.0.0.1", one.port)).running() as proxy:
         tabs = [proxy.url, one, two]
@@ -131,7 +131,7 @@ async def never_send_the_body(worker: Worker) -> tuple[bytes, float]:
     return status, time.monotonic() - began
 
 
-async def test_row_42_a_crowd_of_sockets_comes_back_within_15_s_when_its_worker_dies(
+async def test_row_42_a_crowd_of_sockets_reconnects_within_15_s_when_its_worker_dies(
     cluster: Cluster, record_property: Callable[[str, object], None]
 ) -> None:
     one, two = await cluster.workers(2)

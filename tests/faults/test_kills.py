@@ -46,7 +46,7 @@ async def ask(stack: AsyncExitStack, cluster: Cluster, upto: int, at: Worker, ta
 
 
 @pytest.mark.parametrize("mode", MODES)
-async def test_wherever_a_worker_is_killed_its_answers_have_a_true_end(
+async def test_answers_of_a_worker_killed_at_any_point_end_correctly(
     cluster: Cluster, start: Start, mode: str, record_property: Note
 ) -> None:
     statuses: Counter[str] = Counter()

@@ -57,7 +57,9 @@ def away(store: Store, how: str = "stopped") -> Iterator[None]:
 
 
 @pytest.mark.parametrize("how", ["stopped", "frozen"])
-async def test_without_redis_everything_but_live_works_and_nothing_waits_long(cluster: Cluster, how: str) -> None:
+async def test_without_redis_everything_except_live_text_works_and_nothing_waits_long(
+    cluster: Cluster, how: str
+) -> None:
     [one] = await cluster.workers(1)
     async with asked(cluster, *counting(5), at=one, tabs=[one]) as story, visitor(one) as nobody:
         await story.over(10)
@@ -161,7 +163,7 @@ async def test_a_restart_of_postgres_is_a_delay_and_no_error_even_with_a_full_po
     assert {answer.status_code for answer, _ in after} == {200}
 
 
-async def test_a_socket_that_comes_while_postgres_is_away_is_asked_to_come_back(cluster: Cluster) -> None:
+async def test_a_socket_opened_while_postgres_is_down_is_asked_to_retry(cluster: Cluster) -> None:
     [one] = await cluster.workers(1)
     async with asked(cluster, *counting(5), at=one, tabs=[one]) as story:
         await story.over(10)

@@ -18,7 +18,7 @@ EVERYBODY_ELSE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE a
 READ_ONLY = "ALTER DATABASE postgres {} default_transaction_read_only{}"
 
 
-async def test_row_22_postgres_restarts_in_mid_answer_and_the_answer_goes_on(cluster: Cluster) -> None:
+async def test_row_22_an_answer_continues_when_postgres_restarts(cluster: Cluster) -> None:
     one, two = await cluster.workers(2)
     async with asked(cluster, *counting(600, 10), at=one, tabs=[one, two]) as story:
         await story.until_text(200)
@@ -30,7 +30,7 @@ async def test_row_22_postgres_restarts_in_mid_answer_and_the_answer_goes_on(clu
     assert [(tab.store.syncs, tab.shrunk) for tab in story.tabs] == [(0, 0)] * 2
 
 
-async def test_row_23_postgres_is_away_and_nothing_is_acknowledged_that_is_not_stored(cluster: Cluster) -> None:
+async def test_row_23_only_stored_messages_are_acknowledged_while_postgres_is_down(cluster: Cluster) -> None:
     one, two = await cluster.workers(2)
     async with asked(cluster, *counting(100), at=one, tabs=[one, two]) as story:
         await story.over(10)
@@ -52,7 +52,7 @@ async def test_row_23_postgres_is_away_and_nothing_is_acknowledged_that_is_not_s
     assert [one.codes for one in story.tabs] == [[], []], "sockets stay"
 
 
-async def test_row_23_an_answer_that_ends_while_postgres_is_away_is_stored_whole_when_it_is_back(
+async def test_row_23_an_answer_that_ends_while_postgres_is_down_is_stored_completely_later(
     cluster: Cluster,
 ) -> None:
     one, two = await cluster.workers(2)
@@ -69,7 +69,7 @@ async def test_row_23_an_answer_that_ends_while_postgres_is_away_is_stored_whole
     assert not call["estimated"]
 
 
-async def test_row_23_an_answer_that_begins_while_postgres_is_away_goes_on_when_it_is_back(cluster: Cluster) -> None:
+async def test_row_23_an_answer_that_begins_while_postgres_is_down_continues_later(cluster: Cluster) -> None:
     one, two = await cluster.workers(2)
     async with asked(cluster, *counting(150, 10, "delay=1"), at=one, tabs=[one, two]) as story:
         await eventually(story.creates, seconds=5)
@@ -138,7 +138,7 @@ async def lock_threads(cluster: Cluster, *, seconds: float) -> None:
         await lock.close()
 
 
-async def test_row_27_the_word_of_a_commit_is_lost_and_the_message_is_stored_exactly_once(cluster: Cluster) -> None:
+async def test_row_27_a_lost_reply_to_commit_stores_the_message_exactly_once(cluster: Cluster) -> None:
     one, two = await cluster.workers(2)
     async with asked(cluster, *counting(3), at=one, tabs=[one, two]) as story:
         await story.over(10)
@@ -156,7 +156,7 @@ async def test_row_27_the_word_of_a_commit_is_lost_and_the_message_is_stored_exa
     assert len(stored) == 1
 
 
-async def test_row_27_the_word_of_the_last_commit_is_lost_and_tabs_have_the_end_within_10_s(cluster: Cluster) -> None:
+async def test_row_27_a_lost_reply_to_the_last_commit_ends_tabs_within_10_s(cluster: Cluster) -> None:
     one, two = await cluster.workers(2)
     async with asked(cluster, *counting(150, 10), at=one, tabs=[one, two]) as story:
         await story.until_text(100)
@@ -169,7 +169,7 @@ async def test_row_27_the_word_of_the_last_commit_is_lost_and_tabs_have_the_end_
     assert row["status"] == "final"
 
 
-async def test_row_43_postgres_is_read_only_for_a_while_and_reading_works(cluster: Cluster) -> None:
+async def test_row_43_pages_can_be_read_while_postgres_is_read_only(cluster: Cluster) -> None:
     one, _ = await cluster.workers(2)
     async with asked(cluster, *counting(3), at=one, tabs=[one]) as story:
         await story.over(10)

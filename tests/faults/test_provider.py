@@ -14,7 +14,7 @@ SILENCE_SECONDS = 90
 NEVER_SHOWN = ("<html", "gateway", "was told to answer", "Traceback", "HTTP")  # the provider's own words
 
 
-async def test_row_28_two_refusals_for_too_many_requests_are_waited_out_and_one_is_taken(cluster: Cluster) -> None:
+async def test_row_28_two_429s_are_waited_out_and_the_third_request_succeeds(cluster: Cluster) -> None:
     one, two = await cluster.workers(2)
     began = time.monotonic()
     script = "status=429 retry_after=1 times=2"
@@ -30,7 +30,7 @@ async def test_row_28_two_refusals_for_too_many_requests_are_waited_out_and_one_
 
 
 @pytest.mark.parametrize("status", [429, 503])
-async def test_row_29_a_provider_that_refuses_for_ever_is_a_failure_within_35_s(cluster: Cluster, status: int) -> None:
+async def test_row_29_a_provider_that_always_refuses_is_a_failure_within_35_s(cluster: Cluster, status: int) -> None:
     one, two = await cluster.workers(2)
     async with asked(cluster, *counting(3, script=f"status={status}"), at=one, tabs=[one, two]) as story:
         row = await story.over(35)
@@ -45,7 +45,7 @@ async def test_row_29_a_provider_that_refuses_for_ever_is_a_failure_within_35_s(
 @pytest.mark.parametrize(
     "script", ["status=500", "html=502", "html=504", "status=400", "status=401", "badjson=1", "failed", "error=3"]
 )
-async def test_row_30_a_provider_that_fails_has_an_end_in_our_words(cluster: Cluster, script: str) -> None:
+async def test_row_30_a_failing_provider_ends_the_answer_with_our_error(cluster: Cluster, script: str) -> None:
     one, two = await cluster.workers(2)
     async with asked(cluster, *counting(60, 1, script), at=one, tabs=[one, two]) as story:
         row = await story.over(20)
@@ -86,7 +86,7 @@ async def test_row_32_a_stream_that_is_cut_leaves_exactly_what_came(cluster: Clu
     assert bool(row["content"]) == bool(deltas)
 
 
-async def test_row_33_a_stream_that_falls_silent_is_as_one_that_is_cut(cluster: Cluster) -> None:
+async def test_row_33_a_silent_stream_ends_like_a_cut_one(cluster: Cluster) -> None:
     [one] = await cluster.workers(1)
     async with asked(cluster, *counting(60, 5, "pause=9:94"), at=one, tabs=[one]) as story:
         row = await story.over(SILENCE_SECONDS + 5)

@@ -110,7 +110,7 @@ class Schedule:
 
 
 @pytest.mark.parametrize("seed", range(FIRST_SEED, FIRST_SEED + SEEDS))
-async def test_whatever_happens_everybody_ends_with_the_same_true_text(cluster: Cluster, seed: int) -> None:
+async def test_after_any_faults_all_tabs_end_with_the_same_correct_text(cluster: Cluster, seed: int) -> None:
     schedule = Schedule(cluster, seed)
     try:
         stories = await schedule.run()

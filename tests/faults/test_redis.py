@@ -61,7 +61,7 @@ async def test_row_12_the_channel_is_cut_every_200_ms_and_no_tab_misses_or_repea
     assert [(tab.store.syncs, tab.shrunk) for tab in story.tabs] == [(0, 0)] * 3
 
 
-async def test_row_13_every_client_of_redis_is_cut_and_appends_are_tried_again(cluster: Cluster) -> None:
+async def test_row_13_every_client_of_redis_is_cut_and_appends_are_retried(cluster: Cluster) -> None:
     one, two = await cluster.workers(2)
 
     async def cut() -> None:
@@ -88,7 +88,7 @@ async def test_row_13_a_connection_that_closes_under_a_command_ends_no_worker(cl
     assert two.is_alive
 
 
-async def test_row_14_redis_loses_everything_in_mid_answer_and_tabs_have_the_text_within_2_s(cluster: Cluster) -> None:
+async def test_row_14_redis_loses_everything_and_tabs_have_the_text_within_2_s(cluster: Cluster) -> None:
     one, two = await cluster.workers(2)
     async with asked(cluster, *counting(500), at=one, tabs=[one, two]) as story:
         await story.until_text(200)
@@ -103,7 +103,7 @@ async def test_row_14_redis_loses_everything_in_mid_answer_and_tabs_have_the_tex
     assert [tab.shrunk for tab in story.tabs] == [0, 0]
 
 
-async def test_row_15_redis_is_gone_and_comes_back_empty_and_tabs_go_on_from_the_database(cluster: Cluster) -> None:
+async def test_row_15_tabs_continue_from_the_database_when_redis_returns_empty(cluster: Cluster) -> None:
     one, two = await cluster.workers(2)
     async with asked(cluster, *counting(3000), at=one, tabs=[one, two]) as story:
         await story.until_text(100)
@@ -154,7 +154,7 @@ async def slowest_answers(worker: Worker, *, seconds: float) -> float:
     return sorted(times)[int(len(times) * 0.99) - 1]
 
 
-async def test_row_17_redis_is_full_and_that_is_no_error_of_a_page_or_an_answer(cluster: Cluster) -> None:
+async def test_row_17_a_full_redis_causes_no_error_on_a_page_or_in_an_answer(cluster: Cluster) -> None:
     one, two = await cluster.workers(2)
     async with asked(cluster, *counting(200), at=one, tabs=[one, two]) as story:
         await story.until_text(100)

@@ -120,7 +120,7 @@ async def test_row_41_a_socket_without_hello_is_closed_after_5_s(cluster: Cluste
     assert 4.5 < time.monotonic() - began < 7
 
 
-async def test_row_44_a_mail_server_that_is_away_is_tried_again_and_no_page_tells(cluster: Cluster) -> None:
+async def test_row_44_an_unavailable_mail_server_is_retried_and_no_page_reveals_it(cluster: Cluster) -> None:
     address = f"alice-{uuid4().hex[:8]}@example.com"
     async with Mailbox.listening() as mailbox, ChaosProxy((mailbox.host, mailbox.port), refusing=True).running() as way:
         mails = {"EMAIL_BACKEND": "smtp", "SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(way.port), "SMTP_TLS": "none"}
@@ -137,7 +137,7 @@ async def test_row_44_a_mail_server_that_is_away_is_tried_again_and_no_page_tell
     assert message["To"] == address
 
 
-async def test_row_45_a_page_of_another_version_is_told_to_reload(cluster: Cluster) -> None:
+async def test_row_45_a_page_of_another_version_is_asked_to_reload(cluster: Cluster) -> None:
     one, _ = await cluster.workers(2)
     async with asked(cluster, *counting(3), at=one) as story, story.person.connection(story.thread_id) as old:
         await old.send('{"type": "hello", "v": 2, "cursor": "", "rev": 0}')
@@ -145,7 +145,7 @@ async def test_row_45_a_page_of_another_version_is_told_to_reload(cluster: Clust
         assert await close_code(old) == 4506
 
 
-async def test_row_46_a_thread_is_deleted_in_mid_answer_and_nothing_of_it_comes_back(cluster: Cluster) -> None:
+async def test_row_46_a_thread_deleted_during_an_answer_leaves_nothing_behind(cluster: Cluster) -> None:
     one, two = await cluster.workers(2)
     async with asked(cluster, *counting(2000), at=one, tabs=[one, two]) as story:
         await story.until_text(50)
@@ -160,7 +160,7 @@ async def test_row_46_a_thread_is_deleted_in_mid_answer_and_nothing_of_it_comes_
         assert not await cluster.rows("SELECT id FROM generation WHERE thread_id = $1", story.thread_id)
 
 
-async def test_row_46_an_account_is_deleted_in_mid_answer_and_nothing_of_it_comes_back(cluster: Cluster) -> None:
+async def test_row_46_an_account_deleted_during_an_answer_leaves_nothing_behind(cluster: Cluster) -> None:
     one, two = await cluster.workers(2)
     async with asked(cluster, *counting(2000), at=two, tabs=[one, two]) as story:
         await story.until_text(50)
@@ -205,7 +205,7 @@ async def test_row_47_two_releases_migrate_at_once_and_both_end_well(cluster: Cl
 # Leaving
 
 
-async def test_row_7_and_8_a_worker_is_asked_to_leave_twice_and_a_client_never_closes(cluster: Cluster) -> None:
+async def test_row_7_and_8_a_worker_gets_sigterm_twice_and_a_client_never_closes(cluster: Cluster) -> None:
     two, leaving = await asyncio.gather(cluster.workers(1), leaving_worker(cluster))
     async with asked(cluster, *counting(400, 10), at=leaving, tabs=[[leaving.url]] * 3) as story:
         await story.until_text(50)

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.timeout(120)
 TAKEOVER_SECONDS = 20  # from the fault to the truth in every tab
 
 
-async def test_row_1_a_worker_dies_in_mid_answer_and_all_tabs_keep_what_they_saw_within_20_s(cluster: Cluster) -> None:
+async def test_row_1_a_worker_dies_and_all_tabs_keep_the_text_they_showed_within_20_s(cluster: Cluster) -> None:
     one, two = await cluster.workers(2)
     async with asked(cluster, *counting(2000), at=one, tabs=[[one.url, two.url], two, two]) as story:
         await story.until_text(random.randrange(1, 800))
@@ -64,7 +64,7 @@ async def test_row_4_a_worker_dies_after_it_asked_and_the_provider_is_not_asked_
     assert (call["uncertain"], call["estimated"], call["response_id"]) == (True, True, None)
 
 
-async def test_row_5_a_worker_dies_before_it_tells_of_the_end_and_tabs_have_it_within_10_s(cluster: Cluster) -> None:
+async def test_row_5_a_worker_dies_before_announcing_the_end_and_tabs_have_it_within_10_s(cluster: Cluster) -> None:
     [healthy], [doomed] = await asyncio.gather(cluster.workers(1), cluster.workers(1, "die_after_final_commit"))
     async with asked(cluster, *counting(100), at=doomed, tabs=[healthy, healthy]) as story:
         await story.until_text(20)
@@ -86,7 +86,7 @@ async def test_row_6_a_worker_dies_inside_the_final_transaction_and_the_call_is_
     assert (call["status"], call["estimated"]) == ("lost", True)
 
 
-async def test_row_9_an_owner_that_stood_still_wakes_as_a_stranger_and_writes_nothing(cluster: Cluster) -> None:
+async def test_row_9_a_paused_owner_wakes_without_its_lease_and_writes_nothing(cluster: Cluster) -> None:
     one, two = await cluster.workers(2)
     async with asked(cluster, *counting(2000), at=one, tabs=[two, two]) as story:
         await story.until_text(200)
@@ -102,7 +102,7 @@ async def test_row_9_an_owner_that_stood_still_wakes_as_a_stranger_and_writes_no
         await story.over(1)
 
 
-async def test_row_10_a_loop_that_is_blocked_for_15_s_loses_its_answer_and_doubles_nothing(cluster: Cluster) -> None:
+async def test_row_10_a_loop_blocked_for_15_s_loses_its_answer_and_duplicates_nothing(cluster: Cluster) -> None:
     [healthy], [blocked] = await asyncio.gather(cluster.workers(1), cluster.workers(1, "block_the_loop"))
     async with asked(cluster, *counting(2000), at=blocked, tabs=[healthy, [blocked.url, healthy.url]]) as story:
         row = await story.over(TAKEOVER_SECONDS + 5)
@@ -123,7 +123,7 @@ async def test_row_11_clocks_that_are_an_hour_off_change_nothing(cluster: Cluste
     assert [(tab.store.syncs, tab.shrunk, tab.codes) for tab in story.tabs] == [(0, 0, [])] * 2
 
 
-async def test_row_36_a_stop_of_a_dead_owner_comes_true_within_20_s(cluster: Cluster) -> None:
+async def test_row_36_a_stop_takes_effect_within_20_s_when_the_owner_is_dead(cluster: Cluster) -> None:
     one, two = await cluster.workers(2)
     async with asked(cluster, *counting(2000), at=one, tabs=[two, two]) as story:
         await story.until_text(50)
@@ -135,7 +135,7 @@ async def test_row_36_a_stop_of_a_dead_owner_comes_true_within_20_s(cluster: Clu
     assert [tab.shrunk for tab in story.tabs] == [0, 0]
 
 
-async def test_row_36_a_stop_at_a_living_owner_comes_true_within_2_s(cluster: Cluster) -> None:
+async def test_row_36_a_stop_takes_effect_within_2_s_when_the_owner_is_alive(cluster: Cluster) -> None:
     one, two = await cluster.workers(2)
     async with asked(cluster, *counting(2000), at=one, tabs=[one, two]) as story:
         await story.until_text(50)

@@ -147,7 +147,7 @@ async def test_a_stop_in_the_text_is_estimated(llm: LLMClient) -> None:
     assert log.cost > 0
 
 
-async def test_a_wrong_key_and_a_wrong_model_are_told_apart(llm: LLMClient) -> None:
+async def test_a_wrong_key_and_a_wrong_model_are_distinguished(llm: LLMClient) -> None:
     async with client("sk-wrong") as stranger:
         with pytest.raises(ProviderFailed) as raised:
             await stranger.call("Hello")

@@ -159,7 +159,7 @@ async def test_metadata_can_carry_the_script(offline: OfflineServer) -> None:
     assert response.json()["error"]["code"] == "rate_limit_exceeded"
 
 
-async def test_two_tools_can_be_called_at_once_and_their_results_are_told(offline: OfflineServer) -> None:
+async def test_two_tools_can_be_called_at_once_and_their_results_are_quoted(offline: OfflineServer) -> None:
     tools = list(load().schemas())
     question = {"role": "user", "content": "What time is it in UTC, and what is the secret number?"}
     calls = (await create(offline, input=[question], tools=tools)).json()["output"]
@@ -198,7 +198,7 @@ async def test_a_title_is_made_of_the_user_s_words(offline: OfflineServer, asked
     assert json.loads(await answer(offline, asked, text=structured(TITLE_SCHEMA))) == {"title": title}
 
 
-async def test_structured_calls_have_scripts_of_their_own(offline: OfflineServer) -> None:
+async def test_structured_calls_have_separate_scripts(offline: OfflineServer) -> None:
     text = structured(TITLE_SCHEMA)
     assert (await create(offline, "rivers [offline-structured: status=500]", text=text)).status_code == 500
     assert (await create(offline, "rivers [offline-structured: status=500]")).status_code == 200
@@ -257,7 +257,7 @@ async def test_the_bill_is_what_the_responses_said(offline: OfflineServer, gener
     assert [entry["total_tokens"] for entry in billed] == [usage["total_tokens"] for usage in usages]
 
 
-async def test_a_background_run_can_be_read_from_any_event_and_goes_on_live(offline: OfflineServer) -> None:
+async def test_a_background_run_can_be_read_from_any_event_and_then_live(offline: OfflineServer) -> None:
     response_id = await background(offline, "say one two three four five [offline: pace=10]")
     live = await resumed(offline, response_id, 6)
     assert [event["sequence_number"] for event in live] == list(range(7, 7 + len(live)))
@@ -270,7 +270,7 @@ async def test_a_background_run_can_be_read_from_any_event_and_goes_on_live(offl
     assert stored == everything[-1]["response"]
 
 
-async def test_only_the_first_stream_is_cut_and_the_run_goes_on(offline: OfflineServer) -> None:
+async def test_only_the_first_stream_is_cut_and_the_run_continues(offline: OfflineServer) -> None:
     got = b""
     with pytest.raises(httpx.RemoteProtocolError):
         async with offline.http.stream(

@@ -159,5 +159,5 @@ async def test_other_models_refuse_an_effort(offline: OfflineServer, model: str)
         assert (await create(offline, model=model, reasoning=nothing)).status_code == 200
 
 
-async def test_an_effort_that_nobody_knows_is_refused(offline: OfflineServer) -> None:
+async def test_an_unknown_effort_is_refused(offline: OfflineServer) -> None:
     assert (await refused(offline, model="gpt-5", reasoning={"effort": "huge"}))["param"] == "reasoning.effort"

@@ -159,7 +159,7 @@ async def test_scripted_calls_have_scripted_arguments(offline: OfflineServer, ar
         assert "".join(deltas) == arguments * len(output)
 
 
-async def test_events_of_a_type_that_nobody_knows_come_before_the_text(offline: OfflineServer) -> None:
+async def test_events_of_an_unknown_type_come_before_the_text(offline: OfflineServer) -> None:
     asked = "say one [offline: unknown=3]"
     assert kinds_of(await streamed(offline, asked))[1:6] == [
         "in_progress",
@@ -221,7 +221,7 @@ def oddity(response: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_every_fault_befalls_structured_calls_as_often_as_it_is_told(
+async def test_each_fault_affects_structured_calls_as_often_as_requested(
     offline: OfflineServer, generation_id: str, fault: str
 ) -> None:
     asked = f"many wide rivers [offline-structured: {fault} times=2]"
@@ -231,7 +231,7 @@ async def test_every_fault_befalls_structured_calls_as_often_as_it_is_told(
 
 
 @pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault not in ("notjson", "invalid")])
-async def test_every_fault_befalls_answers_as_often_as_it_is_told(
+async def test_each_fault_affects_answers_as_often_as_requested(
     offline: OfflineServer, generation_id: str, fault: str
 ) -> None:
     asked = f'say {{"title": "many wide rivers"}} [offline: {fault} times=2]'
@@ -253,7 +253,7 @@ async def test_the_strings_of_a_structured_call_can_be_odd(offline: OfflineServe
     assert odd in title
 
 
-async def test_resumes_and_retrieves_fail_as_often_as_they_are_told(offline: OfflineServer) -> None:
+async def test_resumes_and_retrieves_fail_as_often_as_requested(offline: OfflineServer) -> None:
     response_id = await background(offline, "say one two three [offline: repeat times=1]")
     assert [(await resumed(offline, response_id, 6))[0]["sequence_number"] for _ in range(3)] == [4, 7, 7]
     response_id = await background(offline, "say one two three [offline: skip times=2]")

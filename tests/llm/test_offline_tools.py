@@ -186,13 +186,13 @@ async def test_a_search_is_for_no_more_words_than_the_tool_takes(offline: Offlin
     assert await calls(offline, asked, ALL) == [("search_my_threads", {"query": " ".join(words[:10])})]
 
 
-async def test_the_time_is_told_in_words(offline: OfflineServer) -> None:
+async def test_the_time_is_given_in_words(offline: OfflineServer) -> None:
     gave = json.dumps({"timezone": "Asia/Tokyo", "time": "2026-11-22T09:05:06+09:00", "weekday": "Sunday"})
     assert "In Asia/Tokyo it is **Sunday, 2026-11-22, 09:05**." in await told(offline, "What time is it?", gave)
 
 
 @pytest.mark.parametrize("gave", ["no such `zone`", "[1, 2]", '{"time": "soon"}', "[" * 5000, ""])
-async def test_whatever_else_a_tool_gives_is_quoted(offline: OfflineServer, gave: str) -> None:
+async def test_other_results_of_tools_are_quoted(offline: OfflineServer, gave: str) -> None:
     text = await told(offline, "What time is it?", gave)
     assert "`current_time` says: `" in text
     assert text.count("`") == 4

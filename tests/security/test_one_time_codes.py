@@ -40,7 +40,7 @@ def test_a_clock_may_be_one_step_off(seconds: int, is_taken: bool) -> None:
     assert (matching_step(STANDARD, code_at(NOW + seconds), now=NOW) is not None) == is_taken
 
 
-def test_of_each_code_the_step_is_told() -> None:
+def test_the_step_of_each_code_is_returned() -> None:
     steps = [matching_step(STANDARD, code_at(NOW + seconds), now=NOW) for seconds in (-30, 0, 30)]
 
     assert steps == [NOW // 30 - 1, NOW // 30, NOW // 30 + 1]
@@ -56,7 +56,7 @@ def test_spaces_and_wide_digits_are_taken() -> None:
 @pytest.mark.parametrize(
     "typed", ["", "12345", "1234567", "12345a", "١٢٣٤٥٦", "²³¹²³¹a", "\x00" * 6, "1" * 100, "-1e5.0"]
 )
-def test_everything_else_is_no_code(typed: str) -> None:
+def test_other_input_is_not_a_code(typed: str) -> None:
     assert matching_step(STANDARD, typed, now=NOW) is None
     assert bare_recovery_code(typed) is None
 
@@ -78,7 +78,7 @@ def test_a_secret_needs_the_key_the_user_and_the_nonce() -> None:
     assert all(re.fullmatch("[A-Z2-7]{32}", secret) for secret in secrets)
 
 
-def test_the_link_says_who_and_where() -> None:
+def test_the_link_names_the_account_and_the_site() -> None:
     secret = shared_secret(KEY, "alice", "one")
     link = urlsplit(app_link(secret, email="dora+x@example.com", site_name="Chat: ours & yours"))
 

@@ -28,7 +28,7 @@ def found(password: str, *, email: str = "dora.long@example.com", site_name: str
         "dora likes long walks on the beach",
     ],
 )
-def test_good_ones_are_taken_whatever_they_are_made_of(password: str) -> None:
+def test_good_passwords_of_any_characters_are_accepted(password: str) -> None:
     assert found(password) == []
 
 

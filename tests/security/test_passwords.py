@@ -71,13 +71,13 @@ async def test_a_hash_that_django_made_is_understood_and_wants_a_new_one(passwor
         "pbkdf2_sha1$1000$salt$hash",
     ],
 )
-async def test_a_broken_one_matches_nothing_and_stalls_nobody(passwords: Passwords, stored: str) -> None:
+async def test_a_broken_hash_matches_nothing_and_blocks_nothing(passwords: Passwords, stored: str) -> None:
     async with asyncio.timeout(LONG_SECONDS):
         assert not await passwords.verify(stored, "password")
     assert await passwords.verify(django_hash("password"), "password")
 
 
-async def test_the_event_loop_goes_on_while_hashing(passwords: Passwords) -> None:
+async def test_the_event_loop_continues_while_hashing(passwords: Passwords) -> None:
     hashing = asyncio.gather(*(passwords.hash("password") for _ in range(4)))
     turns = 0
     while not hashing.done():

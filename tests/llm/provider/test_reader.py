@@ -225,7 +225,7 @@ def test_a_call_that_was_not_announced_begins_when_it_is_complete() -> None:
     ]
 
 
-def test_calls_of_one_id_are_told_apart_and_a_flood_of_them_ends_the_stream() -> None:
+def test_calls_with_one_id_are_distinguished_and_a_flood_of_them_ends_the_stream() -> None:
     item = {"type": "function_call", "call_id": "c", "name": "n", "arguments": "{}"}
     done = [{"type": "response.output_item.done", "item": {**item, "id": f"fc_{number}"}} for number in range(1001)]
     events = read(*done[:3], done[0], completed(output=[item] * 3))
@@ -236,7 +236,7 @@ def test_calls_of_one_id_are_told_apart_and_a_flood_of_them_ends_the_stream() ->
     assert last.detail == "there are more than 1000 calls"
 
 
-def test_reasoning_is_told_apart_from_the_answer() -> None:
+def test_reasoning_is_distinguished_from_the_answer() -> None:
     events = read(
         {"type": "response.output_item.added", "item": {"type": "reasoning"}},
         {"type": "response.reasoning_summary_text.delta", "delta": "Hm"},
