@@ -26,8 +26,10 @@ TITLE_MAX_CHARACTERS = 40  # of up to 4 bytes, within the 255 bytes of a file na
 SPEAKERS = {"user": "You", "assistant": "Assistant"}
 
 ACCOUNT = """
-SELECT email, display_name, email_verified, is_staff, monthly_budget, created_at, last_seen_at,
-    (SELECT confirmed_at FROM second_factor WHERE user_id = $1) AS second_factor_since
+SELECT email, display_name, email_verified, is_staff,
+    monthly_budget,
+    (SELECT confirmed_at FROM second_factor WHERE user_id = $1) AS second_factor_since,
+    created_at, last_seen_at
 FROM users WHERE id = $1
 """
 SETTINGS = "SELECT theme, model FROM user_settings WHERE user_id = $1"
