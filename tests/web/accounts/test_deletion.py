@@ -132,7 +132,7 @@ async def test_an_answer_that_ends_at_this_very_moment_does_no_harm(alice: Perso
         gone.add(user.id)
 
     async def is_clean() -> bool:
-        return not any(reply._mine.user_id in gone for reply in site.resources.worker._replies.values())
+        return not any(reply._claim.user_id in gone for reply in site.resources.worker._replies.values())
 
     await eventually(is_clean)
     assert (await alice.http.get("/chat/")).status_code == 200
