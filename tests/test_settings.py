@@ -129,12 +129,6 @@ def test_prices_are_for_input_cached_input_and_output() -> None:
     }
 
 
-@pytest.mark.parametrize("text", ["ten", "-1", "NaN", "Infinity"])
-def test_a_budget_is_a_number_of_dollars(text: str) -> None:
-    with pytest.raises(SettingsError, match="LLM_MONTHLY_BUDGET"):
-        Settings.from_environment({**PRODUCTION, "LLM_MONTHLY_BUDGET": text})
-
-
 @pytest.mark.parametrize("variable", ["LLM_MODEL", "LLM_MODELS", "LLM_TITLE_MODEL"])
 def test_a_model_s_name_has_to_fit_where_it_is_stored(variable: str) -> None:
     with pytest.raises(SettingsError, match=f"{variable} has a name of more than 100 characters"):

@@ -205,18 +205,6 @@ async def test_what_administrators_do_to_a_user(
     assert await violations(page, axe) == []
 
 
-async def test_a_refused_budget(desk: Desk, root: Person, alice: Person, axe: str) -> None:
-    page = await (await desk.context(root, allowed=(REFUSED_FORM,))).new_page()
-    user = await User.get(email=alice.email)
-    await page.goto(f"/admin/users/{user.id}/set-budget/")
-    assert await violations(page, axe) == []
-    await page.get_by_label("USD per month").fill("much")
-    await page.keyboard.press("Enter")
-    await expect(page.locator(".field-error")).to_be_visible()
-    await expect(page.get_by_label("USD per month")).to_be_focused()
-    assert await violations(page, axe) == []
-
-
 async def test_the_administrators_lists_and_texts(desk: Desk, root: Person, alice: Person, axe: str) -> None:
     thread_id = await answered(alice, "What is what?", ANSWER)
     await spent(alice)

@@ -21,9 +21,10 @@ from chat.models import BudgetReservation, Generation, LLMCallLog, State, User, 
 from chat.services.errors import Refused
 from chat.services.usage import budgets
 from chat.services.usage.ledger import UsageJournal, model_client
-from chat.settings import Settings
+from chat.settings import Settings, SettingsError
 from tests.support.cast import Person
 from tests.support.offline import OfflineServer
+from tests.support.production import PRODUCTION
 from tests.support.site import Site
 from tests.support.waiting import eventually
 
@@ -234,3 +235,9 @@ async def test_a_round_is_not_sent_on_the_budget_of_the_previous_round(alice: Pe
     assert (generation.state, generation.reason) == (State.FAILED, "budget_exceeded")
     assert (await UserMonthlyUsage.get(user__email=alice.email)).cost == spent.cost + call.cost
     assert not await BudgetReservation.filter(user__email=alice.email).exists()
+
+
+@pytest.mark.parametrize("text", ["ten", "-1", "NaN", "Infinity"])
+def test_a_budget_is_a_number_of_dollars(text: str) -> None:
+    with pytest.raises(SettingsError, match="LLM_MONTHLY_BUDGET"):
+        Settings.from_environment({**PRODUCTION, "LLM_MONTHLY_BUDGET": text})

@@ -14,8 +14,6 @@ import pytest
 from chat.events import MESSAGE_MAX_LENGTH
 from chat.models import ChatMessage, ChatThread, Generation, Role, Status, User
 from chat.security.limits import PAGE_POST
-from chat.services.errors import Refused
-from tests.support import patches
 from tests.support.cast import Person
 from tests.support.offline import OfflineServer
 from tests.support.page import Page
@@ -348,20 +346,6 @@ async def test_a_message_may_name_its_model(beside: Beside) -> None:
         assert (program.status_code, program.json()["code"]) == (422, "unknown_model")
         assert program.json()["message"] == "This model isn't available. Choose one of: gpt-5-mini, large."
         assert await ChatMessage.filter(thread_id=posted["thread_id"]).count() == 4
-
-
-async def test_a_spent_budget_is_said_with_402(site: Site, reader: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def refuse(*_: object, **__: object) -> None:
-        raise Refused("budget_exceeded", "The budget for this month is spent.")
-
-    patches.SEND.replace(monkeypatch, refuse)
-    program = await reader.post("Say much")
-    page = await reader.http.post("/chat/", data={"message": "Say much"})
-
-    assert (program.status_code, program.json()["code"]) == (402, "budget_exceeded")
-    assert page.status_code == 402
-    assert Page(page.text).find("p", id="composer-error").text == "The budget for this month is spent."
-    assert Page(page.text).find("textarea", name="message").text.strip() == "Say much"
 
 
 # Threads of others

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from chat.database import query
-from chat.models import BudgetReservation, ChatThread, Generation, LLMCallLog, User, UserMonthlyUsage
+from chat.models import ChatThread, Generation, LLMCallLog, User, UserMonthlyUsage
 from chat.services.usage.months import this_month
 from tests.support.cast import Person
 from tests.support.page import Page
@@ -104,20 +104,6 @@ async def test_exact_estimated_and_unknown_are_told_apart(alice: Person) -> None
     assert page.text.count("$0.5000 $0.2000 estimated") == 2, "by model and by chat"
     assert "Reported by the provider: $0.3000 total" in page.find("desc", id="days-summary").text
     assert "Estimated: $0.2000 total" in page.find("desc", id="days-summary").text
-
-
-async def test_the_budget_shows_what_is_left_and_reserved(alice: Person) -> None:
-    assert "Budget No limit" in (await usage(alice)).text
-    await User.filter(email=alice.email).update(monthly_budget=Decimal(2))
-    await call(alice, "0.5")
-    user, soon = await User.get(email=alice.email), datetime.now(UTC) + timedelta(minutes=1)
-    await BudgetReservation.create(id=user.id, user=user, amount=Decimal("0.25"), expires_at=soon)
-    page = await usage(alice)
-
-    assert "Budget left $1.2500 of $2.00" in page.text
-    assert "$0.2500 reserved for answers in progress" in page.text
-    await User.filter(email=alice.email).update(monthly_budget=Decimal("0.1"))
-    assert "Budget left $0.0000" in (await usage(alice)).text
 
 
 async def test_earlier_months_can_be_opened(alice: Person) -> None:
