@@ -29,7 +29,7 @@ PUBLIC = {
     "accounts.login.signup",
     "accounts.login.login",
     "accounts.login.logout",
-    "accounts.login.login_code",
+    "accounts.two_factor.login_code",
     "accounts.passwords.password_check",
     "accounts.passwords.password_reset",
     "accounts.passwords.password_reset_sent",
@@ -205,10 +205,10 @@ async def test_a_form_posted_to_a_former_address_arrives(alice: Person) -> None:
 async def test_a_former_address_redirects_to_no_other_site_and_for_no_other_site(
     alice: Person, production: Production
 ) -> None:
-    refused = await alice.http.post("/accounts/second-factor/turn-off/", headers={"Origin": "https://evil.example"})
+    refused = await alice.http.post("/accounts/change_email/", headers={"Origin": "https://evil.example"})
     async with production.visitor() as visitor:
-        unknown = await visitor.http.get("/accounts/second-factor/", headers={"Host": "evil.example"})
-        moved = await visitor.http.get("/accounts/second-factor/")
+        unknown = await visitor.http.get("/accounts/change_email/", headers={"Host": "evil.example"})
+        moved = await visitor.http.get("/accounts/change_email/")
 
     assert (refused.status_code, unknown.status_code, moved.status_code) == (403, 400, 308)
-    assert moved.headers["Location"] == f"{production.origin}/accounts/two-factor/"
+    assert moved.headers["Location"] == f"{production.origin}/accounts/change-email/"

@@ -1,26 +1,22 @@
-"""Signing up, logging in, the two-factor code, and logging out."""
+"""Signing up, logging in and logging out."""
 
 from __future__ import annotations
 
-from quart import Blueprint, after_this_request, flash, redirect, request, url_for
+from quart import Blueprint, redirect, request, url_for
 from quart.typing import ResponseReturnValue
 
 from chat.models import User
 from chat.security.limits import LOGIN, PAGE_POST, PREFERENCE, SIGNUP
 from chat.services.errors import Refused, TooManyGuesses
-from chat.web.accounts import pending_login
 from chat.web.accounts.login_flow import (
-    complete_login,
     complete_logout,
     continue_login,
     form_page,
-    keep_private,
     refused_page,
     to_mailbox,
 )
-from chat.web.accounts.two_factor import is_code_used
 from chat.web.auth import safe_target, signed_in_user
-from chat.web.forms import CodeForm, LoginForm, SignUpForm, add_error
+from chat.web.forms import LoginForm, SignUpForm, add_error
 from chat.web.rate_limits import client_address, count, limited
 from chat.web.resources import resources
 
@@ -72,25 +68,6 @@ async def login() -> ResponseReturnValue:
     return await continue_login(user, target=target, remember=form.remember.data)
 
 
-@blueprint.route("/login/code/", methods=["GET", "POST"])
-@limited(LOGIN)
-async def login_code() -> ResponseReturnValue:
-    """Complete a pending login with a two-factor code."""
-    after_this_request(keep_private)
-    pending, form = await pending_login.find(), CodeForm(await request.form)
-    if pending is None:
-        return await _no_pending_login()
-    if request.method != "POST" or not form.validate():
-        return await form_page("accounts/login_code.html", form)
-    try:
-        if not await is_code_used(form, pending.user):
-            return await form_page("accounts/login_code.html", form)
-    except TooManyGuesses as refused:
-        return await refused_page("accounts/login_code.html", form, refused, guessed="code")
-    pending_login.forget(pending_login.LOGIN)
-    return await complete_login(pending.user, target=pending.target, remember=pending.remember, with_code=True)
-
-
 @blueprint.post("/logout/")
 @limited(PREFERENCE)
 async def logout() -> ResponseReturnValue:
@@ -100,12 +77,3 @@ async def logout() -> ResponseReturnValue:
 
 async def _authenticated(form: LoginForm) -> User | None:
     return await resources().accounts.authenticate(form.email.data, form.password.data, address=client_address())
-
-
-async def _no_pending_login() -> ResponseReturnValue:
-    """The same answer without a pending login, for one that is too old, and after a change of the password."""
-    if await signed_in_user():
-        return redirect(url_for("chat.new_thread"), 303)
-    pending_login.forget(pending_login.LOGIN)
-    await flash("Log in again, then enter the code within 10 minutes.")
-    return redirect(url_for("accounts.login.login"), 303)

@@ -23,7 +23,7 @@ async def continue_login(user: User, *, target: str = "/chat/", remember: bool =
     """Log in, or ask for a two-factor code first. Every kind of login comes through here."""
     if await two_factor.factor_of(user):
         pending_login.begin(user, target=target, remember=remember)
-        return redirect(url_for("accounts.login.login_code"), 303)
+        return redirect(url_for("accounts.two_factor.login_code"), 303)
     return await complete_login(user, target=target, remember=remember, with_code=False)
 
 

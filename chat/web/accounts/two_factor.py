@@ -1,4 +1,4 @@
-"""Two-factor authentication: turning it on and off, and its recovery codes."""
+"""Two-factor authentication: the code of a login, turning it on and off, and its recovery codes."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from quart import Blueprint, flash, redirect, render_template, request, url_for
 from quart.typing import ResponseReturnValue
 
 from chat.models import AuthSession, SecondFactor, User
-from chat.security.limits import PREFERENCE
+from chat.security.limits import LOGIN, PREFERENCE
 from chat.services.accounts import two_factor as service
 from chat.services.errors import Refused, TooManyGuesses
 from chat.web.accounts import pending_login
-from chat.web.accounts.login_flow import add_wait, form_page, is_confirmed, keep_private
-from chat.web.auth import current_session, login_required, renew
+from chat.web.accounts.login_flow import add_wait, complete_login, form_page, is_confirmed, keep_private, refused_page
+from chat.web.auth import current_session, login_required, renew, signed_in_user
 from chat.web.forms import CodeForm, ConfirmForm, Form, ProofForm, add_error
 from chat.web.rate_limits import client_address, limited
 from chat.web.resources import resources
@@ -23,6 +23,24 @@ blueprint = Blueprint("two_factor", __name__)
 blueprint.after_request(keep_private)
 
 PAGE = "accounts.two_factor.two_factor"
+
+
+@blueprint.route("/login/code/", methods=["GET", "POST"])
+@limited(LOGIN)
+async def login_code() -> ResponseReturnValue:
+    """Complete a pending login with a two-factor code."""
+    pending, form = await pending_login.find(), CodeForm(await request.form)
+    if pending is None:
+        return await _no_pending_login()
+    if request.method != "POST" or not form.validate():
+        return await form_page("accounts/login_code.html", form)
+    try:
+        if not await _is_code_used(form, pending.user):
+            return await form_page("accounts/login_code.html", form)
+    except TooManyGuesses as refused:
+        return await refused_page("accounts/login_code.html", form, refused, guessed="code")
+    pending_login.forget(pending_login.LOGIN)
+    return await complete_login(pending.user, target=pending.target, remember=pending.remember, with_code=True)
 
 
 @blueprint.route("/two-factor/", methods=["GET", "POST"])
@@ -90,7 +108,16 @@ async def turn_off(user: User) -> ResponseReturnValue:
     return redirect(url_for(PAGE), 303)
 
 
-async def is_code_used(form: Form, user: User) -> bool:
+async def _no_pending_login() -> ResponseReturnValue:
+    """The same answer without a pending login, for one that is too old, and after a change of the password."""
+    if await signed_in_user():
+        return redirect(url_for("chat.new_thread"), 303)
+    pending_login.forget(pending_login.LOGIN)
+    await flash("Log in again, then enter the code within 10 minutes.")
+    return redirect(url_for("accounts.login.login"), 303)
+
+
+async def _is_code_used(form: Form, user: User) -> bool:
     """Use up the form's code; False if it is wrong, with an error in the form. Raises TooManyGuesses."""
     code, accounts = form.code.data, resources().accounts
     right = await service.use_code(user, code, address=client_address(), accounts=accounts)
@@ -104,7 +131,7 @@ async def _is_proven(form: Form, user: User) -> bool:
     if not await is_confirmed(form, user):
         return False
     try:
-        return await is_code_used(form, user)
+        return await _is_code_used(form, user)
     except TooManyGuesses as refused:
         add_wait(form, "code", refused)
         return False
