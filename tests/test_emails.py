@@ -107,13 +107,6 @@ def test_a_long_address_is_one_recipient() -> None:
     assert [address.addr_spec for address in parsed["To"].addresses] == [LONGEST]
 
 
-@pytest.mark.parametrize(("left", "words"), [(9, "9 recovery codes"), (1, "1 recovery code"), (0, "no recovery codes")])
-def test_recovery_codes_are_counted_in_words(left: int, words: str) -> None:
-    message = Mailer(settings()).render(Email(CAROL, "recovery_code_used", {"url": URL, "left": left}))
-
-    assert f"You have {words} left." in part(message, "plain")
-
-
 def test_a_missing_value_is_an_error() -> None:
     with pytest.raises(UndefinedError, match="'url' is undefined"):
         Mailer(settings()).render(Email(CAROL, "verify_email", {"lifetime": "1 day"}))

@@ -20,7 +20,6 @@ MAX = Length(
     max=PASSWORD_MAX_BYTES, message=f"Passwords can be at most {PASSWORD_MAX_BYTES:,} bytes long. Enter a shorter one."
 )
 
-CODE = [InputRequired("Enter a code."), Length(max=100, message="This code is too long. Enter a valid code.")]
 REASON_MAX = Length(max=500, message="The reason can have at most 500 characters. Shorten it.")
 
 
@@ -81,6 +80,9 @@ class ConfirmForm(Form):
     """Confirms a change with the password."""
 
     password = PasswordField("Your password", [InputRequired("Enter your password."), MAX])
+
+
+CODE = [InputRequired("Enter a code."), Length(max=100, message="This code is too long. Enter a valid code.")]
 
 
 class CodeForm(Form):

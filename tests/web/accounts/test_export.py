@@ -19,7 +19,6 @@ from tests.support.cast import Person
 from tests.support.page import Page
 from tests.support.rows import answered, past_thread
 from tests.support.site import Site
-from tests.support.two_factor import turned_on
 from tests.support.waiting import eventually
 
 PATH = "/accounts/data/"
@@ -174,16 +173,3 @@ async def test_it_needs_a_login_and_a_click(alice: Person, nobody: Person) -> No
     assert (await nobody.http.post(PATH)).headers["Location"].startswith("/accounts/login/")
     page = Page((await alice.http.get(PATH)).text)
     assert page.find("form", action=PATH)["method"] == "post"
-
-
-async def test_it_says_since_when_the_second_factor_is_on_and_none_of_its_secrets(alice: Person, bob: Person) -> None:
-    factor = await turned_on(alice)
-    known = [data_in(await downloaded(person))["account"]["second_factor_since"] for person in (alice, bob)]
-    everything = (await downloaded(alice)).read("data.json").decode()
-    rows = await query("SELECT nonce FROM second_factor JOIN users ON id = user_id WHERE email = $1", alice.email)
-
-    assert known[0].startswith("20")
-    assert known[1] is None
-    for secret in (factor.secret, rows[0]["nonce"], *factor.codes):
-        assert secret not in everything
-    assert "recovery" not in everything
