@@ -37,7 +37,7 @@ class Frame(msgspec.Struct, frozen=True, tag_field="type", omit_defaults=False):
     """Any frame; `type` is the tag."""
 
 
-# What a tab sends.
+# Frames from a tab.
 
 
 class Hello(Frame, frozen=True, tag="hello"):
@@ -77,11 +77,11 @@ class Pong(Frame, frozen=True, tag="pong"):
 Inbound = Hello | MessageSend | ResponseCancel | Sync | Pong
 
 
-# What a tab receives.
+# Frames to a tab.
 
 
 class MessageView(msgspec.Struct, frozen=True):
-    """A message as tabs and the JSON API see it."""
+    """A message, as tabs and the JSON API get it."""
 
     id: UUID
     client_id: UUID | None
@@ -94,7 +94,7 @@ class MessageView(msgspec.Struct, frozen=True):
 
 
 class ToolCallView(msgspec.Struct, frozen=True):
-    """A tool call as tabs see it."""
+    """A tool call, as tabs get it."""
 
     call_id: str
     name: str
@@ -104,7 +104,7 @@ class ToolCallView(msgspec.Struct, frozen=True):
 
 
 class Welcome(Frame, frozen=True, tag="welcome"):
-    """The hello was accepted; what follows is a replay of events or a snapshot."""
+    """The hello was accepted; a replay of events or a snapshot follows."""
 
     mode: Literal["replay", "snapshot"]
     cursor: str
@@ -150,7 +150,7 @@ class MessageCreated(Frame, frozen=True, tag="message.created"):
 
 
 class ResponseStarted(Frame, frozen=True, tag="response.started"):
-    """A worker owns the answer now."""
+    """A worker now owns the answer."""
 
     rev: int
     message_id: UUID
@@ -176,7 +176,7 @@ class ToolCallChanged(Frame, frozen=True, tag="response.tool_call"):
 
 
 class ResponseText(Frame, frozen=True, tag="response.text"):
-    """The whole text so far; replaces what the tab has."""
+    """The whole text so far; replaces the tab's text."""
 
     message_id: UUID
     text: str
@@ -196,7 +196,7 @@ class Final(Frame, frozen=True, tag="final"):
 
 
 class ResponseError(Frame, frozen=True, tag="response.error"):
-    """The answer failed; what was received of it is kept."""
+    """The answer failed; its text so far is kept."""
 
     rev: int
     message_id: UUID
@@ -249,7 +249,7 @@ class FrameRefused(Frame, frozen=True, tag="error"):
 
 
 class Ping(Frame, frozen=True, tag="ping"):
-    """Are you there?"""
+    """A tab has to answer with a pong."""
 
     n: int
 

@@ -368,8 +368,8 @@ async def test_an_unreachable_database_is_reported_in_a_sentence(start: Start, p
     code, errors = await server.end()
 
     assert code == 1
-    assert "The server could not start. PostgreSQL cannot be used (" in errors
-    assert "see DATABASE_URL.\n" in errors
+    assert "The server could not start. Cannot use PostgreSQL (" in errors
+    assert "Check DATABASE_URL.\n" in errors
     assert "hidden-word" not in errors
     assert "Traceback" not in errors
 

@@ -1,4 +1,4 @@
-"""Redis: the log and the channel of each thread, one appending and one listening task per worker."""
+"""Redis: a log and a channel for each thread, written by one task per worker and listened to by another."""
 
 from __future__ import annotations
 
@@ -74,10 +74,10 @@ class CircuitBreaker:
 
 
 class Client(Redis):
-    """A client that shows every error at once, and no command takes longer than two seconds.
+    """A client that raises every error at once, and whose commands take at most two seconds.
 
-    The limit is ours and not redis-py's `socket_timeout`: that writes by `asyncio.wait_for`, which in Python 3.11 can
-    swallow a cancellation, so that a loop or a socket whose end was asked for would live on.
+    The limit is our own. redis-py's `socket_timeout` uses `asyncio.wait_for`, which in Python 3.11 can swallow a
+    cancellation, so that a cancelled loop or socket would live on.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -90,14 +90,14 @@ class Client(Redis):
             return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
-        """Its round trip is limited in the same way."""
+        """A pipeline with the same limit."""
         pipe = LimitedPipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
         pipe.breaker = self.breaker
         return pipe
 
 
 class LimitedPipeline(Pipeline):
-    """A pipeline whose one round trip takes two seconds at most."""
+    """A pipeline whose round trip takes at most two seconds."""
 
     breaker: CircuitBreaker
 
@@ -109,7 +109,7 @@ class LimitedPipeline(Pipeline):
 
 
 def connect(url: str) -> Redis:
-    """A client of this server; nothing is sent yet."""
+    """A client of this server; it connects when first used."""
     pool = BlockingConnectionPool.from_url(
         url,
         max_connections=CONNECTIONS,
@@ -119,25 +119,25 @@ def connect(url: str) -> Redis:
         health_check_interval=15,
         retry=Retry(NoBackoff(), 0),
     )
-    pool.connection_class = _telling(pool.connection_class)
+    pool.connection_class = _reporting(pool.connection_class)
     return Client.from_pool(pool)
 
 
-def _telling(kind: type[Any]) -> type[Any]:
-    """Connections of this kind that tell of every loss: uvloop raises RuntimeError for a transport that has closed."""
+def _reporting(kind: type[Any]) -> type[Any]:
+    """Connections that report every loss as one: for a closed transport uvloop raises RuntimeError."""
 
-    class Telling(kind):
+    class Reporting(kind):
         async def send_packed_command(self, *args: Any, **options: Any) -> None:
             try:
                 await super().send_packed_command(*args, **options)
             except RuntimeError as error:
                 raise ConnectionLost(str(error)) from error
 
-    return Telling
+    return Reporting
 
 
 class Broadcast:
-    """The live half of a worker: the logs of threads, and channels to every worker."""
+    """The live side of a worker: the logs of threads, and the channels to every worker."""
 
     def __init__(self, redis: Redis) -> None:
         self.log = Log(redis)
@@ -152,7 +152,7 @@ class Broadcast:
                 else:
                     await self.channels.publish(event.channel, event.event)
         except Unavailable as error:
-            names = ", ".join(type(event.event).__name__ for event in events)
+            names = ", ".join(sorted({type(event.event).__name__ for event in events}))
             logger.warning("Redis is unavailable: not announced: %s (%s)", names, error)
 
     async def run(self) -> None:

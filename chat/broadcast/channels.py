@@ -1,4 +1,4 @@
-"""The channels of a worker: one connection, owned by one task, feeds every socket."""
+"""A worker's channels: one connection, owned by one task, feeds every socket."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ logger = logging.getLogger(__name__)
 
 QUEUE_MAX_ITEMS = 256
 QUEUE_MAX_CHARACTERS = 512 * 1024
-PROBE_SECONDS = 5  # a frozen Redis closes nothing: ask it, and give it as long again to answer
-CONNECT_SECONDS = 5  # a server that is frozen takes a connection and never greets
+PROBE_SECONDS = 5  # a frozen Redis closes nothing: ping it, and allow as long again for the answer
+CONNECT_SECONDS = 5  # a frozen server accepts a connection and never answers
 RETRY_SECONDS = (0.05, 1.0)  # first and longest pause before connecting again
-STEADY_SECONDS = 5  # a connection that lived so long was a good one
+STEADY_SECONDS = 5  # a connection that lived this long was a good one
 CONTROL = "chat:ctl"
 
 
 def user_channel(user_id: UUID) -> str:
-    """Carries what concerns every tab of a user, neither numbered nor logged."""
+    """Carries events for every tab of a user, neither numbered nor logged."""
     return f"u:{user_id}"
 
 
 def control_channel() -> str:
-    """Carries what concerns every worker."""
+    """Carries events for every worker."""
     return CONTROL
 
 
@@ -51,7 +51,7 @@ class Publish:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What came over a channel. A thread's event has its position in the log, and the change that it tells of."""
+    """An event from a channel. A thread's event has its position in the log, and the `rev` of its change."""
 
     channel: str
     frame: str
@@ -60,7 +60,7 @@ class Event:
 
 
 class Gap:
-    """Something may have been missed: read again."""
+    """Events may have been missed: read the log."""
 
 
 GAP = Gap()
@@ -69,17 +69,17 @@ Item = Event | Gap | Frame
 
 @dataclass(eq=False, slots=True)
 class Subscription:
-    """What one listener has yet to take; on overflow the events are dropped and a gap stands in their place."""
+    """One listener's queue; on overflow its events are dropped and replaced by a gap."""
 
     channels: tuple[str, ...]
-    ready: asyncio.Event = field(default_factory=asyncio.Event)  # every channel was acknowledged
-    late: bool = False  # the listener has gone on without waiting for that: then a gap comes before the first event
+    ready: asyncio.Event = field(default_factory=asyncio.Event)  # Redis has acknowledged every channel
+    late: bool = False  # the listener did not wait for that: a gap precedes its first event
     _items: deque[Item] = field(default_factory=deque)
     _characters: int = 0
     _arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
     def put(self, item: Item) -> None:
-        """Add an event, or a frame of the listener's own that has to go out in turn."""
+        """Add an event, or one of the listener's own frames, which is sent in turn."""
         size = len(item.frame) if isinstance(item, Event) else 0
         if len(self._items) >= QUEUE_MAX_ITEMS or self._characters + size > QUEUE_MAX_CHARACTERS:
             self._items = deque(kept for kept in self._items if isinstance(kept, Frame))
@@ -101,7 +101,7 @@ class Subscription:
 
 
 class Channels:
-    """Publish to channels, subscribe to them, and know whether Redis is there."""
+    """Publish to channels and subscribe to them."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -110,7 +110,7 @@ class Channels:
         self._changed = asyncio.Event()
 
     async def publish(self, channel: str, event: Frame) -> None:
-        """Tell every worker; whoever is not there misses it. Raises Unavailable."""
+        """Send to all current listeners; nothing is kept for others. Raises Unavailable."""
         try:
             await self._redis.publish(channel, encode(event))
         except (RedisError, OSError) as error:
@@ -118,7 +118,7 @@ class Channels:
 
     @asynccontextmanager
     async def subscribe(self, *channels: str) -> AsyncIterator[Subscription]:
-        """Listen to channels; wait for `ready` before reading what the events will continue."""
+        """Listen to channels; wait for `ready` before reading the log that the events continue."""
         subscription = Subscription(channels)
         for channel in channels:
             self._listeners.setdefault(channel, set()).add(subscription)
@@ -134,7 +134,7 @@ class Channels:
             self._changed.set()
 
     async def run(self) -> None:
-        """Listen until cancelled. Any error ends the connection; a new one subscribes to everything again."""
+        """Listen until cancelled. On any error a new connection subscribes to everything again."""
         loop = asyncio.get_running_loop()
         pause = RETRY_SECONDS[0]
         while True:
@@ -142,7 +142,7 @@ class Channels:
             try:
                 await _Connection(self._redis).listen(self)
             except (RedisError, OSError) as error:
-                if pause == RETRY_SECONDS[0]:  # else this is still the same outage
+                if pause == RETRY_SECONDS[0]:  # otherwise it is still the same outage
                     logger.warning("Redis: the channel connection was lost (%s), connecting again", error)
             pause = RETRY_SECONDS[0] if loop.time() - began > STEADY_SECONDS else min(pause * 2, RETRY_SECONDS[1])
             self._acknowledged.clear()
@@ -152,20 +152,20 @@ class Channels:
 
     @property
     def desired(self) -> set[str]:
-        """The channels that somebody listens to."""
+        """The channels that have listeners."""
         return set(self._listeners)
 
     async def wait_for_change(self) -> None:
-        """Wait until `desired` may be another."""
+        """Wait until `desired` may have changed."""
         await self._changed.wait()
         self._changed.clear()
 
     def forget(self, channels: set[str]) -> None:
-        """These were unsubscribed: their next listener has to wait for a new acknowledgement."""
+        """Forget unsubscribed channels: their next listener has to wait for a new acknowledgement."""
         self._acknowledged -= channels
 
     def dispatch(self, message: dict[str, Any]) -> None:
-        """Hand a message of the connection to whom it concerns."""
+        """Pass a message of the connection to its listeners."""
         if message["type"] not in ("subscribe", "message"):
             return
         channel = message["channel"].decode()
@@ -173,7 +173,7 @@ class Channels:
         if message["type"] == "subscribe":
             self._acknowledged.add(channel)
             for subscription in listeners:
-                if subscription.ready.is_set():  # once more, on a new connection: only from here on is nothing missed
+                if subscription.ready.is_set():  # on a new connection: before it, events may be missing
                     subscription.put(GAP)
                 self._mark_ready(subscription)
         else:
@@ -195,7 +195,7 @@ class Channels:
 
 
 class _Connection:
-    """One pub/sub connection; only the task in `listen` touches it. Shared, it can go deaf during a reconnect."""
+    """One pub/sub connection, used only by the task in `listen`: shared, it can go deaf during a reconnect."""
 
     def __init__(self, redis: Redis) -> None:
         self._pubsub: PubSub = redis.pubsub()
@@ -203,7 +203,7 @@ class _Connection:
         self._heard = self._asked = asyncio.get_running_loop().time()
 
     async def listen(self, channels: Channels) -> None:
-        """Keep the subscriptions as desired and dispatch what comes, until an error."""
+        """Keep the subscriptions as desired and dispatch messages, until an error."""
         changed = asyncio.create_task(channels.wait_for_change())
         reading: asyncio.Task[dict[str, Any] | None] | None = None
         try:
@@ -250,7 +250,7 @@ class _Connection:
 
 
 def _received(channel: str, data: str) -> Event:
-    """A thread's channel carries `offset:epoch:payload`; the frame is spliced here, once for all tabs of a worker."""
+    """A thread's channel carries `offset:epoch:payload`; its frame is built here, once for all tabs of a worker."""
     if not channel.startswith("t:"):
         return Event(channel, data)
     offset, epoch, payload = data.split(":", 2)

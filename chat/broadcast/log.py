@@ -1,4 +1,4 @@
-"""The log of a thread: each live event gets an offset in an epoch, is kept for a while, and is published at once."""
+"""A thread's log: each live event gets an offset in an epoch, is kept for some minutes, and is published at once."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from chat.events import Frame, encode
 MAX_EVENTS = 1000
 TTL_RUNNING_MS = 300_000
 TTL_ENDED_MS = 120_000  # by then the text is in PostgreSQL
-META_TTL_MS = 86_400_000  # much longer than the log's, so that an epoch outlives what it numbers
+META_TTL_MS = 86_400_000  # much longer than the log's, so that an epoch outlives its events
 FORGOTTEN_AT_ONCE = 500
-NEVER = 2**53  # no log gets so far
+NEVER = 2**53  # no log gets this far
 PROBE, PROBE_TTL_MS = "chat:probe", 60_000
 OFFSET_MAX_DIGITS = 16
 FOLDER = Path(__file__).parent
@@ -32,7 +32,7 @@ class Unavailable(Exception):
 
 
 def thread_channel(thread_id: UUID) -> str:
-    """Carries the events of one thread, numbered and logged."""
+    """Carries one thread's events, which are numbered and logged."""
     return f"t:{thread_id}"
 
 
@@ -70,7 +70,7 @@ class Append:
     minimum: LogPosition = NOWHERE  # already reached: an end before it means that Redis went back in time
 
     def keys(self) -> list[str]:
-        """The log and its meta; the braces keep both on one node of a cluster."""
+        """The log and its metadata; the braces keep both on one node of a cluster."""
         return _keys(self.thread_id)
 
     def arguments(self) -> list[str | int]:
@@ -141,7 +141,7 @@ Waiting = tuple[Append, "asyncio.Future[Appended]"]
 
 
 class Log:
-    """Appends of all threads of this worker share round trips; what comes up during one makes the next."""
+    """Appends of all of a worker's threads share round trips: those that arrive during one form the next."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -160,7 +160,7 @@ class Log:
                 await self._write(batch)
             finally:
                 for _, future in batch:
-                    future.cancel()  # only what got no result: the worker is ending
+                    future.cancel()  # only those without a result: the worker is ending
 
     async def append(self, item: Append) -> Appended:
         """Write one event and publish it. Raises Unavailable; the event may then have been written all the same."""
@@ -187,7 +187,7 @@ class Log:
     async def ends(self, thread_ids: Sequence[UUID]) -> dict[UUID, LogPosition]:
         """The ends of many logs in one round trip; threads without a log are left out.
 
-        Raises Unavailable, also where Redis answers and takes no writes: it is full, or a replica.
+        Raises Unavailable, also if Redis answers but refuses writes: it is full, or a replica.
         """
         async with self._redis.pipeline(transaction=False) as pipe:
             pipe.set(PROBE, 1, px=PROBE_TTL_MS)
@@ -203,7 +203,7 @@ class Log:
         }
 
     async def forget(self, thread_ids: Sequence[UUID]) -> None:
-        """Remove the logs of threads that are gone for good. Raises Unavailable."""
+        """Remove the logs of deleted threads. Raises Unavailable."""
         for start in range(0, len(thread_ids), FORGOTTEN_AT_ONCE):
             async with self._redis.pipeline(transaction=False) as pipe:
                 for thread_id in thread_ids[start : start + FORGOTTEN_AT_ONCE]:

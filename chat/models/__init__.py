@@ -17,7 +17,15 @@ from chat.models.accounts import (
     UserSettings,
 )
 from chat.models.audit import AuditEntry
-from chat.models.generations import PROVIDER_ID_MAX_LENGTH, TOOL_NAME_MAX_LENGTH, Generation, State, ToolCall, ToolState
+from chat.models.generations import (
+    ALIVE_SQL,
+    PROVIDER_ID_MAX_LENGTH,
+    TOOL_NAME_MAX_LENGTH,
+    Generation,
+    State,
+    ToolCall,
+    ToolState,
+)
 from chat.models.threads import TITLE_MAX_LENGTH, ChatMessage, ChatThread, Role, Status, TitleBy
 from chat.models.usage import (
     CALLER_MAX_LENGTH,
@@ -30,6 +38,7 @@ from chat.models.usage import (
 )
 
 __all__ = [
+    "ALIVE_SQL",
     "CALLER_MAX_LENGTH",
     "CURRENT_MONTH_SQL",
     "DISPLAY_NAME_MAX_LENGTH",

@@ -29,6 +29,9 @@ class State(StrEnum):
     CANCELLED = "cancelled"
 
 
+ALIVE_SQL = f"('{State.QUEUED}', '{State.RUNNING}')"  # these states, in SQL
+
+
 class Generation(Model):
     """One attempt at an answer.
 
@@ -99,7 +102,7 @@ class ToolCall(Model):
     name = fields.CharField(max_length=TOOL_NAME_MAX_LENGTH)
     arguments = fields.TextField(default="")
     output = fields.TextField(default="")
-    token_count = fields.IntField(null=True)  # of the call and its output together, once it is done
+    token_count = fields.IntField(null=True)  # of the call and its output together, once it has ended
     state = fields.CharEnumField(ToolState, max_length=8, default=ToolState.RUNNING)
     created_at = fields.DatetimeField(auto_now_add=True)
     finished_at = fields.DatetimeField(null=True)

@@ -1,4 +1,4 @@
-"""What is said: threads and their messages."""
+"""Threads and their messages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TITLE_MAX_LENGTH = 255
 
 
 class Role(StrEnum):
-    """Who speaks."""
+    """The author's role, as the Responses API names it."""
 
     USER = "user"
     ASSISTANT = "assistant"
@@ -28,7 +28,7 @@ class Role(StrEnum):
 
 
 class Status(StrEnum):
-    """Where a message stands. Everything but `streaming` is the end: a finished message never changes."""
+    """The state of a message. All but `streaming` are final: a finished message never changes."""
 
     STREAMING = "streaming"
     FINAL = "final"
@@ -38,7 +38,7 @@ class Status(StrEnum):
 
 
 class TitleBy(StrEnum):
-    """Who gave a thread its title; what a user typed is never replaced."""
+    """The source of a thread's title; a title that the user typed is never replaced."""
 
     WORDS = "words"  # the first words of the first message
     MODEL = "model"
@@ -48,9 +48,9 @@ class TitleBy(StrEnum):
 class ChatThread(Model):
     """A conversation.
 
-    `rev` counts the committed changes that a tab shows; `fence` rises by two with each owner of a reply; `log_epoch`
-    and `log_s` say how far the live log had come when the last reply was stored. `model` is the user's choice, empty
-    for the site's default.
+    `rev` counts the committed changes that tabs show; `fence` rises by two with each owner of a reply; `log_epoch` and
+    `log_s` are the position of the thread's log when the last reply was stored. `model` is the user's choice, empty for
+    the site's default.
     """
 
     id = fields.UUIDField(primary_key=True, default=uuid7)
@@ -77,7 +77,7 @@ class ChatThread(Model):
 
 
 class ChatMessage(Model):
-    """One message; `number` is its place in the thread, from 1, given under the thread's row lock."""
+    """One message; `number` is its place in the thread, from 1, assigned under the thread's row lock."""
 
     id = fields.UUIDField(primary_key=True, default=uuid7)
     thread: fields.ForeignKeyRelation[ChatThread] = fields.ForeignKeyField(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from chat import database
 from chat.llm.tools import ToolError, tool
-from chat.models import User
+from chat.models import ALIVE_SQL, User
 from chat.text import storable
 
 MAX_QUERY_CHARACTERS = 200
@@ -18,14 +18,14 @@ BEFORE_HIT = 60  # characters of a snippet
 
 # Only threads of this user are searched. If only the title of a thread matches, the thread is found once, by its first
 # message. The question that is being answered contains the words itself, so it is left out.
-SEARCH = r"""
+SEARCH = rf"""
 SELECT t.id, t.title, m.role, m.content, m.created_at
 FROM chat_thread t JOIN chat_message m ON m.thread_id = t.id
 WHERE t.user_id = $1 AND m.role IN ('user', 'assistant')
   AND t.title || E'\n' || m.content ILIKE ALL ($2::text[]) AND (m.number = 1 OR m.content ILIKE ANY ($2::text[]))
-  AND NOT EXISTS (SELECT 1 FROM generation g WHERE g.user_message_id = m.id AND g.state IN ('queued', 'running'))
+  AND NOT EXISTS (SELECT 1 FROM generation g WHERE g.user_message_id = m.id AND g.state IN {ALIVE_SQL})
 ORDER BY m.created_at DESC, m.number DESC LIMIT $3
-"""
+"""  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What is open while the app serves: one object, made at the start and closed at the end."""
+"""Everything that is open while the app serves: one object, made at the start and closed at the end."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class CannotStart(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resources(Deps):
-    """What services work with, and what only the web needs."""
+    """The services' dependencies, and those of the web."""
 
     worker: Worker
     accounts: Accounts
@@ -54,13 +54,13 @@ class Resources(Deps):
 
 
 def resources() -> Resources:
-    """Those of the app that serves this request."""
+    """The resources of the app that serves this request."""
     return cast(Resources, current_app.extensions[EXTENSION])
 
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Resources]:
-    """Open everything, run the worker's loops, close in the opposite order."""
+    """Open everything, run the loops, close in the opposite order."""
     await _open_database(settings)
     deps = _assembled(settings)
     _check_prices(settings, deps.llm)
@@ -116,7 +116,7 @@ async def _open_database(settings: Settings) -> None:
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, BaseORMException) as error:
         await database.close_database()
         why = str(error) or type(error).__name__
-        raise CannotStart(f"PostgreSQL cannot be used ({why}): see DATABASE_URL.") from error
+        raise CannotStart(f"Cannot use PostgreSQL ({why}). Check DATABASE_URL.") from error
 
 
 def _check_prices(settings: Settings, llm: LLMClient) -> None:
@@ -129,5 +129,5 @@ def _check_prices(settings: Settings, llm: LLMClient) -> None:
 def _end_process(loop: asyncio.Task[None]) -> None:
     """A worker without one of its loops would look healthy and do nothing: log it and stop, as on SIGTERM."""
     if not loop.cancelled():
-        logger.critical("The loop %s ended, so this worker ends", loop.get_name(), exc_info=loop.exception())
+        logger.critical("The %s loop ended, so this worker stops", loop.get_name(), exc_info=loop.exception())
         os.kill(os.getpid(), signal.SIGTERM)

@@ -19,6 +19,21 @@ LAST_FRAMES_SECONDS = 1.0
 FRAMES_AT_ONCE, FRAMES_PER_SECOND = 256.0, 64.0  # of every kind; our tabs send a few a minute
 
 
+class FrameBudget:
+    """A token bucket: `at_once` frames at first, then `per_second`."""
+
+    def __init__(self, at_once: float, per_second: float) -> None:
+        self._at_once, self._per_second = at_once, per_second
+        self._left, self._counted_at = at_once, time.monotonic()
+
+    def take(self) -> bool:
+        """Whether another frame is allowed."""
+        now = time.monotonic()
+        self._left = min(self._at_once, self._left + (now - self._counted_at) * self._per_second) - 1
+        self._counted_at = now
+        return self._left >= 0
+
+
 class BudgetedConnection(Connection):
     """A websocket that ends when it receives too many frames, before they are parsed.
 
@@ -27,7 +42,7 @@ class BudgetedConnection(Connection):
     """
 
     def __init__(self, *args: Any, **more: Any) -> None:
-        self._allowance, self._counted_at = FRAMES_AT_ONCE, time.monotonic()
+        self._budget = FrameBudget(FRAMES_AT_ONCE, FRAMES_PER_SECOND)
         super().__init__(*args, **more)
 
     def events(self) -> Generator[Event, None, None]:
@@ -35,18 +50,12 @@ class BudgetedConnection(Connection):
         for event in super().events():
             closing = self.state is ConnectionState.LOCAL_CLOSING
             is_piece = isinstance(event, Message) and not event.frame_finished  # slow lines split frames
-            if (closing or not is_piece) and not self._is_allowed():
+            if (closing or not is_piece) and not self._budget.take():
                 self._state = ConnectionState.REMOTE_CLOSING  # hypercorn answers with the same code and hangs up
                 yield CloseConnection(Close.FLOOD, "flood")
                 return
             if not (closing and isinstance(event, Message)):
                 yield event
-
-    def _is_allowed(self) -> bool:
-        now = time.monotonic()
-        self._allowance = min(FRAMES_AT_ONCE, self._allowance + (now - self._counted_at) * FRAMES_PER_SECOND) - 1
-        self._counted_at = now
-        return self._allowance >= 0
 
 
 class BoundedWebsocketConnection(ASGIWebsocketConnection):
@@ -84,7 +93,7 @@ class BoundedWebsocketConnection(ASGIWebsocketConnection):
 class TrustedProxies:
     """Trust this many X-Forwarded-* hops, counted from the right; values further left can be forged by the client.
 
-    hypercorn's own middleware makes every websocket behind a TLS proxy fail with 400.
+    With hypercorn's own middleware every websocket behind a TLS proxy fails with 400.
     """
 
     def __init__(self, app: Any, hops: int) -> None:

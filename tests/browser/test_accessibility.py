@@ -123,7 +123,7 @@ async def test_a_refused_title(desk: Desk, alice: Person, axe: str) -> None:
     assert await violations(chat.page, axe) == []
     await chat.page.get_by_label("Title", exact=True).fill("")
     await chat.page.get_by_role("button", name="Save").click()
-    await expect(chat.page.get_by_text("Write a title first.")).to_be_visible()
+    await expect(chat.page.get_by_text("Enter a title.")).to_be_visible()
     assert await violations(chat.page, axe) == []
 
 

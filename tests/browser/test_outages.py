@@ -32,7 +32,7 @@ async def without_redis(site: Site, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
 
     for seconds in (
         patches.RECONCILER_CHECK_SECONDS,
-        patches.RECONCILER_AWAY_SECONDS,
+        patches.RECONCILER_OUTAGE_SECONDS,
         patches.RECONCILER_AGAIN_SECONDS,
     ):
         seconds.replace(monkeypatch, 0.05)

@@ -84,8 +84,8 @@ async def test_a_refused_title_stays_in_the_field_with_its_error(desk: Desk, ali
     title = Title(chat.page)
     await title.pencil.click()
     for text, sentence in (
-        (" ", "Write a title first."),
-        ("x" * 256, "The title has 256 characters; 255 are possible."),
+        (" ", "Enter a title."),
+        ("x" * 256, "The title has 256 characters. The maximum is 255."),
     ):
         await title.field.fill(text)
         await title.save.click()
@@ -171,7 +171,7 @@ async def test_without_javascript(desk: Desk, alice: Person) -> None:
     title = Title(page)
     await title.begin("x" * 256)
     await title.save.click()
-    await expect(title.error).to_have_text("The title has 256 characters; 255 are possible.")
+    await expect(title.error).to_have_text("The title has 256 characters. The maximum is 255.")
     await expect(title.field).to_have_value("x" * 256)
     await title.cancel.click()
     await expect(page).to_have_url(re.compile(f"/chat/{thread_id}/$"))

@@ -68,7 +68,12 @@ class Schedule:
     def lost_leases(self) -> list[str]:
         """What the workers said of leases that they lost: a machine without time for them may be the cause."""
         logs = [worker.log.read_text()[start:] for worker, start in zip(self._workers, self._logged, strict=True)]
-        return [line for log in logs for line in log.splitlines() if "lease" in line or "somebody else's now" in line]
+        return [
+            line
+            for log in logs
+            for line in log.splitlines()
+            if "lease" in line or "now belongs to another worker" in line
+        ]
 
     async def _ask(self, stack: AsyncExitStack) -> Story:
         upto, pace = self.random.randint(50, 300), self.random.randint(5, 15)

@@ -94,7 +94,7 @@ async def test_row_9_a_paused_owner_wakes_without_its_lease_and_writes_nothing(c
         row = await story.over(TAKEOVER_SECONDS)
         frames = [len(tab.frames) for tab in story.tabs]
         one.resume()
-        await eventually(one.says("is somebody else's now"), seconds=10)
+        await eventually(one.says("now belongs to another worker"), seconds=10)
 
         assert row["status"] == "interrupted"
         assert await story.row() == row
@@ -106,7 +106,7 @@ async def test_row_10_a_loop_blocked_for_15_s_loses_its_answer_and_duplicates_no
     [healthy], [blocked] = await asyncio.gather(cluster.workers(1), cluster.workers(1, "block_the_loop"))
     async with asked(cluster, *counting(2000), at=blocked, tabs=[healthy, [blocked.url, healthy.url]]) as story:
         row = await story.over(TAKEOVER_SECONDS + 5)
-        await eventually(blocked.says("is somebody else's now"), seconds=20)
+        await eventually(blocked.says("now belongs to another worker"), seconds=20)
 
         assert row["status"] == "interrupted"
         assert await story.row() == row

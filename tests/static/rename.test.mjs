@@ -21,8 +21,8 @@ describe("saving a title", () => {
   });
 
   it("says why it was refused, in the server's words", async () => {
-    const send = async () => answer(422, '{"code": "empty", "message": "Write a title first."}');
-    assert.deepEqual(await saveTitle("/", "", send), { problem: "Write a title first." });
+    const send = async () => answer(422, '{"code": "empty", "message": "Enter a title."}');
+    assert.deepEqual(await saveTitle("/", "", send), { problem: "Enter a title." });
   });
 
   it("says that there is no connection when no answer comes, or one that is not the site's", async () => {

@@ -17,7 +17,7 @@ from chat.llm.provider import provider, retries
 from chat.security import limits
 from chat.services.accounts import sessions
 from chat.services.admin import audit, grid_sql, pruning
-from chat.services.replies import lease, prompt, send, snapshot, takeover, threads, worker
+from chat.services.replies import lease, send, snapshot, takeover, threads, tool_calls, worker
 from chat.services.replies.journal import ReplyJournal
 from chat.services.replies.live_text import LiveText
 from chat.web import readiness, resources
@@ -94,7 +94,7 @@ JOURNAL_CREATED = Part(ReplyJournal, "created")
 JOURNAL_SETTLE = Part(ReplyJournal, "settle")
 LIVE_TEXT_ADD = Part(LiveText, "add")
 LIVE_TEXT_TELL = Part(LiveText, "tell")
-PROMPT_QUERY = Part(prompt, "query")
+TOOL_CALLS_QUERY = Part(tool_calls, "query")
 SNAPSHOT_MESSAGE_PAGE = Part(snapshot, "message_page")
 CONTINUED = Part(snapshot, "_continued")
 END_OF_LOG = Part(snapshot, "_end_of_log")
@@ -113,7 +113,7 @@ AUDIT_CONTEXTS = (Part(changes, "audit_context"), Part(lists, "audit_context"))
 # The site and its websockets
 READINESS_LIMIT_SECONDS = Part(readiness, "LIMIT_SECONDS")
 PAGE_RETRY_SECONDS = Part(app, "AWAY_RETRY_SECONDS")
-MESSAGE_RETRY_MS = Part(inbox, "AWAY_RETRY_MS")
+MESSAGE_RETRY_MS = Part(inbox, "UNAVAILABLE_RETRY_MS")
 HELLO_SECONDS = Part(socket, "HELLO_SECONDS")
 SUBSCRIBE_SECONDS = Part(socket, "SUBSCRIBE_SECONDS")
 SUBSCRIBED = Part(socket.Socket, "_subscribed")
@@ -125,7 +125,7 @@ RECONCILER = Part(resources, "Reconciler")
 RECONCILER_CHECK_SECONDS = Part(reconciler, "CHECK_SECONDS")
 RECONCILER_QUIET_SECONDS = Part(reconciler, "QUIET_SECONDS")
 RECONCILER_AGAIN_SECONDS = Part(reconciler, "AGAIN_SECONDS")
-RECONCILER_AWAY_SECONDS = Part(reconciler, "AWAY_SECONDS")
+RECONCILER_OUTAGE_SECONDS = Part(reconciler, "OUTAGE_SECONDS")
 
 # Processes
 BIND = Part(server, "_bind")

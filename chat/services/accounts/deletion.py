@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID
 
 from tortoise.transactions import in_transaction
 
-from chat.broadcast import Broadcast, Unavailable, user_channel
+from chat.broadcast import Broadcast, Publish, Unavailable, user_channel
 from chat.database import query
 from chat.events import AccountDeleted, Frame, ThreadDeleted
 from chat.mailer import Mailer
-from chat.models import User
+from chat.models import ALIVE_SQL, User
 from chat.services.errors import Refused
 from chat.services.replies.worker import Lost, Worker
-
-logger = logging.getLogger(__name__)
 
 THREADS_AT_ONCE = 100  # keeps each statement short; all of them are one transaction
 
@@ -26,10 +24,10 @@ LOCK_OPENING = "SELECT user_id FROM user_settings WHERE user_id = $1 FOR UPDATE"
 LOCK_THREADS = """
 SELECT id FROM chat_thread WHERE user_id = $1 AND ($2::uuid IS NULL OR id = $2) ORDER BY id FOR UPDATE
 """
-LOCK_RUNNING = """
+LOCK_RUNNING = f"""
 SELECT id, CASE WHEN background AND (owner IS NULL OR lease_until < now()) THEN response_id END AS orphan
-FROM generation WHERE thread_id = ANY($1::uuid[]) AND state IN ('queued', 'running') ORDER BY id FOR UPDATE
-"""
+FROM generation WHERE thread_id = ANY($1::uuid[]) AND state IN {ALIVE_SQL} ORDER BY id FOR UPDATE
+"""  # noqa: S608
 LOCK_RESERVATIONS = "SELECT id FROM budget_reservation WHERE user_id = $1 ORDER BY id FOR UPDATE"
 # Makes two administrators who delete their accounts at the same time wait for each other.
 LOCK_ADMINISTRATORS = "SELECT id FROM users WHERE is_staff AND is_active ORDER BY id FOR NO KEY UPDATE"
@@ -85,8 +83,6 @@ async def _delete_threads(user: User, thread_id: UUID | None = None) -> Deleted:
 async def _clean_up(user: User, deleted: Deleted, frame: Frame, worker: Worker, broadcast: Broadcast) -> None:
     """After COMMIT: stop running replies, which records their cost, close tabs, and drop the logs."""
     await worker.stop_deleted(deleted.running)
-    try:
-        await broadcast.channels.publish(user_channel(user.id), frame)
+    await broadcast.announce(Publish(user_channel(user.id), frame))
+    with suppress(Unavailable):  # the logs expire on their own
         await broadcast.log.forget(deleted.threads)
-    except Unavailable as error:
-        logger.warning("Redis is unavailable: tabs notice the deletion later, and logs expire on their own: %s", error)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 
 from tortoise.transactions import in_transaction
 
-from chat.broadcast import Broadcast, Unavailable, user_channel
+from chat.broadcast import Broadcast, Publish, user_channel
 from chat.events import ThemeChanged
 from chat.models import User, UserSettings
 from chat.services.replies.threads import is_visible, tidy_title
-
-logger = logging.getLogger(__name__)
 
 
 async def save(
@@ -33,7 +30,4 @@ async def save(
 async def choose_theme(user: User, theme: str, *, broadcast: Broadcast) -> None:
     """Store the theme and announce it to the user's open tabs."""
     await UserSettings.filter(user_id=user.id).update(theme=theme)
-    try:
-        await broadcast.channels.publish(user_channel(user.id), ThemeChanged(theme))
-    except Unavailable as error:
-        logger.warning("A theme was stored but not announced, Redis is unavailable: %s", error)
+    await broadcast.announce(Publish(user_channel(user.id), ThemeChanged(theme)))

@@ -11,7 +11,7 @@ from uuid import UUID
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
-from chat.broadcast import Broadcast, Unavailable, user_channel
+from chat.broadcast import Broadcast, Publish, user_channel
 from chat.database import query
 from chat.events import SessionEnded
 from chat.models import IP_MAX_LENGTH, USER_AGENT_MAX_LENGTH, AuthSession, SecondFactor, User, UserSettings
@@ -140,11 +140,7 @@ async def delete_sessions(ending: QuerySet[AuthSession]) -> list[AuthSession]:
 
 async def announce_ended(ended: Sequence[AuthSession], *, broadcast: Broadcast) -> None:
     """Close the sockets of deleted sessions, in every worker."""
-    for session in ended:
-        try:
-            await broadcast.channels.publish(user_channel(session.user_id), SessionEnded(session.id))
-        except Unavailable:
-            return  # each socket also checks its session once a minute
+    await broadcast.announce(*(Publish(user_channel(session.user_id), SessionEnded(session.id)) for session in ended))
 
 
 @cache

@@ -17,7 +17,7 @@ from tortoise.transactions import in_transaction
 from chat.broadcast import Broadcast
 from chat.database import query
 from chat.mailer import Mailer
-from chat.models import AuthSession, Confirms, EmailVerificationToken, User
+from chat.models import ALIVE_SQL, AuthSession, Confirms, EmailVerificationToken, User
 from chat.security.passwords import Passwords
 from chat.services.accounts import sessions, two_factor
 from chat.services.accounts.addresses import normalized_email
@@ -30,13 +30,13 @@ from chat.services.replies.worker import Worker
 from chat.services.usage import budgets
 from chat.settings import Settings
 
-STOP_ALL = """
+STOP_ALL = f"""
 UPDATE generation g SET cancel_at = coalesce(g.cancel_at, now()) FROM chat_thread t
-WHERE t.id = g.thread_id AND t.user_id = $1 AND g.state IN ('queued', 'running') RETURNING g.id
-"""
-LOCK_REPLY = """
-SELECT id, cancel_at FROM generation WHERE id = $1 AND state IN ('queued', 'running') FOR NO KEY UPDATE
-"""
+WHERE t.id = g.thread_id AND t.user_id = $1 AND g.state IN {ALIVE_SQL} RETURNING g.id
+"""  # noqa: S608
+LOCK_REPLY = f"""
+SELECT id, cancel_at FROM generation WHERE id = $1 AND state IN {ALIVE_SQL} FOR NO KEY UPDATE
+"""  # noqa: S608
 IS_ADMINISTRATOR = """
 SELECT s.id FROM auth_session s JOIN users u ON u.id = s.user_id
 WHERE s.id = $1 AND u.id = $2 AND u.is_staff AND u.is_active

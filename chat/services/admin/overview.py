@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from chat.database import query
-from chat.models import FINE
+from chat.models import ALIVE_SQL, FINE
 
 DAYS = 30  # including today
 
@@ -34,12 +34,12 @@ percentile_disc(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY duration_ms) AS duratio
 """
 LATENCIES = "SELECT midnight, one.* " + DAY_BY_DAY.format(figures=PERCENTILES, calls="AND status = 'completed'")
 LATENCY = f"SELECT {PERCENTILES} FROM llm_call_log WHERE created_at >= $1 AND status = 'completed'"  # noqa: S608
-NOW = """
+NOW = f"""
 SELECT count(*) AS users, count(*) FILTER (WHERE last_seen_at >= $1) AS active,
        count(*) FILTER (WHERE last_seen_at >= $2) AS active_today,
-       (SELECT count(*) FROM generation WHERE state IN ('queued', 'running')) AS running
+       (SELECT count(*) FROM generation WHERE state IN {ALIVE_SQL}) AS running
 FROM users
-"""
+"""  # noqa: S608
 # By id, which begins with the time and has an index.
 RECENT_USERS = """
 SELECT id, email, email_verified, is_staff, created_at, last_seen_at,

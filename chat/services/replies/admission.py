@@ -7,18 +7,18 @@ from uuid import UUID
 from chat.database import query
 from chat.durations import in_words, wait_seconds
 from chat.llm.errors import BudgetExceeded
-from chat.models import User
+from chat.models import ALIVE_SQL, User
 from chat.security.limits import MESSAGE_EACH_MINUTE, MESSAGE_EACH_SECOND, Limits
 from chat.services.deps import Deps, ReplyWorker
 from chat.services.errors import Refused
 from chat.services.usage import budgets
 
-ACTIVE = "SELECT 1 FROM generation WHERE thread_id = $1 AND state IN ('queued', 'running')"
+ACTIVE = f"SELECT 1 FROM generation WHERE thread_id = $1 AND state IN {ALIVE_SQL}"  # noqa: S608
 LOCK_USER = "SELECT id FROM users WHERE id = $1 FOR NO KEY UPDATE"
-ALIVE = """
+ALIVE = f"""
 SELECT g.id FROM generation g JOIN chat_thread t ON t.id = g.thread_id
-WHERE t.user_id = $1 AND g.state IN ('queued', 'running')
-"""
+WHERE t.user_id = $1 AND g.state IN {ALIVE_SQL}
+"""  # noqa: S608
 # Text whose tokens were never counted counts as its bytes, the most it can be. Each round is counted exactly later.
 ASKED = """
 SELECT g.model, (SELECT coalesce(sum(coalesce(m.token_count, octet_length(m.content))), 0) FROM chat_message m
@@ -43,7 +43,7 @@ async def no_answer_runs(thread_id: UUID) -> None:
 
 
 async def within_limits(user: User, limits: Limits) -> None:
-    """At most so many messages per second and per minute."""
+    """Limits on messages per second and per minute."""
     for limit in (MESSAGE_EACH_SECOND, MESSAGE_EACH_MINUTE):
         if wait_ms := await limits.wait_ms(limit, str(user.id)):
             sentence = f"You're sending messages too quickly. Try again in {in_words(wait_seconds(wait_ms))}."

@@ -1,4 +1,4 @@
-"""How a reply can end, and storing the end: one transaction, then the word to every tab."""
+"""How a reply can end, and how its end is stored: one transaction, then an event to every tab."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ END_THREAD = """
 UPDATE chat_thread SET rev = rev + 1, log_epoch = $2, log_s = $3 WHERE id = $1 RETURNING rev, title, last_message_at
 """
 END_TOOLS = """
-UPDATE tool_call SET state = 'failed', output = 'It was not finished.', finished_at = now()
+UPDATE tool_call SET state = 'failed', output = 'It did not finish.', finished_at = now()
 WHERE generation_id = $1 AND state = 'running'
 """
 GENERATION = "SELECT id FROM generation WHERE id = $1"
@@ -54,30 +54,36 @@ class Outcome:
 
 STOPPED = Outcome(Status.STOPPED, State.CANCELLED, "stopped")
 RESTARTED = Outcome(
-    Status.INTERRUPTED, State.INTERRUPTED, "restart", "The server was restarted while this was being written."
+    Status.INTERRUPTED, State.INTERRUPTED, "restart", "The server restarted while this answer was being written."
 )
-LOST = Outcome(
-    Status.INTERRUPTED, State.INTERRUPTED, "lost", "The server that wrote this went away in the middle of it."
-)
+LOST = Outcome(Status.INTERRUPTED, State.INTERRUPTED, "lost", "The server stopped while this answer was being written.")
 TOOL_UNKNOWN = Outcome(
     Status.INTERRUPTED,
     State.INTERRUPTED,
     "tool",
-    "The server went away while a tool ran that must not run twice: nobody knows if it did its work.",
+    "The server stopped while a tool was running. We can't tell whether the tool finished.",
 )
 CRASH_LOOP = Outcome(
-    Status.ERROR, State.FAILED, "crash_loop", "The servers that wrote this went away again and again.", "crash_loop",
+    Status.ERROR,
+    State.FAILED,
+    "crash_loop",
+    "This answer failed repeatedly because the server kept restarting.",
+    "crash_loop",
     retryable=True,
-)  # fmt: skip
+)
 BROKEN = Outcome(
-    Status.ERROR, State.FAILED, "internal", "Something went wrong here while answering. You can try again.", "internal",
+    Status.ERROR,
+    State.FAILED,
+    "internal",
+    "Something went wrong while writing this answer. Try again.",
+    "internal",
     retryable=True,
-)  # fmt: skip
+)
 ANSWERED = Outcome(Status.FINAL, State.COMPLETED)
 
 
 def outcome_of(failure: CallFailed) -> Outcome:
-    """What a call without a result means for the answer: a refusal is one, and so is a text that grew too long."""
+    """How the answer ends if a call had no result. A refusal is an answer, and so is a text that reached its limit."""
     match failure:
         case OutputRefused():
             return replace(ANSWERED, reason="refused")
@@ -96,7 +102,7 @@ async def finish(
 ) -> None:
     """Store the answer, the calls and the month's usage, then publish the end. Raises Fenced with nothing stored."""
     text = live_text.text
-    with suppress(Unavailable):  # first the text: who dies in the transaction leaves all of it in the log
+    with suppress(Unavailable):  # before the transaction: if the worker dies in it, the log has all of the text
         await live_text.flush()
     thread, call_log_id = await lease.retry(lambda: _store(claim, live_text, outcome, text, journal))
     await live_text.tell(_last_event(claim, outcome, text, thread["rev"], journal.logs, call_log_id), terminal=True)
@@ -107,12 +113,12 @@ async def finish(
 
 
 async def settle_deleted(claim: Claim, journal: ReplyJournal, *, broadcast: Broadcast) -> bool:
-    """After Fenced: if the thread was deleted, what the answer cost stays in the books. False if it is there."""
+    """After Fenced: record the cost if the thread was deleted. False if the thread still exists."""
     if await query(GENERATION, claim.generation_id):
         return False
     async with in_transaction():
         await journal.settle()
-    with suppress(Unavailable):  # what was published since the thread was deleted
+    with suppress(Unavailable):  # events published after the deletion
         await broadcast.log.forget([claim.thread_id])
     return True
 
@@ -120,15 +126,15 @@ async def settle_deleted(claim: Claim, journal: ReplyJournal, *, broadcast: Broa
 async def _store(
     claim: Claim, live_text: LiveText, outcome: Outcome, text: str, journal: ReplyJournal
 ) -> tuple[dict[str, Any], UUID | None]:
-    """The thread as it is then, and the row of the last call."""
+    """Returns the thread's new row and the id of the last call's row."""
     asked = await query(QUESTION, claim.thread_id, claim.question_number)
     if not asked:  # the thread was deleted
         raise Fenced(claim.generation_id)
     counts = await count_tokens([asked[0]["content"], text])
     async with in_transaction():
-        # The thread first, everywhere: see lease.py.
+        # Lock the thread first: see lease.py.
         threads = await query(END_THREAD, claim.thread_id, live_text.position.epoch, live_text.position.offset)
-        if not threads:  # it was deleted in this very moment
+        if not threads:  # deleted just now
             raise Fenced(claim.generation_id)
         await lease.finish(claim, outcome.state, reason=outcome.reason)
         await query(END_TOOLS, claim.generation_id)
@@ -155,7 +161,7 @@ def _last_event(
 
 
 def _figures(logs: list[CallLog]) -> dict[str, Any] | None:
-    """What a reply took, of all rounds: `cost` is in USD as a decimal string, null if it is not known."""
+    """The usage of all rounds; `cost` is in USD as a decimal string, null if unknown."""
     if not logs:
         return None
     used, cost = total_usage(logs), total_cost(logs)

@@ -1,4 +1,4 @@
-"""The books of a reply: what a round cost is stored with what follows it, and of the last round with the answer."""
+"""The usage ledger's part of a reply: a round is recorded when the next one begins, the last one with the answer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from chat.text import fitting
 
 
 class ReplyJournal:
-    """Told by the client of every round of one reply."""
+    """Called by the client for every round of one reply."""
 
     def __init__(self, claim: Claim, live_text: LiveText, *, settings: Settings, prices: Prices) -> None:
         self._claim = claim
@@ -27,12 +27,12 @@ class ReplyJournal:
         self._prices = prices
         self._unrecorded: list[CallLog] = []
         self.round = 1
-        self.round_start = claim.round_start  # where its text begins in the answer
+        self.round_start = claim.round_start  # where the round's text begins in the answer, in UTF-16 code units
         self.response_id = claim.response_id
         self.logs: list[CallLog] = []  # every round so far
 
     async def begin(self, plan: Plan) -> None:
-        """Commit that the provider is going to be asked. Raises BudgetExceeded, Fenced."""
+        """Commit that a request is about to be sent. Raises BudgetExceeded, Fenced."""
         at = self._live_text.checkpoint()
         await lease.retry(lambda: self._store_begin(plan, at))
         self._unrecorded.clear()
@@ -41,22 +41,22 @@ class ReplyJournal:
     async def _store_begin(self, plan: Plan, at: Checkpoint) -> None:
         async with in_transaction():
             await lease.asking(self._claim, at, background=plan.request.background)
-            await self._record()  # the budget is asked after the round before this one is spent
+            await self._record()  # first, so that the budget includes the round before this one
             await budgets.reserve(plan, default=self._settings.llm_monthly_budget, prices=self._prices)
 
     async def created(self, plan: Plan, response_id: str, sequence: int) -> None:
-        """Commit by which name the provider knows the round, before any text of it is shown. Raises Fenced."""
+        """Commit the response's id before any of its text is shown. Raises Fenced."""
         self._live_text.start_round(sequence)
         self.response_id = response_id
         await lease.response_created(self._claim, fitting(response_id, PROVIDER_ID_MAX_LENGTH), sequence)
 
     async def end(self, log: CallLog) -> None:
-        """Keep it for the transaction that comes next."""
+        """Keep the log for the next transaction."""
         self.logs.append(log)
         self._unrecorded.append(log)
 
     async def settle(self) -> UUID | None:
-        """In the caller's transaction: store the last round, give back what was reserved. The id of its row."""
+        """In the caller's transaction: record the last round and release the reservation. Returns the id of the row."""
         await budgets.release(self._claim.generation_id, self._claim.user_id)
         return await self._record()
 

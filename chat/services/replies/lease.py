@@ -1,8 +1,9 @@
-"""Who owns a running answer: claim, lease and checkpoint, each one statement by the database's clock.
+"""The lease on a running answer: claim, renew, checkpoint and finish, each one statement, by the database's clock.
 
-Every write names the fence and asks that the generation is alive. No row means that the lease was lost to somebody
-else: Fenced, and the worker stops at once. Who needs the rows of a thread and of its generation locks the thread
-first: otherwise two of them could wait for each other.
+Every write is conditional on the fence and on the generation being alive. If no row matches, the lease was lost to
+another worker: Fenced is raised, and the worker stops at once.
+
+Lock order: thread, generation, reservation, user. Taking them in another order can deadlock.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from uuid import UUID
 
 from chat.broadcast import LogPosition
 from chat.database import DatabaseUnavailable, query
-from chat.models import State
+from chat.models import ALIVE_SQL, State
 
 LEASE = "12 seconds"
-RETRY_SECONDS = 30.0  # for a database that is away; who has taken over meanwhile is protected by the fence
+RETRY_SECONDS = 30.0  # while PostgreSQL is unavailable; the fence protects a worker that took over meanwhile
 PAUSE_SECONDS = 0.5
 
 Stored = TypeVar("Stored")
@@ -29,7 +30,7 @@ WITH thread AS (
     SELECT t.id FROM chat_thread t JOIN generation g ON g.thread_id = t.id WHERE g.id = $1 FOR UPDATE OF t
 ), claim AS (
     SELECT id, thread_id, user_message_id, state, request_at FROM generation
-    WHERE id = $1 AND thread_id = (SELECT id FROM thread) AND state IN ('queued', 'running')
+    WHERE id = $1 AND thread_id = (SELECT id FROM thread) AND state IN {ALIVE_SQL}
         AND (owner IS NULL OR lease_until < now())
     FOR UPDATE
 ), fenced AS (
@@ -46,7 +47,7 @@ RETURNING g.id AS generation_id, g.thread_id, g.answer_id, g.fence, g.partial, g
     question.number AS question_number, answer.number AS answer_number, g.continues, g.model, g.takeovers,
     g.response_id, g.background, g.round_start, g.up_seq, g.partial_len
 """  # noqa: S608 - the lease is a constant
-OWNED = "id = $1 AND fence = $2 AND state IN ('queued', 'running')"
+OWNED = f"id = $1 AND fence = $2 AND state IN {ALIVE_SQL}"
 ASKING = f"""
 UPDATE generation SET request_at = now(), response_id = NULL, background = $3, partial = $4, partial_len = $5,
     round_start = $5, up_seq = -1, ckpt_epoch = $6, ckpt_s = $7
@@ -73,15 +74,15 @@ WHERE (state = 'running' AND lease_until < now())
    OR (state = 'queued' AND owner IS NULL AND created_at < now() - interval '3 seconds')
 ORDER BY created_at LIMIT 20
 """
-REQUEST_STOP = """
+REQUEST_STOP = f"""
 UPDATE generation g SET cancel_at = coalesce(g.cancel_at, now()) FROM chat_thread t
-WHERE t.id = g.thread_id AND t.user_id = $1 AND t.id = $2 AND g.answer_id = $3 AND g.state IN ('queued', 'running')
+WHERE t.id = g.thread_id AND t.user_id = $1 AND t.id = $2 AND g.answer_id = $3 AND g.state IN {ALIVE_SQL}
 RETURNING g.id
-"""
+"""  # noqa: S608
 
 
 class Fenced(Exception):
-    """The generation is somebody else's, or over: write nothing more."""
+    """Another worker owns the generation, or it is over: write nothing more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A generation that this worker owns, as it was found."""
+    """A generation that this worker owns, as it was when claimed."""
 
     generation_id: UUID
     thread_id: UUID
@@ -104,21 +105,21 @@ class Claim:
     answer_id: UUID
     question_number: int
     answer_number: int
-    continues: bool  # the answer before it
+    continues: bool  # the previous answer, which was cut off
     model: str
     fence: int
     rev: int
-    asked: bool  # the provider may have been asked before
+    asked: bool  # a request may have reached the provider before
     cancelled: bool
     takeovers: int
     response_id: str | None
-    background: bool  # the provider goes on with the last request by itself
+    background: bool  # the provider finishes the last request without us
     round_start: int  # UTF-16 code units of the answer before the current round
     checkpoint: Checkpoint
 
 
 async def claim(generation_id: UUID, *, owner: str) -> Claim | None:
-    """Own a generation that nobody owns; None if somebody does, or it is over. Of two at once one wins."""
+    """Own a generation; None if another worker owns it or it is over. Of two concurrent claims one wins."""
     rows = await query(CLAIM, generation_id, owner)
     if not rows:
         return None
@@ -128,48 +129,48 @@ async def claim(generation_id: UUID, *, owner: str) -> Claim | None:
 
 
 async def asking(claim: Claim, at: Checkpoint, *, background: bool) -> None:
-    """Committed before the provider is asked: from now on this round is never asked again by itself."""
+    """Committed before the request: from now on this round is never sent a second time."""
     await _fenced(ASKING, claim, background, at.text, at.length, at.position.epoch, at.position.offset)
 
 
 async def response_created(claim: Claim, response_id: str, sequence: int) -> None:
-    """Committed before the first text is shown."""
+    """Committed before any text of the response is shown."""
     await retry(lambda: _fenced(CREATED, claim, response_id, sequence))
 
 
 async def checkpoint(claim: Claim, at: Checkpoint) -> None:
-    """Keep what was received, so that a killed worker loses little."""
+    """Store what was received, so that a killed worker loses little."""
     await _fenced(CHECKPOINT, claim, at.text, at.length, at.sequence, at.position.epoch, at.position.offset)
 
 
 async def release(claim: Claim) -> None:
-    """Let another worker have it at once."""
+    """Give up the lease, so that another worker can claim at once."""
     await _fenced(RELEASE, claim)
 
 
 async def finish(claim: Claim, state: State, *, reason: str) -> None:
-    """End the generation; belongs into the transaction that stores the answer."""
+    """End the generation; call it in the transaction that stores the answer."""
     await _fenced(FINISH, claim, state, reason[:40])
 
 
 async def renew(owner: str, generation_ids: list[UUID]) -> dict[UUID, bool]:
-    """Renew the leases of a worker; returns which it still has, and whether the user asked to stop."""
+    """Renew a worker's leases; returns those it still has, each with whether the user asked to stop."""
     return {row["id"]: row["cancelled"] for row in await query(RENEW, owner, generation_ids)}
 
 
 async def expired() -> list[UUID]:
-    """Generations whose owner is gone, or that nobody ever took."""
+    """Generations whose lease has expired, or that no worker ever claimed."""
     return [row["id"] for row in await query(EXPIRED)]
 
 
 async def request_stop(user_id: UUID, thread_id: UUID, answer_id: UUID) -> UUID | None:
-    """Mark the running generation of an answer of the user's; None if there is none."""
+    """Mark the generation of the user's answer to be stopped; None if none is running."""
     rows = await query(REQUEST_STOP, user_id, thread_id, answer_id)
     return rows[0]["id"] if rows else None
 
 
 async def retry(store: Callable[[], Awaitable[Stored]]) -> Stored:
-    """Store what was paid for, as soon as the database is back. It has to name the fence: it may happen twice."""
+    """Store what was paid for, retrying while PostgreSQL is unavailable. `store` may run twice: the fence decides."""
     deadline = time.monotonic() + RETRY_SECONDS
     while True:
         try:

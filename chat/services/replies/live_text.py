@@ -1,4 +1,4 @@
-"""The text of a running answer: what was received, what of it was published, and where in the log that stands."""
+"""The text of a running answer: received, gathered for some milliseconds, and published with its position."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from chat.text import from_utf16, up_to_utf16, utf16_length
 
 logger = logging.getLogger(__name__)
 
-PIECE = 1024  # characters that are sent without waiting for more
-RETRY_SECONDS = (0.05, 2.0)  # first and longest wait while Redis is away; the text gathers meanwhile
+PIECE = 1024  # characters that are published without waiting for more
+RETRY_SECONDS = (0.05, 2.0)  # first and longest pause while Redis is unavailable; text is gathered meanwhile
 
 
 class LiveText:
-    """Takes pieces as they come, and publishes them gathered, each with its position."""
+    """Takes pieces as they arrive and publishes them as larger deltas."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class LiveText:
 
     @property
     def text(self) -> str:
-        """Everything received."""
+        """All text received."""
         return "".join(self._pieces)
 
     @property
@@ -90,13 +90,13 @@ class LiveText:
         return Checkpoint(text, length, self._sequence, self._claim.checkpoint.position)
 
     async def announce(self) -> None:
-        """Tell the tabs that the answer has an owner, and what there is of it already."""
+        """Tell the tabs that the answer has an owner, and its text so far."""
         try:
             await self._append(ResponseStarted(self._claim.rev, self._claim.answer_id), any_epoch=True)
             if self._pieces:
                 await self._show_everything()
         except Unavailable as error:
-            logger.warning("Redis is away at the start of an answer, which goes on: %s", error)
+            logger.warning("Redis is unavailable at the start of an answer, which continues: %s", error)
 
     async def publish_always(self) -> None:
         """Publish until cancelled: the first piece at once, then gathered. Raises Fenced."""
@@ -120,7 +120,7 @@ class LiveText:
             await self._show_waiting()
 
     async def tell(self, event: Frame, *, terminal: bool = False) -> None:
-        """Publish another event of this answer after the text before it. Without Redis it is dropped: rows have it."""
+        """Publish another event after the text before it. Without Redis it is dropped: tabs get it from rows."""
         try:
             async with self._writing:
                 await self._show_waiting()
@@ -131,7 +131,7 @@ class LiveText:
                 ):  # a new log: it has to begin with the whole text
                     await self._show_everything()
         except Unavailable as error:
-            logger.warning("Redis is away, tabs learn of %s from the database: %s", type(event).__name__, error)
+            logger.warning("Redis is unavailable, tabs get %s from the database: %s", type(event).__name__, error)
 
     async def _gather(self) -> None:
         self._enough.clear()
@@ -166,7 +166,7 @@ class LiveText:
         self._shown_pieces, self._shown_length = upto, length
 
     async def _append(self, event: Frame, *, any_epoch: bool = False, terminal: bool = False) -> bool:
-        """Whether it was written; if not, the log has begun a new epoch and needs the whole text."""
+        """False if the log is in a new epoch, which has to begin with the whole text."""
         appended = await self._log.append(
             Append(
                 self._claim.thread_id,
@@ -177,7 +177,7 @@ class LiveText:
                 minimum=self._position,
             )
         )
-        if appended.offset < 0 and not terminal:  # of a terminal event it says that an earlier try arrived
+        if appended.offset < 0 and not terminal:  # for a terminal event it means that an earlier try arrived
             raise Fenced(self._claim.generation_id)
         written = appended.offset > 0
         self._position = LogPosition(appended.epoch, appended.offset if written else self._position.offset)

@@ -1,4 +1,4 @@
-"""What the model is told: the instructions in `templates/prompts/`, and as much of the conversation as fits."""
+"""The model's input: the instructions in `templates/prompts/`, and as much of the conversation as fits."""
 
 from __future__ import annotations
 
@@ -11,32 +11,27 @@ from chat.checkout import TEMPLATES
 from chat.database import query
 from chat.llm.call import InputItem, tool_items
 from chat.llm.tokens import count_tokens, most_tokens
-from chat.models import ChatMessage, Role
+from chat.models import ChatMessage, Role, ToolState
+from chat.services.replies.tool_calls import calls_of
 
-MESSAGE_OVERHEAD_TOKENS = 4  # what a turn costs besides its text
+MESSAGE_OVERHEAD_TOKENS = 4  # per turn, besides its text
 HISTORY_MAX_MESSAGES = 400
 
-# Answers that were tried again from the beginning: the model need not see them.
+# Answers that were regenerated, which the model need not see.
 SUPERSEDED = """
 SELECT g.answer_id FROM generation g WHERE g.thread_id = $1 AND EXISTS (
     SELECT 1 FROM generation later JOIN chat_message answer ON answer.id = later.answer_id
     WHERE later.user_message_id = g.user_message_id AND later.attempt > g.attempt AND NOT later.continues
         AND answer.number <= $2)
 """
-# What the calls of each answer take, without reading them: they can be many, and large.
+# The size of each answer's calls without reading them, as they can be many and large.
 TOOL_SIZES = """
 SELECT g.answer_id, count(*) AS calls, sum(octet_length(c.name || c.arguments || c.output)) AS bytes,
     sum(coalesce(c.token_count, octet_length(c.name || c.arguments || c.output))) AS tokens
 FROM tool_call c JOIN generation g ON g.id = c.generation_id
 WHERE g.answer_id = ANY($1::uuid[]) AND c.state <> 'running' GROUP BY g.answer_id
 """
-TOOL_CALLS = """
-SELECT g.answer_id, c.call_id, c.name, c.arguments, c.output, c.token_count
-FROM tool_call c JOIN generation g ON g.id = c.generation_id
-WHERE g.answer_id = ANY($1::uuid[]) AND c.state <> 'running' ORDER BY c.created_at, c.id
-"""
-
-_templates = Environment(  # what comes out is read by a model, so nothing is to be escaped
+_templates = Environment(  # a model reads the output, so nothing is escaped
     loader=FileSystemLoader(TEMPLATES / "prompts"),
     undefined=StrictUndefined,
     autoescape=False,  # noqa: S701
@@ -51,9 +46,9 @@ def instructions(name: str = "instructions", **values: object) -> str:
 async def turns(thread_id: UUID, *, up_to: int, max_tokens: int) -> list[InputItem]:
     """The conversation up to the message with this number, oldest first, as input items of the Responses API.
 
-    Taken newest backwards while they fit; the newest is always there. An answer stands together with the tools that it
-    called, or not at all; only the newest loses its tools where they do not fit. Messages without text (an answer that
-    failed before its first word) are left out.
+    Messages are added from the newest backwards while they fit; the newest is always included. An answer is included
+    with its tool calls or not at all; only the newest loses its calls if they do not fit. Messages without text (an
+    answer that failed before its first word) are left out.
     """
     messages = (
         await ChatMessage.filter(thread_id=thread_id, number__lte=up_to, role__in=[Role.USER, Role.ASSISTANT])
@@ -66,7 +61,7 @@ async def turns(thread_id: UUID, *, up_to: int, max_tokens: int) -> list[InputIt
     if not _surely_fits(messages, sizes, max_tokens):
         await _count_once(messages)
         messages = _newest(messages, sizes, max_tokens)
-    calls = await _tool_calls([message.id for message in messages if message.id in sizes])
+    calls = await calls_of([message.id for message in messages if message.id in sizes])
     return [item for message in reversed(messages) for item in _items(message, calls.get(message.id, []))]
 
 
@@ -74,20 +69,14 @@ async def _tool_sizes(answers: list[UUID]) -> dict[UUID, dict[str, int]]:
     return {row.pop("answer_id"): row for row in (await query(TOOL_SIZES, answers) if answers else ())}
 
 
-async def _tool_calls(answers: list[UUID]) -> dict[UUID, list[dict[str, Any]]]:
-    found: dict[UUID, list[dict[str, Any]]] = {}
-    for row in await query(TOOL_CALLS, answers) if answers else ():
-        found.setdefault(row["answer_id"], []).append(row)
-    return found
-
-
 def _items(message: ChatMessage, calls: list[dict[str, Any]]) -> list[InputItem]:
-    """The calls of an answer, their results, and its text."""
-    return [*items_of(calls), {"role": str(message.role), "content": message.content}]
+    """The calls of an answer that have ended, their results, and its text."""
+    ended = [call for call in calls if call["state"] != ToolState.RUNNING]
+    return [*items_of(ended), {"role": str(message.role), "content": message.content}]
 
 
 def items_of(calls: list[dict[str, Any]]) -> tuple[InputItem, ...]:
-    """Rows of tool_call as the model is told of them."""
+    """Rows of tool_call as input items."""
     return tool_items((call["call_id"], call["name"], call["arguments"], call["output"]) for call in calls)
 
 
@@ -98,7 +87,7 @@ def _surely_fits(messages: list[ChatMessage], sizes: dict[UUID, dict[str, int]],
 
 
 def _newest(messages: list[ChatMessage], sizes: dict[UUID, dict[str, int]], max_tokens: int) -> list[ChatMessage]:
-    """Those that fit, and the first in any case; `sizes` loses its tools if they do not fit with it."""
+    """The messages that fit, and the first in any case; if its tool calls do not fit, they are removed from `sizes`."""
     kept: list[ChatMessage] = []
     total = 0
     for message in messages:
@@ -116,7 +105,7 @@ def _newest(messages: list[ChatMessage], sizes: dict[UUID, dict[str, int]], max_
 
 
 async def _count_once(messages: list[ChatMessage]) -> None:
-    """Count what was never counted, and keep the numbers with the messages."""
+    """Count messages that were never counted, and store the counts with them."""
     uncounted = [message for message in messages if message.token_count is None]
     counts = await count_tokens([message.content for message in uncounted])
     for message, count in zip(uncounted, counts, strict=True):

@@ -1,4 +1,4 @@
-"""The life of a reply: asked for, streamed to every tab, kept, finished. One owner, one model call a round."""
+"""One reply from prompt to finish: asked for, streamed to every tab, stored. One owner, one model call per round."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from chat.services.replies.tool_calls import ToolCalls
 logger = logging.getLogger(__name__)
 
 CHECKPOINT_SECONDS = 1.0
-CHECKPOINT_CHARACTERS_PER_SECOND = 20_000  # a long answer is written as a whole each time, so less often
+CHECKPOINT_CHARACTERS_PER_SECOND = 20_000  # each checkpoint writes the whole text, so long ones are rarer
 
 
 async def question(claim: Claim, deps: Deps) -> tuple[list[InputItem], Options]:
-    """What the model is asked for an answer."""
+    """The conversation and the options that the model is called with."""
     settings = deps.settings
     up_to = claim.answer_number - 1 if claim.continues else claim.question_number
     turns = await prompt.turns(claim.thread_id, up_to=up_to, max_tokens=settings.chat_history_tokens)
@@ -58,7 +58,7 @@ class Resumed:
 
 
 class Reply:
-    """One owned answer; `run` it once, `end` it early from outside."""
+    """One answer that this worker owns; `run` it once, `end` it early from outside."""
 
     def __init__(self, claim: Claim, deps: Deps, resumed: Resumed | None = None) -> None:
         self._claim = claim
@@ -75,24 +75,24 @@ class Reply:
         self._reading: asyncio.Task[Outcome] | None = None
         self._ending: Outcome | None = None
         self._abandoned = False
-        self.leased_at = time.monotonic()  # when the lease was last known to begin
+        self.leased_at = time.monotonic()  # when the lease was last renewed
         self._handed_over = False
 
     def end(self, outcome: Outcome) -> None:
-        """Stop asking the model now; what has come stays."""
+        """Stop the model now; the text so far is kept."""
         self._ending = self._ending or outcome
         if self._reading:
             self._reading.cancel()
 
     def abandon(self) -> None:
-        """Stop at once and store nothing: the lease is lost."""
+        """Stop at once and store nothing: the lease was lost."""
         self._abandoned = True
         if self._reading:
             self._reading.cancel()
 
     def hand_over(self) -> bool:
-        """Leave it to another worker, which goes on where this one stops. False if its run would end with us."""
-        if not self._goes_on_by_itself():
+        """Leave it to another worker to resume. False if the provider's run would end with our connection."""
+        if not self._outlives_us():
             return False
         self._handed_over = True
         if self._reading:
@@ -100,7 +100,7 @@ class Reply:
         return True
 
     async def run(self) -> None:
-        """From the first event to the stored answer; ends silently when the lease went to somebody else."""
+        """From the first event to the stored answer; stops quietly if another worker took the lease."""
         try:
             await self.live_text.announce()
             outcome = await self._stream()
@@ -110,13 +110,13 @@ class Reply:
             await finish.finish(self._claim, self.live_text, outcome, self._journal, broadcast=self._deps.broadcast)
         except Fenced:
             if not await finish.settle_deleted(self._claim, self._journal, broadcast=self._deps.broadcast):
-                logger.warning("Generation %s is somebody else's now", self._claim.generation_id)
+                logger.warning("Generation %s now belongs to another worker", self._claim.generation_id)
                 return
             outcome = finish.STOPPED
-        if outcome is finish.STOPPED and self._goes_on_by_itself():
+        if outcome is finish.STOPPED and self._outlives_us():
             await self._deps.llm.cancel(self._journal.response_id or "")
 
-    def _goes_on_by_itself(self) -> bool:
+    def _outlives_us(self) -> bool:
         return self._deps.settings.llm_background and self._journal.response_id is not None
 
     async def _release(self) -> None:
@@ -125,7 +125,7 @@ class Reply:
         await self._deps.broadcast.announce(Publish(control_channel(), Released(self._claim.generation_id)))
 
     async def _stream(self) -> Outcome | None:
-        """How it ended; None if it is left to another worker."""
+        """How the reply ended; None if it is left to another worker."""
         if self._ending:
             return self._ending
         self._reading = asyncio.create_task(self._read_model())
@@ -133,7 +133,7 @@ class Reply:
         try:
             done, _ = await asyncio.wait((self._reading, *beside), return_when=asyncio.FIRST_COMPLETED)
             for task in done - {self._reading}:
-                task.result()  # these end by an error only: Fenced
+                task.result()  # these end only by an error: Fenced
             if self._abandoned:
                 raise Fenced(self._claim.generation_id)
             if self._reading.cancelled() and (self._ending or self._handed_over):
@@ -157,7 +157,7 @@ class Reply:
         return finish.ANSWERED
 
     async def _answer(self) -> None:
-        """Ask the model, and let the tabs see what comes. Raises CallFailed."""
+        """Call the model and show the tabs its text. Raises CallFailed."""
         turns, options = await question(self._claim, self._deps)
         tools = ToolCalls(self._claim, self.live_text, self._deps.tools, self._journal)
         options |= {"tools": tools, "journal": self._journal, "resume": self._resumed.at if self._resumed else None}
@@ -180,7 +180,7 @@ class Reply:
                 await lease.checkpoint(self._claim, now)
             except Fenced:
                 raise
-            except Exception as error:  # noqa: BLE001 - the next one tries again; without heartbeats the lease ends it
+            except Exception as error:  # noqa: BLE001 - the next one tries again; the lease ends it if heartbeats fail too
                 logger.warning("A checkpoint was not stored: %r", error)
             else:
                 kept = now

@@ -1,4 +1,4 @@
-"""A user asks for an answer: by a message, by regenerating the last answer, or by continuing one that broke off."""
+"""How an answer is asked for: by a message, by regenerating the last answer, or by continuing one that was cut off."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ async def send(deps: Deps, user: User, thread_id: UUID | None, message: MessageS
 async def regenerate(deps: Deps, user: User, thread_id: UUID, answer_id: UUID, *, continues: bool = False) -> Accepted:
     """Start another answer beside the last one, which stays as it is. Raises Refused.
 
-    With `continues` the model is shown the last answer, and goes on where that broke off.
+    With `continues` the model is shown the last answer and continues it where it was cut off.
     """
     admission.not_draining(deps.worker)
     return await deps.worker.shielded(_regenerate(deps, user, thread_id, answer_id, continues), "message")

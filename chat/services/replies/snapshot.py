@@ -1,4 +1,4 @@
-"""What a tab is shown when it comes: the thread as stored, with a running answer's text up to this moment."""
+"""A thread as a new tab is shown it: the stored messages, with a running answer's text up to this moment."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ import msgspec
 from chat.broadcast import Broadcast, LogPosition, LogSlice, Unavailable
 from chat.database import query
 from chat.events import MessageView, ResponseText, Snapshot, TextDelta, decode_logged
-from chat.models import Status
+from chat.models import ALIVE_SQL, Status
 from chat.services.replies.threads import MessagePage, message_page
 from chat.text import from_utf16, utf16_length
 
 PART_MAX_CHARACTERS = 48 * 1024  # keeps a frame under 64 KiB, unless a single message is larger
 
 THREAD = "SELECT rev, title FROM chat_thread WHERE id = $1"
-THREAD_STATES = """
-SELECT t.id, t.rev, EXISTS (SELECT 1 FROM generation g WHERE g.thread_id = t.id AND g.state IN ('queued', 'running'))
+THREAD_STATES = f"""
+SELECT t.id, t.rev, EXISTS (SELECT 1 FROM generation g WHERE g.thread_id = t.id AND g.state IN {ALIVE_SQL})
     AS running
 FROM chat_thread t WHERE t.id = ANY($1::uuid[])
-"""
-RUNNING = """
-SELECT answer_id, partial, ckpt_epoch, ckpt_s FROM generation WHERE thread_id = $1 AND state IN ('queued', 'running')
-"""
+"""  # noqa: S608
+RUNNING = f"""
+SELECT answer_id, partial, ckpt_epoch, ckpt_s FROM generation WHERE thread_id = $1 AND state IN {ALIVE_SQL}
+"""  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
 class ThreadState:
-    """How far a thread's rows are, and whether an answer is being written."""
+    """A thread's last committed change, and whether an answer is being written."""
 
     rev: int
     running: bool
@@ -38,7 +38,7 @@ class ThreadState:
 
 @dataclass(frozen=True, slots=True)
 class ThreadView:
-    """A thread at one moment. Events after `position` continue it; those before change nothing."""
+    """A thread at one moment. Events after `position` continue it; earlier ones change nothing."""
 
     position: LogPosition
     rev: int
@@ -46,7 +46,7 @@ class ThreadView:
     page: MessagePage
 
     def snapshots(self) -> list[Snapshot]:
-        """As frames."""
+        """The view as frames."""
         groups = _parts(self.page.messages)
         return [
             Snapshot(
@@ -64,15 +64,15 @@ class ThreadView:
 
 
 async def view_thread(thread_id: UUID, *, broadcast: Broadcast) -> ThreadView | None:
-    """The thread as it is now, or None if it is gone. Without Redis the position is empty and the text a little older.
+    """The thread as it is now; None if it was deleted. Without Redis the position is empty, and the text may be older.
 
-    The order matters: the position before the rows, so that what happens in between is told twice and not never; the
-    running text before the messages, so that an answer which ends in between is shown with its stored text.
+    The order matters. The position is read before the rows, so that an event in between is sent twice rather than
+    never; the running text before the messages, so that an answer which ends in between has its stored text.
     """
     position = await _end_of_log(thread_id, broadcast)
     threads = await query(THREAD, thread_id)
     if not threads:
-        with suppress(Unavailable):  # asking for the position has made one
+        with suppress(Unavailable):  # reading its end has created one
             await broadcast.log.forget([thread_id])
         return None
     running = await query(RUNNING, thread_id)
@@ -82,18 +82,18 @@ async def view_thread(thread_id: UUID, *, broadcast: Broadcast) -> ThreadView | 
         try:
             text = await text_so_far(thread_id, one["answer_id"], one["partial"], kept, broadcast)
         except Unavailable:
-            position, text = LogPosition(), one["partial"]  # events after that position would not continue this text
+            position, text = LogPosition(), one["partial"]  # events after the old position would not continue this text
         page = replace(page, messages=[_with_text(message, one["answer_id"], text) for message in page.messages])
     return ThreadView(position, threads[0]["rev"], threads[0]["title"], page)
 
 
 async def thread_states(thread_ids: list[UUID]) -> dict[UUID, ThreadState]:
-    """Of many threads at once; those that are gone are left out."""
+    """The states of many threads; deleted ones are left out."""
     return {row["id"]: ThreadState(row["rev"], row["running"]) for row in await query(THREAD_STATES, thread_ids)}
 
 
 async def text_so_far(thread_id: UUID, answer_id: UUID, partial: str, kept: LogPosition, broadcast: Broadcast) -> str:
-    """A checkpoint's text with what the log has beyond it, up to the first hole. Raises Unavailable."""
+    """A checkpoint's text, continued by the log up to its first hole. Raises Unavailable."""
     log = await broadcast.log.read(thread_id, after=kept.offset)
     if kept.epoch != log.end.epoch and kept.offset:
         log = await broadcast.log.read(thread_id)  # a new epoch begins with the whole text
@@ -108,7 +108,7 @@ async def _end_of_log(thread_id: UUID, broadcast: Broadcast) -> LogPosition:
 
 
 def _continued(text: str, answer_id: UUID, log: LogSlice) -> str:
-    """Deltas are put where their position says: what is known already is cut off, a hole ends it."""
+    """Each delta goes where its `pos` says: known text is cut off, a hole ends the text."""
     pieces, length = [text], utf16_length(text)
     for _, payload in log.entries:
         match decode_logged(payload):

@@ -1,10 +1,11 @@
-"""Replies whose owner went away in the middle: an honest end, with everything that was shown kept."""
+"""Replies whose worker was lost: resumed where the provider allows it, else ended with all text that was shown."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
+from typing import Any
 
 from chat.broadcast import Append, Unavailable
 from chat.database import query
@@ -22,16 +23,14 @@ from chat.services.replies.lease import PAUSE_SECONDS, Claim, Fenced
 from chat.services.replies.live_text import LiveText
 from chat.services.replies.reply import Resumed, question
 from chat.services.replies.snapshot import text_so_far
+from chat.services.replies.tool_calls import calls_of
 from chat.text import from_utf16, up_to_utf16, utf16_length
 
 logger = logging.getLogger(__name__)
 
-SALVAGE_SECONDS = 4.0  # a third of the lease, which nobody renews meanwhile
-MAX_TAKEOVERS = 3  # a reply that takes its workers down is not taken over for ever
+SALVAGE_SECONDS = 4.0  # a third of the lease, which is not renewed meanwhile
+MAX_TAKEOVERS = 3  # so that a reply which crashes its workers comes to an end
 
-SO_FAR = """
-SELECT round, call_id, name, arguments, output, state FROM tool_call WHERE generation_id = $1 ORDER BY created_at, id
-"""
 LOST = """
 SELECT response_id, (SELECT count(*) + 1 FROM llm_call_log WHERE generation_id = g.id) AS round
 FROM generation g WHERE id = $1
@@ -39,12 +38,12 @@ FROM generation g WHERE id = $1
 
 
 async def resumed(claim: Claim, deps: Deps) -> Resumed | None:
-    """Where a claimed reply can go on; None if its run ended with its worker, or must not be gone on with."""
+    """Where a claimed reply resumes; None if it cannot or must not be resumed."""
     if await _why_it_ends(claim, deps):
         return None
     text = await _salvaged(claim, deps)
     number = (await query(LOST, claim.generation_id))[0]["round"]
-    calls = [call for call in await query(SO_FAR, claim.generation_id) if call["round"] < number]
+    calls = [call for call in await _calls(claim) if call["round"] < number]
     at = Resumption(
         response_id=claim.response_id or "",
         sequence=claim.checkpoint.sequence,
@@ -56,7 +55,7 @@ async def resumed(claim: Claim, deps: Deps) -> Resumed | None:
 
 
 async def end_lost(claim: Claim, deps: Deps) -> None:
-    """End a claimed reply that another worker left in the middle: salvage its text, store it, tell the tabs."""
+    """End a claimed reply of a lost worker: salvage its text, store it, tell the tabs."""
     outcome = await _why_it_ends(claim, deps) or finish.LOST
     text = await _salvaged(claim, deps)
     live_text = LiveText(claim, text=text, broadcast=deps.broadcast, flush_seconds=0)
@@ -67,31 +66,35 @@ async def end_lost(claim: Claim, deps: Deps) -> None:
         await live_text.announce()
         await finish.finish(claim, live_text, outcome, journal, broadcast=deps.broadcast)
     except Fenced:
-        logger.warning("Generation %s is somebody else's now", claim.generation_id)
+        logger.warning("Generation %s now belongs to another worker", claim.generation_id)
         return
-    if claim.background and claim.response_id:  # nobody will read it
+    if claim.background and claim.response_id:  # its output is not read any more
         await deps.llm.cancel(claim.response_id)
 
 
 async def _why_it_ends(claim: Claim, deps: Deps) -> Outcome | None:
-    """None: it goes on by itself at the provider, and so can we."""
+    """None if the provider still runs it, so that it can be resumed."""
     if claim.cancelled:
         return finish.STOPPED
     if not (claim.background and claim.response_id):
         return finish.LOST
     if claim.takeovers >= MAX_TAKEOVERS:
         return finish.CRASH_LOOP
-    calls = await query(SO_FAR, claim.generation_id)
-    if any(call["state"] == ToolState.RUNNING and not deps.tools.is_idempotent(call["name"]) for call in calls):
+    running = [call["name"] for call in await _calls(claim) if call["state"] == ToolState.RUNNING]
+    if not all(deps.tools.is_idempotent(name) for name in running):
         return finish.TOOL_UNKNOWN
     return None
 
 
-async def _salvaged(claim: Claim, deps: Deps) -> str:
-    """What tabs have seen. Redis is given a while: who died may have taken its word with it, or Redis is slow.
+async def _calls(claim: Claim) -> list[dict[str, Any]]:
+    return (await calls_of([claim.answer_id])).get(claim.answer_id, [])
 
-    The log is closed to the owner before, who may only have stood still: what it adds after this look would be shown
-    and taken back.
+
+async def _salvaged(claim: Claim, deps: Deps) -> str:
+    """The text that tabs have seen. Retries for a while, as Redis may be slow or restarting.
+
+    The previous owner is fenced off first: it may be paused rather than dead, and text that it appended after this
+    read would be shown and then lost.
     """
     ours = Append(claim.thread_id, ResponseStarted(claim.rev, claim.answer_id), fence=claim.fence)
     kept, deadline = claim.checkpoint, time.monotonic() + SALVAGE_SECONDS
@@ -101,16 +104,16 @@ async def _salvaged(claim: Claim, deps: Deps) -> str:
             return await text_so_far(claim.thread_id, claim.answer_id, kept.text, kept.position, deps.broadcast)
         except Unavailable:
             if time.monotonic() > deadline:
-                logger.warning("Redis is away: what tabs saw after the last checkpoint is lost")
+                logger.warning("Redis is unavailable: text shown after the last checkpoint is lost")
                 return kept.text
         await asyncio.sleep(PAUSE_SECONDS)
 
 
 async def _lost_round(claim: Claim, text: str, deps: Deps) -> CallLog:
-    """What it cost is estimated; without a response id it is not even known whether it ran."""
+    """The lost round with its cost estimated; without a response id it is uncertain whether it ran at all."""
     found = (await query(LOST, claim.generation_id))[0]
     turns, options = await question(claim, deps)
-    calls = [call for call in await query(SO_FAR, claim.generation_id) if call["round"] < found["round"]]
+    calls = [call for call in await _calls(claim) if call["round"] < found["round"]]
     before, written = up_to_utf16(text, claim.round_start), from_utf16(text, claim.round_start)
     said = [{"role": "assistant", "content": before}] if before else []
     plan = deps.llm.plan([*turns, *said, *prompt.items_of(calls)], number=found["round"], **options)
@@ -122,7 +125,7 @@ async def _lost_round(claim: Claim, text: str, deps: Deps) -> CallLog:
         response_id=found["response_id"],
         request_id="",
         status="lost",
-        error="the worker went away",
+        error="the worker was lost",
         usage=used,
         estimated=True,
         uncertain=found["response_id"] is None,

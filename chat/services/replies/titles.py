@@ -1,4 +1,4 @@
-"""A title for a thread, written by a small model after the first exchange; else it keeps its first words."""
+"""Titles of threads: the first words of the first message, until a small model has written a better one."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from chat.services.usage.ledger import UsageJournal
 logger = logging.getLogger(__name__)
 
 AIM_CHARACTERS = 30
-EXCERPT_CHARACTERS = 2_000  # of each message: the beginning says what it is about
-MAX_OUTPUT_TOKENS = 1_000  # a reasoning model needs some to think
+EXCERPT_CHARACTERS = 2_000  # of each message: its beginning tells the subject
+MAX_OUTPUT_TOKENS = 1_000  # a reasoning model needs some for its reasoning
 TIMEOUT_SECONDS = 30.0
 _REASONS = re.compile(r"gpt-5(?!.*chat)|o\d")
 
 TITLE_AIM = 60  # characters
-TITLE_LOOK, TITLE_LINES = 300, 20  # how far for them
+TITLE_LOOK, TITLE_LINES = 300, 20  # characters of a line, and lines, that are searched for words
 LEADING_MARKS = re.compile(r"^(?:#{1,6} +|> ?|[-*+] +|\d{1,3}[.)] +|\[[ xX]\] +)+")
 NO_WORDS = re.compile(r"^(?:```|~~~|[-*_=#> ]+$)")  # the fence of a code block, a rule
 INLINE_MARKS = re.compile(
@@ -44,13 +44,13 @@ WHERE t.id = $1 AND t.title_by = 'words' AND answer.status = 'final' AND answer.
 
 
 class Title(pydantic.BaseModel):
-    """What the model fills in."""
+    """The model's structured answer."""
 
     title: str
 
 
 async def write_title(claim: Claim, deps: Deps) -> None:
-    """Title the thread of an answer that has just ended, if that was its first; failing that the first words stay."""
+    """Write a title after a thread's first answer; on failure the thread keeps its first words."""
     exchange = await query(FIRST_EXCHANGE, claim.thread_id, claim.answer_id) if _is_wanted(claim, deps) else []
     if not exchange:
         return
@@ -87,13 +87,13 @@ async def _ask(question: str, answer: str, claim: Claim, deps: Deps) -> str:
 
 
 def _cleaned(title: str) -> str:
-    """Without the quotation marks, markdown and full stop that models add all the same."""
+    """The title without the quotation marks, Markdown and period that models add anyway."""
     title = tidy_title(title).strip("\"'`*_# “”„«»").removesuffix(".")[:TITLE_MAX_LENGTH].strip()
     return title if is_visible(title) else ""
 
 
 def title_from(content: str) -> str:
-    """The first words of the first line that has any, without the marks of markdown."""
+    """The first words of the first line that has any, without Markdown."""
     lines = [" ".join(line[:TITLE_LOOK].split()) for line in content.split("\n", TITLE_LINES)[:TITLE_LINES]]
     line = next(filter(None, map(_unmarked, lines)), lines[0])
     if len(line) <= TITLE_AIM:
@@ -106,5 +106,5 @@ def _unmarked(line: str) -> str:
 
 
 def _words(mark: re.Match[str]) -> str:
-    """What stands between the marks; in code a mark is a letter like any other."""
+    """The text between the marks; inside code, marks are ordinary characters."""
     return (mark["code"] or INLINE_MARKS.sub(_words, mark["link"] or mark["words"] or "")).strip()

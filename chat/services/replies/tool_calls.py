@@ -1,8 +1,9 @@
-"""Tools that an answer uses: each call is a row before it runs, and every tab sees it run and what it gave."""
+"""The tool calls of an answer: each is a row before it runs, and every tab sees it run and its result."""
 
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from chat.database import query
 from chat.events import ToolCallChanged
@@ -16,11 +17,18 @@ from chat.services.replies.lease import Claim
 from chat.services.replies.live_text import LiveText
 from chat.text import fitting
 
+UNLIMITED = 2**31 - 1  # longer than any text in PostgreSQL
 PREVIEW = 2_000  # characters of a tool's arguments and output that tabs are shown
 
 STARTED = """
 INSERT INTO tool_call (id, generation_id, call_id, name, arguments, round, output, state, created_at)
 VALUES ($1, $2, $3, $4, $5, $6, '', 'running', now()) ON CONFLICT (generation_id, call_id) DO NOTHING RETURNING id
+"""
+CALLS = """
+SELECT g.answer_id, c.round, c.call_id, c.name, c.state, left(c.arguments, $2) AS arguments,
+    left(c.output, $2) AS output
+FROM tool_call c JOIN generation g ON g.id = c.generation_id
+WHERE g.answer_id = ANY($1::uuid[]) ORDER BY c.created_at, c.id
 """
 ENDED_BEFORE = """
 SELECT output, state FROM tool_call WHERE generation_id = $1 AND call_id = $2 AND state <> 'running'
@@ -31,8 +39,16 @@ WHERE generation_id = $1 AND call_id = $2
 """
 
 
+async def calls_of(answer_ids: list[UUID], *, characters: int = UNLIMITED) -> dict[UUID, list[dict[str, Any]]]:
+    """The calls of each answer in order; `characters` limits their arguments and outputs."""
+    found: dict[UUID, list[dict[str, Any]]] = {}
+    for row in await query(CALLS, answer_ids, characters) if answer_ids else ():
+        found.setdefault(row.pop("answer_id"), []).append(row)
+    return found
+
+
 class ToolCalls:
-    """The toolbox of one answer."""
+    """Runs the tools of one answer."""
 
     def __init__(self, claim: Claim, live_text: LiveText, registry: Registry, journal: ReplyJournal) -> None:
         self._claim = claim
@@ -42,11 +58,11 @@ class ToolCalls:
         self._context: dict[type, object] = {}
 
     def schemas(self) -> tuple[dict[str, Any], ...]:
-        """What the model is offered."""
+        """The tools' schemas, as the model gets them."""
         return self._registry.schemas()
 
     async def run(self, call: ToolCall) -> ToolResult:
-        """Run one call, as its user and in its thread; one that ended under a lost worker is not run again."""
+        """Run one call as its user; a call that ended before its worker was lost is not run again."""
         generation_id, call_id = self._claim.generation_id, fitting(call.call_id, PROVIDER_ID_MAX_LENGTH)
         row = (call_id, call.name[:TOOL_NAME_MAX_LENGTH], call.arguments, self._journal.round)
         if not await query(STARTED, uuid7(), generation_id, *row):

@@ -1,4 +1,4 @@
-"""The replies that this process owns: start them, keep their leases, stop them, take over lost ones, drain."""
+"""The replies that this process runs: start them, renew their leases, stop them, take over lost ones, drain."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ Result = TypeVar("Result")
 
 HEARTBEAT_SECONDS = 3.0
 SELF_FENCE_SECONDS = 9.0  # shorter than the lease: this worker stops before another can begin
-STORE_SECONDS = 3.0  # for the end of a reply that is drained
+STORE_SECONDS = 3.0  # to store the ends of the replies that a drain has stopped
 REAPER_SECONDS = (2.0, 4.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """A generation whose row is gone; `orphan` is its run at the provider if that goes on and has no owner."""
+    """A generation whose row was deleted; `orphan` is the response that the provider still writes for no worker."""
 
     id: UUID
     orphan: str | None
 
 
 class Worker:
-    """One for each process."""
+    """One per process. Knows its replies and every other task that a drain must wait for."""
 
     _deps: Deps
 
@@ -53,7 +53,7 @@ class Worker:
 
     @property
     def running(self) -> int:
-        """How many replies are under way here."""
+        """The number of replies under way here."""
         return len(self._replies)
 
     async def run(self, deps: Deps) -> None:
@@ -65,11 +65,11 @@ class Worker:
             group.create_task(self._look_for_lost(), name="reaper")
 
     def start(self, generation_id: UUID) -> None:
-        """Answer in a task of this worker's: closing every tab changes nothing."""
+        """Claim and answer in a task of this worker, which closing every tab does not end."""
         self._keep(self._claim_and_answer(generation_id), f"reply {generation_id}")
 
     async def stop(self, user: User, thread_id: UUID, answer_id: UUID) -> bool:
-        """Stop the user's running answer, wherever its owner is. False if nothing runs."""
+        """Stop the user's running answer, on any worker. False if none is running."""
         generation_id = await lease.request_stop(user.id, thread_id, answer_id)
         if generation_id is None:
             return False
@@ -77,23 +77,23 @@ class Worker:
         return True
 
     async def stop_marked(self, generation_ids: Sequence[UUID]) -> None:
-        """Stop replies that are marked to be stopped, wherever their owners are."""
+        """Stop replies that are marked to be stopped, on any worker."""
         for generation_id in generation_ids:
             await self._stop(generation_id)
 
     async def stop_deleted(self, running: Sequence[Lost]) -> None:
-        """Stop what was being written in threads that are gone, wherever the owners are."""
+        """Stop the replies of deleted threads, on any worker."""
         for one in running:
             await self._stop(one.id)
-            if one.orphan:  # it goes on at the provider by itself, and nobody is left who would take it over
+            if one.orphan:  # the provider would write on, and no worker will take it over
                 self._keep(self._deps.llm.cancel(one.orphan), f"cancelling {one.id}")
 
     async def shielded(self, work: Coroutine[Any, Any, Result], name: str) -> Result:
-        """Do it to the end: whoever asked may be gone in the middle of it, and the server cancels for them."""
+        """Finish the work even if the caller is cancelled, as the server does when a client disconnects."""
         return await asyncio.shield(self._keep(work, name))
 
     async def drain(self, *, seconds: float) -> None:
-        """Take nothing new, let running replies go on for a while, then end them with their text kept."""
+        """Refuse new messages, let replies continue for a while, then hand them over or end them with their text."""
         self.draining = True
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=seconds)
@@ -103,8 +103,11 @@ class Worker:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=STORE_SECONDS)
         if self._replies:
-            logger.error("The server stops before it stored the end of %s replies: their leases run out", self.running)
-        for task in self._tasks:  # a title is not worth the wait; what it cost is in the books all the same
+            logger.error(
+                "Stopping before the ends of %s replies are stored: other workers take over when the leases expire",
+                self.running,
+            )
+        for task in self._tasks:  # a title is not worth the wait; its cost is recorded all the same
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=1)
@@ -129,7 +132,7 @@ class Worker:
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) and not isinstance(error, Refused | NoAdministrator):
-            logger.error("%s ended by an error", task.get_name(), exc_info=error)
+            logger.error("%s failed", task.get_name(), exc_info=error)
 
     async def _claim_and_answer(self, generation_id: UUID) -> None:
         claim = await lease.claim(generation_id, owner=self.name)
@@ -159,7 +162,7 @@ class Worker:
                 continue
             try:
                 kept = await lease.renew(self.name, list(owned))
-            except Exception as error:  # noqa: BLE001 - whatever it is, the leases run on
+            except Exception as error:  # noqa: BLE001 - whatever it is, the leases keep running
                 logger.warning("Leases were not renewed: %r", error)
                 fence = time.monotonic() - SELF_FENCE_SECONDS
                 self._abandon([one for one, reply in owned.items() if reply.leased_at < fence])
@@ -171,11 +174,11 @@ class Worker:
                 self._end(generation_id, finish.STOPPED)
 
     def _abandon(self, generation_ids: list[UUID]) -> None:
-        """Write nothing more for these: somebody else may own them by now."""
+        """Write nothing more for these: another worker may own them by now."""
         for generation_id in generation_ids:
             if reply := self._replies.get(generation_id):
                 late = time.monotonic() - reply.leased_at
-                logger.warning("Gave generation %s up: its lease was last renewed %.1f s ago", generation_id, late)
+                logger.warning("Abandoned generation %s: its lease was last renewed %.1f s ago", generation_id, late)
                 reply.abandon()
 
     async def _listen(self) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from chat.database import query
-from chat.models import CURRENT_MONTH_SQL, User
+from chat.models import ALIVE_SQL, CURRENT_MONTH_SQL, User
 from chat.services.usage.months import first_of_next_month, this_month
 
 LISTED_THREADS = 50
@@ -32,13 +32,13 @@ LEFT JOIN chat_thread t ON t.id = g.thread_id AND t.user_id = $1
 GROUP BY 1, 2 ORDER BY t.id IS NULL, cost DESC, calls DESC, 1
 """  # noqa: S608 - constants
 # A generation that was sent has rows, unless they were pruned; then its chat cost more than the rows say.
-THREAD_COSTS = """
+THREAD_COSTS = f"""
 SELECT g.thread_id, coalesce(sum(l.cost), 0) AS cost, count(l.id) - count(l.cost) AS unpriced,
-       count(*) FILTER (WHERE l.id IS NULL AND g.request_at IS NOT NULL AND g.state NOT IN ('queued', 'running'))
+       count(*) FILTER (WHERE l.id IS NULL AND g.request_at IS NOT NULL AND g.state NOT IN {ALIVE_SQL})
        AS missing
 FROM generation g LEFT JOIN llm_call_log l ON l.generation_id = g.id
 WHERE g.thread_id = ANY($1::uuid[]) GROUP BY 1
-"""
+"""  # noqa: S608
 MONTH_TOTALS = """
 SELECT calls, total_tokens AS tokens, cost, unpriced_calls AS unpriced FROM user_monthly_usage
 WHERE user_id = $1 AND month = $2

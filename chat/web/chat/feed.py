@@ -1,4 +1,4 @@
-"""What one tab is sent: a replay or a snapshot, then every event without a hole, and pings."""
+"""Everything one tab is sent: a replay or a snapshot, then every event without a hole, and pings."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ from chat.web.chat.reconciler import Reconciler
 
 PING_SECONDS = 25.0  # keeps a PaaS router's idle window of 55 s open
 PONG_SECONDS = 10.0
-SEND_SECONDS = 10.0  # a tab that takes nothing for so long is let go
-SESSION_SECONDS = 60.0  # Redis may have been away when the session ended
+SEND_SECONDS = 10.0  # a tab that reads nothing for this long is disconnected
+SESSION_SECONDS = 60.0  # Redis may have been unavailable when the session ended
 REPLAY_MAX_CHARACTERS = 512 * 1024
 SNAPSHOTS, SNAPSHOTS_SECONDS = 3, 10.0
 
 
 class Feed:
-    """Owns what goes out on one socket."""
+    """Owns the outgoing side of one socket."""
 
     def __init__(
         self,
@@ -72,8 +72,8 @@ class Feed:
         self._broadcast = broadcast
         self._reconciler = reconciler
         self._send_text = send
-        self._settled = False  # a live event has continued the position; before that, older ones are leftovers
-        self._live = True  # as the tab was told
+        self._settled = False  # a live event has continued `position`; until then, older ones are leftovers
+        self._live = True  # as the tab was told last
         self._snapshots: deque[float] = deque(maxlen=SNAPSHOTS)
         self._loop = asyncio.get_running_loop()
         self._timers: dict[str, float] = {
@@ -83,16 +83,16 @@ class Feed:
         self._pings = 0
 
     async def start(self, hello: Hello, *, rev: int) -> None:
-        """Say welcome and bring the tab from where it is to now. The subscription has to be ready.
+        """Welcome the tab and bring it up to date. The subscription must be ready.
 
-        `rev` is the thread's, read before: a replay that does not tell of it is not enough.
+        `rev` is the thread's, read before: a replay that does not reach it is not enough.
         """
         position = LogPosition.parse(hello.cursor)
         log = None
         if position and hello.want != "snapshot":
             with contextlib.suppress(Unavailable):
                 log = await self._replayable(position)
-        known = min(hello.rev, rev)  # a tab says what it likes
+        known = min(hello.rev, rev)  # a tab may claim any number
         told = _continued(known, (rev_of(payload) for _, payload in log.entries)) if log else -1
         if log and told >= rev:
             await self._send(Welcome("replay", str(position), rev, round(PING_SECONDS * 1000)))
@@ -102,7 +102,7 @@ class Feed:
             await self._send_snapshot(welcome=True)
 
     async def run(self) -> None:
-        """Send what comes until the socket has to close: Leave."""
+        """Send events until the socket has to close. Raises Leave."""
         with self._reconciler.watching(self):
             while True:
                 try:
@@ -126,20 +126,20 @@ class Feed:
                             raise Leave(Close.RESTART)
 
     def pong(self) -> None:
-        """The tab is there."""
+        """The tab has answered the ping."""
         self._timers.pop("pong", None)
 
     def catch_up(self) -> None:
-        """Something may be missing."""
+        """Events may be missing: read the log."""
         self._subscription.put(GAP)
 
     def request_snapshot(self) -> None:
-        """Something is missing: the tab gets the thread as it is."""
+        """Events are missing: send the tab a snapshot."""
         self.position = LogPosition()
         self._subscription.put(GAP)
 
     def tell_live(self, *, on: bool) -> None:
-        """Redis or PostgreSQL went away, or both are back."""
+        """Redis or PostgreSQL became unavailable, or both are back."""
         self._subscription.put(Live(on))
 
     async def _on_event(self, event: Event) -> None:
@@ -178,12 +178,12 @@ class Feed:
             self._timers.setdefault("pong", now + PONG_SECONDS)
         if "session" in due:
             self._timers["session"] = now + SESSION_SECONDS
-            with contextlib.suppress(DatabaseUnavailable):  # who cannot be asked has not said no
+            with contextlib.suppress(DatabaseUnavailable):  # unknown is not ended
                 if not await session_lives(self._session_id):
                     raise Leave(Close.SESSION_ENDED)
 
     async def _catch_up(self) -> None:
-        """Something may be missing: send what the log has, else the thread as it is. If neither can be read, later."""
+        """Events may be missing: replay the log, or send a snapshot. If neither can be read, try later."""
         self.behind = False
         try:
             log = await self._replayable(self.position) if self.position.epoch else None
@@ -200,7 +200,7 @@ class Feed:
         self._reconciler.hurry()
 
     def _count_snapshot(self) -> None:
-        """A tab that needs one again and again is better off with a new socket. In an outage all need them."""
+        """A tab that keeps needing snapshots is better off with a new socket. During an outage all tabs need them."""
         if not self._live:
             return
         now = self._loop.time()
@@ -209,7 +209,7 @@ class Feed:
         self._snapshots.append(now)
 
     async def _replayable(self, position: LogPosition) -> LogSlice | None:
-        """The log after a position, if it continues it without a hole and is not too much. Raises Unavailable."""
+        """The log after a position, if it has no hole and is not too long. Raises Unavailable."""
         log = await self._broadcast.log.read(self.thread_id, after=position.offset)
         size = sum(len(payload) for _, payload in log.entries)
         return log if log.continues(position) and size <= REPLAY_MAX_CHARACTERS else None
@@ -250,7 +250,7 @@ class Feed:
 
 
 def _continued(rev: int, told: Iterable[int]) -> int:
-    """The last change up to which all were told; a change that is told before the one before it does not count yet."""
+    """The last change before the first gap: one that arrives early does not count until the changes before it have."""
     for change in sorted(told):
         if change == rev + 1:
             rev = change

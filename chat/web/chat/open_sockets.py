@@ -1,4 +1,4 @@
-"""The open sockets of this process: how many, whose, and who is let in next."""
+"""The open sockets of this process, and the order in which new ones use the stores."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from uuid import UUID
 
 from chat.events import Close
 
-# Hundreds of tabs that come back at once would else wait for the few connections to the stores before every page.
+# Otherwise hundreds of tabs that reconnect at once would keep pages waiting for the few connections to the stores.
 TURNS_AT_ONCE = 4
-TURN_SECONDS = 5.0  # a tab waits ten for its welcome, and is told to come later before it gives up
+TURN_SECONDS = 5.0  # a tab waits 10 s for its welcome; it is told to retry later before it gives up
 
 
 class Leave(Exception):
@@ -32,7 +32,7 @@ class OpenSocket(Protocol):
 
 
 class OpenSockets:
-    """Those that are open, which can be waited for."""
+    """The open sockets; a drain can wait until all have closed."""
 
     def __init__(self) -> None:
         self._owners: dict[OpenSocket, UUID | None] = {}
@@ -47,20 +47,20 @@ class OpenSockets:
         return iter(list(self._owners))
 
     def add(self, socket: OpenSocket) -> None:
-        """This one has come, from whom is not known yet."""
+        """Count a socket whose user is not known yet."""
         self._owners[socket] = None
 
     def assign(self, socket: OpenSocket, user_id: UUID) -> None:
-        """It is known now whose this one is."""
+        """Count the socket for its user."""
         self._owners[socket] = user_id
         self._counts[user_id] += 1
 
     def count_of(self, user_id: UUID) -> int:
-        """How many are known to be this user's."""
+        """The number of this user's sockets."""
         return self._counts[user_id]
 
     def discard(self, socket: OpenSocket) -> None:
-        """This one has ended."""
+        """The socket has closed."""
         if user_id := self._owners.pop(socket):
             self._counts[user_id] -= 1
             if not self._counts[user_id]:
@@ -69,14 +69,14 @@ class OpenSockets:
             self._none_left.set()
 
     async def all_gone(self) -> None:
-        """Wait until there is none."""
+        """Wait until no socket is open."""
         while self._owners:
             self._none_left.clear()
             await self._none_left.wait()
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
-        """A turn at the stores, in the order of asking, for the length of the block. Raises Leave if it takes long."""
+        """Hold one of the turns at the stores, first come, first served. Raises Leave if the wait is long."""
         try:
             async with asyncio.timeout(TURN_SECONDS):
                 await self._turns.acquire()

@@ -1,4 +1,4 @@
-"""The chat's pages: a new thread, a thread, and older messages as JSON. What is live comes over the socket."""
+"""The chat's pages: a new thread, a thread, and older messages as JSON. Live events come over the socket."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ STATUS_OF = {
 
 
 class Posted(msgspec.Struct):
-    """What a program gets for its message."""
+    """The JSON answer to a message."""
 
     thread_id: UUID
     message_id: UUID
@@ -42,7 +42,7 @@ class Posted(msgspec.Struct):
 
 
 class Renamed(msgspec.Struct):
-    """What a program gets for a title: the one that is stored."""
+    """The JSON answer to a new title: the title as stored."""
 
     thread_id: UUID
     title: str
@@ -62,7 +62,7 @@ class OlderMessages(msgspec.Struct):
 @limited(PAGE_POST)
 @login_required
 async def new_thread(user: User) -> ResponseReturnValue:
-    """An empty chat; its first message opens the thread."""
+    """An empty chat; its first message creates the thread."""
     return await (_post(user, None) if request.method == "POST" else _page(user, None))
 
 
@@ -70,7 +70,7 @@ async def new_thread(user: User) -> ResponseReturnValue:
 @limited(PAGE_POST)
 @login_required
 async def thread(user: User, thread_id: UUID) -> ResponseReturnValue:
-    """A thread as it is now. Posting to it works without JavaScript."""
+    """A thread; posting a message to it works without JavaScript."""
     found = await threads.own_thread(user, thread_id) or abort(404)
     return await (_post(user, found) if request.method == "POST" else _page(user, found))
 
@@ -79,7 +79,7 @@ async def thread(user: User, thread_id: UUID) -> ResponseReturnValue:
 @limited(PAGE_POST)
 @login_required
 async def rename_thread(user: User, thread_id: UUID) -> ResponseReturnValue:
-    """Give a thread another title."""
+    """Rename a thread."""
     found = await threads.own_thread(user, thread_id) or abort(404)
     title = (await request.form).get("title", "")
     try:
@@ -97,7 +97,7 @@ async def rename_thread(user: User, thread_id: UUID) -> ResponseReturnValue:
 @limited(PAGE_POST)
 @login_required
 async def delete_thread(user: User, thread_id: UUID) -> ResponseReturnValue:
-    """Asks first; then the thread is gone in every tab."""
+    """Confirm, then delete the thread, in every tab."""
     found = await threads.own_thread(user, thread_id) or abort(404)
     if request.method != "POST":
         return await render_template("chat/delete_thread.html", thread=found)
@@ -114,7 +114,7 @@ async def delete_thread(user: User, thread_id: UUID) -> ResponseReturnValue:
 @limited(PAGE_POST)
 @login_required
 async def try_again(user: User, thread_id: UUID) -> ResponseReturnValue:
-    """Another attempt at the last answer: field `message_id`, and `go_on` to continue what was broken off."""
+    """Regenerate the last answer (field `message_id`); with `go_on`, continue one that was cut off."""
     form = await request.form
     found = await threads.own_thread(user, thread_id) or abort(404)
     try:
@@ -154,7 +154,7 @@ def _uuid(text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError:
-        raise Refused("not_found", "There is no such answer.") from None
+        raise Refused("not_found", "This answer doesn't exist.") from None
 
 
 async def _send(user: User, found: ChatThread | None, content: str, client_id: str, model: str) -> Accepted:
@@ -173,7 +173,7 @@ async def _refusal(refused: Refused, user: User, found: ChatThread | None, **sho
 
 
 async def _page(user: User, found: ChatThread | None, **refused: str) -> str:
-    """The page; `refused` is what a form had that was not taken, and why."""
+    """The page; `refused` holds the fields of a refused form, and the reason."""
     deps = resources()
     view = await snapshot.view_thread(found.id, broadcast=deps.broadcast) if found else None
     return await render_template(

@@ -1,6 +1,6 @@
-"""What no event tells: whether each socket is where its thread's log and row are, and whether both stores are there.
+"""Compares each socket with its thread's log and row, to find lost events and outages of Redis and PostgreSQL.
 
-One loop a worker, for all of its sockets: one round trip to Redis and one query.
+One loop per worker for all of its sockets: one round trip to Redis and one query.
 """
 
 from __future__ import annotations
@@ -21,32 +21,32 @@ from chat.services.replies.snapshot import ThreadState, thread_states
 logger = logging.getLogger(__name__)
 
 CHECK_SECONDS = 5.0
-QUIET_SECONDS = 30.0  # between two looks at the log of a thread in which nothing is written
-AWAY_SECONDS = 2.0  # between two looks while Redis or PostgreSQL is away
+QUIET_SECONDS = 30.0  # between two checks of the log of a thread without a running answer
+OUTAGE_SECONDS = 2.0  # between two checks while Redis or PostgreSQL is unavailable
 AGAIN_SECONDS = 0.3  # one failure is not an outage: a restarted Redis fails each old connection once
 
 
 class WatchedFeed(Protocol):
-    """A feed, as it is seen from here."""
+    """A feed, as the reconciler sees it."""
 
     thread_id: UUID
-    position: LogPosition  # in the log, of what was sent
+    position: LogPosition  # in the log, of the last event sent
     rev: int  # the last change that was sent
     behind: bool  # it wanted to catch up and could not
 
     def catch_up(self) -> None:
-        """Something may be missing."""
+        """Events may be missing: read the log."""
 
     def request_snapshot(self) -> None:
-        """Something is missing that the log does not have."""
+        """Events are missing that the log does not have."""
 
     def tell_live(self, *, on: bool) -> None:
-        """Redis or PostgreSQL went away, or both are back."""
+        """Redis or PostgreSQL became unavailable, or both are back."""
 
 
 @dataclass(slots=True)
 class _Doubt:
-    """What did not match at the last look; an event may have been under way, so it takes two."""
+    """A mismatch at the last check. An event may have been under way, so only a second one counts."""
 
     position: LogPosition | None = None
     rev: int | None = None
@@ -54,7 +54,7 @@ class _Doubt:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What a look has found; None where the store did not answer."""
+    """The result of a check; None for a store that did not answer."""
 
     rows: dict[UUID, ThreadState] | None
     logs: dict[UUID, LogPosition] | None
@@ -65,9 +65,9 @@ class _Found:
 
 
 class Reconciler:
-    """The second layer: finds what was lost on the way to a tab, and feeds tabs while Redis is away.
+    """The safety net: finds events that a tab has missed, and feeds tabs from rows while Redis is unavailable.
 
-    `positions` and `revs` switch one of the comparisons off, by which tests see that it is needed.
+    `positions` and `revs` turn one comparison off; tests use that to prove that each is needed.
     """
 
     def __init__(self, broadcast: Broadcast, *, positions: bool = True, revs: bool = True) -> None:
@@ -81,7 +81,7 @@ class Reconciler:
 
     @contextmanager
     def watching(self, feed: WatchedFeed) -> Iterator[None]:
-        """Check this feed for the length of the block."""
+        """Check this feed while the block runs."""
         self._feeds[feed] = _Doubt()
         if not self.live:
             feed.tell_live(on=False)
@@ -91,7 +91,7 @@ class Reconciler:
             del self._feeds[feed]
 
     def hurry(self) -> None:
-        """Somebody could not read: look now. While the outage is known, looking has its own pace."""
+        """A feed could not read a store: check now, unless the outage is known already."""
         if self.live:
             self._hurried.set()
 
@@ -99,16 +99,16 @@ class Reconciler:
         """Check until cancelled."""
         while True:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(CHECK_SECONDS if self.live else AWAY_SECONDS):
+                async with asyncio.timeout(CHECK_SECONDS if self.live else OUTAGE_SECONDS):
                     await self._hurried.wait()
                 await asyncio.sleep(AGAIN_SECONDS)
             self._hurried.clear()
             if self._feeds:
-                await self._look()
+                await self._check()
             else:
-                self.live = True  # as far as anybody here needs to know
+                self.live = True  # no feed needs to know
 
-    async def _look(self) -> None:
+    async def _check(self) -> None:
         found = await self._ask()
         if self.live and not found.live:
             await asyncio.sleep(AGAIN_SECONDS)
@@ -119,7 +119,7 @@ class Reconciler:
             self._running = {thread_id for thread_id, state in found.rows.items() if state.running}
         for feed, doubt in list(self._feeds.items()):
             if found.rows is not None:
-                self._compare_rev(feed, doubt, found.rows.get(feed.thread_id), redis_away=found.logs is None)
+                self._compare_rev(feed, doubt, found.rows.get(feed.thread_id), without_redis=found.logs is None)
             if found.logs is not None:
                 self._compare_position(feed, doubt, found.logs.get(feed.thread_id))
             if found.live and feed.behind:
@@ -133,8 +133,8 @@ class Reconciler:
             return await thread_states(list({feed.thread_id for feed in self._feeds}))
         except DatabaseUnavailable:
             return None
-        except Exception:  # whatever it is: the next look comes, and without this loop the worker would end
-            logger.exception("The rows of the open threads were not read")
+        except Exception:  # the next check comes soon; without this loop the worker would end
+            logger.exception("Could not read the rows of the open threads")
             return None
 
     async def _logs(self) -> dict[UUID, LogPosition] | None:
@@ -154,31 +154,31 @@ class Reconciler:
         if self.live:
             logger.warning("Redis and PostgreSQL are back: tabs are live again")
         else:
-            away = [name for name, part in (("PostgreSQL", found.rows), ("Redis", found.logs)) if part is None]
-            logger.warning("%s away: tabs are not live", " and ".join(away) + (" are" if len(away) > 1 else " is"))
+            down = [name for name, part in (("PostgreSQL", found.rows), ("Redis", found.logs)) if part is None]
+            logger.warning("Unavailable: %s. Tabs are not live", " and ".join(down))
         for feed in list(self._feeds):
             feed.tell_live(on=self.live)
             if self.live and feed.thread_id in self._running:
-                feed.request_snapshot()  # some events of an answer are dropped while they cannot be logged
+                feed.request_snapshot()  # events that could not be logged were dropped
             elif self.live:
                 feed.catch_up()
 
-    def _compare_rev(self, feed: WatchedFeed, doubt: _Doubt, state: ThreadState | None, *, redis_away: bool) -> None:
-        """Without Redis no event is under way, and what an answer has to show is in its row, once a second."""
+    def _compare_rev(self, feed: WatchedFeed, doubt: _Doubt, state: ThreadState | None, *, without_redis: bool) -> None:
+        """Without Redis no event is under way, and a running answer's row has its text, once a second."""
         behind = state is None or state.rev > feed.rev
-        if redis_away:
+        if without_redis:
             if behind or (state and state.running):
                 feed.request_snapshot()
         elif not (behind and self.revs):
             doubt.rev = None
         elif doubt.rev == feed.rev:
             doubt.rev = None
-            feed.request_snapshot()  # of a thread that is gone it closes the socket
+            feed.request_snapshot()  # closes the socket if the thread was deleted
         else:
             doubt.rev = feed.rev
 
     def _compare_position(self, feed: WatchedFeed, doubt: _Doubt, end: LogPosition | None) -> None:
-        """A log that is not there has nothing to say: whatever comes next begins another epoch."""
+        """A missing log means nothing: the next event begins another epoch."""
         if end is None or end == feed.position:
             doubt.position = None
         elif doubt.position == feed.position:

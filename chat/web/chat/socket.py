@@ -1,4 +1,4 @@
-"""The websocket of one tab, from its handshake to its close code."""
+"""One tab's websocket, from its handshake to its close code."""
 
 from __future__ import annotations
 
@@ -29,17 +29,13 @@ blueprint = Blueprint("socket", __name__)
 HELLO_SECONDS = 5.0
 SUBSCRIBE_SECONDS = 2.0
 SOCKETS_PER_USER = 20
-TOLD = {
-    Close.SLOW,
-    Close.RESYNC_FAILED,
-    Close.FLOOD,
-}  # worth a line in the log: somebody has a bad line, or bad intentions
-COME_BACK_MS = 1000  # at most; another process, or this one anew, is there by then or soon
+LOGGED = {Close.SLOW, Close.RESYNC_FAILED, Close.FLOOD}  # a bad connection, or an attack
+COME_BACK_MS = 1000  # at most; by then another process accepts connections, or will soon
 
 
 @blueprint.websocket("/ws/chat/<uuid:thread_id>/")
 async def thread_socket(thread_id: UUID) -> None:
-    """One tab of one thread, which the drain waits for until its close code was sent."""
+    """One tab of one thread; the drain waits until its close code is sent."""
     if not current_user.auth_id:
         abort(403, "Log in first.")
     deps = resources()
@@ -53,13 +49,13 @@ async def thread_socket(thread_id: UUID) -> None:
 
 
 async def _end_of(socket: Socket) -> Close:
-    """After accept each end has a close code: an exception that escaped would look clean."""
+    """After accept every end has a close code: an exception that escaped would look like a clean close."""
     code = Close.FAILED
     try:
         await socket.serve()
     except* Leave as group:
         code = _leaves(group)[0]
-        if code in TOLD:
+        if code in LOGGED:
             logger.warning("Closing a socket of thread %s: %s", socket.thread_id, code.name.lower())
     except* DatabaseUnavailable:
         code = Close.OVERLOAD
@@ -84,7 +80,7 @@ async def _hello() -> Hello:
 
 
 class Socket:
-    """A tab's connection. It counts from its start: who never says anything could have thousands."""
+    """A tab's connection. It counts from the start, or a client that says nothing could open thousands."""
 
     def __init__(self, thread_id: UUID, deps: Resources) -> None:
         self.thread_id = thread_id
@@ -92,7 +88,7 @@ class Socket:
         self._deps = deps
 
     async def serve(self) -> None:
-        """Until one side ends it: Leave, or a cancellation when the tab is gone."""
+        """Serve until Leave is raised, or cancelled because the tab has disconnected."""
         async with self._deps.sockets.turn():
             session = await self._admitted()
         hello = await _hello()
@@ -102,12 +98,12 @@ class Socket:
         channels = (thread_channel(self.thread_id), user_channel(session.user.id))
         async with self._deps.broadcast.channels.subscribe(*channels) as subscription:
             self._subscription = subscription
-            if self._deps.worker.draining:  # a tab that came back to the server which had just sent it away
+            if self._deps.worker.draining:  # the tab came back to a worker that had just said bye
                 self.leave()
             await self._run(subscription, hello, session, rev=thread.rev)
 
     def leave(self) -> None:
-        """The worker is going away. Who has not said hello yet hears it then."""
+        """The worker is about to stop: say bye, or after the hello if that has not come yet."""
         if self._subscription:
             self._subscription.put(Bye("restart", COME_BACK_MS))
 
@@ -140,7 +136,7 @@ class Socket:
             group.create_task(inbox.listen(tab, feed))
 
     async def _subscribed(self, subscription: Subscription) -> None:
-        """Before the log is read, or what is published in between would be missed. Without Redis, rows have to do."""
+        """Wait before reading the log, or events in between would be missed. Without Redis the tab is fed from rows."""
         try:
             async with asyncio.timeout(SUBSCRIBE_SECONDS if self._deps.reconciler.live else 0):
                 await subscription.ready.wait()
@@ -159,5 +155,5 @@ def _leaves(group: BaseExceptionGroup[Leave]) -> list[Close]:
 async def _close(code: Close) -> None:
     try:
         await websocket.close(code, code.name.lower().replace("_", " "))
-    except Exception as error:  # noqa: BLE001 - whatever the server says about a socket that is gone already
+    except Exception as error:  # noqa: BLE001 - whatever the server raises for a closed socket
         logger.debug("A socket was gone before it could be closed: %r", error)

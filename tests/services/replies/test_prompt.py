@@ -10,7 +10,6 @@ import pytest
 from chat import database
 from chat.llm.tokens import count_tokens, most_tokens
 from chat.models import ChatMessage, ChatThread, Generation, Role, State, Status, ToolCall, User
-from chat.services.replies import prompt
 from chat.services.replies.prompt import MESSAGE_OVERHEAD_TOKENS, instructions, turns
 from tests.support import patches
 from tests.support.cast import Person
@@ -142,9 +141,9 @@ async def test_what_tools_gave_is_not_read_where_it_does_not_fit(
         asked.append(sql)
         return await database.query(sql, *values)
 
-    patches.PROMPT_QUERY.replace(monkeypatch, query)
+    patches.TOOL_CALLS_QUERY.replace(monkeypatch, query)
     assert await shown(thread, 3, 500) == ["And now?"]
-    assert prompt.TOOL_CALLS not in asked
+    assert not asked
 
 
 async def test_an_answer_and_its_question_are_counted_when_it_ends(alice: Person) -> None:

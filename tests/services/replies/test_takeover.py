@@ -347,7 +347,7 @@ async def test_a_tool_that_must_not_run_twice_ends_it_and_says_so(
 
     assert bench.begun == ["pay"]
     assert (row.status, generation.reason) == ("interrupted", "tool")
-    assert "must not run twice" in row.error
+    assert "while a tool was running" in row.error
 
 
 async def test_a_reply_in_its_second_round_knows_what_the_first_one_did(

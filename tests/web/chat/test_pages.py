@@ -418,10 +418,10 @@ async def test_a_program_gets_the_title_as_it_is_stored(reader: Person) -> None:
 @pytest.mark.parametrize(
     ("title", "code", "sentence"),
     [
-        ("", "empty", "Write a title first."),
-        (" \n ", "empty", "Write a title first."),
-        ("x" * 256, "too_long", "The title has 256 characters; 255 are possible."),
-        ('"><script>alert(1)</script>' * 20, "too_long", "The title has 540 characters; 255 are possible."),
+        ("", "empty", "Enter a title."),
+        (" \n ", "empty", "Enter a title."),
+        ("x" * 256, "too_long", "The title has 256 characters. The maximum is 255."),
+        ('"><script>alert(1)</script>' * 20, "too_long", "The title has 540 characters. The maximum is 255."),
     ],
 )
 async def test_a_title_that_is_refused_is_said_at_the_field(

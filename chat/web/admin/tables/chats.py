@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from chat.models import ChatMessage, ChatThread, Generation, Role, State, Status, ToolCall, ToolState
+from chat.models import ALIVE_SQL, ChatMessage, ChatThread, Generation, Role, State, Status, ToolCall, ToolState
 from chat.services.admin import commands
 from chat.services.admin.grid import Action, ChoiceFilter, Column, Section, Table, ValueFilter, as_text, identifier
 from chat.web.admin.tables.columns import CREATED, EMAIL_HINT, EXACT_EMAIL, by_day, by_user, one_of, user_column
 
-ALIVE = "t.state IN ('queued', 'running')"
+ALIVE = f"t.state IN {ALIVE_SQL}"
 LEASE = f"CASE WHEN {ALIVE} THEN round(extract(epoch FROM t.lease_until - now())) || ' s' END"
 TOOK = "(extract(epoch FROM {} - t.created_at) * 1000)::bigint"  # milliseconds
 OWN_THREAD = "t.thread_id IN (SELECT id FROM chat_thread WHERE user_id = {})"
