@@ -26,7 +26,7 @@ from tests.support.waiting import LONG_SECONDS
 
 @pytest.fixture(scope="session", autouse=True)
 def patience() -> Iterator[None]:
-    """A machine that stands still for some seconds is no outage of PostgreSQL or Redis, and no lock held too long."""
+    """A machine that stalls for some seconds is no outage of PostgreSQL or Redis, and no lock held too long."""
     with pytest.MonkeyPatch.context() as patch:
         for seconds in patches.STORE_TIMEOUTS:
             seconds.replace(patch, LONG_SECONDS)
@@ -64,9 +64,9 @@ def environment(stores: Stores, model: OfflineServer) -> dict[str, str]:
         "OPENAI_API_KEY": "test",
         "OPENAI_BASE_URL": model.base_url,
         "LLM_PRICES": LLM_PRICES,
-        "LLM_TITLES": "off",  # a call of its own after each first answer: tests that want it ask for it
+        "LLM_TITLES": "off",  # another call after each first answer: tests of titles turn it on
         "RATE_LIMITS": "off",
-        "CHAT_HISTORY_TOKENS": "200000",  # the longest message fits, whatever it is made of
+        "CHAT_HISTORY_TOKENS": "200000",  # the longest message fits, in any script
         "EMAIL_VERIFICATION_REQUIRED": "False",
         "LOG_LEVEL": "WARNING",
     }
@@ -87,7 +87,7 @@ async def site(environment: dict[str, str], migrated: None) -> AsyncIterator[Sit
 
 @pytest.fixture(scope="session")
 def beside(site: Site, environment: dict[str, str]) -> Beside:
-    """Serve another site on the same stores, with these settings besides."""
+    """Serve another site on the same stores, with additional settings."""
 
     def serve(**more: str) -> AbstractAsyncContextManager[Site]:
         return serving_beside({**environment, **more})

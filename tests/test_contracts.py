@@ -120,10 +120,11 @@ def test_only_support_patches_replaces_parts_of_chat() -> None:
 
 
 def unexplained_sleeps(path: Path) -> Iterator[str]:
-    """Lines that wait for time to pass; a comment in the line or above it says why."""
+    """Lines that wait for time to pass without a comment, in the line or above it, that gives the reason."""
     lines = path.read_text().splitlines()
     for number, line in enumerate(lines):
-        waits = re.search(r"\b(asyncio|time)\.sleep\((?!0\))", line)  # 0 seconds: a turn of the event loop
+        # Zero seconds are one turn of the event loop.
+        waits = re.search(r"\b((asyncio|time)\.sleep|wait_for_timeout)\((?!0\))", line)
         if waits and "  # " not in line and not lines[number - 1].lstrip().startswith("# "):
             yield f"{path.name}:{number + 1}"
 

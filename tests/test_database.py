@@ -52,7 +52,7 @@ def test_a_url_that_cannot_be_followed_says_why(url: str) -> None:
 
 @pytest.fixture
 async def empty(stores: Stores, environment: dict[str, str]) -> AsyncIterator[Settings]:
-    """A database of its own, with nothing in it."""
+    """A new, empty database."""
     name = f"test_{uuid.uuid4().hex}"
     admin = await asyncpg.connect(**credentials(stores.database_url))
     await admin.execute(f'CREATE DATABASE "{name}"')
@@ -108,7 +108,7 @@ ORDER BY 1
 """
 
 
-# In a process of its own, since aerich opens the ORM's connections anew for all of one.
+# In a separate process, since aerich reopens the ORM's connections for the whole process.
 TAKE_BACK = """
 import asyncio, os, sys
 import asyncpg

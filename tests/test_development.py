@@ -1,4 +1,4 @@
-"""`chat dev` as a person meets it: one real process in a folder of its own, from its first words to its last."""
+"""`chat dev` as a real process in its own folder, from the first line of output to the last."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def start(folder: Path, port: int) -> Iterator[Start]:
 
 
 def banner(process: Program) -> str:
-    """All that it says until it listens."""
+    """All output until it listens."""
     process.wait_until(lambda: LAST_LINE_OF_THE_BANNER in process.output)
     return process.output
 
@@ -87,7 +87,7 @@ async def recorded(folder: Path) -> list[tuple[str, str]]:
 def wait_until_nobody_works_in(folder: Path) -> None:
     deadline = time.monotonic() + 30
     while (left := workers_in(folder)) and time.monotonic() < deadline:
-        time.sleep(0.05)  # other processes, which tell nobody that they end
+        time.sleep(0.05)  # other processes, whose end nothing announces
     assert left == []
 
 

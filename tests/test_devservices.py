@@ -56,7 +56,7 @@ def processes_in(folder: Path) -> set[int]:
 def wait_until_none_is_in(folder: Path) -> None:
     deadline = time.monotonic() + 30
     while processes_in(folder) and time.monotonic() < deadline:
-        time.sleep(0.02)  # other processes, which tell nobody that they end
+        time.sleep(0.02)  # other processes, whose end nothing announces
     assert processes_in(folder) == set()
 
 
@@ -124,7 +124,7 @@ async def test_after_kill_9_no_process_is_left_and_the_rows_are_there(folder: Pa
 def test_an_interrupted_first_start_leaves_no_half_made_data(folder: Path) -> None:
     with services_of_another_process(folder) as parent:
         while not (folder / "postgres.new" / "base").exists():
-            time.sleep(0.005)  # PostgreSQL's own initdb says nothing meanwhile
+            time.sleep(0.005)  # initdb announces nothing
         parent.send_signal(signal.SIGKILL)
     wait_until_none_is_in(folder)
     assert not (folder / "postgres").exists()

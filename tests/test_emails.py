@@ -18,7 +18,7 @@ from tests.support.mailing import CAROL, CONTEXT, URL, part, send, settings
 from tests.support.page import Page
 
 LONGEST = f"{'c' * 64}@{'.'.join(['d' * 60] * 3)}.tst.de"  # an address has at most 254 characters
-# The values that all emails together need, besides the site's name and address.
+# The values that all emails together need, except the site's name and address.
 EXAMPLE = {
     "url": URL,
     "reset_url": "https://chat.example.com/accounts/password_reset/",
@@ -45,7 +45,7 @@ def test_every_email_says_the_same_as_text_and_as_html(name: str) -> None:
     if "{% block button %}" in (TEMPLATES / "emails" / f"{name}.txt").read_text():
         button, address = page.all("a", href=URL)
         assert address.text == URL
-        paragraphs.remove(f"{button.text}\n{URL}")  # on a line of its own: terminals and mail programs make it a link
+        paragraphs.remove(f"{button.text}\n{URL}")  # on a separate line: terminals and mail programs make it a link
     assert [paragraph.text for paragraph in page.all("p")] == paragraphs
     assert all(paragraph.strip() for paragraph in paragraphs)
     assert {link["href"] for link in page.all("a")} <= {URL, EXAMPLE["reset_url"], "https://chat.example.com"}

@@ -1,4 +1,4 @@
-"""`chat serve` as a host meets it: one real command, signals, killed processes, and sentences when it cannot start."""
+"""`chat serve` as a real command: signals, killed processes, and errors when it cannot start."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ async def moved(person: Person, server: Server) -> AsyncIterator[Person]:
 
 
 async def farewell(tab: Tab) -> int:
-    """The close code of a tab that is told goodbye before."""
+    """The close code of a tab that gets a goodbye first."""
     bye = await tab.until_type("bye")
     assert bye["reason"] == "restart"
     with pytest.raises(websockets.ConnectionClosed) as closed:
@@ -196,7 +196,7 @@ async def test_sigterm_waits_for_an_email_in_progress(start: Start) -> None:
             assert (await http.post("/accounts/signup/", data=fields)).status_code == 303
         await eventually(lambda: mailbox.attempts)
         server.send_signal(signal.SIGTERM)
-        await asyncio.sleep(CLOSE_SECONDS + 1)  # the drain has it, and not the moment that is left after that
+        await asyncio.sleep(CLOSE_SECONDS + 1)  # longer than the time after the drain: the drain waits for the email
         assert server.process.returncode is None
         mailbox.awake.set()
 
@@ -270,7 +270,7 @@ async def test_a_signal_in_the_middle_of_the_start_ends_them_all(start: Start, n
 
 
 async def all_of(count: int, server: Server, *, but: int = 0) -> set[int]:
-    """The processes of a server, when there are so many besides that one."""
+    """The processes of a server except one, once there are this many."""
     while len(children := server.children() - {but}) < count:
         assert server.process.returncode is None, (await server.end())[1]
         await asyncio.sleep(0.02)  # not `eventually`: a server that ended early shows its errors

@@ -1,4 +1,4 @@
-"""The rules of a tab, told twice: the page's store and its Python twin agree, and no transport makes a text wrong."""
+"""The rules of a tab, written twice: the page's store and its Python twin agree, and no transport corrupts a text."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Line:
         self.text = text
 
     def act(self, name: str, amount: int) -> None:
-        """Whatever may happen to a connection."""
+        """Anything that may happen to a connection."""
         match name:
             case "pass":
                 self.frames += self.log[self.position : self.position + amount]

@@ -187,7 +187,7 @@ async def test_a_redis_that_refuses_writes_counts_as_unavailable(live: Broadcast
 
 @pytest.fixture
 async def frozen() -> AsyncIterator[Frozen]:
-    """What looks like a Redis, takes every connection, and says nothing."""
+    """A server that accepts every connection like Redis and never replies."""
     frozen = Frozen()
     server = await asyncio.start_server(frozen.take, "127.0.0.1", 0)
     frozen.url = f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}"

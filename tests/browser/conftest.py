@@ -1,4 +1,4 @@
-"""A real Chromium for the tests in this folder. Without one they fail: a page that nobody has seen is not tested."""
+"""A real Chromium for the tests in this folder, which fail without one: an unseen page is untested."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest.fixture
 async def desk(browser: Browser, site: Site) -> AsyncIterator[Desk]:
-    """Where browsers are opened; whatever their pages complained about fails the test."""
+    """Opens browsers; any complaint of their pages fails the test."""
     desk = Desk(browser, site)
     yield desk
     assert await desk.clear() == []

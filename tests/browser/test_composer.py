@@ -33,7 +33,7 @@ async def test_enter_that_confirms_an_input_method_word_does_not_send(desk: Desk
     await keyboard.send("Input.imeSetComposition", {"text": "にほん", "selectionStart": 3, "selectionEnd": 3})
     await keyboard.send("Input.dispatchKeyEvent", {**ENTER, "windowsVirtualKeyCode": 13})
     await keyboard.send("Input.insertText", {"text": "日本"})
-    # Safari says that the composition is over before the key comes, and marks the key instead.
+    # Safari ends the composition before the key event, and marks the key instead.
     await keyboard.send("Input.dispatchKeyEvent", {**ENTER, "windowsVirtualKeyCode": 229})
     await expect(chat.field).to_have_value("日本")
     await chat.field.press("Enter")

@@ -1,4 +1,4 @@
-"""Connections end all the time: the page says so, comes back by itself, and loses and doubles nothing."""
+"""Lost connections: the page shows them, reconnects, and neither loses nor duplicates anything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the model does wrong is said in a sentence, and the chat goes on."""
+"""Failures of the model are shown in a sentence, and the chat continues."""
 
 from __future__ import annotations
 

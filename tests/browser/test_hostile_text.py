@@ -1,4 +1,4 @@
-"""Nobody can be trusted with what they write, the model least of all: nothing runs and nothing is loaded.
+"""Text of users and of the model is untrusted: nothing in it runs and nothing is loaded.
 
 The watch of `desk` fails these tests when a dialog opens, a page asks another site for anything, or a policy is broken.
 """

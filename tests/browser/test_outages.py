@@ -1,4 +1,4 @@
-"""What the page says while Redis or PostgreSQL is away, and that it comes back by itself."""
+"""The page's notices while Redis or PostgreSQL is unavailable, and its recovery."""
 
 from __future__ import annotations
 

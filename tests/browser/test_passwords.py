@@ -1,4 +1,4 @@
-"""Passwords in a browser: what is wrong with one is said while it is typed, and a forgotten one is set anew."""
+"""Passwords in a browser: errors appear while the user types, and a forgotten password is reset."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ async def test_an_email_address_entered_later_counts_too(page: Page) -> None:
 
 
 async def test_the_check_never_blocks_the_form(page: Page) -> None:
-    """Not even if the answer does not come; the server says the same then."""
+    """Even without a response: the server checks the form as well."""
 
     async def hang(route: Route) -> None:
         held.append(route)

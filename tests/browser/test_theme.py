@@ -93,7 +93,7 @@ async def test_tabs_in_other_browsers_follow_too(desk: Desk, alice: Person, bob:
     here = await (await desk.context(alice, color_scheme="light")).new_page()
     await here.goto("/accounts/settings/")
     elsewhere = await desk.chat(alice, await past_thread(alice), color_scheme="light")
-    beside_it = await elsewhere.page.context.new_page()  # without a socket: told by the tab that has one
+    beside_it = await elsewhere.page.context.new_page()  # without a socket: the tab that has one passes the change on
     await beside_it.goto("/chat/")
     of_bob = await desk.chat(bob, await past_thread(bob), color_scheme="light")
 

@@ -1,4 +1,4 @@
-"""What the model asked its tools, and what came back, stands above its answer."""
+"""An answer shows the tool calls and their results above its text."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ START_SECONDS = 50  # one or two on a quiet machine
 
 
 class Worker:
-    """`chat serve` in a process of its own."""
+    """`chat serve` in a separate process."""
 
     def __init__(self, process: Program, port: int, faults: str, log: Path) -> None:
         self.process = process
@@ -49,11 +49,11 @@ class Worker:
         self.process.wait()
 
     def pause(self) -> None:
-        """It stands still, and its connections stay."""
+        """Stop the process; its connections stay open."""
         self.process.send_signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """It goes on, and does not know that time has passed."""
+        """Continue the process, which does not notice the pause."""
         self.process.send_signal(signal.SIGCONT)
 
     def says(self, words: str) -> Callable[[], Awaitable[bool]]:
@@ -82,7 +82,7 @@ class Worker:
 
 
 class Cluster:
-    """What the tests of this folder share; `workers` gives healthy ones whatever happened before."""
+    """The stores, model and workers that this folder's tests share; `workers` are healthy when a test starts."""
 
     def __init__(self, folder: Path, model: OfflineServer) -> None:
         self.folder = folder
@@ -110,14 +110,14 @@ class Cluster:
             yield cluster
 
     async def workers(self, count: int, faults: str = "") -> list[Worker]:
-        """So many that serve, with these faults; those of an earlier test go on being used."""
+        """This number of running workers with these faults; workers of earlier tests are reused."""
         group = [worker for worker in self._launched if worker.is_alive and worker.faults == faults][:count]
         group += [self.launch("serve", faults) for _ in range(count - len(group))]
         await asyncio.gather(*(worker.until_ready() for worker in group))
         return group
 
     def launch(self, command: str, faults: str = "", **settings: str) -> Worker:
-        """A process of its own, which may take a second to be of use."""
+        """A new process, which may need a second until it is ready."""
         port = free_port()
         log = self.folder / f"worker-{len(self._launched)}.log"
         environment = {

@@ -1,4 +1,4 @@
-"""Stores, a model and workers of this folder's own, which its tests may break; and the matrix at the end."""
+"""This folder's own stores, model and workers, which its tests may break, and the matrix at the end."""
 
 from __future__ import annotations
 

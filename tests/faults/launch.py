@@ -1,7 +1,7 @@
-"""`chat` with faults in it, which FAULTS in its environment names.
+"""`chat` with the faults that FAULTS in its environment names.
 
-Failpoints are patched in here and nowhere else, so that nothing can turn them on in production. The second table takes
-rules of the delivery away one by one: a test proves that the oracle notices each.
+Failpoints are patched in only here, so that nothing can turn them on in production. The second group removes rules of
+the delivery one by one: a test proves that the oracle notices each.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ BLOCKED_AT = 100  # characters of an answer
 
 
 def die(*_: Any, **__: Any) -> None:
-    """As after kill -9: nothing is closed, nothing is said."""
+    """Like kill -9: nothing is closed or announced."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -78,7 +78,7 @@ def set_the_clock(seconds: float) -> None:
 
 
 def cut_under_commands() -> None:
-    """Each 20th command to Redis finds its connection closed under it, which uvloop tells by a RuntimeError."""
+    """Each 20th command to Redis finds its connection closed, which uvloop reports by a RuntimeError."""
     original, counted = AbstractConnection.send_packed_command, itertools.count(1)
 
     async def send_packed_command(self: Any, *given: Any, **named: Any) -> None:
@@ -133,7 +133,7 @@ def replaced(statement: str, old: str, new: str) -> str:
     return statement.replace(old, new)
 
 
-# Rules taken away
+# Removed rules
 
 
 def read_the_position_after_the_rows() -> None:

@@ -55,7 +55,7 @@ class Oracle:
         self.live: list[bool] = []
         self.codes: list[int] = []
         self.connections = self.shrunk = 0
-        self.ended = 0  # the close code that says not to come back
+        self.ended = 0  # the close code that forbids a reconnect
         self._shown: dict[str, str] = {}
         self._due: dict[str, float] = {}
         self._heartbeat_seconds = 25.0
@@ -89,11 +89,11 @@ class Oracle:
                 await self._moved.wait()
 
     async def until_welcome(self) -> None:
-        """It is connected, and was told where it stands."""
+        """The tab is connected and knows its position."""
         await self.until(lambda: self.frames)
 
     async def until_text(self, message_id: str, length: int, *, seconds: float = 20) -> str:
-        """An answer has so many characters here."""
+        """An answer has this number of characters in the tab."""
         await self.until(lambda: len(self.text(message_id)) >= length, seconds=seconds)
         return self.text(message_id)
 
@@ -118,7 +118,7 @@ class Oracle:
         await self._say({"type": "response.cancel", "message_id": message_id})
 
     async def disconnect(self) -> None:
-        """The connection is lost; the tab comes back."""
+        """Lose the connection; the tab reconnects."""
         if self._tab:
             await self._tab.connection.close()
 
@@ -163,7 +163,7 @@ class Oracle:
                 await self._hear(self._tab)
 
     async def _hear(self, tab: Tab) -> None:
-        """One frame, or what is due. Raises TimeoutError to come back on a new connection."""
+        """One frame, or the next action that is due. Raises TimeoutError to reconnect."""
         gaps = self.store.syncs
         try:
             async with asyncio.timeout_at(min(self._due.values(), default=None)):

@@ -1,4 +1,4 @@
-"""A TCP proxy that makes trouble: it can stand before a store, the model or a worker."""
+"""A TCP proxy that causes faults in front of a store, the model or a worker."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ class ChaosProxy:
 
     target: Target
     latency_seconds: float = 0
-    bytes_per_second: float = 0  # of what the target says; 0: any
+    bytes_per_second: float = 0  # of the target's bytes; 0: unlimited
     refusing: bool = False
     cut_after: int | None = None  # bytes that the target may still say
-    drop_reply_to: bytes = b""  # what the target says to a request with this is lost with its connection, once
+    drop_reply_to: bytes = b""  # the reply to a request that contains these bytes is lost with its connection, once
     port: int = 0
     dropped: int = 0
-    _open: asyncio.Event = field(default_factory=asyncio.Event)  # unset: bytes go nowhere, and nobody is told
+    _open: asyncio.Event = field(default_factory=asyncio.Event)  # unset: bytes are held without notice
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -49,7 +49,7 @@ class ChaosProxy:
         return f"http://127.0.0.1:{self.port}"
 
     def cut(self) -> None:
-        """End every connection as a machine that goes away does: by a reset."""
+        """End every connection by a reset, as a crashed machine does."""
         for writer in list(self._writers):
             writer.transport.abort()
 
@@ -58,7 +58,7 @@ class ChaosProxy:
         self._open.clear()
 
     def heal(self) -> None:
-        """Be an ordinary proxy again; what waited in a black hole goes on its way."""
+        """Be an ordinary proxy again; bytes held in the black hole are passed on."""
         self._open.set()
         self.latency_seconds = self.bytes_per_second = 0
         self.refusing, self.cut_after, self.drop_reply_to = False, None, b""

@@ -1,8 +1,8 @@
-"""How much of it: `make faults` asks for more than a run of all tests has time for."""
+"""How much is tested: `make faults` tests more than a run of all tests has time for."""
 
 import os
 
 FIRST_SEED = int(os.environ.get("FIRST_SEED", "0"))
 SEEDS = int(os.environ.get("SEEDS", "20"))
 KILLS = int(os.environ.get("KILLS", "10"))  # answers whose worker is killed, in each mode
-SOCKETS = int(os.environ.get("SOCKETS", "200"))  # tabs that come back at once
+SOCKETS = int(os.environ.get("SOCKETS", "200"))  # tabs that reconnect at once

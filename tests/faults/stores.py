@@ -19,7 +19,7 @@ from tests.faults.proxy import ChaosProxy
 
 
 class Store:
-    """A server in a folder; clients reach it at `proxy`, also when it comes back elsewhere."""
+    """A server in a folder; clients reach it at `proxy`, even if it restarts on another port."""
 
     def __init__(self, folder: Path, run: Callable[[Path], AbstractContextManager[str]]) -> None:
         self._folder = folder
@@ -45,7 +45,7 @@ class Store:
         self.proxy.target = self._socket(self.url)
 
     def stop(self, number: signal.Signals | None = None) -> None:
-        """As one does, or first with this signal, by which it dies. Returns when it is gone."""
+        """Stop the server properly, or kill it by this signal; returns when the process has ended."""
         if number and self.is_up:
             os.kill(self.pid, number)
         self.url = ""
@@ -76,7 +76,7 @@ def postgres(folder: Path) -> Store:
 
 
 def valkey(folder: Path) -> Store:
-    """Comes back empty."""
+    """Restarts empty."""
     return Store(folder, lambda data: embedded_valkey(data, durable=False))
 
 
@@ -86,7 +86,7 @@ def _children(pid: int) -> list[int]:
 
 
 async def command(store: Store, *words: str | int) -> Any:
-    """One command of Redis on a connection of its own."""
+    """One Redis command on a new connection."""
     redis = Redis.from_url(store.url)
     try:
         return await redis.execute_command(*words)

@@ -1,4 +1,4 @@
-"""One answer with its tabs: wait for what happens to it, and check at the end that everybody tells the same."""
+"""One answer with its tabs: wait for its events, and check at the end that row, tabs and provider agree."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ Address = Worker | str | list[str]
 
 
 def counted(upto: int) -> str:
-    """What the offline model says when it is to count."""
+    """The text of the offline model when asked to count."""
     return ", ".join(str(number) for number in range(1, upto + 1))
 
 
 @dataclass
 class Story:
-    """An answer. `text` is what the provider's script says in whole."""
+    """An answer. `text` is the complete text of the provider's script."""
 
     cluster: Cluster
     person: Person
@@ -47,7 +47,7 @@ class Story:
     tabs: list[Oracle] = field(default_factory=list)
 
     async def until_text(self, length: int) -> None:
-        """Every tab shows so many characters."""
+        """Wait until every tab shows this number of characters."""
         await asyncio.gather(*(tab.until_text(self.reply_id, length) for tab in self.tabs))
 
     async def row(self) -> dict[str, Any]:
@@ -64,7 +64,7 @@ class Story:
         return await self.cluster.rows(CALLS, (await self.row())["generation_id"])
 
     async def over(self, seconds: float, *, rounds: int = 1) -> dict[str, Any]:
-        """The stored answer, when row and tabs have the same end, which has to be so within so many seconds."""
+        """The stored answer, once row and tabs have the same end; they have to within this time."""
         async with asyncio.timeout(seconds):
             row = await eventually(self._ended, seconds=seconds)
             for tab in self.tabs:
@@ -82,7 +82,7 @@ class Story:
         return row if row["status"] in FINISHED else None
 
     async def _check(self, row: dict[str, Any], rounds: int) -> None:
-        """Every end is told once, the text is the provider's, and everything that was asked for is in the books."""
+        """Each end is announced once, the text is the provider's, and each request is in the usage ledger."""
         assert row["state"] == STATES[row["status"]]
         assert self.text.startswith(row["content"]), f"the provider never said {row['content'][-60:]!r}"
         assert row["status"] != "final" or row["content"] == self.text

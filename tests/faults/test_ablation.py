@@ -1,4 +1,4 @@
-"""The oracle can see: with one rule of the delivery taken away it goes red, and without that it is green."""
+"""The oracle fails if one rule of the delivery is removed, and passes otherwise."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ async def test_a_snapshot_that_is_made_in_another_way_has_holes(cluster: Cluster
 
 async def open_at_the_end(cluster: Cluster, faults: str) -> None:
     [worker] = await cluster.workers(1, faults)
-    rules = Rules(syncs=False)  # who missed it is never told, neither by asking nor by a check
+    rules = Rules(syncs=False)  # a tab that missed the event never learns of it, neither by asking nor by a check
     for _ in range(TRIES):
         async with asked(
             cluster, "say Quick [offline: pace=30]", "Quick", at=worker, tabs=[worker], rules=rules

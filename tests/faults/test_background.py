@@ -1,4 +1,4 @@
-"""Rows 2, 7, 32, 34 and 35 where the provider writes on without us: whoever takes over brings the whole text.
+"""Rows 2, 7, 32, 34 and 35 with background runs, which continue without us: a takeover delivers the whole text.
 
 The other half of row 35, a resumed stream that skips something, is in tests/services/replies/test_takeover.py: its
 text is wrong until the end, which this folder's oracle does not accept.
@@ -33,7 +33,7 @@ async def pair(cluster: Cluster) -> AsyncIterator[tuple[Worker, Worker]]:
 
 
 async def whole(story: Story, seconds: float = TAKEOVER_SECONDS) -> None:
-    """Everybody has all of it, in the end, for one paid call."""
+    """All tabs have the whole text at the end, for one paid call."""
     row = await story.over(seconds)
     [call] = await story.calls()
     assert (row["status"], row["content"]) == ("final", story.text)

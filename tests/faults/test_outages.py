@@ -1,4 +1,4 @@
-"""What people and programs meet while Redis or PostgreSQL is away: no mistake of ours, no long wait, and it passes."""
+"""Requests while Redis or PostgreSQL is unavailable: no error 500, no long wait, and a recovery."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def timed(request: Awaitable[httpx.Response]) -> tuple[httpx.Response, flo
 
 
 async def not_ready(person: Person) -> tuple[httpx.Response, float]:
-    """What /readyz said at last, and how long it took; an answer is kept for 2 s."""
+    """The last response of /readyz and its duration; a response is cached for 2 s."""
     deadline = time.monotonic() + 4
     while (found := await timed(person.http.get("/readyz")))[0].status_code == 200 and time.monotonic() < deadline:
         await asyncio.sleep(0.1)  # not `eventually`: the caller asserts the last answer

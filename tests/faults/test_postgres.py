@@ -1,4 +1,4 @@
-"""Rows 22 to 27 and 43: PostgreSQL restarts, is away, freezes, kills, or does not say what became of a COMMIT."""
+"""Rows 22 to 27 and 43: PostgreSQL restarts, stops, freezes, kills backends, or loses the reply to a COMMIT."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def test_row_23_only_stored_messages_are_acknowledged_while_postgres_is_do
         [tab, _] = story.tabs
         client_id = await tab.post("say It came back")
         ready = await story.person.http.get("/readyz")
-        await asyncio.sleep(30)  # the outage of this row; no ack may come during it
+        await asyncio.sleep(30)  # the outage of this row; no ack may arrive during it
         assert tab.said.get(client_id, {}).get("type") != "ack"
         cluster.postgres.start()
         await tab.until(lambda: client_id in tab.said, seconds=30)
@@ -82,7 +82,7 @@ async def test_row_23_an_answer_that_begins_while_postgres_is_down_continues_lat
 
 
 async def is_idle(cluster: Cluster) -> bool:
-    """The provider has said everything."""
+    """The provider has sent everything."""
     return (await cluster.model.http.get("/control/open")).json()["open"] == 0
 
 
@@ -129,7 +129,7 @@ async def test_row_26_the_pool_is_exhausted_and_requests_get_503_within_5_s(clus
 
 
 async def lock_threads(cluster: Cluster, *, seconds: float) -> None:
-    """Whoever asks for them keeps a connection and waits."""
+    """Statements on threads keep their connections and wait."""
     lock = await asyncpg.connect(cluster.postgres.url)
     try:
         await lock.execute("BEGIN; LOCK TABLE chat_thread IN ACCESS EXCLUSIVE MODE")

@@ -1,4 +1,4 @@
-"""Rows 28 to 33: the provider refuses, fails, cuts, or says nothing."""
+"""Rows 28 to 33: the provider refuses, fails, cuts the stream, or falls silent."""
 
 from __future__ import annotations
 

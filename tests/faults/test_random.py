@@ -1,4 +1,4 @@
-"""Random mixtures of faults: `make faults` runs 200, and a failing one says how to run it again."""
+"""Random combinations of faults: `make faults` runs 200, and a failing one prints how to run it again."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Schedule:
         }
 
     async def run(self) -> list[Story]:
-        """Until every answer has ended for everybody. The stories, closed."""
+        """Run until every answer has ended in all tabs; returns the closed stories."""
         async with AsyncExitStack() as stack:
             self._workers = await self.cluster.workers(2, "hasty")
             self._logged = [len(worker.log.read_text()) for worker in self._workers]
@@ -66,7 +66,7 @@ class Schedule:
         return self._stories
 
     def lost_leases(self) -> list[str]:
-        """What the workers said of leases that they lost: a machine without time for them may be the cause."""
+        """What the workers logged about lost leases: an overloaded machine may be the cause."""
         logs = [worker.log.read_text()[start:] for worker, start in zip(self._workers, self._logged, strict=True)]
         return [
             line

@@ -54,7 +54,7 @@ async def test_row_12_the_channel_is_cut_every_200_ms_and_no_tab_misses_or_repea
         async with again_and_again(cut, seconds=0.2):
             await asyncio.sleep(2)  # ten cuts
         text = len(story.tabs[0].text(story.reply_id))
-        await asyncio.wait_for(story.until_text(text + 40), 2)  # 1 s to heal, and what is written meanwhile
+        await asyncio.wait_for(story.until_text(text + 40), 2)  # 1 s to recover, plus the text of that time
         row = await story.over(15)
 
     assert row["status"] == "final"
@@ -115,7 +115,7 @@ async def test_row_15_tabs_continue_from_the_database_when_redis_returns_empty(c
         cluster.valkey.start()
         await asyncio.gather(*(tab.until(lambda tab=tab: tab.live[-1]) for tab in story.tabs))
         await story.tabs[1].stop(story.reply_id)
-        row = await story.over(15)  # what a channel lost while it came back is found by two looks, 5 s apart
+        row = await story.over(15)  # events lost during a reconnect are found by two checks, 5 s apart
 
     assert row["status"] == "stopped"
     assert [tab.codes for tab in story.tabs] == [[], []], "sockets stay"

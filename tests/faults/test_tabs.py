@@ -30,7 +30,7 @@ def before(worker: Worker) -> ChaosProxy:
 
 
 async def close_code(connection: websockets.ClientConnection) -> int:
-    """How the server ends it; what it says before is of no interest."""
+    """The server's close code; frames before it are ignored."""
     with pytest.raises(websockets.ConnectionClosed) as closed:
         while True:
             await connection.recv()

@@ -1,4 +1,4 @@
-"""Rows 1 to 11 and 36: workers that die, stand still, or are asked to leave."""
+"""Rows 1 to 11 and 36: workers that die, pause, or get SIGTERM."""
 
 from __future__ import annotations
 

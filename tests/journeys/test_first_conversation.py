@@ -46,7 +46,7 @@ class Reloaded:
         return cls(person, answer.text)
 
     def tab(self) -> AbstractAsyncContextManager[Tab]:
-        """Says hello with the page's cursor and rev."""
+        """Sends hello with the page's cursor and rev."""
         return self._person.tab(self.thread_id, cursor=self.cursor, rev=self.rev)
 
     def fill(self, tab: Tab) -> None:

@@ -1,4 +1,4 @@
-"""A password's life, as in production: logged in for long, changed, forgotten, and set anew by e-mail."""
+"""A password in production: a long session, a change, and a reset by email."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ async def test_a_password_is_changed_and_then_forgotten(production: Production, 
     user = await User.create(email=address, password_hash=password_hash, email_verified=True)
     await UserSettings.create(user_id=user.id)
     async with production.visitor() as desk, production.visitor() as phone, production.visitor() as thief:
-        # The desk is remembered for a month, the phone until its browser closes. Somebody copied the phone's cookie.
+        # The desk is remembered for a month, the phone until its browser closes. A thief copied the phone's cookie.
         remembered = await desk.log_in(address, remember="on")
         for_now = await phone.log_in(address)
         assert f"Max-Age={30 * 24 * 60 * 60}" in remembered.headers["Set-Cookie"]

@@ -21,7 +21,7 @@ async def test_a_lost_message_and_a_second_one(production: Production, mailbox: 
         assert told.find("h1").text == "Check your email"
         assert address in told.text
 
-        # Nothing opens before that, and only she is told why.
+        # No page opens before that, and only she learns why.
         assert (await carol.http.get("/chat/")).status_code == 303
         assert (await stranger.log_in(address, "a wrong password")).status_code == 422
         assert (await phone.log_in(address)).headers["Location"] == "/accounts/verify-required/"
@@ -47,7 +47,7 @@ async def test_a_lost_message_and_a_second_one(production: Production, mailbox: 
         assert (entered.status_code, entered.headers["Location"]) == (303, "/chat/")
         assert (await phone.http.get("/chat/")).status_code == 200
 
-        # It was good for one use, by nobody else.
+        # The link works once, and for no one else.
         assert (await stranger.http.post(link)).status_code == 422
         assert await AuthSession.filter(user__email=address).count() == 1
         assert (await carol.log_in(address)).headers["Location"] == "/chat/"

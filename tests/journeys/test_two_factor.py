@@ -42,7 +42,7 @@ async def test_a_second_factor_from_the_first_code_to_the_last(production: Produ
         assert (await thief.http.get("/chat/")).status_code == 303
         assert await AuthSession.filter(user_id=user.id).count() == 1
 
-        # The phone is lost: on the laptop a recovery code lets her in, and she is told how many are left.
+        # The phone is lost: on the laptop she logs in with a recovery code, and sees how many are left.
         assert (await laptop.log_in(address, next="/accounts/settings/")).headers["Location"] == CODE
         assert await enter_code(laptop, codes[4]) == "/accounts/settings/"
         told = (await mailbox.next_email(address)).get_body(("plain",))

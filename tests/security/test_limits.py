@@ -91,7 +91,7 @@ async def test_after_the_interval_one_more_passes(limits: Limits, key: str) -> N
     assert await limits.wait_ms(quick, key) == 0
     wait = await limits.wait_ms(quick, key)
     assert 0 < wait <= 1000
-    await asyncio.sleep(wait / 1000 + 0.01)  # Redis has a clock of its own
+    await asyncio.sleep(wait / 1000 + 0.01)  # Redis has its own clock
 
     assert await limits.wait_ms(quick, key) == 0
 

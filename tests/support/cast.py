@@ -20,7 +20,7 @@ PASSWORD = "a-good-long-passphrase-7"
 
 @dataclass
 class Person:
-    """Somebody with a browser."""
+    """A person with a browser."""
 
     site: Site
     http: httpx.AsyncClient
@@ -74,7 +74,7 @@ class Person:
 
     @asynccontextmanager
     async def connection(self, thread_id: str, origin: str = "") -> AsyncIterator[websockets.ClientConnection]:
-        """A bare websocket with the cookies; nothing is said yet."""
+        """A bare websocket with the cookies, before hello."""
         cookie = "; ".join(f"{name}={value}" for name, value in self.http.cookies.items())
         async with websockets.connect(
             f"{self.site.socket_url}/ws/chat/{thread_id}/",
@@ -88,7 +88,7 @@ class Person:
 
     @asynccontextmanager
     async def tab(self, thread_id: str, *, cursor: str = "", rev: int = 0, want: str = "") -> AsyncIterator[Tab]:
-        """A tab that has said hello and plays its frames by the rules."""
+        """A tab that has sent hello and applies its frames by the protocol."""
         async with self.connection(thread_id) as connection:
             tab = Tab(connection)
             await tab.hello(cursor=cursor, rev=rev, want=want)

@@ -1,4 +1,4 @@
-"""A browser as its user has it: pages with somebody's cookies, and a watch over everything that they complain about."""
+"""A browser with a person's cookies, which collects every complaint of its pages."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support.site import Site
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
 
-# DOMPurify parses what it cleans in a document of its own, which does nothing; Chromium says what it stopped there.
+# DOMPurify parses its input in an inert document; Chromium reports what it blocked there.
 HARMLESS_IN_HOSTILE_HTML = r"(Executing inline event handler|Applying inline style) violates"
 REFUSED_FORM = r"Failed to load resource: the server responded with a status of 4\d\d"
 NO_CONNECTION = r"WebSocket connection to .* failed"
@@ -90,7 +90,7 @@ class Desk:
         return context
 
     async def chat(self, person: Person, thread_id: str = "", **options: Any) -> ChatPage:
-        """The person's chat, or one of the threads with its socket connected, in a browser of its own."""
+        """The person's chat, or one thread with its socket connected, in a new browser."""
         context = await self.context(person, **options)
         return await ChatPage.opened(await context.new_page(), thread_id)
 
@@ -153,7 +153,7 @@ class ChatPage:
 
     @property
     def note(self) -> Locator:
-        """What is said below the last answer."""
+        """The note below the last answer."""
         return self.answer.locator(".message-note")
 
     @property
@@ -171,11 +171,11 @@ class ChatPage:
         await self.field.press("Enter")
 
     async def text(self, message: Locator | None = None) -> str:
-        """What stands in the message, by default the last answer."""
+        """The text of a message, by default of the last answer."""
         return (await (message or self.answer).locator(".markdown-content").text_content() or "").rstrip()
 
     async def has_text(self, length: int, *, answers: int = 1) -> str:
-        """Wait until there are so many answers and the last one has so many characters."""
+        """Wait for this number of answers, the last of which has this number of characters."""
         await expect(self.answers).to_have_count(answers)
         await expect(self.answer.locator(".markdown-content")).to_have_text(re.compile(f"[\\s\\S]{{{length}}}"))
         return await self.text()
@@ -186,7 +186,7 @@ class ChatPage:
         return texts
 
     async def is_over(self, status: str = "final", *, answers: int = 1) -> None:
-        """Wait until there are so many answers and the last one is over."""
+        """Wait for this number of answers, the last of which is over."""
         await expect(self.answers).to_have_count(answers)
         await expect(self.answer).to_have_attribute("data-status", status)
 

@@ -10,7 +10,7 @@ from chat.llm.tools import tool
 
 @dataclass(frozen=True)
 class Asker:
-    """Somebody who is not in any JSON."""
+    """A caller, which no JSON contains."""
 
     name: str
 

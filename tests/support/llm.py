@@ -49,7 +49,7 @@ def double(number: int = 21) -> int:
 
 
 class MemoryJournal:
-    """A journal in memory; an exception in `refusing` is raised where it says."""
+    """A journal in memory; an exception in `refusing` is raised in the method of that name."""
 
     def __init__(self) -> None:
         self.planned: list[Plan] = []

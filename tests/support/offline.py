@@ -13,7 +13,7 @@ PROJECT = Path(__file__).parents[2]
 
 
 class OfflineServer:
-    """A running offline model, its bill, and requests that are told apart by a generation id."""
+    """A running offline model, its bill, and its requests by generation id."""
 
     def __init__(self, base_url: str) -> None:
         self.base_url = base_url

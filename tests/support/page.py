@@ -9,7 +9,7 @@ UNSEEN = {"script", "style", "template"}
 
 
 class Element(dict[str, str]):
-    """The attributes of an element; `text` is what stands in it."""
+    """The attributes of an element; `text` is its text."""
 
     def __init__(self, tag: str, attributes: dict[str, str]) -> None:
         super().__init__(attributes)
@@ -73,7 +73,7 @@ class Page(HTMLParser):
             pass
 
     def handle_data(self, data: str) -> None:
-        """Belongs to every element that is open, unless nobody sees it."""
+        """Text belongs to every open element, unless it is invisible."""
         if not any(element.tag in UNSEEN for element in self._open):
             for element in self._open:
                 element.pieces.append(data)

@@ -31,7 +31,7 @@ FIRST_ADDRESS, ADDRESSES = int(ip_address("10.0.0.1")), 2**24 - 10_000
 
 @dataclass
 class Production:
-    """A site as in production. Its visitors come through a proxy that ends https, each from an address of their own."""
+    """A site as in production. Its visitors come through a proxy that terminates https, each from another address."""
 
     site: Site
     origin: str = "https://chat.example.com"
@@ -39,7 +39,7 @@ class Production:
 
     @asynccontextmanager
     async def visitor(self) -> AsyncIterator[Person]:
-        """Somebody without an account."""
+        """A visitor without an account."""
         proxy = TlsProxy(self.site, address=str(ip_address(FIRST_ADDRESS + next(self.addresses))))
         async with new_client(
             base_url=self.origin, transport=proxy, headers={"Origin": self.origin}, timeout=20
@@ -48,7 +48,7 @@ class Production:
 
 
 class TlsProxy(httpx.AsyncHTTPTransport):
-    """What stands in front of the server: takes https for the public host, passes it on, and says so in headers."""
+    """The proxy in front of the server: accepts https for the public host and adds the forwarding headers."""
 
     def __init__(self, site: Site, *, address: str) -> None:
         super().__init__(verify=False)

@@ -1,4 +1,4 @@
-"""Programs in processes of their own, forked from one that has imported everything: a start takes no two seconds."""
+"""Programs in separate processes, forked from a process that has imported everything, which saves two seconds each."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def develop(root: str) -> None:
 
 
 class Program:
-    """One that was started; what it says is in files. What is left of it at the end of all tests is ended then."""
+    """A started program; its output is in files. If it still runs at the end of all tests, it is ended."""
 
     def __init__(
         self,
@@ -68,12 +68,12 @@ class Program:
 
     @property
     def output(self) -> str:
-        """What it said so far."""
+        """Its output so far."""
         return self._output.read_text()
 
     @property
     def errors(self) -> str:
-        """What it said of its troubles so far; the output, if both go into one file."""
+        """Its stderr so far; the output, if both go into one file."""
         return self._errors.read_text()
 
     def send_signal(self, number: signal.Signals) -> None:

@@ -62,7 +62,7 @@ async def _listening(listener: socket.socket, server: asyncio.Task[None]) -> Non
         try:
             _, writer = await asyncio.open_connection(*listener.getsockname())
         except ConnectionRefusedError:
-            await asyncio.sleep(0.01)  # not `eventually`: a server that ends has an error of its own
+            await asyncio.sleep(0.01)  # not `eventually`: a server that ends raises its own error
         else:
             writer.close()
             return

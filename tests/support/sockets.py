@@ -27,7 +27,7 @@ async def closed(connection: websockets.ClientConnection) -> int:
 
 @contextlib.asynccontextmanager
 async def never_closing(person: Person, thread_id: str) -> AsyncIterator[None]:
-    """A client that opens a socket, says hello, and answers nothing more, not even a close."""
+    """A client that opens a socket, sends hello, and replies to nothing after it, not even a close."""
     target = httpx.URL(person.site.url)
     cookie = "; ".join(f"{name}={value}" for name, value in person.http.cookies.items())
     lines = [

@@ -1,4 +1,4 @@
-"""The overview together with the sums of the same rows; replies of other tests may end meanwhile."""
+"""The overview together with the sums of the same rows, although replies of other tests may end in between."""
 
 from __future__ import annotations
 

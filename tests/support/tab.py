@@ -55,7 +55,7 @@ class Store:
             case _:
                 return
         if frame.get("cursor") and frame.get("rev", 0) > self.rev + (frame["type"] != "response.started"):
-            self.syncs += 1  # a change was told that does not follow the last one
+            self.syncs += 1  # a change arrived that does not follow the last one
         self.syncs = min(self.syncs, syncs + 1)
         self.cursor = frame.get("cursor") or self.cursor
         self.rev = max(self.rev, frame.get("rev") or 0)
@@ -181,7 +181,7 @@ class Tab:
             await self.receive()
 
     async def until_text(self, message_id: str, length: int) -> str:
-        """Receive until an answer has so many characters."""
+        """Receive until an answer has this number of characters."""
         while True:
             message = self.store.find(message_id)
             if message and len(message["content"]) >= length:

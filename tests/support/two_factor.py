@@ -1,4 +1,4 @@
-"""Somebody's second factor, as their app and their drawer have it."""
+"""A person's two-factor authentication: the app's secret and the recovery codes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Factor:
     codes: list[str]
 
     def code(self, *, later: int = 0) -> str:
-        """What the app shows now, or so many steps later: each one works once."""
+        """The code that the app shows now, or this number of steps later: each works once."""
         return TOTP(self.secret).at(time.time() + 30 * later)
 
     def wrong_code(self) -> str:
@@ -53,7 +53,7 @@ async def turned_on(person: Person) -> Factor:
 
 
 def change_form_session(person: Person, change: dict[str, Any], name: str) -> None:
-    """What the browser's signed form session says under this name, changed as only the site can."""
+    """Change a value in the browser's signed form session, as only the site can."""
     app = person.site.app
     interface = app.session_interface
     assert isinstance(interface, SecureCookieSessionInterface)

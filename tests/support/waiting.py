@@ -1,4 +1,4 @@
-"""Wait for what happens sooner or later, on a slow machine much later."""
+"""Wait for events that may be late on a slow machine."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from inspect import isawaitable
 from typing import Any
 
-LONG_SECONDS = 20.0  # costs nothing where it happens
+LONG_SECONDS = 20.0  # a passing test does not wait this long
 PAUSE_SECONDS = 0.01
 
 

@@ -1,4 +1,4 @@
-"""The tool tells the secret number."""
+"""The tool returns the secret number."""
 
 from __future__ import annotations
 
