@@ -76,7 +76,7 @@ async def test_pages_for_confirming_an_email_address(page: Page, axe: str, path:
 
 async def test_a_form_with_errors(page: Page, axe: str) -> None:
     await page.goto("/accounts/signup/")
-    await page.get_by_label("E-mail").fill("me@example.com")
+    await page.get_by_label("Email address").fill("me@example.com")
     await page.get_by_label("Password", exact=True).fill("a-good-long-passphrase-7")
     await page.get_by_label("Password again", exact=True).fill("another-passphrase")
     await page.get_by_role("button", name="Sign up").click()

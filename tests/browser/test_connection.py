@@ -133,7 +133,7 @@ async def test_a_session_that_ended_elsewhere_leads_to_the_login_and_back(desk: 
     await alice.http.post("/accounts/logout/")
 
     await expect(chat.page.get_by_role("heading", name="Log in")).to_be_visible()
-    await chat.page.get_by_label("E-mail").fill(alice.email)
+    await chat.page.get_by_label("Email address").fill(alice.email)
     await chat.page.get_by_label("Password", exact=True).fill("a-good-long-passphrase-7")
     await chat.page.get_by_role("button", name="Log in").click()
     await chat.is_connected()

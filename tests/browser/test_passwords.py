@@ -56,7 +56,7 @@ async def test_a_password_that_is_still_being_typed_shows_no_error(page: Page) -
 
 async def test_an_email_address_entered_later_counts_too(page: Page) -> None:
     await page.get_by_label("Password", exact=True).fill("dora.longest")
-    await page.get_by_label("E-mail").fill("dora.longest@example.com")
+    await page.get_by_label("Email address").fill("dora.longest@example.com")
     await page.get_by_label("Password again", exact=True).focus()
     await expect(page.locator("#password1-error")).to_contain_text("too similar to the email address")
 
@@ -69,7 +69,7 @@ async def test_the_check_never_blocks_the_form(page: Page) -> None:
 
     held: list[Route] = []
     await page.route(CHECK, hang)
-    await page.get_by_label("E-mail").fill("dora.long@example.com")
+    await page.get_by_label("Email address").fill("dora.long@example.com")
     await page.get_by_label("Password", exact=True).fill("password1")
     await page.get_by_label("Password again", exact=True).fill("password1")
     await page.get_by_role("button", name="Sign up").click()
@@ -94,8 +94,8 @@ async def test_a_forgotten_password_is_reset(desk: Desk, alice: Person, java_scr
     page = await context.new_page()
     await page.goto("/accounts/login/")
     await page.get_by_role("link", name="Forgot your password?").click()
-    await expect(page.get_by_label("E-mail")).to_be_focused()
-    await page.get_by_label("E-mail").fill(alice.email)
+    await expect(page.get_by_label("Email address")).to_be_focused()
+    await page.get_by_label("Email address").fill(alice.email)
     await page.get_by_role("button", name="Send link").click()
     await expect(page.get_by_text(f"If there is an account with {alice.email}")).to_be_visible()
 
@@ -112,7 +112,7 @@ async def test_a_forgotten_password_is_reset(desk: Desk, alice: Person, java_scr
     await page.get_by_role("button", name="Set password").click()
     await expect(page.get_by_role("status")).to_contain_text("Your password has been reset.")
 
-    await page.get_by_label("E-mail").fill(alice.email)
+    await page.get_by_label("Email address").fill(alice.email)
     await page.get_by_label("Password", exact=True).fill("another good passphrase")
     await page.get_by_label("Keep me logged in").check()
     await page.get_by_role("button", name="Log in").click()

@@ -26,7 +26,7 @@ def axe() -> str:
 
 async def type_password(page: Page, person: Person) -> None:
     await page.goto("/accounts/login/?next=/accounts/sessions/")
-    await page.get_by_label("E-mail").fill(person.email)
+    await page.get_by_label("Email address").fill(person.email)
     await page.get_by_label("Password", exact=True).fill(PASSWORD)
     await page.keyboard.press("Enter")
     await expect(page).to_have_url(re.compile(CODE))

@@ -60,7 +60,7 @@ def backoff_key(address: str) -> str:
 
 async def log_in(page: Page, address: str) -> None:
     await page.goto("/accounts/login/")
-    await page.get_by_label("E-mail").fill(address)
+    await page.get_by_label("Email address").fill(address)
     await page.get_by_label("Password", exact=True).fill(PASSWORD)
     await page.get_by_role("button", name="Log in").click()
     await expect(page.get_by_role("heading", name="Confirm your email address first")).to_be_visible()
