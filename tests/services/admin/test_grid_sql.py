@@ -56,7 +56,7 @@ async def emails_of(**arguments: Any) -> list[str]:
 async def test_conditions_are_combined(people: tuple[str, list[str]]) -> None:
     start, emails = people
 
-    assert await emails_of(q=start) == emails[::-1]
+    assert sorted(await emails_of(q=start)) == emails  # ids of one millisecond have no order
     assert await emails_of(q=start, sort="email") == emails
     assert await emails_of(q=start, active="no") == emails[-1:]
     [row] = (await grid_sql.page(PEOPLE, {"q": start, "active": "no"})).rows
@@ -86,7 +86,7 @@ async def test_a_cursor_continues_after_its_row(
             break
         arguments["after"] = page.cursor
 
-    assert seen == (people[1] if sort == "email" else people[1][::-1])
+    assert (seen if sort == "email" else sorted(seen)) == people[1]
     assert counts == {5}
 
 
