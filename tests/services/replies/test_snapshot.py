@@ -14,8 +14,7 @@ from chat.services.replies.lease import Checkpoint, Claim
 from chat.services.replies.live_text import LiveText
 from chat.services.replies.snapshot import ThreadState, ThreadView, text_so_far, thread_states, view_thread
 from chat.services.replies.threads import PAGE_MAX_BYTES, MessagePage, message_page
-from tests.services.replies import newer
-from tests.support import patches
+from tests.support import newer, patches
 from tests.support.cast import Person
 from tests.support.site import Site
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from chat.broadcast import Append
 from chat.events import ResponseStarted, TextDelta
 from chat.models import ChatMessage, Generation
-from tests.services.replies import newer
+from tests.support import newer
 from tests.support.cast import Person
 from tests.support.page import Page
 from tests.support.replies import ended, ready
