@@ -45,7 +45,7 @@ async def test_an_error_appears_after_a_pause_and_disappears_when_fixed(page: Pa
 
 async def test_a_password_that_is_still_being_typed_shows_no_error(page: Page) -> None:
     asked: list[Request] = []
-    page.on("request", lambda one: asked.append(one) if "password_check" in one.url else None)
+    page.on("request", lambda one: asked.append(one) if "password-check" in one.url else None)
     field, error = page.get_by_label("Password", exact=True), page.locator("#password1-error")
     await field.press_sequentially("shor")
     assert asked == []
