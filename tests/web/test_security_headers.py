@@ -320,7 +320,7 @@ async def test_a_body_that_is_too_large_is_not_read(member: Person, headers: dic
         except (httpx.ReadError, httpx.WriteError):  # it hung up while more was still being sent, which is its right
             continue
         assert answer.status_code == 413
-        assert "more than this site takes" in (answer.json()["message"] if headers else Page(answer.text).text)
+        assert "more than this site accepts" in (answer.json()["message"] if headers else Page(answer.text).text)
 
 
 # Names that no host can have
