@@ -151,12 +151,12 @@ async def test_a_thread_whose_answer_used_a_tool_failed_and_runs(desk: Desk, ali
     await chat.is_over("stopped", answers=4)
 
 
-@pytest.mark.parametrize("name", ["settings", "sessions", "change_email", "data", "delete"])
+@pytest.mark.parametrize("name", ["settings", "sessions", "change-email", "data", "delete"])
 async def test_the_pages_of_an_account(desk: Desk, alice: Person, axe: str, name: str) -> None:
     page = await (await desk.context(alice, allowed=(REFUSED_FORM,))).new_page()
     await page.goto(f"/accounts/{name}/")
     assert await violations(page, axe) == []
-    if name in ("change_email", "delete"):
+    if name in ("change-email", "delete"):
         await page.get_by_label("Your password", exact=True).fill("wrong")
         await page.locator("main form").evaluate("form => { form.noValidate = true; form.requestSubmit(); }")
         await expect(page.locator(".field-error").first).to_be_visible()
