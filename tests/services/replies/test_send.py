@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
@@ -19,7 +18,6 @@ from chat.models import BudgetReservation, ChatMessage, ChatThread, Generation, 
 from chat.services.errors import Refused
 from chat.services.replies import send
 from chat.services.replies.send import Accepted
-from chat.services.replies.titles import title_from
 from chat.services.replies.worker import Worker
 from tests.support.site import Site
 
@@ -240,47 +238,6 @@ async def test_a_message_that_comes_again_changes_no_choice(alice: Sender) -> No
 
     assert not again.fresh
     assert await models_of(again) == ("small", "small")
-
-
-@pytest.mark.parametrize(
-    ("content", "title"),
-    [
-        ("Hello", "Hello"),
-        ("  Two\n lines", "Two"),
-        ("word " * 40, "word word word word word word word word word word word word…"),
-        ("x" * 300, "x" * 60 + "…"),
-        ("## What *is* this?", "What is this?"),
-        ("> > quoted\nand mine", "quoted"),
-        ("- [ ] buy milk", "buy milk"),
-        ("1. First\n2. Second", "First"),
-        ("Why does `__init__` not **return** [it](https://example.com/a_b)?", "Why does __init__ not return it?"),
-        ("**_all_ of `it`** and ~~this~~ ***too***", "all of it and this too"),
-        ("```python\nprint(2 ** 3)\n```", "print(2 ** 3)"),
-        ("---\n\n# After a rule", "After a rule"),
-        ("***", "***"),
-        ("```", "```"),
-        (
-            "#hashtag, snake_case_name, 2 * 3 * 4, 2*3*4 and a_b_c",
-            "#hashtag, snake_case_name, 2 * 3 * 4, 2*3*4 and a_b_c",
-        ),
-        ("-5 degrees, or **half a mark", "-5 degrees, or **half a mark"),
-        ("What is a ** b ** c in __init__.py?", "What is a ** b ** c in __init__.py?"),
-        ("<b>stays</b> & so does this", "<b>stays</b> & so does this"),
-        ("2024. A good year", "2024. A good year"),
-        ("![a cat](cat.png)", "a cat"),
-    ],
-)
-def test_a_title_is_the_first_words(content: str, title: str) -> None:
-    assert title_from(content.strip()) == title
-
-
-@pytest.mark.parametrize("nasty", ["**a ", "`" * 3 + " ", "[", "[a](", "*_~~", "> ", "- \n", "__x__ **"])
-def test_a_title_is_made_in_no_time(nasty: str) -> None:
-    content = (nasty * MESSAGE_MAX_LENGTH)[:MESSAGE_MAX_LENGTH].strip()
-    begun = time.thread_time()
-
-    assert 0 < len(title_from(content)) <= 61
-    assert time.thread_time() - begun < 2
 
 
 async def test_a_message_with_more_tokens_than_the_model_is_shown_is_refused_with_its_count(alice: Sender) -> None:

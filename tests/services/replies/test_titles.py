@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 
 import pytest
 
+from chat.events import MESSAGE_MAX_LENGTH
 from chat.models import ChatThread, LLMCallLog, LLMCallText, TitleBy
-from chat.services.replies.titles import _cleaned
+from chat.services.replies.titles import _cleaned, title_from
 from tests.support.cast import Person
 from tests.support.offline import OfflineServer
 from tests.support.site import Beside, Site
@@ -139,3 +141,44 @@ async def test_titles_can_be_switched_off(alice: Person, model: OfflineServer) -
 )
 def test_what_models_add_to_titles_is_taken_off(said: str, kept: str) -> None:
     assert _cleaned(said) == kept
+
+
+@pytest.mark.parametrize(
+    ("content", "title"),
+    [
+        ("Hello", "Hello"),
+        ("  Two\n lines", "Two"),
+        ("word " * 40, "word word word word word word word word word word word word…"),
+        ("x" * 300, "x" * 60 + "…"),
+        ("## What *is* this?", "What is this?"),
+        ("> > quoted\nand mine", "quoted"),
+        ("- [ ] buy milk", "buy milk"),
+        ("1. First\n2. Second", "First"),
+        ("Why does `__init__` not **return** [it](https://example.com/a_b)?", "Why does __init__ not return it?"),
+        ("**_all_ of `it`** and ~~this~~ ***too***", "all of it and this too"),
+        ("```python\nprint(2 ** 3)\n```", "print(2 ** 3)"),
+        ("---\n\n# After a rule", "After a rule"),
+        ("***", "***"),
+        ("```", "```"),
+        (
+            "#hashtag, snake_case_name, 2 * 3 * 4, 2*3*4 and a_b_c",
+            "#hashtag, snake_case_name, 2 * 3 * 4, 2*3*4 and a_b_c",
+        ),
+        ("-5 degrees, or **half a mark", "-5 degrees, or **half a mark"),
+        ("What is a ** b ** c in __init__.py?", "What is a ** b ** c in __init__.py?"),
+        ("<b>stays</b> & so does this", "<b>stays</b> & so does this"),
+        ("2024. A good year", "2024. A good year"),
+        ("![a cat](cat.png)", "a cat"),
+    ],
+)
+def test_a_title_is_the_first_words(content: str, title: str) -> None:
+    assert title_from(content.strip()) == title
+
+
+@pytest.mark.parametrize("nasty", ["**a ", "`" * 3 + " ", "[", "[a](", "*_~~", "> ", "- \n", "__x__ **"])
+def test_a_title_is_made_in_no_time(nasty: str) -> None:
+    content = (nasty * MESSAGE_MAX_LENGTH)[:MESSAGE_MAX_LENGTH].strip()
+    begun = time.thread_time()
+
+    assert 0 < len(title_from(content)) <= 61
+    assert time.thread_time() - begun < 2
