@@ -1,4 +1,4 @@
-"""What every test can have: PostgreSQL, Valkey and the offline model as real servers, a served site, and the cast."""
+"""Fixtures of all tests: PostgreSQL, Valkey, the offline model and a mail server, served sites, and the cast."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Other sites beside the one that all tests share: with throttles, and as in production behind a proxy with https."""
+"""A site with rate limits, and limits that allow nothing further while a test runs."""
 
 from __future__ import annotations
 
