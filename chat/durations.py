@@ -4,7 +4,7 @@ UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 
 
 def in_words(seconds: int) -> str:
-    """In the two largest units, rounded down: "1 day", "2 hours and 30 minutes"."""
+    """The duration in the two largest units, rounded down: "1 day", "2 hours and 30 minutes"."""
     parts: list[str] = []
     for name, length in UNITS:
         count, seconds = divmod(seconds, length)

@@ -128,7 +128,7 @@ class Mailer:
         return {**context, **lines, **{name: _paragraphs(text) for name, text in texts.items()}}
 
     async def drain(self, *, seconds: float) -> None:
-        """Before the server stops: make the last attempt for every email now, and wait up to `seconds` for it."""
+        """Called before the server stops: try every email a last time now, and wait up to `seconds` for that."""
         self._draining.set()
         await self.idle(seconds=seconds)
 
@@ -205,7 +205,7 @@ class Mailer:
                 client.close()
 
     def _client(self) -> aiosmtplib.SMTP:
-        """With `starttls` or `tls`, it sends nothing without TLS and a valid certificate."""
+        """A client which, with `starttls` or `tls`, sends nothing without TLS and a valid certificate."""
         settings = self._settings
         return aiosmtplib.SMTP(
             hostname=settings.smtp_host,
@@ -234,7 +234,7 @@ def _paragraphs(text: str) -> list[str]:
 
 
 def _address(email: str) -> Address:
-    """With its domain in ASCII, since few mail servers support SMTPUTF8; a non-ASCII local part still needs one."""
+    """The address with its domain in ASCII, since few mail servers support SMTPUTF8; non-ASCII local parts need it."""
     parsed = validate_email(email, check_deliverability=False)
     return Address(username=parsed.local_part, domain=parsed.ascii_domain)
 

@@ -29,7 +29,7 @@ from chat.events import FRAME_MAX_BYTES
 from chat.llm import tokens
 from chat.settings import Settings
 from chat.web.resources import EXTENSION, Resources
-from chat.web.server_patches import BudgetedConnection
+from chat.web.server_patches import LimitedConnection
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 # hypercorn accepts permessage-deflate whenever a client offers it: that triples the memory of a connection, and a small
 # frame can unpack to hundreds of megabytes. hypercorn has no setting to refuse it.
 hypercorn.protocol.ws_stream.server_extensions_handshake = lambda *_: None  # type: ignore[attr-defined]
-hypercorn.protocol.ws_stream.Connection = BudgetedConnection  # type: ignore[attr-defined]
+hypercorn.protocol.ws_stream.Connection = LimitedConnection  # type: ignore[attr-defined]
 
 
 def serve(settings: Settings, *, on_listening: Callable[[], None] | None = None) -> int:

@@ -60,5 +60,5 @@ def up_to_utf16(text: str, end: int) -> str:
 
 
 def sha8(text: str) -> str:
-    """The first 8 hex digits of SHA-256: a tab checks by it that it shows the stored text."""
+    """The first 8 hex digits of SHA-256: tabs compare it to check that they show the stored text."""
     return sha256(text.encode()).hexdigest()[:8]

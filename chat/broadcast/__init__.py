@@ -144,7 +144,7 @@ class Broadcast:
         self.channels = Channels(redis)
 
     async def announce(self, *events: Append | Publish) -> None:
-        """Tell tabs and workers of what was stored. Without Redis they find it in the database, a little later."""
+        """Announce stored changes to tabs and workers. Without Redis they find it in the database, a little later."""
         try:
             for event in events:
                 if isinstance(event, Append):

@@ -43,7 +43,7 @@ def control_channel() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """One event for a channel that keeps nothing."""
+    """One event for a channel, which stores nothing."""
 
     channel: str
     event: Frame

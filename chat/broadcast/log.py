@@ -74,7 +74,7 @@ class Append:
         return _keys(self.thread_id)
 
     def arguments(self) -> list[str | int]:
-        """In the order that append.lua documents."""
+        """The arguments in the order that append.lua documents."""
         return [
             thread_channel(self.thread_id),
             self.expected_epoch,
@@ -92,7 +92,7 @@ class Append:
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """What became of an append. `offset` is 0 if the epoch has moved, -1 if the fence is old: nothing was written."""
+    """The result of an append. `offset` is 0 if the epoch has moved, -1 if the fence is old: nothing was written."""
 
     offset: int
     epoch: str
@@ -106,7 +106,7 @@ class LogSlice:
     entries: list[tuple[int, str]]
 
     def continues(self, after: LogPosition) -> bool:
-        """Whether it begins right after this position and has no hole."""
+        """Whether the log begins right after this position and has no hole."""
         expected = list(range(after.offset + 1, self.end.offset + 1))
         return (
             after.epoch == self.end.epoch
@@ -121,9 +121,9 @@ class _Change(msgspec.Struct):
 
 
 def rev_of(payload: str) -> int:
-    """Which committed change of the thread an event tells of; 0 for none. The start of an answer is no change.
+    """The `rev` of the change that an event announces; 0 if none. The start of an answer isn't a change.
 
-    Raises msgspec.MsgspecError for what is no event in any release.
+    Raises msgspec.MsgspecError if the payload is not an event of any release.
     """
     change = msgspec.json.decode(payload, type=_Change)
     return change.rev if type(change.rev) is int and change.type != "response.started" else 0
@@ -163,7 +163,7 @@ class Log:
                     future.cancel()  # only those without a result: the worker is ending
 
     async def append(self, item: Append) -> Appended:
-        """Write one event and publish it. Raises Unavailable; the event may then have been written all the same."""
+        """Write one event and publish it. Raises Unavailable; the event may have been written anyway."""
         future: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
         self._pending.append((item, future))
         self._wanted.set()

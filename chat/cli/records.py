@@ -96,7 +96,7 @@ async def _print_month(first_day: date) -> None:
 
 
 async def _write_csv(first_day: date) -> None:
-    """With all decimals. The column names are a contract with scripts."""
+    """Write amounts with all decimals. The column names are a contract with scripts."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(MONTH_COLUMNS)
     for row in await report.month_of_all_users(first_day):

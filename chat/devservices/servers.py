@@ -1,4 +1,4 @@
-"""The two stores: their commands, their data folders, and how each tells that it is ready."""
+"""The two stores: their commands, their data folders, and how to see that each is ready."""
 
 from __future__ import annotations
 

@@ -149,7 +149,7 @@ class Result(msgspec.Struct, frozen=True):
 
     @property
     def call_log(self) -> CallLog:
-        """The log of the last round, which gave the answer."""
+        """The log of the last round, which produced the answer."""
         return self.calls[-1]
 
     @property

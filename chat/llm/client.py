@@ -1,4 +1,4 @@
-"""The client: `call` returns a result, `stream` yields everything on the way. Both run tools and tell the journal."""
+"""The client: `call` returns a result, `stream` yields every event. Both run tools and record rounds in the journal."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ async def _events(call: Call, provider: Provider, prices: Prices) -> AsyncGenera
 
 @asynccontextmanager
 async def _left_in_order(current: Round, logs: list[CallLog]) -> AsyncIterator[None]:
-    """However a round ends, stop its stream and tools, and tell the journal."""
+    """However a round ends, stop its stream and tools, and record it in the journal."""
     try:
         yield
     finally:
@@ -154,12 +154,12 @@ async def _leave(current: Round) -> None:
 async def _log_early_end(current: Round) -> None:
     try:
         await current.log()
-    except Exception:  # the reason for leaving is being raised, and this must not hide it
+    except Exception:  # another exception is being raised; this one must not replace it
         logger.exception("The journal did not record a round that was left early")
 
 
 async def shielded(work: Coroutine[Any, Any, T]) -> T:
-    """Complete the work in a task of its own. A cancellation meanwhile is raised when it is done."""
+    """Complete the work in a separate task. A cancellation meanwhile is raised when it is done."""
     task = asyncio.ensure_future(work)
     cancelled: asyncio.CancelledError | None = None
     while not task.done():

@@ -72,7 +72,7 @@ class OutputInvalid(CallFailed):
 
 
 class TooManyRounds(CallFailed):
-    """The model kept calling tools and gave no answer."""
+    """The model kept calling tools and did not answer."""
 
     code = "tool_rounds"
     retryable = True

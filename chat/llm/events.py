@@ -114,7 +114,7 @@ class TextDelta(
 class RefusalDelta(
     msgspec.Struct, frozen=True, gc=False, rename=_AS_SENT, tag_field="type", tag="response.refusal.delta"
 ):
-    """The next piece of what the model says instead of an answer."""
+    """The next piece of the model's refusal."""
 
     text: str = ""
     sequence: int = 0

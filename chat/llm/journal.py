@@ -1,4 +1,4 @@
-"""The interface for recording calls: told before a round is sent, when it runs, and when it is over."""
+"""The interface for recording calls: notified before a round is sent, when it runs, and when it ends."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Journal(Protocol):
     """Records calls. An exception from it ends the call."""
 
     async def begin(self, plan: Plan) -> None:
-        """Before a round is sent. Raise to refuse it: then nothing is sent and `end` is not called."""
+        """Called before a round is sent. Raise to refuse it: then nothing is sent and `end` is not called."""
 
     async def created(self, plan: Plan, response_id: str, sequence: int) -> None:
         """The provider accepted the round; `sequence` numbers its first event. The caller has seen no event yet."""

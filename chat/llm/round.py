@@ -1,4 +1,4 @@
-"""One round with the provider: its events and its tools' results, what they mean, and what the journal is told."""
+"""One round with the provider: its events, tool results, outcome and log."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Round:
         self._first_event_ms: int | None = None
 
     async def events(self) -> AsyncGenerator[Event | TextCorrected | ToolCallFinished, None]:
-        """What happens, until the provider and all tools have finished. Raises what the toolbox raises."""
+        """The round's events, until the provider and all tools have finished. Raises what the toolbox raises."""
         stream, running = self._stream, self.tools.running
         while event := await (self._merge() if running or self._upcoming else anext(stream, None)):
             self._record(event)
@@ -100,12 +100,12 @@ class Round:
         await self._stream.aclose()
 
     def items(self) -> tuple[InputItem, ...]:
-        """What the model is told of this round in the next one."""
+        """This round's text and tool calls, as input for the next round."""
         said = ({"role": "assistant", "content": self.text},) if self.text else ()
         return (*said, *self.tools.items())
 
     async def log(self) -> CallLog:
-        """Tell the journal how the round ended."""
+        """Record the round's end in the journal."""
         self._judge()
         self.call_log = log = await self._summed_up()
         await self._call.journal.end(log)
@@ -160,7 +160,7 @@ class Round:
         return None
 
     async def _summed_up(self) -> CallLog:
-        """With tokens counted here where the provider reported none."""
+        """The round's log; tokens are counted here if the provider reported none."""
         ended = self._ended
         duration_ms = self._elapsed_ms()
         uncertain = self._is_uncertain()
@@ -198,7 +198,7 @@ class Round:
         return broke_off or self._created is not None or self._first_event_ms is not None
 
     def _is_uncertain(self) -> bool:
-        """Whether nothing came of it although it may have run."""
+        """Whether the request may have run although no event arrived."""
         maybe = self._ended.uncertain if isinstance(self._ended, Failed) else self._retries.in_flight
         return maybe and not self._ran()
 
@@ -242,7 +242,7 @@ class ToolRuns:
         self.running[asyncio.create_task(self._run(call), name=f"tool {call.name}")] = call
 
     def finished(self) -> ToolCallFinished | None:
-        """A result that has not been told yet. Raises what the toolbox raised."""
+        """The next finished result that was not yielded yet. Raises what the toolbox raised."""
         task = next((task for task in self.running if task.done()), None)
         if task is None:
             return None

@@ -78,6 +78,6 @@ def _without_defaults(schema: Any) -> Any:
 
 
 def _complaints(error: pydantic.ValidationError) -> str:
-    """Where and why, without the values: they can be long, and are logged anyway."""
+    """The place and reason of each error, without the values: they can be long, and are logged anyway."""
     found = error.errors(include_url=False, include_context=False, include_input=False)[:MAX_DETAIL_ERRORS]
     return "; ".join(f"{'.'.join(str(step) for step in one['loc']) or 'the whole'}: {one['msg']}" for one in found)

@@ -60,5 +60,5 @@ def bare_recovery_code(typed: str) -> str | None:
 
 
 def _bare(typed: str) -> str:
-    """Without spaces and dashes, and with ASCII digits: some keyboards type full-width ones."""
+    """The code without spaces and dashes, and with ASCII digits: some keyboards type full-width ones."""
     return re.sub(r"[\s\u2010-\u2015-]", "", unicodedata.normalize("NFKC", typed))

@@ -19,7 +19,7 @@ LAST_FRAMES_SECONDS = 1.0
 FRAMES_AT_ONCE, FRAMES_PER_SECOND = 256.0, 64.0  # of every kind; our tabs send a few a minute
 
 
-class FrameBudget:
+class FrameAllowance:
     """A token bucket: `at_once` frames at first, then `per_second`."""
 
     def __init__(self, at_once: float, per_second: float) -> None:
@@ -34,7 +34,7 @@ class FrameBudget:
         return self._left >= 0
 
 
-class BudgetedConnection(Connection):
+class LimitedConnection(Connection):
     """A websocket that ends when it receives too many frames, before they are parsed.
 
     hypercorn counts no frames, and parsing one in Python takes 12 µs: 3.6 MB of empty continuation frames or pings
@@ -42,7 +42,7 @@ class BudgetedConnection(Connection):
     """
 
     def __init__(self, *args: Any, **more: Any) -> None:
-        self._budget = FrameBudget(FRAMES_AT_ONCE, FRAMES_PER_SECOND)
+        self._allowance = FrameAllowance(FRAMES_AT_ONCE, FRAMES_PER_SECOND)
         super().__init__(*args, **more)
 
     def events(self) -> Generator[Event, None, None]:
@@ -50,7 +50,7 @@ class BudgetedConnection(Connection):
         for event in super().events():
             closing = self.state is ConnectionState.LOCAL_CLOSING
             is_piece = isinstance(event, Message) and not event.frame_finished  # slow lines split frames
-            if (closing or not is_piece) and not self._budget.take():
+            if (closing or not is_piece) and not self._allowance.take():
                 self._state = ConnectionState.REMOTE_CLOSING  # hypercorn answers with the same code and hangs up
                 yield CloseConnection(Close.FLOOD, "flood")
                 return

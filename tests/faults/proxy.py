@@ -74,7 +74,7 @@ class ChaosProxy:
             if not self.refusing:
                 await self._connect(reader, writer)
         except OSError:
-            pass  # the target is not there: neither are we
+            pass  # the target is down, so refuse too
         finally:
             self._writers.discard(writer)
             writer.transport.abort()

@@ -35,7 +35,7 @@ class Store:
 
     @property
     def pid(self) -> int:
-        """Of the process that has the others."""
+        """The pid of the parent process."""
         [file] = self._folder.glob("*.pid")
         return int(file.read_text().split()[0])
 

@@ -13,7 +13,7 @@ from tests.faults.story import asked, counting
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(120)
-TAKEOVER_SECONDS = 20  # from the fault to the truth in every tab
+TAKEOVER_SECONDS = 20  # from the fault until every tab shows the stored end
 
 
 async def test_row_1_a_worker_dies_and_all_tabs_keep_the_text_they_showed_within_20_s(cluster: Cluster) -> None:

@@ -12,7 +12,7 @@ import websockets
 
 from chat.text import from_utf16, sha8, utf16_length
 
-RECEIVE_SECONDS = 40  # twice the longest time from a killed worker to a truthful end
+RECEIVE_SECONDS = 40  # twice the longest time from a killed worker until the stored end
 
 
 class Store:

@@ -1,4 +1,4 @@
-"""What happens in one moment: who comes second is told, and undoes nothing. The moment is a lock that a test holds."""
+"""Concurrent requests: the second one gets an error and undoes nothing. Tests hold a lock to order them."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Held:
 
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine that stands still in a moment is no database that does not answer."""
+    """Don't mistake a stalled machine for an unavailable database."""
     patches.QUERY_SECONDS.replace(monkeypatch, 60)
 
 

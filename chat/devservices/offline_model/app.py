@@ -36,7 +36,7 @@ Handler = Callable[[Request, Send, str], Awaitable[None]]
 
 
 class OfflineModel:
-    """An ASGI application. Each object is one provider with its own ledger; a `plain` one is merely compatible."""
+    """An ASGI application. Each object is one provider with its own ledger; a `plain` one is minimal."""
 
     def __init__(self, *, pace_seconds: float = PACE_SECONDS, plain: bool = False) -> None:
         self.dialect = PlainDialect() if plain else Dialect()

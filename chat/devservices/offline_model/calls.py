@@ -1,4 +1,4 @@
-"""Which tools the words of a message ask for, and with what arguments."""
+"""The tools that a message's words ask for, and their arguments."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class Output(msgspec.Struct, frozen=True):
 
 
 class Conversation(msgspec.Struct, frozen=True):
-    """What the repertoire answers to."""
+    """The parts of a conversation that the repertoire answers."""
 
     user_messages: tuple[str, ...]  # without their scripts
     raw_last: str  # the last one, with them

@@ -39,7 +39,7 @@ class Reasoning(msgspec.Struct):
 
 
 class CreateRequest(msgspec.Struct, kw_only=True):
-    """The fields of a create that the offline model heeds."""
+    """The fields of a create that the offline model uses."""
 
     model: Annotated[str, msgspec.Meta(min_length=1)]
     input: str | list[dict[str, Any]]
@@ -92,7 +92,7 @@ def parsed_request(body: bytes) -> CreateRequest:
 
 
 def refuse_reasoning(request: CreateRequest) -> None:
-    """Raise InvalidRequestError if anything about reasoning is asked for."""
+    """Raise InvalidRequestError if the request sets anything about reasoning."""
     for name, value in msgspec.to_builtins(request.reasoning or {}).items():
         if value is not None:
             param = f"reasoning.{name}"
@@ -101,7 +101,7 @@ def refuse_reasoning(request: CreateRequest) -> None:
 
 
 def _check_tool(tool: ToolSpec) -> None:
-    """The real API refuses a strict function whose schema leaves something open."""
+    """Raise InvalidRequestError for a strict function whose schema isn't strict, as the real API does."""
     if tool.type == "function" and tool.strict and (lack := lack_of(tool.parameters or {})):
         message = f"Invalid schema for function '{tool.name}': {lack}"
         raise InvalidRequestError(message, "tools", "invalid_function_parameters")

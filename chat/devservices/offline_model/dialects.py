@@ -1,4 +1,4 @@
-"""How the offline model speaks: as the real API, or as a server that is merely compatible with it."""
+"""The offline model's dialects: the real API's, or a minimal compatible server's."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DETAILS = ("input_tokens_details", "output_tokens_details")
 
 
 class Dialect:
-    """The real API's."""
+    """The real API."""
 
     keeps_responses = True  # they can be retrieved and cancelled
 
@@ -24,7 +24,7 @@ class Dialect:
         """Raise InvalidRequestError for what every real server takes and this one does not."""
 
     def model(self, asked: str) -> str:
-        """The name that answers: the real API tells which version of a model it was."""
+        """The name that answers: the real API includes the model's version."""
         return DATED_NAMES.get(asked, asked)
 
     def headers(self, number: int) -> dict[str, str]:
@@ -39,7 +39,7 @@ class Dialect:
 
 
 class PlainDialect(Dialect):
-    """That of a server which does the least by which clients get on."""
+    """A minimal compatible server."""
 
     keeps_responses = False
 

@@ -1,4 +1,4 @@
-"""As much of HTTP over ASGI as the offline model needs."""
+"""The parts of HTTP over ASGI that the offline model needs."""
 
 from __future__ import annotations
 

@@ -46,18 +46,18 @@ class Ledger:
         self._forget()
 
     def headers(self) -> dict[str, str]:
-        """What every answer of the API bears."""
+        """The headers that every API response has."""
         return self.dialect.headers(next(self._numbers))
 
     def effective(self, script: Script, key: tuple[bool, str]) -> Script:
-        """The script, or none once it has struck `times` creates with this key, which tells structured calls apart."""
+        """The script, or none after `times` creates with this key, which distinguishes structured calls."""
         if script.times is None:
             return script
         self._tries[key] += 1
         return script if self._tries[key] <= script.times else NONE
 
     def accept(self, request: CreateRequest, conversation: Conversation, script: Script, body: bytes) -> Run:
-        """Count a create and start its run, in a task of its own."""
+        """Count a create and start its run in a separate task."""
         self.creates.append(dict(request.metadata or {}))
         self.requests.append(body)
         reply = reply_to(conversation, script, request.output_schema)

@@ -34,15 +34,15 @@ PRICES = {
     "gpt-5-nano": Price(Decimal("0.05"), Decimal("0.005"), Decimal("0.4")),
 }
 LLM_PRICES = ",".join(f"{name}={price.input}/{price.cached_input}/{price.output}" for name, price in PRICES.items())
-DATED_NAMES = {name: f"{name}-2025-08-07" for name in PRICES}  # who asks for one is answered by the other
+DATED_NAMES = {name: f"{name}-2025-08-07" for name in PRICES}  # a request for the one is answered by the other
 
 
 def price_of(model: str) -> Price | None:
-    """That of the longest name that the model's is, or begins with before a hyphen."""
+    """The price of the longest name that equals the model's, or its beginning before a hyphen."""
     names = [name for name in PRICES if model == name or model.startswith(f"{name}-")]
     return PRICES[max(names, key=len)] if names else None
 
 
 def written(amount: Decimal) -> str:
-    """As a decimal number, without an exponent or zeros at its end."""
+    """The amount as a decimal number, without an exponent or zeros at its end."""
     return f"{amount.normalize():f}"

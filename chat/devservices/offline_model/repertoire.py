@@ -1,4 +1,4 @@
-"""What the offline model says: a function of the conversation, honest about being rules."""
+"""The offline model's answers: a function of the conversation; they say that they come from rules."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _answer(conversation: Conversation) -> str:
 
 
 def _said(conversation: Conversation) -> str:
-    """What is said where the words ask for something particular."""
+    """The answer to words that ask for something particular."""
     text = conversation.last
     if say := _SAY.match(text):
         return say[1]

@@ -1,4 +1,4 @@
-"""What the offline model tells about what its tools gave, in markdown."""
+"""How the offline model presents tool results, in markdown."""
 
 from __future__ import annotations
 

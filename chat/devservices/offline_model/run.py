@@ -91,7 +91,7 @@ class Run:
             await self._news.wait()
 
     def usage(self) -> Usage:
-        """What it took so far."""
+        """The tokens used so far."""
         cached = min(self._input_tokens, self.script.cached)
         return Usage(
             input_tokens=self._input_tokens,
@@ -179,7 +179,7 @@ class Run:
             yield from shapes.message_closed(item, index, complete=self.incomplete_reason is None)
 
     def _limit(self, parts: tuple[str, ...]) -> int:
-        """How many deltas come out."""
+        """The number of deltas."""
         if self.script.error is not None:
             return self.script.error
         if self.script.failed or self.incomplete_reason:

@@ -62,7 +62,7 @@ class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return ("pause", int(self.pause.partition(":")[0])) if self.pause else None
 
     def strikes(self, time: int) -> bool:
-        """Whether what befalls a resume or a retrieve of one run befalls the one with this number."""
+        """Whether the scripted fault applies to the resume or retrieve with this number."""
         return self.times is None or time <= self.times
 
     @property
@@ -106,5 +106,5 @@ def script_of(message: str, metadata: dict[str, str], *, structured: bool) -> Sc
 
 
 def without_scripts(message: str) -> str:
-    """What the message says apart from its scripts."""
+    """The message without its scripts."""
     return _ANY.sub(" ", message).strip()

@@ -1,4 +1,4 @@
-"""A run's log, written to one client, with the faults that befall a stream on its way."""
+"""A run's log, written to one client, with the scripted faults."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ async def _write_until(run: Run, send: Send, frames: AsyncIterator[list[Frame]],
 
 
 async def _strike(run: Run, send: Send, name: str) -> bool:
-    """Let it happen; true if the stream is over by that."""
+    """Cause the fault; True if it ended the stream."""
     match name:
         case "eof":
             return True

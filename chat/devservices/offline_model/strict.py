@@ -10,7 +10,7 @@ _IN_LISTS = ("anyOf", "allOf", "oneOf", "prefixItems")
 
 
 def lack_of(schema: dict[str, Any]) -> str:
-    """What a strict schema may not be without, as a sentence; empty if there is nothing."""
+    """What the schema lacks to be strict, as a sentence; empty if nothing."""
     if schema.get("type") != "object":
         return f"schema must be a JSON Schema of 'type: \"object\"', got 'type: \"{schema.get('type')}\"'."
     return next(filter(None, (_lack_of_object(path, part) for path, part in _parts(schema) if _is_object(part))), "")

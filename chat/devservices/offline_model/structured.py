@@ -21,7 +21,7 @@ def instance_of(schema: dict[str, Any], words: str) -> Any:
 
 
 def title_of(text: str) -> str:
-    """A title in the user's own words: the first few of what they said first."""
+    """A title in the user's own words: the first few of the first message."""
     said = _SPEAKER.search(text)
     line = next((line for line in (said[1] if said else text).splitlines() if line.strip()), "")
     words = _MARKUP.sub("", line).split()[:MAX_TITLE_WORDS]

@@ -102,5 +102,5 @@ def _given_id(item: dict[str, Any]) -> str:
 
 
 def _is_same(begun: _Begun, item: dict[str, Any]) -> bool:
-    """Whether it is the same item, sent again."""
+    """Whether the item is the same one, sent again."""
     return (begun.item_id, begun.given_id) == (string(item.get("id")), _given_id(item)) != ("", "")

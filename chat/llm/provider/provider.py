@@ -53,7 +53,7 @@ class ModelRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Resumption(msgspec.Struct, frozen=True, kw_only=True):
-    """Where to continue a call that another process began: in round `number`, after event `sequence` of its run."""
+    """Where to continue a call that another process started: in round `number`, after event `sequence` of its run."""
 
     response_id: str
     sequence: int  # of the last event that was read

@@ -1,4 +1,4 @@
-"""Tools for a model: put `@tool` on a typed, documented function, and raise `ToolError` for what the model can mend."""
+"""Tools for a model: `@tool` marks a typed, documented function, `ToolError` a mistake that the model can correct."""
 
 from chat.llm.tools.registry import Registry, Tool, ToolError, ToolResult, tool
 

@@ -68,7 +68,7 @@ def described(function: Callable[..., Any]) -> Described:
 
 
 def is_context(hint: Any) -> bool:
-    """Whether it is a class; a built-in type is for JSON, or a mistake."""
+    """Whether the annotation is a class; a built-in type is for JSON, or a mistake."""
     return isinstance(hint, type) and get_origin(hint) is None and hint.__module__ not in ("builtins", "typing")
 
 

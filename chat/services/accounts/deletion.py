@@ -14,7 +14,7 @@ from chat.events import AccountDeleted, Frame, ThreadDeleted
 from chat.mailer import Mailer
 from chat.models import ALIVE_SQL, User
 from chat.services.errors import Refused
-from chat.services.replies.worker import Lost, Worker
+from chat.services.replies.worker import DeletedGeneration, Worker
 
 THREADS_AT_ONCE = 100  # keeps each statement short; all of them are one transaction
 
@@ -45,7 +45,7 @@ class Deleted:
     """The deleted threads, and their generations that were still running."""
 
     threads: list[UUID]
-    running: list[Lost]
+    running: list[DeletedGeneration]
 
 
 async def delete_thread(user: User, thread_id: UUID, *, worker: Worker, broadcast: Broadcast) -> bool:
@@ -72,9 +72,9 @@ async def delete_account(user: User, *, worker: Worker, broadcast: Broadcast, ma
 
 
 async def _delete_threads(user: User, thread_id: UUID | None = None) -> Deleted:
-    """In the caller's transaction."""
+    """Delete in the caller's transaction."""
     threads = [row["id"] for row in await query(LOCK_THREADS, user.id, thread_id)]
-    running = [Lost(**row) for row in await query(LOCK_RUNNING, threads)]
+    running = [DeletedGeneration(**row) for row in await query(LOCK_RUNNING, threads)]
     for start in range(0, len(threads), THREADS_AT_ONCE):
         await query(DELETE_THREADS, threads[start : start + THREADS_AT_ONCE])
     return Deleted(threads, running)

@@ -55,7 +55,7 @@ class ValueFilter:
 
     @property
     def is_typed(self) -> bool:
-        """Whether it has an input field; otherwise only links set it."""
+        """Whether this filter has an input field; otherwise only links set it."""
         return self.kind != "link"
 
 

@@ -27,7 +27,7 @@ sum(total_tokens)::bigint AS tokens, coalesce(sum(cost), 0) AS cost,
 coalesce(sum(cost) FILTER (WHERE estimated), 0) AS estimated_cost, count(*) - count(cost) AS unpriced
 """
 BY_DAY = "SELECT midnight, one.* " + DAY_BY_DAY.format(figures=TOTALS, calls="GROUP BY status")
-# Exact percentiles of completed requests; one that was left early does not tell how long an answer takes.
+# Exact percentiles of completed requests; one that ended early doesn't show how long an answer takes.
 PERCENTILES = """
 percentile_disc(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY first_event_ms) AS first_token,
 percentile_disc(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY duration_ms) AS duration

@@ -52,7 +52,7 @@ class WorkerStats:
                 await self._redis.delete(_key(self._name))
 
     async def total(self) -> TotalLoad:
-        """Of all workers; the figures of this one are current, the others' up to TTL_MS old."""
+        """The stats of all workers; this worker's figures are current, the others' up to TTL_MS old."""
         try:
             others = await self._others()
         except (RedisError, OSError) as error:

@@ -56,7 +56,7 @@ class ReplyJournal:
         self._unrecorded.append(log)
 
     async def settle(self) -> UUID | None:
-        """In the caller's transaction: record the last round and release the reservation. Returns the id of the row."""
+        """In the caller's transaction: record the last round and release the reservation. Returns the row's id."""
         await budgets.release(self._claim.generation_id, self._claim.user_id)
         return await self._record()
 

@@ -28,7 +28,7 @@ class LiveText:
         text: str = "",
         overlap: int = 0,
     ) -> None:
-        """`text` is there already; the provider will send its last `overlap` UTF-16 code units again."""
+        """`text` was received already; the provider will send its last `overlap` UTF-16 code units again."""
         self._claim = claim
         self._log = broadcast.log
         self._flush_seconds = flush_seconds
@@ -50,7 +50,7 @@ class LiveText:
 
     @property
     def position(self) -> LogPosition:
-        """Of the last event in the log."""
+        """The log position of the last event."""
         return self._position
 
     def add(self, piece: str, *, sequence: int) -> None:
@@ -90,7 +90,7 @@ class LiveText:
         return Checkpoint(text, length, self._sequence, self._claim.checkpoint.position)
 
     async def announce(self) -> None:
-        """Tell the tabs that the answer has an owner, and its text so far."""
+        """Tell the tabs that a worker owns the answer, and send its text so far."""
         try:
             await self._append(ResponseStarted(self._claim.rev, self._claim.answer_id), any_epoch=True)
             if self._pieces:
@@ -126,9 +126,8 @@ class LiveText:
                 await self._show_waiting()
                 epoch = self._position.epoch
                 await self._append(event, any_epoch=True, terminal=terminal)
-                if (
-                    epoch not in ("", self._position.epoch) and not terminal
-                ):  # a new log: it has to begin with the whole text
+                # A new log must begin with the whole text.
+                if epoch not in ("", self._position.epoch) and not terminal:
                     await self._show_everything()
         except Unavailable as error:
             logger.warning("Redis is unavailable, tabs get %s from the database: %s", type(event).__name__, error)

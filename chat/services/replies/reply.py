@@ -28,7 +28,7 @@ CHECKPOINT_SECONDS = 1.0
 CHECKPOINT_CHARACTERS_PER_SECOND = 20_000  # each checkpoint writes the whole text, so long ones are rarer
 
 
-async def question(claim: Claim, deps: Deps) -> tuple[list[InputItem], Options]:
+async def model_input(claim: Claim, deps: Deps) -> tuple[list[InputItem], Options]:
     """The conversation and the options that the model is called with."""
     settings = deps.settings
     up_to = claim.answer_number - 1 if claim.continues else claim.question_number
@@ -146,7 +146,7 @@ class Reply:
 
     async def _read_model(self) -> Outcome:
         try:
-            await self._answer()
+            await self._call_model()
         except CallFailed as failure:
             return finish.outcome_of(failure)
         except Fenced:
@@ -156,9 +156,9 @@ class Reply:
             return finish.BROKEN
         return finish.ANSWERED
 
-    async def _answer(self) -> None:
+    async def _call_model(self) -> None:
         """Call the model and show the tabs its text. Raises CallFailed."""
-        turns, options = await question(self._claim, self._deps)
+        turns, options = await model_input(self._claim, self._deps)
         tools = ToolCalls(self._claim, self.live_text, self._deps.tools, self._journal)
         options |= {"tools": tools, "journal": self._journal, "resume": self._resumed.at if self._resumed else None}
         async with aclosing(self._deps.llm.stream(turns, **options)) as events:

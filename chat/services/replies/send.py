@@ -1,4 +1,4 @@
-"""How an answer is asked for: by a message, by regenerating the last answer, or by continuing one that was cut off."""
+"""How an answer is requested: by a message, by regenerating the last answer, or by continuing one that was cut off."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What one transaction has stored: the thread's row as it is now, and the message that tabs are shown."""
+    """What one transaction has stored: the thread's row as it is now, and the message to announce to tabs."""
 
     accepted: Accepted
     thread: dict[str, Any]

@@ -1,4 +1,4 @@
-"""A thread as a new tab is shown it: the stored messages, with a running answer's text up to this moment."""
+"""A thread as a new tab sees it: the stored messages, with a running answer's text up to this moment."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from chat.services.replies.finish import Outcome
 from chat.services.replies.journal import ReplyJournal
 from chat.services.replies.lease import PAUSE_SECONDS, Claim, Fenced
 from chat.services.replies.live_text import LiveText
-from chat.services.replies.reply import Resumed, question
+from chat.services.replies.reply import Resumed, model_input
 from chat.services.replies.snapshot import text_so_far
 from chat.services.replies.tool_calls import calls_of
 from chat.text import from_utf16, up_to_utf16, utf16_length
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 SALVAGE_SECONDS = 4.0  # a third of the lease, which is not renewed meanwhile
 MAX_TAKEOVERS = 3  # so that a reply which crashes its workers comes to an end
 
-LOST = """
+LOST_ROUND = """
 SELECT response_id, (SELECT count(*) + 1 FROM llm_call_log WHERE generation_id = g.id) AS round
 FROM generation g WHERE id = $1
 """
@@ -42,7 +42,7 @@ async def resumed(claim: Claim, deps: Deps) -> Resumed | None:
     if await _why_it_ends(claim, deps):
         return None
     text = await _salvaged(claim, deps)
-    number = (await query(LOST, claim.generation_id))[0]["round"]
+    number = (await query(LOST_ROUND, claim.generation_id))[0]["round"]
     calls = [call for call in await _calls(claim) if call["round"] < number]
     at = Resumption(
         response_id=claim.response_id or "",
@@ -111,8 +111,8 @@ async def _salvaged(claim: Claim, deps: Deps) -> str:
 
 async def _lost_round(claim: Claim, text: str, deps: Deps) -> CallLog:
     """The lost round with its cost estimated; without a response id it is uncertain whether it ran at all."""
-    found = (await query(LOST, claim.generation_id))[0]
-    turns, options = await question(claim, deps)
+    found = (await query(LOST_ROUND, claim.generation_id))[0]
+    turns, options = await model_input(claim, deps)
     calls = [call for call in await _calls(claim) if call["round"] < found["round"]]
     before, written = up_to_utf16(text, claim.round_start), from_utf16(text, claim.round_start)
     said = [{"role": "assistant", "content": before}] if before else []

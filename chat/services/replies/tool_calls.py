@@ -1,4 +1,4 @@
-"""The tool calls of an answer: each is a row before it runs, and every tab sees it run and its result."""
+"""The tool calls of an answer: each is stored before it runs, and every tab sees it running, then its result."""
 
 from __future__ import annotations
 

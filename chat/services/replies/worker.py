@@ -33,15 +33,15 @@ REAPER_SECONDS = (2.0, 4.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
-    """A generation whose row was deleted; `orphan` is the response that the provider still writes for no worker."""
+class DeletedGeneration:
+    """A generation whose row was deleted; `orphan` is the id of a background response that no worker reads."""
 
     id: UUID
     orphan: str | None
 
 
 class Worker:
-    """One per process. Knows its replies and every other task that a drain must wait for."""
+    """One per process: its replies, and every other task that a drain must wait for."""
 
     _deps: Deps
 
@@ -66,7 +66,7 @@ class Worker:
 
     def start(self, generation_id: UUID) -> None:
         """Claim and answer in a task of this worker, which closing every tab does not end."""
-        self._keep(self._claim_and_answer(generation_id), f"reply {generation_id}")
+        self._keep(self._claim_and_run(generation_id), f"reply {generation_id}")
 
     async def stop(self, user: User, thread_id: UUID, answer_id: UUID) -> bool:
         """Stop the user's running answer, on any worker. False if none is running."""
@@ -81,11 +81,11 @@ class Worker:
         for generation_id in generation_ids:
             await self._stop(generation_id)
 
-    async def stop_deleted(self, running: Sequence[Lost]) -> None:
+    async def stop_deleted(self, running: Sequence[DeletedGeneration]) -> None:
         """Stop the replies of deleted threads, on any worker."""
         for one in running:
             await self._stop(one.id)
-            if one.orphan:  # the provider would write on, and no worker will take it over
+            if one.orphan:  # otherwise the provider keeps generating
                 self._keep(self._deps.llm.cancel(one.orphan), f"cancelling {one.id}")
 
     async def shielded(self, work: Coroutine[Any, Any, Result], name: str) -> Result:
@@ -107,7 +107,7 @@ class Worker:
                 "Stopping before the ends of %s replies are stored: other workers take over when the leases expire",
                 self.running,
             )
-        for task in self._tasks:  # a title is not worth the wait; its cost is recorded all the same
+        for task in self._tasks:  # don't wait for titles; their cost is recorded anyway
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=1)
@@ -134,18 +134,18 @@ class Worker:
         if not task.cancelled() and (error := task.exception()) and not isinstance(error, Refused | NoAdministrator):
             logger.error("%s failed", task.get_name(), exc_info=error)
 
-    async def _claim_and_answer(self, generation_id: UUID) -> None:
+    async def _claim_and_run(self, generation_id: UUID) -> None:
         claim = await lease.claim(generation_id, owner=self.name)
         if claim is None:
             return
         if not (claim.asked or claim.cancelled):
-            await self._answer(claim)
+            await self._run_reply(claim)
         elif resumed := await takeover.resumed(claim, self._deps):
-            await self._answer(claim, resumed)
+            await self._run_reply(claim, resumed)
         else:
             await takeover.end_lost(claim, self._deps)
 
-    async def _answer(self, claim: Claim, resumed: Resumed | None = None) -> None:
+    async def _run_reply(self, claim: Claim, resumed: Resumed | None = None) -> None:
         reply = self._replies[claim.generation_id] = Reply(claim, self._deps, resumed)
         try:
             await reply.run()
@@ -164,8 +164,8 @@ class Worker:
                 kept = await lease.renew(self.name, list(owned))
             except Exception as error:  # noqa: BLE001 - whatever it is, the leases keep running
                 logger.warning("Leases were not renewed: %r", error)
-                fence = time.monotonic() - SELF_FENCE_SECONDS
-                self._abandon([one for one, reply in owned.items() if reply.leased_at < fence])
+                too_old = time.monotonic() - SELF_FENCE_SECONDS
+                self._abandon([one for one, reply in owned.items() if reply.leased_at < too_old])
                 continue
             for generation_id in kept:
                 owned[generation_id].leased_at = now

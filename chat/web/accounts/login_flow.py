@@ -28,7 +28,7 @@ async def continue_login(user: User, *, target: str = "/chat/", remember: bool =
 
 
 async def complete_login(user: User, *, target: str, remember: bool, with_code: bool) -> ResponseReturnValue:
-    """Start the session of a user who has proven everything that is asked for."""
+    """Start the session of a user who has passed every check."""
     await log_in(user, remember=remember, with_code=with_code)
     return redirect(target, 303)
 

@@ -24,7 +24,7 @@ TARGET_MAX_BYTES = 1_000  # as JSON, where é takes 6 bytes; browsers drop cooki
 
 @dataclass(frozen=True, slots=True)
 class PendingLogin:
-    """A user whose password was right, and what the login form said."""
+    """A user whose password was right, and the login form's choices."""
 
     user: User
     target: str

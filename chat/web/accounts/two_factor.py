@@ -48,7 +48,7 @@ async def login_code() -> ResponseReturnValue:
 @limited(PREFERENCE)
 @login_required
 async def two_factor(user: User) -> ResponseReturnValue:
-    """Whether it is on. If it is off, entering the password begins the set-up."""
+    """Whether 2FA is on. If it is off, entering the password begins the set-up."""
     form = ConfirmForm(await request.form)
     if factor := await service.factor_of(user):
         left = await service.recovery_codes_left(user)

@@ -73,7 +73,7 @@ class Feed:
         self._reconciler = reconciler
         self._send_text = send
         self._settled = False  # a live event has continued `position`; until then, older ones are leftovers
-        self._live = True  # as the tab was told last
+        self._live = True  # the last `live` sent to the tab
         self._snapshots: deque[float] = deque(maxlen=SNAPSHOTS)
         self._loop = asyncio.get_running_loop()
         self._timers: dict[str, float] = {
@@ -85,7 +85,7 @@ class Feed:
     async def start(self, hello: Hello, *, rev: int) -> None:
         """Welcome the tab and bring it up to date. The subscription must be ready.
 
-        `rev` is the thread's, read before: a replay that does not reach it is not enough.
+        `rev` was read from the thread's row; if a replay would not reach it, the tab gets a snapshot.
         """
         position = LogPosition.parse(hello.cursor)
         log = None
@@ -230,7 +230,7 @@ class Feed:
             await self._send(part)
         self._continue_from(view.position)
         self.rev = view.rev
-        if not view.position.epoch:  # from rows alone
+        if not view.position.epoch:  # the view is from rows only: Redis was unavailable
             self._catch_up_later()
 
     def _continue_from(self, position: LogPosition) -> None:

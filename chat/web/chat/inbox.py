@@ -1,4 +1,4 @@
-"""Everything one tab sends, frame by frame, and the answers to it."""
+"""Everything one tab sends, frame by frame, and the replies."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from chat.text import storable
 from chat.web.chat.feed import Feed
 from chat.web.chat.open_sockets import Leave
 from chat.web.resources import Resources
-from chat.web.server_patches import FrameBudget
+from chat.web.server_patches import FrameAllowance
 
 FRAMES_PER_SECOND, FRAMES_AT_ONCE = 5.0, 20.0
 UNAVAILABLE_RETRY_MS = 5000
@@ -33,13 +33,13 @@ class Inbox:
         self._thread_id = thread_id
         self._subscription = subscription
         self._deps = deps
-        self._budget = FrameBudget(FRAMES_AT_ONCE, FRAMES_PER_SECOND)
+        self._allowance = FrameAllowance(FRAMES_AT_ONCE, FRAMES_PER_SECOND)
 
     async def listen(self, tab: Websocket, feed: Feed) -> None:
         """Handle frames until the tab violates the protocol. Raises Leave."""
         while True:
             data = await tab.receive()
-            if not self._budget.take():
+            if not self._allowance.take():
                 raise Leave(Close.FLOOD)
             try:
                 frame = decoded(data)
@@ -47,13 +47,13 @@ class Inbox:
                 self._subscription.put(FrameRefused("bad_frame", f"Invalid frame: {error}."))
                 continue
             try:
-                await self._answer(frame, feed)
+                await self._handle(frame, feed)
             except DatabaseUnavailable:
                 self._subscription.put(
                     FrameRefused("unavailable", "The service is temporarily unavailable. Try again in a moment.")
                 )
 
-    async def _answer(self, frame: Inbound, feed: Feed) -> None:
+    async def _handle(self, frame: Inbound, feed: Feed) -> None:
         match frame:
             case MessageSend():
                 self._subscription.put(await self._send(frame))

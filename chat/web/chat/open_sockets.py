@@ -13,7 +13,7 @@ from chat.events import Close
 
 # Otherwise hundreds of tabs that reconnect at once would keep pages waiting for the few connections to the stores.
 TURNS_AT_ONCE = 4
-TURN_SECONDS = 5.0  # a tab waits 10 s for its welcome; it is told to retry later before it gives up
+TURN_SECONDS = 5.0  # a tab waits 10 s for its welcome; the server asks it to retry later before it gives up
 
 
 class Leave(Exception):

@@ -32,7 +32,7 @@ class WatchedFeed(Protocol):
     thread_id: UUID
     position: LogPosition  # in the log, of the last event sent
     rev: int  # the last change that was sent
-    behind: bool  # it wanted to catch up and could not
+    behind: bool  # catching up failed
 
     def catch_up(self) -> None:
         """Events may be missing: read the log."""

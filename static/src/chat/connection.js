@@ -8,6 +8,8 @@
 import { helloFrame, sendFrame } from "./outbox.js";
 import { delayAfterClose, endingOf, failuresAfter, phaseAfter } from "./reconnect.js";
 
+const NO_PONG = 4002;
+
 const WELCOME_MS = 10_000;
 const QUIET_MS = 15_000;
 const SYNC_ANSWER_MS = 5_000;
@@ -165,7 +167,7 @@ export class Connection {
   }
 
   #reopen() {
-    this.#closed(4002);
+    this.#closed(NO_PONG);
   }
 
   /** Drops the socket without waiting for its close: late events of a dead socket must not touch its successor. */

@@ -29,7 +29,7 @@ export class Outbox {
   }
 
   #save() {
-    // Private windows and full storage refuse: then a message lives as long as the page does.
+    // Private windows and full storage refuse: then messages last only until the page closes.
     try {
       if (this.#messages.size) this.#storage?.setItem(this.#key, JSON.stringify(this.messages));
       else this.#storage?.removeItem(this.#key);

@@ -7,7 +7,7 @@ const WORDS = {
   disconnected: "Disconnected",
 };
 
-// A connection that is back this soon is not worth a word.
+// Don't announce a reconnect this quick.
 const SHOW_AFTER_MS = 600;
 
 export class Status {
@@ -35,7 +35,7 @@ export class Status {
     else this.#put(phase);
   }
 
-  /** Off while Redis or the database is unavailable: stored text still comes, later. */
+  /** Off while Redis or the database is unavailable: stored text still arrives, with a delay. */
   showLive(isOn) {
     this.#putLive(isOn);
     this.#announce(isOn ? "Live updates resumed" : this.#live.textContent);

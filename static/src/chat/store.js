@@ -4,7 +4,7 @@
  * The transport may repeat frames, reorder them at a reconnect, or lose them. Three rules make that harmless: everything
  * is an upsert by id, a finished status never goes back, and a delta fits by its position or is refused.
  * Effects say what the page must do:
- * {sync, acked, nacked, postponed, resendIn, announce, warn, thread, removed, ended, older, live, theme}.
+ * {sync, acked, nacked, resendIn, announce, warn, thread, removed, ended, older, live, theme}.
  */
 import { sha8 } from "./digest.js";
 import { endingOf } from "./reconnect.js";
@@ -166,7 +166,7 @@ function acknowledged(message, clientId, id) {
 
 /** A server that is shutting down, or has no database, refuses temporarily: the message stays in the outbox. */
 function nack(state, frame) {
-  if (TEMPORARY.has(frame.code)) return changed(state, { postponed: frame.client_id, resendIn: frame.retry_ms });
+  if (TEMPORARY.has(frame.code)) return changed(state, { resendIn: frame.retry_ms });
   return changed(withoutPending(state, frame.client_id), { nacked: frame });
 }
 
@@ -191,13 +191,13 @@ function threadDeleted(state, { thread_id: id }) {
 
 const DELETED = 4505; // the close code that says the same of this thread
 
-// -- frames that say nothing of the messages --------------------------------------------------------------------
+// -- frames that don't change messages -------------------------------------------------------------------------
 
 function themeChanged(state, { theme }) {
   return changed(state, { theme });
 }
 
-/** Whether live updates work: without Redis or the database, stored text still comes, later. */
+/** Whether live updates work: without Redis or the database, stored text still arrives, with a delay. */
 function live(state, { on }) {
   return changed(state, { live: on });
 }
@@ -228,8 +228,8 @@ function localTitle(state, { title, since }) {
 // -- results ----------------------------------------------------------------------------------------------------
 
 /**
- * `welcome` also has a cursor, of events yet to come, and `thread.updated` has the rev of any thread: only events that
- * were logged and seen move ours.
+ * Only logged events move this tab's cursor and rev. The cursor in `welcome` is ahead of what the tab has seen, and
+ * `thread.updated` may be about another thread.
  */
 function atPosition(state, { cursor, rev }) {
   return cursor ? { ...state, cursor, rev: Math.max(rev ?? 0, state.rev) } : state;

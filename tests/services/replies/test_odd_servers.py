@@ -1,4 +1,4 @@
-"""Servers that are merely compatible, or not even that: an answer comes to its end, and every round is in the books."""
+"""Servers that are merely compatible, or not even that: an answer ends, and every round is in the usage ledger."""
 
 from __future__ import annotations
 

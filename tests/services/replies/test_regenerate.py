@@ -1,4 +1,4 @@
-"""Trying an answer again, or going on with one that was broken off: a new answer, and the old one stays."""
+"""Regenerating an answer, or continuing one that was cut off: a new answer, and the old one stays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The life of a reply, with the real model server: every way it can go, and what is stored and told of it."""
+"""The life of a reply, with the real model server: every way it can go, and what is stored and published."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A reply whose worker went away goes on with another one, where its run goes on at the provider."""
+"""Another worker resumes a lost worker's reply if the provider still runs it."""
 
 from __future__ import annotations
 

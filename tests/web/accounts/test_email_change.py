@@ -127,7 +127,7 @@ async def test_whoever_has_only_the_mailbox_gives_no_stranger_the_address(
 async def test_an_account_that_becomes_an_administrator_by_command_is_not_given_to_who_asked_before(
     production: Production, mailbox: Mailbox, carol: Person
 ) -> None:
-    """Carol signed up with the address of who is to be the administrator, and prepared what she could."""
+    """Carol signed up with the address that becomes an administrator's, and asked for an email change before."""
     user, new = await User.get(email=carol.email), new_address("mallory")
     await ask(carol, new)
     link = await mailbox.next_link(new)

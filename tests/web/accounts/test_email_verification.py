@@ -33,7 +33,7 @@ async def carol(production: Production) -> AsyncIterator[Person]:
 
 
 async def later(site: Site, email: str, seconds: float) -> None:
-    """So much time passes, for this address."""
+    """Advance this address's rate limits by a time."""
     redis, key = site.resources.redis, f"ladder:{RESEND_BACKOFF.name}:{email}"
     if await redis.exists(key):
         await redis.hincrby(key, "last", -round(seconds * 1000))

@@ -1,4 +1,4 @@
-"""Downloading what is kept of one: all of it, nobody else's, and never all at once in memory."""
+"""Downloading account data: complete, only the user's own, and never all at once in memory."""
 
 from __future__ import annotations
 

@@ -207,7 +207,7 @@ async def test_recovery_codes_have_a_page_for_letters(factor: Factor, browser: P
 
 
 async def test_codes_of_somebody_without_a_second_factor_open_nothing(alice: Person, factor: Factor) -> None:
-    """Such rows should not be there; if they are, they are not asked."""
+    """Such rows should not exist; if they exist, they are ignored."""
     user = await User.get(email=alice.email)
     await SecondFactor.filter(user_id=user.id).delete()
     accounts = alice.site.resources.accounts

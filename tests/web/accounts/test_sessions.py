@@ -1,4 +1,4 @@
-"""The page that says where one is logged in, and logging out from afar."""
+"""The sessions page, and logging out other devices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one sets for oneself: a name, the model of new chats, and a theme that every tab follows."""
+"""A user's settings: a name, the model of new chats, and a theme that every tab follows."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ APPEND = (FOLDER / "append.lua").read_text()
 
 @pytest.fixture
 async def reconciler(site: Site, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Reconciler]:
-    """Those of the site, which look every 50 ms and can be switched off."""
+    """The site's reconcilers, which check every 50 ms and can be turned off."""
     patches.RECONCILER_CHECK_SECONDS.replace(monkeypatch, 0.05)
     patches.RECONCILER_QUIET_SECONDS.replace(monkeypatch, 0.05)
     patches.RECONCILER_AGAIN_SECONDS.replace(monkeypatch, 0.01)
