@@ -78,7 +78,7 @@ class Copy:
 
     def _patch(self, path: str, diff: str) -> None:
         """A diff without line numbers: hunks are separated by a line `@@`, and each fits in one place."""
-        target = self.root / path
+        [target] = self.root.glob(path)
         text = target.read_text()
         for hunk in re.split(r"^@@\n", diff, flags=re.MULTILINE):
             lines = [line if line else " " for line in hunk.splitlines()]
