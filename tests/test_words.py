@@ -55,6 +55,7 @@ ALLOWED: frozenset[tuple[str, str]] = frozenset(
         ("CONTRIBUTING.md", "and nobody (is logged out)"),  # a person of the tests' cast, here and in the next two
         ("docs/extending.md", "nobody: Person"),
         ("docs/extending.md", "(alice, nobody)"),
+        ("docs/extending.md", "nobody@example.com"),
         ("chat/devservices/postgres_programs.py", "the account `nobody`"),  # an account of Unix, here and below
         ("chat/devservices/servers.py", "as `nobody`, because"),
         ("chat/devservices/servers.py", '"nobody"'),

@@ -68,7 +68,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "not yet verified": {"email_verified": False},
     "switched off": {"email_verified": True, "is_active": False},
     "an administrator": {"email_verified": True, "is_staff": True},
-    "with a second factor": {"email_verified": True, "second_factor": True},
+    "with two-factor authentication": {"email_verified": True, "second_factor": True},
 }
 
 
