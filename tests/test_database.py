@@ -45,7 +45,7 @@ def test_verifying_modes_check_the_certificate_and_only_full_the_name() -> None:
 @pytest.mark.parametrize(
     "url", ["postgres://db/chat?sslmode=maybe", "postgres://db/chat?pool=9", "postgres://db:x/chat", "postgres://db/c?sslmode=verify-ca&sslrootcert=/none"]
 )  # fmt: skip
-def test_a_url_that_cannot_be_followed_says_why(url: str) -> None:
+def test_an_invalid_url_is_explained(url: str) -> None:
     with pytest.raises(SettingsError, match="DATABASE_URL"):
         credentials(url)
 
@@ -208,7 +208,7 @@ async def test_what_reads_and_what_begins_finds_a_living_connection(site: Site, 
             assert await query("SELECT 1 AS one") == [{"one": 1}]
 
 
-async def test_a_transaction_that_loses_its_connection_says_why_and_keeps_none(
+async def test_a_transaction_that_loses_its_connection_fails_and_the_pool_recovers(
     site: Site, admin: asyncpg.Connection
 ) -> None:
     for _ in range(12):  # more often than the pool has connections
@@ -252,7 +252,7 @@ async def test_waiting_for_a_connection_is_limited(site: Site, monkeypatch: pyte
         await asyncio.gather(*holders)
 
 
-async def test_a_mistake_in_a_statement_is_no_outage(site: Site) -> None:
+async def test_an_error_in_a_statement_is_not_an_outage(site: Site) -> None:
     with pytest.raises(Exception, match="nonsense") as mistake:
         await query("SELECT nonsense")
 

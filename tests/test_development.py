@@ -104,7 +104,7 @@ def workers_in(folder: Path) -> list[str]:
 
 @needs_linux
 @pytest.mark.parametrize("last_signal", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_it_says_where_to_go_and_leaves_no_process(
+def test_the_start_prints_the_address_and_the_end_leaves_no_process(
     start: Start, folder: Path, port: int, last_signal: signal.Signals
 ) -> None:
     process = start(DEV_SUPERUSER_EMAIL="root@example.com", DEV_SUPERUSER_PASSWORD=WORD)
@@ -119,7 +119,7 @@ def test_it_says_where_to_go_and_leaves_no_process(
     wait_until_nobody_works_in(folder)
 
 
-def test_a_second_start_says_where_the_first_is_running(start: Start, folder: Path, port: int) -> None:
+def test_a_second_start_prints_the_address_of_the_first(start: Start, folder: Path, port: int) -> None:
     banner(start())
     second = start(PORT=str(port + 1))
     assert second.wait() == 1

@@ -142,7 +142,7 @@ async def test_root_keeps_its_closed_folder_and_postgres_is_not_root(folder: Pat
     assert [parent.stat().st_mode for parent in folder.parents] == before
 
 
-def test_a_start_that_fails_says_what_the_log_said(folder: Path) -> None:
+def test_a_failed_start_shows_the_log(folder: Path) -> None:
     (folder / "postgres").mkdir(parents=True)
     sentence = r"PostgreSQL did not start(.|\n)*postgresql\.conf"
     with pytest.raises(ServiceError, match=sentence), embedded_postgres(folder / "postgres"):

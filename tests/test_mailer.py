@@ -167,7 +167,7 @@ async def test_a_writer_that_keeps_failing_is_given_up(
     assert "sign_up was not written, gave up after attempt 4: DatabaseUnavailable" in caplog.records[-1].getMessage()
 
 
-async def test_a_mistake_in_one_email_is_logged_and_stops_no_other(caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_error_in_one_email_is_logged_and_does_not_stop_others(caplog: pytest.LogCaptureFixture) -> None:
     async with Mailbox.listening() as mailbox, mailing(settings(mailbox.port)) as mailer:
         mailer.send_later(CAROL, "verify_email", {})
         mailer.send_later(CAROL, "verify_email", CONTEXT)

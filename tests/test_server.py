@@ -145,7 +145,7 @@ def assert_no_trouble(errors: str) -> None:
 # One process
 
 
-async def test_sigterm_says_goodbye_finishes_the_answers_and_takes_nothing_new(start: Start, alice: Person) -> None:
+async def test_sigterm_says_goodbye_finishes_answers_and_accepts_nothing_new(start: Start, alice: Person) -> None:
     server = await start(DRAIN_SECONDS="25")
     async with moved(alice, server) as person:
         posted = await person.ask("Count to 300 [offline: pace=15]")

@@ -115,7 +115,7 @@ def test_a_setting_of_a_new_type_says_where_its_parser_goes() -> None:
         "gpt-5=NaN/1",
     ],
 )
-def test_a_price_that_makes_no_sense_is_refused_with_an_example(text: str) -> None:
+def test_an_invalid_price_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(SettingsError, match=r"LLM_PRICES .*"):
         Settings.from_environment({**PRODUCTION, "LLM_PRICES": text})
 

@@ -103,7 +103,7 @@ async def test_three_reloads_in_quick_succession_duplicate_nothing(desk: Desk, a
     await chat.is_connected()
 
 
-async def test_stop_keeps_the_text_and_says_so_in_every_tab_and_after_a_reload(desk: Desk, alice: Person) -> None:
+async def test_stop_keeps_the_text_and_is_shown_in_every_tab_and_after_a_reload(desk: Desk, alice: Person) -> None:
     thread_id = await past_thread(alice)
     one, two = await asyncio.gather(desk.chat(alice, thread_id), desk.chat(alice, thread_id))
     await one.say("count to 2000 [offline: pace=12]")

@@ -34,7 +34,7 @@ async def models_of(thread_id: str) -> list[str]:
     return [one.model for one in await Generation.filter(thread_id=thread_id).order_by("created_at")]
 
 
-async def test_the_choice_goes_with_each_message_and_is_kept(choosing: Desk, alice: Person) -> None:
+async def test_the_chosen_model_is_sent_with_each_message_and_kept(choosing: Desk, alice: Person) -> None:
     chat = await choosing.chat(alice)
     model = chat.page.get_by_label("Model", exact=True)
     await expect(model).to_have_value("gpt-5-mini")

@@ -19,7 +19,9 @@ async def enter_code(person: Person, code: str) -> str:
     return (await person.http.post(CODE, data={"code": code})).headers.get("Location", "")
 
 
-async def test_a_second_factor_from_the_first_code_to_the_last(production: Production, mailbox: Mailbox) -> None:
+async def test_two_factor_authentication_from_the_first_code_to_the_last(
+    production: Production, mailbox: Mailbox
+) -> None:
     address = f"carol-{uuid.uuid4().hex[:8]}@example.com"
     password_hash = await production.site.resources.passwords.hash(PASSWORD)
     user = await User.create(email=address, password_hash=password_hash, email_verified=True)

@@ -121,7 +121,7 @@ async def test_a_small_call_returns_a_structured_title(llm: LLMClient) -> None:
     assert_is_logged(result)
 
 
-async def test_an_answer_that_is_cut_short_says_so_and_is_counted(llm: LLMClient) -> None:
+async def test_a_truncated_answer_is_marked_and_counted(llm: LLMClient) -> None:
     with pytest.raises(OutputIncomplete) as raised:
         await llm.call("Write a long poem about the sea.", max_output_tokens=16)
     log = raised.value.calls[0]

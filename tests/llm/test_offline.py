@@ -108,14 +108,14 @@ async def test_a_body_that_is_too_large_is_refused(offline: OfflineServer) -> No
     assert response.status_code == 413
 
 
-async def test_a_stranger_without_a_key_and_a_page_that_is_not_there_are_refused(offline: OfflineServer) -> None:
+async def test_a_missing_key_and_a_missing_page_are_refused(offline: OfflineServer) -> None:
     async with httpx.AsyncClient(base_url=offline.root) as stranger:
         assert (await stranger.get("/v1/models")).status_code == 401
     for method, path in (("GET", "/v1/nothing"), ("GET", "/"), ("DELETE", "/v1/responses")):
         assert (await offline.http.request(method, path)).status_code == 404
 
 
-async def test_it_says_what_it_is_and_quotes_what_was_asked(offline: OfflineServer) -> None:
+async def test_an_answer_explains_itself_and_quotes_the_question(offline: OfflineServer) -> None:
     text = await answer(offline, "Tell me about <b>rivers</b>\n```and *fjords*")
     assert "offline model" in text
     assert "no key is set" in text
@@ -148,7 +148,7 @@ async def test_it_knows_how_many_messages_it_has_seen(offline: OfflineServer) ->
     assert "> second thing" in text
 
 
-async def test_a_script_is_not_part_of_what_was_said(offline: OfflineServer) -> None:
+async def test_a_script_is_not_part_of_the_message(offline: OfflineServer) -> None:
     assert await answer(offline, "say hello [offline: pace=0]") == "hello"
     assert "[offline" not in await answer(offline, "Rivers? [offline: pace=0] Fjords?")
 
@@ -250,7 +250,7 @@ async def test_accepted_creates_are_counted_and_refused_ones_are_not(
     assert (await offline.http.get("/control/creates")).json()["creates"] == total + 3
 
 
-async def test_the_bill_is_what_the_responses_said(offline: OfflineServer, generation_id: str) -> None:
+async def test_the_bill_matches_the_responses_usage(offline: OfflineServer, generation_id: str) -> None:
     metadata = {"generation_id": generation_id}
     usages = [(await create(offline, text, metadata=metadata)).json()["usage"] for text in ("hello", "count to 99")]
     billed = await offline.billed(generation_id)

@@ -26,7 +26,7 @@ async def billed(offline: OfflineServer, generation_id: str, asked: str, **field
     return (await bill(offline, generation_id=generation_id))["responses"][response["id"]]
 
 
-async def test_the_bill_says_what_a_response_took_and_costs(offline: OfflineServer, generation_id: str) -> None:
+async def test_the_bill_has_the_usage_and_cost_of_a_response(offline: OfflineServer, generation_id: str) -> None:
     script = "[offline: cached=6 cache_write=3 reasoning=2]"
     line = await billed(offline, generation_id, f"say one two three {script}", model="gpt-5-mini")
     reasoning = line["reasoning_tokens"]

@@ -71,7 +71,7 @@ def changed(place: tuple[Any, ...], **fields: Any) -> dict[str, Any]:
     return schema
 
 
-async def test_a_schema_that_leaves_nothing_open_is_taken(offline: OfflineServer) -> None:
+async def test_a_strict_schema_is_accepted(offline: OfflineServer) -> None:
     for schema in (GOOD, to_strict_json_schema(Step)):
         assert (await create(offline, text=with_format(schema))).status_code == 200
 
@@ -109,7 +109,7 @@ async def test_what_pydantic_writes_without_strictness_is_refused(offline: Offli
         {"type": "object", "required": 7, "properties": 7, "anyOf": 7},
     ],
 )
-async def test_what_is_no_closed_object_is_refused(offline: OfflineServer, schema: dict[str, Any]) -> None:
+async def test_a_schema_other_than_a_closed_object_is_refused(offline: OfflineServer, schema: dict[str, Any]) -> None:
     assert (await refused(offline, text=with_format(schema)))["param"] == "text.format.schema"
 
 
@@ -130,7 +130,7 @@ async def test_a_format_needs_a_name_and_a_schema(offline: OfflineServer, fields
     assert error["param"] == param
 
 
-async def test_the_longest_name_is_taken_and_said_again(offline: OfflineServer) -> None:
+async def test_the_longest_name_is_accepted_and_returned(offline: OfflineServer) -> None:
     text = with_format(GOOD, name="x" * 62 + "_-")
     assert (await create(offline, text=text)).json()["text"] == text
     assert (await create(offline)).json()["text"] == {"format": {"type": "text"}}

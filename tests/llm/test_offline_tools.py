@@ -149,7 +149,7 @@ async def test_a_calculation_reads_as_an_equation(offline: OfflineServer, gave: 
     assert "`12 * 7 = 84`" in await told(offline, "what is 12 * 7?", gave)
 
 
-async def test_a_calculation_that_fails_says_why(offline: OfflineServer) -> None:
+async def test_a_failed_calculation_is_explained(offline: OfflineServer) -> None:
     text = await told(offline, "what is 1 / 0?", "It divides by *zero*.")
     assert "`1 / 0` could not be calculated: It divides by \\*zero\\*." in text
 
@@ -198,7 +198,7 @@ async def test_other_results_of_tools_are_quoted(offline: OfflineServer, gave: s
     assert text.count("`") == 4
 
 
-async def test_the_greeting_tells_what_can_be_asked(offline: OfflineServer) -> None:
+async def test_the_greeting_lists_what_can_be_asked(offline: OfflineServer) -> None:
     for asked in ("Hi!", "What can you do?", "help"):
         text = await answer(offline, asked, tools=ALL)
         for words in ("*table*", "*code*", "secret number?*", "Asia/Tokyo?*", "*Calculate 2^10 + 1*", "for pasta*"):
@@ -213,6 +213,6 @@ async def test_each_question_of_the_greeting_calls_its_tool(offline: OfflineServ
     assert [(await calls(offline, asked, ALL))[0][0] for asked in questions] == [tool["name"] for tool in ALL]
 
 
-async def test_long_numbers_take_no_long_time(offline: OfflineServer) -> None:
+async def test_long_numbers_are_quick(offline: OfflineServer) -> None:
     """That is, not longer than the client waits for anything."""
     assert await calls(offline, f"what is {'1' * 50_000}+1 apples?", ALL) == []

@@ -113,7 +113,7 @@ def test_the_cost_of_an_unknown_model_is_unknown_and_not_zero(model: str) -> Non
 
 
 @pytest.mark.parametrize("base_url", ["http://127.0.0.1:8001/v1", "https://llm.example.com/v1", "nonsense"])
-def test_another_server_s_models_cost_what_the_own_list_says(base_url: str) -> None:
+def test_another_servers_models_have_the_configured_prices(base_url: str) -> None:
     assert Prices(base_url=base_url).cost("gpt-5", MILLION) is None
     assert cost("gpt-5", base_url=base_url) == Decimal("1.25")
 

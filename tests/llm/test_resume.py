@@ -101,7 +101,9 @@ async def test_repeated_events_are_dropped(llm: LLMClient) -> None:
     assert not [event for event in events if isinstance(event, TextCorrected)]
 
 
-async def test_what_a_resumed_stream_leaves_out_is_taken_from_its_end(llm: LLMClient, journal: MemoryJournal) -> None:
+async def test_events_missing_from_a_resumed_stream_are_taken_from_its_end(
+    llm: LLMClient, journal: MemoryJournal
+) -> None:
     events = await events_of(llm, f"say {WORDS} [offline: cut=5 skip]")
 
     assert text_of(events) == WORDS == journal.log.output

@@ -135,7 +135,7 @@ def test_a_complaint_is_short_and_does_not_repeat_the_answer() -> None:
 
 
 @pytest.mark.parametrize("error", [KeyError("x"), TypeError("x"), AssertionError("x"), RuntimeError("x")])
-def test_any_error_of_a_validator_is_a_complaint(error: Exception) -> None:
+def test_every_validator_error_is_reported(error: Exception) -> None:
     class Picky(pydantic.BaseModel):
         name: str
 

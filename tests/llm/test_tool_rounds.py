@@ -218,7 +218,7 @@ async def test_a_raising_toolbox_ends_the_call_and_the_round_is_recorded(
     assert not journal.log.uncertain
 
 
-async def test_what_was_said_before_a_call_is_part_of_the_next_round(
+async def test_text_before_a_call_is_part_of_the_next_round(
     llm: LLMClient, offline: OfflineServer, generation_id: str
 ) -> None:
     said = "say Let me see. [offline: tools=strict,strict also arguments=%7B%22number%22:7%7D]"

@@ -46,7 +46,7 @@ def test_the_step_of_each_code_is_returned() -> None:
     assert steps == [NOW // 30 - 1, NOW // 30, NOW // 30 + 1]
 
 
-def test_spaces_and_wide_digits_are_taken() -> None:
+def test_spaces_and_wide_digits_are_accepted() -> None:
     code = code_at(NOW)
     wide = "".join(chr(ord(digit) - ord("0") + 0xFF10) for digit in code)
     for typed in (f" {code[:3]} {code[3:]}\n", f"{code[:3]}-{code[3:]}", f"{code[:3]}\u2009{code[3:]}", wide):

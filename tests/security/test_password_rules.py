@@ -51,14 +51,14 @@ def test_good_passwords_of_any_characters_are_accepted(password: str) -> None:
         ("QuartChat1", "the name of this site"),
     ],
 )
-def test_bad_ones_are_explained_in_one_sentence(password: str, words: str) -> None:
+def test_bad_passwords_are_explained_in_one_sentence(password: str, words: str) -> None:
     (sentence,) = found(password)
 
     assert words in sentence
     assert sentence.count(".") >= 2, "it also says what to do"
 
 
-def test_everything_that_is_wrong_is_said_at_once() -> None:
+def test_all_mistakes_are_reported_together() -> None:
     assert len(found("quart", email="quart@example.com")) == 3
 
 
@@ -83,7 +83,7 @@ def test_the_list_is_long_and_compared_without_case() -> None:
         ("", ""),
     ],
 )
-def test_the_longest_ones_take_no_time(password: str, email: str) -> None:
+def test_the_longest_passwords_are_checked_quickly(password: str, email: str) -> None:
     common_passwords()
     began = time.thread_time()
     found(password, email=email, site_name="ab" * 500)

@@ -15,7 +15,7 @@ async def ask(timezone: str) -> tuple[str, bool]:
     return result.output, result.ok
 
 
-async def test_it_tells_the_local_time() -> None:
+async def test_the_tool_returns_the_local_time() -> None:
     output, ok = await ask("Asia/Tokyo")
     answer = json.loads(output)
     told = datetime.fromisoformat(answer["time"])

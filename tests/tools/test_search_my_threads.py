@@ -39,7 +39,7 @@ async def snippets(person: Person, query: str) -> list[str]:
     return [hit.snippet for hit in await hits(person, query)]
 
 
-async def test_alice_finds_what_was_said_and_where(alice: Person) -> None:
+async def test_alice_finds_messages_and_their_threads(alice: Person) -> None:
     thread = await conversation(alice, "Dinner", "How is fondue made?", "Melt Gruyère\n\n in white wine.")
 
     assert await hits(alice, "gruyère WINE") == [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from chat.tools import load
 
 
-async def test_the_tool_tells_the_secret_number() -> None:
+async def test_the_tool_returns_the_secret_number() -> None:
     result = await load().dispatch("get_secret_number", "{}")
     assert (result.output, result.ok) == ("7421", True)
 

@@ -6,7 +6,7 @@ from tests.support.cast import Person
 from tests.support.site import Beside
 
 
-async def test_the_process_is_up_and_says_no_more(nobody: Person) -> None:
+async def test_the_health_page_shows_only_that_the_process_is_up(nobody: Person) -> None:
     answer = await nobody.http.get("/healthz")
 
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})

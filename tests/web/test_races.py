@@ -86,7 +86,7 @@ async def is_logged_in(person: Person) -> bool:
 # Logging in
 
 
-async def test_of_two_first_logins_with_a_hash_from_django_both_are_in(stores: Stores, site: Site) -> None:
+async def test_two_concurrent_first_logins_with_a_hash_from_django_both_succeed(stores: Stores, site: Site) -> None:
     email = f"migrated-{uuid.uuid4().hex[:8]}@example.com"
     made = base64.b64encode(hashlib.pbkdf2_hmac("sha256", b"of old days", b"seasalt", 1000)).decode()
     user = await User.create(email=email, password_hash=f"pbkdf2_sha256$1000$seasalt${made}")
@@ -99,7 +99,7 @@ async def test_of_two_first_logins_with_a_hash_from_django_both_are_in(stores: S
         assert [await is_logged_in(person) for person in (one, two)] == [True, True]
 
 
-async def test_a_login_with_an_old_hash_whose_password_is_replaced_meanwhile_is_not(stores: Stores, site: Site) -> None:
+async def test_a_login_with_an_old_hash_fails_if_the_password_is_replaced_meanwhile(stores: Stores, site: Site) -> None:
     email = f"migrated-{uuid.uuid4().hex[:8]}@example.com"
     made = base64.b64encode(hashlib.pbkdf2_hmac("sha256", b"of old days", b"seasalt", 1000)).decode()
     user = await User.create(email=email, password_hash=f"pbkdf2_sha256$1000$seasalt${made}")
@@ -165,9 +165,7 @@ async def test_a_reset_is_not_undone_by_a_change_that_was_under_way(stores: Stor
     assert [await opens(alice, alice.email, one) for one in (PASSWORD, CHANGED, RESET)] == [False, False, True]
 
 
-async def test_a_change_that_was_first_makes_the_link_of_a_reset_worthless(
-    stores: Stores, site: Site, alice: Person
-) -> None:
+async def test_an_earlier_password_change_invalidates_a_reset_link(stores: Stores, site: Site, alice: Person) -> None:
     async with Person.visiting(site) as owner:
         owner.email = alice.email
         await reset_link(owner)
@@ -189,7 +187,7 @@ async def change_link(person: Person, email: str) -> str:
 
 
 @pytest.mark.parametrize("is_reset_first", [True, False])
-async def test_of_a_reset_and_another_address_the_first_one_holds(
+async def test_the_first_of_a_reset_and_an_email_change_is_kept(
     stores: Stores, site: Site, alice: Person, is_reset_first: bool
 ) -> None:
     """The reset is by who reads the old address' mail, and the other link was asked for with the old password."""
@@ -212,7 +210,7 @@ async def test_of_a_reset_and_another_address_the_first_one_holds(
     assert await User.filter(email__in=[alice.email, new]).count() == 1
 
 
-async def test_who_asked_for_another_address_with_a_password_that_is_replaced_meanwhile_gets_no_link(
+async def test_a_password_replaced_meanwhile_gets_no_email_change_link(
     stores: Stores, production: Production, mailbox: Mailbox
 ) -> None:
     old, new = (f"{name}-{uuid.uuid4().hex[:8]}@example.com" for name in ("carol", "new"))
@@ -252,7 +250,9 @@ async def test_a_chat_that_is_opened_while_its_account_is_deleted_waits_and_is_n
     assert await keys_of(site, str(uuid.uuid5(user.id, client_id))) == []
 
 
-async def test_who_is_deleted_while_setting_up_a_second_factor_has_none(stores: Stores, alice: Person) -> None:
+async def test_a_user_deleted_while_setting_up_two_factor_authentication_has_none(
+    stores: Stores, alice: Person
+) -> None:
     async with held(stores, LOCK_USER, alice.email) as moment:
         beginning = asyncio.create_task(alice.http.post("/accounts/two-factor/", data={"password": PASSWORD}))
         await moment.waiting(1)
@@ -273,7 +273,7 @@ async def test_settings_are_locked_before_their_user_as_everywhere(stores: Store
     assert (await saving).status_code == 303
 
 
-async def test_an_administrator_who_goes_is_locked_after_the_chats_as_everywhere(
+async def test_an_administrator_who_deletes_the_account_is_locked_after_the_chats_as_everywhere(
     stores: Stores, root: Person, bob: Person
 ) -> None:
     await User.filter(email=bob.email).update(is_staff=True)
@@ -284,7 +284,7 @@ async def test_an_administrator_who_goes_is_locked_after_the_chats_as_everywhere
     assert (await deleting).status_code == 303
 
 
-async def test_who_is_made_an_administrator_is_locked_before_the_sessions_as_everywhere(
+async def test_a_promoted_user_is_locked_before_the_sessions_as_everywhere(
     stores: Stores, site: Site, alice: Person
 ) -> None:
     async def make() -> None:

@@ -53,9 +53,7 @@ async def test_the_sixth_sign_up_in_an_hour_is_one_too_many_whatever_a_visitor_c
     assert looked_at.status_code == 200
 
 
-async def test_whoever_mistypes_or_learns_the_rules_has_not_signed_up_yet(
-    production: Production, member: Person
-) -> None:
+async def test_invalid_sign_up_forms_are_not_counted(production: Production, member: Person) -> None:
     slips = [("alice@", PASSWORD, PASSWORD), ("alice@example.com", PASSWORD, "x")]
     slips += [("alice@example.com", refused, refused) for refused in ("short 7", "password1", "alice@example.com")]
     async with production.visitor() as person:
@@ -67,7 +65,7 @@ async def test_whoever_mistypes_or_learns_the_rules_has_not_signed_up_yet(
     assert [answer.status_code for answer in counted] == [303] * 5 + [429]
 
 
-async def test_an_account_is_no_new_allowance_to_sign_up(
+async def test_being_logged_in_does_not_raise_the_sign_up_limit(
     throttled: Site, member: Person, alice: Person, bob: Person
 ) -> None:
     codes = []
@@ -95,7 +93,7 @@ async def test_behind_a_proxy_the_address_that_the_proxy_saw_counts(production: 
         assert (await sign_up_as(member, neighbour)).status_code == 303
 
 
-async def test_guessing_passwords_is_stopped_for_the_account_and_told(production: Production) -> None:
+async def test_guessing_passwords_locks_the_account_and_notifies_its_owner(production: Production) -> None:
     address = f"victim-{uuid.uuid4().hex}@example.com"
     answers = []
     for _ in range(6):

@@ -102,7 +102,7 @@ def plain_paths() -> list[str]:
     return sorted({rule.rule for rule in current_routes() if "GET" in (rule.methods or ()) and not rule.arguments})
 
 
-async def test_every_page_has_an_answer_for_everybody(nobody: Person, alice: Person, root: Person) -> None:
+async def test_every_page_answers_every_kind_of_user(nobody: Person, alice: Person, root: Person) -> None:
     paths = [path for path in plain_paths() if not path.startswith("/ws/")]
     assert {"/", "/chat/", "/admin/", "/accounts/login/", "/healthz"} <= set(paths)
     for person, path in product((nobody, alice, root), paths):
@@ -122,7 +122,7 @@ async def test_every_page_has_an_answer_for_everybody(nobody: Person, alice: Per
             ), path
 
 
-async def test_whoever_has_to_log_in_comes_back_to_the_page(nobody: Person) -> None:
+async def test_logging_in_returns_to_the_requested_page(nobody: Person) -> None:
     for rule in current_routes():
         readable = "GET" in (rule.methods or ()) and not rule.arguments
         view = view_of(rule)
@@ -137,7 +137,7 @@ async def test_a_program_without_a_login_gets_a_401_in_json(nobody: Person) -> N
     assert (answer.status_code, answer.json()) == (401, {"code": "unauthorized", "message": "Log in first."})
 
 
-async def test_what_is_not_there_is_a_404_for_people_and_for_programs(alice: Person, nobody: Person) -> None:
+async def test_a_missing_page_is_a_404_for_people_and_for_programs(alice: Person, nobody: Person) -> None:
     for person, path in product((alice, nobody), UNKNOWN):
         page = await person.http.get(path)
         program = await person.http.get(path, headers={"Accept": "application/json"})
@@ -147,7 +147,7 @@ async def test_what_is_not_there_is_a_404_for_people_and_for_programs(alice: Per
         assert program.json() == {"code": "not_found", "message": "There is no such page, or it is not yours."}
 
 
-async def test_a_page_that_cannot_be_used_like_that_says_so(alice: Person) -> None:
+async def test_a_method_that_is_not_allowed_is_explained(alice: Person) -> None:
     answer = await alice.http.get("/accounts/logout/")
 
     assert (answer.status_code, answer.headers["Allow"]) == (405, "OPTIONS, POST")
@@ -202,9 +202,7 @@ async def test_a_form_posted_to_a_former_address_arrives(alice: Person) -> None:
     assert "not your password" in Page(answer.text).error_of("password")
 
 
-async def test_a_former_address_redirects_to_no_other_site_and_for_no_other_site(
-    alice: Person, production: Production
-) -> None:
+async def test_a_former_address_never_redirects_to_or_for_another_site(alice: Person, production: Production) -> None:
     refused = await alice.http.post("/accounts/change_email/", headers={"Origin": "https://evil.example"})
     async with production.visitor() as visitor:
         unknown = await visitor.http.get("/accounts/change_email/", headers={"Host": "evil.example"})

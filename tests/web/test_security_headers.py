@@ -88,7 +88,7 @@ async def test_only_pages_of_ours_may_change_something(
     assert response.status_code == (303 if passes else 403)
 
 
-async def test_a_form_of_another_site_does_not_log_anybody_out(member: Person) -> None:
+async def test_a_form_of_another_site_logs_no_one_out(member: Person) -> None:
     refused = await member.http.post("/accounts/logout/", headers={"Origin": "https://evil.example"})
 
     assert refused.status_code == 403
@@ -102,7 +102,7 @@ async def test_other_methods_of_other_sites_are_refused_before_anything_else(sit
         assert (await browser.request(method, "/chat/")).status_code in (403, 405)
 
 
-async def test_looking_at_a_page_is_open_to_links_from_everywhere(site: Site) -> None:
+async def test_pages_can_be_opened_from_links_on_any_site(site: Site) -> None:
     async with new_client(base_url=site.url, headers={"Sec-Fetch-Site": "cross-site"}) as browser:
         assert (await browser.get("/accounts/login/")).status_code == 200
 
@@ -167,7 +167,7 @@ async def test_only_our_scripts_have_the_nonce_and_nothing_else_may_run(nobody: 
     assert not [one for one in page.elements if "style" in one or any(name.startswith("on") for name in one)]
 
 
-async def test_what_is_somebodys_own_is_not_stored_by_browsers(member: Person, nobody: Person) -> None:
+async def test_browsers_do_not_store_private_pages(member: Person, nobody: Person) -> None:
     for path in (
         "/chat/",
         "/",

@@ -44,7 +44,7 @@ async def test_production_does_the_same(production: Production) -> None:
 
 
 @pytest.mark.parametrize("version", ["", "?v=", "?v=000000000000", "?version=1"])
-async def test_an_address_without_this_very_version_is_asked_for_each_time(nobody: Person, version: str) -> None:
+async def test_an_address_without_the_current_version_is_revalidated_each_time(nobody: Person, version: str) -> None:
     """In a deploy a page of the new server may get its files from the old one, and must not keep them as new."""
     answer = await nobody.http.get(f"/static/dist/app.js{version}")
 
@@ -70,5 +70,5 @@ async def test_nothing_else_can_be_read(nobody: Person, path: str) -> None:
     assert answer.status_code in (301, 308, 404)
 
 
-async def test_nobody_can_change_a_file(nobody: Person) -> None:
+async def test_files_cannot_be_changed(nobody: Person) -> None:
     assert (await nobody.http.post("/static/dist/app.js")).status_code == 405

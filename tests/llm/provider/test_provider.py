@@ -131,7 +131,7 @@ def test_an_address_without_a_scheme_is_refused_at_once() -> None:
         Provider(api_key="test", base_url="127.0.0.1:8000/v1")
 
 
-async def test_a_pause_shorter_than_the_limit_does_no_harm(provider: Provider) -> None:
+async def test_a_pause_shorter_than_the_limit_is_allowed(provider: Provider) -> None:
     events = await events_of(provider, asking(f"say {WHOLE} [offline: pause=5:0.1]"))
     assert text_of(events) == WHOLE
     assert isinstance(events[-1], Completed)

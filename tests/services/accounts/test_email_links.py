@@ -87,7 +87,7 @@ async def test_a_change_ends_links_sent_to_the_old_address(alice: Person) -> Non
     assert await email_links.verify(sign_up) is None
 
 
-async def test_an_address_that_was_taken_meanwhile_is_not_taken_over(alice: Person, bob: Person) -> None:
+async def test_an_address_that_another_account_got_meanwhile_is_not_taken_over(alice: Person, bob: Person) -> None:
     token = await change_link(alice, f"new-{alice.email}")
     await EmailVerificationToken.filter(user__email=alice.email).update(email=bob.email)
 

@@ -43,7 +43,7 @@ async def test_every_action_checks_the_administrator_and_the_session(root: Perso
     assert not await AuditEntry.exists(object_id=str(user.id))
 
 
-async def test_of_two_administrators_who_demote_each_other_one_remains(root: Person, alice: Person) -> None:
+async def test_one_of_two_administrators_who_demote_each_other_remains(root: Person, alice: Person) -> None:
     one, other = await user_of(root), await user_of(alice)
     await User.filter(id=other.id).update(is_staff=True)
     results = await asyncio.gather(

@@ -96,7 +96,7 @@ async def asked(beside: Beside, *rounds: list[dict[str, Any]]) -> tuple[Generati
     ],
     ids=["again", "long", "none", "neither", "twice"],
 )
-async def test_calls_are_run_and_told_apart_whatever_their_ids_are(beside: Beside, rounds: Any) -> None:
+async def test_calls_with_any_ids_are_run_and_distinguished(beside: Beside, rounds: Any) -> None:
     generation, answer, said = await asked(beside, *rounds)
 
     calls = await ToolCall.filter(generation_id=generation.id)

@@ -43,7 +43,7 @@ async def test_a_short_conversation_is_shown_whole_in_order_and_nothing_is_count
     assert not await ChatMessage.filter(thread_id=thread.id, token_count__isnull=False).exists()
 
 
-async def test_of_a_long_one_the_newest_that_fit_are_shown_and_counted_once(thread: ChatThread) -> None:
+async def test_the_newest_messages_of_a_long_thread_that_fit_are_sent_and_counted_once(thread: ChatThread) -> None:
     await say(thread, *(f"message {number} " + "word " * 50 for number in range(1, 10)))
     each = (await count_tokens(["message 9 " + "word " * 50]))[0] + MESSAGE_OVERHEAD_TOKENS
 

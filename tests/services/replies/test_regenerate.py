@@ -36,7 +36,7 @@ async def ended(tab: Tab, answer: httpx.Response) -> ChatMessage:
     return await ChatMessage.get(id=answer.json()["reply_id"])
 
 
-async def test_trying_again_asks_the_same_question_anew(alice: Person, model: OfflineServer) -> None:
+async def test_regenerating_asks_the_same_question_again(alice: Person, model: OfflineServer) -> None:
     posted = await broken(alice)
     async with alice.tab(posted["thread_id"]) as tab, alice.tab(posted["thread_id"]) as other:
         answer = await again(alice, posted["thread_id"], posted["reply_id"])
@@ -108,7 +108,7 @@ async def test_ten_clicks_at_once_are_one_attempt(alice: Person, model: OfflineS
 
 
 @pytest.mark.parametrize("answer_id", ["", "nonsense", "01a20460-67e2-7fc6-a25f-80d73be03a97"])
-async def test_an_answer_that_is_not_there_cannot_be_tried_again(alice: Person, answer_id: str) -> None:
+async def test_a_missing_answer_cannot_be_regenerated(alice: Person, answer_id: str) -> None:
     posted = await broken(alice)
     refused = await again(alice, posted["thread_id"], answer_id)
 

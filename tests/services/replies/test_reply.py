@@ -211,7 +211,7 @@ async def lost(person: Person, text: str, **columns: object) -> tuple[dict[str, 
     ("checkpoint", "kept"),
     [("Hel", "Hello"), ("", "Hello"), ("Hello, and more than the log has", "Hello, and more than the log has")],
 )
-async def test_a_reply_whose_worker_went_away_ends_as_interrupted_with_its_text(
+async def test_a_reply_of_a_lost_worker_ends_as_interrupted_with_its_text(
     alice: Person, checkpoint: str, kept: str
 ) -> None:
     posted, generation = await lost(alice, checkpoint, ckpt_epoch="00000000", ckpt_s=9)
@@ -241,7 +241,7 @@ async def test_an_owner_that_wakes_in_the_middle_of_its_takeover_shows_nothing_t
     assert written == [-1]
 
 
-async def test_a_reply_that_was_never_asked_for_is_run_by_whoever_finds_it(
+async def test_a_reply_that_never_started_is_run_by_the_worker_that_finds_it(
     alice: Person, site: Site, model: OfflineServer
 ) -> None:
     posted = await alice.ask("say Hello")
@@ -263,7 +263,7 @@ async def test_a_stopped_reply_of_a_lost_worker_ends_as_stopped(alice: Person) -
     assert (await ended(posted["reply_id"])).status == "stopped"
 
 
-async def test_of_two_claims_at_once_one_wins_a_thousand_times(alice: Person) -> None:
+async def test_one_of_two_concurrent_claims_wins_a_thousand_times(alice: Person) -> None:
     posted = await alice.ask("say Hello")
     async with alice.tab(posted["thread_id"]) as tab:
         await tab.until_finished(posted["reply_id"])
@@ -303,7 +303,7 @@ async def test_an_owner_that_lost_its_lease_writes_nothing(alice: Person) -> Non
     await Generation.filter(id=generation.id).update(state="completed")
 
 
-async def test_whoever_leaves_in_the_moment_of_sending_gets_an_answer_all_the_same(
+async def test_a_user_who_leaves_while_sending_still_gets_an_answer(
     alice: Person, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def nothing() -> list[uuid.UUID]:

@@ -122,7 +122,7 @@ async def test_the_same_message_many_times_at_once_is_stored_once(alice: Sender)
     assert await ChatThread.filter(user_id=alice.user.id).count() == 1
 
 
-async def test_of_many_messages_at_once_one_is_taken_and_the_rest_is_told_busy(alice: Sender) -> None:
+async def test_one_of_many_concurrent_messages_is_accepted_and_the_others_are_busy(alice: Sender) -> None:
     opened = await alice.send("First")
     await finished(opened)
     results = await asyncio.gather(
@@ -149,7 +149,7 @@ async def test_nothing_is_not_a_message(alice: Sender, content: str) -> None:
     assert not await ChatThread.filter(user_id=alice.user.id).exists()
 
 
-async def test_the_longest_message_is_taken_and_one_more_character_is_not(alice: Sender) -> None:
+async def test_the_longest_message_is_accepted_and_a_longer_one_is_not(alice: Sender) -> None:
     refused = await alice.refused("x" * (MESSAGE_MAX_LENGTH + 1))
     accepted = await alice.send("😀" * MESSAGE_MAX_LENGTH, chat_history_tokens=MESSAGE_MAX_LENGTH)
 
@@ -207,7 +207,7 @@ async def test_a_choice_is_kept_until_another_is_made(alice: Sender) -> None:
     assert seen == [("small", "small"), ("small", "small"), ("large", "large"), ("large", "large")]
 
 
-async def test_a_choice_that_is_offered_no_more_gives_way_to_the_default(alice: Sender) -> None:
+async def test_a_model_that_is_no_longer_offered_is_replaced_by_the_default(alice: Sender) -> None:
     first = await alice.send("Hello", model="small")
     await finished(first)
     second = await alice.send("Again", first.thread_id, models=("the-default", "large"))
@@ -231,7 +231,7 @@ async def test_a_model_that_is_not_offered_is_refused_and_nothing_is_stored(alic
     assert await ChatMessage.filter(thread_id=thread.id).count() == 2
 
 
-async def test_a_message_that_comes_again_changes_no_choice(alice: Sender) -> None:
+async def test_a_repeated_message_does_not_change_the_chosen_model(alice: Sender) -> None:
     client_id = uuid.uuid4()
     first = await alice.send("Hello", client_id=client_id, model="small")
     again = await alice.send("Hello", first.thread_id, client_id, model="large")
@@ -248,11 +248,11 @@ async def test_a_message_with_more_tokens_than_the_model_is_shown_is_refused_wit
     assert not await ChatThread.filter(user_id=alice.user.id).exists()
 
 
-async def test_a_message_of_many_bytes_and_few_tokens_is_taken(alice: Sender) -> None:
+async def test_a_message_of_many_bytes_and_few_tokens_is_accepted(alice: Sender) -> None:
     assert (await alice.send("word " * 400, chat_history_tokens=500)).fresh
 
 
-async def test_so_many_answers_at_once_and_not_one_more(alice: Sender, bob: Sender) -> None:
+async def test_concurrent_answers_are_limited(alice: Sender, bob: Sender) -> None:
     limited = {"rate_limits": True, "llm_concurrent_replies": 3}
     sent = await asyncio.gather(*(alice.send("Hello", **limited) for _ in range(12)), return_exceptions=True)
     taken = [one for one in sent if isinstance(one, Accepted)]

@@ -22,7 +22,7 @@ from tests.support.site import Site
 @pytest.mark.parametrize(
     "cursor", ["", ":", "ab12cd34", "ab12cd34:", ":5", "ab12cd34:x", "ab12cd34:-1", "a:1" + "0" * 20]
 )
-def test_an_invalid_cursor_is_no_position(cursor: str) -> None:
+def test_an_invalid_cursor_has_no_position(cursor: str) -> None:
     assert LogPosition.parse(cursor) is None
 
 
@@ -108,7 +108,7 @@ async def test_without_redis_the_rows_have_to_do(alice: Person, stores: object) 
     assert (view.position, view.page.messages[-1].content) == (LogPosition(), "Hello")
 
 
-async def test_a_position_goes_with_the_text_that_was_read_there(
+async def test_a_position_matches_the_text_read_with_it(
     alice: Person, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Redis goes away after it has told the end of the log: the stored text is older."""

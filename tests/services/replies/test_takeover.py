@@ -104,7 +104,7 @@ async def ended(tab: Tab, reply_id: str, model: OfflineServer) -> tuple[ChatMess
 
 
 @pytest.mark.parametrize("length", [1, 60, 200])
-async def test_it_goes_on_in_the_middle_of_the_text(
+async def test_a_reply_is_resumed_in_the_middle_of_its_text(
     carol: Person, held: Held, model: OfflineServer, length: int
 ) -> None:
     held.at = [length]
@@ -119,7 +119,7 @@ async def test_it_goes_on_in_the_middle_of_the_text(
     assert (call.status, call.estimated) == ("completed", False)
 
 
-async def test_it_goes_on_after_a_checkpoint_that_is_behind_the_log(
+async def test_a_reply_is_resumed_from_a_checkpoint_that_is_behind_the_log(
     carol: Person, held: Held, model: OfflineServer
 ) -> None:
     held.at = [200]
@@ -135,7 +135,7 @@ async def test_it_goes_on_after_a_checkpoint_that_is_behind_the_log(
     assert (row.status, row.content) == ("final", WORDS)
 
 
-async def test_it_goes_on_twice(carol: Person, held: Held, model: OfflineServer) -> None:
+async def test_a_reply_is_resumed_after_two_lost_workers(carol: Person, held: Held, model: OfflineServer) -> None:
     held.at = [20, 200]
     posted = await carol.ask(SLOW.replace("pace=10", "pace=30"))
     async with carol.tab(posted["thread_id"]) as tab:
@@ -148,7 +148,7 @@ async def test_it_goes_on_twice(carol: Person, held: Held, model: OfflineServer)
 
 
 @pytest.mark.parametrize("script", ["repeat", "skip"])
-async def test_a_resumed_stream_that_repeats_or_skips_does_no_harm(
+async def test_a_resumed_stream_may_repeat_or_skip_events(
     carol: Person, held: Held, model: OfflineServer, script: str
 ) -> None:
     held.at = [60]
@@ -177,7 +177,7 @@ async def test_a_run_that_is_gone_ends_as_interrupted_with_its_text(
     assert call.estimated
 
 
-async def test_a_run_that_ended_while_nobody_read_it_is_shown_whole(
+async def test_a_run_that_ended_without_a_reader_is_shown_completely(
     carol: Person, held: Held, model: OfflineServer
 ) -> None:
     held.at = [20]
@@ -241,7 +241,7 @@ async def test_deleting_the_thread_ends_a_run_at_the_provider(
     assert not await Generation.exists(id=generation.id)
 
 
-async def test_a_worker_that_goes_away_hands_its_replies_over(
+async def test_a_draining_worker_hands_its_replies_over(
     carol: Person, held: Held, beside: Beside, model: OfflineServer
 ) -> None:
     async with beside(LLM_BACKGROUND="on") as other:
@@ -336,7 +336,7 @@ async def test_a_tool_that_has_ended_is_not_run_again(carol: Person, bench: Benc
     assert "noted" in row.content
 
 
-async def test_a_tool_that_must_not_run_twice_ends_it_and_says_so(
+async def test_a_tool_that_must_not_run_twice_ends_the_reply_with_a_notice(
     carol: Person, bench: Bench, model: OfflineServer
 ) -> None:
     posted = await carol.ask("Hello [offline: tool=pay]")
@@ -365,7 +365,7 @@ async def test_a_reply_in_its_second_round_knows_what_the_first_one_did(
     assert "noted" in row.content
 
 
-async def test_of_a_lost_round_only_what_it_wrote_itself_is_counted(
+async def test_a_lost_round_is_counted_by_its_own_text_only(
     alice: Person, held_here: Held, model: OfflineServer
 ) -> None:
     """The round before it is in the books with its own text, and what its tool gave was read by the lost one."""

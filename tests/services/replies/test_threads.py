@@ -59,7 +59,7 @@ async def told(heard: Subscription) -> tuple[TitleUpdated, ThreadUpdated]:
     return logged, for_user
 
 
-async def test_a_title_that_is_typed_is_stored_and_told(
+async def test_a_typed_title_is_stored_and_announced(
     site: Site, alice: User, thread: ChatThread, heard: Subscription
 ) -> None:
     stored = await threads.rename(alice, thread.id, " Eggs,\n\tsoft \u2003 boiled ", broadcast=site.resources.broadcast)
@@ -72,7 +72,7 @@ async def test_a_title_that_is_typed_is_stored_and_told(
     assert for_user == ThreadUpdated(thread.id, stored, thread.last_message_at, running=False, rev=5)
 
 
-async def test_the_sidebar_is_told_that_an_answer_still_runs(
+async def test_the_sidebar_shows_that_an_answer_is_running(
     site: Site, alice: User, thread: ChatThread, heard: Subscription
 ) -> None:
     roles = ((1, Role.USER), (2, Role.ASSISTANT))
@@ -116,7 +116,7 @@ async def test_what_cannot_be_a_title_is_refused(
     assert (thread.title, thread.title_by, thread.rev) == ("The first words", TitleBy.WORDS, 4)
 
 
-async def test_a_foreign_thread_and_a_missing_one_are_not_there(
+async def test_a_foreign_thread_and_a_missing_one_are_not_found(
     site: Site, bob: User, thread: ChatThread, heard: Subscription
 ) -> None:
     for thread_id in (thread.id, uuid.uuid4()):
@@ -155,7 +155,7 @@ async def test_a_model_may_write_too_much(site: Site, alice: User, thread: ChatT
     assert (await ChatThread.get(id=thread.id)).title == " ".join(["word"] * 51)
 
 
-async def test_of_many_titles_at_once_each_has_a_rev_of_its_own(
+async def test_each_of_many_concurrent_titles_has_its_own_rev(
     site: Site, alice: User, thread: ChatThread, heard: Subscription
 ) -> None:
     titles = [f"Title {number}" for number in range(10)]

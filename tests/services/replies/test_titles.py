@@ -67,7 +67,7 @@ async def test_a_small_model_titles_the_first_exchange_and_all_tabs_hear_of_it(
     assert log.cost > 0
 
 
-async def test_what_was_said_for_a_title_goes_with_its_chat(carol: Person) -> None:
+async def test_a_titles_prompt_is_deleted_with_its_chat(carol: Person) -> None:
     thread_id = await answered(carol, QUESTION)
     await titled(thread_id, TitleBy.MODEL)
     log = await LLMCallLog.get(caller="title", user__email=carol.email)
@@ -139,7 +139,7 @@ async def test_titles_can_be_switched_off(alice: Person, model: OfflineServer) -
         ("\u200b\u202e", ""),
     ],
 )
-def test_what_models_add_to_titles_is_taken_off(said: str, kept: str) -> None:
+def test_decoration_that_models_add_to_titles_is_removed(said: str, kept: str) -> None:
     assert _cleaned(said) == kept
 
 
@@ -176,7 +176,7 @@ def test_a_title_is_the_first_words(content: str, title: str) -> None:
 
 
 @pytest.mark.parametrize("nasty", ["**a ", "`" * 3 + " ", "[", "[a](", "*_~~", "> ", "- \n", "__x__ **"])
-def test_a_title_is_made_in_no_time(nasty: str) -> None:
+def test_a_title_is_made_quickly(nasty: str) -> None:
     content = (nasty * MESSAGE_MAX_LENGTH)[:MESSAGE_MAX_LENGTH].strip()
     begun = time.thread_time()
 

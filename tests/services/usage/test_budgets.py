@@ -74,7 +74,7 @@ class AllAtOnce(UsageJournal):
         await self._complete.wait()
 
 
-async def test_of_a_hundred_concurrent_calls_only_the_affordable_ones_run(
+async def test_only_the_affordable_ones_of_a_hundred_concurrent_calls_run(
     llm: LLMClient, model: OfflineServer, site: Site, run_id: str
 ) -> None:
     said = "say hi"

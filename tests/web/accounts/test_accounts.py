@@ -54,7 +54,7 @@ async def visitor(site: Site) -> AsyncIterator[Person]:
 # Signing up
 
 
-async def test_whoever_signs_up_is_in_the_chat_at_once(nobody: Person) -> None:
+async def test_signing_up_leads_to_the_chat(nobody: Person) -> None:
     address = new_address()
 
     response = await nobody.sign_up(address)
@@ -97,7 +97,7 @@ async def test_a_bad_password_is_explained_at_its_field(
     ["", "nobody", "@example.com", "a@b", "a b@example.com", "a@example..com", "a\x00b@example.com", "a@ex_ample.com",
      "<script>@example.com", "x" * 250 + "@example.com", "İ" * 130 + "@example.com"],
 )  # fmt: skip
-async def test_what_is_no_address_is_explained_and_kept(visitor: Person, address: str) -> None:
+async def test_an_invalid_address_is_explained_and_kept(visitor: Person, address: str) -> None:
     response = await visitor.sign_up(address)
 
     page = Page(response.text)
@@ -106,7 +106,7 @@ async def test_what_is_no_address_is_explained_and_kept(visitor: Person, address
     assert page.find("input", id="email")["value"] == address
 
 
-async def test_an_address_can_have_one_account_whatever_its_case(visitor: Person, members: Person) -> None:
+async def test_addresses_are_unique_whatever_their_case(visitor: Person, members: Person) -> None:
     for address in (members.email, members.email.upper(), f"  {members.email} "):
         response = await visitor.sign_up(address)
 
@@ -123,7 +123,7 @@ async def test_two_sign_ups_at_once_make_one_account(site: Site) -> None:
     assert sorted(answer.status_code for answer in answers) == [303, 422]
 
 
-async def test_a_password_may_have_any_characters_and_is_taken_as_it_is(site: Site, nobody: Person) -> None:
+async def test_a_password_may_have_any_characters_and_is_used_unchanged(site: Site, nobody: Person) -> None:
     address, password = new_address(), "  пароль 密码 🔑 \x00 "
     await nobody.sign_up(address, password)
 
@@ -133,7 +133,7 @@ async def test_a_password_may_have_any_characters_and_is_taken_as_it_is(site: Si
 
 
 @pytest.mark.parametrize("domain", ["bücher.example.com", "BÜCHER.example.com"])
-async def test_one_logs_in_with_the_very_letters_that_one_signed_up_with(site: Site, domain: str) -> None:
+async def test_users_can_log_in_with_the_address_they_signed_up_with(site: Site, domain: str) -> None:
     address = unicodedata.normalize("NFD", f"josé-{uuid.uuid4().hex[:8]}@{domain}")
     async with Person.visiting(site) as person:
         await person.sign_up(address)
@@ -178,14 +178,14 @@ async def test_nonsense_for_an_address_is_simply_wrong(visitor: Person, address:
     assert (Page(response.text).error_of("password") or Page(response.text).error_of("email")) != ""
 
 
-async def test_bytes_that_are_no_text_are_no_crash(visitor: Person) -> None:
+async def test_bytes_that_are_not_text_are_refused(visitor: Person) -> None:
     for body in (b"email=\xff\xfe&password=%ED%A0%80%FF", b"email", b"&&&==&%", b"a=1&" * 2000):
         form = {"Content-Type": "application/x-www-form-urlencoded"}
         response = await visitor.http.post("/accounts/login/", content=body, headers=form)
         assert response.status_code in (413, 422)
 
 
-async def test_after_the_login_one_is_where_one_wanted_to_be(site: Site, members: Person) -> None:
+async def test_the_login_leads_to_the_requested_page(site: Site, members: Person) -> None:
     wanted = f"/chat/{uuid.uuid4()}/?a=1&b=ü"
     async with Person.visiting(site) as person:
         sent_away = await person.http.get(wanted)
@@ -234,7 +234,7 @@ async def test_logging_out_ends_the_session_for_a_copied_cookie_too(site: Site, 
         assert (await thief.get("/chat/")).status_code == 303
 
 
-async def test_logging_out_twice_or_without_an_account_is_no_mistake(alice: Person, nobody: Person) -> None:
+async def test_logging_out_twice_or_without_a_login_is_harmless(alice: Person, nobody: Person) -> None:
     for person in (alice, alice, nobody):
         assert (await person.http.post("/accounts/logout/")).status_code == 303
 
@@ -260,7 +260,7 @@ async def test_an_open_socket_ends_with_its_session(alice: Person) -> None:
     assert closed.value.rcvd.code == 4501
 
 
-async def test_a_changed_cookie_is_worth_nothing(site: Site, members: Person) -> None:
+async def test_a_modified_cookie_is_invalid(site: Site, members: Person) -> None:
     cookie = members.http.cookies["chat"]
     changed = [cookie[:-3] + "abc", cookie[1:], cookie.split(".")[0], "", "x" * 3000, cookie + cookie, "\x7f", '""']
     for value in changed:
@@ -406,7 +406,7 @@ async def test_passwords_cannot_be_guessed_at_a_link(production: Production, mai
         assert (await guesser.http.post(link, data={"password": PASSWORD})).status_code == 429
 
 
-async def test_whoever_signs_up_with_a_strangers_address_does_not_get_its_owner_into_the_account(
+async def test_signing_up_with_a_strangers_address_does_not_log_its_owner_in_to_the_account(
     production: Production, mailbox: Mailbox
 ) -> None:
     own = "the-owners-own-passphrase-9"
@@ -456,7 +456,7 @@ async def test_without_a_confirmed_address_only_the_right_password_learns_that(
         assert not await AuthSession.exists(user__email=carol.email)
 
 
-async def test_signing_up_with_a_known_address_looks_like_any_other_and_tells_its_owner(
+async def test_signing_up_with_a_known_address_looks_the_same_and_notifies_its_owner(
     production: Production, mailbox: Mailbox
 ) -> None:
     async with production.visitor() as carol, production.visitor() as stranger:
@@ -493,7 +493,7 @@ async def test_an_unknown_theme_changes_nothing(members: Person) -> None:
     assert (await UserSettings.get(user__email=members.email)).theme == "system"
 
 
-async def test_without_an_account_there_is_no_theme_to_save(nobody: Person) -> None:
+async def test_a_visitors_theme_is_not_stored(nobody: Person) -> None:
     page = await nobody.http.post("/accounts/settings/theme/", data={"theme": "dark"})
     program = await nobody.http.post(
         "/accounts/settings/theme/", data={"theme": "dark"}, headers={"Accept": "application/json"}

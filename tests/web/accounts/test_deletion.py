@@ -50,7 +50,7 @@ async def keys_of(site: Site, *words: str) -> list[str]:
     ]
 
 
-async def test_everything_goes_and_the_ledger_keeps_figures_without_a_name(
+async def test_everything_is_deleted_and_the_ledger_keeps_figures_without_a_name(
     site: Site, alice: Person, bob: Person
 ) -> None:
     asked, other = await alice.ask("What is 12 * 7?"), await bob.ask("Say hello")
@@ -119,7 +119,7 @@ async def test_a_running_answer_ends_is_cancelled_and_what_it_took_is_in_the_boo
     await eventually(is_clean)
 
 
-async def test_an_answer_that_ends_at_this_very_moment_does_no_harm(alice: Person, site: Site) -> None:
+async def test_an_answer_may_end_during_the_deletion(alice: Person, site: Site) -> None:
     gone = set()
     for length in (1, 2, 3, 5, 8):
         async with Person.signed_up(site, "carol") as carol:
@@ -138,7 +138,7 @@ async def test_an_answer_that_ends_at_this_very_moment_does_no_harm(alice: Perso
     assert (await alice.http.get("/chat/")).status_code == 200
 
 
-async def test_the_password_is_asked_and_a_wrong_one_deletes_nothing(alice: Person) -> None:
+async def test_a_deletion_needs_the_right_password(alice: Person) -> None:
     for password, sentence in (
         ("wrong", "This is not your password. Enter the password you log in with."),
         ("", "Enter your password."),
@@ -151,7 +151,7 @@ async def test_the_password_is_asked_and_a_wrong_one_deletes_nothing(alice: Pers
     assert (await alice.http.get("/chat/")).status_code == 200
 
 
-async def test_the_address_is_told_and_free_again(production: Production, mailbox: Mailbox) -> None:
+async def test_the_address_is_notified_and_can_be_used_again(production: Production, mailbox: Mailbox) -> None:
     email = f"carol-{uuid.uuid4().hex[:8]}@example.com"
     async with production.visitor() as carol, production.visitor() as again:
         await carol.sign_up(email)
@@ -166,7 +166,9 @@ async def test_the_address_is_told_and_free_again(production: Production, mailbo
     assert link.startswith("/accounts/verify-email/")
 
 
-async def test_the_last_administrator_stays_and_of_two_at_once_one(site: Site, root: Person) -> None:
+async def test_the_last_administrator_cannot_be_deleted_even_by_two_concurrent_requests(
+    site: Site, root: Person
+) -> None:
     others = User.filter(is_staff=True).exclude(email=root.email)
     suspended = [user.id for user in await others]
     await User.filter(id__in=suspended).update(is_staff=False)
@@ -182,7 +184,7 @@ async def test_the_last_administrator_stays_and_of_two_at_once_one(site: Site, r
         await User.filter(id__in=suspended).update(is_staff=True)
 
 
-async def test_every_session_is_over(site: Site, alice: Person) -> None:
+async def test_every_session_ends(site: Site, alice: Person) -> None:
     async with Person.visiting(site) as phone:
         await phone.log_in(alice.email)
         user = await User.get(email=alice.email)
@@ -223,7 +225,7 @@ async def test_a_chat_is_deleted_in_every_tab(site: Site, alice: Person) -> None
     assert month.calls == 1
 
 
-async def test_a_strangers_chat_is_not_there_and_twice_is_not_there_either(alice: Person, bob: Person) -> None:
+async def test_deleting_a_strangers_chat_or_a_deleted_chat_answers_404(alice: Person, bob: Person) -> None:
     his, hers = await past_thread(bob), await past_thread(alice)
     for path in (f"/chat/{his}/delete/", f"/chat/{uuid.uuid4()}/delete/"):
         assert (await alice.http.get(path)).status_code == 404

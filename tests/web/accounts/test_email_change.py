@@ -54,7 +54,7 @@ async def ask(person: Person, email: str, password: str = PASSWORD) -> Page:
     return page
 
 
-async def test_the_link_at_the_new_address_changes_it_and_the_old_one_is_told_twice(
+async def test_a_link_to_the_new_address_changes_it_and_the_old_address_gets_two_emails(
     production: Production, mailbox: Mailbox, carol: Person
 ) -> None:
     old, new = carol.email, new_address("new")
@@ -89,7 +89,7 @@ async def test_the_link_at_the_new_address_changes_it_and_the_old_one_is_told_tw
         assert (await again.log_in(new)).status_code == 303
 
 
-async def test_the_link_alone_logs_nobody_in_and_leaves_every_session_as_it_is(
+async def test_the_link_alone_logs_no_one_in_and_ends_no_session(
     production: Production, mailbox: Mailbox, carol: Person
 ) -> None:
     new = new_address("new")
@@ -105,7 +105,7 @@ async def test_the_link_alone_logs_nobody_in_and_leaves_every_session_as_it_is(
     assert await AuthSession.filter(user__email=new).count() == before
 
 
-async def test_whoever_has_only_the_mailbox_gives_no_stranger_the_address(
+async def test_the_mailbox_alone_cannot_confirm_a_strangers_change(
     production: Production, mailbox: Mailbox, carol: Person
 ) -> None:
     """Carol wants the address of somebody else, who presses the button."""
@@ -124,7 +124,7 @@ async def test_whoever_has_only_the_mailbox_gives_no_stranger_the_address(
     assert not await User.exists(email=new)
 
 
-async def test_an_account_that_becomes_an_administrator_by_command_is_not_given_to_who_asked_before(
+async def test_a_link_from_before_a_promotion_by_command_does_not_change_the_address(
     production: Production, mailbox: Mailbox, carol: Person
 ) -> None:
     """Carol signed up with the address that becomes an administrator's, and asked for an email change before."""
@@ -196,7 +196,7 @@ async def test_an_address_with_an_account_gets_the_same_page_and_its_owner_a_wor
     assert not await EmailVerificationToken.exists(email=dora.email)
 
 
-async def test_an_address_that_is_taken_in_between_changes_nothing(mailbox: Mailbox, carol: Person) -> None:
+async def test_an_address_that_another_account_gets_meanwhile_changes_nothing(mailbox: Mailbox, carol: Person) -> None:
     new = new_address("new")
     await ask(carol, new)
     link = await mailbox.next_link(new)
@@ -209,7 +209,7 @@ async def test_an_address_that_is_taken_in_between_changes_nothing(mailbox: Mail
     assert (await User.get(email=carol.email)).email_verified
 
 
-async def test_two_who_are_given_one_address_at_once_do_not_share_it(
+async def test_two_concurrent_changes_to_one_address_cannot_both_succeed(
     production: Production, mailbox: Mailbox, carol: Person
 ) -> None:
     new = new_address("new")
@@ -246,7 +246,7 @@ async def test_passwords_cannot_be_guessed_here(production: Production, mailbox:
     assert (await ask(carol, new)).error_of("password").startswith("Too many attempts.")
 
 
-async def test_nobody_can_fill_a_strangers_mailbox_by_wanting_its_address(
+async def test_email_change_requests_cannot_flood_a_strangers_mailbox(
     production: Production, mailbox: Mailbox, carol: Person
 ) -> None:
     stranger = new_address("stranger")
@@ -260,7 +260,7 @@ async def test_nobody_can_fill_a_strangers_mailbox_by_wanting_its_address(
     assert mailbox.is_empty(stranger)
 
 
-async def test_a_new_password_makes_the_link_worthless(mailbox: Mailbox, carol: Person) -> None:
+async def test_a_new_password_invalidates_the_link(mailbox: Mailbox, carol: Person) -> None:
     """Whoever asked for it may have been somebody who knew the old one."""
     new = new_address("new")
     await ask(carol, new)

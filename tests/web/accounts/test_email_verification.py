@@ -96,7 +96,7 @@ async def test_the_wait_doubles_up_to_eight_minutes_and_starts_over_after_a_day(
     assert 30 < int(page.find("form", action=RESEND)["data-wait-seconds"]) <= 60
 
 
-async def test_the_page_says_how_long_to_wait_without_javascript_too(carol: Person) -> None:
+async def test_the_page_shows_the_wait_without_javascript_too(carol: Person) -> None:
     page = Page((await carol.http.get(SENT)).text)
     form = page.find("form", action=RESEND)
     early = await resend(carol)
@@ -107,7 +107,7 @@ async def test_the_page_says_how_long_to_wait_without_javascript_too(carol: Pers
     assert "sent too recently, so none was sent now. Try again in 1 minute." in Page(early.text).text
 
 
-async def test_of_clicks_at_the_same_time_one_sends_a_message(
+async def test_one_of_many_concurrent_clicks_sends_an_email(
     production: Production, mailbox: Mailbox, carol: Person
 ) -> None:
     await mailbox.next_link(carol.email)
@@ -121,7 +121,7 @@ async def test_of_clicks_at_the_same_time_one_sends_a_message(
     assert 0 < counted_ms <= CONFIRM_TO.interval_ms, "an email that was not sent does not count"
 
 
-async def test_the_database_lets_one_through_even_if_redis_has_forgotten(
+async def test_the_database_allows_one_email_even_if_redis_lost_the_limits(
     production: Production, mailbox: Mailbox, carol: Person
 ) -> None:
     await mailbox.next_link(carol.email)
@@ -138,7 +138,7 @@ async def test_the_database_lets_one_through_even_if_redis_has_forgotten(
     assert await EmailVerificationToken.filter(user__email=carol.email).count() == 1
 
 
-async def test_a_mailbox_gets_so_many_in_a_day_and_the_page_says_when_there_is_another(
+async def test_emails_per_day_are_limited_and_the_page_shows_the_wait(
     production: Production, mailbox: Mailbox, carol: Person
 ) -> None:
     link = await mailbox.next_link(carol.email)
@@ -156,14 +156,16 @@ async def test_a_mailbox_gets_so_many_in_a_day_and_the_page_says_when_there_is_a
     assert (await carol.http.post(link)).headers["Location"] == "/chat/", "the last link still works"
 
 
-async def test_whoever_has_no_address_here_is_sent_to_the_login(production: Production) -> None:
+async def test_a_visitor_without_a_pending_address_is_redirected_to_the_login(production: Production) -> None:
     async with production.visitor() as stranger:
         answer = await stranger.http.post(RESEND, data={"email": "carol@example.com"})
 
     assert (answer.status_code, answer.headers["Location"]) == (303, "/accounts/login/")
 
 
-async def test_nobody_who_needs_no_link_gets_one(production: Production, mailbox: Mailbox, carol: Person) -> None:
+async def test_no_link_is_sent_to_an_account_that_needs_none(
+    production: Production, mailbox: Mailbox, carol: Person
+) -> None:
     """A confirmed address, one that is switched off, one whose account is gone: the answer is that for any other."""
     await mailbox.next_link(carol.email)
     for change in (
@@ -197,7 +199,7 @@ async def test_a_login_before_that_offers_another_link(production: Production, m
 # Links
 
 
-async def test_every_dead_link_leads_to_one_page_that_helps(
+async def test_every_invalid_link_leads_to_a_page_that_explains_what_to_do(
     production: Production, mailbox: Mailbox, carol: Person
 ) -> None:
     expired = await mailbox.next_link(carol.email)
@@ -218,7 +220,7 @@ async def test_every_dead_link_leads_to_one_page_that_helps(
     assert not (await User.get(email=carol.email)).email_verified
 
 
-async def test_the_link_of_somebody_who_is_switched_off_does_nothing(mailbox: Mailbox, carol: Person) -> None:
+async def test_a_disabled_users_link_does_nothing(mailbox: Mailbox, carol: Person) -> None:
     link = await mailbox.next_link(carol.email)
     await User.filter(email=carol.email).update(is_active=False)
 
@@ -228,7 +230,7 @@ async def test_the_link_of_somebody_who_is_switched_off_does_nothing(mailbox: Ma
     assert not await AuthSession.exists(user__email=carol.email)
 
 
-async def test_a_link_lets_nobody_in_once_the_address_is_confirmed(mailbox: Mailbox, carol: Person) -> None:
+async def test_a_link_logs_no_one_in_after_the_address_is_confirmed(mailbox: Mailbox, carol: Person) -> None:
     link = await mailbox.next_link(carol.email)
     await User.filter(email=carol.email).update(email_verified=True)
 
@@ -244,7 +246,7 @@ async def test_a_link_for_something_else_confirms_no_sign_up(carol: Person, mail
     assert await EmailVerificationToken.exists(token_sha256=token_hash(link.split("/")[-2]))
 
 
-async def test_whoever_is_logged_in_stays_who_they_are(production: Production, mailbox: Mailbox, carol: Person) -> None:
+async def test_a_link_does_not_change_who_is_logged_in(production: Production, mailbox: Mailbox, carol: Person) -> None:
     """Else a planted link would make somebody write into another account."""
     async with production.visitor() as dora:
         dora.email = f"dora-{uuid.uuid4().hex[:8]}@example.com"
@@ -265,7 +267,7 @@ async def test_whoever_is_logged_in_stays_who_they_are(production: Production, m
             assert (await dora.http.get(path)).headers["Location"] == "/chat/"
 
 
-async def test_a_second_click_is_no_second_use(mailbox: Mailbox, carol: Person) -> None:
+async def test_a_link_works_once_for_concurrent_clicks(mailbox: Mailbox, carol: Person) -> None:
     link = await mailbox.next_link(carol.email)
     answers = await asyncio.gather(*(carol.http.post(link) for _ in range(4)))
 
@@ -273,7 +275,7 @@ async def test_a_second_click_is_no_second_use(mailbox: Mailbox, carol: Person) 
     assert await AuthSession.filter(user__email=carol.email).count() == 1
 
 
-async def test_nobody_can_fill_a_strangers_mailbox_by_signing_up(
+async def test_signing_up_cannot_flood_a_strangers_mailbox(
     production: Production, mailbox: Mailbox, carol: Person
 ) -> None:
     await carol.http.post(await mailbox.next_link(carol.email))
@@ -290,7 +292,7 @@ async def test_nobody_can_fill_a_strangers_mailbox_by_signing_up(
 # The mail server
 
 
-async def test_a_page_waits_for_no_mail_server(production: Production, mailbox: Mailbox) -> None:
+async def test_pages_do_not_wait_for_the_mail_server(production: Production, mailbox: Mailbox) -> None:
     mailbox.awake.clear()
     try:
         async with production.visitor() as dora:
@@ -304,7 +306,9 @@ async def test_a_page_waits_for_no_mail_server(production: Production, mailbox: 
     await mailbox.next_link(dora.email)
 
 
-async def test_nobody_learns_that_the_mail_server_is_down(beside: Beside, caplog: pytest.LogCaptureFixture) -> None:
+async def test_pages_do_not_reveal_that_the_mail_server_is_down(
+    beside: Beside, caplog: pytest.LogCaptureFixture
+) -> None:
     mail = {"EMAIL_BACKEND": "smtp", "SMTP_HOST": "127.0.0.1", "SMTP_PORT": "1", "SMTP_TLS": "none"}
     email = f"erin-{uuid.uuid4().hex[:8]}@example.com"
     async with (
@@ -340,7 +344,7 @@ async def public(beside: Beside, mailbox: Mailbox) -> AsyncIterator[Site]:
         yield site
 
 
-async def test_the_link_lives_as_long_as_the_setting_says(public: Site, mailbox: Mailbox) -> None:
+async def test_a_link_expires_after_the_time_in_the_settings(public: Site, mailbox: Mailbox) -> None:
     email = f"erin-{uuid.uuid4().hex[:8]}@example.com"
     async with Person.visiting(public) as erin:
         await erin.sign_up(email)
@@ -364,7 +368,7 @@ async def test_the_link_leads_to_the_public_address_whatever_host_was_asked(publ
     assert "\nhttps://chat.example.com/accounts/verify-email/" in message.get_body(("plain",)).get_content()
 
 
-async def test_without_verification_nobody_is_sent_to_a_mailbox(site: Site, alice: Person) -> None:
+async def test_without_verification_no_email_is_requested(site: Site, alice: Person) -> None:
     for path in (SENT, "/accounts/verify-required/"):
         assert (await alice.http.get(path)).headers["Location"] == "/chat/"
     assert not await EmailVerificationToken.exists(user__email=alice.email)

@@ -44,7 +44,7 @@ def data_in(packed: ZipFile) -> dict[str, Any]:
     return found
 
 
-async def test_it_holds_everything_and_nothing_of_anybody_else(alice: Person, bob: Person) -> None:
+async def test_an_export_has_everything_of_the_user_and_nothing_of_others(alice: Person, bob: Person) -> None:
     asked = await alice.ask("What is 12 * 7?")
     async with alice.tab(asked["thread_id"]) as tab:
         await tab.until_finished(asked["reply_id"])
@@ -76,7 +76,7 @@ async def test_it_holds_everything_and_nothing_of_anybody_else(alice: Person, bo
         assert secret not in everything, secret
 
 
-async def test_its_name_has_the_date_and_no_cache_keeps_it(alice: Person) -> None:
+async def test_an_exports_name_has_the_date_and_caches_do_not_store_it(alice: Person) -> None:
     answer = await alice.http.post(PATH)
 
     assert answer.headers["Content-Disposition"].startswith('attachment; filename="chats-20')
@@ -130,7 +130,7 @@ async def test_ten_thousand_messages_never_are_in_memory_together(alice: Person)
     assert [message["number"] for message in told["messages"]] == list(range(1, 10_001))
 
 
-async def test_whoever_leaves_in_the_middle_leaves_nothing_behind(site: Site, alice: Person) -> None:
+async def test_an_aborted_download_leaves_no_task_behind(site: Site, alice: Person) -> None:
     user = await User.get(email=alice.email)
     thread = await ChatThread.create(user=user, title="Very long")
     await query(MANY, thread.id, 3_000, 64)

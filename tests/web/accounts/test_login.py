@@ -40,7 +40,7 @@ def lifetime(response: httpx.Response) -> str:
 # Who is remembered
 
 
-async def test_whoever_wants_to_be_remembered_is_for_thirty_days(site: Site, alice: Person) -> None:
+async def test_with_remember_me_the_session_lasts_thirty_days(site: Site, alice: Person) -> None:
     async with Person.visiting(site) as browser:
         response = await browser.log_in(alice.email, remember="on")
 
@@ -48,7 +48,7 @@ async def test_whoever_wants_to_be_remembered_is_for_thirty_days(site: Site, ali
     assert await AuthSession.filter(user__email=alice.email, remembered=True).count() == 2
 
 
-async def test_whoever_does_not_goes_with_the_browser_and_after_a_day(site: Site, alice: Person) -> None:
+async def test_without_remember_me_the_session_ends_with_the_browser_or_after_a_day(site: Site, alice: Person) -> None:
     async with Person.visiting(site) as browser:
         response = await browser.log_in(alice.email)
         session = await AuthSession.get(user__email=alice.email, remembered=False)
@@ -144,7 +144,7 @@ async def test_wrong_passwords_are_counted_until_a_right_one(site: Site, alice: 
         assert await failures(alice) == 0
 
 
-async def test_after_a_hundred_in_a_row_the_right_one_gets_the_same_answer(site: Site, alice: Person) -> None:
+async def test_after_a_hundred_failures_the_right_password_gets_the_same_answer(site: Site, alice: Person) -> None:
     await User.filter(email=alice.email).update(login_failures=MOST_LOGIN_FAILURES - 1)
     async with Person.visiting(site) as browser:
         answers = [await browser.log_in(alice.email, password) for password in ("wrong", PASSWORD, "wrong")]
@@ -158,7 +158,7 @@ async def test_after_a_hundred_in_a_row_the_right_one_gets_the_same_answer(site:
     assert await is_logged_in(alice)
 
 
-async def test_its_owner_is_told_once_what_helps(production: Production, mailbox: Mailbox) -> None:
+async def test_a_locked_accounts_owner_gets_one_email(production: Production, mailbox: Mailbox) -> None:
     email = f"victim-{uuid.uuid4().hex[:8]}@example.com"
     user = await User.create(email=email, password_hash="x", login_failures=MOST_LOGIN_FAILURES - 1)
     for number in range(3):
@@ -181,7 +181,7 @@ async def member(production: Production) -> str:
     return email
 
 
-async def test_an_office_behind_one_address_may_log_in_as_often_as_it_is_right(production: Production) -> None:
+async def test_successful_logins_from_one_address_are_not_limited(production: Production) -> None:
     email = await member(production)
     async with production.visitor() as office:
         statuses = [(await office.log_in(email)).status_code for _ in range(LOGIN_FAILURE_ADDRESS.count + 2)]
@@ -190,7 +190,7 @@ async def test_an_office_behind_one_address_may_log_in_as_often_as_it_is_right(p
 
 
 @pytest.mark.usefixtures("unforgiving")
-async def test_ones_own_account_wins_no_guesses_at_those_of_others(production: Production) -> None:
+async def test_logging_in_to_another_account_does_not_reset_the_guess_limit(production: Production) -> None:
     own, guesses = await member(production), []
     async with production.visitor() as guesser:
         for number in range(LOGIN_FAILURE_ADDRESS.count + 2):
@@ -204,7 +204,7 @@ async def test_ones_own_account_wins_no_guesses_at_those_of_others(production: P
 # Accounts that came from Django
 
 
-async def test_a_django_password_opens_the_account_and_is_hashed_anew(site: Site) -> None:
+async def test_a_django_password_logs_in_and_is_rehashed(site: Site) -> None:
     email = f"migrated-{uuid.uuid4().hex[:8]}@example.com"
     made = base64.b64encode(hashlib.pbkdf2_hmac("sha256", b"of old days", b"seasalt", 1000)).decode()
     user = await User.create(email=email, password_hash=f"pbkdf2_sha256$1000$seasalt${made}")

@@ -117,9 +117,7 @@ async def test_it_leads_nowhere_else(factor: Factor, browser: Person, target: st
     assert (await send(browser, factor.code())).headers["Location"] == "/chat/"
 
 
-async def test_a_code_is_taken_with_spaces_and_from_a_clock_that_is_a_little_fast(
-    factor: Factor, browser: Person
-) -> None:
+async def test_a_code_may_have_spaces_or_come_from_a_slightly_fast_clock(factor: Factor, browser: Person) -> None:
     await half_way(browser)
     code = factor.code(later=1)
 
@@ -136,7 +134,7 @@ async def test_anything_else_is_refused_with_an_error_at_the_field(factor: Facto
     assert not await is_logged_in(browser)
 
 
-async def test_a_wrong_code_says_what_to_do(factor: Factor, browser: Person) -> None:
+async def test_a_wrong_code_is_explained(factor: Factor, browser: Person) -> None:
     await half_way(browser)
     page = Page((await send(browser, factor.wrong_code())).text)
 
@@ -173,7 +171,7 @@ async def test_a_code_works_once_and_no_older_one_after_it(factor: Factor, brows
         assert (await send(browser, code)).status_code == status, code
 
 
-async def test_of_two_posts_with_one_code_one_opens_a_session(factor: Factor, browser: Person) -> None:
+async def test_one_of_two_posts_with_the_same_code_starts_a_session(factor: Factor, browser: Person) -> None:
     for code in (factor.code(), factor.codes[0]):
         await half_way(browser)
         before = await sessions_of(browser)
@@ -194,7 +192,7 @@ async def test_a_recovery_code_works_once_however_it_is_typed(factor: Factor, br
     assert await RecoveryCode.filter(user__email=browser.email).count() == 7
 
 
-async def test_recovery_codes_have_a_page_for_letters(factor: Factor, browser: Person) -> None:
+async def test_recovery_codes_are_entered_on_a_page_without_a_numeric_keyboard(factor: Factor, browser: Person) -> None:
     await half_way(browser)
     [link] = [one["href"] for one in Page((await browser.http.get(CODE)).text).all("a") if "recovery" in one["href"]]
     page = Page((await browser.http.get(link)).text)
@@ -206,7 +204,7 @@ async def test_recovery_codes_have_a_page_for_letters(factor: Factor, browser: P
     assert refused.error_of("code") == WRONG_CODE
 
 
-async def test_codes_of_somebody_without_a_second_factor_open_nothing(alice: Person, factor: Factor) -> None:
+async def test_codes_of_a_user_without_two_factor_authentication_are_ignored(alice: Person, factor: Factor) -> None:
     """Such rows should not exist; if they exist, they are ignored."""
     user = await User.get(email=alice.email)
     await SecondFactor.filter(user_id=user.id).delete()
@@ -263,7 +261,7 @@ async def test_one_network_address_cannot_guess_for_many(production: Production)
     assert statuses == [False] * 10 + ["too many"] * 2
 
 
-async def test_right_codes_of_one_network_address_are_no_guesses(production: Production) -> None:
+async def test_right_codes_are_not_counted_as_guesses(production: Production) -> None:
     async with member(production) as (person, factor):
         user, accounts = await User.get(email=person.email), production.site.resources.accounts
         for code in [*factor.codes, factor.code()]:  # one more than may be wrong
@@ -320,7 +318,9 @@ async def test_it_is_over_when_the_user_is_switched_off_or_gone(factor: Factor, 
     assert await has_to_begin_again(browser)
 
 
-async def test_it_is_over_when_the_second_factor_is_turned_off(factor: Factor, browser: Person) -> None:
+async def test_a_pending_login_ends_when_two_factor_authentication_is_turned_off(
+    factor: Factor, browser: Person
+) -> None:
     await half_way(browser)
     await SecondFactor.filter(user_id=await id_of(browser)).delete()
 
@@ -328,13 +328,13 @@ async def test_it_is_over_when_the_second_factor_is_turned_off(factor: Factor, b
     assert (await browser.log_in(browser.email)).headers["Location"] == "/chat/"
 
 
-async def test_nobody_who_did_not_begin_gets_the_page(nobody: Person, alice: Person, factor: Factor) -> None:
+async def test_the_code_page_needs_a_pending_login(nobody: Person, alice: Person, factor: Factor) -> None:
     assert await has_to_begin_again(nobody)
     assert (await send(nobody, factor.code())).headers["Location"] == LOGIN
     assert (await alice.http.get(CODE)).headers["Location"] == "/chat/"
 
 
-async def test_a_cookie_of_ones_own_making_begins_nothing(site: Site, nobody: Person, factor: Factor) -> None:
+async def test_a_forged_cookie_starts_no_login(site: Site, nobody: Person, factor: Factor) -> None:
     nobody.http.cookies.set(site.app.config["SESSION_COOKIE_NAME"], "eyJ1bmZpbmlzaGVkX2xvZ2luIjp7fX0.aaaa.bbbb")
 
     assert (await send(nobody, factor.code())).headers["Location"] == LOGIN
@@ -356,7 +356,7 @@ async def reset(person: Person) -> None:
     assert answer.headers["Location"] == LOGIN
 
 
-async def test_a_reset_of_the_password_leaves_the_second_factor_on(factor: Factor, browser: Person) -> None:
+async def test_a_password_reset_keeps_two_factor_authentication_on(factor: Factor, browser: Person) -> None:
     await User.filter(email=browser.email).update(email_verified=True)
     await reset(browser)
 
@@ -364,7 +364,7 @@ async def test_a_reset_of_the_password_leaves_the_second_factor_on(factor: Facto
     assert (await send(browser, factor.code())).headers["Location"] == "/chat/"
 
 
-async def test_whoever_signed_up_with_a_strangers_address_cannot_lock_its_owner_out_with_a_second_factor(
+async def test_signing_up_with_a_strangers_address_cannot_lock_its_owner_out_by_two_factor(
     factor: Factor, browser: Person
 ) -> None:
     """Until the link for a new password came to it, nobody knew whose address it is."""
@@ -388,7 +388,7 @@ async def test_a_link_that_confirms_the_address_spares_neither_password_nor_code
     assert (await send(browser, factor.code())).headers["Location"] == "/chat/"
 
 
-async def test_a_password_from_django_that_is_hashed_anew_is_no_other_password(factor: Factor, browser: Person) -> None:
+async def test_rehashing_a_password_from_django_keeps_a_pending_login(factor: Factor, browser: Person) -> None:
     made = base64.b64encode(hashlib.pbkdf2_hmac("sha256", b"of old days", b"seasalt", 1000)).decode()
     await User.filter(email=browser.email).update(password_hash=f"pbkdf2_sha256$1000$seasalt${made}")
     await browser.log_in(browser.email, "of old days")
@@ -397,9 +397,7 @@ async def test_a_password_from_django_that_is_hashed_anew_is_no_other_password(f
     assert (await send(browser, factor.code())).headers["Location"] == "/chat/"
 
 
-async def test_whoever_is_logged_in_as_another_one_stays_so_until_the_code(
-    alice: Person, bob: Person, factor: Factor
-) -> None:
+async def test_the_previous_user_stays_logged_in_until_the_code(alice: Person, bob: Person, factor: Factor) -> None:
     await bob.log_in(alice.email)
     assert bob.email in (await bob.http.get("/chat/")).text
     await send(bob, factor.code())
@@ -420,7 +418,7 @@ async def test_with_another_key_of_the_site_only_recovery_codes_work(
         assert (await browser.http.get(PAGE)).status_code == 200
 
 
-async def test_the_owner_is_told_of_a_used_recovery_code(production: Production, mailbox: Mailbox) -> None:
+async def test_the_owner_is_notified_of_a_used_recovery_code(production: Production, mailbox: Mailbox) -> None:
     async with member(production) as (person, factor):
         await send(person, factor.codes[3])
         message = await mailbox.next_email(person.email)

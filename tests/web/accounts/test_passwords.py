@@ -53,7 +53,7 @@ async def checked(person: Person, password: str, **more: str) -> list[str]:
 
 
 @pytest.mark.parametrize("password", BAD)
-async def test_before_sending_one_reads_what_the_form_would_say(nobody: Person, password: str) -> None:
+async def test_a_password_is_checked_before_the_form_is_sent(nobody: Person, password: str) -> None:
     email = "dora.long@example.com"
     before = await checked(nobody, password, email=email)
     response = await nobody.http.post(
@@ -191,7 +191,7 @@ async def test_strangers_cannot_change_a_password(nobody: Person, alice: Person,
         assert (await browser.log_in(alice.email, PASSWORD)).status_code == 303
 
 
-async def test_of_two_changes_at_once_one_holds(alice: Person) -> None:
+async def test_one_of_two_concurrent_changes_succeeds(alice: Person) -> None:
     passwords = ["first new passphrase", "second new passphrase"]
     await asyncio.gather(*(change(alice, new=one) for one in passwords))
 
@@ -201,7 +201,7 @@ async def test_of_two_changes_at_once_one_holds(alice: Person) -> None:
     assert sorted(opened[1:]) == [303, 422]
 
 
-async def test_guessing_the_old_password_is_limited_and_the_page_says_how_long(throttled: Site, alice: Person) -> None:
+async def test_guessing_the_old_password_is_limited_and_the_page_shows_the_wait(throttled: Site, alice: Person) -> None:
     async with Person.visiting(throttled) as person:
         person.http.cookies.update(dict(alice.http.cookies))
         answers = [await change(person, old=f"guess {number}") for number in range(6)]
@@ -211,7 +211,7 @@ async def test_guessing_the_old_password_is_limited_and_the_page_says_how_long(t
     assert int(answers[5].headers["Retry-After"]) <= 60
 
 
-async def test_strangers_who_guess_at_the_login_do_not_keep_the_owner_from_changing_it(
+async def test_guesses_at_the_login_do_not_lock_the_change_form(
     production: Production,
 ) -> None:
     async with resettable(production) as carol, production.visitor() as stranger:
@@ -223,7 +223,7 @@ async def test_strangers_who_guess_at_the_login_do_not_keep_the_owner_from_chang
         assert (await change(carol)).status_code == 303
 
 
-async def test_whoever_guesses_inside_does_not_keep_the_owner_from_logging_in(production: Production) -> None:
+async def test_guesses_at_the_change_form_do_not_lock_the_login(production: Production) -> None:
     async with resettable(production) as carol, production.visitor() as elsewhere:
         await carol.log_in(carol.email)
         for number in range(6):
@@ -233,7 +233,7 @@ async def test_whoever_guesses_inside_does_not_keep_the_owner_from_logging_in(pr
         assert (await elsewhere.log_in(carol.email)).status_code == 303
 
 
-async def test_after_a_hundred_wrong_ones_the_page_says_what_helps(alice: Person) -> None:
+async def test_after_a_hundred_wrong_passwords_the_page_explains_what_to_do(alice: Person) -> None:
     await User.filter(email=alice.email).update(login_failures=MOST_LOGIN_FAILURES)
     response = await change(alice)
 
@@ -241,7 +241,7 @@ async def test_after_a_hundred_wrong_ones_the_page_says_what_helps(alice: Person
     assert "Forgot your password?" in Page(response.text).error_of("old_password")
 
 
-async def test_the_owner_is_told_by_mail(production: Production, mailbox: Mailbox) -> None:
+async def test_the_owner_is_notified_by_email(production: Production, mailbox: Mailbox) -> None:
     async with resettable(production) as carol:
         await carol.log_in(carol.email)
         assert (await change(carol)).status_code == 303
@@ -308,7 +308,7 @@ def helps_with_a_dead_link(answer: httpx.Response) -> bool:
     return answer.status_code == status and "no longer works" in page.find("h1").text and len(ways) == 1
 
 
-async def test_a_forgotten_password_is_set_anew_by_a_mailed_link(production: Production, mailbox: Mailbox) -> None:
+async def test_a_forgotten_password_is_reset_by_an_emailed_link(production: Production, mailbox: Mailbox) -> None:
     async with resettable(production) as carol, production.visitor() as elsewhere:
         await elsewhere.log_in(carol.email, PASSWORD)
         await User.filter(email=carol.email).update(login_failures=MOST_LOGIN_FAILURES)
@@ -341,7 +341,7 @@ async def asked_from(login: Page, person: Person, mailbox: Mailbox) -> str:
     return link
 
 
-async def test_the_token_leaves_the_address_and_looking_does_not_use_it_up(
+async def test_the_token_leaves_the_address_and_viewing_does_not_use_it_up(
     production: Production, mailbox: Mailbox
 ) -> None:
     async with resettable(production) as carol, production.visitor() as scanner:
@@ -424,7 +424,7 @@ async def test_the_link_confirms_the_address_that_it_came_to(production: Product
         assert (await carol.log_in(carol.email, NEW)).headers["Location"] == "/chat/"
 
 
-async def test_who_has_no_account_or_a_disabled_one_gets_no_mail(production: Production, mailbox: Mailbox) -> None:
+async def test_a_missing_or_disabled_account_gets_no_email(production: Production, mailbox: Mailbox) -> None:
     async with resettable(production, is_active=False) as gone, resettable(production) as carol:
         unknown = f"unknown-{uuid.uuid4().hex[:8]}@example.com"
         answers = [await ask(carol, email) for email in (gone.email, unknown, carol.email)]
@@ -439,14 +439,14 @@ async def test_who_has_no_account_or_a_disabled_one_gets_no_mail(production: Pro
 
 
 @pytest.mark.parametrize("email", ["", "nobody", "a@b", "x" * 300])
-async def test_what_is_no_address_gets_no_link(nobody: Person, email: str) -> None:
+async def test_an_invalid_address_gets_no_link(nobody: Person, email: str) -> None:
     answer = await nobody.http.post("/accounts/password_reset/", data={"email": email})
 
     assert answer.status_code == 422
     assert Page(answer.text).error_of("email")
 
 
-async def test_nobodys_mailbox_is_flooded_and_the_page_says_when_to_try_again(production: Production) -> None:
+async def test_reset_emails_are_limited_and_the_page_shows_the_wait(production: Production) -> None:
     email = f"flooded-{uuid.uuid4().hex[:8]}@example.com"
     answers = []
     for _ in range(6):

@@ -57,7 +57,7 @@ def test_a_browser_is_named_in_plain_words(user_agent: str, name: str) -> None:
     assert browser_name(user_agent) == name
 
 
-async def test_every_place_is_listed_and_this_one_is_marked(site: Site, alice: Person, bob: Person) -> None:
+async def test_every_session_is_listed_and_the_current_one_is_marked(site: Site, alice: Person, bob: Person) -> None:
     phone = await elsewhere(site, alice)
     await AuthSession.filter(user_agent=SAFARI, user__email=alice.email).update(remembered=False)
     page = await page_of(phone)
@@ -93,7 +93,7 @@ async def test_another_place_is_logged_out_and_its_open_tabs_close(site: Site, a
     await phone.http.aclose()
 
 
-async def test_ending_this_one_is_the_logout(alice: Person) -> None:
+async def test_ending_the_current_session_logs_out(alice: Person) -> None:
     [this] = ways_to_end(await page_of(alice))
     answer = await alice.http.post(this)
 
@@ -102,7 +102,7 @@ async def test_ending_this_one_is_the_logout(alice: Person) -> None:
     assert not await is_logged_in(alice)
 
 
-async def test_a_strangers_place_is_not_there(alice: Person, bob: Person, nobody: Person) -> None:
+async def test_a_strangers_session_is_not_found(alice: Person, bob: Person, nobody: Person) -> None:
     [his] = ways_to_end(await page_of(bob))
     unknown = f"{PATH}{uuid.uuid4()}/end/"
 
@@ -143,7 +143,7 @@ async def test_administrators_are_out_sooner(root: Person) -> None:
     assert len(ways_to_end(await page_of(root))) == 1
 
 
-async def test_of_very_many_the_newest_are_listed_with_their_number(alice: Person) -> None:
+async def test_only_the_newest_sessions_are_listed_with_the_total(alice: Person) -> None:
     user = await User.get(email=alice.email)
     await AuthSession.bulk_create(AuthSession(token_sha256=uuid.uuid4().hex, user_id=user.id) for _ in range(60))
     page = await page_of(alice)

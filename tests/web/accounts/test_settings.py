@@ -39,7 +39,7 @@ def chosen(page: Page) -> tuple[str, str]:
     return page.find("input", id="display_name")["value"], theme
 
 
-async def test_what_is_saved_is_said_once_and_comes_back(alice: Person, bob: Person) -> None:
+async def test_saved_settings_are_confirmed_once_and_shown_again(alice: Person, bob: Person) -> None:
     answer = await alice.http.post(PATH, data={"display_name": "  Ada \n Lovelace ", "theme": "dark"})
 
     assert (answer.status_code, answer.headers["Location"]) == (303, PATH)
@@ -52,7 +52,7 @@ async def test_what_is_saved_is_said_once_and_comes_back(alice: Person, bob: Per
     assert chosen(await page_of(bob)) == ("", "system")
 
 
-async def test_of_two_notices_only_the_last_is_shown(alice: Person) -> None:
+async def test_only_the_last_of_two_notices_is_shown(alice: Person) -> None:
     await alice.http.post(PATH, data={"display_name": "Ada", "theme": "dark"})
     await alice.http.post("/accounts/sessions/end-others/")
 
@@ -69,7 +69,7 @@ async def test_a_notice_survives_the_logout(nobody: Person, alice: Person) -> No
 
 
 @pytest.mark.parametrize("name", ["", "   ", "\u200b\u200b", "\n"])
-async def test_a_name_that_nobody_could_see_is_none(alice: Person, name: str) -> None:
+async def test_an_invisible_name_counts_as_empty(alice: Person, name: str) -> None:
     await User.filter(email=alice.email).update(display_name="Ada")
     answer = await alice.http.post(PATH, data={"display_name": name, "theme": "system"})
 
@@ -78,7 +78,7 @@ async def test_a_name_that_nobody_could_see_is_none(alice: Person, name: str) ->
 
 
 @pytest.mark.parametrize("name", ["é" * 100, "🦉" * 100, "<b>Ada</b> & \"Co\"", "\u202eadA", "A\x00da"])  # fmt: skip
-async def test_any_name_of_a_hundred_characters_is_shown_as_it_is(alice: Person, name: str) -> None:
+async def test_any_name_of_a_hundred_characters_is_shown_unchanged(alice: Person, name: str) -> None:
     answer = await alice.http.post(PATH, data={"display_name": name, "theme": "light"})
 
     assert answer.status_code == 303
@@ -101,12 +101,12 @@ async def test_what_cannot_be_is_refused_and_changes_nothing(alice: Person, fiel
         assert "autofocus" in page.find("input", id="display_name")
 
 
-async def test_where_there_is_one_model_nobody_is_asked(alice: Person) -> None:
+async def test_a_single_model_is_not_a_choice(alice: Person) -> None:
     assert (await page_of(alice)).all("select") == []
     assert (await alice.http.post(PATH, data={"theme": "dark", "model": "large"})).status_code == 422
 
 
-async def test_new_chats_ask_the_model_of_ones_choice(carol: Person) -> None:
+async def test_new_chats_use_the_chosen_model(carol: Person) -> None:
     assert (await carol.http.post(PATH, data={"theme": "system", "model": "small"})).status_code == 303
     asked = await carol.ask("say hello")
     thread = await ChatThread.get(id=asked["thread_id"])
@@ -115,7 +115,7 @@ async def test_new_chats_ask_the_model_of_ones_choice(carol: Person) -> None:
     assert (thread.model, (await Generation.get(thread_id=thread.id)).model) == ("small", "small")
 
 
-async def test_a_model_that_is_offered_no_more_gives_way_to_the_first(carol: Person) -> None:
+async def test_a_model_that_is_no_longer_offered_is_replaced_by_the_first(carol: Person) -> None:
     user = await User.get(email=carol.email)
     await UserSettings.filter(user_id=user.id).update(model="retired")
     asked = await carol.ask("say hello")
@@ -124,7 +124,7 @@ async def test_a_model_that_is_offered_no_more_gives_way_to_the_first(carol: Per
     assert [one.text for one in (await page_of(carol)).all("option") if "selected" in one] == ["gpt-5-mini"]
 
 
-async def test_whoever_has_the_sites_first_model_follows_the_site(carol: Person) -> None:
+async def test_users_of_the_sites_default_model_follow_the_site(carol: Person) -> None:
     for model, stored in (("small", "small"), ("gpt-5-mini", "")):
         assert (await carol.http.post(PATH, data={"theme": "system", "model": model})).status_code == 303
         assert (await UserSettings.get(user__email=carol.email)).model == stored
@@ -138,9 +138,7 @@ async def test_a_model_that_is_not_offered_is_refused(carol: Person) -> None:
 
 
 @pytest.mark.parametrize("path", [PATH, f"{PATH}theme/"])
-async def test_a_theme_is_told_to_every_tab_of_this_user_and_to_nobody_else(
-    alice: Person, bob: Person, path: str
-) -> None:
+async def test_a_theme_is_sent_to_every_tab_of_the_user_and_to_no_other(alice: Person, bob: Person, path: str) -> None:
     async with alice.tab(await past_thread(alice)) as one, bob.tab(await past_thread(bob)) as other:
         await one.until_type("thread.snapshot")
         await other.until_type("thread.snapshot")

@@ -149,7 +149,7 @@ async def test_without_the_apps_code_nothing_is_turned_on(alice: Person, code: s
     assert (await alice.log_in(alice.email)).headers["Location"] == "/chat/"
 
 
-async def test_all_others_are_logged_out_and_a_copied_cookie_is_worth_nothing(site: Site, alice: Person) -> None:
+async def test_all_other_sessions_end_and_a_copied_cookie_is_invalid(site: Site, alice: Person) -> None:
     phone = await elsewhere(site, alice)
     async with new_client(base_url=site.url, cookies=dict(alice.http.cookies)) as copied:
         await begin(alice)
@@ -170,7 +170,7 @@ async def test_what_was_begun_is_over_after_ten_minutes(alice: Person) -> None:
     assert not await is_on(alice)
 
 
-async def test_who_begins_anew_gets_another_secret_and_the_former_is_worth_nothing(alice: Person) -> None:
+async def test_restarting_the_set_up_makes_a_new_secret_and_invalidates_the_former(alice: Person) -> None:
     await begin(alice)
     first = await app_of(alice)
     await begin(alice)
@@ -192,7 +192,7 @@ async def test_in_another_browser_the_secret_is_not_shown(site: Site, alice: Per
     await phone.http.aclose()
 
 
-async def test_of_many_confirmations_one_counts(alice: Person) -> None:
+async def test_one_of_many_concurrent_confirmations_succeeds(alice: Person) -> None:
     await begin(alice)
     app = await app_of(alice)
     answers = await asyncio.gather(*(confirm(alice, app.code()) for _ in range(5)))
@@ -336,7 +336,7 @@ async def test_the_settings_and_the_administrators_see_whether_it_is_on(
     }
 
 
-async def test_it_goes_with_the_account(alice: Person, factor: Factor) -> None:
+async def test_two_factor_authentication_is_deleted_with_the_account(alice: Person, factor: Factor) -> None:
     user = await User.get(email=alice.email)
     assert (await alice.http.post("/accounts/delete/", data={"password": PASSWORD})).status_code == 303
 
@@ -344,7 +344,7 @@ async def test_it_goes_with_the_account(alice: Person, factor: Factor) -> None:
     assert not await RecoveryCode.exists(user_id=user.id)
 
 
-async def test_its_owner_is_told_of_every_change(production: Production, mailbox: Mailbox) -> None:
+async def test_the_owner_is_notified_of_every_change(production: Production, mailbox: Mailbox) -> None:
     async with production.visitor() as carol:
         carol.email = f"carol-{uuid.uuid4().hex[:8]}@example.com"
         await carol.sign_up(carol.email)

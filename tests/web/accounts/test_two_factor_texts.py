@@ -27,7 +27,9 @@ def test_recovery_codes_are_counted_in_words(left: int, words: str) -> None:
     assert f"You have {words} left." in part(message, "plain")
 
 
-async def test_it_says_since_when_the_second_factor_is_on_and_none_of_its_secrets(alice: Person, bob: Person) -> None:
+async def test_an_export_has_the_date_of_two_factor_authentication_and_none_of_its_secrets(
+    alice: Person, bob: Person
+) -> None:
     factor = await turned_on(alice)
     known = [json.loads(await downloaded(person))["account"]["second_factor_since"] for person in (alice, bob)]
     everything = await downloaded(alice)

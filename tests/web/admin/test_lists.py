@@ -126,7 +126,7 @@ async def test_all_other_users_get_404_at_every_address(
 METHODS = ("GET", "OPTIONS", "POST", "DELETE", "NONSENSE")
 
 
-async def test_no_method_and_no_spelling_reveals_that_it_exists(
+async def test_no_method_or_spelling_reveals_that_the_admin_exists(
     nobody: Person, alice: Person, root: Person, bob: Person
 ) -> None:
     await User.filter(email=bob.email).update(is_staff=False)

@@ -10,7 +10,7 @@ from tests.support.cast import Person
 from tests.support.page import Page
 
 
-async def test_a_spent_budget_is_said_with_402(alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_spent_budget_answers_402(alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     async def refuse(*_: object, **__: object) -> None:
         raise Refused("budget_exceeded", "The budget for this month is spent.")
 

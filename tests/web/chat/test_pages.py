@@ -89,13 +89,13 @@ async def test_a_new_chat_is_a_form_that_works_without_a_script(reader: Person) 
     assert main["data-max-length"] == str(MESSAGE_MAX_LENGTH)
 
 
-async def test_each_form_has_a_client_id_of_its_own(reader: Person) -> None:
+async def test_each_form_has_its_own_client_id(reader: Person) -> None:
     pages = [await page_of(reader, "/chat/") for _ in range(2)]
 
     assert len({page.find("input", name="client_id")["value"] for page in pages}) == 2
 
 
-async def test_a_thread_can_be_read_without_a_script_and_says_where_it_stands(reader: Person) -> None:
+async def test_a_thread_can_be_read_without_a_script_and_has_its_cursor(reader: Person) -> None:
     thread = await stored_thread(reader, "What is it?", "It is **this**.", title="What it is")
     page = await page_of(reader, f"/chat/{thread.id}/")
 
@@ -217,7 +217,7 @@ async def assert_once(posted: dict[str, str], client_id: str, model: OfflineServ
     assert await model.creates(str(generation.id)) == 1
 
 
-async def test_the_same_client_id_of_somebody_else_is_another_message(reader: Person, stranger: Person) -> None:
+async def test_the_same_client_id_of_another_user_is_another_message(reader: Person, stranger: Person) -> None:
     client_id = str(uuid.uuid4())
     mine, theirs = await reader.post("Say mine", client_id=client_id), await stranger.post("Say", client_id=client_id)
 
@@ -226,7 +226,7 @@ async def test_the_same_client_id_of_somebody_else_is_another_message(reader: Pe
 
 
 @pytest.mark.parametrize("letter", ["a", "字", "🔑", "é"])
-async def test_a_message_may_have_so_many_characters_and_not_one_more(reader: Person, letter: str) -> None:
+async def test_a_messages_length_is_limited(reader: Person, letter: str) -> None:
     """Characters, not bytes; spaces at its ends are not counted."""
     text = letter * MESSAGE_MAX_LENGTH
     taken = await reader.post(f"  {text}\n")
@@ -244,7 +244,7 @@ REFUSED = [("", "empty"), (" \n\t\u3000 ", "empty"), ("x" * (MESSAGE_MAX_LENGTH 
 
 
 @pytest.mark.parametrize(("text", "code"), REFUSED)
-async def test_what_is_refused_is_said_and_kept_in_the_form(reader: Person, text: str, code: str) -> None:
+async def test_a_refused_message_is_explained_and_kept_in_the_form(reader: Person, text: str, code: str) -> None:
     before = await ChatThread.filter(user__email=reader.email).count()
     program = await reader.post(text)
     answer = await reader.http.post("/chat/", data={"message": text})
@@ -258,7 +258,7 @@ async def test_what_is_refused_is_said_and_kept_in_the_form(reader: Person, text
     assert await ChatThread.filter(user__email=reader.email).count() == before
 
 
-async def test_a_draft_comes_back_to_the_very_letter(reader: Person) -> None:
+async def test_a_draft_is_restored_exactly(reader: Person) -> None:
     draft = "\n\n first <b>&amp;</b></textarea><script>alert(1)</script> line\r\nsecond" + "x" * MESSAGE_MAX_LENGTH
     answer = await reader.http.post("/chat/", data={"message": draft})
 
@@ -286,7 +286,7 @@ async def test_odd_characters_are_stored_or_replaced_and_never_a_crash(reader: P
 
 
 @pytest.mark.parametrize("client_id", ["nonsense", "1", "\x00", "x" * 40, "123e4567-e89b-12d3-a456-42661417400g", "ü"])
-async def test_a_client_id_that_is_no_uuid_is_refused(reader: Person, client_id: str) -> None:
+async def test_a_client_id_must_be_a_uuid(reader: Person, client_id: str) -> None:
     program = await reader.post("Say no", client_id=client_id)
     page = await reader.http.post("/chat/", data={"message": "Say no", "client_id": client_id})
 
@@ -318,7 +318,7 @@ async def test_while_an_answer_runs_the_next_message_waits_in_the_form(reader: P
     assert stopped["status"] == "stopped"
 
 
-async def test_while_it_drains_nothing_new_is_taken(site: Site, reader: Person) -> None:
+async def test_a_draining_server_accepts_no_new_message(site: Site, reader: Person) -> None:
     site.resources.worker.draining = True
     try:
         program = await reader.post("Say later")
@@ -351,7 +351,7 @@ async def test_a_message_may_name_its_model(beside: Beside) -> None:
 # Threads of others
 
 
-async def test_a_foreign_thread_is_not_there(reader: Person, stranger: Person) -> None:
+async def test_a_foreign_thread_is_not_found(reader: Person, stranger: Person) -> None:
     thread = await stored_thread(reader, "A secret", "And its answer")
     answers = []
     for thread_id in (str(thread.id), str(uuid.uuid4())):
@@ -377,7 +377,7 @@ def without_nonce(answer: httpx.Response) -> str:
     return answer.text.replace(nonce, "")
 
 
-async def test_nobody_is_sent_to_the_login(reader: Person, nobody: Person) -> None:
+async def test_a_visitor_is_redirected_to_the_login(reader: Person, nobody: Person) -> None:
     thread = await stored_thread(reader, "A secret")
 
     page = await nobody.http.get(f"/chat/{thread.id}/")
@@ -424,9 +424,7 @@ async def test_a_program_gets_the_title_as_it_is_stored(reader: Person) -> None:
         ('"><script>alert(1)</script>' * 20, "too_long", "The title has 540 characters. The maximum is 255."),
     ],
 )
-async def test_a_title_that_is_refused_is_said_at_the_field(
-    reader: Person, title: str, code: str, sentence: str
-) -> None:
+async def test_a_refused_title_is_explained_at_the_field(reader: Person, title: str, code: str, sentence: str) -> None:
     thread = await stored_thread(reader, "Hello", title="The first words")
     program = await reader.http.post(f"/chat/{thread.id}/title/", data={"title": title}, headers=JSON)
     answer = await reader.http.post(f"/chat/{thread.id}/title/", data={"title": title})
@@ -489,11 +487,11 @@ async def test_titles_are_limited(throttled: Site, alice: Person) -> None:
 # The choice of a model
 
 
-async def test_without_other_models_there_is_no_choice(reader: Person) -> None:
+async def test_without_other_models_there_is_nothing_to_choose(reader: Person) -> None:
     assert not (await page_of(reader, "/chat/")).all("select")
 
 
-async def test_the_choice_is_shown_with_the_threads_own_first_of_all(beside: Beside) -> None:
+async def test_the_model_choice_lists_the_threads_own_model_first(beside: Beside) -> None:
     async with beside(LLM_MODELS="large,gpt-5-mini,small") as site, Person.signed_up(site, "alice") as alice:
         thread = await stored_thread(alice, "Hello")
         chosen = []
@@ -590,7 +588,7 @@ async def test_a_message_moves_its_thread_to_the_top(alice: Person) -> None:
     assert [one.text.strip() for one in page.all("span", class_="thread-title") if one.text][:2] == ["First", "Second"]
 
 
-async def test_a_message_that_failed_or_was_stopped_says_so_without_a_script(reader: Person) -> None:
+async def test_a_failed_or_stopped_answer_is_marked_without_a_script(reader: Person) -> None:
     thread = await stored_thread(reader, "q", "kept text")
     notes = {Status.STOPPED: "You stopped", Status.INTERRUPTED: "Interrupted", Status.ERROR: "Something went wrong"}
     for status, words in notes.items():

@@ -213,7 +213,7 @@ def test_only_changes_that_follow_each_other_count() -> None:
     assert _continued(4, []) == 4
 
 
-def test_the_start_of_an_answer_tells_of_no_change() -> None:
+def test_the_start_of_an_answer_is_not_a_change() -> None:
     some: Any = uuid.uuid4()
 
     assert rev_of(encode(TitleUpdated(7, some, "Eggs"))) == 7

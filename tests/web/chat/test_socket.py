@@ -40,7 +40,7 @@ HELLO = {"type": "hello", "v": 1, "cursor": "", "rev": 0}
         ('{"type":"hello","v":1,"cursor":5}', Close.BAD_FRAME),
     ],
 )
-async def test_a_first_frame_that_is_no_hello_ends_the_socket(alice: Person, first: str | bytes, code: Close) -> None:
+async def test_a_first_frame_other_than_hello_ends_the_socket(alice: Person, first: str | bytes, code: Close) -> None:
     posted = await ready(alice)
     async with alice.connection(posted["thread_id"]) as connection:
         await connection.send(first)
@@ -48,7 +48,7 @@ async def test_a_first_frame_that_is_no_hello_ends_the_socket(alice: Person, fir
         assert await closed(connection) == code
 
 
-async def test_a_tab_that_says_nothing_is_let_go(alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_silent_tab_is_disconnected(alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     patches.HELLO_SECONDS.replace(monkeypatch, 0.1)
     posted = await ready(alice)
     async with alice.connection(posted["thread_id"]) as connection:
@@ -136,7 +136,7 @@ async def test_another_origin_is_refused_before_the_handshake(alice: Person, ori
     assert refused.value.response.status_code == 403
 
 
-async def test_nobody_gets_no_socket(alice: Person, nobody: Person) -> None:
+async def test_a_visitor_gets_no_socket(alice: Person, nobody: Person) -> None:
     posted = await ready(alice)
     with pytest.raises(websockets.InvalidStatus) as refused:
         async with nobody.connection(posted["thread_id"]):
@@ -187,7 +187,7 @@ async def test_no_compression_is_agreed_upon(alice: Person) -> None:
         '{"type":"message.send","client_id":"\\ud800","content":"x"}',
     ],
 )
-async def test_a_frame_that_makes_no_sense_is_refused_and_the_socket_stays(alice: Person, frame: str) -> None:
+async def test_an_invalid_frame_is_refused_and_the_socket_stays(alice: Person, frame: str) -> None:
     posted = await ready(alice)
     async with alice.tab(posted["thread_id"]) as tab:
         await tab.connection.send(frame)
@@ -226,9 +226,7 @@ async def test_a_flood_ends_the_socket(alice: Person) -> None:
 @pytest.mark.parametrize(
     ("content", "code"), [("", "empty"), (" \n ", "empty"), ("x" * 32_001, "too_long"), ("é" * 32_001, "too_long")]
 )
-async def test_a_message_that_cannot_be_taken_is_refused_and_stores_nothing(
-    alice: Person, content: str, code: str
-) -> None:
+async def test_a_refused_message_is_not_stored(alice: Person, content: str, code: str) -> None:
     posted = await ready(alice)
     async with alice.tab(posted["thread_id"]) as tab:
         refused = await tab.say(content)
@@ -239,7 +237,7 @@ async def test_a_message_that_cannot_be_taken_is_refused_and_stores_nothing(
 
 
 @pytest.mark.parametrize("content", ["漢" * 32_000, "😀" * 32_000, 'q"\n' * 10_600, "a\x00b", "x"])
-async def test_every_message_within_the_limit_is_taken(alice: Person, content: str) -> None:
+async def test_every_message_within_the_limit_is_accepted(alice: Person, content: str) -> None:
     posted = await ready(alice)
     async with alice.tab(posted["thread_id"]) as tab:
         acknowledged = await tab.say(content)
@@ -279,7 +277,7 @@ async def test_a_message_while_one_is_answered_is_busy_and_the_same_again_is_ack
     assert await ChatMessage.filter(thread_id=posted["thread_id"]).count() == 4
 
 
-async def test_the_other_tab_sees_the_message_and_the_sidebar_of_every_thread_hears_of_it(alice: Person) -> None:
+async def test_the_other_tab_shows_the_message_and_every_sidebar_is_updated(alice: Person) -> None:
     posted, other = await ready(alice), await ready(alice)
     async with (
         alice.tab(posted["thread_id"]) as one,
@@ -306,7 +304,7 @@ async def page_of(person: Person, thread_id: str) -> dict[str, str]:
     return dict(re.findall(r'data-([a-z-]+)="([^"]*)"', found[1])) | {"html": html}
 
 
-async def test_a_reload_in_mid_answer_goes_on_where_the_page_ends(alice: Person) -> None:
+async def test_a_reload_during_an_answer_continues_where_the_page_ends(alice: Person) -> None:
     posted = await alice.ask("Show me a table and some code [offline: pace=8]")
     async with alice.tab(posted["thread_id"]) as tab:
         seen = await tab.until_text(posted["reply_id"], 30)
@@ -370,7 +368,7 @@ async def test_sync_brings_the_thread_as_it_is(alice: Person) -> None:
     assert [message["content"] for message in snapshot["messages"]] == ["say Hello", "Hello"]
 
 
-async def test_redis_that_lost_everything_in_mid_answer_costs_a_snapshot_and_no_text(alice: Person, site: Site) -> None:
+async def test_losing_all_of_redis_during_an_answer_costs_a_snapshot_and_no_text(alice: Person, site: Site) -> None:
     posted = await alice.ask("Show me a table and some code [offline: pace=8]")
     async with alice.tab(posted["thread_id"]) as tab:
         await tab.until_text(posted["reply_id"], 20)
@@ -424,7 +422,7 @@ async def test_sockets_that_say_nothing_count_as_well(alice: Person, bob: Person
     assert sorted(codes) == [Close.NO_HELLO] * 20 + [Close.TOO_MANY_SOCKETS] * 10
 
 
-async def test_a_crowd_is_let_in_a_few_at_a_time_and_told_to_come_back_while_pages_answer(
+async def test_many_new_sockets_are_served_in_turn_or_asked_to_retry_while_pages_answer(
     alice: Person, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     posted = await ready(alice)
@@ -442,7 +440,7 @@ async def test_a_crowd_is_let_in_a_few_at_a_time_and_told_to_come_back_while_pag
             await waiting.until_type("welcome")
 
 
-async def test_an_error_of_ours_closes_with_a_code_that_says_come_back(
+async def test_an_error_of_the_server_closes_with_a_code_that_means_retry(
     alice: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def broken(*_: object) -> None:
@@ -466,7 +464,7 @@ async def test_a_cut_redis_connection_in_mid_answer_costs_nothing(alice: Person,
     assert message["content"] == (await ChatMessage.get(id=posted["reply_id"])).content
 
 
-async def test_an_end_that_is_published_while_the_channel_is_away_is_not_missed(alice: Person, site: Site) -> None:
+async def test_an_end_published_while_the_channel_is_disconnected_is_not_missed(alice: Person, site: Site) -> None:
     posted = await ready(alice)
     async with alice.tab(posted["thread_id"]) as tab:
         await tab.until_type("thread.snapshot")

@@ -92,7 +92,7 @@ async def test_a_chat_with_pruned_requests_cost_at_least_the_known_sum(alice: Pe
     assert Decimal(page.find("data", id="total")["value"]) == (await UserMonthlyUsage.get(user__email=alice.email)).cost
 
 
-async def test_exact_estimated_and_unknown_are_told_apart(alice: Person) -> None:
+async def test_exact_estimated_and_unknown_costs_are_distinguished(alice: Person) -> None:
     await call(alice, "0.30")
     await call(alice, "0.20", estimated=True)
     await call(alice, None, model="house-brand")
