@@ -33,7 +33,7 @@ STILL_PASSING = {
         "tests/services/replies/test_reply.py::test_a_tool_runs_between_two_rounds_of_one_reply",
     ),
     "Remove the offline model": (
-        "tests/test_development.py::test_it_says_where_to_go_and_leaves_no_process",
+        "tests/test_development.py::test_the_start_prints_the_address_and_the_end_leaves_no_process",
         "tests/test_development.py::test_what_is_wrong_is_named_in_a_sentence",
         "tests/test_settings.py",
         "tests/test_first_answer.py",
