@@ -26,7 +26,7 @@ from tests.support.waiting import LONG_SECONDS
 
 @pytest.fixture(scope="session", autouse=True)
 def patience() -> Iterator[None]:
-    """A machine that stalls for some seconds is no outage of PostgreSQL or Redis, and no lock held too long."""
+    """Don't mistake a machine that stalls for some seconds for an outage or a long lock."""
     with pytest.MonkeyPatch.context() as patch:
         for seconds in patches.STORE_TIMEOUTS:
             seconds.replace(patch, LONG_SECONDS)
@@ -97,7 +97,7 @@ def beside(site: Site, environment: dict[str, str]) -> Beside:
 
 @pytest.fixture(scope="session")
 async def mailbox() -> AsyncIterator[Mailbox]:
-    """A real mail server; it takes what the production site sends."""
+    """A real mail server for the production site's emails."""
     async with Mailbox.listening() as mailbox:
         yield mailbox
 
@@ -106,7 +106,7 @@ async def mailbox() -> AsyncIterator[Mailbox]:
 async def production(
     beside: Beside, stores: Stores, model: OfflineServer, mailbox: Mailbox
 ) -> AsyncIterator[Production]:
-    """All that production demands, with one trusted proxy, and e-mail that arrives."""
+    """All settings that production requires, with one trusted proxy, and a mail server."""
     settings = PRODUCTION | {
         "DEBUG": "False",
         "RATE_LIMITS": "on",
@@ -125,21 +125,21 @@ async def production(
 
 @pytest.fixture
 async def alice(site: Site) -> AsyncIterator[Person]:
-    """Owns what a test is about."""
+    """The user whose data a test is about."""
     async with Person.signed_up(site, "alice") as person:
         yield person
 
 
 @pytest.fixture
 async def bob(site: Site) -> AsyncIterator[Person]:
-    """Also has an account."""
+    """Another user."""
     async with Person.signed_up(site, "bob") as person:
         yield person
 
 
 @pytest.fixture
 async def root(site: Site) -> AsyncIterator[Person]:
-    """Is staff."""
+    """An administrator."""
     async with Person.signed_up(site, "root") as person:
         await User.filter(email=person.email).update(is_staff=True)
         yield person
@@ -147,6 +147,6 @@ async def root(site: Site) -> AsyncIterator[Person]:
 
 @pytest.fixture
 async def nobody(site: Site) -> AsyncIterator[Person]:
-    """Has no account."""
+    """A visitor without an account."""
     async with Person.visiting(site) as person:
         yield person

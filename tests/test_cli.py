@@ -45,7 +45,7 @@ except KeyError:  # in a container, as a user without a name
 
 
 async def chat(environment: dict[str, str], *words: str) -> tuple[int, str, str]:
-    """Exit code, output and errors of one command."""
+    """The exit code, output and errors of one command."""
     with TemporaryDirectory(prefix="chat-") as name:
         folder = Path(name)
         output, errors, variables = (
@@ -66,7 +66,7 @@ async def recorded(action: str, person: Person, before: Any, after: Any) -> None
 
 
 async def test_the_command_is_installed(alice: Person, environment: dict[str, str]) -> None:
-    """The other tests call what it calls, in a process that has imported everything."""
+    """The other tests call the same function in a process that has imported everything."""
     installed = Path(sysconfig.get_path("scripts"), "chat")  # by bin/install-python
     variables = {**os.environ, **environment, "PYTHONPATH": str(PROJECT)}
     words = (installed, "users", "--search", alice.email)

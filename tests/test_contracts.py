@@ -1,4 +1,4 @@
-"""Promises between files: imports go down, the browser's modules pass their tests, the wire is documented."""
+"""Promises between files: imports go down, the browser's modules pass their tests, the protocol is documented."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ROWS = dict(re.findall(r"^\| `([a-z_.]+)`[^|]*\|(.*)\|$", PROTOCOL, re.MULTILINE
 
 
 def run(*command: str) -> str:
-    """What it printed; a failure shows all of it."""
+    """The command's output; a failure shows all of it."""
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=50, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

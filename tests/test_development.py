@@ -44,7 +44,7 @@ def port() -> int:
 
 @pytest.fixture
 def start(folder: Path, port: int) -> Iterator[Start]:
-    """Start it with these variables and no others; what a test leaves running is stopped."""
+    """Start `chat dev` with only these variables; it is stopped after the test."""
     begun: list[Program] = []
     plain = {"PATH": os.environ["PATH"], "HOME": str(folder), "PORT": str(port)}
 
@@ -64,7 +64,7 @@ def start(folder: Path, port: int) -> Iterator[Start]:
 
 
 def banner(process: Program) -> str:
-    """All output until it listens."""
+    """All output until the server listens."""
     process.wait_until(lambda: LAST_LINE_OF_THE_BANNER in process.output)
     return process.output
 
@@ -75,7 +75,7 @@ def healthy(port: int) -> bool:
 
 
 async def recorded(folder: Path) -> list[tuple[str, str]]:
-    """Who did what, as the audit log of a running one has it."""
+    """Actors and actions in the audit log of a running site."""
     connection = await asyncpg.connect(beside_a_run({}, root=folder)["DATABASE_URL"])
     try:
         entries = await connection.fetch("SELECT actor_email, action FROM audit_entry ORDER BY created_at")

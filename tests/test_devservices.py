@@ -1,4 +1,4 @@
-"""Embedded PostgreSQL and Valkey: they start in any folder, keep what they are given, and leave nothing behind."""
+"""Embedded PostgreSQL and Valkey: they start in any folder, keep their data, and leave nothing behind."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def processes_in(folder: Path) -> set[int]:
-    """The processes that work inside a folder."""
+    """The processes whose working directory is in a folder."""
     found = set()
     for entry in Path("/proc").iterdir():
         try:

@@ -16,7 +16,7 @@ LINK = re.compile(r"\]\(([^)#\s]*)(#[^)\s]+)?\)")
 
 
 def named_files(text: str) -> Iterator[str]:
-    """What stands in backticks and is a path below one of the folders; `a/{b,c}.py` is two."""
+    """Paths below one of the folders, in backticks; `a/{b,c}.py` is two."""
     for quoted in re.findall(r"`([^`\n]+)`", text):
         if not NAME.fullmatch(quoted) or not quoted.startswith(tuple(f"{folder}/" for folder in FOLDERS)):
             continue

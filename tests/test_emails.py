@@ -1,4 +1,4 @@
-"""What emails say, as text and as HTML, and the headers they have."""
+"""The emails' texts, HTML and headers."""
 
 from __future__ import annotations
 

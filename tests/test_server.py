@@ -39,21 +39,21 @@ needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux end
 
 @dataclass
 class Server:
-    """A running command."""
+    """A running `chat serve`."""
 
     process: Program
     url: str
 
     def send_signal(self, number: signal.Signals) -> None:
-        """To the process that was started, like a host does."""
+        """Send a signal to the process that was started, as a host does."""
         self.process.send_signal(number)
 
     async def end(self) -> tuple[int, str]:
-        """Its exit code and what it wrote to stderr."""
+        """The exit code and stderr."""
         return await self.process.end(END_SECONDS), self.process.errors
 
     async def answers(self) -> bool:
-        """Whether it serves; asked without a client, since that takes longer to make than the question."""
+        """Whether the server answers; without an HTTP client, which is slow to create."""
         target = httpx.URL(self.url)
         try:
             reader, writer = await asyncio.open_connection(target.host, target.port)
@@ -68,14 +68,14 @@ class Server:
             writer.close()
 
     async def until_it_answers(self) -> None:
-        """Ask until it does."""
+        """Wait until the server answers."""
         async with asyncio.timeout(START_SECONDS):
             while not await self.answers():
                 assert self.process.returncode is None, (await self.end())[1]
                 await asyncio.sleep(0.02)  # not `eventually`: a server that ended early shows its errors
 
     def children(self) -> set[int]:
-        """Its processes."""
+        """The server's processes."""
         found = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True, check=False)
         return {int(pid) for pid in found.stdout.split()}
 
@@ -138,7 +138,7 @@ async def farewell(tab: Tab) -> int:
 
 
 def assert_no_trouble(errors: str) -> None:
-    """Warnings may be: on a busy machine Redis is slow to answer."""
+    """Warnings are allowed: on a busy machine Redis is slow to answer."""
     assert not re.search(r"Traceback| ERROR | CRITICAL |never retrieved|never awaited|Warning:", errors), errors
 
 
@@ -282,7 +282,7 @@ async def all_gone(pids: set[int]) -> bool:
 
 
 def is_alive(pid: int) -> bool:
-    """A zombie, which waits for its parent to look, is not."""
+    """A zombie, which waits for its parent, doesn't count."""
     found = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return bool(found.stdout.strip()) and not found.stdout.startswith("Z")
 

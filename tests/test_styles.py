@@ -1,4 +1,4 @@
-"""The look is made of components: little CSS by hand, and no rule that has to shout to win."""
+"""Styles are components: little custom CSS, and no `!important`."""
 
 from __future__ import annotations
 

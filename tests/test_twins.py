@@ -66,7 +66,7 @@ class Line:
         self.text = text
 
     def act(self, name: str, amount: int) -> None:
-        """Anything that may happen to a connection."""
+        """Any fault of a connection."""
         match name:
             case "pass":
                 self.frames += self.log[self.position : self.position + amount]
@@ -111,7 +111,7 @@ def test_over_any_connection_a_tab_shows_a_prefix_of_the_text_and_finally_all_of
         assert line.text.startswith(ended(tab)[0])
 
     text, status, cursor, syncs = ended(tab)
-    if cursor == line.log[-1]["cursor"]:  # else it has not heard of the end, and the server's own checks find that
+    if cursor == line.log[-1]["cursor"]:  # otherwise it missed the end, which the reconciler finds
         assert (text, status) == (line.text, "final") or syncs, "a tab that is wrong knows it"
     tab.apply(line.snapshot())
     assert ended(tab)[:2] == [line.text, "final"]

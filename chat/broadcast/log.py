@@ -117,7 +117,7 @@ class LogSlice:
 
 class _Change(msgspec.Struct):
     type: str
-    rev: Any = 0  # an integer, unless a newer release means something else by it
+    rev: Any = 0  # an integer, unless a newer release uses it differently
 
 
 def rev_of(payload: str) -> int:

@@ -14,7 +14,7 @@ import pydantic
 Schema = type[pydantic.BaseModel] | dict[str, Any]
 MAX_NAME = 64
 MAX_DETAIL_ERRORS = 5
-# In JSON's text: a pair of surrogates or another escape, else NUL or half of a pair, which PostgreSQL cannot store.
+# In JSON's text: a pair of surrogates or another escape; also NUL or half of a pair, which PostgreSQL cannot store.
 _ESCAPE = re.compile(r"(\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\[^u])|\\u(?:0000|[dD][89a-fA-F]..)")
 
 

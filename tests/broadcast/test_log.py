@@ -204,7 +204,7 @@ async def test_the_first_caller_waits_briefly_for_a_frozen_redis_and_the_next_no
     log = Broadcast(client).log
 
     async def tried(*, command_seconds: float, open_seconds: float) -> int:
-        """How often the server was asked by now."""
+        """The number of commands so far."""
         patches.COMMAND_TIMEOUT_SECONDS.replace(monkeypatch, command_seconds)
         patches.OPEN_SECONDS.replace(monkeypatch, open_seconds)
         for asking in (log.read(thread), log.ends([thread])):

@@ -45,7 +45,7 @@ def axe() -> str:
 
 @pytest.fixture
 async def page(desk: Desk, axe: str) -> AsyncIterator[Page]:
-    """Of a visitor."""
+    """A visitor's pages."""
     yield await (await desk.context(allowed=(REFUSED_FORM,))).new_page()
 
 

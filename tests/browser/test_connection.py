@@ -36,7 +36,7 @@ async def cut(chat: ChatPage, person: Person, site: Site) -> None:
 
 
 async def leave(person: Person, site: Site) -> None:
-    """As a server does that is restarted."""
+    """Close the sockets as a restarting server does."""
     for socket in await sockets_of(person, site):
         socket.leave()
 

@@ -1,4 +1,4 @@
-"""The main job as its user sees it: ask, watch the answer come, in every tab, through reloads, and stop it."""
+"""The main job as users see it: ask, watch the answer arrive in every tab and through reloads, and stop it."""
 
 from __future__ import annotations
 

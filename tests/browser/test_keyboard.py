@@ -17,7 +17,7 @@ FOCUSED = """
 
 
 async def tabbed(page: Page, times: int) -> list[str]:
-    """The names of what gets the focus with each Tab."""
+    """The names of the elements that get the focus with each Tab."""
     names = []
     for _ in range(times):
         await page.keyboard.press("Tab")

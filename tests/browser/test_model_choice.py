@@ -1,4 +1,4 @@
-"""The model that answers is chosen below the message, and goes with each one."""
+"""The model is chosen below the message, and sent with each message."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def alice(choosing: Desk) -> AsyncIterator[Person]:
 
 
 async def models_of(thread_id: str) -> list[str]:
-    """What each answer of a thread was asked of."""
+    """The model of each answer of a thread."""
     return [one.model for one in await Generation.filter(thread_id=thread_id).order_by("created_at")]
 
 

@@ -22,7 +22,7 @@ CHECK = "**/accounts/password-check/"
 
 @pytest.fixture
 async def page(desk: Desk) -> AsyncIterator[Page]:
-    """The sign-up of a visitor."""
+    """A visitor's sign-up page."""
     page = await (await desk.context(allowed=(REFUSED_FORM,))).new_page()
     await page.goto("/accounts/signup/")
     yield page
@@ -122,7 +122,7 @@ async def test_a_forgotten_password_is_reset(desk: Desk, alice: Person, java_scr
 
 
 async def mailed_to(person: Person) -> str:
-    """A link as it is mailed, in the place of the one that was; mail is tested where there is a mail server."""
+    """A link as emails have it, replacing the former one; tests with a mail server cover the emails."""
     user, token = await User.get(email=person.email), new_token()
     await eventually(lambda: PasswordResetToken.exists(user_id=user.id))
     await PasswordResetToken.filter(user_id=user.id).delete()

@@ -31,7 +31,7 @@ class Title:
         await self.field.fill(text)
 
     async def is_shown(self, text: str) -> None:
-        """In the heading, the sidebar and the browser's tab."""
+        """Wait for the title in the heading, the sidebar and the browser's tab."""
         await expect(self.heading).to_have_text(text)
         await expect(self.page.locator('.thread-link[aria-current="page"] .thread-title')).to_have_text(text)
         await expect(self.page).to_have_title(f"{text} · Quart Chat")

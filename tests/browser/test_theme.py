@@ -23,7 +23,7 @@ FIRST_PAINT = """
 
 
 async def colour_at_first_paint(page: Page, path: str) -> str:
-    """Of the page's ground, while its script is still on its way."""
+    """The background color before the page's script has loaded."""
     arrives = asyncio.Event()
 
     async def hold(route) -> None:  # type: ignore[no-untyped-def]

@@ -40,7 +40,7 @@ async def test_a_tool_is_shown_while_it_runs_and_stays(desk: Desk, alice: Person
 
 
 async def test_a_tab_that_paints_late_shows_the_tool_too(desk: Desk, alice: Person) -> None:
-    """As a hidden one does: the answer begins for it with the tool's call."""
+    """A hidden tab paints late: its answer begins with the tool call."""
     chat = await desk.chat(alice, await past_thread(alice))
     await chat.page.evaluate("() => { window.requestAnimationFrame = (paint) => setTimeout(paint, 300) }")
     await chat.say("What is 12 * 7?")

@@ -1,4 +1,4 @@
-"""The second factor in a browser: turned on by keyboard, asked for at the login, with and without JavaScript."""
+"""Two-factor authentication in a browser: set-up by keyboard and login codes, with and without JavaScript."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Waiting for the mailed link: the way to another one counts down, with JavaScript and without."""
+"""Waiting for the emailed link: the wait for another one counts down, with and without JavaScript."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def mailbox() -> AsyncIterator[Mailbox]:
 
 @pytest.fixture(scope="module")
 async def strict(beside: Beside, mailbox: Mailbox) -> AsyncIterator[Site]:
-    """A site that wants addresses to be confirmed, and sends mail."""
+    """A site that requires confirmed addresses, and sends email."""
     mail = {"EMAIL_BACKEND": "smtp", "SMTP_HOST": mailbox.host, "SMTP_PORT": str(mailbox.port), "SMTP_TLS": "none"}
     async with beside(
         EMAIL_VERIFICATION_REQUIRED="True", RATE_LIMITS="on", DEFAULT_FROM_EMAIL="chat@example.com", **mail
@@ -43,7 +43,7 @@ async def desk(browser: Browser, strict: Site) -> AsyncIterator[Desk]:
 
 @pytest.fixture
 async def carol(strict: Site) -> str:
-    """Has had her first link a moment ago."""
+    """A user who has just received her first link."""
     password_hash = await strict.resources.passwords.hash(PASSWORD)
     address = f"carol-{uuid.uuid4().hex[:8]}@example.com"
     user = await User.create(email=address, password_hash=password_hash, verification_sent_at=datetime.now(UTC))

@@ -1,4 +1,4 @@
-"""A site as it is in production: stores, a model and workers, with proxies between that make trouble."""
+"""A site as in production: stores, a model and workers, with proxies between them that cause faults."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Worker:
 
     @property
     def is_alive(self) -> bool:
-        """Whether it still runs."""
+        """Whether the process still runs."""
         return self.process.returncode is None
 
     def kill(self) -> None:
@@ -65,11 +65,11 @@ class Worker:
         return said
 
     async def end(self, *, seconds: float = 30) -> int:
-        """Its exit code, once it has ended by itself."""
+        """The exit code, after the process ended by itself."""
         return await self.process.end(seconds)
 
     async def until_ready(self) -> None:
-        """Its stores answer, too."""
+        """Whether the worker is ready, which includes its stores."""
         deadline = time.monotonic() + START_SECONDS
         async with new_client(base_url=self.url) as http:
             while self.is_alive and time.monotonic() < deadline:
@@ -95,7 +95,7 @@ class Cluster:
     @classmethod
     @asynccontextmanager
     async def running(cls, folder: Path) -> AsyncIterator[Cluster]:
-        """With migrated stores and without a worker."""
+        """A cluster with migrated stores and without workers."""
         async with contextlib.AsyncExitStack() as stack:
             model = OfflineServer(stack.enter_context(offline_model_server("--pace-ms", "1", log=folder / "model.log")))
             stack.push_async_callback(model.http.aclose)
@@ -142,7 +142,7 @@ class Cluster:
         return self._launched[-1]
 
     def heal(self) -> None:
-        """After a test everything is there again."""
+        """Undo every fault after a test."""
         for store in (self.postgres, self.valkey):
             store.proxy.heal()
             if not store.is_up:
@@ -152,14 +152,14 @@ class Cluster:
             worker.resume()
 
     def dismiss(self, *kept: str) -> None:
-        """End the workers, but for those with such faults."""
+        """End the workers, except those with these faults."""
         for worker in self._launched:
             if worker.is_alive and worker.faults not in kept:
                 worker.resume()
                 worker.kill()
 
     async def rows(self, sql: str, *values: Any) -> list[dict[str, Any]]:
-        """From the database itself, past the proxy."""
+        """Query the database directly, past the proxy."""
         connection = await asyncpg.connect(self.postgres.url)
         try:
             if not values and ";" in sql:
@@ -170,7 +170,7 @@ class Cluster:
             await connection.close()
 
     async def redis(self, *words: str | int) -> Any:
-        """One command, past the proxy, in the words of redis-cli."""
+        """One command, past the proxy, as redis-cli takes it."""
         return await stores.command(self.valkey, *words)
 
     @asynccontextmanager

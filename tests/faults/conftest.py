@@ -20,14 +20,14 @@ async def shared_cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncItera
 
 @pytest.fixture
 async def cluster(shared_cluster: Cluster) -> AsyncIterator[Cluster]:
-    """Whole at the start and at the end of each test."""
+    """The cluster, without faults at the start and end of each test."""
     yield shared_cluster
     shared_cluster.heal()
     shared_cluster.dismiss("", "hasty")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """A line for each row of the matrix, and what tests measured."""
+    """A line for each row of the matrix, and the measurements."""
     rows: dict[int, list[pytest.TestReport]] = {}
     figures: list[str] = []
     for outcome in ("passed", "failed"):

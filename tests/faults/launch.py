@@ -103,7 +103,7 @@ def buffer_little() -> None:
 
 
 def respawn(min_seconds: float) -> None:
-    """How long a process has to have lived for its end not to end everything."""
+    """Set the minimum uptime of a worker whose end doesn't end the server."""
     patches.RESPAWN_MIN_SECONDS.replace_in_this_process(min_seconds)
 
 
@@ -137,7 +137,7 @@ def replaced(statement: str, old: str, new: str) -> str:
 
 
 def read_the_position_after_the_rows() -> None:
-    """An event between the rows and the place is then neither in the rows nor sent."""
+    """An event between the rows and the position is then neither in the rows nor sent."""
     original, end_of_log = patches.FEED_VIEW_THREAD.value, patches.END_OF_LOG.value
 
     async def view_thread(thread_id: Any, *, broadcast: Any) -> Any:
@@ -149,7 +149,7 @@ def read_the_position_after_the_rows() -> None:
 
 
 def subscribe_slowly() -> None:
-    """That alone does no harm."""
+    """This fault alone is harmless."""
     original = patches.SYNCHRONISE.value
 
     async def synchronise(self: Any, of: Any) -> None:

@@ -36,7 +36,7 @@ class Rules:
 
 @dataclass(eq=False)
 class Oracle:
-    """One tab of a thread. Of several addresses it takes any, as behind a load balancer."""
+    """One tab of a thread. It connects to any of its addresses, as behind a load balancer."""
 
     person: Person
     thread_id: str
@@ -67,7 +67,7 @@ class Oracle:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Oracle]:
-        """Until the block ends; every frame that breaks a rule fails the test."""
+        """Keep the tab open until the block ends; every frame that breaks a rule fails the test."""
         self._task = asyncio.create_task(self._stay())
         try:
             yield self
@@ -79,7 +79,7 @@ class Oracle:
                 self._task.result()
 
     async def until(self, happened: Callable[[], Any], *, seconds: float = 20) -> None:
-        """Wait until it is so."""
+        """Wait until the condition is true."""
         async with asyncio.timeout(seconds):
             while not happened():
                 if self._task and self._task.done():
@@ -98,11 +98,11 @@ class Oracle:
         return self.text(message_id)
 
     def text(self, message_id: str) -> str:
-        """What is shown of an answer."""
+        """The answer's text in the tab."""
         return (self.store.find(message_id) or {"content": ""})["content"]
 
     def status(self, message_id: str) -> str:
-        """Of an answer; `streaming` is the spinner."""
+        """The answer's status; `streaming` is the spinner."""
         return (self.store.find(message_id) or {"status": ""})["status"]
 
     async def post(self, text: str) -> str:
@@ -224,7 +224,7 @@ class Oracle:
             self._shown[message["id"]] = message["content"]
 
     def _watch(self) -> None:
-        """While something is due, silence is looked into."""
+        """While something is due, start the timeout for silence."""
         waits = self.outbox or any(message["status"] == "streaming" for message in self.store.messages)
         if waits and "welcome" not in self._due:
             self._due.setdefault("quiet", asyncio.get_running_loop().time() + self.rules.quiet_seconds)
@@ -232,7 +232,7 @@ class Oracle:
             self._due.pop("quiet", None)
 
     async def _doubt(self) -> None:
-        """Ask for the truth, at most once in a while; until it comes, no cursor is trusted."""
+        """Ask for a snapshot, at a limited rate; until it arrives, no cursor is trusted."""
         if not self.rules.syncs:
             return
         self.wants_snapshot = True

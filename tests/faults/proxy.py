@@ -14,7 +14,7 @@ Target = Path | tuple[str, int]
 
 @dataclass
 class ChaosProxy:
-    """Passes on what comes, as its fields say at that moment; `target` may change between connections."""
+    """Forwards data as its fields currently say; `target` may change between connections."""
 
     target: Target
     latency_seconds: float = 0
@@ -45,7 +45,7 @@ class ChaosProxy:
 
     @property
     def url(self) -> str:
-        """As a website."""
+        """The proxy's URL."""
         return f"http://127.0.0.1:{self.port}"
 
     def cut(self) -> None:
@@ -54,7 +54,7 @@ class ChaosProxy:
             writer.transport.abort()
 
     def blackhole(self) -> None:
-        """From now on bytes vanish in both ways and connections stay, as with a laptop whose lid was closed."""
+        """From now on bytes are dropped both ways and connections stay, as when a laptop's lid is closed."""
         self._open.clear()
 
     def heal(self) -> None:

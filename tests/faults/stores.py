@@ -30,7 +30,7 @@ class Store:
 
     @property
     def is_up(self) -> bool:
-        """Whether it was started and not stopped."""
+        """Whether the server was started and not stopped."""
         return bool(self.url)
 
     @property
@@ -40,7 +40,7 @@ class Store:
         return int(file.read_text().split()[0])
 
     def start(self) -> None:
-        """Returns when it answers."""
+        """Start the server; returns when it answers."""
         self.url = self._running.enter_context(self._run(self._folder))
         self.proxy.target = self._socket(self.url)
 
@@ -53,7 +53,7 @@ class Store:
 
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
-        """It keeps every connection and does nothing."""
+        """Freeze the server: it keeps every connection and does nothing."""
         pids = [self.pid, *_children(self.pid)]
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
@@ -71,12 +71,12 @@ class Store:
 
 
 def postgres(folder: Path) -> Store:
-    """Loses nothing when it is killed, and everything with the machine."""
+    """PostgreSQL: loses nothing when it is killed, and everything with the machine."""
     return Store(folder, lambda data: embedded_postgres(data, durable=False))
 
 
 def valkey(folder: Path) -> Store:
-    """Restarts empty."""
+    """Valkey: restarts empty."""
     return Store(folder, lambda data: embedded_valkey(data, durable=False))
 
 

@@ -56,11 +56,11 @@ class Story:
         return row
 
     async def creates(self) -> int:
-        """How often the provider took the request."""
+        """The number of requests that the provider accepted."""
         return await self.cluster.model.creates(str((await self.row())["generation_id"]))
 
     async def calls(self) -> list[dict[str, Any]]:
-        """The rounds in the books."""
+        """The rounds in the usage ledger."""
         return await self.cluster.rows(CALLS, (await self.row())["generation_id"])
 
     async def over(self, seconds: float, *, rounds: int = 1) -> dict[str, Any]:

@@ -22,7 +22,7 @@ TAKEOVER_SECONDS = 20
 
 @pytest.fixture
 async def pair(cluster: Cluster) -> AsyncIterator[tuple[Worker, Worker]]:
-    """Two workers of this test's own, which let answers be written in the background."""
+    """Two separate workers that use background responses."""
     settings = {"LLM_BACKGROUND": "on", "DRAIN_SECONDS": "1"}
     one, two = (cluster.launch("serve", "none", **settings) for _ in range(2))
     await asyncio.gather(one.until_ready(), two.until_ready())

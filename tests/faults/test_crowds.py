@@ -1,4 +1,4 @@
-"""Rows 39, 40 and 42: tabs that read slowly or not at all, connections that dribble, and hundreds that come at once."""
+"""Rows 39, 40 and 42: tabs that read slowly or not at all, slow connections, and hundreds that arrive at once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MIB = 1024
 
 
 def resident_kib(worker: Worker) -> int:
-    """Its memory at this moment."""
+    """The process's current memory."""
     [line] = [line for line in Path(f"/proc/{worker.process.pid}/status").read_text().splitlines() if "VmRSS" in line]
     return int(line.split()[1])
 

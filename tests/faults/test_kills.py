@@ -1,4 +1,4 @@
-"""Many answers at once: their worker is killed at any moment of theirs, or all workers are replaced one by one."""
+"""Many answers at once: their worker is killed at any moment, or all workers are replaced one by one."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ async def test_answers_of_a_worker_killed_at_any_point_end_correctly(
 
 
 async def truth(story: Story, began: float, waits: list[float], mode: str) -> dict[str, object]:
-    """How its tabs and row agreed, and when; in the background the rest of the stream comes first."""
+    """How the tabs and the row agreed, and when; background responses send the rest of the stream first."""
     row = await story.over(TRUTH_SECONDS + (10 if mode == "background" else 0))
     waits.append(time.monotonic() - began)
     known = any(call["response_id"] for call in await story.calls())

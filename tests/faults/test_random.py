@@ -85,12 +85,12 @@ class Schedule:
         )
 
     async def _kill(self) -> None:
-        """One of them stays."""
+        """Kill a worker if all are alive: one must stay."""
         if all(worker.is_alive for worker in self._workers):
             self.random.choice(self._workers).kill()
 
     async def _pause(self) -> None:
-        """Shorter or longer than a lease."""
+        """Pause a worker for a shorter or longer time than a lease."""
         worker = self.random.choice([one for one in self._workers if one.is_alive])
         worker.pause()
         asyncio.get_running_loop().call_later(self.random.random() * 4, worker.resume)

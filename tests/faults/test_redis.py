@@ -1,4 +1,4 @@
-"""Rows 12 to 21: Redis loses connections, its data, its memory, or the truth."""
+"""Rows 12 to 21: Redis loses connections, its data, its memory, or recent writes."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ async def test_row_16_redis_is_frozen_and_nothing_waits_for_it_longer_than_2_s(c
 
 
 async def slowest_answers(worker: Worker, *, seconds: float) -> float:
-    """The 99th percentile of what the loop takes to answer something that needs no store."""
+    """The p99 latency of a request that needs no store."""
     times = []
     deadline = time.monotonic() + seconds
     async with httpx.AsyncClient(base_url=worker.url) as http:

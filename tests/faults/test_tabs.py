@@ -1,4 +1,4 @@
-"""Rows 37 to 47: tabs that sleep, hang or come from yesterday; a deleted thread; two migrations."""
+"""Rows 37 to 47: tabs that sleep, hang or are a day old; a deleted thread; two migrations."""
 
 from __future__ import annotations
 

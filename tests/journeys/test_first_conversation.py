@@ -40,7 +40,7 @@ class Reloaded:
 
     @classmethod
     async def of(cls, person: Person, path: str) -> Reloaded:
-        """What a reload does."""
+        """Reload the page and reconnect."""
         answer = await person.http.get(path)
         assert answer.status_code == 200
         return cls(person, answer.text)

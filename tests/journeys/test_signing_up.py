@@ -1,4 +1,4 @@
-"""From signing up to being in, as in production: a form, a message that gets lost, another one, its link."""
+"""Signing up, as in production: a form, an email that gets lost, another one, its link."""
 
 from __future__ import annotations
 

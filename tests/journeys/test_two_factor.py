@@ -1,4 +1,4 @@
-"""A second factor: turned on, asked for, the phone lost, the password forgotten, turned off; as in production."""
+"""Two-factor authentication, as in production: set-up, login, a lost phone, a forgotten password, turned off."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SECOND = "a second good passphrase"
 
 
 async def enter_code(person: Person, code: str) -> str:
-    """Where the code leads to."""
+    """The page after the code."""
     return (await person.http.post(CODE, data={"code": code})).headers.get("Location", "")
 
 

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.skipif(
 
 
 class Title(pydantic.BaseModel):
-    """What a conversation is about."""
+    """The subject of a conversation."""
 
     title: str = pydantic.Field(description="at most six words, without a full stop")
 

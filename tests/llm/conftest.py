@@ -69,7 +69,7 @@ async def session_llm(offline_url: str, session_journal: MemoryJournal) -> Async
 
 @pytest.fixture
 async def llm(session_llm: LLMClient, journal: MemoryJournal) -> LLMClient:
-    """A client that tells `journal`. It is made once: making one loads the system's certificates."""
+    """A client that writes to `journal`. It is made once, since that loads the system's certificates."""
     return session_llm
 
 
@@ -82,7 +82,7 @@ async def hasty_llm(offline_url: str, journal: MemoryJournal) -> AsyncIterator[L
 
 @pytest.fixture(scope="module")
 def plain_url() -> Iterator[str]:
-    """A server that is merely compatible."""
+    """A minimal compatible server."""
     process, url = start_offline_model("--pace-ms", "0", "--plain")
     yield url
     process.kill()

@@ -1,4 +1,4 @@
-"""`call` and `stream` over HTTP: their results, their events, and what the journal is told."""
+"""`call` and `stream` over HTTP: their results, events and journal."""
 
 from __future__ import annotations
 

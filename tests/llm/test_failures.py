@@ -1,4 +1,4 @@
-"""A call without a result raises, tells the journal, and keeps what it has received."""
+"""A call without a result raises, is recorded in the journal, and keeps the text received."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ async def test_the_examples_for_a_shell_run(
 
 
 async def test_the_example_with_the_ledger_runs_and_is_recorded(environment: dict[str, str], migrated: None) -> None:
-    """In a process of its own: the database of a process is opened once."""
+    """Run in a separate process: a process opens its database once."""
     assert "ledger.model_client(settings)" in EXAMPLES[-1]
     shell = (
         "import ast, asyncio; asyncio.run(eval(compile({!r}, 'docs/llm.md', 'exec', ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)))"

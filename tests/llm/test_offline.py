@@ -1,4 +1,4 @@
-"""The offline model speaks the Responses API as the real one does, and keeps honest books."""
+"""The offline model speaks the Responses API as the real one does, and bills every response."""
 
 from __future__ import annotations
 

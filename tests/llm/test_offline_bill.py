@@ -1,4 +1,4 @@
-"""The offline model's bill: exact sums in USD, whatever the responses say themselves."""
+"""The offline model's bill: exact sums in USD, whatever usage the responses report."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ async def bill(offline: OfflineServer, **pairs: str) -> dict[str, Any]:
 
 
 async def billed(offline: OfflineServer, generation_id: str, asked: str, **fields: Any) -> dict[str, Any]:
-    """The bill's line for one response that is made for it."""
+    """The bill's entry for one response."""
     response = (await create(offline, asked, metadata={"generation_id": generation_id}, **fields)).json()
     return (await bill(offline, generation_id=generation_id))["responses"][response["id"]]
 

@@ -1,4 +1,4 @@
-"""The offline model refuses what the real API refuses, and in its words."""
+"""The offline model refuses what the real API refuses, with the same messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A merely compatible server sends less than the real API, and refuses more."""
+"""A minimal compatible server sends less than the real API, and refuses more."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The words of a script make the offline model do what providers do now and then."""
+"""Scripts make the offline model fail as providers sometimes do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The offline model calls the tools that the words ask for, so that everybody can see them all without a key."""
+"""The offline model calls the tools that the words ask for, so that all can be tried without a key."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def calls(offline: OfflineServer, asked: str, tools: list[dict[str, Any]])
 
 
 async def told(offline: OfflineServer, asked: str, gave: str) -> str:
-    """What is said when the one tool that is called gives this."""
+    """The answer when the only tool called returns this."""
     question = {"role": "user", "content": asked}
     [call] = (await create(offline, input=[question], tools=ALL)).json()["output"]
     output = {"type": "function_call_output", "call_id": call["call_id"], "output": gave}
@@ -214,5 +214,5 @@ async def test_each_question_of_the_greeting_calls_its_tool(offline: OfflineServ
 
 
 async def test_long_numbers_are_quick(offline: OfflineServer) -> None:
-    """That is, not longer than the client waits for anything."""
+    """Quick means within the client's timeout."""
     assert await calls(offline, f"what is {'1' * 50_000}+1 apples?", ALL) == []

@@ -33,7 +33,7 @@ async def events_of(llm: LLMClient, said: str, **options: Any) -> list[CallEvent
 
 
 def text_of(events: list[CallEvent]) -> str:
-    """What a reader shows in the end."""
+    """The text that a reader shows at the end."""
     text = ""
     for event in events:
         match event:

@@ -1,4 +1,4 @@
-"""A stopped call hangs up, cancels its tools and tells the journal."""
+"""A stopped call disconnects, cancels its tools and is recorded in the journal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tools in a call: they run beside each other and beside the stream, and their failures are results."""
+"""Tools in a call: they run concurrently with each other and with the stream, and their failures are results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hashing."""
+"""Password hashing."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def test_a_hash_of_other_parameters_wants_a_new_one(passwords: Passwords) 
 
 
 def django_hash(password: str, *, iterations: int = 1000, salt: str = "Zv8XsQ0aSalt") -> str:
-    """As django.contrib.auth.hashers.PBKDF2PasswordHasher makes it."""
+    """A hash as django.contrib.auth.hashers.PBKDF2PasswordHasher makes it."""
     made = hashlib.pbkdf2_hmac("sha256", password.encode(), salt.encode(), iterations)
     return f"pbkdf2_sha256${iterations}${salt}${base64.b64encode(made).decode()}"
 

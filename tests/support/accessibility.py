@@ -1,4 +1,4 @@
-"""What axe-core finds on a page."""
+"""Accessibility errors that axe-core finds on a page."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RUN = """
 
 
 async def violations(page: Page, axe: str) -> list[str]:
-    """What axe finds in both themes and both widths. The debugger puts it in, past the page's policy."""
+    """The errors in both themes and both widths. The debugger injects axe, past the page's policy."""
     debugger = await page.context.new_cdp_session(page)
     await debugger.send("Runtime.evaluate", {"expression": axe})
     found: list[str] = []

@@ -29,14 +29,14 @@ class Person:
     @classmethod
     @asynccontextmanager
     async def visiting(cls, site: Site) -> AsyncIterator[Person]:
-        """Not logged in."""
+        """A person who is not logged in."""
         async with new_client(base_url=site.url, headers={"Origin": site.url}) as http:
             yield cls(site, http)
 
     @classmethod
     @asynccontextmanager
     async def signed_up(cls, site: Site, name: str) -> AsyncIterator[Person]:
-        """Logged in, with a new account."""
+        """A person who is logged in to a new account."""
         async with cls.visiting(site) as person:
             person.email = f"{name}-{uuid.uuid4().hex[:8]}@example.com"
             response = await person.sign_up(person.email)
@@ -59,7 +59,7 @@ class Person:
         return await self.http.post(path, data=fields, headers={"Accept": "application/json"})
 
     async def ask(self, text: str, thread_id: str = "") -> dict[str, str]:
-        """Send a message that is taken."""
+        """Send a message that must be accepted."""
         response = await self.post(text, thread_id)
         assert response.status_code == 201, response.text
         posted: dict[str, str] = response.json()

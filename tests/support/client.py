@@ -1,4 +1,4 @@
-"""A browser without a person: an HTTP client that is quick to create."""
+"""A browser for tests: an HTTP client that is quick to create."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ TEXTS_UNTIL_OVER = """
 
 
 class ChatPage:
-    """The chat in one tab, in its users' words."""
+    """The chat in one tab, in users' words."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -136,7 +136,7 @@ class ChatPage:
 
     @classmethod
     async def opened(cls, page: Page, thread_id: str = "") -> ChatPage:
-        """With its socket connected, where it has one."""
+        """Load a page, and wait for its socket if it has one."""
         chat = cls(page)
         await page.goto(f"/chat/{thread_id}/" if thread_id else "/chat/")
         if thread_id:
@@ -148,7 +148,7 @@ class ChatPage:
 
     @property
     def answer(self) -> Locator:
-        """The last one."""
+        """The last answer."""
         return self.answers.last
 
     @property
@@ -158,7 +158,7 @@ class ChatPage:
 
     @property
     def thread_id(self) -> str:
-        """Of the thread that the page shows."""
+        """The id of the thread that the page shows."""
         return self.page.url.rstrip("/").rpartition("/")[2]
 
     async def is_connected(self) -> None:

@@ -1,4 +1,4 @@
-"""Calls of the model client in tests: what is asked, its events, and a journal in memory."""
+"""Calls of the model client in tests: requests, events, and a journal in memory."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class MemoryJournal:
 
     @property
     def log(self) -> CallLog:
-        """The only one."""
+        """The log of the only call."""
         [log] = self.logs
         return log
 

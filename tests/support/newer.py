@@ -1,4 +1,4 @@
-"""What a newer release could write into a log that an older one still reads: a deploy replaces workers one by one."""
+"""Events that a newer release could write to a log that an older one reads during a rolling deploy."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class ToolCallWithImage(Frame, frozen=True, tag="response.tool_call"):
 
 
 def events(answer_id: UUID) -> list[Frame]:
-    """One of each; none of them is text."""
+    """One event of each kind; none is text."""
     return [
         Reaction(answer_id, "👍", {"major": 2}),
         ToolCallWithProgress(answer_id, "call", "calculate", "paused", 0.5),

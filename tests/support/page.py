@@ -18,7 +18,7 @@ class Element(dict[str, str]):
 
     @property
     def text(self) -> str:
-        """Exactly as written."""
+        """The text exactly as written."""
         return "".join(self.pieces)
 
 
@@ -34,7 +34,7 @@ class Page(HTMLParser):
 
     @property
     def text(self) -> str:
-        """What can be read, with single spaces."""
+        """The visible text, with single spaces."""
         return " ".join(self.find("body").text.split())
 
     def all(self, tag: str, **attributes: str) -> list[Element]:
@@ -43,7 +43,7 @@ class Page(HTMLParser):
         return [one for one in self.elements if one.tag == tag and wanted.items() <= one.items()]
 
     def find(self, tag: str, **attributes: str) -> Element:
-        """The only one of them."""
+        """The only such element."""
         found = self.all(tag, **attributes)
         assert len(found) == 1, f"{len(found)} of <{tag}> with {attributes}"
         return found[0]
@@ -57,18 +57,18 @@ class Page(HTMLParser):
         return " ".join(self.find("p", id=f"{field}-error").text.split())
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """What the parser calls."""
+        """Called by the parser."""
         element = Element(tag, {name: value or "" for name, value in attrs})
         self.elements.append(element)
         if tag not in VOID:
             self._open.append(element)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Such as `<path/>`."""
+        """Called by the parser for elements such as `<path/>`."""
         self.elements.append(Element(tag, {name: value or "" for name, value in attrs}))
 
     def handle_endtag(self, tag: str) -> None:
-        """What the parser calls."""
+        """Called by the parser."""
         while self._open and self._open.pop().tag != tag:
             pass
 

@@ -38,15 +38,15 @@ class Part:
 
     @property
     def value(self) -> Any:
-        """What it is now."""
+        """The current value."""
         return getattr(self.owner, self.name)
 
     def replace(self, patch: pytest.MonkeyPatch, value: Any, *, of: Any = None) -> None:
-        """Until the patch is undone; for a method, `of` names the one object whose method is replaced."""
+        """Replace it until the patch is undone; for a method, `of` names the one object whose method is replaced."""
         patch.setattr(of or self.owner, self.name, value)
 
     def replace_in_this_process(self, value: Any) -> None:
-        """Until the process ends, which has to be the test's own."""
+        """Replace it until the process ends, which must be the test's own."""
         setattr(self.owner, self.name, value)
 
 

@@ -56,7 +56,7 @@ class TlsProxy(httpx.AsyncHTTPTransport):
         self._address = address
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Pass it on."""
+        """Forward a request."""
         assert request.url.scheme == "https"
         headers = httpx.Headers(request.headers)
         hops = [value for value in (headers.get("X-Forwarded-For"), self._address) if value]

@@ -57,7 +57,7 @@ class Program:
 
     @property
     def pid(self) -> int:
-        """Of its process."""
+        """The process id."""
         assert self._process.pid is not None
         return self._process.pid
 
@@ -77,20 +77,20 @@ class Program:
         return self._errors.read_text()
 
     def send_signal(self, number: signal.Signals) -> None:
-        """If it still runs."""
+        """Kill the program if it still runs."""
         if self.returncode is None:
             with contextlib.suppress(ProcessLookupError):  # it has just ended
                 os.kill(self.pid, number)
 
     def wait(self, seconds: float = PROMPTLY_SECONDS) -> int:
-        """Its exit code, when it has ended by itself; raises TimeoutError."""
+        """The exit code, after the program ended by itself. Raises TimeoutError."""
         self._process.join(seconds)
         if self.returncode is None:
             raise TimeoutError(f"It did not end within {seconds} s and said:\n{self.errors[-2000:]}")
         return self.returncode
 
     def wait_until(self, happened: Callable[[], bool], seconds: float = PROMPTLY_SECONDS) -> None:
-        """Return once this has happened; the program has to run until then."""
+        """Wait until the condition is true; the program must run until then."""
         deadline = time.monotonic() + seconds
         while not happened():
             assert self.returncode is None, f"It ended early and said:\n{self.errors[-2000:]}"
@@ -98,7 +98,7 @@ class Program:
             time.sleep(0.01)  # another process: there is nothing to await
 
     async def end(self, seconds: float = PROMPTLY_SECONDS) -> int:
-        """The same in an event loop."""
+        """Wait in an event loop."""
         deadline = time.monotonic() + seconds
         while self.returncode is None and time.monotonic() < deadline:
             await asyncio.sleep(0.01)  # not `eventually`, whose error would not show the output
@@ -113,7 +113,7 @@ def _run(
     output: Path,
     errors: Path,
 ) -> None:
-    """What is not inherited by a fork, or should not be."""
+    """Set up what a fork does not inherit, or should not."""
     os.close(forkserver._forkserver._forkserver_alive_fd)  # or the process that forks outlives a pytest that is killed
     for number, file in ((0, Path(os.devnull)), (1, output), (2, errors)):
         os.dup2(os.open(file, os.O_RDWR | os.O_APPEND), number)

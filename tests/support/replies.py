@@ -1,4 +1,4 @@
-"""Replies that are over."""
+"""Finished replies."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ async def ready(person: Person, text: str = "say Hello") -> dict[str, str]:
 
 
 async def ended(answer_id: str) -> ChatMessage:
-    """The row of an answer when it is over."""
+    """The row of an answer after it has ended."""
     over = ChatMessage.filter(id=answer_id).exclude(status=Status.STREAMING)
     row: ChatMessage = await eventually(over.first)
     return row

@@ -1,4 +1,4 @@
-"""Conversations that were had before the test begins, as rows."""
+"""Conversations from before the test, as rows."""
 
 from __future__ import annotations
 

@@ -28,18 +28,18 @@ class Site:
 
     @property
     def resources(self) -> Resources:
-        """What the app has open."""
+        """The app's open resources."""
         return cast(Resources, self.app.extensions[EXTENSION])
 
     @property
     def socket_url(self) -> str:
-        """For websockets."""
+        """The address for websockets."""
         return self.url.replace("http", "ws", 1)
 
 
 @asynccontextmanager
 async def serving(environment: dict[str, str], **more: str) -> AsyncIterator[Site]:
-    """Serve with these settings, until the block ends."""
+    """Serve a site with these settings until the block ends."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"

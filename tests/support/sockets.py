@@ -15,7 +15,7 @@ from tests.support.waiting import LONG_SECONDS
 
 
 async def closed(connection: websockets.ClientConnection) -> int:
-    """The code with which the server closes; what comes before is dropped."""
+    """The server's close code; frames before it are ignored."""
     async with asyncio.timeout(LONG_SECONDS):
         while True:
             try:

@@ -69,12 +69,12 @@ class Store:
         self.title_rev = self.rev
 
     def _title_updated(self, frame: dict[str, Any]) -> None:
-        """Of two titles the one with the greater rev is the newer, in whichever order they come."""
+        """The title with the greater rev is newer, in whichever order they arrive."""
         if frame["rev"] >= self.title_rev:
             self.title, self.title_rev = frame["title"], frame["rev"]
 
     def _settled(self, incoming: dict[str, Any]) -> dict[str, Any]:
-        """A finished message does not begin to run again."""
+        """A finished message never runs again."""
         known = self.find(incoming["id"])
         goes_back = known and known["status"] != "streaming" and incoming["status"] == "streaming"
         return dict(known if known and goes_back else incoming)
@@ -172,7 +172,7 @@ class Tab:
         return await self.until(lambda frame: frame["type"] in types)
 
     async def until_finished(self, message_id: str) -> dict[str, Any]:
-        """Receive until an answer is over; returns the message as the tab has it."""
+        """Receive until an answer has ended; returns the message as the tab has it."""
         while True:
             message = self.store.find(message_id)
             if message and message["status"] != "streaming":

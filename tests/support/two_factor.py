@@ -36,7 +36,7 @@ class Factor:
         return TOTP(self.secret).at(time.time() + 30 * later)
 
     def wrong_code(self) -> str:
-        """One that is neither shown now nor about now."""
+        """A code that is neither current nor close to it."""
         near = {self.code(later=later) for later in range(-3, 4)}
         return next(code for code in map("{:06}".format, range(10)) if code not in near)
 
@@ -73,7 +73,7 @@ async def half_way(person: Person, **more: str) -> None:
 
 @asynccontextmanager
 async def member(production: Production) -> AsyncIterator[tuple[Person, Factor]]:
-    """With a second factor, on a site with limits, at the page of the code."""
+    """A user with two-factor authentication at the code page of a site with limits."""
     async with production.visitor() as person:
         person.email = f"carol-{uuid.uuid4().hex[:8]}@example.com"
         password_hash = await production.site.resources.passwords.hash(PASSWORD)

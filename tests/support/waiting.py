@@ -12,7 +12,7 @@ PAUSE_SECONDS = 0.01
 
 
 async def eventually(ask: Callable[[], Awaitable[Any] | Any], *, seconds: float = LONG_SECONDS) -> Any:
-    """The first true answer, asked for again and again. Raises AssertionError if there is none in this time."""
+    """Poll until the result is true, and return it. Raises AssertionError after this time."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
     while True:

@@ -141,7 +141,7 @@ async def test_the_model_reads_hits_or_that_there_are_none(alice: Person) -> Non
 
 
 async def answered(person: Person, question: str) -> str:
-    """What the tool gave in the answer to a new chat's first question."""
+    """The tool's result in the answer to a new chat's first question."""
     posted = await person.ask(question)
     await ended(posted["reply_id"])
     [call] = (await person.messages(posted["thread_id"]))[-1]["tools"]

@@ -12,7 +12,7 @@ from tests.support.site import Beside, Site
 
 @pytest.fixture(scope="session")
 async def throttled(beside: Beside) -> AsyncIterator[Site]:
-    """With rate limits, and nothing in front."""
+    """A site with rate limits and without a proxy."""
     async with beside(RATE_LIMITS="on") as site:
         yield site
 

@@ -1,4 +1,4 @@
-"""What load balancers ask: is the process up, and should requests come here."""
+"""The health checks of load balancers: is the process up, and is it ready for requests."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ FREE_USER = "SELECT 1 FROM users WHERE email = $1 FOR NO KEY UPDATE SKIP LOCKED"
 FREE_SESSIONS = """
 SELECT s.id FROM auth_session s JOIN users u ON u.id = s.user_id WHERE u.email = $1 FOR UPDATE OF s SKIP LOCKED
 """
-# Who comes second waits for the first one who waits.
+# The second transaction waits for the first one that waits.
 WAITING = """
 WITH RECURSIVE waiting AS (
     SELECT pid FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))
@@ -48,13 +48,13 @@ WITH RECURSIVE waiting AS (
 
 
 class Held:
-    """A transaction of the test's own, which others wait for."""
+    """A separate transaction, which others wait for."""
 
     def __init__(self, connection: asyncpg.Connection) -> None:
         self.connection = connection
 
     async def waiting(self, count: int) -> None:
-        """Until so many wait."""
+        """Wait until this number of transactions wait."""
 
         async def do() -> bool:
             return bool(await self.connection.fetchval(WAITING) >= count)
@@ -119,7 +119,7 @@ async def test_a_login_with_an_old_hash_fails_if_the_password_is_replaced_meanwh
 
 
 async def reset_link(person: Person) -> None:
-    """The link has been mailed, and opened in this browser."""
+    """Email a reset link, and open it in this browser."""
     user, token = await User.get(email=person.email), new_token()
     row = {"token_sha256": token_hash(token), "user_id": user.id, "email": user.email}
     await PasswordResetToken.create(**row, expires_at=datetime.now(UTC) + timedelta(hours=1))
@@ -190,7 +190,7 @@ async def change_link(person: Person, email: str) -> str:
 async def test_the_first_of_a_reset_and_an_email_change_is_kept(
     stores: Stores, site: Site, alice: Person, is_reset_first: bool
 ) -> None:
-    """The reset is by who reads the old address' mail, and the other link was asked for with the old password."""
+    """The owner of the old address resets the password; the other link was requested with the old password."""
     new = f"new-{alice.email}"
     async with Person.visiting(site) as owner:
         owner.email = alice.email
@@ -237,7 +237,7 @@ async def test_a_password_replaced_meanwhile_gets_no_email_change_link(
 async def test_a_chat_that_is_opened_while_its_account_is_deleted_waits_and_is_none(
     stores: Stores, site: Site, alice: Person
 ) -> None:
-    """Were it opened, a message in it and the deletion could each have the lock that the other one waits for."""
+    """If the thread could be opened, a message and the deletion could deadlock."""
     user, client_id = await User.get(email=alice.email), str(uuid.uuid4())
     async with held(stores, LOCK_THREAD, uuid.UUID(await past_thread(alice))) as moment:
         deleting = asyncio.create_task(alice.http.post("/accounts/delete/", data={"password": PASSWORD}))
@@ -321,5 +321,5 @@ async def test_a_reply_that_is_stopped_is_locked_before_its_administrator_as_by_
 
 
 async def keys_of(site: Site, thread_id: str) -> list[bytes]:
-    """What Redis has of a chat."""
+    """A chat's keys in Redis."""
     return [key async for key in site.resources.redis.scan_iter(f"*{thread_id}*", count=1000)]

@@ -26,7 +26,7 @@ async def member(site: Site) -> AsyncIterator[Person]:
 
 
 async def sign_up_as(taken: Person, person: Person, **headers: str) -> httpx.Response:
-    """With an address that has an account: it counts, and makes none."""
+    """Sign up with an address that has an account: it is counted, and creates none."""
     fields = {"email": taken.email, "password1": PASSWORD, "password2": PASSWORD}
     return await person.http.post("/accounts/signup/", data=fields, headers=headers)
 
@@ -97,7 +97,7 @@ async def test_guessing_passwords_locks_the_account_and_notifies_its_owner(produ
     address = f"victim-{uuid.uuid4().hex}@example.com"
     answers = []
     for _ in range(6):
-        async with production.visitor() as guesser:  # each from an address of its own
+        async with production.visitor() as guesser:  # each from its own address
             answers.append(await guesser.log_in(address, "guess"))
     async with production.visitor() as other:
         elsewhere = await other.log_in("somebody-else@example.com", PASSWORD)

@@ -1,4 +1,4 @@
-"""Every route, walked: who may come in, how often, and that there is an answer for everybody."""
+"""Every route: who may use it, how often, and that it answers every kind of user."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def routes() -> Iterator[Rule]:
 
 
 def current_routes() -> Iterator[Rule]:
-    """Without former addresses, which redirect."""
+    """The routes without former addresses, which redirect."""
     return (rule for rule in routes() if not rule.alias)
 
 

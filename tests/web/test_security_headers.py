@@ -26,14 +26,14 @@ JSON = {"Accept": "application/json"}
 
 @pytest.fixture(scope="module")
 async def trusting(beside: Beside) -> AsyncIterator[Site]:
-    """A site that believes another origin, too."""
+    """A site that also trusts another origin."""
     async with beside(CSRF_TRUSTED_ORIGINS=f"{FRIEND}/") as site:
         yield site
 
 
 @pytest.fixture(scope="module")
 async def no_browser(trusting: Site) -> AsyncIterator[httpx.AsyncClient]:
-    """A client that sends no header of its own accord."""
+    """A client that sends no headers by default."""
     async with new_client(base_url=trusting.url) as client:
         yield client
 
@@ -217,7 +217,7 @@ async def test_health_checks_come_by_address(production: Production) -> None:
 
 
 async def handshake(person: Person, **headers: str | None) -> websockets.Response:
-    """The answer to a handshake, read byte by byte as it came; a header that is None is left out."""
+    """The raw response to a handshake; a header that is None is left out."""
     cookie = "; ".join(f"{name}={value}" for name, value in person.http.cookies.items())
     target = httpx.URL(person.site.url)
     sent = {

@@ -1,4 +1,4 @@
-"""What the app is told of a request that came through proxies."""
+"""The scope of a request that came through proxies."""
 
 from __future__ import annotations
 

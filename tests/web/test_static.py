@@ -1,4 +1,4 @@
-"""Files of the pages: kept for ever under the address of their content, asked for each time under any other."""
+"""Files of the pages: cached permanently under the address of their content, revalidated under any other."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 EVERY_SECONDS = 5.0
 TTL_MS = 15_000  # a worker without a heartbeat for this long is gone
-WORKERS = "workers"  # the set of names; each worker has a key of its own, since members of a set cannot expire
+WORKERS = "workers"  # the set of names; each worker has its own key, since members of a set cannot expire
 
 
 class WorkerLoad(msgspec.Struct, frozen=True):

@@ -91,7 +91,7 @@ async def set_title(user_id: UUID, thread_id: UUID, title: str, by: TitleBy, *, 
         rows = await query(SET_TITLE, user_id, thread_id, title, by)
         if not rows:
             return False
-        # A query of its own, under the thread's lock: the UPDATE's snapshot is older than its wait for that lock.
+        # A separate query, under the thread's lock: the UPDATE's snapshot is older than its wait for that lock.
         running = (await query(RUNNING, thread_id))[0]["running"]
     rev = rows[0]["rev"]
     updated = ThreadUpdated(thread_id, title, rows[0]["last_message_at"], running, rev)

@@ -19,7 +19,7 @@ from chat.services.usage.ledger import UsageJournal
 logger = logging.getLogger(__name__)
 
 AIM_CHARACTERS = 30
-EXCERPT_CHARACTERS = 2_000  # of each message: its beginning tells the subject
+EXCERPT_CHARACTERS = 2_000  # of each message: its beginning shows the subject
 MAX_OUTPUT_TOKENS = 1_000  # a reasoning model needs some for its reasoning
 TIMEOUT_SECONDS = 30.0
 _REASONS = re.compile(r"gpt-5(?!.*chat)|o\d")

@@ -68,7 +68,7 @@ def test_jitter_adds_a_quarter_at_most(failed: Failed) -> None:
 
 
 class Case:
-    """One message to the offline model, and how it went."""
+    """One message to the offline model, and its outcome."""
 
     def __init__(self, llm: LLMClient, journal: MemoryJournal, offline: OfflineServer, generation_id: str) -> None:
         self._llm, self._journal, self._offline, self._id = llm, journal, offline, generation_id

@@ -1,4 +1,4 @@
-"""The life of a link that confirms an address: found as often as one likes, used once, replaced by a newer one."""
+"""Links that confirm an address: viewed any number of times, used once, replaced by a newer one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a session is over: one rule, asked by requests, sockets, the sessions page, pruning and the admin list."""
+"""When a session has expired: one rule for requests, sockets, the sessions page, pruning and the admin list."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Servers that are merely compatible, or not even that: an answer ends, and every round is in the usage ledger."""
+"""Minimal compatible servers, and incompatible ones: an answer ends, and every round is in the usage ledger."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def calling(*calls: tuple[str, str], name: str = "calculate", response_id: str =
 
 
 def saying(text: str, response_id: str = "") -> list[dict[str, Any]]:
-    """The last round."""
+    """A round that ends the answer."""
     return [
         {"type": "response.output_text.delta", "delta": text},
         {"type": "response.completed", "response": {"id": response_id, "model": "gpt-5-mini"}},

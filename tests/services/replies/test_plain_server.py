@@ -1,4 +1,4 @@
-"""The chat works with a server that is merely compatible: no details in its usage, unknown events, no background."""
+"""The chat works with a minimal compatible server: no details in its usage, unknown events, no background."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the model is shown: the newest messages that fit, and always the newest of all."""
+"""The prompt: the newest messages that fit, and always the last one."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ async def test_no_text_has_more_tokens_than_its_bound(text: str) -> None:
 
 
 async def call_tool(thread: ChatThread, number: int, *names: str, output: str = "42", state: str = "done") -> None:
-    """Give the answer with this number some calls of tools."""
+    """Add tool calls to the answer with this number."""
     answer = await ChatMessage.get(thread_id=thread.id, number=number)
     question = await ChatMessage.get(thread_id=thread.id, number=number - 1)
     generation = await Generation.create(

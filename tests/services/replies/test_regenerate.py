@@ -17,7 +17,7 @@ BROKEN = "say one two three four five six seven [offline: cut=3 times=1]"
 
 
 async def again(person: Person, thread_id: str, answer_id: str, **fields: str) -> httpx.Response:
-    """As a program would."""
+    """Regenerate as a program would."""
     data = {"message_id": answer_id, **fields}
     return await person.http.post(f"/chat/{thread_id}/again/", data=data, headers={"Accept": "application/json"})
 

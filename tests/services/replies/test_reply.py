@@ -195,7 +195,7 @@ async def test_while_it_runs_the_text_is_kept_in_checkpoints(alice: Person) -> N
 
 
 async def lost(person: Person, text: str, **columns: object) -> tuple[dict[str, str], Generation]:
-    """A reply whose owner went away: asked by a worker that is not there any more."""
+    """A reply whose worker is gone."""
     posted = await person.ask("say Hello")
     async with person.tab(posted["thread_id"]) as tab:
         await tab.until_finished(posted["reply_id"])
@@ -309,7 +309,7 @@ async def test_a_user_who_leaves_while_sending_still_gets_an_answer(
     async def nothing() -> list[uuid.UUID]:
         return []
 
-    patches.EXPIRED.replace(monkeypatch, nothing)  # nobody has to find it
+    patches.EXPIRED.replace(monkeypatch, nothing)  # no worker may find it
     user = await User.get(email=alice.email)
     for steps in range(12):
         client_id = uuid.uuid4()

@@ -33,10 +33,10 @@ class Priced(LLMClient):
 
 
 class IdleWorker(Worker):
-    """Takes what is sent, and answers nothing."""
+    """A worker that accepts messages and answers none."""
 
     def start(self, generation_id: uuid.UUID) -> None:
-        """Leave it queued."""
+        """Leave the reply queued."""
 
 
 @dataclass
@@ -84,7 +84,7 @@ async def bob(site: Site) -> AsyncIterator[Sender]:
 
 
 async def finished(accepted: Accepted) -> None:
-    """The answer is over, as far as sending is concerned."""
+    """Mark the answer as finished, so that another message can be sent."""
     await Generation.filter(id=accepted.generation_id).update(state="completed")
 
 
@@ -186,7 +186,7 @@ async def test_a_strangers_client_id_finds_nothing(alice: Sender, bob: Sender) -
 
 
 async def models_of(accepted: Accepted) -> tuple[str, str]:
-    """The thread's choice, and what this answer is asked of."""
+    """The thread's model, and this answer's model."""
     thread = await ChatThread.get(id=accepted.thread_id)
     return thread.model, (await Generation.get(id=accepted.generation_id)).model
 

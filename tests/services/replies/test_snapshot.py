@@ -1,4 +1,4 @@
-"""What a tab is shown when it comes: nothing is missing, whatever of Redis and the rows is newer."""
+"""Snapshots for new tabs: nothing is missing, whether Redis or the rows are newer."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ async def test_without_redis_the_rows_have_to_do(alice: Person, stores: object) 
 async def test_a_position_matches_the_text_read_with_it(
     alice: Person, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Redis goes away after it has told the end of the log: the stored text is older."""
+    """Redis fails after returning the log's end: the stored text is older."""
     posted = await alice.ask("Count to 9000 [offline: pace=10]")
     live = site.resources.broadcast
     read = live.log.read

@@ -50,7 +50,7 @@ class Held:
         return getattr(self._llm, name)
 
     async def stream(self, said: Any, **options: Any) -> AsyncGenerator[CallEvent, None]:
-        """What comes, up to that length."""
+        """The events up to this length."""
         left = self.at.pop(0) if self.at else len(WORDS) * 9
         async with aclosing(self._llm.stream(said, **options)) as events:
             async for event in events:
@@ -81,7 +81,7 @@ def held_here(site: Site) -> Iterator[Held]:
 
 
 async def lose(site: Site, reply_id: str) -> None:
-    """Its worker goes away without a word, the lease runs out at once, and a reaper finds it."""
+    """The worker is lost silently, the lease expires at once, and another worker finds the reply."""
     generation, worker = await Generation.get(answer_id=reply_id), site.resources.worker
     worker._replies[generation.id].abandon()
     await eventually(lambda: generation.id not in worker._replies)
@@ -92,7 +92,7 @@ async def lose(site: Site, reply_id: str) -> None:
 
 
 async def ended(tab: Tab, reply_id: str, model: OfflineServer) -> tuple[ChatMessage, Generation, list[LLMCallLog]]:
-    """The row of the answer, when the tab has it whole; one call a round was made."""
+    """The answer's row, once the tab has all of it; checks that each round was one call."""
     message = await tab.until_finished(reply_id)
     row, generation = await ChatMessage.get(id=reply_id), await Generation.get(answer_id=reply_id)
     rounds = await LLMCallLog.filter(generation_id=generation.id).order_by("round")
@@ -229,7 +229,7 @@ async def test_deleting_the_thread_ends_a_run_at_the_provider(
     async with carol.tab(posted["thread_id"]) as tab:
         await tab.until_text(posted["reply_id"], 20)
         generation = await Generation.get(answer_id=posted["reply_id"])
-        if not has_owner:  # its worker has gone away, and nobody has noticed yet
+        if not has_owner:  # its worker is lost, and no other has noticed yet
             worker = carol.site.resources.worker
             worker._replies[generation.id].abandon()
             await eventually(lambda: generation.id not in worker._replies)
@@ -266,7 +266,7 @@ class Bench:
         self.may_end = asyncio.Event()
 
     def registry(self) -> Registry:
-        """Two that wait, one of them not to be called twice, and one that does not."""
+        """Two tools that wait, one of which must not run twice, and one that doesn't wait."""
 
         @tool(idempotent=True)
         async def look_up() -> str:
@@ -301,7 +301,7 @@ def bench(background_site: Site) -> Iterator[Bench]:
 
 
 async def running(bench: Bench, *names: str) -> None:
-    """These tools have begun."""
+    """Wait until these tools have started."""
     await eventually(lambda: set(bench.begun) >= set(names))
 
 
@@ -368,7 +368,7 @@ async def test_a_reply_in_its_second_round_knows_what_the_first_one_did(
 async def test_a_lost_round_is_counted_by_its_own_text_only(
     alice: Person, held_here: Held, model: OfflineServer
 ) -> None:
-    """The round before it is in the books with its own text, and what its tool gave was read by the lost one."""
+    """The round before it is in the usage ledger; the lost round had read its tool result."""
     held_here.at = [len(WORDS) + 20]
     posted = await alice.ask(f"say {WORDS} [offline: tool=calculate also pace=8]")
     async with alice.tab(posted["thread_id"]) as tab:

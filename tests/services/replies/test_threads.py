@@ -1,4 +1,4 @@
-"""The title of a thread: what its user typed stands, every tab hears of it, and the newest wins."""
+"""A thread's title: a user's title is kept, every tab gets it, and the newest wins."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def thread(alice: User) -> ChatThread:
 
 @pytest.fixture
 async def heard(site: Site, alice: User, thread: ChatThread) -> AsyncIterator[Subscription]:
-    """What alice's tabs are told."""
+    """The events that alice's tabs receive."""
     async with site.resources.broadcast.channels.subscribe(
         thread_channel(thread.id), user_channel(alice.id)
     ) as subscription:
@@ -49,7 +49,7 @@ async def next_event(heard: Subscription) -> Event:
 
 
 async def told(heard: Subscription) -> tuple[TitleUpdated, ThreadUpdated]:
-    """The event of the thread and that of the sidebar, in this order."""
+    """The thread's event, then the sidebar's event."""
     logged, for_user = (
         decode_logged((await next_event(heard)).frame),
         decode_between_workers((await next_event(heard)).frame),

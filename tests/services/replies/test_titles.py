@@ -1,4 +1,4 @@
-"""A thread is titled once, by a model or by its user, and every tab hears of it."""
+"""A thread is titled once, by a model or by its user, and every tab gets the title."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ async def carol(titling: Site) -> AsyncIterator[Person]:
 
 
 async def titled(thread_id: str, by: TitleBy) -> ChatThread:
-    """The thread, once that is who titled it."""
+    """The thread, once it has a title by this author."""
     thread: ChatThread = await eventually(ChatThread.filter(id=thread_id, title_by=by).first)
     return thread
 
 
 async def call_of(thread_id: str, model: OfflineServer) -> int:
-    """How many titles were asked for."""
+    """The number of titles requested."""
     return (await model.http.get("/control/creates", params={"thread_id": thread_id})).json()["creates"]
 
 

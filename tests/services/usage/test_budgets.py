@@ -57,7 +57,7 @@ def options(user: User, run_id: str = "", **more: Any) -> Any:
 
 
 class AllAtOnce(UsageJournal):
-    """Holds all calls back until each of them has asked for its reservation."""
+    """Holds all calls back until each has requested its reservation."""
 
     def __init__(self, site: Site, llm: LLMClient, count: int) -> None:
         super().__init__(site.resources.settings, llm.prices)

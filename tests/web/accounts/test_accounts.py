@@ -1,4 +1,4 @@
-"""Accounts as people use them: signing up, logging in and out, sessions that end, and links that come by e-mail."""
+"""Accounts as users see them: signing up, logging in and out, sessions that end, and links in emails."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ async def session_of(person: Person) -> AuthSession:
 
 @pytest.fixture(scope="module")
 async def members(site: Site) -> AsyncIterator[Person]:
-    """An account that many tests of this file look at and none changes: hashing its password once is enough."""
+    """An account that many tests of this file read and none changes: its password is hashed once."""
     async with Person.signed_up(site, "member") as person:
         yield person
 
 
 @pytest.fixture(scope="module")
 async def visitor(site: Site) -> AsyncIterator[Person]:
-    """Nobody, for tests in which every form is refused."""
+    """A visitor, for tests in which every form is refused."""
     async with Person.visiting(site) as person:
         yield person
 
@@ -209,7 +209,7 @@ EVIL_TARGETS = [
 
 
 async def test_the_login_never_leads_to_another_site(site: Site, members: Person) -> None:
-    """Asked by somebody who is logged in: the same check, without hashing a password for each."""
+    """Checked as a logged-in user: the same check, without hashing a password for each."""
     for target in EVIL_TARGETS:
         response = await members.http.get("/accounts/login/", params={"next": target})
 

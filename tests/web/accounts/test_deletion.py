@@ -1,4 +1,4 @@
-"""Deleting a chat, or the whole account: what goes, what stays, and what never comes back."""
+"""Deleting a chat or the whole account: what is deleted, and what is kept."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def close_code(tab: Tab) -> int:
 
 
 async def keys_of(site: Site, *words: str) -> list[str]:
-    """The keys in Redis that have one of these words in them."""
+    """The Redis keys that contain one of these words."""
     return [
         key.decode()
         async for key in site.resources.redis.scan_iter(count=1000)
@@ -88,7 +88,7 @@ async def test_everything_is_deleted_and_the_ledger_keeps_figures_without_a_name
 async def test_a_running_answer_ends_is_cancelled_and_what_it_took_is_in_the_books(
     site: Site, model: OfflineServer, alice: Person, bob: Person
 ) -> None:
-    others = await model.open(until=0)  # of earlier tests, which nobody waited for
+    others = await model.open(until=0)  # of earlier tests, which did not wait for them
     asked = await alice.ask("Count to 3000 [offline: pace=10]")
     user = await User.get(email=alice.email)
     [generation] = await query("SELECT id FROM generation WHERE thread_id = $1", uuid.UUID(asked["thread_id"]))

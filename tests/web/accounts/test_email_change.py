@@ -1,4 +1,4 @@
-"""Another e-mail address: asked for with the password, confirmed at the new one, told to the old one."""
+"""Changing the email address: it needs the password and a link to the new address, and the old one is notified."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def new_address(name: str) -> str:
 
 @asynccontextmanager
 async def member(production: Production, mailbox: Mailbox, name: str = "carol") -> AsyncIterator[Person]:
-    """Somebody whose address is confirmed."""
+    """A user whose address is confirmed."""
     async with production.visitor() as person:
         person.email = new_address(name)
         await person.sign_up(person.email)
@@ -108,7 +108,7 @@ async def test_the_link_alone_logs_no_one_in_and_ends_no_session(
 async def test_the_mailbox_alone_cannot_confirm_a_strangers_change(
     production: Production, mailbox: Mailbox, carol: Person
 ) -> None:
-    """Carol wants the address of somebody else, who presses the button."""
+    """Carol asks for another person's address, and that person presses the button."""
     new = new_address("owner")
     await ask(carol, new)
     link = await mailbox.next_link(new)
@@ -261,7 +261,7 @@ async def test_email_change_requests_cannot_flood_a_strangers_mailbox(
 
 
 async def test_a_new_password_invalidates_the_link(mailbox: Mailbox, carol: Person) -> None:
-    """Whoever asked for it may have been somebody who knew the old one."""
+    """The request may come from someone who knew the old password."""
     new = new_address("new")
     await ask(carol, new)
     link = await mailbox.next_link(new)

@@ -1,4 +1,4 @@
-"""Confirming an address: links that die, asking for another one, and who learns what from it."""
+"""Confirming an address: links that expire, requesting another one, and what pages reveal."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SENT, RESEND = "/accounts/verify-email/sent/", "/accounts/verify-email/resend/"
 
 @pytest.fixture
 async def carol(production: Production) -> AsyncIterator[Person]:
-    """Has signed up, and has not looked into her mailbox yet."""
+    """A user who has signed up and not opened her link yet."""
     async with production.visitor() as person:
         person.email = f"carol-{uuid.uuid4().hex[:8]}@example.com"
         assert (await person.sign_up(person.email)).headers["Location"] == SENT
@@ -166,7 +166,7 @@ async def test_a_visitor_without_a_pending_address_is_redirected_to_the_login(pr
 async def test_no_link_is_sent_to_an_account_that_needs_none(
     production: Production, mailbox: Mailbox, carol: Person
 ) -> None:
-    """A confirmed address, one that is switched off, one whose account is gone: the answer is that for any other."""
+    """Confirmed, disabled and deleted accounts get the same answer as any other."""
     await mailbox.next_link(carol.email)
     for change in (
         {"email_verified": True},
@@ -247,7 +247,7 @@ async def test_a_link_for_something_else_confirms_no_sign_up(carol: Person, mail
 
 
 async def test_a_link_does_not_change_who_is_logged_in(production: Production, mailbox: Mailbox, carol: Person) -> None:
-    """Else a planted link would make somebody write into another account."""
+    """Otherwise a planted link could make a user write into another account."""
     async with production.visitor() as dora:
         dora.email = f"dora-{uuid.uuid4().hex[:8]}@example.com"
         await dora.sign_up(dora.email)
@@ -332,7 +332,7 @@ async def test_pages_do_not_reveal_that_the_mail_server_is_down(
 
 @pytest.fixture(scope="module")
 async def public(beside: Beside, mailbox: Mailbox) -> AsyncIterator[Site]:
-    """A site with a public address, and links that live for a minute and a half."""
+    """A site with a public address, and links that expire after 90 seconds."""
     mail = {"EMAIL_BACKEND": "smtp", "SMTP_HOST": mailbox.host, "SMTP_PORT": str(mailbox.port), "SMTP_TLS": "none"}
     async with beside(
         EMAIL_VERIFICATION_REQUIRED="True",
@@ -356,7 +356,7 @@ async def test_a_link_expires_after_the_time_in_the_settings(public: Site, mailb
 
 
 async def test_the_link_leads_to_the_public_address_whatever_host_was_asked(public: Site, mailbox: Mailbox) -> None:
-    """Else somebody could have a link to a host of theirs mailed, with a token that works."""
+    """Otherwise an attacker could have a working link to the attacker's host emailed."""
     email = f"erin-{uuid.uuid4().hex[:8]}@example.com"
     async with Person.visiting(public) as mallory:
         forged = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "Origin": "http://evil.example"}

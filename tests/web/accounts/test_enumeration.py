@@ -1,4 +1,4 @@
-"""Nobody learns from a form who has an account: the answers for known and unknown addresses are the same, byte by byte.
+"""No form reveals who has an account: the responses for known and unknown addresses are the same, byte by byte.
 
 Their times are compared by `bench/enumeration.py`.
 """
@@ -26,7 +26,7 @@ SECONDS = re.compile(rb'(data-wait-seconds=")\d+')
 
 
 def new_address() -> str:
-    """All of one length, so that Content-Length can be compared."""
+    """Addresses of the same length, so that Content-Length can be compared."""
     return f"known-or-not-{uuid.uuid4().hex[:12]}@example.com"
 
 
@@ -40,7 +40,7 @@ async def logging_in(person: Person, address: str) -> Answers:
 
 
 async def asking_again(person: Person, address: str) -> Answers:
-    """At once, which is too early, and after the wait."""
+    """Ask at once, which is too early, and after the wait."""
     await person.sign_up(address, "another " + PASSWORD)
     early = await person.http.post("/accounts/verify-email/resend/")
     await person.site.resources.redis.delete(f"ladder:resend-to:{address}")
@@ -49,14 +49,14 @@ async def asking_again(person: Person, address: str) -> Answers:
 
 
 async def forgetting(person: Person, address: str) -> Answers:
-    """And the page after the limit, which counts unknown addresses too."""
+    """Compare the page after the limit too, which counts unknown addresses."""
     answers = [await person.http.post("/accounts/password_reset/", data={"email": address}) for _ in range(6)]
     assert answers[5].status_code == 429
     return [*answers, await person.http.get(answers[0].headers["Location"])]
 
 
 async def guessing_for_ever(person: Person, address: str) -> Answers:
-    """Also the right password, when only a reset helps."""
+    """The right password gets the same response when only a reset helps."""
     await User.filter(email=address).update(login_failures=MOST_LOGIN_FAILURES)
     return [await person.log_in(address, PASSWORD)]
 
@@ -74,7 +74,7 @@ KINDS: dict[str, dict[str, Any]] = {
 
 @pytest.fixture(scope="module")
 async def known(production: Production) -> AsyncIterator[Callable[[dict[str, Any]], Awaitable[str]]]:
-    """Makes accounts of a kind. Their password is hashed once."""
+    """Makes accounts of each kind. Their password is hashed once."""
     password_hash = await production.site.resources.passwords.hash(PASSWORD)
     made: list[str] = []
 
@@ -109,7 +109,7 @@ async def test_a_form_answers_alike_for_known_and_unknown_addresses(
 
 
 async def test_the_comparison_sees_a_difference(production: Production) -> None:
-    """The same form with a right and a wrong password: else the tests above could not fail."""
+    """The same form with a right and a wrong password: otherwise the tests above could not fail."""
     async with production.visitor() as person:
         answers = [await person.log_in(new_address(), word) for word in ("not the password", "")]
         one, two = (comparable(answer, "", production.site.app) for answer in answers)
@@ -118,7 +118,7 @@ async def test_the_comparison_sees_a_difference(production: Production) -> None:
 
 
 def comparable(answer: httpx.Response, address: str, app: Quart) -> dict[str, Any]:
-    """All that a stranger sees, without the address that was typed and what is new in every answer."""
+    """Everything that a visitor sees, without the typed address and values that differ in every response."""
     policy = answer.headers["Content-Security-Policy"]
     found = re.search("'nonce-([^']+)'", policy)
     assert found
@@ -137,12 +137,12 @@ def comparable(answer: httpx.Response, address: str, app: Quart) -> dict[str, An
     }
 
 
-# Of the new account, or of nobody: made in the same way and at the same moment.
+# The user id of the new account, or of none: made in the same way and at the same time.
 ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
 def readable(cookie: str, address: str, app: Quart) -> tuple[str, str]:
-    """What a signed cookie says, and its flags."""
+    """A signed cookie's content and flags."""
     value, _, flags = cookie.partition(";")
     name, _, signed = value.partition("=")
     interface = app.session_interface

@@ -1,4 +1,4 @@
-"""Logging in: who is remembered, one session a browser, too many wrong passwords, hashes that came from Django."""
+"""Logging in: "remember me", one session per browser, too many wrong passwords, hashes from Django."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ async def is_logged_in(person: Person) -> bool:
 
 
 def lifetime(response: httpx.Response) -> str:
-    """Of the session's cookie in seconds; empty if it goes with the browser."""
+    """The cookie's Max-Age in seconds; empty if it ends with the browser."""
     cookies = SimpleCookie()
     for line in response.headers.get_list("Set-Cookie"):
         cookies.load(line)
     return str(cookies["chat"]["max-age"])
 
 
-# Who is remembered
+# Remember me
 
 
 async def test_with_remember_me_the_session_lasts_thirty_days(site: Site, alice: Person) -> None:
@@ -173,7 +173,7 @@ async def test_a_locked_accounts_owner_gets_one_email(production: Production, ma
 
 
 async def member(production: Production) -> str:
-    """The address of somebody whose address is confirmed, on a site with limits."""
+    """The confirmed address of a user of a site with limits."""
     email = f"member-{uuid.uuid4().hex[:8]}@example.com"
     password_hash = await production.site.resources.passwords.hash(PASSWORD)
     user = await User.create(email=email, password_hash=password_hash, email_verified=True)

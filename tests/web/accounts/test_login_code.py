@@ -1,4 +1,4 @@
-"""Logging in with a second factor: a code after the password, each once, not too often, not too late."""
+"""Logging in with two-factor authentication: each code works once, attempts are limited, and the time too."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def factor(alice: Person) -> Factor:
 
 @pytest.fixture
 async def browser(site: Site, alice: Person) -> AsyncIterator[Person]:
-    """Another one of Alice's, in which she is not logged in."""
+    """Another browser of Alice's, in which she is not logged in."""
     async with Person.visiting(site) as person:
         person.email = alice.email
         yield person
@@ -62,7 +62,7 @@ async def sessions_of(person: Person) -> int:
 
 
 async def has_to_begin_again(person: Person) -> bool:
-    """Whether the page of the code sends back to the login, which says why."""
+    """Whether the code page redirects to the login, which explains why."""
     answer = await person.http.get(CODE)
     if answer.status_code != 303:
         return False
@@ -154,7 +154,7 @@ async def test_others_codes_open_nothing(bob: Person, factor: Factor, browser: P
 async def test_a_login_by_password_alone_that_was_under_way_when_it_was_turned_on_opens_nothing(
     alice: Person, factor: Factor
 ) -> None:
-    """Turning it on ends the sessions that there are; this one would come a moment later."""
+    """Turning it on ends all sessions; this one would start just after that."""
     user = await User.get(email=alice.email)
     for with_code in (False, True):
         token = await sessions.start_session(user, ip="::1", user_agent="", with_code=with_code)
@@ -347,7 +347,7 @@ NEW = "another " + PASSWORD
 
 
 async def reset(person: Person) -> None:
-    """By a mailed link."""
+    """Reset the password by an emailed link."""
     user, token = await User.get(email=person.email), new_token()
     row = {"token_sha256": token_hash(token), "user_id": user.id, "email": user.email}
     await PasswordResetToken.create(**row, expires_at=datetime.now(UTC) + timedelta(hours=1))
@@ -367,7 +367,7 @@ async def test_a_password_reset_keeps_two_factor_authentication_on(factor: Facto
 async def test_signing_up_with_a_strangers_address_cannot_lock_its_owner_out_by_two_factor(
     factor: Factor, browser: Person
 ) -> None:
-    """Until the link for a new password came to it, nobody knew whose address it is."""
+    """The address was not confirmed before the reset link reached it."""
     await reset(browser)
 
     assert (await browser.log_in(browser.email, NEW)).headers["Location"] == "/chat/"

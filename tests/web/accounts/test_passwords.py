@@ -1,4 +1,4 @@
-"""Passwords: the rules in every form and before it is sent, changing one, and setting a forgotten one anew."""
+"""Passwords: the rules in every form and before it is sent, changing and resetting a password."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ BAD = ["short 7", "password1", "dora.long1", "Quart Chat", "é" * 513]
 
 @pytest.fixture(scope="module")
 async def member(site: Site) -> AsyncIterator[Person]:
-    """Whose every change is refused."""
+    """A user whose every change is refused."""
     async with Person.signed_up(site, "member") as person:
         yield person
 
@@ -265,12 +265,12 @@ async def test_links_that_the_old_password_could_have_asked_for_die(alice: Perso
     assert not await PasswordResetToken.exists(user_id=user.id)
 
 
-# Setting it anew
+# Resetting it
 
 
 @asynccontextmanager
 async def resettable(production: Production, **more: Any) -> AsyncIterator[Person]:
-    """Has a confirmed account on the production site, and is logged in nowhere."""
+    """A user with a confirmed account on the production site, who is not logged in."""
     async with production.visitor() as person:
         person.email = f"carol-{uuid.uuid4().hex[:8]}@example.com"
         password_hash = await production.site.resources.passwords.hash(PASSWORD)
@@ -285,7 +285,7 @@ async def ask(person: Person, email: str = "") -> httpx.Response:
 
 
 async def asked(person: Person, mailbox: Mailbox) -> str:
-    """The path of the mailed link."""
+    """The path of the emailed link."""
     response = await ask(person)
     assert (response.status_code, response.headers["Location"]) == (303, "/accounts/password_reset/sent/")
     return await mailbox.next_link(person.email)
@@ -332,7 +332,7 @@ async def test_a_forgotten_password_is_reset_by_an_emailed_link(production: Prod
 
 
 async def asked_from(login: Page, person: Person, mailbox: Mailbox) -> str:
-    """Through the pages, from the login on."""
+    """Request a reset link through the pages, starting at the login."""
     page = Page((await person.http.get(login.find("a", href="/accounts/password_reset/")["href"])).text)
     form = page.find("form", action="/accounts/password_reset/")
     assert form["method"] == "post"

@@ -24,7 +24,7 @@ async def choosing(beside: Beside) -> AsyncIterator[Site]:
 
 @pytest.fixture
 async def carol(choosing: Site) -> AsyncIterator[Person]:
-    """Has an account there."""
+    """A user of that site."""
     async with Person.signed_up(choosing, "carol") as person:
         yield person
 
@@ -34,7 +34,7 @@ async def page_of(person: Person, path: str = PATH) -> Page:
 
 
 def chosen(page: Page) -> tuple[str, str]:
-    """Name and theme as the form has them."""
+    """The name and theme in the form."""
     [theme] = [one["value"] for one in page.all("input", type="radio") if "checked" in one]
     return page.find("input", id="display_name")["value"], theme
 
@@ -151,7 +151,7 @@ async def test_a_theme_is_sent_to_every_tab_of_the_user_and_to_no_other(alice: P
 
 
 async def test_the_settings_lead_to_everything_about_the_account(alice: Person) -> None:
-    """Each of these has its own tests; the way to them is this page, and to it the menu."""
+    """Each page has its own tests; this page links to them, and the menu to this page."""
     assert (await page_of(alice, "/chat/")).all("a", href=PATH)
     links = {one["href"] for one in (await page_of(alice)).all("a", data_settings_link="")}
     names = ("change-email", "password_change", "two-factor", "sessions", "data", "delete")

@@ -1,4 +1,4 @@
-"""The second factor in the settings: turned on with an app, recovery codes shown once, turned off with both proofs."""
+"""2FA in the settings: turned on with an app, recovery codes shown once, turned off with password and code."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def begin(person: Person, password: str = PASSWORD) -> httpx.Response:
 
 
 async def app_of(person: Person) -> Factor:
-    """What an app knows that was shown the page."""
+    """The app's state after it scanned the page."""
     answer = await person.http.get(SET_UP_PAGE)
     assert answer.status_code == 200
     return Factor(Page(answer.text).find("p", id="secret").text, [])
@@ -186,7 +186,7 @@ async def test_in_another_browser_the_secret_is_not_shown(site: Site, alice: Per
     await begin(alice)
     assert (await phone.http.get(SET_UP_PAGE)).headers["Location"] == PAGE
 
-    await alice.log_in(bob.email)  # the same browser, and somebody else
+    await alice.log_in(bob.email)  # the same browser, another user
     assert (await alice.http.get(SET_UP_PAGE)).headers["Location"] == PAGE
     assert not await is_on(bob)
     await phone.http.aclose()

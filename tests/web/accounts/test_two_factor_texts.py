@@ -1,4 +1,4 @@
-"""What emails and the download of an account say about two-factor authentication."""
+"""Two-factor authentication in emails and in the account's download."""
 
 from __future__ import annotations
 

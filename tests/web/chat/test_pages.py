@@ -25,14 +25,14 @@ JSON = {"Accept": "application/json"}
 
 @pytest.fixture(scope="module")
 async def reader(site: Site) -> AsyncIterator[Person]:
-    """Alice for a whole file: she only adds threads of her own."""
+    """A user for the whole file; its tests only add threads."""
     async with Person.signed_up(site, "alice") as person:
         yield person
 
 
 @pytest.fixture(scope="module")
 async def stranger(site: Site) -> AsyncIterator[Person]:
-    """Has an account, and nothing to look for in the reader's threads."""
+    """A user without access to the reader's threads."""
     async with Person.signed_up(site, "bob") as person:
         yield person
 
@@ -42,7 +42,7 @@ async def user_of(person: Person) -> User:
 
 
 async def stored_thread(person: Person, *texts: str, title: str = "A thread") -> ChatThread:
-    """Rows, question and answer in turn; nothing is asked of the model."""
+    """A thread from rows, question and answer in turn, without a model call."""
     thread = await ChatThread.create(user=await user_of(person), title=title, message_count=len(texts), rev=3)
     roles = (Role.USER, Role.ASSISTANT)
     await ChatMessage.bulk_create(

@@ -1,6 +1,6 @@
-"""The second layers: what was lost on the way to a tab is found, and each check is seen to be needed.
+"""The reconcilers find events that a tab has missed, and each check is needed.
 
-Every loss is brought about in the real Valkey or on the way there. Where a check can be switched off, the same loss is
+Every loss happens in the real Valkey or on the way there. Where a check can be turned off, the same loss is
 seen to stay: so the test could fail.
 """
 
@@ -43,7 +43,7 @@ async def reconciler(site: Site, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
 
 
 async def heard(tab: Tab, what: Callable[[], object], *, within: float = LONG_SECONDS) -> bool:
-    """Receive until something is so; False if the time was up before."""
+    """Receive until the condition is true; False on a timeout."""
     try:
         async with asyncio.timeout(within):
             while not what():
@@ -129,7 +129,7 @@ async def test_an_event_whose_publishing_was_lost_on_a_quiet_thread_is_found_by_
 async def test_a_redis_that_went_back_in_time_under_a_living_writer_hides_nothing(
     alice: Person, site: Site, monkeypatch: pytest.MonkeyPatch, guarded: bool
 ) -> None:
-    """The tab is away meanwhile, and comes back with a place that the log has reached a second time."""
+    """The tab is offline meanwhile, and returns with a position that the log has reached a second time."""
     posted = await ready(alice)
     log, redis = site.resources.broadcast.log, site.resources.redis
     guard = "if ARGV[11] == e and tonumber(ARGV[10]) >"

@@ -1,4 +1,4 @@
-"""While a deploy replaces workers, one of the release before serves threads whose logs a newer one writes as well."""
+"""During a rolling deploy, a worker of the older release serves threads whose logs a newer release also writes."""
 
 from __future__ import annotations
 

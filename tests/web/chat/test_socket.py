@@ -1,4 +1,4 @@
-"""The websocket: every frame that a broken or hostile tab can send has its answer, and a reload misses nothing."""
+"""The websocket: every frame that a broken or hostile tab can send is answered, and a reload misses nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The usage page says what is left of the budget."""
+"""The usage page shows the remaining budget."""
 
 from __future__ import annotations
 
