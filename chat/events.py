@@ -15,7 +15,7 @@ FRAME_MAX_BYTES = 64 * 1024
 
 
 class Close(IntEnum):
-    """Why a socket was closed. 4000 to 4499: come back; 4500 to 4999: don't."""
+    """Why a socket was closed. 4000 to 4499: reconnect; 4500 to 4999: don't."""
 
     RESTART = 1012
     OVERLOAD = 1013
@@ -214,7 +214,7 @@ class TitleUpdated(Frame, frozen=True, tag="thread.title.updated"):
 
 
 class ThreadUpdated(Frame, frozen=True, tag="thread.updated"):
-    """For the sidebar of every tab of the user."""
+    """A changed thread, for the sidebar of every tab of the user."""
 
     thread_id: UUID
     title: str
@@ -224,13 +224,13 @@ class ThreadUpdated(Frame, frozen=True, tag="thread.updated"):
 
 
 class ThreadDeleted(Frame, frozen=True, tag="thread.deleted"):
-    """For the sidebar of every tab of the user."""
+    """A deleted thread, for the sidebar of every tab of the user."""
 
     thread_id: UUID
 
 
 class ThemeChanged(Frame, frozen=True, tag="theme.changed"):
-    """For every tab of the user."""
+    """The new theme, for every tab of the user."""
 
     theme: str
 
@@ -334,7 +334,7 @@ def decode_inbound(text: str | bytes) -> Inbound:
 
 
 def decode_logged(payload: str | bytes) -> Logged | None:
-    """An event of a thread's log; None if this release can't read it: during a deploy a newer one writes as well."""
+    """An event of a thread's log; None if this release can't read it: during a deploy a newer one also writes."""
     return _decoded(_logged, payload)
 
 

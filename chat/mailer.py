@@ -264,6 +264,6 @@ def _reason(error: Exception, to: str) -> str:
 
 
 def _masked(email: str) -> str:
-    """Enough to find the account: c…@example.com."""
+    """The address as logs show it, enough to find the account: c…@example.com."""
     name, _, domain = email.rpartition("@")
     return f"{name[:1]}…@{domain}"

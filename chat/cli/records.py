@@ -104,7 +104,7 @@ async def _write_csv(first_day: date) -> None:
 
 
 async def _prune(arguments: argparse.Namespace) -> None:
-    """One kind after the other; each result is printed when it is done."""
+    """Delete one kind after the other; each result is printed when it is done."""
     context = None if arguments.dry_run else command_context()
     if arguments.sessions:
         _print_pruned(await pruning.sessions(context), context)

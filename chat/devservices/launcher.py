@@ -10,7 +10,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def main(parent: str, last_signal: str, account: str, *command: str) -> None:
-    """Does what belongs between fork and exec, as its own program: little is safe after a fork with threads."""
+    """Do the work between fork and exec in a separate program: little is safe after a fork with threads."""
     if account != "-":
         _become(*map(int, account.split(":")))
     if sys.platform == "linux":

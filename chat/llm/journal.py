@@ -92,7 +92,7 @@ class NoJournal:
         """Allow every round."""
 
     async def created(self, plan: Plan, response_id: str, sequence: int) -> None:
-        """Ignore it."""
+        """Ignore the event."""
 
     async def end(self, log: CallLog) -> None:
-        """Ignore it: the caller gets the log with the result."""
+        """Ignore the log: the caller gets the log with the result."""

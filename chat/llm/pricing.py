@@ -1,4 +1,4 @@
-"""What a call costs in USD: by the site's own price list, else by the list of the genai-prices package."""
+"""The cost of a call in USD: by the site's own price list, or by the list of the genai-prices package."""
 
 from __future__ import annotations
 

@@ -208,7 +208,7 @@ class Round:
         return Usage(input_tokens=input_tokens, output_tokens=output_tokens, total_tokens=input_tokens + output_tokens)
 
     def _cost(self, model: str, usage: Usage) -> Decimal | None:
-        """At the price of the model that answered, else of the requested one: some servers rename models."""
+        """The cost by the model that answered, or by the requested one: some servers rename models."""
         cost = self._prices.cost(model, usage) if model else None
         return self._prices.cost(self.plan.request.model, usage) if cost is None else cost
 
@@ -253,7 +253,7 @@ class ToolRuns:
         return ToolCallFinished(call.call_id, call.name, call.arguments, output, result.ok)
 
     def items(self) -> tuple[InputItem, ...]:
-        """For the next request: all calls, then all results."""
+        """Input for the next request: all calls, then all results."""
         return tool_items((call.call_id, call.name, call.arguments, self._outputs[call.call_id]) for call in self.calls)
 
     async def _run(self, call: ToolCall) -> ToolResult:

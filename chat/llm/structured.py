@@ -68,7 +68,7 @@ def _strict_schema(model: type[pydantic.BaseModel]) -> dict[str, Any]:
 
 
 def _without_defaults(schema: Any) -> Any:
-    """Some servers reject defaults in strict schemas, where all properties are required anyway."""
+    """The schema without defaults: some servers reject them if strict, where all properties are required anyway."""
     if isinstance(schema, list):
         return [_without_defaults(part) for part in schema]
     if not isinstance(schema, dict):

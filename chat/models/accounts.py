@@ -81,7 +81,7 @@ class AuthSession(Model):
 
 
 class Confirms(StrEnum):
-    """What an emailed link confirms its address for."""
+    """The purpose for which an emailed link confirms its address."""
 
     SIGN_UP = "sign_up"
     CHANGE = "change"  # the user's address becomes this one

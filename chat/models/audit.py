@@ -1,4 +1,4 @@
-"""What administrators did: rows that are only added, never changed."""
+"""The audit log of administrators: rows that are only added, never changed."""
 
 from __future__ import annotations
 

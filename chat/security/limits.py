@@ -35,7 +35,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """One at a time, with a wait that doubles each time and starts over after `reset_seconds` without any."""
+    """One attempt at a time, with a wait that doubles each time and starts over after `reset_seconds` without any."""
 
     name: str
     first_seconds: int
@@ -44,7 +44,7 @@ class Backoff:
 
     @property
     def first_wait(self) -> Limit:
-        """What a worker enforces on its own while Redis is unavailable."""
+        """The limits that a worker enforces on its own while Redis is unavailable."""
         return Limit(self.name, 1, self.first_seconds)
 
 
@@ -193,7 +193,7 @@ def _key(limit: Limit, key: str) -> str:
 
 
 def network(address: str) -> str:
-    """What limits count an address as: itself, or in IPv6 its /64, which one customer has to itself."""
+    """The key by which limits count an address: the address, or in IPv6 its /64, which belongs to one customer."""
     try:
         parsed = ip_address(address)
     except ValueError:

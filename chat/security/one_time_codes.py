@@ -1,4 +1,4 @@
-"""Codes that work once: those an app derives from a shared secret and the time, and recovery codes."""
+"""Codes that work once: app codes, derived from a shared secret and the time, and recovery codes."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def matching_step(secret: str, code: str, *, now: float) -> int | None:
 
 
 def new_recovery_code() -> str:
-    """Random, in groups of four."""
+    """A random code, in groups of four."""
     letters = "".join(secrets.choice(RECOVERY_ALPHABET) for _ in range(RECOVERY_LENGTH))
     return "-".join(letters[start : start + 4] for start in range(0, RECOVERY_LENGTH, 4))
 

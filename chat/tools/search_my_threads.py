@@ -68,7 +68,7 @@ async def search_my_threads(user: User, query: str) -> list[Hit] | str:
 
 
 def _pattern(word: str) -> str:
-    r"""For ILIKE, with %, _ and \ escaped."""
+    r"""The word for ILIKE, with %, _ and \ escaped."""
     return "%" + re.sub(r"[\\%_]", r"\\\g<0>", word) + "%"
 
 

@@ -12,7 +12,7 @@ MILLIONTH = -6  # as a power of ten
 
 
 class Price(msgspec.Struct, frozen=True):
-    """USD for a million tokens."""
+    """Prices in USD for a million tokens."""
 
     input: Decimal
     cached_input: Decimal

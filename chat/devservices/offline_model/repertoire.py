@@ -26,7 +26,7 @@ _GREETING = re.compile(
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """What comes out: calls, then text. `pieces` are given where the way it is split matters."""
+    """A reply: calls, then text. `pieces` are set where the split matters."""
 
     text: str = ""
     calls: tuple[Call, ...] = ()
@@ -62,7 +62,7 @@ def _structured(conversation: Conversation, script: Script, schema: dict[str, An
 
 def _answer(conversation: Conversation) -> str:
     if conversation.outputs:
-        told = results.told(conversation.outputs)
+        told = results.presented(conversation.outputs)
         return f"{told}\n\n{texts.HONEST} I asked my tools. {_seen(conversation)}"
     if said := _said(conversation):
         return said

@@ -13,12 +13,12 @@ from chat.devservices.offline_model.conversation import Output
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[-+]?\d+)?", re.IGNORECASE)
 
 
-def told(outputs: tuple[Output, ...]) -> str:
-    """A paragraph or a list for each."""
-    return "\n\n".join(_told(output) for output in outputs)
+def presented(outputs: tuple[Output, ...]) -> str:
+    """A paragraph or a list for each output."""
+    return "\n\n".join(_presented(output) for output in outputs)
 
 
-def _told(output: Output) -> str:
+def _presented(output: Output) -> str:
     value = _decoded(output.text)
     text = ""
     match output.call.name:

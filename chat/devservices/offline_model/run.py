@@ -150,7 +150,7 @@ class Run:
             yield from self._message()
 
     def _added(self, item: dict[str, Any]) -> int:
-        """Put it into the output; returns where it is."""
+        """Add an item to the output; returns its index."""
         self.output.append(item)
         return len(self.output) - 1
 

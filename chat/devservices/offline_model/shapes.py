@@ -15,7 +15,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def encoded(value: Any) -> bytes:
-    """JSON, also of text with lone surrogates, which come out as escapes."""
+    """JSON; lone surrogates in text become escapes."""
     try:
         return _encode(value)
     except UnicodeEncodeError:

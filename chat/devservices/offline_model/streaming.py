@@ -18,7 +18,7 @@ NOT_JSON = b"data: {this is not JSON\n\n"
 
 
 class DroppedError(Exception):
-    """The connection is to be closed without an end of the body, which is what a server does that sees this."""
+    """Raised to make the server close the connection without ending the body."""
 
 
 async def write_stream(ledger: Ledger, run: Run, send: Send, *, first: int = 0) -> None:

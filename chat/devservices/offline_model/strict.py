@@ -1,4 +1,4 @@
-"""What the real API asks of a strict JSON schema: that it leaves nothing open."""
+"""The real API's rules for strict JSON schemas: every object is closed."""
 
 from __future__ import annotations
 

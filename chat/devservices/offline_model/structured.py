@@ -90,7 +90,7 @@ def _count(schema: dict[str, Any], *, wanted: bool) -> int:
 
 
 def _number(schema: dict[str, Any]) -> int | float:
-    """The least that is allowed, or 1, or the most if that is less."""
+    """The smallest allowed number, or 1, or the largest allowed if less."""
     whole = schema.get("type") == "integer" or "integer" in schema.get("type", ())
     over, under = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
     low = schema.get("minimum", None if over is None else over + 1)

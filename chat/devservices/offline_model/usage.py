@@ -16,7 +16,7 @@ _PIECE = re.compile(r"\s?\S{1,4}|\s{1,4}")
 
 
 class Usage(msgspec.Struct, frozen=True):
-    """What one response took. Cached and written ones are among those of the input, reasoning among the output's."""
+    """The tokens of one response. Input includes cached and written tokens, output includes reasoning tokens."""
 
     input_tokens: int
     cached_tokens: int
@@ -42,7 +42,7 @@ class Usage(msgspec.Struct, frozen=True):
 
 
 def tokens(characters: int) -> int:
-    """The documented rule: one for each four characters, rounded up."""
+    """The documented rule: one token for each four characters, rounded up."""
     return -(-characters // CHARACTERS_PER_TOKEN)
 
 
@@ -66,6 +66,6 @@ def pieces(text: str) -> tuple[str, ...]:
 
 
 def fitting(parts: tuple[str, ...], limit: int | None) -> int:
-    """How many of the pieces fit into the token limit."""
+    """The number of pieces that fit into the token limit."""
     sizes = accumulate(len(part) for part in parts)
     return len(parts) if limit is None else sum(1 for size in sizes if tokens(size) <= limit)

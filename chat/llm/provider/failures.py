@@ -123,7 +123,7 @@ def _provider_code(error: Mapping[str, Any]) -> Code | None:
 
 
 def _retry_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """From `retry-after-ms` or `retry-after` in seconds; model APIs do not send its date form."""
+    """The wait from `retry-after-ms` or `retry-after` in seconds; model APIs do not send its date form."""
     for name, divisor in (("retry-after-ms", 1000), ("retry-after", 1)):
         try:
             seconds = float(headers[name]) / divisor

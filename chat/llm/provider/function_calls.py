@@ -1,4 +1,4 @@
-"""Telling the tool calls of one response apart: ids can be missing, repeated, or already used in another round."""
+"""Distinguishing the tool calls of one response: ids can be missing, repeated, or already used in another round."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class Calls:
         return ToolCallStarted(call_id, string(item.get("name")))
 
     def _waiting(self, item: dict[str, Any]) -> _Begun | None:
-        """The announced call with the same item id, else with the same call id."""
+        """The announced call with the same item id, otherwise with the same call id."""
         waiting = [one for one in self._begun if not one.done]
         same = (one for one in waiting if _is_same(one, item))
         return next(same, next((one for one in waiting if one.given_id == _given_id(item)), None))

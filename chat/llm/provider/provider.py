@@ -172,13 +172,13 @@ class Provider:
         yield reader.ended()
 
     def _without_key(self, event: Event) -> Event:
-        """Some servers repeat a key that they reject, and `detail` is logged and stored."""
+        """The event without the key: some servers repeat a key that they reject, and `detail` is logged and stored."""
         if isinstance(event, Failed) and len(self._key) >= SECRET_CHARACTERS and self._key in event.detail:
             return replace(event, detail=event.detail.replace(self._key, "[the key]"))
         return event
 
     async def _next_chunk(self, chunks: AsyncIterator[bytes], deadline: float) -> bytes:
-        """Empty at the end. A timer is needed only if the read timeout would fire after the deadline."""
+        """The next chunk, empty at the end. Timers are needed if the read timeout would fire after the deadline."""
         if asyncio.get_running_loop().time() + self._limits.silence_seconds < deadline:
             return await anext(chunks, b"")
         async with asyncio.timeout_at(deadline):
@@ -186,7 +186,7 @@ class Provider:
 
 
 async def _drain(response: AsyncAPIResponse[Any], chunks: AsyncIterator[bytes]) -> None:
-    """Read the few bytes after the terminal event, so that the connection can be reused; else close it."""
+    """Read the few bytes after the terminal event, so that the connection can be reused; otherwise close it."""
     with contextlib.suppress(httpx2.HTTPError, TimeoutError):
         async with asyncio.timeout(DRAIN_SECONDS):
             async for _ in chunks:

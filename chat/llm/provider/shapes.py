@@ -138,7 +138,7 @@ class EventDecoder:
         return text
 
     def _decode_leniently(self, data: bytes) -> Known:
-        """For types that we do not know, and for lone surrogates, broken UTF-8 and nulls, which msgspec refuses."""
+        """Decode unknown types, and lone surrogates, broken UTF-8 and nulls, which msgspec refuses."""
         try:
             return self._known(json.loads(data.decode("utf-8", "replace")))
         except (ValueError, RecursionError, msgspec.ValidationError) as error:
@@ -192,7 +192,7 @@ def incomplete_reason(event: WithResponse) -> str | None:
 
 
 def token_usage(usage: object) -> Usage | None:
-    """None if the server does not report any."""
+    """The reported usage; None if the server does not report any."""
     if not isinstance(usage, dict) or not (_count(usage, "input_tokens") or _count(usage, "output_tokens")):
         return None
     input_tokens, output_tokens = _count(usage, "input_tokens"), _count(usage, "output_tokens")

@@ -67,7 +67,7 @@ class Tool(Generic[P, R]):
 
     @property
     def context_types(self) -> tuple[type, ...]:
-        """The types of what it takes from the context."""
+        """The types that the tool takes from the context."""
         return tuple(self.described.context.values())
 
     @property

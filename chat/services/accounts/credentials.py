@@ -64,7 +64,7 @@ class Accounts:
     async def sign_up(self, email: str, password: str) -> User | None:
         """Create a user from what `check_sign_up` accepted.
 
-        For a taken address: with email verification returns None, and its owner is told by email; without, raises
+        For a taken address: with email verification returns None, and its owner gets an email; without, raises
         Refused, since it cannot be hidden. With verification, everything that depends on whether the address is taken,
         but for the row itself, happens after the response: neither page nor response time reveals who has an account.
         """
@@ -133,7 +133,7 @@ class Accounts:
                 raise TooManyGuesses(wait_ms)
 
     async def _count_failure(self, email: str) -> None:
-        """Count it, and lock the account at `MOST_LOGIN_FAILURES` in a row; its owner is told by email.
+        """Count the failure; at `MOST_LOGIN_FAILURES` in a row, lock the account and notify its owner by email.
 
         The login page does not reveal the lock: it answers as for a wrong password.
         """

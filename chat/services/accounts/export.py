@@ -112,7 +112,7 @@ def _entry(name: str, changed: datetime) -> ZipInfo:
 
 
 def _file_name(number: int, thread: Row) -> str:
-    """Such as `chats/0012 2026-11-22 Eggs.md`: unique by its number, and valid on every system.
+    """A file name such as `chats/0012 2026-11-22 Eggs.md`: unique by its number, and valid on every system.
 
     Only letters, digits and combining marks of the title stay: no slash, no dot, no control of the text's direction.
     """
@@ -139,7 +139,7 @@ def _paragraphs(message: Row) -> Iterator[str]:
 
 
 def _block(text: str) -> str:
-    """In a code fence that is longer than any fence in the text."""
+    """The text in a code fence that is longer than any fence in it."""
     fence = "```"
     while fence in text:
         fence += "`"

@@ -121,7 +121,7 @@ async def new_recovery_codes(user: User, *, accounts: Accounts) -> list[str] | N
 
 
 async def turn_off(user: User, *, mailer: Mailer, settings: Settings) -> None:
-    """Turn it off, so that the password alone logs in."""
+    """Turn off two-factor authentication, so that the password alone logs in."""
     async with in_transaction():
         await _lock(user)
         was_on = await remove(user)
@@ -130,7 +130,7 @@ async def turn_off(user: User, *, mailer: Mailer, settings: Settings) -> None:
 
 
 async def remove(user: User) -> bool:
-    """Remove it in the caller's transaction, which has locked the user; returns whether it was on."""
+    """Remove 2FA in the caller's transaction, which has locked the user; returns whether 2FA was on."""
     was_on = await factor_of(user) is not None
     await SecondFactor.filter(user_id=user.id).delete()
     await RecoveryCode.filter(user_id=user.id).delete()
@@ -138,7 +138,7 @@ async def remove(user: User) -> bool:
 
 
 def notify_off(user: User, *, mailer: Mailer, settings: Settings) -> None:
-    """Tell the user by email, even if an administrator turned it off."""
+    """Notify the user by email, even if an administrator turned it off."""
     _notify(user, "two_factor_off", mailer, settings)
 
 

@@ -130,7 +130,7 @@ async def stop(context: AuditContext, *, worker: Worker) -> None:
 async def reset_two_factor(context: AuditContext, *, mailer: Mailer, settings: Settings) -> None:
     """Turn off 2FA for a user who lost the app and the codes, or after a change of SECRET_KEY. Raises Refused.
 
-    The user is told by email.
+    The user is notified by email.
     """
     _refuse_self(context, "reset your own two-factor authentication; turn it off in your settings, with a code")
     async with _as_administrator(context):
@@ -202,7 +202,7 @@ async def _change(context: AuditContext, action: str, **new: Any) -> None:
 
 
 async def _locked_user(context: AuditContext) -> User:
-    """Locked against other changes, but not against new rows that refer to the user."""
+    """The user, locked against other changes, but not against new rows that refer to the user."""
     user = await User.filter(id=context.object_id).select_for_update(no_key=True).first()
     if user is None:
         raise Refused("gone", GONE)

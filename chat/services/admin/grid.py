@@ -95,7 +95,7 @@ class Action:
 
     @property
     def path(self) -> str:
-        """Its part of an address."""
+        """The action's part of an address."""
         return self.name.replace("_", "-")
 
     @property
@@ -126,7 +126,7 @@ class Table:
 
     @property
     def path(self) -> str:
-        """Its part of an address."""
+        """The list's part of an address."""
         return self.name.replace("_", "-")
 
     @property

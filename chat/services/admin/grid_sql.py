@@ -88,7 +88,7 @@ async def texts(table: Table, row_id: UUID) -> list[Row]:
 
 
 async def exported(table: Table, arguments: Mapping[str, str]) -> AsyncIterator[list[Row]]:
-    """All rows that the query string selects, in batches; each batch is a statement of its own and blocks nothing."""
+    """All rows that the query string selects, in batches; each batch is a separate statement and blocks nothing."""
     cursor: str | None = ""
     while cursor is not None:
         selection = _parsed(table, arguments)

@@ -31,13 +31,13 @@ TOO_MANY = "You already have {} answers being written. Wait until one finishes o
 
 
 def not_draining(worker: ReplyWorker) -> None:
-    """A worker that is about to stop takes nothing new."""
+    """Refuse new messages on a worker that is about to stop."""
     if worker.draining:
         raise Refused("draining", "The server is restarting. Try again in a moment.", retry_ms=1000)
 
 
 async def no_answer_runs(thread_id: UUID) -> None:
-    """Fails early; the index `one_active` is what guarantees it."""
+    """Refuse a second answer early; the index `one_active` guarantees it."""
     if await query(ACTIVE, thread_id):
         raise Refused("busy", BUSY)
 
@@ -51,7 +51,7 @@ async def within_limits(user: User, limits: Limits) -> None:
 
 
 async def within_budget(deps: Deps, user: User, generation_id: UUID) -> None:
-    """Not too many answers at once, and enough budget; call it in the transaction that stores the generation.
+    """Check concurrent answers and the budget; call it in the transaction that stores the generation.
 
     It locks the user until COMMIT, so that messages sent at the same time are counted one after the other.
     """

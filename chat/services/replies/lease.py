@@ -82,7 +82,7 @@ RETURNING g.id
 
 
 class Fenced(Exception):
-    """Another worker owns the generation, or it is over: write nothing more."""
+    """Another worker owns the generation, or it has ended: write nothing more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ class Claim:
 
 
 async def claim(generation_id: UUID, *, owner: str) -> Claim | None:
-    """Own a generation; None if another worker owns it or it is over. Of two concurrent claims one wins."""
+    """Own a generation; None if another worker owns it or it has ended. One of two concurrent claims wins."""
     rows = await query(CLAIM, generation_id, owner)
     if not rows:
         return None

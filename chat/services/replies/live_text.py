@@ -90,7 +90,7 @@ class LiveText:
         return Checkpoint(text, length, self._sequence, self._claim.checkpoint.position)
 
     async def announce(self) -> None:
-        """Tell the tabs that a worker owns the answer, and send its text so far."""
+        """Announce to tabs that a worker owns the answer, with its text so far."""
         try:
             await self._append(ResponseStarted(self._claim.rev, self._claim.answer_id), any_epoch=True)
             if self._pieces:

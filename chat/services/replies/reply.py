@@ -1,4 +1,4 @@
-"""One reply from prompt to finish: asked for, streamed to every tab, stored. One owner, one model call per round."""
+"""One reply from prompt to finish: requested, streamed to every tab, stored. One owner, one model call per round."""
 
 from __future__ import annotations
 

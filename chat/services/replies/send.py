@@ -81,7 +81,7 @@ class _Asked:
 
 
 async def send(deps: Deps, user: User, thread_id: UUID | None, message: MessageSend) -> Accepted:
-    """Store a message with its empty answer, tell every tab, and start the answer. Raises Refused.
+    """Store a message with its empty answer, update every tab, and start the answer. Raises Refused.
 
     Without a thread it opens one, whose id follows from the user and the client id: a form sent twice opens one thread.
     """
@@ -131,7 +131,7 @@ async def _regenerate(deps: Deps, user: User, thread_id: UUID, answer_id: UUID, 
 
 
 async def _begin(deps: Deps, user: User, asked: _Asked) -> Accepted:
-    """After COMMIT: tell every tab, then start the answer."""
+    """Called after COMMIT: update every tab, then start the answer."""
     accepted, thread = asked.accepted, asked.thread
     updated = ThreadUpdated(
         accepted.thread_id, thread["title"], thread["last_message_at"], running=True, rev=thread["rev"]

@@ -1,4 +1,4 @@
-"""Replies whose worker was lost: resumed where the provider allows it, else ended with all text that was shown."""
+"""Replies whose worker was lost: resumed where the provider allows it, otherwise ended with all text that was shown."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ async def resumed(claim: Claim, deps: Deps) -> Resumed | None:
 
 
 async def end_lost(claim: Claim, deps: Deps) -> None:
-    """End a claimed reply of a lost worker: salvage its text, store it, tell the tabs."""
+    """End a claimed reply of a lost worker: salvage its text, store it, and send the end to tabs."""
     outcome = await _why_it_ends(claim, deps) or finish.LOST
     text = await _salvaged(claim, deps)
     live_text = LiveText(claim, text=text, broadcast=deps.broadcast, flush_seconds=0)

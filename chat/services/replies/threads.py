@@ -85,7 +85,7 @@ async def rename(user: User, thread_id: UUID, title: str, *, broadcast: Broadcas
 
 
 async def set_title(user_id: UUID, thread_id: UUID, title: str, by: TitleBy, *, broadcast: Broadcast) -> bool:
-    """Store a title, cut if too long, and tell every tab. False if the thread is gone or its user has named it."""
+    """Store a title, cut if too long, and send it to all tabs. False if the thread is gone or its user has named it."""
     title = tidy_title(title)[:TITLE_MAX_LENGTH].rstrip()
     async with in_transaction():
         rows = await query(SET_TITLE, user_id, thread_id, title, by)

@@ -56,7 +56,7 @@ class BudgetStatus:
 
     @property
     def left(self) -> Decimal | None:
-        """What another call may cost; None: no limit."""
+        """The remaining budget; None if there is no limit."""
         return None if self.budget is None else max(self.budget - self.spent - self.reserved, Decimal(0))
 
 
@@ -128,7 +128,7 @@ async def release(call_id: UUID, user_id: UUID | None) -> None:
 
 
 async def _budget(user_id: UUID, default: Decimal | None, *, lock: bool = False) -> Decimal | None:
-    """None: no limit. With the lock, reservations of one user wait for each other, but for no one else."""
+    """The limit; None if none. With the lock, reservations of one user wait for each other, but for no one else."""
     rows: list[dict[str, Any]] = await query(BUDGET + (" FOR NO KEY UPDATE" if lock else ""), user_id, default)
     budget: Decimal | None = rows[0]["budget"] if rows else None
     return budget

@@ -72,7 +72,7 @@ SELECT $1, month, 1, $2, $3, $4, $5, $6 FROM present WHERE NOT EXISTS (SELECT FR
 
 
 class UsageJournal:
-    """Records single calls. A reply has a journal of its own, since it ends in one transaction with its text.
+    """Records single calls. A reply has its own journal, since it ends in one transaction with its text.
 
     The text of a call `about` a generation is deleted with its chat.
     """

@@ -107,7 +107,7 @@ async def _dead_link() -> ResponseReturnValue:
 
 
 async def _change(user: User, form: PasswordChangeForm) -> None:
-    """Change it; this session stays, with a new token, so that a copied one stops working."""
+    """Change the password; this session stays, with a new token, so that a copied one stops working."""
     here, deps = cast(AuthSession, await current_session()), resources()
     await passwords.change_password(
         user,

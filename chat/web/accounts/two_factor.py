@@ -97,7 +97,7 @@ async def recovery_codes(user: User) -> ResponseReturnValue:
 @limited(PREFERENCE)
 @login_required
 async def turn_off(user: User) -> ResponseReturnValue:
-    """Turn it off, so that the password alone logs in."""
+    """Turn off two-factor authentication, so that the password alone logs in."""
     deps, form = resources(), ProofForm(await request.form)
     if not await service.factor_of(user):
         return redirect(url_for(PAGE), 303)
@@ -138,7 +138,7 @@ async def _is_proven(form: Form, user: User) -> bool:
 
 
 async def _turn_on(user: User, factor: SecondFactor, form: Form) -> list[str] | None:
-    """Turn it on; this browser stays logged in with a new token, as after a change of the password."""
+    """Turn on 2FA; this browser stays logged in with a new token, as after a change of the password."""
     here, deps = cast(AuthSession, await current_session()), resources()
     codes = await service.turn_on(
         user, factor, form.code.data, session=here, accounts=deps.accounts, broadcast=deps.broadcast

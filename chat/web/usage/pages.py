@@ -22,7 +22,7 @@ blueprint = Blueprint("usage", __name__, url_prefix="/usage")
 @blueprint.get("/")
 @login_required
 async def usage(user: User) -> ResponseReturnValue:
-    """One month by day, model and chat: that of `?month=2026-10`, or the current one."""
+    """One month by day, model and chat: `?month=2026-10`, or the current month."""
     month = month_from(request.args.get("month", "")) or this_month()
     report = await month_report(user, month)
     default = resources().settings.llm_monthly_budget
