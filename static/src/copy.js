@@ -16,7 +16,7 @@ function startCopy(button) {
 }
 
 /**
- * Copies `text` and says so on the button. The clipboard is missing on plain http: then the element is selected, so that
+ * Copies `text` and confirms it on the button. The clipboard is missing on plain http: then the element is selected, so that
  * one key copies it. True if it was copied.
  */
 export async function copyBy(label, element, text = element.textContent.trim()) {

@@ -1,4 +1,4 @@
-/** Counts down to when a form can be sent. Without JavaScript the page says how long that takes. */
+/** Counts down to when a form can be sent. Without JavaScript the page shows the wait. */
 
 const SECOND_MS = 1000;
 
@@ -23,7 +23,7 @@ function countDown(form) {
     button.removeAttribute("aria-disabled");
     over.textContent = over.dataset.waitOver;
   };
-  // Not `disabled`: the button stays in the tab order, and tells a screen reader when it will work.
+  // Not `disabled`: the button stays in the tab order, and screen readers announce when it will work.
   button.setAttribute("aria-disabled", "true");
   form.addEventListener("submit", (event) => {
     if (seconds() <= 0) return;

@@ -56,7 +56,7 @@ function show(choice) {
   for (const radio of radios) radio.checked = radio.value === theme;
 }
 
-/** Writing to localStorage also tells the other tabs. */
+/** Writing to localStorage also notifies the other tabs. */
 function remember(choice) {
   try {
     localStorage.setItem(KEY, choice);

@@ -136,7 +136,7 @@ async def test_its_repertoire_follows_the_words(offline: OfflineServer) -> None:
     assert await answer(offline, "Hi there!") == await answer(offline, "Hi there!")
 
 
-async def test_it_knows_how_many_messages_it_has_seen(offline: OfflineServer) -> None:
+async def test_the_answer_shows_the_number_of_messages(offline: OfflineServer) -> None:
     turns = [
         {"role": "developer", "content": "Be kind."},
         {"role": "user", "content": "first"},
@@ -315,7 +315,7 @@ async def test_a_plain_run_can_be_retrieved_but_not_streamed_again_or_cancelled(
     assert (await offline.http.get(f"/v1/responses/{forgotten['id']}")).status_code == 404
 
 
-async def test_it_starts_with_one_line_keeps_its_pace_and_ends_at_once() -> None:
+async def test_the_command_prints_one_line_keeps_its_pace_and_ends_at_once() -> None:
     process, url = start_offline_model("--pace-ms", "20")
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/v1", url)
     async with httpx.AsyncClient(headers={"authorization": "Bearer x"}, timeout=20) as http:

@@ -36,7 +36,7 @@ def plain_events_in(stream: str) -> list[dict[str, Any]]:
     return [json.loads(line.removeprefix("data: ")) for line in lines]
 
 
-async def test_it_sends_text_and_an_end_and_something_unknown(plain: OfflineServer) -> None:
+async def test_a_minimal_server_sends_text_an_end_and_unknown_events(plain: OfflineServer) -> None:
     asked = "say one two [offline: reasoning=2]"
     response = await create(plain, asked, stream=True, model="gpt-5-mini")
     events = plain_events_in(response.text)
@@ -58,7 +58,7 @@ async def test_its_calls_come_whole(plain: OfflineServer) -> None:
     assert (done["item"]["name"], json.loads(done["item"]["arguments"])) == ("current_time", {"timezone": "Asia/Tokyo"})
 
 
-async def test_it_answers_as_a_whole_too(plain: OfflineServer, generation_id: str) -> None:
+async def test_a_minimal_server_also_answers_without_a_stream(plain: OfflineServer, generation_id: str) -> None:
     response = await create(plain, "say one", model="gpt-5", metadata={"generation_id": generation_id})
     assert response.json()["output"][0]["content"][0]["text"] == "one"
     assert response.json()["model"] == "gpt-5"
@@ -81,13 +81,15 @@ async def test_structured_calls_are_answered(plain: OfflineServer) -> None:
         ({"reasoning": {"summary": "auto"}}, "reasoning.summary"),
     ],
 )
-async def test_it_refuses_what_only_the_real_api_can(plain: OfflineServer, fields: dict[str, Any], param: str) -> None:
+async def test_a_minimal_server_refuses_what_only_the_real_api_can_do(
+    plain: OfflineServer, fields: dict[str, Any], param: str
+) -> None:
     response = await create(plain, model="gpt-5", **fields)
     assert (response.status_code, response.json()["error"]["param"]) == (400, param)
     assert "x-request-id" not in response.headers
 
 
-async def test_it_keeps_no_responses(plain: OfflineServer) -> None:
+async def test_a_minimal_server_stores_no_responses(plain: OfflineServer) -> None:
     response_id = (await create(plain, "say one")).json()["id"]
     for method, path in (
         ("GET", response_id),

@@ -103,5 +103,5 @@ def test_a_schema_that_has_no_instance_comes_to_an_end() -> None:
         ({}, False),
     ],
 )
-def test_it_knows_what_may_be_null(schema: dict[str, Any], nullable: bool) -> None:
+def test_nullable_fields_of_a_schema_are_recognized(schema: dict[str, Any], nullable: bool) -> None:
     assert is_nullable(schema) is nullable

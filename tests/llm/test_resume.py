@@ -74,7 +74,7 @@ async def test_a_stream_that_falls_silent_is_resumed_too(
 
 
 @pytest.mark.parametrize("times", [2, 5])
-async def test_it_is_resumed_five_times(llm: LLMClient, times: int) -> None:
+async def test_a_background_run_is_resumed_five_times(llm: LLMClient, times: int) -> None:
     assert text_of(await events_of(llm, f"say {WORDS} [offline: cut=3 times={times}]")) == WORDS
 
 

@@ -70,7 +70,7 @@ from tests.support.cast import Person
 from tests.support.page import Page
 
 
-async def test_it_is_yours(nobody: Person) -> None:
+async def test_the_site_is_customized(nobody: Person) -> None:
     landing = Page((await nobody.http.get("/")).text)
     logo = (await nobody.http.get("/static/images/favicon.svg")).text
     settings = Settings.from_environment({"DEBUG": "True", **dotenv_values()})

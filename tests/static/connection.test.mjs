@@ -102,7 +102,7 @@ beforeEach(() => {
 });
 
 describe("a connection", () => {
-  it("says first where the page stands", () => {
+  it("sends the page's position first", () => {
     world.welcome();
     assert.deepEqual(world.socket.frames[0], { type: "hello", v: 1, cursor: "ab12cd34:1", rev: 1 });
     assert.deepEqual(world.heard.phases, ["connecting", "connected"]);
@@ -160,8 +160,8 @@ describe("a connection", () => {
   });
 });
 
-describe("while live updates are away", () => {
-  it("silence is no reason for doubt, and the socket stays", () => {
+describe("while live updates are unavailable", () => {
+  it("silence does not cause a sync, and the socket stays", () => {
     world.isWaiting = true;
     world.welcome();
     world.say({ type: "live", on: false });
@@ -175,7 +175,7 @@ describe("while live updates are away", () => {
     assert.equal(world.heard.doubts, 1);
   });
 
-  it("a wish that nobody can answer is asked again afterwards", () => {
+  it("a sync that can't be answered is repeated afterwards", () => {
     world.welcome();
     world.position = { ...world.position, wantSnapshot: true };
     world.connection.sync();
@@ -211,7 +211,7 @@ describe("coming back", () => {
     assert.equal(world.sockets.length, 2);
   });
 
-  it("happens by itself, and says so after five failures", () => {
+  it("is automatic, and is shown after five failures", () => {
     for (let failure = 0; failure < 5; failure += 1) {
       world.socket.onclose({ code: 1006 });
       assert.equal(world.heard.phases.at(-1), failure < 4 ? "reconnecting" : "disconnected");
@@ -220,7 +220,7 @@ describe("coming back", () => {
     assert.equal(world.sockets.length, 6);
   });
 
-  it("waits while nobody looks, and is done at once when the tab is seen again", () => {
+  it("waits while the tab is hidden, and happens at once when it is visible again", () => {
     world.welcome();
     world.hidden = true;
     world.socket.onclose({ code: 1006 });
@@ -236,7 +236,7 @@ describe("coming back", () => {
     assert.equal(world.sockets.length, 1);
   });
 
-  it("never happens after a code that says so", () => {
+  it("never happens after a permanent close code", () => {
     world.welcome();
     world.socket.onclose({ code: 4505 });
     world.pass(3_600_000);
@@ -274,7 +274,7 @@ describe("the watchdog", () => {
     assert.equal(world.sent("sync").length, 0);
   });
 
-  it("connects anew when the question gets no answer in five seconds, and trusts no cursor then", () => {
+  it("reconnects without a cursor when a sync has no answer within five seconds", () => {
     world.pass(20_600);
     assert.equal(world.sockets.length, 2);
     world.welcome();
@@ -343,6 +343,6 @@ describe("the outbox", () => {
   });
 });
 
-it("hello says nothing of a snapshot when none is wanted", () => {
+it("hello has no `want` when no snapshot is wanted", () => {
   assert.equal("want" in helloFrame({ cursor: "", rev: 0, wantSnapshot: false }), false);
 });

@@ -38,7 +38,7 @@ describe("markdown", () => {
 });
 
 describe("the host of a link", () => {
-  it("is told in ASCII, so that look-alikes show", () => {
+  it("is shown in ASCII, so that look-alikes are visible", () => {
     assert.equal(hostOf("https://exаmple.com/x"), "xn--exmple-4nf.com");
     assert.equal(hostOf("https://user:pw@evil.example:8443/"), "evil.example:8443");
   });

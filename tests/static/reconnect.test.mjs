@@ -34,7 +34,7 @@ describe("a failure", () => {
 });
 
 describe("a close code", () => {
-  it("of 4500 to 4999 means: don't come back", () => {
+  it("of 4500 to 4999 means: don't reconnect", () => {
     assert.equal(endingOf(4501).action, "login");
     assert.equal(endingOf(4503).action, "stay");
     assert.equal(endingOf(4505).action, "stay");
@@ -42,7 +42,7 @@ describe("a close code", () => {
     assert.equal(endingOf(4999).action, "reload");
   });
 
-  it("of any other kind means: come back", () => {
+  it("of any other kind means: reconnect", () => {
     for (const code of [1000, 1001, 1006, 1009, 1011, 1012, 1013, 4000, 4004, 4499, 5000]) assert.equal(endingOf(code), null);
   });
 });

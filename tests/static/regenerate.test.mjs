@@ -16,7 +16,7 @@ test("a refusal is shown in the server's words", async () => {
   assert.equal(await regenerate("t1", "m1", false, answering(409, { message: "An answer is being written." })), "An answer is being written.");
 });
 
-test("without a connection, or with a response that makes no sense, it says so", async () => {
+test("without a connection or with an invalid response, the error is shown", async () => {
   const offline = async () => {
     throw new TypeError("Failed to fetch");
   };

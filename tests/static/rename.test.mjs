@@ -20,12 +20,12 @@ describe("saving a title", () => {
     assert.equal(body.get("title"), " Eggs &  bacon");
   });
 
-  it("says why it was refused, in the server's words", async () => {
+  it("shows the server's reason for a refusal", async () => {
     const send = async () => answer(422, '{"code": "empty", "message": "Enter a title."}');
     assert.deepEqual(await saveTitle("/", "", send), { problem: "Enter a title." });
   });
 
-  it("says that there is no connection when no answer comes, or one that is not the site's", async () => {
+  it("shows a connection error without a response, or with one that isn't the site's", async () => {
     const failing = [async () => { throw new TypeError("Failed to fetch"); }, async () => answer(502, "<html>"), async () => answer(502, "{}")];
     for (const send of failing) assert.match((await saveTitle("/", "x", send)).problem, /not saved.*Try again/);
   });

@@ -80,7 +80,7 @@ describe("the end of an answer", () => {
     assert.equal(play(page([assistant("Hallo")]), final("Hello")).last.sync, true);
   });
 
-  it("said twice is said once", () => {
+  it("repeated is applied once", () => {
     const { state, effects } = play(page([assistant("Hello")]), final("Hello"), final("Hello"));
     assert.equal(statusOf(state), "final");
     assert.deepEqual(effects[1], {});
@@ -105,7 +105,7 @@ describe("the end of an answer", () => {
     assert.equal(play(page(), final("Hello")).last.sync, true);
   });
 
-  it("can come with a sentence of its own", () => {
+  it("can have its own sentence", () => {
     const { state } = play(page([assistant("Hello")]), final("Hello", { status: "interrupted", message: "The server restarted." }));
     assert.equal(state.messages[0].error, "The server restarted.");
   });
@@ -136,7 +136,7 @@ describe("a snapshot", () => {
     assert.equal(state.title, "Eggs");
   });
 
-  it("in which an answer has ended says so aloud, as its end would have", () => {
+  it("in which an answer has ended announces the end", () => {
     assert.equal(play(page([assistant("Hel")]), snapshot([assistant("Hello", "stopped")])).last.announce, "Answer stopped");
     assert.equal(play(page([assistant("Hel")]), snapshot([assistant("Hello")])).last.announce, undefined);
   });
@@ -151,7 +151,7 @@ describe("a snapshot", () => {
     assert.deepEqual(state.messages.map(({ id }) => id), ["question-1", ANSWER]);
   });
 
-  it("with a part missing is thrown away and asked for again", () => {
+  it("with a part missing is dropped and requested again", () => {
     const { state, last } = play(page([assistant("old")]), snapshot([], { part: 1, parts: 3 }), snapshot([], { part: 3, parts: 3 }));
     assert.equal(textOf(state), "old");
     assert.equal(last.sync, true);
@@ -217,7 +217,7 @@ describe("one's own message", () => {
     assert.equal(hasPending(state), true);
   });
 
-  it("is matched by its client_id when the server tells of it", () => {
+  it("is matched by its client_id when the server sends it", () => {
     const { state, last } = play(page(), sent, { type: "message.created", rev: 2, message: user("Hi") });
     assert.deepEqual(state.messages.map(({ id }) => id), ["question-1"]);
     assert.equal(hasPending(state), false);
@@ -241,7 +241,7 @@ describe("one's own message", () => {
     assert.equal(state.messages.length, 2);
   });
 
-  it("goes away when it was refused for whatever reason, and its frame is handed on", () => {
+  it("is removed when it is refused for any reason, and its frame is passed to the page", () => {
     for (const code of ["busy", "budget_exceeded", "unknown_model", "invented_later"]) {
       const nack = { type: "nack", client_id: "client-1", code, message: "Wait.", retry_ms: 0 };
       const { state, last } = play(page(), sent, nack);
@@ -289,7 +289,7 @@ describe("the cursor", () => {
 });
 
 describe("threads", () => {
-  it("tell the sidebar of a new title, and this page of its own", () => {
+  it("update the sidebar's title, and this page's title", () => {
     const { state, last } = play(page(), { type: "thread.title.updated", rev: 2, thread_id: THREAD, title: "Eggs" });
     assert.equal(state.title, "Eggs");
     assert.deepEqual(last.thread, { thread_id: THREAD, title: "Eggs" });
@@ -333,7 +333,7 @@ describe("threads", () => {
   });
 });
 
-describe("a frame that says nothing of the messages", () => {
+describe("a frame that doesn't change messages", () => {
   it("becomes an effect", () => {
     const before = page([user("Hi")]);
     const frames = [{ type: "theme.changed", theme: "dark" }, { type: "live", on: false }, { type: "error", message: "Too fast." }];
@@ -367,7 +367,7 @@ describe("a change that was lost before it got into the log", () => {
     assert.deepEqual([state.rev, state.wantSnapshot], [5, true]);
   });
 
-  it("is noticed by the start of an answer, which is no change itself", () => {
+  it("is noticed by the start of an answer, which isn't a change itself", () => {
     const started = (rev) => ({ type: "response.started", cursor: "ab12cd34:2", rev, message_id: "answer-1" });
     assert.equal(play(page(), started(1)).syncs, 0);
     assert.equal(play(page(), started(2)).syncs, 1);

@@ -13,7 +13,7 @@ async def test_the_health_page_shows_only_that_the_process_is_up(nobody: Person)
     assert not answer.cookies
 
 
-async def test_it_is_ready_with_its_database_and_redis(nobody: Person) -> None:
+async def test_the_server_is_ready_with_its_database_and_redis(nobody: Person) -> None:
     answer = await nobody.http.get("/readyz")
 
     expected = {"status": "ok", "database": True, "redis": True, "draining": False}

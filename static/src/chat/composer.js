@@ -27,7 +27,7 @@ export class Composer {
     this.#draft = draft;
     this.#limit = limit;
     this.#field.value ||= draft.read();
-    // Enter in an empty field is no mistake that needs the browser's message.
+    // Enter in an empty field needs no error message from the browser.
     form.noValidate = true;
     form.addEventListener("submit", (event) => this.#submitted(event));
     this.#field.addEventListener("input", () => this.#typed());

@@ -14,7 +14,7 @@ export function phaseAfter(failures) {
   return failures > 0 ? "reconnecting" : "connecting";
 }
 
-/** Full jitter: after a restart a thousand tabs must not come back in the same second. */
+/** Full jitter: after a restart a thousand tabs must not reconnect in the same second. */
 export function delayMs(failures, random = Math.random) {
   if (failures === 0) return random() * FIRST_MS;
   return random() * Math.min(LONGEST_MS, SHORTEST_MS * 2 ** failures);
@@ -40,7 +40,7 @@ const ENDINGS = new Map([
   [4506, { action: "reload", text: "A new version is available. Reload the page to continue." }],
 ]);
 
-/** What a close code of 4500–4999 ("don't come back") means for the reader; null for all others. */
+/** What a close code of 4500–4999 ("don't reconnect") means for the reader; null for all others. */
 export function endingOf(code) {
   if (code < 4500 || code > 4999) return null;
   return ENDINGS.get(code) ?? { action: "reload", text: "Live updates stopped. Reload the page to continue." };

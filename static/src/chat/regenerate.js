@@ -2,7 +2,7 @@
 
 const NOT_CONNECTED = "Not connected. Try again.";
 
-/** "" when the server accepted, else the sentence to show. `continues` asks the model to continue the answer. */
+/** "" when the server accepted, otherwise the sentence to show. `continues` asks the model to continue the answer. */
 export async function regenerate(threadId, messageId, continues, send = window.fetch) {
   const body = new URLSearchParams({ message_id: messageId, ...(continues ? { go_on: "1" } : {}) });
   try {

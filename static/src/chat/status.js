@@ -28,7 +28,7 @@ export class Status {
   }
 
   show({ phase }) {
-    if (phase !== "connected") this.#putLive(true); // the next server says otherwise if it has to
+    if (phase !== "connected") this.#putLive(true); // the next server sends `live` if updates are off
     window.clearTimeout(this.#timer);
     const isBrief = phase === "reconnecting" && this.#root.dataset.phase === "connected";
     if (isBrief) this.#timer = window.setTimeout(() => this.#put(phase), SHOW_AFTER_MS);
@@ -41,7 +41,7 @@ export class Status {
     this.#announce(isOn ? "Live updates resumed" : this.#live.textContent);
   }
 
-  /** The connection ended permanently; the notice on the page says why. */
+  /** The connection ended permanently; the notice on the page explains why. */
   end() {
     window.clearTimeout(this.#timer);
     this.#put("disconnected");

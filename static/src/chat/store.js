@@ -189,7 +189,7 @@ function threadDeleted(state, { thread_id: id }) {
   return changed(state, id === state.threadId ? { removed: id, ended: endingOf(DELETED) } : { removed: id });
 }
 
-const DELETED = 4505; // the close code that says the same of this thread
+const DELETED = 4505; // the close code for a deleted thread
 
 // -- frames that don't change messages -------------------------------------------------------------------------
 
@@ -206,7 +206,7 @@ function error(state, { message }) {
   return changed(state, { warn: message });
 }
 
-// -- what the reader does ---------------------------------------------------------------------------------------
+// -- user actions -----------------------------------------------------------------------------------------------
 
 function localSend(state, { client_id, content, created_at }) {
   if (state.messages.some((message) => message.client_id === client_id)) return unchanged(state);
@@ -237,7 +237,7 @@ function atPosition(state, { cursor, rev }) {
 
 /**
  * Each change of the thread has the next rev, so a gap means that a change never got into the log. The start of an
- * answer is no change and carries the last rev.
+ * answer isn't a change and carries the last rev.
  */
 function skipsChange(state, { type, cursor, rev = 0 }) {
   return Boolean(cursor) && rev > (type === "response.started" ? state.rev : state.rev + 1);

@@ -186,7 +186,7 @@ class ThreadPage {
     });
   }
 
-  // -- what the server says -----------------------------------------------------------------------------------
+  // -- server events ------------------------------------------------------------------------------------------
 
   #refused({ client_id: clientId, message }) {
     const refused = this.#outbox.messages.find((other) => other.client_id === clientId);

@@ -52,7 +52,7 @@ async def test_regenerating_asks_the_same_question_again(alice: Person, model: O
     assert answer.json()["message_id"] == posted["message_id"]
 
 
-async def test_the_model_is_not_shown_what_was_tried_again(alice: Person, model: OfflineServer) -> None:
+async def test_replaced_answers_are_not_part_of_the_prompt(alice: Person, model: OfflineServer) -> None:
     posted = await broken(alice)
     async with alice.tab(posted["thread_id"]) as tab:
         await ended(tab, await again(alice, posted["thread_id"], posted["reply_id"]))
@@ -116,7 +116,7 @@ async def test_a_missing_answer_cannot_be_regenerated(alice: Person, answer_id: 
     assert (await ChatThread.get(id=posted["thread_id"])).message_count == 2
 
 
-async def test_strangers_cannot_try_again(alice: Person, bob: Person, nobody: Person) -> None:
+async def test_strangers_cannot_regenerate(alice: Person, bob: Person, nobody: Person) -> None:
     posted = await broken(alice)
     own = await broken(bob)
     foreign = await again(bob, posted["thread_id"], posted["reply_id"])

@@ -266,7 +266,7 @@ async def test_concurrent_answers_are_limited(alice: Sender, bob: Sender) -> Non
     assert (await alice.send("Hello", **limited)).fresh
 
 
-async def test_a_message_that_the_budget_cannot_bear_is_refused_and_leaves_nothing(alice: Sender) -> None:
+async def test_a_message_over_budget_is_refused_and_stores_nothing(alice: Sender) -> None:
     refusal = await alice.refused("Hello", llm_monthly_budget=Decimal("0.001"), llm_max_output_tokens=1000)
 
     assert refusal.code == "budget_exceeded"

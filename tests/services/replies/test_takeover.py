@@ -191,7 +191,7 @@ async def test_a_run_that_ended_without_a_reader_is_shown_completely(
     assert (row.status, row.content) == ("final", WORDS)
 
 
-async def test_after_three_owners_it_is_given_up(carol: Person, held: Held) -> None:
+async def test_a_reply_is_given_up_after_three_owners(carol: Person, held: Held) -> None:
     held.at = [20]
     posted = await carol.ask(SLOW.replace("pace=10", "pace=50"))
     async with carol.tab(posted["thread_id"]) as tab:

@@ -148,7 +148,7 @@ async def test_a_title_by_a_model_gives_way_to_the_users(site: Site, alice: User
     assert (thread.title, thread.title_by, thread.rev) == ("By hand again", TitleBy.USER, 8)
 
 
-async def test_a_model_may_write_too_much(site: Site, alice: User, thread: ChatThread) -> None:
+async def test_a_title_that_is_too_long_is_cut(site: Site, alice: User, thread: ChatThread) -> None:
     assert await threads.set_title(
         alice.id, thread.id, "word\n" * 100, TitleBy.MODEL, broadcast=site.resources.broadcast
     )

@@ -159,7 +159,7 @@ async def test_a_client_that_reads_slowly_holds_no_connection_of_the_database(si
         assert (await query(locks))[0]["n"] == 0
 
 
-async def test_it_can_be_made_once_an_hour_by_each(throttled: Site, alice: Person, bob: Person) -> None:
+async def test_exports_are_limited_to_one_an_hour_per_user(throttled: Site, alice: Person, bob: Person) -> None:
     async with Person.visiting(throttled) as carol, Person.visiting(throttled) as dora:
         carol.http.cookies.update(dict(alice.http.cookies))
         dora.http.cookies.update(dict(bob.http.cookies))
@@ -169,7 +169,7 @@ async def test_it_can_be_made_once_an_hour_by_each(throttled: Site, alice: Perso
     assert int(answers[1].headers["Retry-After"]) > 3000
 
 
-async def test_it_needs_a_login_and_a_click(alice: Person, nobody: Person) -> None:
+async def test_an_export_needs_a_login_and_a_click(alice: Person, nobody: Person) -> None:
     assert (await nobody.http.post(PATH)).headers["Location"].startswith("/accounts/login/")
     page = Page((await alice.http.get(PATH)).text)
     assert page.find("form", action=PATH)["method"] == "post"

@@ -110,7 +110,7 @@ MANY_BYTES = "/" + "".join(chr(0x10000 + 7919 * number % 0x10000) for number in 
 
 
 @pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example/", "/" + "x" * 4000, MANY_BYTES])
-async def test_it_leads_nowhere_else(factor: Factor, browser: Person, target: str) -> None:
+async def test_the_code_page_redirects_to_no_other_site(factor: Factor, browser: Person, target: str) -> None:
     await half_way(browser, next=target)
 
     assert len(browser.http.cookies["chat_form"]) < 4000, "browsers would drop it"
@@ -151,7 +151,7 @@ async def test_others_codes_open_nothing(bob: Person, factor: Factor, browser: P
     assert await RecoveryCode.filter(user__email=bob.email).count() == 10
 
 
-async def test_a_login_by_password_alone_that_was_under_way_when_it_was_turned_on_opens_nothing(
+async def test_a_password_login_in_progress_when_2fa_is_turned_on_starts_no_session(
     alice: Person, factor: Factor
 ) -> None:
     """Turning it on ends all sessions; this one would start just after that."""
@@ -298,7 +298,7 @@ async def test_after_ten_minutes_the_password_is_asked_again(factor: Factor, bro
     assert (await send(browser, factor.code())).status_code == 303
 
 
-async def test_it_is_over_when_the_password_changes(alice: Person, factor: Factor, browser: Person) -> None:
+async def test_a_pending_login_ends_when_the_password_changes(alice: Person, factor: Factor, browser: Person) -> None:
     await half_way(browser)
     new = {"old_password": PASSWORD, "new_password1": "another " + PASSWORD, "new_password2": "another " + PASSWORD}
     assert (await alice.http.post("/accounts/password_change/", data=new)).status_code == 303
@@ -307,7 +307,7 @@ async def test_it_is_over_when_the_password_changes(alice: Person, factor: Facto
     assert not await is_logged_in(browser)
 
 
-async def test_it_is_over_when_the_user_is_switched_off_or_gone(factor: Factor, browser: Person) -> None:
+async def test_a_pending_login_ends_when_the_user_is_disabled_or_deleted(factor: Factor, browser: Person) -> None:
     await half_way(browser)
     await User.filter(email=browser.email).update(is_active=False)
     assert await has_to_begin_again(browser)

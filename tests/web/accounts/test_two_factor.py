@@ -58,7 +58,7 @@ async def stored_codes(person: Person) -> int:
 # Turning it on
 
 
-async def test_it_is_turned_on_with_an_app(alice: Person) -> None:
+async def test_two_factor_authentication_is_turned_on_with_an_app(alice: Person) -> None:
     assert "Two-factor authentication is off" in Page((await alice.http.get(PAGE)).text).text
     answer = await begin(alice)
     assert (answer.status_code, answer.headers["Location"]) == (303, SET_UP_PAGE)
@@ -160,7 +160,7 @@ async def test_all_other_sessions_end_and_a_copied_cookie_is_invalid(site: Site,
     await phone.http.aclose()
 
 
-async def test_what_was_begun_is_over_after_ten_minutes(alice: Person) -> None:
+async def test_a_set_up_expires_after_ten_minutes(alice: Person) -> None:
     await begin(alice)
     app = await app_of(alice)
     change_form_session(alice, {"at": int(time.time()) - 601}, SET_UP)
@@ -202,7 +202,7 @@ async def test_one_of_many_concurrent_confirmations_succeeds(alice: Person) -> N
     assert await stored_codes(alice) == 10
 
 
-async def test_it_cannot_be_set_up_a_second_time(alice: Person) -> None:
+async def test_two_factor_authentication_cannot_be_set_up_twice(alice: Person) -> None:
     await begin(alice)
     app = await app_of(alice)
     name = alice.site.app.config["SESSION_COOKIE_NAME"]
@@ -252,7 +252,9 @@ async def test_new_codes_at_the_same_moment_are_ten(alice: Person, factor: Facto
 
 
 @pytest.mark.parametrize("uses_recovery", [False, True])
-async def test_it_is_turned_off_with_password_and_code(alice: Person, factor: Factor, uses_recovery: bool) -> None:
+async def test_two_factor_authentication_is_turned_off_with_password_and_code(
+    alice: Person, factor: Factor, uses_recovery: bool
+) -> None:
     answer = await prove(alice, OFF_PAGE, factor.codes[0] if uses_recovery else factor.code())
 
     assert (answer.status_code, answer.headers["Location"]) == (303, PAGE)
