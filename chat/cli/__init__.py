@@ -52,6 +52,20 @@ def _parser() -> argparse.ArgumentParser:
     _add(commands, "migrate", _migrate, "apply the migrations that are missing")
     new = _add(commands, "make-migration", _make_migration, "write a migration for changes of the models")
     new.add_argument("name", help="short name, like add_title")
+    _add_changes(commands)
+    users = _add(commands, "users", records.users, "list the users with their cost this month")
+    users.add_argument("--search", default="", metavar="TEXT", help="only email addresses that contain TEXT")
+    usage = _add(commands, "usage", records.usage, "list the requests, tokens and cost of each user in a month")
+    usage.add_argument("--month", type=records.month, help="like 2026-11 (UTC); default: the current month")
+    usage.add_argument("--csv", action="store_true", help="print CSV with all decimals")
+    _add_prune(commands)
+    listing = _add(commands, "settings", _settings, "print docs/settings.md, the list of all settings")
+    listing.add_argument("--env-example", action="store_true", help="print .env.example instead")
+    _add(commands, "routes", _routes, "print docs/routes.md, the list of all routes")
+    return parser
+
+
+def _add_changes(commands: Commands) -> None:
     admin = _add(
         commands,
         "create-admin",
@@ -75,16 +89,6 @@ def _parser() -> argparse.ArgumentParser:
         aliases=["reset-second-factor"],  # its earlier name
     )
     reset.add_argument("email")
-    users = _add(commands, "users", records.users, "list the users with their cost this month")
-    users.add_argument("--search", default="", metavar="TEXT", help="only email addresses that contain TEXT")
-    usage = _add(commands, "usage", records.usage, "list the requests, tokens and cost of each user in a month")
-    usage.add_argument("--month", type=records.month, help="like 2026-11 (UTC); default: the current month")
-    usage.add_argument("--csv", action="store_true", help="print CSV with all decimals")
-    _add_prune(commands)
-    listing = _add(commands, "settings", _settings, "print docs/settings.md, the list of all settings")
-    listing.add_argument("--env-example", action="store_true", help="print .env.example instead")
-    _add(commands, "routes", _routes, "print docs/routes.md, the list of all routes")
-    return parser
 
 
 def _add_prune(commands: Commands) -> None:
