@@ -21,7 +21,7 @@ from chat.checkout import ROOT
 from chat.database import DatabaseUnavailable
 from chat.durations import in_words, wait_in_words
 from chat.services.accounts.sessions import ABSOLUTE
-from chat.services.errors import NoAdministrator
+from chat.services.errors import NotAdministrator
 from chat.settings import Settings
 from chat.web import accounts, admin, auth, pages, rate_limits, security_headers
 from chat.web.chat import pages as chat_pages
@@ -161,8 +161,8 @@ def _install_error_pages(app: Quart) -> None:
             return said, status, headers
         return await render_template("pages/error.html", status=status, title=title, message=sentence), status, headers
 
-    @app.errorhandler(NoAdministrator)
-    async def hide(error: NoAdministrator) -> ResponseReturnValue:
+    @app.errorhandler(NotAdministrator)
+    async def hide(error: NotAdministrator) -> ResponseReturnValue:
         return await explain(NotFound())
 
     @app.errorhandler(DatabaseUnavailable)

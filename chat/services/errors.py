@@ -27,5 +27,5 @@ class TooManyGuesses(Exception):
         super().__init__(sentence or f"Too many attempts. Try again in {wait_in_words(wait_ms)}.")
 
 
-class NoAdministrator(Exception):
+class NotAdministrator(Exception):
     """The acting user is no longer an administrator, or was logged out; the answer is 404."""

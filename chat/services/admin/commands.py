@@ -2,7 +2,7 @@
 
 A change, its audit entry and the check of the administrator's rights are one transaction. Other processes and open tabs
 are told after it commits; otherwise a tab could reconnect before the change holds. A change that would change nothing
-is not recorded. Each function names the dependencies that it needs, and raises NoAdministrator.
+is not recorded. Each function names the dependencies that it needs, and raises NotAdministrator.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from chat.services.accounts.credentials import ensure_superuser
 from chat.services.accounts.deletion import LOCK_ADMINISTRATORS
 from chat.services.admin import audit
 from chat.services.admin.audit import AuditContext, CommandLine
-from chat.services.errors import NoAdministrator, Refused
+from chat.services.errors import NotAdministrator, Refused
 from chat.services.replies.worker import Worker
 from chat.services.usage import budgets
 from chat.settings import Settings
@@ -175,7 +175,7 @@ async def is_still_administrator(context: AuditContext) -> bool:
 
 @asynccontextmanager
 async def _as_administrator(context: AuditContext) -> AsyncIterator[None]:
-    """A transaction in which the actor stays an administrator to its end. Raises NoAdministrator.
+    """A transaction in which the actor stays an administrator to its end. Raises NotAdministrator.
 
     Such transactions take turns: of two administrators who demote each other one comes first, so one always remains.
     """
@@ -183,7 +183,7 @@ async def _as_administrator(context: AuditContext) -> AsyncIterator[None]:
         if not isinstance(context.actor, CommandLine):
             await query(LOCK_ADMINISTRATORS)
             if not await query(IS_ADMINISTRATOR + HOLD_SESSION, context.session_id, context.actor.id):
-                raise NoAdministrator
+                raise NotAdministrator
         yield
 
 

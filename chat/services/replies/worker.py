@@ -17,7 +17,7 @@ from chat.broadcast import Event, Publish, control_channel
 from chat.events import Released, StopRequested, decode_between_workers
 from chat.models import User
 from chat.services.deps import Deps
-from chat.services.errors import NoAdministrator, Refused
+from chat.services.errors import NotAdministrator, Refused
 from chat.services.replies import finish, lease, takeover, titles
 from chat.services.replies.finish import Outcome
 from chat.services.replies.lease import Claim
@@ -131,7 +131,7 @@ class Worker:
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) and not isinstance(error, Refused | NoAdministrator):
+        if not task.cancelled() and (error := task.exception()) and not isinstance(error, Refused | NotAdministrator):
             logger.error("%s failed", task.get_name(), exc_info=error)
 
     async def _claim_and_run(self, generation_id: UUID) -> None:

@@ -13,7 +13,7 @@ from chat.models import AuditEntry, AuthSession, User
 from chat.models.ids import uuid7
 from chat.services.admin import commands
 from chat.services.admin.audit import AuditContext, CommandLine
-from chat.services.errors import NoAdministrator, Refused
+from chat.services.errors import NotAdministrator, Refused
 from chat.web.admin.tables import TABLES
 from tests.support.cast import Person
 
@@ -35,7 +35,7 @@ async def test_every_action_checks_the_administrator_and_the_session(root: Perso
         await User.filter(id=by.id).update(**{"is_staff": True, "is_active": True} | was)
         now = context if was else replace(context, session_id=uuid7())  # an ended session
         opened = {one: getattr(root.site.resources, one) for one in ACTIONS[name].dependencies}
-        with pytest.raises(NoAdministrator):
+        with pytest.raises(NotAdministrator):
             await ACTIONS[name].change(now, **opened)
 
     assert await user_of(alice) == user
@@ -52,7 +52,7 @@ async def test_one_of_two_administrators_who_demote_each_other_remains(root: Per
         return_exceptions=True,
     )
 
-    assert [type(result) for result in results].count(NoAdministrator) == 1
+    assert [type(result) for result in results].count(NotAdministrator) == 1
     assert sum(user.is_staff for user in (await user_of(root), await user_of(alice))) == 1
 
 
@@ -62,7 +62,7 @@ async def test_access_to_content_is_refused_to_a_former_administrator(root: Pers
     await User.filter(email=root.email).update(is_staff=False)
 
     assert not await commands.is_still_administrator(context)
-    with pytest.raises(NoAdministrator):
+    with pytest.raises(NotAdministrator):
         await commands.record_access(context, "threads.look")
     assert not await AuditEntry.exists(object_id=str(context.object_id))
 
