@@ -97,7 +97,7 @@ def test_every_setting_is_in_the_example_file_and_in_the_docs() -> None:
 
 
 def test_a_setting_of_a_new_type_says_where_its_parser_goes() -> None:
-    with pytest.raises(NotImplementedError, match=r"add its parser to PARSERS in chat\.settings\.parsing"):
+    with pytest.raises(TypeError, match=r"add its parser to PARSERS in chat\.settings\.parsing"):
         parser_of(complex)
 
 

@@ -96,7 +96,7 @@ PARSERS: dict[Any, Callable[[str], Any]] = {
 
 
 def parser_of(kind: Any) -> Callable[[str], Any]:
-    """The parser of a type of setting. Raises NotImplementedError for a type that has none."""
+    """The parser of a type of setting. Raises TypeError for a type that has none."""
     if kind not in PARSERS:
-        raise NotImplementedError(f"No setting has had the type {kind} before: add its parser to PARSERS in {__name__}")
+        raise TypeError(f"No setting has had the type {kind} before: add its parser to PARSERS in {__name__}")
     return PARSERS[kind]
