@@ -28,7 +28,7 @@ def frame(event: dict[str, Any]) -> bytes:
 
 def unknown_event() -> dict[str, Any]:
     """An event of an unknown type with unknown fields."""
-    return {"type": UNKNOWN_TYPE, "delta": {"nobody": "knows"}, "item": None}
+    return {"type": UNKNOWN_TYPE, "delta": {"unknown": "field"}, "item": None}
 
 
 def reasoning(suffix: str) -> dict[str, Any]:
