@@ -60,7 +60,6 @@ ALLOWED: frozenset[tuple[str, str]] = frozenset(
         ("chat/devservices/servers.py", "as `nobody`, because"),
         ("chat/devservices/servers.py", '"nobody"'),
         ("chat/devservices/servers.py", "no account `nobody`"),
-        ("chat/devservices/offline_model/shapes.py", '"nobody"'),  # a value of an event with unknown fields
         ("chat/security/one_time_codes.py", 'f"second factor:'),  # what secrets are derived from, in every row
         ("static/src/chat/sanitizer.js", "look-alike letters"),  # of the alphabet, here and below
         ("chat/services/admin/worker_stats.py", '"letters"'),  # the name that older releases write to Redis
