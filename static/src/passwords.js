@@ -3,13 +3,28 @@
  *
  * The sentences come from the server, so they are the same as after sending. They appear when the user leaves the field
  * or pauses, change only when the server's response does, and never block sending.
+ *
+ * A sentence that comes or goes moves the button below it. While a pointer is pressed nothing changes, or the button
+ * would slip away between the press and the release, and the click would be lost.
  */
 
 const PAUSE_MS = 800;
 const PAUSE_WITH_ERROR_MS = 300; // a user who corrects an error wants to see it go
 
+let released = Promise.resolve();
+
 export function startPasswordRules() {
+  document.addEventListener("pointerdown", () => (released = release()));
   document.querySelectorAll("[data-password-rules]").forEach(watch);
+}
+
+/** Resolves when the pointer is up and the click that it made has been handled. */
+function release() {
+  return new Promise((resolve) => {
+    const up = () => setTimeout(resolve);
+    document.addEventListener("pointerup", up, { once: true });
+    document.addEventListener("pointercancel", up, { once: true });
+  });
 }
 
 function watch(box) {
@@ -22,8 +37,10 @@ function watch(box) {
     clearTimeout(timer);
     asking.abort();
     asking = new AbortController();
-    const errors = field.value ? await problems(box.dataset.passwordRules, field, email, asking.signal) : [];
-    if (errors) show(box, field, errors.join(" "));
+    const { signal } = asking;
+    const errors = field.value ? await problems(box.dataset.passwordRules, field, email, signal) : [];
+    await released;
+    if (errors && !signal.aborted) show(box, field, errors.join(" "));
   };
 
   field.addEventListener("input", () => {

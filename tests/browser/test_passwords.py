@@ -61,6 +61,25 @@ async def test_an_email_address_entered_later_counts_too(page: Page) -> None:
     await expect(page.locator("#password1-error")).to_contain_text("too similar to the email address")
 
 
+async def test_the_button_stays_under_the_pointer_while_an_error_goes(page: Page) -> None:
+    """The press itself leaves the field and asks; an answer before the release would move the button away."""
+    await page.get_by_label("Email address").fill("dora.long@example.com")
+    await page.get_by_label("Password", exact=True).fill("password1")
+    await page.get_by_label("Password again", exact=True).fill("a good passphrase 7")
+    await expect(page.locator("#password1-error")).to_contain_text(COMMON)
+    button = page.get_by_role("button", name="Sign up")
+    await button.hover()
+    before = await button.bounding_box()
+    async with page.expect_response(CHECK) as answered:
+        await page.get_by_label("Password", exact=True).fill("a good passphrase 7")
+        await page.mouse.down()
+    await (await answered.value).finished()
+    await page.evaluate("() => new Promise(requestAnimationFrame)")
+    assert await button.bounding_box() == before
+    await page.mouse.up()
+    await page.wait_for_url("**/chat/")
+
+
 async def test_the_check_never_blocks_the_form(page: Page) -> None:
     """Even without a response: the server checks the form as well."""
 
