@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from tortoise import fields
 from tortoise.models import Model
 
 from chat.models.ids import uuid7
+from chat.settings import MODEL_MAX_LENGTH
 
 if TYPE_CHECKING:
     from chat.models.threads import ChatMessage, ChatThread
@@ -66,6 +67,8 @@ class Generation(Model):
     up_seq = fields.IntField(default=-1)
     partial = fields.TextField(default="")
     partial_len = fields.IntField(default=0)  # UTF-16 code units, like `pos` in the protocol
+    partial_reasoning = fields.TextField(default="")
+    partial_reasoning_ms = fields.IntField(null=True)
     ckpt_epoch = fields.CharField(max_length=8, default="")
     ckpt_s = fields.BigIntField(default=0)
     cancel_at = fields.DatetimeField(null=True)
@@ -80,6 +83,29 @@ class Generation(Model):
     class Meta:
         table = "generation"
         unique_together = (("user_message_id", "attempt"),)
+
+
+class RoundItem(Model):
+    """One item that the model put out in a finished round, exactly as it came, so that later rounds can send it back.
+
+    `item` is an output item of the Responses API: a message, a piece of reasoning or a function call; `number` is its
+    place in the round. `model` is the name of the model that wrote it: no other one can read its reasoning.
+    """
+
+    id = fields.UUIDField(primary_key=True, default=uuid7)
+    generation: fields.ForeignKeyRelation[Generation] = fields.ForeignKeyField(
+        "models.Generation", related_name="items", on_delete=fields.CASCADE
+    )
+    round = fields.IntField()
+    number = fields.IntField()
+    model = fields.CharField(max_length=MODEL_MAX_LENGTH)
+    item: fields.Field[Any] = fields.JSONField()
+
+    generation_id: UUID
+
+    class Meta:
+        table = "round_item"
+        unique_together = (("generation_id", "round", "number"),)
 
 
 class ToolState(StrEnum):
