@@ -14,7 +14,7 @@ import msgspec
 
 from chat.llm.events import Progress, ToolCall, Usage
 from chat.llm.journal import CallLog, Journal, NoJournal, Plan
-from chat.llm.provider.provider import ModelRequest, Resumption
+from chat.llm.provider.request import ModelRequest, Resumption
 from chat.llm.structured import OutputSchema, Schema
 from chat.llm.tools import Registry, Tool, ToolResult
 from chat.text import storable, storable_json
@@ -42,6 +42,8 @@ class Options(TypedDict, total=False):
     schema: Schema
     schema_name: str
     reasoning_effort: str
+    reasoning_summary: bool
+    keep_reasoning: bool
     max_output_tokens: int
     retries: int
     timeout_seconds: float
@@ -49,6 +51,7 @@ class Options(TypedDict, total=False):
     caller: str
     call_id: UUID
     metadata: dict[str, str]
+    prompt_cache_key: str
     journal: Journal
     background: bool
     resume: Resumption | None
@@ -66,12 +69,15 @@ class Call:
     toolbox: Toolbox | None = None
     output_schema: OutputSchema | None = None
     reasoning_effort: str = ""
+    reasoning_summary: bool = False
+    keep_reasoning: bool = False
     retries: int | None = None
     timeout_seconds: float = 0
     user: UUID | None = None
     caller: str = "call"
     call_id: UUID = field(default_factory=uuid4)
     metadata: dict[str, str] = field(default_factory=dict)
+    prompt_cache_key: str = ""
     background: bool = False
     resume: Resumption | None = None
 
@@ -98,7 +104,10 @@ class Call:
             tools=self.toolbox.schemas() if self.toolbox else (),
             output_format=self.output_schema.format if self.output_schema else None,
             reasoning_effort=self.reasoning_effort,
+            reasoning_summary=self.reasoning_summary,
+            keep_reasoning=self.keep_reasoning,
             metadata=self.metadata,
+            prompt_cache_key=self.prompt_cache_key,
             timeout_seconds=self.timeout_seconds,
             background=self.background,
         )

@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 
 from chat.llm.events import Usage
-from chat.llm.provider.provider import ModelRequest
+from chat.llm.provider.request import ModelRequest
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):

@@ -27,7 +27,8 @@ from chat.llm.events import (
 )
 from chat.llm.journal import CallLog, Plan
 from chat.llm.pricing import Prices
-from chat.llm.provider.provider import Provider, Resumption
+from chat.llm.provider.provider import Provider
+from chat.llm.provider.request import Resumption
 from chat.llm.provider.retries import Retries
 from chat.llm.tokens import count_tokens
 from chat.llm.tools import ToolResult

@@ -12,7 +12,7 @@ from chat.llm.call import CallEvent, CallFinished, TextCorrected
 from chat.llm.client import LLMClient
 from chat.llm.errors import ProviderFailed
 from chat.llm.events import Code, Created, TextDelta, ToolCall
-from chat.llm.provider.provider import Resumption
+from chat.llm.provider.request import Resumption
 from chat.llm.tools import tool
 from chat.tools import load
 from tests.support import patches

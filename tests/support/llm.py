@@ -17,7 +17,8 @@ from chat.llm.client import LLMClient
 from chat.llm.events import Event, TextDelta
 from chat.llm.journal import CallLog, Plan
 from chat.llm.pricing import Prices
-from chat.llm.provider.provider import ModelRequest, Provider
+from chat.llm.provider.provider import Provider
+from chat.llm.provider.request import ModelRequest
 from chat.llm.tools import tool
 from tests.support.offline import OfflineServer
 

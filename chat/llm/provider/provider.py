@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from chat.llm.events import Event, Failed
 from chat.llm.provider import failures
 from chat.llm.provider.reader import ResponseReader
+from chat.llm.provider.request import ModelRequest, arguments
 
 if TYPE_CHECKING:
     from openai._response import AsyncAPIResponse
@@ -30,36 +31,6 @@ KEEPALIVE_SECONDS = 30.0
 CANCEL_SECONDS = 5.0
 SECRET_CHARACTERS = 8  # a shorter key is a placeholder for servers that need none
 DRAIN_SECONDS = 0.2  # to read a finished body to its end, so that its connection can be reused
-
-
-class ModelRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """One request; `input` and `tools` are in the format of the Responses API, `metadata` is sent unchanged."""
-
-    model: str
-    input: tuple[dict[str, Any], ...]
-    max_output_tokens: int
-    instructions: str = ""
-    tools: tuple[dict[str, Any], ...] = ()
-    output_format: dict[str, Any] | None = None  # the JSON schema of the answer, as in `text.format`
-    reasoning_effort: str = ""
-    metadata: dict[str, str] = {}
-    background: bool = False
-    timeout_seconds: float = 0  # of this request; 0: the provider's limit
-
-    @property
-    def calls(self) -> set[str]:
-        """The ids of the tool calls in the input."""
-        return {str(item.get("call_id")) for item in self.input if item.get("type") == "function_call"}
-
-
-class Resumption(msgspec.Struct, frozen=True, kw_only=True):
-    """Where to continue a call that another process started: in round `number`, after event `sequence` of its run."""
-
-    response_id: str
-    sequence: int  # of the last event that was read
-    number: int = 1
-    text: str = ""  # of the round up to that event
-    so_far: tuple[dict[str, Any], ...] = ()  # the items of the rounds before it
 
 
 class ProviderLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,7 +69,7 @@ class Provider:
         """
         create = self._openai.responses.with_streaming_response.create
         total_seconds = request.timeout_seconds or self._limits.total_seconds
-        return self._events(partial(create, **_arguments(request)), total_seconds, ResponseReader(taken=request.calls))
+        return self._events(partial(create, **arguments(request)), total_seconds, ResponseReader(taken=request.calls))
 
     def resume(self, response_id: str, *, sequence: int, taken: Iterable[str] = ()) -> AsyncGenerator[Event, None]:
         """The events of a background run after event `sequence`; like `stream`, but a failure is Code.CUT.
@@ -127,7 +98,7 @@ class Provider:
             port = server.sockets[0].getsockname()[1]
             sdk = self._openai.with_options(base_url=f"http://127.0.0.1:{port}", api_key="warm-up")
             create = sdk.responses.with_streaming_response.create
-            open_response = partial(create, **_arguments(request))
+            open_response = partial(create, **arguments(request))
             events = self._events(open_response, self._limits.total_seconds, ResponseReader())
             async with contextlib.aclosing(events):
                 async for _ in events:
@@ -209,33 +180,6 @@ def _http_client(limits: ProviderLimits) -> httpx2.AsyncClient:
             keepalive_expiry=KEEPALIVE_SECONDS,
         ),
     )
-
-
-def _arguments(request: ModelRequest) -> dict[str, Any]:
-    """Empty fields are left out. The provider stores nothing unless the run is in the background, which requires it.
-
-    The fields are those of openai 3.54, types/responses/response_create_params.py.
-    """
-    arguments: dict[str, Any] = {
-        "model": request.model,
-        "input": list(request.input),
-        "max_output_tokens": request.max_output_tokens,
-        "stream": True,
-        "store": request.background,
-    }
-    if request.instructions:
-        arguments["instructions"] = request.instructions
-    if request.tools:
-        arguments["tools"] = list(request.tools)
-    if request.output_format:
-        arguments["text"] = {"format": request.output_format}
-    if request.reasoning_effort:
-        arguments["reasoning"] = {"effort": request.reasoning_effort}
-    if request.metadata:
-        arguments["metadata"] = request.metadata
-    if request.background:
-        arguments["background"] = True
-    return arguments
 
 
 async def _answer_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

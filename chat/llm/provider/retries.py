@@ -14,7 +14,8 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from chat.llm.events import Code, Created, Event, Failed, RefusalDelta, TextDelta, ToolCall
-from chat.llm.provider.provider import ModelRequest, Provider, Resumption
+from chat.llm.provider.provider import Provider
+from chat.llm.provider.request import ModelRequest, Resumption
 
 MAX_RETRY_AFTER_SECONDS = 20.0  # people do not wait longer for the first word: give up at once
 MAX_WAIT_SECONDS = 30.0  # for all retries of a request together

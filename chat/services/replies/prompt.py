@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -41,6 +42,11 @@ _templates = Environment(  # a model reads the output, so nothing is escaped
 def instructions(name: str = "instructions", **values: object) -> str:
     """The text of `templates/prompts/<name>.md` with these values."""
     return _templates.get_template(f"{name}.md").render(values).strip()
+
+
+def cache_key(thread_id: UUID) -> str:
+    """What a provider tells a thread's requests by, so that they share a cache; says nothing of the thread."""
+    return sha256(thread_id.bytes).hexdigest()[:32]
 
 
 async def turns(thread_id: UUID, *, up_to: int, max_tokens: int) -> list[InputItem]:

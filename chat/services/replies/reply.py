@@ -13,7 +13,7 @@ from chat.events import Released
 from chat.llm.call import InputItem, Options, TextCorrected
 from chat.llm.errors import CallFailed
 from chat.llm.events import RefusalDelta, TextDelta
-from chat.llm.provider.provider import Resumption
+from chat.llm.provider.request import Resumption
 from chat.services.deps import Deps
 from chat.services.replies import finish, lease, prompt
 from chat.services.replies.finish import Outcome
@@ -44,6 +44,7 @@ async def model_input(claim: Claim, deps: Deps) -> tuple[list[InputItem], Option
         "caller": "chat",
         "call_id": claim.generation_id,
         "metadata": {"generation_id": str(claim.generation_id)},
+        "prompt_cache_key": prompt.cache_key(claim.thread_id),
         "background": settings.llm_background,
     }
 

@@ -12,7 +12,7 @@ from chat.database import query
 from chat.events import ResponseStarted
 from chat.llm.events import Usage
 from chat.llm.journal import CallLog
-from chat.llm.provider.provider import Resumption
+from chat.llm.provider.request import Resumption
 from chat.llm.tokens import count_tokens
 from chat.models import ToolState
 from chat.services.deps import Deps
