@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
@@ -92,10 +93,23 @@ class Created(msgspec.Struct, frozen=True):
     sequence: int
 
 
-class Reasoning(msgspec.Struct, frozen=True, gc=False):
-    """The model is reasoning. `summary` is the next piece of the provider's summary, often empty."""
+class ReasoningDelta(msgspec.Struct, frozen=True, gc=False):
+    """The model is thinking. `text` is the next piece of what people may read of it, often empty."""
 
-    summary: str
+    text: str
+    sequence: int
+
+
+class ReasoningItem(msgspec.Struct, frozen=True):
+    """A finished output item of the type `reasoning`, raw and storable: the next request can send it back unchanged.
+
+    `place` is how many characters of the round's text came before the item began. Some servers finish it after the text
+    that follows it (llama.cpp, observed on 2026-11-29).
+    """
+
+    item: dict[str, Any]
+    sequence: int
+    place: int = 0
 
 
 # Nearly every event is a piece of text, so the provider's JSON is decoded straight into these two, without a copy.
@@ -158,6 +172,7 @@ class Completed(msgspec.Struct, frozen=True):
     refused: bool = False
     incomplete_reason: str | None = None
     request_id: str = ""
+    service_tier: str = ""  # the tier that served it, if the provider has tiers
 
 
 class Failed(msgspec.Struct, frozen=True):
@@ -177,5 +192,7 @@ class Failed(msgspec.Struct, frozen=True):
     request_id: str = ""
 
 
-Progress = Created | Reasoning | TextDelta | RefusalDelta | ToolCallStarted | ToolCallArguments | ToolCall
+Progress = (
+    Created | ReasoningDelta | ReasoningItem | TextDelta | RefusalDelta | ToolCallStarted | ToolCallArguments | ToolCall
+)
 Event = Progress | Completed | Failed

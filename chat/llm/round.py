@@ -17,7 +17,7 @@ from chat.llm.events import (
     Created,
     Event,
     Failed,
-    Reasoning,
+    ReasoningDelta,
     RefusalDelta,
     TextDelta,
     ToolCall,
@@ -122,8 +122,8 @@ class Round:
         match event:
             case TextDelta() | RefusalDelta():
                 self._pieces.append(event.text)
-            case Reasoning():
-                self._thoughts.append(event.summary)
+            case ReasoningDelta():
+                self._thoughts.append(event.text)
             case Created():
                 self._created = event
             case ToolCallStarted():

@@ -15,7 +15,7 @@ from chat.llm.client import LLMClient
 from chat.llm.events import (
     Code,
     Created,
-    Reasoning,
+    ReasoningDelta,
     RefusalDelta,
     TextDelta,
     ToolCall,
@@ -177,15 +177,16 @@ async def test_a_stream_yields_all_events_in_order(llm: LLMClient, journal: Memo
     events = await call_events(llm, f"hello {script}", tools=[double])
 
     first, second = [number for number, event in enumerate(events) if isinstance(event, RoundFinished)]
-    assert kinds(events[:first])[:5] == ["Created", "Reasoning", "ToolCallStarted", "ToolCallArguments", "ToolCall"]
-    assert kinds(events[first + 1 : second])[-3:] == ["Created", "Reasoning", "TextDelta"]
+    reasoned = ["Created", "ReasoningDelta", "ReasoningItem"]
+    assert kinds(events[:first])[:6] == [*reasoned, "ToolCallStarted", "ToolCallArguments", "ToolCall"]
+    assert kinds(events[first + 1 : second])[-4:] == [*reasoned, "TextDelta"]
     assert kinds(events[second:]) == ["RoundFinished", "CallFinished"]
     [finished] = [event for event in events if isinstance(event, ToolCallFinished)]
     [call] = [event for event in events if isinstance(event, ToolCall)]
     assert (finished.call_id, finished.name, finished.arguments) == (call.call_id, "double", '{"number":4}')
     assert (finished.output, finished.ok) == ("8", True)
     assert "".join(e.delta for e in events if isinstance(e, ToolCallArguments)) == call.arguments
-    assert "".join(e.summary for e in events if isinstance(e, Reasoning)).count("Thought") == 4
+    assert "".join(e.text for e in events if isinstance(e, ReasoningDelta)).count("Thought") == 4
     assert [e.call_log for e in events if isinstance(e, RoundFinished)] == journal.logs
     assert [log.plan.number for log in journal.logs] == [1, 2]
     assert len({log.plan.call_id for log in journal.logs}) == 1

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from chat.llm.events import Code, Completed, Created, Event, Failed, Reasoning, RefusalDelta, TextDelta, Usage
+from chat.llm.events import (
+    Code,
+    Completed,
+    Created,
+    Event,
+    Failed,
+    ReasoningDelta,
+    ReasoningItem,
+    RefusalDelta,
+    TextDelta,
+    Usage,
+)
 from chat.llm.provider import failures, sse
 from chat.llm.provider.function_calls import Calls
 from chat.llm.provider.shapes import (
@@ -17,6 +28,7 @@ from chat.llm.provider.shapes import (
     Known,
     MalformedEventError,
     ReasoningSummaryDelta,
+    ReasoningTextDelta,
     Response,
     ResponseCompleted,
     ResponseCreated,
@@ -25,8 +37,10 @@ from chat.llm.provider.shapes import (
     ResponseInProgress,
     ResponseQueued,
     incomplete_reason,
+    objects,
     output_text,
     refused,
+    string,
     token_usage,
 )
 
@@ -48,6 +62,7 @@ class ResponseReader:
         self._created = sequence is not None
         self._texts: list[str] = []
         self._refused = False
+        self._reasoning_items = 0  # that are out
         self._calls = Calls(taken)
         self._sequence = 0
 
@@ -81,13 +96,14 @@ class ResponseReader:
         match event:
             case TextDelta() | RefusalDelta():
                 self._add_text(event, events)
-            case ReasoningSummaryDelta():
-                events.append(Reasoning(event.delta))
+            case ReasoningSummaryDelta() | ReasoningTextDelta():
+                events.append(ReasoningDelta(event.delta, self._sequence))
             case ItemAdded():
                 self._add_item(event.item, events)
             case ArgumentsDelta():
                 events += self._calls.growing(event.item_id, event.delta)
             case ItemDone():
+                self._add_reasoning_items([event.item], events)
                 events += self._calls.done(event.item, self._sequence)
             case ResponseCreated() | ResponseInProgress() | ResponseQueued():
                 self._add_created(event.response, events)
@@ -97,7 +113,7 @@ class ResponseReader:
                 self.finished = True
                 events.append(failures.from_body(event.error or {"code": event.code, "message": event.message}))
             case _:
-                pass  # ReasoningTextDelta
+                pass
 
     def _add_text(self, delta: TextDelta | RefusalDelta, events: list[Event]) -> None:
         if not delta.text:
@@ -115,8 +131,17 @@ class ResponseReader:
 
     def _add_item(self, item: dict[str, Any], events: list[Event]) -> None:
         if item.get("type") == "reasoning":
-            events.append(Reasoning(""))
+            events.append(ReasoningDelta("", self._sequence))
         events += self._calls.added(item)
+
+    def _unseen_reasoning(self, output: object) -> list[dict[str, Any]]:
+        return [item for item in objects(output) if item.get("type") == "reasoning"][self._reasoning_items :]
+
+    def _add_reasoning_items(self, items: list[dict[str, Any]], events: list[Event]) -> None:
+        found = [item for item in items if item.get("type") == "reasoning"]
+        self._reasoning_items += len(found)
+        place = sum(map(len, self._texts)) if found else 0
+        events += [ReasoningItem(item, self._sequence, place) for item in found]
 
     def _finish(self, event: ResponseCompleted | ResponseIncomplete | ResponseFailed, events: list[Event]) -> None:
         response, usage = event.response, token_usage(event.response.usage)
@@ -128,6 +153,7 @@ class ResponseReader:
         elif reason == "content_filter":
             events.append(failures.failed(Code.CONTENT_FILTER, "response.incomplete: content_filter", usage=usage))
         else:
+            self._add_reasoning_items(self._unseen_reasoning(response.output), events)
             events += self._calls.missed(response.output, self._sequence)
             events.append(self._completed(response, usage, reason))
 
@@ -141,4 +167,5 @@ class ResponseReader:
             refused=self._refused or refused(response.output),
             incomplete_reason=reason,
             request_id=self.request_id,
+            service_tier=string(response.service_tier),
         )

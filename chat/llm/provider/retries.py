@@ -13,7 +13,17 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from chat.llm.events import Code, Created, Event, Failed, RefusalDelta, TextDelta, ToolCall
+from chat.llm.events import (
+    Code,
+    Created,
+    Event,
+    Failed,
+    ReasoningDelta,
+    ReasoningItem,
+    RefusalDelta,
+    TextDelta,
+    ToolCall,
+)
 from chat.llm.provider.provider import Provider
 from chat.llm.provider.request import ModelRequest, Resumption
 
@@ -83,7 +93,7 @@ class Retries:
         match event:
             case Created():
                 self._response_id, self._sequence = event.response_id, event.sequence
-            case TextDelta() | RefusalDelta() | ToolCall():
+            case TextDelta() | RefusalDelta() | ReasoningDelta() | ReasoningItem() | ToolCall():
                 self._sequence = event.sequence
 
     def _pause_after(self, failed: Failed) -> float | None:

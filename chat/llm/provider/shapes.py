@@ -24,6 +24,10 @@ class ReasoningSummaryDelta(Shape, tag="response.reasoning_summary_text.delta"):
     delta: str = ""
 
 
+class ReasoningTextDelta(Shape, tag="response.reasoning_text.delta"):
+    delta: str = ""
+
+
 class ItemAdded(Shape, tag="response.output_item.added"):
     item: dict[str, Any] = {}
 
@@ -41,6 +45,7 @@ class Response(msgspec.Struct):
     usage: Any = None
     error: Any = None
     incomplete_details: Any = None
+    service_tier: Any = None
 
 
 class WithResponse(Shape):
@@ -82,14 +87,15 @@ class ArgumentsDelta(Shape, tag="response.function_call_arguments.delta"):
     delta: str = ""
 
 
-class ReasoningTextDelta(Shape, tag="response.reasoning_text.delta"):
-    """Ignored, but frequent: a known shape is cheap to decode."""
+class Ignored(Shape, tag="ignored"):
+    """Any other event."""
 
 
 Known = (
     TextDelta
     | RefusalDelta
     | ReasoningSummaryDelta
+    | ReasoningTextDelta
     | ItemAdded
     | ItemDone
     | ResponseCreated
@@ -100,12 +106,12 @@ Known = (
     | ResponseFailed
     | ErrorEvent
     | ArgumentsDelta
-    | ReasoningTextDelta
+    | Ignored
 )
 _decode = msgspec.json.Decoder(Known).decode
 _KNOWN_TYPES = frozenset(str(part.__struct_config__.tag) for part in Known.__args__)
 _TEXT_TYPES = frozenset(str(part.__struct_config__.tag) for part in (TextDelta, RefusalDelta))
-_IGNORED = ReasoningTextDelta()
+_IGNORED = Ignored()
 _NUL = b"\\u0000"
 
 

@@ -13,7 +13,8 @@ from chat.llm.events import (
     Created,
     Event,
     Failed,
-    Reasoning,
+    ReasoningDelta,
+    ReasoningItem,
     TextDelta,
     ToolCall,
     ToolCallArguments,
@@ -240,7 +241,21 @@ def test_reasoning_is_distinguished_from_the_answer() -> None:
     events = read(
         {"type": "response.output_item.added", "item": {"type": "reasoning"}},
         {"type": "response.reasoning_summary_text.delta", "delta": "Hm"},
-        {"type": "response.reasoning_text.delta", "delta": "secret"},
+        {"type": "response.reasoning_text.delta", "delta": "raw"},
         HELLO,
     )
-    assert events == [Reasoning(""), Reasoning("Hm"), TextDelta("Hello", 3)]
+    assert events == [
+        ReasoningDelta("", 0),
+        ReasoningDelta("Hm", 0),
+        ReasoningDelta("raw", 0),
+        TextDelta("Hello", 3),
+    ]
+
+
+def test_a_finished_reasoning_item_comes_out_once_and_unchanged() -> None:
+    item = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAA", "vendor": {"x": [None]}}
+    done = {"type": "response.output_item.done", "item": item, "sequence_number": 2}
+    for events in (read(done, HELLO, completed(output=[item])), read(completed(output=[item]))):
+        [found] = [event for event in events if isinstance(event, ReasoningItem)]
+        assert found.item == item
+        assert found.place == 0
