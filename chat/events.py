@@ -91,6 +91,9 @@ class MessageView(msgspec.Struct, frozen=True):
     error: str
     created_at: datetime
     tools: list[ToolCallView] = []
+    reasoning: str = ""  # what the model wrote while it was thinking
+    reasoning_ms: int | None = None  # how long it was thinking; null: it was not, or did not say so
+    thinking: bool = False  # now
 
 
 class ToolCallView(msgspec.Struct, frozen=True):
@@ -164,6 +167,22 @@ class TextDelta(Frame, frozen=True, tag="response.output_text.delta"):
     delta: str
 
 
+class ReasoningDelta(Frame, frozen=True, tag="response.reasoning.delta"):
+    """The model is thinking, and wrote this; `pos` is the UTF-16 length of its reasoning before it."""
+
+    message_id: UUID
+    pos: int
+    delta: str  # may be empty
+    ms: int  # thinking time so far
+
+
+class ReasoningDone(Frame, frozen=True, tag="response.reasoning.done"):
+    """The model has stopped thinking; it may begin again after a tool."""
+
+    message_id: UUID
+    ms: int
+
+
 class ToolCallChanged(Frame, frozen=True, tag="response.tool_call"):
     """A tool is running, done or failed."""
 
@@ -176,10 +195,13 @@ class ToolCallChanged(Frame, frozen=True, tag="response.tool_call"):
 
 
 class ResponseText(Frame, frozen=True, tag="response.text"):
-    """The whole text so far; replaces the tab's text."""
+    """The whole text and reasoning so far; replaces what the tab has of both."""
 
     message_id: UUID
     text: str
+    reasoning: str = ""
+    reasoning_ms: int | None = None
+    thinking: bool = False
 
 
 class Final(Frame, frozen=True, tag="final"):
@@ -193,6 +215,8 @@ class Final(Frame, frozen=True, tag="final"):
     usage: dict[str, Any] | None
     call_log_id: UUID | None
     message: str = ""  # a sentence for people, if the answer did not end normally
+    reasoning_length: int = 0
+    reasoning_ms: int | None = None
 
 
 class ResponseError(Frame, frozen=True, tag="response.error"):
@@ -203,6 +227,8 @@ class ResponseError(Frame, frozen=True, tag="response.error"):
     code: str
     message: str
     retryable: bool
+    reasoning_length: int = 0
+    reasoning_ms: int | None = None
 
 
 class TitleUpdated(Frame, frozen=True, tag="thread.title.updated"):
@@ -269,6 +295,8 @@ Outbound = (
     | MessageCreated
     | ResponseStarted
     | TextDelta
+    | ReasoningDelta
+    | ReasoningDone
     | ToolCallChanged
     | ResponseText
     | Final
@@ -307,7 +335,16 @@ class Released(Frame, frozen=True, tag="released"):
 
 
 Logged = (
-    MessageCreated | ResponseStarted | TextDelta | ToolCallChanged | ResponseText | Final | ResponseError | TitleUpdated
+    MessageCreated
+    | ResponseStarted
+    | TextDelta
+    | ReasoningDelta
+    | ReasoningDone
+    | ToolCallChanged
+    | ResponseText
+    | Final
+    | ResponseError
+    | TitleUpdated
 )
 
 BetweenWorkers = SessionEnded | StopRequested | Released | ThreadUpdated | ThreadDeleted | ThemeChanged | AccountDeleted

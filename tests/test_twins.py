@@ -14,13 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chat.text import sha8, utf16_length
-from tests.support.tab import Store
+from tests.support.tab import REASONING, Store
 
 STATIC = Path(__file__).parent / "static"
 RECORDINGS = sorted((STATIC / "frames").glob("*.jsonl"))
 ANSWER, QUESTION = "answer-1", "question-1"
 START = "ab12cd34:1"
 PIECES = ["Six ", "minutes ", "🥚", ", or ", "👩‍🍳 ", "é", "\n\n", "firm"]
+KINDS = ["text", "text", "reasoning", "done"]
 Frame = dict[str, Any]
 
 
@@ -31,6 +32,11 @@ def store() -> Store:
 def ended(tab: Store, answer: str = ANSWER) -> list[Any]:
     message = tab.find(answer) or {"content": "", "status": ""}
     return [message["content"], message["status"], tab.cursor, tab.syncs]
+
+
+def thought(tab: Store) -> list[Any]:
+    message = tab.find(ANSWER) or REASONING
+    return [message["reasoning"], message["reasoning_ms"], message["thinking"]]
 
 
 @pytest.mark.parametrize("recording", RECORDINGS, ids=lambda path: path.stem)
@@ -48,7 +54,7 @@ def test_recorded_frames_end_in_the_twin_as_they_do_in_the_page(recording: Path)
 class Line:
     """A thread's log with one answer, and a transport between it and a tab that loses, repeats and goes back."""
 
-    pieces: list[str]
+    pieces: list[tuple[str, str]]  # the kind and the text of each event
     frames: list[Frame] = field(default_factory=list)  # what the tab received
     position: int = 0
 
@@ -57,13 +63,22 @@ class Line:
         question = {"id": QUESTION, "client_id": None, "role": "user", "status": "final", "content": "Eggs?"}
         self._write("message.created", rev=2, message=question)
         self._write("response.started", rev=2, message_id=ANSWER)
-        text = ""
-        for piece in self.pieces:
-            self._write("response.output_text.delta", message_id=ANSWER, pos=utf16_length(text), delta=piece)
-            text += piece
+        text = reasoning = ""
+        for ms, (kind, piece) in enumerate(self.pieces):
+            match kind:
+                case "text":
+                    self._write("response.output_text.delta", message_id=ANSWER, pos=utf16_length(text), delta=piece)
+                    text += piece
+                case "reasoning":
+                    pos = utf16_length(reasoning)
+                    self._write("response.reasoning.delta", message_id=ANSWER, pos=pos, delta=piece, ms=ms)
+                    reasoning += piece
+                case "done":
+                    self._write("response.reasoning.done", message_id=ANSWER, ms=ms)
         end = {"content_length": utf16_length(text), "content_sha8": sha8(text)}
+        end |= {"reasoning_length": utf16_length(reasoning), "reasoning_ms": 99}
         self._write("final", rev=3, message_id=ANSWER, status="final", **end)
-        self.text = text
+        self.text, self.reasoning = text, reasoning
 
     def act(self, name: str, amount: int) -> None:
         """Any fault of a connection."""
@@ -81,14 +96,22 @@ class Line:
     def snapshot(self) -> Frame:
         """The thread at this moment, which may be shown again later."""
         seen = self.log[: self.position]
-        text = "".join(frame.get("delta", "") for frame in seen)
+        text = "".join(frame["delta"] for frame in seen if frame["type"] == "response.output_text.delta")
+        thoughts = [frame for frame in seen if frame["type"].startswith("response.reasoning.")]
         status = "final" if self.position == len(self.log) else "streaming"
         messages = [frame["message"] for frame in seen[:1]]
         if self.position > 1:
-            messages.append({"id": ANSWER, "role": "assistant", "status": status, "content": text, "tools": []})
+            message = {"id": ANSWER, "role": "assistant", "status": status, "content": text, "tools": []}
+            messages.append(message | self._thought(thoughts, running=status == "streaming"))
         rev = 3 if status == "final" else min(1 + self.position, 2)
         place = {"cursor": f"ab12cd34:{self.position + 1}", "rev": rev}
         return {"type": "thread.snapshot", "title": "", "part": 1, "parts": 1, "messages": messages, **place}
+
+    def _thought(self, seen: list[Frame], *, running: bool) -> Frame:
+        reasoning = "".join(frame.get("delta", "") for frame in seen)
+        thinking = running and bool(seen) and seen[-1]["type"] == "response.reasoning.delta"
+        ms = (seen[-1]["ms"] if seen else None) if running else 99
+        return {"reasoning": reasoning, "reasoning_ms": ms, "thinking": thinking}
 
     def _write(self, kind: str, **fields: Any) -> None:
         self.log.append({"type": kind, "cursor": f"ab12cd34:{len(self.log) + 2}", **fields})
@@ -99,9 +122,9 @@ acts = st.lists(st.tuples(st.sampled_from(ACTIONS), st.integers(1, 6)), max_size
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(st.sampled_from(PIECES), max_size=12), acts)
-def test_over_any_connection_a_tab_shows_a_prefix_of_the_text_and_finally_all_of_it(
-    pieces: list[str], happened: list[tuple[str, int]]
+@given(st.lists(st.tuples(st.sampled_from(KINDS), st.sampled_from(PIECES)), max_size=12), acts)
+def test_over_any_connection_a_tab_shows_a_prefix_of_text_and_reasoning_and_finally_all_of_both(
+    pieces: list[tuple[str, str]], happened: list[tuple[str, int]]
 ) -> None:
     line, tab = Line(pieces), store()
     for name, amount in [*happened, ("pass", 99)]:
@@ -109,18 +132,21 @@ def test_over_any_connection_a_tab_shows_a_prefix_of_the_text_and_finally_all_of
     for frame in line.frames:
         tab.apply(frame)
         assert line.text.startswith(ended(tab)[0])
+        assert line.reasoning.startswith(thought(tab)[0])
 
     text, status, cursor, syncs = ended(tab)
     if cursor == line.log[-1]["cursor"]:  # otherwise it missed the end, which the reconciler finds
-        assert (text, status) == (line.text, "final") or syncs, "a tab that is wrong knows it"
+        right = (text, status, thought(tab)) == (line.text, "final", [line.reasoning, 99, False])
+        assert right or syncs, "a tab that is wrong knows it"
     tab.apply(line.snapshot())
-    assert ended(tab)[:2] == [line.text, "final"]
+    assert [*ended(tab)[:2], *thought(tab)] == [line.text, "final", line.reasoning, 99, False]
 
 
 def test_the_page_and_the_twin_come_to_the_same_end() -> None:
     chance, lines = Random(7), []
     for _ in range(500):
-        line = Line(chance.choices(PIECES, k=chance.randint(0, 12)))
+        count = chance.randint(0, 12)
+        line = Line(list(zip(chance.choices(KINDS, k=count), chance.choices(PIECES, k=count), strict=True)))
         for _ in range(chance.randint(1, 30)):
             line.act(chance.choices(ACTIONS, weights=[5, 1, 1, 1])[0], chance.randint(1, 4))
         lines.append(line)
@@ -129,10 +155,10 @@ def test_the_page_and_the_twin_come_to_the_same_end() -> None:
         tab = store()
         for frame in line.frames:
             tab.apply(frame)
-        twins.append(ended(tab))
+        twins.append([*ended(tab), *thought(tab)])
     histories = json.dumps([line.frames for line in lines])
     node = ["node", str(STATIC / "twin.mjs")]
     page = subprocess.run(node, input=histories, stdout=subprocess.PIPE, text=True, timeout=50, check=True)
 
     assert json.loads(page.stdout) == twins
-    assert sum(1 for *_, syncs in twins if syncs) > 100
+    assert sum(1 for _, _, _, syncs, *_ in twins if syncs) > 100

@@ -15,6 +15,9 @@ from chat.text import from_utf16, sha8, utf16_length
 RECEIVE_SECONDS = 40  # twice the longest time from a killed worker until the stored end
 
 
+REASONING: dict[str, Any] = {"reasoning": "", "reasoning_ms": None, "thinking": False}  # of a message that has none
+
+
 class Store:
     """What a tab knows. `syncs` counts how often it had to ask for a snapshot."""
 
@@ -42,14 +45,15 @@ class Store:
                 self._written(frame["message_id"], {})
             case "response.output_text.delta":
                 self._delta(frame)
+            case "response.reasoning.delta" | "response.reasoning.done":
+                self._reasoning(frame)
             case "response.text":
-                self._written(frame["message_id"], {"content": frame["text"]})
+                reasoning = {name: frame.get(name, unset) for name, unset in REASONING.items()}
+                self._written(frame["message_id"], {"content": frame["text"], **reasoning})
             case "response.tool_call":
                 self._tool_call(frame)
-            case "final":
-                self._final(frame)
-            case "response.error":
-                self._written(frame["message_id"], {"status": "error", "error": frame["message"]})
+            case "final" | "response.error":
+                self._ended(frame)
             case "thread.title.updated":
                 self._title_updated(frame)
             case _:
@@ -83,6 +87,7 @@ class Store:
         message = self.find(message_id)
         if message is None:
             message = {"id": message_id, "role": "assistant", "status": "streaming", "content": "", "tools": []}
+            message |= REASONING
             self.messages.append(message)
         if message["status"] == "streaming":
             message |= change
@@ -98,6 +103,20 @@ class Store:
             return
         self._written(frame["message_id"], {"content": content + from_utf16(frame["delta"], overlap)})
 
+    def _reasoning(self, frame: dict[str, Any]) -> None:
+        message = self.find(frame["message_id"])
+        if message and message["status"] != "streaming":
+            return
+        now = {"reasoning_ms": frame["ms"], "thinking": frame["type"] == "response.reasoning.delta"}
+        if now["thinking"]:
+            reasoning = message.get("reasoning", "") if message else ""
+            overlap = utf16_length(reasoning) - frame["pos"]
+            if overlap < 0:
+                self.syncs += 1
+                return
+            now["reasoning"] = reasoning + from_utf16(frame["delta"], overlap)
+        self._written(frame["message_id"], now)
+
     def _tool_call(self, frame: dict[str, Any]) -> None:
         self._written(frame["message_id"], {})
         message = self.find(frame["message_id"])
@@ -110,17 +129,19 @@ class Store:
         elif known["status"] == "running" or call["status"] != "running":
             known |= call
 
-    def _final(self, frame: dict[str, Any]) -> None:
+    def _ended(self, frame: dict[str, Any]) -> None:
         message = self.find(frame["message_id"])
         if message is None:
             self.syncs += 1
             return
         if message["status"] != "streaming":
             return
-        message["status"] = frame["status"]
-        if frame["content_length"] != utf16_length(message["content"]) or frame["content_sha8"] != sha8(
-            message["content"]
-        ):
+        failed = frame["type"] == "response.error"
+        end = {"status": "error", "error": frame["message"]} if failed else {"status": frame["status"]}
+        message |= end | {"reasoning_ms": frame.get("reasoning_ms"), "thinking": False}
+        content, reasoning = message["content"], message.get("reasoning", "")
+        whole = failed or (frame["content_length"], frame["content_sha8"]) == (utf16_length(content), sha8(content))
+        if not whole or frame.get("reasoning_length", 0) != utf16_length(reasoning):
             self.syncs += 1
 
 

@@ -18,7 +18,8 @@ export function findMessage(state, id) {
 }
 
 export function complete(message) {
-  return { client_id: null, status: "final", content: "", error: null, created_at: null, tools: [], ...message };
+  const empty = { client_id: null, status: "final", content: "", error: null, created_at: null, tools: [] };
+  return { ...empty, reasoning: "", reasoning_ms: null, thinking: false, ...message };
 }
 
 export function answer(id) {

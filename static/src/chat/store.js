@@ -22,6 +22,8 @@ const HANDLERS = new Map([
   ["message.created", created],
   ["response.started", started],
   ["response.output_text.delta", delta],
+  ["response.reasoning.delta", reasoningDelta],
+  ["response.reasoning.done", reasoningDone],
   ["response.text", wholeText],
   ["response.tool_call", toolCall],
   ["final", final],
@@ -111,10 +113,27 @@ function delta(state, frame) {
   return changed(written(state, frame.message_id, { content: content + frame.delta.slice(overlap) }));
 }
 
-function wholeText(state, { message_id: id, text }) {
+/** The same rules as for text. */
+function reasoningDelta(state, { message_id: id, pos, delta: piece, ms }) {
   const message = findMessage(state, id);
   if (message && isFinished(message)) return unchanged(state);
-  return changed(written(state, id, { content: text }));
+  const reasoning = message?.reasoning ?? "";
+  const overlap = reasoning.length - pos;
+  if (overlap < 0) return needsSync(state);
+  return changed(written(state, id, { reasoning: reasoning + piece.slice(overlap), reasoning_ms: ms, thinking: true }));
+}
+
+function reasoningDone(state, { message_id: id, ms }) {
+  const message = findMessage(state, id);
+  if (message && isFinished(message)) return unchanged(state);
+  return changed(written(state, id, { reasoning_ms: ms, thinking: false }));
+}
+
+/** A server of an older release leaves the reasoning out. */
+function wholeText(state, { message_id: id, text, reasoning = "", reasoning_ms = null, thinking = false }) {
+  const message = findMessage(state, id);
+  if (message && isFinished(message)) return unchanged(state);
+  return changed(written(state, id, { content: text, reasoning, reasoning_ms, thinking }));
 }
 
 function toolCall(state, frame) {
@@ -131,15 +150,21 @@ function final(state, frame) {
   const message = findMessage(state, frame.message_id);
   if (!message) return needsSync(state);
   if (isFinished(message)) return unchanged(state);
-  const next = written(state, message.id, { status: frame.status, error: frame.message || null });
+  const next = written(state, message.id, { status: frame.status, error: frame.message || null, ...thought(frame) });
   const effects = { announce: ENDINGS[frame.status] ?? ENDINGS.final };
   return isWhole(message, frame) ? changed(next, effects) : needsSync(next, effects);
 }
 
 const ENDINGS = { final: "Answer finished", stopped: "Answer stopped", interrupted: "Answer interrupted" };
 
-function isWhole({ content }, { content_length: length, content_sha8: digest }) {
+/** A model that still thinks when its answer ends has stopped too. */
+function thought({ reasoning_ms = null }) {
+  return { thinking: false, reasoning_ms };
+}
+
+function isWhole({ content, reasoning = "" }, { content_length: length, content_sha8: digest, reasoning_length = 0 }) {
   if (length !== undefined && length !== content.length) return false;
+  if (reasoning_length !== reasoning.length) return false;
   return !digest || digest === sha8(content);
 }
 
@@ -147,8 +172,10 @@ function failed(state, frame) {
   const message = findMessage(state, frame.message_id);
   if (!message) return needsSync(state);
   if (isFinished(message)) return unchanged(state);
-  const end = { status: "error", error: frame.message, retryable: frame.retryable };
-  return changed(written(state, message.id, end), { announce: `The answer failed. ${frame.message}` });
+  const end = { status: "error", error: frame.message, retryable: frame.retryable, ...thought(frame) };
+  const next = written(state, message.id, end);
+  const effects = { announce: `The answer failed. ${frame.message}` };
+  return isWhole(message, frame) ? changed(next, effects) : needsSync(next, effects);
 }
 
 function ack(state, { client_id: clientId, message_id: id, reply_id: replyId }) {
