@@ -4,8 +4,8 @@
  * The sentences come from the server, so they are the same as after sending. They appear when the user leaves the field
  * or pauses, change only when the server's response does, and never block sending.
  *
- * A sentence that comes or goes moves the button below it. While a pointer is pressed nothing changes, or the button
- * would slip away between the press and the release, and the click would be lost.
+ * A sentence that comes or goes moves the button below it. While a pointer is pressed nothing changes: the button would
+ * move between the press and the release, and the click would be lost.
  */
 
 const PAUSE_MS = 800;
