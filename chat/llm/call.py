@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 
 import msgspec
 
+from chat.llm.catalogue import Catalogue, ModelSpec
 from chat.llm.events import Progress, ToolCall, Usage
 from chat.llm.journal import CallLog, Journal, NoJournal, Plan
 from chat.llm.provider.request import ModelRequest, Resumption
@@ -62,7 +63,7 @@ class Call:
     """One call, with every default filled in."""
 
     input: tuple[InputItem, ...]
-    model: str
+    model: ModelSpec
     max_output_tokens: int
     journal: Journal = field(default_factory=NoJournal)
     instructions: str = ""
@@ -82,13 +83,22 @@ class Call:
     resume: Resumption | None = None
 
     @classmethod
-    def of(cls, said: str | Sequence[InputItem], options: Options, *, defaults: Mapping[str, Any]) -> Call:
+    def of(
+        cls,
+        said: str | Sequence[InputItem],
+        options: Options,
+        *,
+        defaults: Mapping[str, Any],
+        catalogue: Catalogue,
+    ) -> Call:
         given: dict[str, Any] = {**defaults, **options}
+        name = given.pop("model", "")
         tools, context = given.pop("tools", ()), given.pop("context", {})
         schema, schema_name = given.pop("schema", None), given.pop("schema_name", "")
         return cls(
             input=tuple(storable_json([{"role": "user", "content": said}] if isinstance(said, str) else list(said))),
             instructions=storable(given.pop("instructions", "")),
+            model=catalogue.named(name) if name else catalogue.default,
             toolbox=_toolbox(tools, context),
             output_schema=None if schema is None else OutputSchema(schema, schema_name),
             **given,
@@ -97,7 +107,7 @@ class Call:
     def plan(self, number: int, so_far: tuple[InputItem, ...] = ()) -> Plan:
         """The round with this number; `so_far` are the items of the rounds before it."""
         request = ModelRequest(
-            model=self.model,
+            model=self.model.id,
             input=self.input + so_far,
             max_output_tokens=self.max_output_tokens,
             instructions=self.instructions,
@@ -111,7 +121,15 @@ class Call:
             timeout_seconds=self.timeout_seconds,
             background=self.background,
         )
-        return Plan(call_id=self.call_id, number=number, user=self.user, caller=self.caller, request=request)
+        return Plan(
+            call_id=self.call_id,
+            number=number,
+            user=self.user,
+            caller=self.caller,
+            model=self.model.name,
+            provider=self.model.provider,
+            request=request,
+        )
 
 
 def tool_items(calls: Iterable[tuple[str, str, str, str]]) -> tuple[InputItem, ...]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
 from chat.llm import errors
 from chat.llm.call import Call, CallEvent, CallFinished, InputItem, Options, Result, RoundFinished
+from chat.llm.catalogue import DEFAULT_MODEL, Catalogue
 from chat.llm.events import Completed, Created, Failed
 from chat.llm.journal import CallLog, Journal, NoJournal, Plan
 from chat.llm.pricing import Prices
@@ -26,26 +27,32 @@ logger = logging.getLogger(__name__)
 
 
 class LLMClient:
-    """A client of a Responses API server. Make one per process, and close it.
+    """A client of the servers of a catalogue, or of one server: then `api_key`, `base_url` and `model` are enough.
 
-    The arguments are the defaults of every call. The `journal` is told about every round.
+    Make one per process, and close it. The arguments are the defaults of every call. The `journal` is told about every
+    round.
     """
 
     def __init__(
         self,
+        catalogue: Catalogue | None = None,
         *,
-        api_key: str,
+        api_key: str = "",
         base_url: str = "",
-        model: str = "gpt-5-mini",
+        model: str = DEFAULT_MODEL,
         max_output_tokens: int = MAX_OUTPUT_TOKENS,
         prices: Prices | None = None,
         journal: Journal | None = None,
         limits: ProviderLimits | None = None,
     ) -> None:
-        self.prices = prices or Prices(base_url=base_url)
-        self._provider = Provider(api_key=api_key, base_url=base_url, limits=limits)
+        self.catalogue = catalogue or Catalogue.single(api_key=api_key, base_url=base_url, models=(model,))
+        self.prices = prices or Prices(catalogue=self.catalogue)
+        self._providers = {
+            spec.name: Provider(api_key=spec.api_key, base_url=spec.base_url, limits=limits)
+            for spec in self.catalogue.providers
+        }
+        self._closed = False
         self._defaults: dict[str, Any] = {
-            "model": model,
             "max_output_tokens": max_output_tokens,
             "journal": journal or NoJournal(),
         }
@@ -66,27 +73,32 @@ class LLMClient:
 
         Cancelling or closing it hangs up at once. Use `contextlib.aclosing` if you may leave the loop early.
         """
-        if self._provider.closed:
+        if self._closed:
             raise RuntimeError("The client is closed.")
-        call = Call.of(said, options, defaults=self._defaults)
-        return _events(call, self._provider, self.prices)
+        return _events(self._call(said, options), self._providers, self.prices)
 
-    async def cancel(self, response_id: str) -> None:
-        """Stop a background run at the provider; leaving its stream does not stop it."""
-        await self._provider.cancel(response_id)
+    async def cancel(self, response_id: str, *, model: str = "") -> None:
+        """Stop a background run of this model at its provider; leaving its stream does not stop it."""
+        spec = self.catalogue.named(model) if model else self.catalogue.default
+        await self._providers[spec.provider].cancel(response_id)
 
     def plan(self, said: str | Sequence[InputItem], *, number: int = 1, **options: Unpack[Options]) -> Plan:
         """What this call would send, for counting tokens; nothing is sent."""
-        return Call.of(said, options, defaults=self._defaults).plan(number)
+        return self._call(said, options).plan(number)
 
     async def warm_up(self) -> None:
         """Do the slow first-time work before the first call; nothing leaves this machine."""
-        self.prices.knows("gpt-5")
-        await self._provider.warm_up()
+        self.prices.knows(self.catalogue.default.name)
+        await self._providers[self.catalogue.default.provider].warm_up()
 
     async def close(self) -> None:
         """Close every connection; running streams break."""
-        await self._provider.close()
+        self._closed = True
+        for provider in self._providers.values():
+            await provider.close()
+
+    def _call(self, said: str | Sequence[InputItem], options: Options) -> Call:
+        return Call.of(said, options, defaults=self._defaults, catalogue=self.catalogue)
 
     async def __aenter__(self) -> Self:
         return self
@@ -97,8 +109,8 @@ class LLMClient:
         await self.close()
 
 
-async def _events(call: Call, provider: Provider, prices: Prices) -> AsyncGenerator[CallEvent, None]:
-    """The tool loop: rounds with the provider until there is an answer, and CallFinished at the end.
+async def _events(call: Call, providers: Mapping[str, Provider], prices: Prices) -> AsyncGenerator[CallEvent, None]:
+    """The tool loop: rounds with the model's provider until there is an answer, and CallFinished at the end.
 
     Raises CallFailed, and whatever the journal or the toolbox raises.
     """
@@ -109,7 +121,7 @@ async def _events(call: Call, provider: Provider, prices: Prices) -> AsyncGenera
             plan = call.plan(number, so_far)
             if resume is None:
                 await call.journal.begin(plan)
-            current = Round(call, plan, provider, prices, resume)
+            current = Round(call, plan, providers[plan.provider], prices, resume)
             async with _left_in_order(current, logs), aclosing(current.events()) as events:
                 async for event in events:
                     match event:

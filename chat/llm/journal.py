@@ -20,6 +20,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     number: int  # from 1; a call with tools has several rounds
     user: UUID | None
     caller: str
+    model: str  # its name; the request has the provider's id of it
+    provider: str  # the provider's name
     request: ModelRequest
 
     @property
@@ -70,6 +72,7 @@ class CallLog(msgspec.Struct, frozen=True, kw_only=True):
     duration_ms: int
     first_event_ms: int | None
     output: str  # all text that was received, also in a failed round
+    service_tier: str = ""  # that the provider says it used
 
 
 class Journal(Protocol):

@@ -8,10 +8,10 @@ from decimal import Decimal
 
 import genai_prices
 
+from chat.llm.catalogue import Catalogue, Price
 from chat.llm.events import Usage
 from chat.llm.provider.provider import OPENAI_BASE_URL
 
-Price = tuple[Decimal, Decimal, Decimal]  # input, cached input, output: USD per million tokens
 PriceList = tuple[tuple[str, Price], ...]  # by model name
 MILLION = Decimal(1_000_000)
 EXACT = Decimal("1e-12")  # a price per token has at most this many decimals
@@ -21,26 +21,35 @@ logger = logging.getLogger(__name__)
 
 
 class Prices:
-    """The prices of one provider's models. `own` takes precedence: exact names, names without a date, or `prefix*`."""
+    """The prices of a catalogue's models. `own` takes precedence: exact names, names without a date, or `prefix*`."""
 
-    def __init__(self, own: PriceList = (), *, base_url: str = "") -> None:
+    def __init__(self, own: PriceList = (), *, base_url: str = "", catalogue: Catalogue | None = None) -> None:
         self._own = dict(own)
-        self._api_url = base_url or OPENAI_BASE_URL
+        self._catalogue = catalogue or Catalogue.single(base_url=base_url)
 
     def knows(self, model: str) -> bool:
         """Whether this model has a price."""
         return self.cost(model, Usage()) is not None
 
-    def cost(self, model: str, usage: Usage) -> Decimal | None:
-        """The exact cost of one call; None if the price is unknown."""
-        price = self._own_price(model)
-        return self._listed_cost(model, usage) if price is None else _cost_at(price, usage)
+    def cost(self, name: str, usage: Usage, *, answered: str = "") -> Decimal | None:
+        """The exact cost of one call of the model with this name; None if the price is unknown.
+
+        The price is that of the model that answered, or of the requested one: some servers rename models.
+        """
+        requested = self._catalogue.named(name)
+        api_url = self._catalogue.provider_of(requested).base_url or OPENAI_BASE_URL
+        for model in dict.fromkeys((answered or name, name, requested.id)):
+            price = self._own_price(model)
+            cost = self._listed_cost(model, usage, api_url) if price is None else _cost_at(price, usage)
+            if cost is not None:
+                return cost
+        return None
 
     def _own_price(self, model: str) -> Price | None:
         matching = [name for name in self._own if _stands_for(name, model)]
         return self._own[max(matching, key=_closeness)] if matching else None
 
-    def _listed_cost(self, model: str, usage: Usage) -> Decimal | None:
+    def _listed_cost(self, model: str, usage: Usage, api_url: str) -> Decimal | None:
         counted = genai_prices.Usage(
             input_tokens=usage.input_tokens,
             cache_read_tokens=min(usage.cached_tokens, usage.input_tokens),
@@ -48,7 +57,7 @@ class Prices:
             output_tokens=usage.output_tokens,
         )
         try:
-            price = genai_prices.calc_price(counted, model, provider_api_url=self._api_url)
+            price = genai_prices.calc_price(counted, model, provider_api_url=api_url)
         except LookupError:
             return None
         except ValueError as error:  # counts that contradict each other

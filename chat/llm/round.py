@@ -209,9 +209,7 @@ class Round:
         return Usage(input_tokens=input_tokens, output_tokens=output_tokens, total_tokens=input_tokens + output_tokens)
 
     def _cost(self, model: str, usage: Usage) -> Decimal | None:
-        """The cost by the model that answered, or by the requested one: some servers rename models."""
-        cost = self._prices.cost(model, usage) if model else None
-        return self._prices.cost(self.plan.request.model, usage) if cost is None else cost
+        return self._prices.cost(self.plan.model, usage, answered=model)
 
     def _model(self) -> str:
         """The model that answered; empty if the server did not name it."""

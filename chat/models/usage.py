@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 DIGITS, DECIMALS = 20, 12
 CALLER_MAX_LENGTH = 40
 PROVIDER_NAME_MAX_LENGTH = 40
+SERVICE_TIER_MAX_LENGTH = 20
 FINE = ("completed", "incomplete", "refused", "stopped")  # how a request can end without an error
 CURRENT_MONTH_SQL = "date_trunc('month', now() AT TIME ZONE 'UTC')::date"  # as UserMonthlyUsage.month has it
 
@@ -46,7 +47,7 @@ class LLMCallLog(Model):
     model_asked = fields.CharField(max_length=MODEL_MAX_LENGTH)
     model = fields.CharField(max_length=MODEL_MAX_LENGTH, default="")
     provider = fields.CharField(max_length=PROVIDER_NAME_MAX_LENGTH, default="")  # which of the configured ones
-    service_tier = fields.CharField(max_length=20, default="")  # that the provider says it used
+    service_tier = fields.CharField(max_length=SERVICE_TIER_MAX_LENGTH, default="")  # that the provider says it used
     schema_name = fields.CharField(max_length=64, default="")
     input_sha256 = fields.CharField(max_length=64, default="")  # of the instructions and input as sent
     status = fields.CharField(max_length=20)

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any, get_type_hints
 from urllib.parse import urlsplit
 
+from chat.llm.catalogue import DEFAULT_MODEL, Catalogue
 from chat.settings.parsing import Origin, PriceList, Sender, parser_of
 
 MODEL_MAX_LENGTH = 100  # the length of the columns that store a model's name
@@ -96,7 +97,7 @@ class Settings:
     openai_base_url: str = setting(
         "", "Base URL of any server of the Responses API, like `https://host/v1`. Unset: OpenAI."
     )
-    llm_model: str = setting("gpt-5-mini", "The default model.", longest=MODEL_MAX_LENGTH)
+    llm_model: str = setting(DEFAULT_MODEL, "The default model.", longest=MODEL_MAX_LENGTH)
     llm_models: tuple[str, ...] = setting(
         (),
         "Other models that users can choose, separated by commas. Unset: no choice.",
@@ -167,7 +168,17 @@ class Settings:
     @property
     def models(self) -> tuple[str, ...]:
         """The models that users can choose; the first is the default."""
-        return tuple(dict.fromkeys((self.llm_model, *self.llm_models)))
+        return tuple(model.name for model in self.catalogue.offered)
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """All models and their providers."""
+        return Catalogue.single(
+            api_key=self.openai_api_key,
+            base_url=self.openai_base_url,
+            models=(self.llm_model, *self.llm_models),
+            title_model=self.llm_title_model,
+        )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:

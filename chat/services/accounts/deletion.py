@@ -25,7 +25,7 @@ LOCK_THREADS = """
 SELECT id FROM chat_thread WHERE user_id = $1 AND ($2::uuid IS NULL OR id = $2) ORDER BY id FOR UPDATE
 """
 LOCK_RUNNING = f"""
-SELECT id, CASE WHEN background AND (owner IS NULL OR lease_until < now()) THEN response_id END AS orphan
+SELECT id, model, CASE WHEN background AND (owner IS NULL OR lease_until < now()) THEN response_id END AS orphan
 FROM generation WHERE thread_id = ANY($1::uuid[]) AND state IN {ALIVE_SQL} ORDER BY id FOR UPDATE
 """  # noqa: S608
 LOCK_RESERVATIONS = "SELECT id FROM budget_reservation WHERE user_id = $1 ORDER BY id FOR UPDATE"

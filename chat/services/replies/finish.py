@@ -166,7 +166,7 @@ def _figures(logs: list[CallLog]) -> dict[str, Any] | None:
         return None
     used, cost = total_usage(logs), total_cost(logs)
     return {
-        "model": logs[-1].model or logs[-1].plan.request.model,
+        "model": logs[-1].model or logs[-1].plan.model,
         "input_tokens": used.input_tokens,
         "output_tokens": used.output_tokens,
         "total_tokens": used.total_tokens,

@@ -36,7 +36,7 @@ async def model_input(claim: Claim, deps: Deps) -> tuple[list[InputItem], Option
     if claim.continues:
         turns.append({"role": "user", "content": prompt.instructions("continue")})
     return turns, {
-        "model": claim.model or settings.llm_model,
+        "model": settings.catalogue.resolve(claim.model).name,
         "instructions": prompt.instructions(site_name=settings.site_name),
         "tools": deps.tools,
         "reasoning_effort": settings.llm_reasoning_effort,
@@ -115,7 +115,7 @@ class Reply:
                 return
             outcome = finish.STOPPED
         if outcome is finish.STOPPED and self._outlives_us():
-            await self._deps.llm.cancel(self._journal.response_id or "")
+            await self._deps.llm.cancel(self._journal.response_id or "", model=self._claim.model)
 
     def _outlives_us(self) -> bool:
         return self._deps.settings.llm_background and self._journal.response_id is not None

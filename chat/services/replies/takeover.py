@@ -69,7 +69,7 @@ async def end_lost(claim: Claim, deps: Deps) -> None:
         logger.warning("Generation %s now belongs to another worker", claim.generation_id)
         return
     if claim.background and claim.response_id:  # its output is not read any more
-        await deps.llm.cancel(claim.response_id)
+        await deps.llm.cancel(claim.response_id, model=claim.model)
 
 
 async def _why_it_ends(claim: Claim, deps: Deps) -> Outcome | None:
@@ -129,7 +129,7 @@ async def _lost_round(claim: Claim, text: str, deps: Deps) -> CallLog:
         usage=used,
         estimated=True,
         uncertain=found["response_id"] is None,
-        cost=deps.llm.prices.cost(plan.request.model, used),
+        cost=deps.llm.prices.cost(plan.model, used),
         attempts=1,
         duration_ms=0,
         first_event_ms=None,

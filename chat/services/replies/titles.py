@@ -69,7 +69,7 @@ def _is_wanted(claim: Claim, deps: Deps) -> bool:
 
 async def _ask(question: str, answer: str, claim: Claim, deps: Deps) -> str:
     settings = deps.settings
-    model = settings.llm_title_model or settings.llm_model
+    model = settings.catalogue.for_titles.name
     result = await deps.llm.call(
         f"User: {question[:EXCERPT_CHARACTERS]}\n\nAssistant: {answer[:EXCERPT_CHARACTERS]}",
         model=model,

@@ -37,6 +37,7 @@ class DeletedGeneration:
     """A generation whose row was deleted; `orphan` is the id of a background response that no worker reads."""
 
     id: UUID
+    model: str
     orphan: str | None
 
 
@@ -86,7 +87,7 @@ class Worker:
         for one in running:
             await self._stop(one.id)
             if one.orphan:  # otherwise the provider keeps generating
-                self._keep(self._deps.llm.cancel(one.orphan), f"cancelling {one.id}")
+                self._keep(self._deps.llm.cancel(one.orphan, model=one.model), f"cancelling {one.id}")
 
     async def shielded(self, work: Coroutine[Any, Any, Result], name: str) -> Result:
         """Finish the work even if the caller is cancelled, as the server does when a client disconnects."""

@@ -87,7 +87,7 @@ async def reserve(plan: Plan, *, default: Decimal | None, prices: Prices) -> Non
     await reserve_tokens(
         plan.user,
         plan.call_id,
-        plan.request.model,
+        plan.model,
         input_tokens,
         plan.request.max_output_tokens,
         default=default,

@@ -15,7 +15,13 @@ from chat.database import query
 from chat.llm.client import LLMClient
 from chat.llm.journal import CallLog, Plan
 from chat.llm.pricing import Prices
-from chat.models import CALLER_MAX_LENGTH, CURRENT_MONTH_SQL, PROVIDER_ID_MAX_LENGTH
+from chat.models import (
+    CALLER_MAX_LENGTH,
+    CURRENT_MONTH_SQL,
+    PROVIDER_ID_MAX_LENGTH,
+    PROVIDER_NAME_MAX_LENGTH,
+    SERVICE_TIER_MAX_LENGTH,
+)
 from chat.models.ids import uuid7
 from chat.services.usage import budgets
 from chat.settings import MODEL_MAX_LENGTH, Settings
@@ -29,12 +35,13 @@ logger = logging.getLogger(__name__)
 RECORD = """
 WITH payer AS (SELECT id FROM users WHERE id = $3 FOR KEY SHARE)
 INSERT INTO llm_call_log (id, generation_id, user_id, call_id, round, response_id, request_id, caller, model_asked,
-    model, schema_name, input_sha256, status, error, input_tokens, cached_tokens, cache_write_tokens, output_tokens,
-    reasoning_tokens, total_tokens, cost, estimated, uncertain, attempts, duration_ms, first_event_ms, created_at)
+    model, provider, service_tier, schema_name, input_sha256, status, error, input_tokens, cached_tokens,
+    cache_write_tokens, output_tokens, reasoning_tokens, total_tokens, cost, estimated, uncertain, attempts,
+    duration_ms, first_event_ms, created_at)
 VALUES ($1, (SELECT id FROM generation WHERE id = $2), (SELECT id FROM payer), $4, $5, $6, $7, $8, $9,
-    $10, $11, $12, $13, CASE WHEN ($2 IS NULL OR EXISTS (SELECT FROM generation WHERE id = $2))
-        AND ($3 IS NULL OR EXISTS (SELECT FROM payer)) THEN $14 ELSE '' END,
-    $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, now())
+    $10, $11, $12, $13, $14, $15, CASE WHEN ($2 IS NULL OR EXISTS (SELECT FROM generation WHERE id = $2))
+        AND ($3 IS NULL OR EXISTS (SELECT FROM payer)) THEN $16 ELSE '' END,
+    $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, now())
 ON CONFLICT DO NOTHING RETURNING id
 """
 SAME = """
@@ -101,11 +108,9 @@ class UsageJournal:
 
 def model_client(settings: Settings) -> LLMClient:
     """The client for these settings. It records its calls in the ledger, so the database must be open."""
-    prices = Prices(settings.llm_prices, base_url=settings.openai_base_url)
+    prices = Prices(settings.llm_prices, catalogue=settings.catalogue)
     return LLMClient(
-        api_key=settings.openai_api_key,
-        base_url=settings.openai_base_url,
-        model=settings.llm_model,
+        settings.catalogue,
         max_output_tokens=settings.llm_max_output_tokens,
         prices=prices,
         journal=UsageJournal(settings, prices),
@@ -142,8 +147,10 @@ def _columns(log: CallLog, *, outlives_its_chat: bool) -> tuple[Any, ...]:
     return (
         log.request_id[:PROVIDER_ID_MAX_LENGTH],
         plan.caller[:CALLER_MAX_LENGTH],
-        plan.request.model[:MODEL_MAX_LENGTH],
+        plan.model[:MODEL_MAX_LENGTH],
         log.model[:MODEL_MAX_LENGTH],
+        plan.provider[:PROVIDER_NAME_MAX_LENGTH],
+        log.service_tier[:SERVICE_TIER_MAX_LENGTH],
         plan.schema_name,
         plan.sent_sha256,
         log.status,

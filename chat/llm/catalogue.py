@@ -1,0 +1,111 @@
+"""The models that a program can call and the providers that serve them, by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from urllib.parse import urlsplit
+
+DEFAULT_MODEL = "gpt-5-mini"
+PROVIDER_NAME_MAX_LENGTH = 40
+OPENAI = "openai"  # the name of the provider without a base URL
+Price = tuple[Decimal, Decimal, Decimal]  # input, cached input, output: USD per million tokens
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderSpec:
+    """A server of the Responses API. Logs, the usage ledger and prices know it by its name."""
+
+    name: str
+    base_url: str = ""  # empty: OpenAI's
+    api_key: str = field(default="", repr=False)
+    reuse_connections: bool = True
+    leave_out: frozenset[str] = frozenset()  # words of provider/request.py: what it refuses or ignores
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSpec:
+    """A model at a provider. Rows, forms and prices know it by its name; the provider knows it by its id."""
+
+    name: str
+    id: str
+    provider: str  # the provider's name
+    label: str  # that people read
+    context: int | None = None  # tokens; None: unknown
+    max_output: int | None = None  # tokens; None: unknown
+    vision: bool = False
+    tools: bool = True
+    reasoning: bool | None = None  # None: unknown
+    leave_out: frozenset[str] = frozenset()  # in addition to its provider's
+    price: Price | None = None  # None: of the price lists
+    fallback: tuple[str, ...] = ()  # names of models to try if this one can't be used
+    hidden: bool = False  # not offered to users
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalogue:
+    """All models, the default one first, and their providers."""
+
+    providers: tuple[ProviderSpec, ...]
+    models: tuple[ModelSpec, ...]
+    title_model: str = ""  # the name of the model for titles; empty: the default one
+
+    @classmethod
+    def single(
+        cls,
+        *,
+        api_key: str = "",
+        base_url: str = "",
+        models: tuple[str, ...] = (DEFAULT_MODEL,),
+        title_model: str = "",
+    ) -> Catalogue:
+        """One provider whose models have their ids as names."""
+        provider = ProviderSpec(
+            name=provider_name(base_url),
+            base_url=base_url,
+            api_key=api_key,
+            reuse_connections=reuses_connections(base_url),
+        )
+        offered = [ModelSpec(name=name, id=name, provider=provider.name, label=name) for name in dict.fromkeys(models)]
+        if title_model and title_model not in models:
+            offered.append(
+                ModelSpec(name=title_model, id=title_model, provider=provider.name, label=title_model, hidden=True)
+            )
+        return cls(providers=(provider,), models=tuple(offered), title_model=title_model)
+
+    @property
+    def default(self) -> ModelSpec:
+        return self.models[0]
+
+    @property
+    def offered(self) -> tuple[ModelSpec, ...]:
+        """The models that users can choose."""
+        return tuple(model for model in self.models if not model.hidden)
+
+    @property
+    def for_titles(self) -> ModelSpec:
+        return self.resolve(self.title_model)
+
+    def find(self, name: str) -> ModelSpec | None:
+        return next((model for model in self.models if model.name == name), None)
+
+    def resolve(self, name: str) -> ModelSpec:
+        """The model with this name; the default one if there is none, like one that was removed since it was chosen."""
+        return self.find(name) or self.default
+
+    def named(self, name: str) -> ModelSpec:
+        """The model with this name. An unknown name is taken as an id at the default model's provider."""
+        return self.find(name) or ModelSpec(name=name, id=name, provider=self.default.provider, label=name)
+
+    def provider_of(self, model: ModelSpec) -> ProviderSpec:
+        return next(provider for provider in self.providers if provider.name == model.provider)
+
+
+def reuses_connections(base_url: str) -> bool:
+    """The default: over plain http a new connection is cheap, and llama.cpp closes the old one after each stream."""
+    return not base_url.startswith("http://")
+
+
+def provider_name(base_url: str) -> str:
+    """The name of a provider that was given none: its host."""
+    return (urlsplit(base_url).hostname or OPENAI)[:PROVIDER_NAME_MAX_LENGTH] if base_url else OPENAI

@@ -1,0 +1,96 @@
+"""Models and providers by name, and a client of several providers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from chat.llm.catalogue import Catalogue, ModelSpec, ProviderSpec, provider_name
+from chat.llm.client import LLMClient
+from tests.support.llm import MemoryJournal
+
+ANSWER = (
+    b'data: {"type":"response.completed","response":{"id":"r","model":"m","output":[{"type":"message","content":'
+    b'[{"type":"output_text","text":"Hi"}]}]}}\n\n'
+)
+
+
+@asynccontextmanager
+async def recording() -> AsyncIterator[tuple[str, list[str]]]:
+    """A server that keeps the first line and the key of each request."""
+    seen: list[str] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        lines = head.split("\r\n")
+        seen.append(lines[0])
+        seen.extend(line.lower() for line in lines if line.lower().startswith("authorization"))
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n" + ANSWER)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", seen
+
+
+def model(name: str, provider: str, **more: object) -> ModelSpec:
+    return ModelSpec(**{"name": name, "id": name, "provider": provider, "label": name, **more})  # type: ignore[arg-type]
+
+
+def test_the_environment_makes_one_provider_and_a_model_for_each_name() -> None:
+    catalogue = Catalogue.single(
+        api_key="k", base_url="http://models.local:8080/v1", models=("a", "b", "a"), title_model="t"
+    )
+
+    assert [spec.name for spec in catalogue.providers] == ["models.local"]
+    assert [spec.name for spec in catalogue.offered] == ["a", "b"]
+    assert (catalogue.default.id, catalogue.for_titles.id) == ("a", "t")
+    assert catalogue.provider_of(catalogue.default).api_key == "k"
+
+
+def test_a_model_that_was_removed_is_replaced_by_the_default() -> None:
+    catalogue = Catalogue.single(models=("a", "b"))
+
+    assert [catalogue.resolve(name).name for name in ("b", "", "removed")] == ["b", "a", "a"]
+    assert catalogue.for_titles.name == "a"
+
+
+def test_a_name_that_only_the_program_knows_is_sent_as_it_is() -> None:
+    assert Catalogue.single(models=("a",), base_url="http://x/v1").named("other").id == "other"
+
+
+@pytest.mark.parametrize(
+    ("base_url", "name"),
+    [("", "openai"), ("https://openrouter.ai/api/v1", "openrouter.ai"), (f"http://{'h' * 60}/v1", "h" * 40)],
+)
+def test_a_provider_is_named_after_its_host(base_url: str, name: str) -> None:
+    assert provider_name(base_url) == name
+
+
+def test_a_key_is_never_shown() -> None:
+    assert "sk-secret" not in repr(Catalogue.single(api_key="sk-secret"))
+
+
+async def test_each_provider_gets_its_own_key_and_its_own_ids() -> None:
+    journal = MemoryJournal()
+    async with recording() as (first_url, first), recording() as (second_url, second):
+        catalogue = Catalogue(
+            providers=(
+                ProviderSpec(name="one", base_url=first_url, api_key="key-one"),
+                ProviderSpec(name="two", base_url=second_url, api_key="key-two"),
+            ),
+            models=(model("fast", "one", id="id-1"), model("large", "two", id="id-2")),
+        )
+        async with LLMClient(catalogue, journal=journal) as llm:
+            await asyncio.gather(*(llm.call("hello", model=name) for name in ("fast", "large", "fast", "", "large")))
+            await llm.cancel("run", model="large")
+
+    assert {line for line in first if not line.startswith("POST")} == {"authorization: bearer key-one"}
+    assert {line for line in second if not line.startswith("POST")} == {"authorization: bearer key-two"}
+    assert len([line for line in first if line.startswith("POST")]) == 3
+    assert "POST /v1/responses/run/cancel HTTP/1.1" in second
+    asked = {(log.plan.model, log.plan.request.model, log.plan.provider) for log in journal.logs}
+    assert asked == {("fast", "id-1", "one"), ("large", "id-2", "two")}
