@@ -27,7 +27,8 @@ def main() -> None:
         signal.signal(signal.SIGINT, _exit)
         sys.stdout.write(f"offline model on http://{HOST}:{listener.getsockname()[1]}/v1\n")
         sys.stdout.flush()
-        asyncio.run(_serve(listener, OfflineModel(pace_seconds=arguments.pace_ms / 1000, plain=arguments.plain)))
+        model = OfflineModel(pace_seconds=arguments.pace_ms / 1000, plain=arguments.plain, script=arguments.script)
+        asyncio.run(_serve(listener, model))
 
 
 def _arguments() -> argparse.Namespace:
@@ -35,6 +36,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=0, help="0 chooses a free port")
     parser.add_argument("--pace-ms", type=float, default=PACE_SECONDS * 1000, help="milliseconds per delta")
     parser.add_argument("--plain", action="store_true", help="answer like a minimal compatible server")
+    parser.add_argument("--script", default="", help="words that apply to every create, before those of its message")
     return parser.parse_args()
 
 

@@ -23,6 +23,8 @@ from chat.devservices.offline_model.http import (
     while_connected,
 )
 from chat.devservices.offline_model.ledger import Ledger
+from chat.devservices.offline_model.reasoning import check_reasoning
+from chat.devservices.offline_model.refusing import refuse
 from chat.devservices.offline_model.run import Run
 from chat.devservices.offline_model.script import Script, script_of
 from chat.devservices.offline_model.streaming import DroppedError, write_stream
@@ -30,15 +32,18 @@ from chat.devservices.offline_model.streaming import DroppedError, write_stream
 PACE_SECONDS = 0.018  # about as fast as people read
 MAX_WAIT_SECONDS = 10.0
 HTML = b"<html>\n<head><title>%d</title></head>\n\n<body><h1>The gateway says %d</h1></body>\n\n</html>\n"
-CODES = {400: "invalid_value", 401: "invalid_api_key", 404: "model_not_found", 429: "rate_limit_exceeded"}
 
 Handler = Callable[[Request, Send, str], Awaitable[None]]
 
 
 class OfflineModel:
-    """An ASGI application. Each object is one provider with its own ledger; a `plain` one is minimal."""
+    """An ASGI application. Each object is one provider with its own ledger; a `plain` one is minimal.
 
-    def __init__(self, *, pace_seconds: float = PACE_SECONDS, plain: bool = False) -> None:
+    `script` are words that apply to every create, before those of its message.
+    """
+
+    def __init__(self, *, pace_seconds: float = PACE_SECONDS, plain: bool = False, script: str = "") -> None:
+        self._script = script
         self.dialect = PlainDialect() if plain else Dialect()
         self.ledger = Ledger(pace_seconds=pace_seconds, dialect=self.dialect)
         self._routes: tuple[tuple[str, re.Pattern[str], Handler], ...] = (
@@ -84,7 +89,6 @@ class OfflineModel:
             page = HTML % (script.html, script.html)
             await send_whole(send, script.html, page, "text/html; charset=utf-8")
             return
-        _refuse(script)
         run = self.ledger.accept(create, talk, script, request.body)
         try:
             await while_connected(request.receive, self._respond(run, send))
@@ -97,16 +101,19 @@ class OfflineModel:
         try:
             create = parsed_request(request.body)
             self.dialect.check(create)
+            create = self.ledger.with_earlier(create)
             talk = conversation_of(create)
             metadata = create.metadata or {}
             structured = create.output_schema is not None
-            script = script_of(talk.raw_last, metadata, structured=structured)
+            script = script_of(talk.raw_last, metadata, structured=structured, always=self._script)
+            script = self.ledger.effective(script, (structured, metadata.get("generation_id") or talk.raw_last))
+            refuse(script, create, request.body, self.dialect.name)
+            check_reasoning(create, self.ledger.runs, required=script.reasoning_required)
         except InvalidRequestError as error:
             raise ProblemError(HTTPStatus.BAD_REQUEST, str(error), code=error.code, param=error.param) from None
         except ValueError as error:
             raise ProblemError(HTTPStatus.BAD_REQUEST, str(error)) from None
-        key = metadata.get("generation_id") or talk.raw_last
-        return create, talk, self.ledger.effective(script, (structured, key))
+        return create, talk, script
 
     async def _respond(self, run: Run, send: Send) -> None:
         if run.request.stream:
@@ -167,14 +174,6 @@ class OfflineModel:
     async def _reset(self, _: Request, send: Send, __: str) -> None:
         self.ledger.reset()
         await send_json(send, HTTPStatus.OK, {})
-
-
-def _refuse(script: Script) -> None:
-    if script.status:
-        code = script.code or CODES.get(script.status)
-        headers = {} if script.retry_after is None else {"retry-after": f"{script.retry_after:g}"}
-        message = f"The offline model was told to answer {script.status}."
-        raise ProblemError(script.status, message, code=code, headers=headers)
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

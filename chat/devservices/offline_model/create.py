@@ -34,7 +34,7 @@ class TextOptions(msgspec.Struct):
 
 
 class Reasoning(msgspec.Struct):
-    effort: Literal["none", "minimal", "low", "medium", "high", "xhigh"] | None = None
+    effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None = None
     summary: Literal["auto", "concise", "detailed"] | None = None
 
 
@@ -54,6 +54,8 @@ class CreateRequest(msgspec.Struct, kw_only=True):
     text: TextOptions | None = None
     reasoning: Reasoning | None = None
     previous_response_id: str | None = None
+    prompt_cache_key: str | None = None
+    include: list[str] | None = None
 
     @property
     def output_schema(self) -> dict[str, Any] | None:
@@ -70,6 +72,13 @@ class InvalidRequestError(ValueError):
         self.code = code
 
 
+def input_items(request: CreateRequest) -> list[dict[str, Any]]:
+    """The input as a list of items."""
+    if isinstance(request.input, list):
+        return request.input
+    return [{"type": "message", "role": "user", "content": request.input}]
+
+
 def parsed_request(body: bytes) -> CreateRequest:
     """Decode and check a create. Raises InvalidRequestError."""
     try:
@@ -78,8 +87,6 @@ def parsed_request(body: bytes) -> CreateRequest:
         raise InvalidRequestError(f"Invalid value: {error}", _field(str(error))) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidRequestError(f"We could not parse the JSON body of your request: {error}") from None
-    if request.previous_response_id:
-        raise InvalidRequestError("The offline model keeps no conversations.", "previous_response_id")
     if request.background and request.store is False:
         raise InvalidRequestError("Background mode requires store to be true.", "background")
     for tool in request.tools or []:

@@ -18,6 +18,7 @@ _DETAILS = ("input_tokens_details", "output_tokens_details")
 class Dialect:
     """The real API."""
 
+    name = ""  # of the server whose errors it sends; OpenAI's if empty
     keeps_responses = True  # they can be retrieved and cancelled
 
     def check(self, request: CreateRequest) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Self
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -47,6 +47,13 @@ class ProblemError(Exception):
         self.status = status
         self.headers = headers
         self.body = shapes.problem(status, message, code=code, param=param)
+
+    @classmethod
+    def of(cls, status: int, body: dict[str, Any]) -> Self:
+        """The request is answered with this body, in whatever shape."""
+        error = cls(status, str(body))
+        error.body = body
+        return error
 
 
 async def read_request(scope: Scope, receive: Receive) -> Request:

@@ -8,9 +8,11 @@ import secrets
 from collections import Counter, deque
 from typing import Any
 
+import msgspec
+
 from chat.devservices.offline_model.bill import Entry, bill_of, entry_of
 from chat.devservices.offline_model.conversation import Conversation
-from chat.devservices.offline_model.create import CreateRequest
+from chat.devservices.offline_model.create import CreateRequest, InvalidRequestError, input_items
 from chat.devservices.offline_model.dialects import Dialect
 from chat.devservices.offline_model.repertoire import reply_to
 from chat.devservices.offline_model.run import Run
@@ -55,6 +57,17 @@ class Ledger:
             return script
         self._tries[key] += 1
         return script if self._tries[key] <= script.times else NONE
+
+    def with_earlier(self, request: CreateRequest) -> CreateRequest:
+        """The request with the input and the output of the stored response that it continues."""
+        if not request.previous_response_id:
+            return request
+        before = self.runs.get(request.previous_response_id)
+        if before is None or before.request.store is False or not self.dialect.keeps_responses:
+            message = f"Previous response with id '{request.previous_response_id}' not found."
+            raise InvalidRequestError(message, "previous_response_id", "previous_response_not_found")
+        items = [*input_items(before.request), *before.items.output, *input_items(request)]
+        return msgspec.structs.replace(request, input=items)
 
     def accept(self, request: CreateRequest, conversation: Conversation, script: Script, body: bytes) -> Run:
         """Count a create and start its run in a separate task."""

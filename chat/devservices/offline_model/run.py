@@ -7,15 +7,13 @@ import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-import msgspec
-
-from chat.devservices.offline_model import shapes
-from chat.devservices.offline_model.conversation import Call
-from chat.devservices.offline_model.create import CreateRequest, Reasoning, TextOptions
+from chat.devservices.offline_model import resource, shapes
+from chat.devservices.offline_model.create import CreateRequest
 from chat.devservices.offline_model.dialects import Dialect
+from chat.devservices.offline_model.items import Items
 from chat.devservices.offline_model.repertoire import Reply
 from chat.devservices.offline_model.script import Script
-from chat.devservices.offline_model.usage import Usage, fitting, input_tokens, pieces, tokens
+from chat.devservices.offline_model.usage import Usage, input_tokens, tokens
 
 BREATHER_FRAMES = 200  # how many events are made at a stretch where no pace is kept
 
@@ -50,14 +48,10 @@ class Run:
         self.resumes = 0  # and how many of these from a later event on
         self.retrieves = 0
         self.error: dict[str, Any] | None = None
-        self.incomplete_reason = script.incomplete_reason
-        self.output: list[dict[str, Any]] = []
+        self.items = Items(response_id[5:], request, reply, script)
         self.created_at = int(time.time())
         self.model = dialect.model(request.model)
         self._input_tokens = input_tokens(request)
-        self._output_characters = 0
-        self._reasoning_characters = 0
-        self._reply = reply
         self._dialect = dialect
         self._pace_seconds = pace_seconds if script.pace is None else script.pace / 1000
         self._news = asyncio.Event()
@@ -97,8 +91,8 @@ class Run:
             input_tokens=self._input_tokens,
             cached_tokens=cached,
             cache_write_tokens=min(self._input_tokens - cached, self.script.cache_write),
-            output_tokens=tokens(self._output_characters) + tokens(self._reasoning_characters),
-            reasoning_tokens=tokens(self._reasoning_characters),
+            output_tokens=self.items.tokens,
+            reasoning_tokens=min(self.items.tokens, tokens(self.items.reasoning_characters)),
         )
 
     def reported_usage(self) -> dict[str, Any] | None:
@@ -113,8 +107,14 @@ class Run:
             elif len(self.frames) % BREATHER_FRAMES == 0:
                 await asyncio.sleep(0)
             if is_delta:
-                due += self._pace_seconds
+                due += self._pace()
             self._append(event, is_delta)
+
+    def _pace(self) -> float:
+        """Seconds that this delta takes."""
+        if self.items.thinking and self.script.reason_for:
+            return self.script.reason_for / self.script.thoughts
+        return self._pace_seconds
 
     def _append(self, event: dict[str, Any], is_delta: bool) -> None:
         if data := self._dialect.frame(event, len(self.frames)):
@@ -138,57 +138,8 @@ class Run:
         for _ in range(self.script.unknown):
             yield shapes.unknown_event()
         if not self.script.empty:
-            yield from self._items()
+            yield from self.items.events()
         yield from self._terminal()
-
-    def _items(self) -> Iterator[dict[str, Any]]:
-        if self.script.reasoning:
-            yield from self._reasoning()
-        for call in self._reply.calls:
-            yield from self._call(call)
-        if self._reply.text or self._reply.pieces:
-            yield from self._message()
-
-    def _added(self, item: dict[str, Any]) -> int:
-        """Add an item to the output; returns its index."""
-        self.output.append(item)
-        return len(self.output) - 1
-
-    def _reasoning(self) -> Iterator[dict[str, Any]]:
-        item = shapes.reasoning(self.id[5:])
-        thoughts = [f"**Thought {number + 1}** by the rules. " for number in range(self.script.reasoning)]
-        for event in shapes.reasoning_events(item, self._added(item), thoughts):
-            self._reasoning_characters += len(event.get("delta", ""))
-            yield event
-
-    def _call(self, call: Call) -> Iterator[dict[str, Any]]:
-        item = shapes.function_call(f"{self.id[5:]}_{len(self.output)}", call.name)
-        self._output_characters += len(call.name) + len(call.arguments)
-        yield from shapes.function_call_events(item, self._added(item), call.arguments)
-
-    def _message(self) -> Iterator[dict[str, Any]]:
-        parts = self._reply.pieces or pieces(self._reply.text)
-        planned = parts[: self._limit(parts)]
-        item = shapes.message(self.id[5:], refusal=self.script.refusal)
-        index = self._added(item)
-        yield from shapes.message_opened(item, index)
-        for piece in planned:
-            self._output_characters += len(piece)
-            yield shapes.message_delta(item, index, piece)
-        if self.script.error is None and not self.script.failed:
-            yield from shapes.message_closed(item, index, complete=self.incomplete_reason is None)
-
-    def _limit(self, parts: tuple[str, ...]) -> int:
-        """The number of deltas."""
-        if self.script.error is not None:
-            return self.script.error
-        if self.script.failed or self.incomplete_reason:
-            return max(1, len(parts) // 2)
-        most = self.request.max_output_tokens
-        count = fitting(parts, None if most is None else most - self.usage().output_tokens)
-        if count < len(parts):
-            self.incomplete_reason = "max_output_tokens"
-        return count
 
     def _terminal(self) -> Iterator[dict[str, Any]]:
         if self.script.error is not None:
@@ -198,48 +149,28 @@ class Run:
             self.status = "failed"
             self.error = shapes.failure(self.script.code)
             yield self._event("response.failed")
-        elif self.incomplete_reason:
-            self.status = "incomplete"
-            yield self._event("response.incomplete")
         else:
-            self.status = "completed"
-            yield self._event("response.completed")
+            self.status = "incomplete" if self.items.incomplete_reason else "completed"
+            if not self.script.noend:
+                yield self._event(f"response.{self.status}")
 
     def _event(self, kind: str) -> dict[str, Any]:
         return {"type": kind, "response": self.as_response()}
 
     def as_response(self) -> dict[str, Any]:
         """The response object, in the provider's shape."""
-        request = self.request
-        over = self.status in ("completed", "incomplete", "failed", "cancelled")
+        over = self.status in resource.OVER
         return {
             "id": self.id,
             "object": "response",
             "created_at": self.created_at,
+            "completed_at": int(time.time()) if self.status == "completed" else None,
             "status": self.status,
-            "background": bool(request.background),
             "error": self.error,
-            "incomplete_details": {"reason": self.incomplete_reason} if self.status == "incomplete" else None,
-            "instructions": request.instructions,
-            "max_output_tokens": request.max_output_tokens,
-            "metadata": request.metadata or {},
+            "incomplete_details": {"reason": self.items.incomplete_reason} if self.status == "incomplete" else None,
             "model": self.model,
-            "output": self.output if over else [],
-            "parallel_tool_calls": True,
-            "previous_response_id": None,
-            "reasoning": msgspec.to_builtins(request.reasoning or Reasoning()),
-            "store": request.store is not False,
-            "temperature": 1.0,
-            "text": _text(request.text or TextOptions()),
-            "tool_choice": request.tool_choice,
-            "tools": msgspec.to_builtins(request.tools or []),
-            "top_p": 1.0,
-            "truncation": "disabled",
+            "output": self.items.output if over else [],
             "usage": self.reported_usage() if over else None,
-            "user": None,
+            **resource.UNSET,
+            **resource.asked_fields(self.request),
         }
-
-
-def _text(options: TextOptions) -> dict[str, Any]:
-    given = msgspec.to_builtins(options.format).items()
-    return {"format": {name: value for name, value in given if value is not None}}

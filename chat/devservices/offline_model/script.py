@@ -1,9 +1,9 @@
-"""Faults on demand: the words that script what goes wrong. The package's docstring has the table."""
+"""Faults on demand: the words that script what goes wrong. docs/offline-model.md has the table."""
 
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import unquote
 
 import msgspec
@@ -18,6 +18,10 @@ class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     status: int = 0
     code: str = ""
+    problem: str = ""
+    refuse: str = ""
+    context: int = 0
+    max_output: int = 0
     retry_after: float | None = None
     html: int = 0
     times: int | None = None
@@ -28,6 +32,7 @@ class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     eof: int | None = None
     silence: int | None = None
     pause: str = ""
+    keepalive: float = 0
     badjson: int | None = None
     midutf8: int | None = None
     error: int | None = None
@@ -45,7 +50,17 @@ class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     empty: bool = False
     notjson: bool = False
     invalid: bool = False
+    messages: int = 1
+    text_in: Literal["deltas", "done", "item", "end"] = "deltas"
+    noend: bool = False
+    capped: bool = False
     reasoning: int = 0
+    raw: int = 0
+    rawtext: int = 0
+    think: int = 0
+    reason_for: float = 0
+    nosummary: bool = False
+    reasoning_required: bool = False
     unknown: int = 0
     cached: int = 0
     cache_write: int = 0
@@ -53,6 +68,16 @@ class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     repeat: bool = False
     skip: bool = False
     expire: bool = False
+
+    @property
+    def thoughts(self) -> int:
+        """The number of reasoning deltas, in whatever form they come."""
+        return self.reasoning or self.raw or self.rawtext or self.think
+
+    @property
+    def refused_fields(self) -> list[str]:
+        """What the request must not contain, as in `ModelRequest.leave_out`."""
+        return [word for word in (*self.refuse.split(","), "reasoning.summary" if self.nosummary else "") if word]
 
     def stream_fault(self) -> tuple[str, int] | None:
         """What happens to the stream, and after how many deltas."""
@@ -89,12 +114,15 @@ class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 NONE = Script()
 
 
-def script_of(message: str, metadata: dict[str, str], *, structured: bool) -> Script:
-    """The script in the metadata, or else in the message. Raises ValueError for unknown words."""
+def script_of(message: str, metadata: dict[str, str], *, structured: bool, always: str = "") -> Script:
+    """The script in the metadata, or else in the message, after the words of `always`.
+
+    Raises ValueError for unknown words.
+    """
     found = (_IN_STRUCTURED if structured else _IN_ANSWERS).search(message)
     words = metadata.get("offline_script") or (found[1] if found else "")
     pairs: dict[str, Any] = {}
-    for word in words.split():
+    for word in (*always.split(), *words.split()):
         name, _, value = word.partition("=")
         pairs[name] = value or "true"
     try:

@@ -11,6 +11,8 @@ import msgspec
 from chat.devservices.offline_model.usage import pieces
 
 UNKNOWN_TYPE = "response.offline_unknown"
+RAW = "response.reasoning"  # the specification's name of reasoning as the model wrote it
+RAW_TEXT = "response.reasoning_text"  # and the one that most servers use
 _encode = msgspec.json.Encoder().encode
 
 
@@ -35,13 +37,22 @@ def reasoning(suffix: str) -> dict[str, Any]:
     return {"id": f"rs_{suffix}", "type": "reasoning", "summary": []}
 
 
-def reasoning_events(item: dict[str, Any], index: int, thoughts: list[str]) -> Iterator[dict[str, Any]]:
+def thoughts(count: int) -> list[str]:
+    return [f"**Thought {number + 1}** by the rules. " for number in range(count)]
+
+
+def think_pieces(count: int) -> tuple[str, ...]:
+    """Reasoning in the text, with its tags split over deltas."""
+    return ("<th", "ink>\n", *thoughts(count), "</thi", "nk>", "\n\n") if count else ()
+
+
+def summary_events(item: dict[str, Any], index: int, said: list[str]) -> Iterator[dict[str, Any]]:
     place = {"item_id": item["id"], "output_index": index, "summary_index": 0}
-    whole = "".join(thoughts)
+    whole = "".join(said)
     part = {"type": "summary_text", "text": whole}
     yield {"type": "response.output_item.added", "output_index": index, "item": {**item, "summary": []}}
     yield {"type": "response.reasoning_summary_part.added", **place, "part": {**part, "text": ""}}
-    for thought in thoughts:
+    for thought in said:
         yield {"type": "response.reasoning_summary_text.delta", **place, "delta": thought}
     yield {"type": "response.reasoning_summary_text.done", **place, "text": whole}
     yield {"type": "response.reasoning_summary_part.done", **place, "part": part}
@@ -49,10 +60,24 @@ def reasoning_events(item: dict[str, Any], index: int, thoughts: list[str]) -> I
     yield {"type": "response.output_item.done", "output_index": index, "item": item}
 
 
-def message(suffix: str, *, refusal: bool) -> dict[str, Any]:
+def raw_reasoning_events(item: dict[str, Any], index: int, said: list[str], kind: str) -> Iterator[dict[str, Any]]:
+    """Reasoning as the model wrote it; `kind` is how the server names its events."""
+    place = {"item_id": item["id"], "output_index": index, "content_index": 0}
+    whole = "".join(said)
+    yield {"type": "response.output_item.added", "output_index": index, "item": {**item, "content": []}}
+    for thought in said:
+        yield {"type": f"{kind}.delta", **place, "delta": thought}
+    yield {"type": f"{kind}.done", **place, "text": whole}
+    item["content"] = [{"type": "reasoning_text", "text": whole}]
+    yield {"type": "response.output_item.done", "output_index": index, "item": item}
+
+
+def message(suffix: str, output: list[dict[str, Any]], *, refusal: bool) -> dict[str, Any]:
+    """A new message; the second one of an output has another id."""
+    number = sum(item["type"] == "message" for item in output)
     part = {"type": "refusal", "refusal": ""} if refusal else {"type": "output_text", "text": "", "annotations": []}
     return {
-        "id": f"msg_{suffix}",
+        "id": f"msg_{suffix}{f'_{number}' if number else ''}",
         "type": "message",
         "status": "in_progress",
         "role": "assistant",

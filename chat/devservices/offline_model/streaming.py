@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 
@@ -14,6 +15,7 @@ REPEATED_EVENTS = 3
 MAX_FRAMES_AT_ONCE = 64
 CONTENT_TYPE = "text/event-stream; charset=utf-8"
 HALF_A_CHARACTER = 'data: {"type":"response.output_text.delta","delta":"é'.encode()[:-1]
+KEEPALIVE = b": keepalive\n\n"
 NOT_JSON = b"data: {this is not JSON\n\n"
 
 
@@ -30,14 +32,33 @@ async def write_stream(ledger: Ledger, run: Run, send: Send, *, first: int = 0) 
     try:
         await asyncio.sleep(0 if first else run.script.delay)
         await start(send, HTTPStatus.OK, CONTENT_TYPE, ledger.headers())
-        if fault is None:
-            async for batch in frames:
-                await _write(send, b"".join(frame.data for frame in batch))
-        else:
-            await _write_until(run, send, frames, fault)
+        async with _kept_alive(send, run.script.keepalive):
+            if fault is None:
+                async for batch in frames:
+                    await _write(send, b"".join(frame.data for frame in batch))
+            else:
+                await _write_until(run, send, frames, fault)
         await send({"type": "http.response.body", "body": b""})
     finally:
         ledger.opened(-1)
+
+
+@contextlib.asynccontextmanager
+async def _kept_alive(send: Send, seconds: float) -> AsyncIterator[None]:
+    """Meanwhile write a comment every so many seconds, as proxies and some servers do; 0: none."""
+    task = asyncio.create_task(_keep_alive(send, seconds)) if seconds else None
+    try:
+        yield
+    finally:
+        if task:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+async def _keep_alive(send: Send, seconds: float) -> None:
+    while True:
+        await asyncio.sleep(seconds)
+        await _write(send, KEEPALIVE)
 
 
 async def _frames(run: Run, index: int) -> AsyncIterator[list[Frame]]:
