@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jinja2 import Environment, FileSystemLoader
 
 from chat.text import sha8, utf16_length
 from tests.support.tab import REASONING, Store
 
+ROOT = Path(__file__).parents[1]
 STATIC = Path(__file__).parent / "static"
 RECORDINGS = sorted((STATIC / "frames").glob("*.jsonl"))
 ANSWER, QUESTION = "answer-1", "question-1"
@@ -162,3 +164,17 @@ def test_the_page_and_the_twin_come_to_the_same_end() -> None:
 
     assert json.loads(page.stdout) == twins
     assert sum(1 for _, _, _, syncs, *_ in twins if syncs) > 100
+
+
+def test_the_page_and_its_template_name_the_same_durations() -> None:
+    times = [0, 1, 999, 1_000, 12_345, 59_999, 60_000, 61_000, 119_999, 3_723_000]
+    message = Environment(loader=FileSystemLoader(ROOT / "templates"), autoescape=True).get_template(
+        "chat/_message.html"
+    )
+    rendered = [str(message.module.thought_for(ms)) for ms in times]  # type: ignore[attr-defined]
+    script = f"import {{ thoughtFor }} from '{ROOT}/static/src/chat/durations.js';"
+    script += f"console.log(JSON.stringify({times}.map(thoughtFor)))"
+    node = ["node", "--input-type=module", "--eval", script]
+    page = subprocess.run(node, stdout=subprocess.PIPE, text=True, timeout=50, check=True)
+
+    assert json.loads(page.stdout) == rendered

@@ -120,6 +120,22 @@ describe("the end of an answer", () => {
   });
 });
 
+describe("reasoning", () => {
+  const thinks = (pos, text, ms) => ({ type: "response.reasoning.delta", message_id: ANSWER, pos, delta: text, ms });
+  const done = (ms) => ({ type: "response.reasoning.done", message_id: ANSWER, ms });
+  const announced = ({ effects }) => effects.map(({ announce }) => announce);
+
+  it("is announced when it begins and ends, each time", () => {
+    const story = play(page([assistant("")]), thinks(0, "", 0), thinks(0, "a", 900), done(1_200), thinks(1, "b", 1_300), done(9_000));
+    assert.deepEqual(announced(story), ["Thinking", undefined, "Thought for 1 s", "Thinking", "Thought for 9 s"]);
+  });
+
+  it("is not announced again when it is replayed", () => {
+    const before = page([assistant("Hi", "streaming", { reasoning: "a", reasoning_ms: 1_200 })]);
+    assert.deepEqual(announced(play(before, thinks(0, "a", 900))), [undefined]);
+  });
+});
+
 describe("a whole text", () => {
   it("replaces what the tab has, also by something shorter", () => {
     const { state } = play(page([assistant("Hello wurld")]), { type: "response.text", message_id: ANSWER, text: "Hello" }, delta(5, "!"));

@@ -2,6 +2,7 @@
 import { decorate } from "./decoration.js";
 import { toHtml } from "./markdown.js";
 import { morphChildren } from "./morph.js";
+import { ReasoningView, hasThought, readReasoning } from "./reasoning.js";
 import { sanitize } from "./sanitizer.js";
 import { readTools, showTools } from "./tools.js";
 
@@ -14,6 +15,7 @@ export class MessageList {
   #root;
   #templates;
   #painted;
+  #reasoning = new ReasoningView();
   #views = new Map();
   #wanted = [];
   #scheduled = false;
@@ -24,6 +26,8 @@ export class MessageList {
     this.#root = root;
     this.#templates = templates;
     this.#painted = around;
+    // `toggle` does not bubble.
+    root.addEventListener("toggle", ({ target }) => this.#toggled(target), true);
   }
 
   /** The messages that the server rendered, in the store's form. */
@@ -37,6 +41,7 @@ export class MessageList {
       error: article.dataset.error || null,
       created_at: article.dataset.createdAt || null,
       tools: readTools(article),
+      ...readReasoning(article),
     }));
   }
 
@@ -47,6 +52,7 @@ export class MessageList {
       if (!article) continue;
       this.#views.set(message.id, { article, message });
       paintContent(article, message);
+      if (message.thinking) this.#reasoning.paint(article, message);
     }
   }
 
@@ -98,9 +104,21 @@ export class MessageList {
   #articleOf(message) {
     const key = this.#adoptedKey(message);
     const view = this.#views.get(key) ?? { article: this.#blank(message.role), message: null };
-    if (view.message !== message) paint(view.article, message, view.message, this.#templates.assistant.dataset);
+    if (view.message !== message) this.#repaint(view, message);
     this.#views.set(key, { article: view.article, message });
     return view.article;
+  }
+
+  #repaint({ article, message: before }, message) {
+    paint(article, message, before, this.#templates.assistant.dataset);
+    if (hasThought(message, before)) this.#reasoning.paint(article, message);
+  }
+
+  #toggled(target) {
+    if (!target.open || !target.closest(".message-reasoning")) return;
+    const article = target.closest("article");
+    const view = this.#views.get(article.dataset.messageId);
+    if (view) this.#reasoning.opened(article, view.message);
   }
 
   /** A pending message gets its id from the server; its article stays where the reader sees it. */

@@ -6,6 +6,7 @@ export class Follower {
   #scroller;
   #button;
   #follows = true;
+  #place = 0; // scrollTop at the last scroll event
 
   constructor(scroller, button) {
     this.#scroller = scroller;
@@ -13,6 +14,9 @@ export class Follower {
     scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     // The wheel event comes before the first pixel has moved; a repaint must not win that race.
     scroller.addEventListener("wheel", ({ deltaY }) => deltaY < 0 && this.#leave(), { passive: true });
+    // What is opened is read from its beginning: the summary stays where it was pressed.
+    scroller.addEventListener("click", ({ target }) => target.closest("summary") && (this.#follows = false));
+    scroller.addEventListener("toggle", ({ target }) => target.open || this.#settle(), { capture: true });
     button.addEventListener("click", () => this.toLatest({ focus: true }));
     new ResizeObserver(() => this.#follows && this.#toEnd()).observe(scroller);
   }
@@ -37,7 +41,17 @@ export class Follower {
     if (focus) this.#scroller.focus({ preventScroll: true });
   }
 
+  /** Only a reader who goes down to the end is followed again: the scroll event of a repaint may come after they left. */
   #scrolled() {
+    const { scrollTop } = this.#scroller;
+    const isNear = this.#distance() <= NEAR_PX;
+    if (!isNear) this.#follows = false;
+    else if (scrollTop > this.#place) this.#follows = true;
+    this.#place = scrollTop;
+    this.#show();
+  }
+
+  #settle() {
     this.#follows = this.#distance() <= NEAR_PX;
     this.#show();
   }
@@ -48,6 +62,7 @@ export class Follower {
 
   #toEnd() {
     this.#scroller.scrollTop = this.#scroller.scrollHeight;
+    this.#place = this.#scroller.scrollTop;
     this.#show();
   }
 

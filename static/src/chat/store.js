@@ -7,6 +7,7 @@
  * {sync, acked, nacked, resendIn, announce, warn, thread, removed, ended, older, live, theme}.
  */
 import { sha8 } from "./digest.js";
+import { thoughtFor } from "./durations.js";
 import { endingOf } from "./reconnect.js";
 import {
   answer, appended, complete, findMessage, isFinished, runningAnswer, settled, withoutPending, written,
@@ -120,13 +121,20 @@ function reasoningDelta(state, { message_id: id, pos, delta: piece, ms }) {
   const reasoning = message?.reasoning ?? "";
   const overlap = reasoning.length - pos;
   if (overlap < 0) return needsSync(state);
-  return changed(written(state, id, { reasoning: reasoning + piece.slice(overlap), reasoning_ms: ms, thinking: true }));
+  const next = written(state, id, { reasoning: reasoning + piece.slice(overlap), reasoning_ms: ms, thinking: true });
+  return changed(next, beginsToThink(message, ms) ? { announce: "Thinking" } : {});
+}
+
+/** Not at the replay of what this tab has seen. */
+function beginsToThink(message, ms) {
+  return !message?.thinking && ms > (message?.reasoning_ms ?? -1);
 }
 
 function reasoningDone(state, { message_id: id, ms }) {
   const message = findMessage(state, id);
   if (message && isFinished(message)) return unchanged(state);
-  return changed(written(state, id, { reasoning_ms: ms, thinking: false }));
+  const next = written(state, id, { reasoning_ms: ms, thinking: false });
+  return changed(next, message?.thinking ? { announce: thoughtFor(ms) } : {});
 }
 
 /** A server of an older release leaves the reasoning out. */
