@@ -107,7 +107,9 @@ def test_a_setting_of_a_new_type_says_where_its_parser_goes() -> None:
         "gpt-5",
         "gpt-5=",
         "gpt-5=1",
-        "gpt-5=1/2/3/4",
+        "gpt-5=1/2/3/4/5",
+        "gpt-5=1e30/1",
+        "gpt-5=1//2",
         "gpt-5=a/b",
         "=1/2",
         "gpt-5=-1/2",
@@ -120,12 +122,15 @@ def test_an_invalid_price_is_refused_with_an_example(text: str) -> None:
         Settings.from_environment({**PRODUCTION, "LLM_PRICES": text})
 
 
-def test_prices_are_for_input_cached_input_and_output() -> None:
-    settings = Settings.from_environment({**PRODUCTION, "LLM_PRICES": "small = 0.25/0.025/2, own=0/0"})
+def test_prices_are_for_input_cached_input_cache_writes_and_output() -> None:
+    settings = Settings.from_environment(
+        {**PRODUCTION, "LLM_PRICES": "small = 0.25/0.025/2, own=0/0, a/b:free=1/0.1/1.25/5"}
+    )
 
     assert dict(settings.llm_prices) == {
-        "small": (Decimal("0.25"), Decimal("0.025"), Decimal(2)),
-        "own": (Decimal(0), Decimal(0), Decimal(0)),
+        "small": (Decimal("0.25"), Decimal("0.025"), Decimal("0.25"), Decimal(2)),
+        "own": (Decimal(0), Decimal(0), Decimal(0), Decimal(0)),
+        "a/b:free": (Decimal(1), Decimal("0.1"), Decimal("1.25"), Decimal(5)),
     }
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from decimal import Decimal
 from urllib.parse import urlsplit
+
+from chat.llm.price import Price
 
 DEFAULT_MODEL = "gpt-5-mini"
 PROVIDER_NAME_MAX_LENGTH = 40
 OPENAI = "openai"  # the name of the provider without a base URL
-Price = tuple[Decimal, Decimal, Decimal]  # input, cached input, output: USD per million tokens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

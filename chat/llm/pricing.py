@@ -7,12 +7,13 @@ import re
 from decimal import Decimal
 
 import genai_prices
+from msgspec.structs import replace
 
-from chat.llm.catalogue import Catalogue, Price
+from chat.llm.catalogue import Catalogue
 from chat.llm.events import Usage
+from chat.llm.price import Price, PriceList
 from chat.llm.provider.provider import OPENAI_BASE_URL
 
-PriceList = tuple[tuple[str, Price], ...]  # by model name
 MILLION = Decimal(1_000_000)
 EXACT = Decimal("1e-12")  # a price per token has at most this many decimals
 _DATED = re.compile(r"-(?:\d{4}-\d{2}-\d{2}|\d{4,8}|latest)")
@@ -34,9 +35,12 @@ class Prices:
     def cost(self, name: str, usage: Usage, *, answered: str = "") -> Decimal | None:
         """The exact cost of one call of the model with this name; None if the price is unknown.
 
-        The price is that of the model that answered, or of the requested one: some servers rename models.
+        The catalogue's price comes first. Otherwise it is the price of the model that answered, or of the requested
+        one: some servers rename models.
         """
         requested = self._catalogue.named(name)
+        if requested.price:
+            return _cost_at(requested.price, usage)
         api_url = self._catalogue.provider_of(requested).base_url or OPENAI_BASE_URL
         for model in dict.fromkeys((answered or name, name, requested.id)):
             price = self._own_price(model)
@@ -45,15 +49,23 @@ class Prices:
                 return cost
         return None
 
+    def highest_cost(self, name: str, *, input_tokens: int, max_output_tokens: int) -> Decimal | None:
+        """The most that a call of this size can cost: a cache write can cost more than input, and a read as well."""
+        plain = Usage(input_tokens=input_tokens, output_tokens=max_output_tokens)
+        usages = (plain, replace(plain, cache_write_tokens=input_tokens), replace(plain, cached_tokens=input_tokens))
+        costs = [self.cost(name, usage) for usage in usages]
+        return None if costs[0] is None else max(cost for cost in costs if cost is not None)
+
     def _own_price(self, model: str) -> Price | None:
         matching = [name for name in self._own if _stands_for(name, model)]
         return self._own[max(matching, key=_closeness)] if matching else None
 
     def _listed_cost(self, model: str, usage: Usage, api_url: str) -> Decimal | None:
+        cached = min(usage.cached_tokens, usage.input_tokens)
         counted = genai_prices.Usage(
             input_tokens=usage.input_tokens,
-            cache_read_tokens=min(usage.cached_tokens, usage.input_tokens),
-            cache_write_tokens=usage.cache_write_tokens or None,
+            cache_read_tokens=cached,
+            cache_write_tokens=min(usage.cache_write_tokens, usage.input_tokens - cached) or None,
             output_tokens=usage.output_tokens,
         )
         try:
@@ -78,7 +90,8 @@ def _closeness(name: str) -> tuple[int, bool]:
 
 
 def _cost_at(price: Price, usage: Usage) -> Decimal:
-    given, cached, written = price
-    cached_tokens = min(usage.cached_tokens, usage.input_tokens)
-    cost = (usage.input_tokens - cached_tokens) * given + cached_tokens * cached + usage.output_tokens * written
+    cached = min(usage.cached_tokens, usage.input_tokens)
+    written = min(usage.cache_write_tokens, usage.input_tokens - cached)
+    plain = usage.input_tokens - cached - written
+    cost = plain * price.input + cached * price.cached + written * price.write + usage.output_tokens * price.output
     return (cost / MILLION).quantize(EXACT)

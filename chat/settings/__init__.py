@@ -9,7 +9,8 @@ from typing import Any, get_type_hints
 from urllib.parse import urlsplit
 
 from chat.llm.catalogue import DEFAULT_MODEL, Catalogue
-from chat.settings.parsing import Origin, PriceList, Sender, parser_of
+from chat.llm.price import PriceList
+from chat.settings.parsing import Origin, Sender, parser_of
 
 MODEL_MAX_LENGTH = 100  # the length of the columns that store a model's name
 SECRET_KEY_MIN_BYTES = 32
@@ -129,8 +130,9 @@ class Settings:
     llm_prices: PriceList = setting(
         (),
         "Prices in USD per million tokens, for models that the built-in price list does not have or that cost you "
-        "something else: `model=input/output` or `model=input/cached/output`, separated by commas. A name includes its "
-        "dated versions; `name*` includes every name that starts with it.",
+        "something else: `model=input/output`, `model=input/cached/output` or `model=input/cached/write/output` (a "
+        "write to the provider's cache), separated by commas. A name includes its dated versions; `name*` includes "
+        "every name that starts with it.",
     )
     llm_monthly_budget: Decimal | None = setting(
         None, "Budget in USD per user and calendar month (UTC). Unset: no limit.", minimum=0

@@ -8,13 +8,13 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple, NewType
 from urllib.parse import urlsplit
 
+from chat.llm.price import Price, PriceList, parse_price
+
 TRUE_WORDS = {"1", "true", "yes", "on"}
 FALSE_WORDS = {"0", "false", "no", "off"}
-PriceList = tuple[tuple[str, tuple[Decimal, Decimal, Decimal]], ...]  # model=input/cached/output
 Origin = NewType("Origin", str)  # scheme and host, no trailing slash
 SENDER = re.compile(r'(?:"?(?P<name>[^"<>]*?)"? *<(?P<address>[^@<>]+@[^@<>]+)>|(?P<alone>[^@<>]+@[^@<>]+))')
 MAILBOX = re.compile(r"[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-zA-Z0-9.-]+")
-PRICE_DECIMALS = 6  # per million tokens: a single token's price then fits the twelve decimals of the database
 
 
 class Sender(NamedTuple):
@@ -72,15 +72,15 @@ def _prices(text: str) -> PriceList:
     return tuple(_price(part) for part in _names(text))
 
 
-def _price(part: str) -> tuple[str, tuple[Decimal, Decimal, Decimal]]:
+def _price(part: str) -> tuple[str, Price]:
     model, _, figures = part.rpartition("=")
-    price = [_decimal(figure) for figure in figures.split("/")]
-    if len(price) == 2:  # noqa: PLR2004 - cached input costs what input costs unless it has its own price
-        price.insert(1, price[0])
-    sound = len(price) == 3 and min(price) >= 0 and all(figure == round(figure, PRICE_DECIMALS) for figure in price)  # noqa: PLR2004
-    if not model or not sound:
-        raise ValueError(f"has {part!r}: write it like gpt-5=1.25/0.125/10, with at most {PRICE_DECIMALS} decimals")
-    return model.strip(), (price[0], price[1], price[2])
+    try:
+        price = parse_price(figures)
+    except ValueError as error:
+        raise ValueError(f"has {part!r}: {error}") from None
+    if not model.strip():
+        raise ValueError(f"has {part!r}: write the model before it, like gpt-5={figures}")
+    return model.strip(), price
 
 
 PARSERS: dict[Any, Callable[[str], Any]] = {

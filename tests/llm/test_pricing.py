@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chat.llm.catalogue import Catalogue, ModelSpec
 from chat.llm.events import Usage
+from chat.llm.price import Price, PriceList, parse_price
 from chat.llm.pricing import Prices
-from chat.settings.parsing import PARSERS, PriceList
+from chat.settings.parsing import PARSERS
 
 OWN: PriceList = PARSERS[PriceList]("gpt-5-mini=0.25/0.025/2,gpt-5=1.25/10,my*=1/1,my-large*=3/3,my-large=5/5,free=0/0")
 MILLION = Usage(input_tokens=1_000_000)
@@ -54,7 +56,7 @@ def test_the_closest_name_gives_the_price(model: str, price: Decimal | None) -> 
 
 @pytest.mark.parametrize("names", [("my-large", "my-large*"), ("my-large*", "my-large")])
 def test_the_order_of_the_list_does_not_matter(names: tuple[str, str]) -> None:
-    price = {"my-large": (Decimal(5),) * 3, "my-large*": (Decimal(3),) * 3}
+    price = {"my-large": parse_price("5/5"), "my-large*": parse_price("3/3")}
     prices = Prices(tuple((name, price[name]) for name in names))
     assert prices.cost("my-large", MILLION) == 5
 
@@ -76,12 +78,14 @@ figures = st.decimals(0, 1000, places=6, allow_nan=False, allow_infinity=False)
 
 
 @settings(max_examples=200, deadline=None)
-@given(given_tokens=tokens, cached=tokens, written=tokens, price=st.tuples(figures, figures, figures))
-def test_costs_are_exact(given_tokens: int, cached: int, written: int, price: tuple[Decimal, Decimal, Decimal]) -> None:
-    usage = Usage(input_tokens=given_tokens, cached_tokens=cached, output_tokens=written)
+@given(counts=st.tuples(tokens, tokens, tokens, tokens), price=st.builds(Price, figures, figures, figures, figures))
+def test_costs_are_exact(counts: tuple[int, int, int, int], price: Price) -> None:
+    given_tokens, cached, written, output = counts
+    usage = Usage(input_tokens=given_tokens, cached_tokens=cached, cache_write_tokens=written, output_tokens=output)
     amount = Prices((("x", price),)).cost("x", usage)
     cached = min(cached, given_tokens)
-    parts = zip((given_tokens - cached, cached, written), price, strict=True)
+    written = min(written, given_tokens - cached)
+    parts = zip((given_tokens - cached - written, cached, written, output), price, strict=True)
     assert isinstance(amount, Decimal)
     assert Fraction(amount) == sum((count * Fraction(one) for count, one in parts), Fraction()) / 1_000_000
     assert amount.as_tuple().exponent == -12
@@ -102,7 +106,7 @@ def test_the_built_in_list_matches_the_provider() -> None:
 
 
 def test_own_prices_take_precedence() -> None:
-    assert Prices((("gpt-5-mini", (Decimal(7),) * 3),)).cost("gpt-5-mini", MILLION) == 7
+    assert Prices((("gpt-5-mini", parse_price("7/7")),)).cost("gpt-5-mini", MILLION) == 7
 
 
 @pytest.mark.parametrize("model", ["gpt-99-giga", "", "nothing", "gpt-5-mini\x00"])
@@ -116,6 +120,29 @@ def test_the_cost_of_an_unknown_model_is_unknown_and_not_zero(model: str) -> Non
 def test_another_servers_models_have_the_configured_prices(base_url: str) -> None:
     assert Prices(base_url=base_url).cost("gpt-5", MILLION) is None
     assert cost("gpt-5", base_url=base_url) == Decimal("1.25")
+
+
+def test_cache_writes_cost_what_cache_writes_cost() -> None:
+    usage = Usage(input_tokens=100_000, cached_tokens=20_000, cache_write_tokens=30_000)
+    prices = Prices((("a", parse_price("1/0.1/1.25/5")),))
+    assert prices.cost("a", usage) == Decimal("0.05") + Decimal("0.002") + Decimal("0.0375")
+    assert Prices().cost("gpt-6-luna", usage) == Decimal("0.005") + Decimal("0.0002") + Decimal("0.00375")
+
+
+def test_the_highest_cost_is_that_of_a_cache_write() -> None:
+    prices = Prices((("a", parse_price("1/0.1/1.25/5")), ("b", parse_price("1/2/1/5"))))
+    size = {"input_tokens": 1_000_000, "max_output_tokens": 100_000}
+    assert [prices.highest_cost(name, **size) for name in ("a", "b", "unknown")] == [
+        Decimal("1.75"),
+        Decimal("2.5"),
+        None,
+    ]
+
+
+def test_a_price_of_the_catalogue_takes_precedence() -> None:
+    spec = ModelSpec(name="mine", id="gpt-5", provider="openai", label="Mine", price=parse_price("3/3"))
+    prices = Prices(OWN, catalogue=Catalogue(providers=Catalogue.single().providers, models=(spec,)))
+    assert prices.cost("mine", MILLION, answered="gpt-5-mini") == 3
 
 
 def test_cache_writes_do_not_make_the_cost_unknown() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
-from decimal import Decimal
 from typing import Any
 
 import pydantic
@@ -16,6 +15,7 @@ from chat.llm.call import CallEvent, CallFinished
 from chat.llm.client import LLMClient
 from chat.llm.events import Event, TextDelta
 from chat.llm.journal import CallLog, Plan
+from chat.llm.price import parse_price
 from chat.llm.pricing import Prices
 from chat.llm.provider.provider import Provider
 from chat.llm.provider.request import ModelRequest
@@ -23,7 +23,7 @@ from chat.llm.tools import tool
 from tests.support.offline import OfflineServer
 
 WHOLE = "one two three four five six seven ten"  # ten deltas
-PRICES = Prices((("gpt-5-mini", (Decimal("0.25"), Decimal("0.025"), Decimal(2))),))
+PRICES = Prices((("gpt-5-mini", parse_price("0.25/0.025/2")),))
 
 
 class City(pydantic.BaseModel):

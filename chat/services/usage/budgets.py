@@ -12,7 +12,6 @@ from tortoise.transactions import in_transaction
 
 from chat.database import query
 from chat.llm.errors import BudgetExceeded
-from chat.llm.events import Usage
 from chat.llm.journal import Plan
 from chat.llm.pricing import Prices
 from chat.llm.tokens import count_tokens
@@ -113,7 +112,7 @@ async def reserve_tokens(
         budget = await _budget(user_id, default, lock=True)
         if budget is None:
             return
-        amount = prices.cost(model, Usage(input_tokens=input_tokens, output_tokens=max_output_tokens))
+        amount = prices.highest_cost(model, input_tokens=input_tokens, max_output_tokens=max_output_tokens)
         if amount is None:
             raise _without_price(model)
         committed: Decimal = (await query(COMMITTED, user_id, call_id))[0]["committed"]

@@ -13,6 +13,7 @@ import pytest
 
 from chat.events import MESSAGE_MAX_LENGTH, MessageSend
 from chat.llm.client import LLMClient
+from chat.llm.price import parse_price
 from chat.llm.pricing import Prices
 from chat.models import BudgetReservation, ChatMessage, ChatThread, Generation, User
 from chat.services.errors import Refused
@@ -22,7 +23,7 @@ from chat.services.replies.worker import Worker
 from tests.support.site import Site
 
 MODELS = ("the-default", "small", "large")
-PRICES = Prices(tuple((model, (Decimal(1), Decimal(1), Decimal(1))) for model in MODELS))
+PRICES = Prices(tuple((model, parse_price("1/1")) for model in MODELS))
 
 
 class Priced(LLMClient):
