@@ -15,7 +15,7 @@ import msgspec
 from chat.llm.catalogue import Catalogue, ModelSpec
 from chat.llm.events import Progress, ToolCall, Usage
 from chat.llm.journal import CallLog, Journal, NoJournal, Plan
-from chat.llm.provider.request import ModelRequest, Resumption
+from chat.llm.provider.request import HISTORY_TOOLS, ModelRequest, Resumption
 from chat.llm.structured import OutputSchema, Schema
 from chat.llm.tools import Registry, Tool, ToolResult
 from chat.text import storable, storable_json
@@ -109,9 +109,9 @@ class Call:
         request = ModelRequest(
             model=self.model.id,
             input=self.input + so_far,
-            max_output_tokens=self.max_output_tokens,
+            max_output_tokens=min(self.max_output_tokens, self.model.max_output or self.max_output_tokens),
             instructions=self.instructions,
-            tools=self.toolbox.schemas() if self.toolbox else (),
+            tools=self.toolbox.schemas() if self.toolbox and self.model.tools else (),
             output_format=self.output_schema.format if self.output_schema else None,
             reasoning_effort=self.reasoning_effort,
             reasoning_summary=self.reasoning_summary,
@@ -120,6 +120,7 @@ class Call:
             prompt_cache_key=self.prompt_cache_key,
             timeout_seconds=self.timeout_seconds,
             background=self.background,
+            leave_out=self.model.leave_out if self.model.tools else self.model.leave_out | {HISTORY_TOOLS},
         )
         return Plan(
             call_id=self.call_id,

@@ -20,7 +20,6 @@ class ProviderSpec:
     base_url: str = ""  # empty: OpenAI's
     api_key: str = field(default="", repr=False)
     reuse_connections: bool = True
-    leave_out: frozenset[str] = frozenset()  # words of provider/request.py: what it refuses or ignores
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +35,7 @@ class ModelSpec:
     vision: bool = False
     tools: bool = True
     reasoning: bool | None = None  # None: unknown
-    leave_out: frozenset[str] = frozenset()  # in addition to its provider's
+    leave_out: frozenset[str] = frozenset()  # words of provider/request.py: what it or its provider refuses or ignores
     price: Price | None = None  # None: of the price lists
     fallback: tuple[str, ...] = ()  # names of models to try if this one can't be used
     hidden: bool = False  # not offered to users

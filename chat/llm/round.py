@@ -185,6 +185,7 @@ class Round:
             duration_ms=duration_ms,
             first_event_ms=self._first_event_ms,
             output=self.text,
+            service_tier=ended.service_tier if isinstance(ended, Completed) else "",
         )
 
     def _status(self) -> str:

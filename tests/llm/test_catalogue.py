@@ -10,7 +10,7 @@ import pytest
 
 from chat.llm.catalogue import Catalogue, ModelSpec, ProviderSpec, provider_name
 from chat.llm.client import LLMClient
-from tests.support.llm import MemoryJournal
+from tests.support.llm import MemoryJournal, double
 
 ANSWER = (
     b'data: {"type":"response.completed","response":{"id":"r","model":"m","output":[{"type":"message","content":'
@@ -94,3 +94,16 @@ async def test_each_provider_gets_its_own_key_and_its_own_ids() -> None:
     assert "POST /v1/responses/run/cancel HTTP/1.1" in second
     asked = {(log.plan.model, log.plan.request.model, log.plan.provider) for log in journal.logs}
     assert asked == {("fast", "id-1", "one"), ("large", "id-2", "two")}
+
+
+async def test_a_request_has_only_what_the_model_can_do() -> None:
+    provider = ProviderSpec(name="one", base_url="http://localhost/v1")
+    small = model("small", "one", tools=False, max_output=500, leave_out=frozenset({"text.format"}))
+    async with LLMClient(Catalogue(providers=(provider,), models=(model("large", "one"), small))) as llm:
+        request = llm.plan("hello", model="small", tools=[double], max_output_tokens=1000).request
+        usual = llm.plan("hello", tools=[double], max_output_tokens=1000).request
+
+    assert (request.tools, request.max_output_tokens) == ((), 500)
+    assert request.leave_out == {"text.format", "history.tools"}
+    assert ([tool["name"] for tool in usual.tools], usual.max_output_tokens) == (["double"], 1000)
+    assert usual.leave_out == frozenset()

@@ -31,13 +31,14 @@ CHECKPOINT_CHARACTERS_PER_SECOND = 20_000  # each checkpoint writes the whole te
 async def model_input(claim: Claim, deps: Deps) -> tuple[list[InputItem], Options]:
     """The conversation and the options that the model is called with."""
     settings = deps.settings
+    model = settings.catalogue.resolve(claim.model)
     up_to = claim.answer_number - 1 if claim.continues else claim.question_number
     turns = await prompt.turns(claim.thread_id, up_to=up_to, max_tokens=settings.chat_history_tokens)
     if claim.continues:
         turns.append({"role": "user", "content": prompt.instructions("continue")})
     return turns, {
-        "model": settings.catalogue.resolve(claim.model).name,
-        "instructions": prompt.instructions(site_name=settings.site_name),
+        "model": model.name,
+        "instructions": prompt.instructions(site_name=settings.site_name, tools=model.tools),
         "tools": deps.tools,
         "reasoning_effort": settings.llm_reasoning_effort,
         "user": claim.user_id,

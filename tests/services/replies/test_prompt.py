@@ -157,6 +157,8 @@ async def test_an_answer_and_its_question_are_counted_when_it_ends(alice: Person
 
 def test_the_instructions_are_a_template_with_guidance_on_markdown() -> None:
     text = instructions(site_name="My own place")
+    assert "Use your tools" in text
+    assert "Use your tools" not in instructions(site_name="My own place", tools=False)
 
     assert "My own place" in text
     assert "markdown" in text
