@@ -3,58 +3,20 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 import pytest
 from playwright.async_api import Locator, expect
 
-from chat.broadcast import Append
-from chat.events import Frame, ReasoningDelta, ReasoningDone, TextDelta
 from tests.support.accessibility import AXE, violations
 from tests.support.cast import Person
 from tests.support.desk import ChatPage, Desk
 from tests.support.rows import past_thread
-from tests.support.site import Site
+from tests.support.scripted import ScriptedAnswer
 
 LONG = "\n\n".join(f"Thought {number} of the model." for number in range(200))
 TOP = "it => it.getBoundingClientRect().top"
-
-
-@dataclass
-class Answer:
-    """A running answer whose events the test writes; its own model stays silent."""
-
-    site: Site
-    thread_id: UUID
-    message_id: UUID
-    written: dict[str, str] = field(default_factory=dict)
-
-    @classmethod
-    async def begun(cls, person: Person, thread_id: str = "") -> Answer:
-        posted = await person.ask("say hello [offline: delay_first=50]", thread_id)
-        return cls(person.site, UUID(posted["thread_id"]), UUID(posted["reply_id"]))
-
-    async def thinks(self, text: str = "", *, ms: int) -> None:
-        """More reasoning."""
-        await self._send(ReasoningDelta(self.message_id, self._position("reasoning", text), text, ms))
-
-    async def has_thought(self, ms: int) -> None:
-        """The end of it."""
-        await self._send(ReasoningDone(self.message_id, ms))
-
-    async def says(self, text: str) -> None:
-        """More text."""
-        await self._send(TextDelta(self.message_id, self._position("text", text), text))
-
-    def _position(self, kind: str, text: str) -> int:
-        before = self.written.get(kind, "")
-        self.written[kind] = before + text
-        return len(before)
-
-    async def _send(self, frame: Frame) -> None:
-        await self.site.resources.broadcast.announce(Append(self.thread_id, frame))
 
 
 @dataclass
@@ -77,12 +39,12 @@ class Fold:
 
 
 @pytest.fixture
-async def answer(alice: Person) -> Answer:
-    return await Answer.begun(alice)
+async def answer(alice: Person) -> ScriptedAnswer:
+    return await ScriptedAnswer.begun(alice)
 
 
 @pytest.fixture
-async def chat(desk: Desk, alice: Person, answer: Answer) -> ChatPage:
+async def chat(desk: Desk, alice: Person, answer: ScriptedAnswer) -> ChatPage:
     return await desk.chat(alice, str(answer.thread_id))
 
 
@@ -92,7 +54,7 @@ def fold(chat: ChatPage) -> Fold:
 
 
 async def test_the_time_is_counted_while_the_model_thinks_and_stays_afterwards(
-    chat: ChatPage, answer: Answer, fold: Fold
+    chat: ChatPage, answer: ScriptedAnswer, fold: Fold
 ) -> None:
     await expect(fold.root).to_be_hidden()
     await expect(chat.answer.locator(".message-thinking")).to_be_visible()
@@ -110,7 +72,7 @@ async def test_the_time_is_counted_while_the_model_thinks_and_stays_afterwards(
     assert await chat.text() == "Hello"
 
 
-async def test_reasoning_without_text_cannot_be_opened(chat: ChatPage, answer: Answer, fold: Fold) -> None:
+async def test_reasoning_without_text_cannot_be_opened(chat: ChatPage, answer: ScriptedAnswer, fold: Fold) -> None:
     await answer.thinks(ms=0)
     await expect(fold.root).to_have_text(re.compile("Thinking…"))
     await expect(fold.summary).to_be_hidden()
@@ -121,7 +83,7 @@ async def test_reasoning_without_text_cannot_be_opened(chat: ChatPage, answer: A
 
 
 async def test_open_reasoning_stays_open_and_in_place_while_it_grows(desk: Desk, alice: Person) -> None:
-    answer = await Answer.begun(alice, await past_thread(alice, messages=40))
+    answer = await ScriptedAnswer.begun(alice, await past_thread(alice, messages=40))
     chat = await desk.chat(alice, str(answer.thread_id))
     fold = Fold(chat)
     await answer.thinks("The beginning.", ms=3_000)
@@ -141,7 +103,7 @@ async def test_open_reasoning_stays_open_and_in_place_while_it_grows(desk: Desk,
 
 
 async def test_screen_readers_hear_the_beginning_and_the_end_but_no_seconds(
-    chat: ChatPage, answer: Answer, fold: Fold
+    chat: ChatPage, answer: ScriptedAnswer, fold: Fold
 ) -> None:
     said: Any = await chat.page.evaluate_handle(
         """() => {
@@ -162,14 +124,14 @@ async def test_screen_readers_hear_the_beginning_and_the_end_but_no_seconds(
     assert await fold.root.evaluate("it => Boolean(it.closest('[aria-live=off]'))")
 
 
-async def test_open_reasoning_has_nothing_for_axe_to_find(chat: ChatPage, answer: Answer, fold: Fold) -> None:
+async def test_open_reasoning_has_nothing_for_axe_to_find(chat: ChatPage, answer: ScriptedAnswer, fold: Fold) -> None:
     await answer.thinks(LONG, ms=1_000)
     await fold.summary.click()
     await expect(fold.text).to_contain_text("Thought 199")
     assert await violations(chat.page, AXE.read_text()) == []
 
 
-async def test_reasoning_from_right_to_left(chat: ChatPage, answer: Answer, fold: Fold) -> None:
+async def test_reasoning_from_right_to_left(chat: ChatPage, answer: ScriptedAnswer, fold: Fold) -> None:
     await answer.thinks("המספר הוא שבע.", ms=1_000)
     await fold.summary.click()
     await expect(fold.text).to_have_css("direction", "rtl")

@@ -35,6 +35,10 @@ export class Status {
     else this.#put(phase);
   }
 
+  get isLive() {
+    return this.#live.hidden;
+  }
+
   /** Off while Redis or the database is unavailable: stored text still arrives, with a delay. */
   showLive(isOn) {
     this.#putLive(isOn);

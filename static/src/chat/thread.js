@@ -12,6 +12,7 @@ import { Outbox, sendFrame } from "./outbox.js";
 import { regenerate } from "./regenerate.js";
 import { Rename, saveTitle } from "./rename.js";
 import { Follower } from "./scroll.js";
+import { Silence } from "./silence.js";
 import { Sidebar } from "./sidebar.js";
 import { Status } from "./status.js";
 import { initialState, reduce } from "./store.js";
@@ -33,6 +34,7 @@ class ThreadPage {
   #composer;
   #connection;
   #status;
+  #silence;
   #sidebar;
   #history;
   #outbox;
@@ -55,6 +57,7 @@ class ThreadPage {
     const announce = (text) => this.#announce(text);
     const onRetry = () => this.#connection.open();
     this.#status = new Status(part("connection-status"), part("live-notice"), { announce, onRetry });
+    this.#silence = new Silence({ hears: () => this.#connection.isUp && this.#status.isLive, show: (id) => this.#showSilence(id) });
     this.#connection = new Connection(socketAddress(threadId), this.#forConnection());
     new Rename(part("rename"), {
       title: () => this.#state.title,
@@ -90,7 +93,7 @@ class ThreadPage {
       pending: () => this.#outbox.messages,
       isWaiting: () => Boolean(runningAnswer(this.#state)) || hasPending(this.#state),
       onFrame: (frame) => this.#dispatch(frame),
-      onStatus: (status) => this.#status.show(status),
+      onStatus: (status) => this.#connectionChanged(() => this.#status.show(status)),
       onDoubt: () => this.#dispatch({ type: "local.doubt" }),
       onEnd: (ending) => this.#end(ending),
     };
@@ -113,14 +116,16 @@ class ThreadPage {
     if (removed) this.#sidebar.remove(removed);
     if (ended) this.#end(ended);
     if (older) this.#history.beginAt(older);
-    if (live !== undefined) this.#status.showLive(live);
+    if (live !== undefined) this.#connectionChanged(() => this.#status.showLive(live));
     if (theme) followTheme(theme);
     if (sync) this.#connection.sync();
   }
 
   #render() {
-    const running = runningAnswer(this.#state)?.id ?? null;
+    const answer = runningAnswer(this.#state);
+    const running = answer?.id ?? null;
     this.#list.show(this.#state.messages);
+    this.#silence.watch(answer);
     this.#composer.show({ running, waits: hasPending(this.#state) });
     this.#sidebar.update({ thread_id: this.#state.threadId, running: Boolean(running) });
   }
@@ -202,9 +207,19 @@ class ThreadPage {
     document.title = `${title} · ${this.#main.dataset.siteName}`;
   }
 
+  #connectionChanged(show) {
+    show();
+    this.#silence.restart();
+  }
+
+  #showSilence(id) {
+    const words = this.#list.markWaiting(id);
+    if (words) this.#announce(words);
+  }
+
   #end({ action, text }) {
     if (action === "login") return window.location.assign(`/accounts/login/?next=${encodeURIComponent(`/chat/${this.#state.threadId}/`)}`);
-    this.#status.end();
+    this.#connectionChanged(() => this.#status.end());
     if (action === "stay") this.#returnUnsent();
     this.#composer.close();
     const notice = document.getElementById("chat-notice");

@@ -1,0 +1,68 @@
+/** Notices that a running answer's model is silent. A model that thinks or reads for long is not broken, and the page says so. */
+
+const SILENT_MS = 8_000;
+
+const browser = {
+  now: () => performance.now(),
+  setTimeout: (...args) => window.setTimeout(...args),
+};
+
+export class Silence {
+  #page;
+  #env;
+  #answer;
+  #since = 0; // the answer's last event
+  #isTimed = false;
+  #shown = null;
+
+  /** `page.hears()`: whether events can arrive now; `page.show(id)`: the answer whose model is silent, or null. */
+  constructor(page, env = browser) {
+    this.#page = page;
+    this.#env = env;
+  }
+
+  /** Called after each change, with the running answer. A snapshot repeats it without being an event. */
+  watch(answer) {
+    if (answer === this.#answer) return;
+    const isEvent = !isAsFar(answer, this.#answer);
+    this.#answer = answer;
+    if (isEvent) this.restart();
+  }
+
+  /** Also after a change of the connection, whose own message comes first. */
+  restart() {
+    this.#since = this.#env.now();
+    this.#show(null);
+    if (this.#answer && !this.#isTimed) this.#in(SILENT_MS);
+  }
+
+  /** Not a new timer for each event: one in eight seconds is enough. */
+  #in(ms) {
+    this.#isTimed = true;
+    this.#env.setTimeout(() => this.#check(), ms);
+  }
+
+  #check() {
+    this.#isTimed = false;
+    if (!this.#answer) return;
+    const rest = this.#since + SILENT_MS - this.#env.now();
+    if (rest > 0) this.#in(rest);
+    else if (this.#page.hears() && !hasRunningTool(this.#answer)) this.#show(this.#answer.id);
+  }
+
+  #show(id) {
+    if (id === this.#shown) return;
+    this.#shown = id;
+    this.#page.show(id);
+  }
+}
+
+function isAsFar(answer, before) {
+  if (!answer || !before) return !answer === !before;
+  const names = ["id", "content", "reasoning", "reasoning_ms", "thinking"];
+  return names.every((name) => answer[name] === before[name]) && JSON.stringify(answer.tools) === JSON.stringify(before.tools);
+}
+
+function hasRunningTool({ tools }) {
+  return tools.some(({ status }) => status === "running");
+}

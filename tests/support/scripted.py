@@ -1,0 +1,51 @@
+"""An answer whose events the test writes into the thread's log, while its own model is silent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from chat.broadcast import Append
+from chat.events import Frame, ReasoningDelta, ReasoningDone, TextDelta, ToolCallChanged
+from tests.support.cast import Person
+from tests.support.site import Site
+
+
+@dataclass
+class ScriptedAnswer:
+    """A running answer."""
+
+    site: Site
+    thread_id: UUID
+    message_id: UUID
+    written: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    async def begun(cls, person: Person, thread_id: str = "") -> ScriptedAnswer:
+        """The answer to a new question, whose first event does not come in the time of a test."""
+        posted = await person.ask("say hello [offline: delay_first=50]", thread_id)
+        return cls(person.site, UUID(posted["thread_id"]), UUID(posted["reply_id"]))
+
+    async def thinks(self, text: str = "", *, ms: int) -> None:
+        """More reasoning."""
+        await self._send(ReasoningDelta(self.message_id, self._position("reasoning", text), text, ms))
+
+    async def has_thought(self, ms: int) -> None:
+        """The end of it."""
+        await self._send(ReasoningDone(self.message_id, ms))
+
+    async def says(self, text: str) -> None:
+        """More text."""
+        await self._send(TextDelta(self.message_id, self._position("text", text), text))
+
+    async def uses(self, tool: str, status: str = "running") -> None:
+        """A tool call, or its end."""
+        await self._send(ToolCallChanged(self.message_id, "call-1", tool, status))
+
+    def _position(self, kind: str, text: str) -> int:
+        before = self.written.get(kind, "")
+        self.written[kind] = before + text
+        return len(before)
+
+    async def _send(self, frame: Frame) -> None:
+        await self.site.resources.broadcast.announce(Append(self.thread_id, frame))
