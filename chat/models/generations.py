@@ -37,9 +37,9 @@ class Generation(Model):
     """One attempt at an answer.
 
     The owner holds a lease by the database's clock and a fence: every write requires its fence and an active state, so
-    a worker that lost its lease writes nothing. `partial`, `up_seq` (the provider's sequence number) and
-    `ckpt_epoch`/`ckpt_s` (position in the live log) are one checkpoint and are saved together. A run that continues at
-    the provider on its own (`background`) can be resumed from there.
+    a worker that lost its lease writes nothing. `partial`, `partial_reasoning`, `up_seq` (the provider's sequence
+    number) and `ckpt_epoch`/`ckpt_s` (position in the live log) are one checkpoint and are saved together. A run that
+    continues at the provider on its own (`background`) can be resumed from there.
     """
 
     id = fields.UUIDField(primary_key=True, default=uuid7)
@@ -68,7 +68,7 @@ class Generation(Model):
     partial = fields.TextField(default="")
     partial_len = fields.IntField(default=0)  # UTF-16 code units, like `pos` in the protocol
     partial_reasoning = fields.TextField(default="")
-    partial_reasoning_ms = fields.IntField(null=True)
+    partial_reasoning_ms = fields.IntField(null=True)  # -1 - ms while the model is thinking
     ckpt_epoch = fields.CharField(max_length=8, default="")
     ckpt_s = fields.BigIntField(default=0)
     cancel_at = fields.DatetimeField(null=True)

@@ -21,7 +21,7 @@ from chat.llm.tokens import count_tokens
 from chat.models import State, Status
 from chat.services.replies import lease
 from chat.services.replies.journal import ReplyJournal
-from chat.services.replies.lease import Claim, Fenced
+from chat.services.replies.lease import AnswerSoFar, Claim, Fenced
 from chat.services.replies.live_text import LiveText
 from chat.text import sha8, utf16_length
 
@@ -37,7 +37,10 @@ WHERE generation_id = $1 AND state = 'running'
 GENERATION = "SELECT id FROM generation WHERE id = $1"
 QUESTION = "SELECT content FROM chat_message WHERE thread_id = $1 AND number = $2"
 COUNTED = "UPDATE chat_message SET token_count = $3 WHERE thread_id = $1 AND number = $2 AND token_count IS NULL"
-END_ANSWER = "UPDATE chat_message SET content = $2, status = $3, error = $4, token_count = $5 WHERE id = $1"
+END_ANSWER = """
+UPDATE chat_message SET content = $2, status = $3, error = $4, token_count = $5, reasoning = $6, reasoning_ms = $7
+WHERE id = $1
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +104,12 @@ async def finish(
     claim: Claim, live_text: LiveText, outcome: Outcome, journal: ReplyJournal, *, broadcast: Broadcast
 ) -> None:
     """Store the answer, the calls and the month's usage, then publish the end. Raises Fenced with nothing stored."""
-    text = live_text.text
+    live_text.stop_thinking()
+    answer = live_text.so_far
     with suppress(Unavailable):  # before the transaction: if the worker dies in it, the log has all of the text
         await live_text.flush()
-    thread, call_log_id = await lease.retry(lambda: _store(claim, live_text, outcome, text, journal))
-    await live_text.tell(_last_event(claim, outcome, text, thread["rev"], journal.logs, call_log_id), terminal=True)
+    thread, call_log_id = await lease.retry(lambda: _store(claim, live_text, outcome, answer, journal))
+    await live_text.tell(_last_event(claim, outcome, answer, thread["rev"], journal.logs, call_log_id), terminal=True)
     updated = ThreadUpdated(
         claim.thread_id, thread["title"], thread["last_message_at"], running=False, rev=thread["rev"]
     )
@@ -124,13 +128,13 @@ async def settle_deleted(claim: Claim, journal: ReplyJournal, *, broadcast: Broa
 
 
 async def _store(
-    claim: Claim, live_text: LiveText, outcome: Outcome, text: str, journal: ReplyJournal
+    claim: Claim, live_text: LiveText, outcome: Outcome, answer: AnswerSoFar, journal: ReplyJournal
 ) -> tuple[dict[str, Any], UUID | None]:
     """Returns the thread's new row and the id of the last call's row."""
     asked = await query(QUESTION, claim.thread_id, claim.question_number)
     if not asked:  # the thread was deleted
         raise Fenced(claim.generation_id)
-    counts = await count_tokens([asked[0]["content"], text])
+    counts = await count_tokens([asked[0]["content"], answer.text])
     async with in_transaction():
         # Lock the thread first: see lease.py.
         threads = await query(END_THREAD, claim.thread_id, live_text.position.epoch, live_text.position.offset)
@@ -138,25 +142,29 @@ async def _store(
             raise Fenced(claim.generation_id)
         await lease.finish(claim, outcome.state, reason=outcome.reason)
         await query(END_TOOLS, claim.generation_id)
-        await query(END_ANSWER, claim.answer_id, text, outcome.status, outcome.sentence, counts[1])
+        ended = (answer.text, outcome.status, outcome.sentence, counts[1], answer.reasoning, answer.reasoning_ms)
+        await query(END_ANSWER, claim.answer_id, *ended)
         await query(COUNTED, claim.thread_id, claim.question_number, counts[0])
         return threads[0], await journal.settle()
 
 
 def _last_event(
-    claim: Claim, outcome: Outcome, text: str, rev: int, logs: list[CallLog], call_log_id: UUID | None
+    claim: Claim, outcome: Outcome, answer: AnswerSoFar, rev: int, logs: list[CallLog], call_log_id: UUID | None
 ) -> Frame:
+    thought = utf16_length(answer.reasoning), answer.reasoning_ms
     if outcome.code:
-        return ResponseError(rev, claim.answer_id, outcome.code, outcome.sentence, outcome.retryable)
+        return ResponseError(rev, claim.answer_id, outcome.code, outcome.sentence, outcome.retryable, *thought)
     return Final(
         rev=rev,
         message_id=claim.answer_id,
         status=outcome.status,
-        content_length=utf16_length(text),
-        content_sha8=sha8(text),
+        content_length=utf16_length(answer.text),
+        content_sha8=sha8(answer.text),
         usage=_figures(logs),
         call_log_id=call_log_id,
         message=outcome.sentence,
+        reasoning_length=thought[0],
+        reasoning_ms=thought[1],
     )
 
 

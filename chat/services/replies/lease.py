@@ -42,7 +42,8 @@ SET owner = $2, fence = fenced.fence, state = 'running', lease_until = now() + i
     takeovers = g.takeovers + (claim.state = 'running')::int
 FROM claim, fenced, chat_message question, chat_message answer
 WHERE g.id = claim.id AND question.id = claim.user_message_id AND answer.id = g.answer_id
-RETURNING g.id AS generation_id, g.thread_id, g.answer_id, g.fence, g.partial, g.ckpt_epoch, g.ckpt_s,
+RETURNING g.id AS generation_id, g.thread_id, g.answer_id, g.fence, g.ckpt_epoch, g.ckpt_s,
+    g.partial, g.partial_reasoning, g.partial_reasoning_ms,
     g.cancel_at IS NOT NULL AS cancelled, claim.request_at IS NOT NULL AS asked, fenced.user_id, fenced.rev,
     question.number AS question_number, answer.number AS answer_number, g.continues, g.model, g.takeovers,
     g.response_id, g.background, g.round_start, g.up_seq, g.partial_len
@@ -50,17 +51,19 @@ RETURNING g.id AS generation_id, g.thread_id, g.answer_id, g.fence, g.partial, g
 OWNED = f"id = $1 AND fence = $2 AND state IN {ALIVE_SQL}"
 ASKING = f"""
 UPDATE generation SET request_at = now(), response_id = NULL, background = $3, partial = $4, partial_len = $5,
-    round_start = $5, up_seq = -1, ckpt_epoch = $6, ckpt_s = $7
+    round_start = $5, up_seq = -1, ckpt_epoch = $6, ckpt_s = $7, partial_reasoning = $8, partial_reasoning_ms = $9
 WHERE {OWNED} RETURNING id
 """  # noqa: S608
 CREATED = f"UPDATE generation SET response_id = $3, up_seq = $4 WHERE {OWNED} RETURNING id"  # noqa: S608
 CHECKPOINT = f"""
-UPDATE generation SET partial = $3, partial_len = $4, up_seq = $5, ckpt_epoch = $6, ckpt_s = $7
+UPDATE generation SET partial = $3, partial_len = $4, up_seq = $5, ckpt_epoch = $6, ckpt_s = $7,
+    partial_reasoning = $8, partial_reasoning_ms = $9
 WHERE {OWNED} RETURNING id
 """  # noqa: S608
 RELEASE = f"UPDATE generation SET owner = NULL, lease_until = now() WHERE {OWNED} RETURNING id"  # noqa: S608
 FINISH = f"""
-UPDATE generation SET state = $3, reason = $4, finished_at = now(), lease_until = NULL, partial = '', partial_len = 0
+UPDATE generation SET state = $3, reason = $4, finished_at = now(), lease_until = NULL, partial = '', partial_len = 0,
+    partial_reasoning = '', partial_reasoning_ms = NULL
 WHERE {OWNED} RETURNING id
 """  # noqa: S608
 RENEW = f"""
@@ -86,13 +89,42 @@ class Fenced(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """An answer's text at one moment, the provider's number of its last event, and the position in the thread's log."""
+class AnswerSoFar:
+    """What a running answer has at one moment."""
 
-    text: str
-    length: int  # UTF-16 code units
+    text: str = ""
+    reasoning: str = ""
+    reasoning_ms: int | None = None  # how long the model has been thinking; None: it never began
+    thinking: bool = False
+
+    @classmethod
+    def stored(cls, text: str, reasoning: str, stored_ms: int | None) -> AnswerSoFar:
+        """From the columns of a generation."""
+        thinking = stored_ms is not None and stored_ms < 0
+        return cls(text, reasoning, -1 - stored_ms if thinking and stored_ms is not None else stored_ms, thinking)
+
+    @property
+    def stored_ms(self) -> int | None:
+        """The time as it is stored: negative while the model is thinking."""
+        return -1 - self.reasoning_ms if self.thinking and self.reasoning_ms is not None else self.reasoning_ms
+
+
+NOTHING = AnswerSoFar()
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """An answer at one moment, the provider's number of its last event, and the position in the thread's log."""
+
+    answer: AnswerSoFar
+    length: int  # of the text in UTF-16 code units
     sequence: int
     position: LogPosition
+
+    def columns(self) -> tuple[object, ...]:
+        """The position, the reasoning and its time, as the statements above have them."""
+        answer = self.answer
+        return self.position.epoch, self.position.offset, answer.reasoning, answer.stored_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +155,16 @@ async def claim(generation_id: UUID, *, owner: str) -> Claim | None:
     rows = await query(CLAIM, generation_id, owner)
     if not rows:
         return None
-    position = LogPosition(rows[0].pop("ckpt_epoch"), rows[0].pop("ckpt_s"))
-    kept = Checkpoint(rows[0].pop("partial"), rows[0].pop("partial_len"), rows[0].pop("up_seq"), position)
-    return Claim(**rows[0], checkpoint=kept)
+    row = rows[0]
+    position = LogPosition(row.pop("ckpt_epoch"), row.pop("ckpt_s"))
+    answer = AnswerSoFar.stored(row.pop("partial"), row.pop("partial_reasoning"), row.pop("partial_reasoning_ms"))
+    kept = Checkpoint(answer, row.pop("partial_len"), row.pop("up_seq"), position)
+    return Claim(**row, checkpoint=kept)
 
 
 async def asking(claim: Claim, at: Checkpoint, *, background: bool) -> None:
     """Committed before the request: from now on this round is never sent a second time."""
-    await _fenced(ASKING, claim, background, at.text, at.length, at.position.epoch, at.position.offset)
+    await _fenced(ASKING, claim, background, at.answer.text, at.length, *at.columns())
 
 
 async def response_created(claim: Claim, response_id: str, sequence: int) -> None:
@@ -140,7 +174,7 @@ async def response_created(claim: Claim, response_id: str, sequence: int) -> Non
 
 async def checkpoint(claim: Claim, at: Checkpoint) -> None:
     """Store what was received, so that a killed worker loses little."""
-    await _fenced(CHECKPOINT, claim, at.text, at.length, at.sequence, at.position.epoch, at.position.offset)
+    await _fenced(CHECKPOINT, claim, at.answer.text, at.length, at.sequence, *at.columns())
 
 
 async def release(claim: Claim) -> None:

@@ -1,4 +1,4 @@
-"""The text of a running answer: received, gathered for some milliseconds, and published with its position."""
+"""A running answer: its text and reasoning are received, gathered for some milliseconds, and published in place."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import asyncio
 import logging
 
 from chat.broadcast import Append, Broadcast, LogPosition, Unavailable
-from chat.events import Frame, ResponseStarted, ResponseText, TextDelta
-from chat.services.replies.lease import Checkpoint, Claim, Fenced
-from chat.text import from_utf16, up_to_utf16, utf16_length
+from chat.events import Frame, ReasoningDelta, ReasoningDone, ResponseStarted, ResponseText, TextDelta
+from chat.services.replies.growing import GrowingText
+from chat.services.replies.lease import NOTHING, AnswerSoFar, Checkpoint, Claim, Fenced
+from chat.services.replies.thoughts import Thoughts
+from chat.text import up_to_utf16, utf16_length
 
 logger = logging.getLogger(__name__)
 
@@ -25,28 +27,34 @@ class LiveText:
         *,
         broadcast: Broadcast,
         flush_seconds: float,
-        text: str = "",
-        overlap: int = 0,
+        so_far: AnswerSoFar = NOTHING,
+        repeats: bool = False,
     ) -> None:
-        """`text` was received already; the provider will send its last `overlap` UTF-16 code units again."""
+        """`so_far` was received already. `repeats`: the provider will send what the claim's checkpoint lacks again."""
+        kept = claim.checkpoint.answer if repeats else so_far
         self._claim = claim
         self._log = broadcast.log
         self._flush_seconds = flush_seconds
-        self._pieces = [text] if text else []
-        self._length = utf16_length(text)
-        self._shown_pieces, self._shown_length = 0, 0
+        self._text = GrowingText(so_far.text, overlap=_beyond(so_far.text, kept.text))
+        self._thoughts = Thoughts(
+            so_far.reasoning,
+            overlap=_beyond(so_far.reasoning, kept.reasoning),
+            milliseconds=so_far.reasoning_ms,
+            thinking=so_far.thinking,
+        )
+        self._told_changes = 0  # of the thoughts
         self._position = LogPosition()
         self._sequence = claim.checkpoint.sequence
-        self._overlap = overlap
         self._corrected = False  # what was published is not the beginning of the text
         self._waiting = 0  # characters not yet published
         self._arrived, self._enough = asyncio.Event(), asyncio.Event()
         self._writing = asyncio.Lock()
 
     @property
-    def text(self) -> str:
-        """All text received."""
-        return "".join(self._pieces)
+    def so_far(self) -> AnswerSoFar:
+        """All that was received."""
+        thoughts = self._thoughts
+        return AnswerSoFar(self._text.text, thoughts.text, thoughts.milliseconds, thoughts.thinking)
 
     @property
     def position(self) -> LogPosition:
@@ -54,46 +62,54 @@ class LiveText:
         return self._position
 
     def add(self, piece: str, *, sequence: int) -> None:
-        """The next piece; `sequence` is the provider's number of it."""
-        if self._overlap:
-            known, self._overlap = self._overlap, max(0, self._overlap - utf16_length(piece))
-            piece = from_utf16(piece, known)
-        self._pieces.append(piece)
-        self._length += utf16_length(piece)
+        """The next piece of the text; `sequence` is the provider's number of it."""
+        if self._thoughts.thinking:
+            self._thoughts.stop()
+        self._text.add(piece)
         self._sequence = sequence
-        self._waiting += len(piece)
-        self._arrived.set()
-        if self._waiting >= PIECE:
-            self._enough.set()
+        self._announce(len(piece))
+
+    def think(self, piece: str, *, sequence: int) -> None:
+        """The next piece of the reasoning. An empty one only says that a part of it begins, and may come again."""
+        self._thoughts.think(piece)
+        if piece:
+            self._sequence = sequence
+        self._announce(len(piece))
+
+    def stop_thinking(self) -> None:
+        """A tool or the end follows."""
+        if self._thoughts.stop():
+            self._arrived.set()
 
     def correct(self, start: int, text: str) -> None:
         """Replace the text from `start` (UTF-16 code units) on: the provider's stream had lost something."""
-        whole = up_to_utf16(self.text, start) + text
-        self._pieces, self._length, self._overlap = [whole], utf16_length(whole), 0
+        self._text.replace(up_to_utf16(self._text.text, start) + text)
         self._corrected = True
         self._arrived.set()
 
     def start_round(self, sequence: int) -> None:
         """Another call of the provider has begun, which numbers its events from the start."""
+        self._thoughts.start_round()
         self._sequence = sequence
 
     def checkpoint(self) -> Checkpoint:
-        """Text and positions of this moment: nothing else runs between reading them.
+        """The answer and positions of this moment: nothing else runs between reading them.
 
-        Text that the provider will send again is left out, as it comes after `sequence`. In the log it is after the
+        What the provider will send again is left out, as it comes after `sequence`. In the log it is after the
         position of the claim's checkpoint, which is kept until all of it has come.
         """
-        if not self._overlap:
-            return Checkpoint(self.text, self._length, self._sequence, self._position)
-        length = self._length - self._overlap
-        text = up_to_utf16(self.text, length)
-        return Checkpoint(text, length, self._sequence, self._claim.checkpoint.position)
+        text, thoughts = self._text, self._thoughts
+        repeats = text.repeats or thoughts.repeats
+        answer = AnswerSoFar(text.before_repeat, thoughts.before_repeat, thoughts.milliseconds, thoughts.thinking)
+        length = utf16_length(answer.text) if text.repeats else text.length
+        position = self._claim.checkpoint.position if repeats else self._position
+        return Checkpoint(answer, length, self._sequence, position)
 
     async def announce(self) -> None:
         """Announce to tabs that a worker owns the answer, with its text so far."""
         try:
             await self._append(ResponseStarted(self._claim.rev, self._claim.answer_id), any_epoch=True)
-            if self._pieces:
+            if self._text.length or self._thoughts.changes:
                 await self._show_everything()
         except Unavailable as error:
             logger.warning("Redis is unavailable at the start of an answer, which continues: %s", error)
@@ -141,28 +157,62 @@ class LiveText:
             except TimeoutError:
                 return
 
+    def _announce(self, characters: int) -> None:
+        self._waiting += characters
+        self._arrived.set()
+        if self._waiting >= PIECE:
+            self._enough.set()
+
     async def _show_waiting(self) -> None:
         if self._corrected:
             await self._show_everything()
-        if self._shown_pieces == len(self._pieces):
+        self._waiting = 0
+        if self._thoughts.thinking:  # again, after the text
+            await self._show_text()
+            await self._show_thoughts()
+        else:
+            await self._show_thoughts()
+            await self._show_text()
+
+    async def _show_text(self) -> None:
+        if not self._text.waiting:
             return
-        upto, length, self._waiting = len(self._pieces), self._length, 0
-        delta = "".join(self._pieces[self._shown_pieces : upto])
-        written = await self._append(TextDelta(self._claim.answer_id, self._shown_length, delta))
+        mark, (pos, delta) = self._text.mark(), self._text.unpublished()
+        if await self._append(TextDelta(self._claim.answer_id, pos, delta)):
+            self._text.published(mark)
+        else:
+            await self._show_everything()
+
+    async def _show_thoughts(self) -> None:
+        thoughts, answer_id = self._thoughts, self._claim.answer_id
+        changes, thinking, milliseconds = thoughts.changes, thoughts.thinking, thoughts.milliseconds or 0
+        if changes == self._told_changes and not thoughts.waiting:
+            return
+        written = True
+        if thinking or thoughts.waiting:
+            mark, (pos, delta) = thoughts.mark(), thoughts.unpublished()
+            if written := await self._append(ReasoningDelta(answer_id, pos, delta, milliseconds)):
+                thoughts.published(mark)
+        if written and not thinking:
+            written = await self._append(ReasoningDone(answer_id, milliseconds))
         if written:
-            self._shown_pieces, self._shown_length = upto, length
+            self._told_changes = changes
         else:
             await self._show_everything()
 
     async def _show_everything(self) -> None:
-        upto, length, corrected = len(self._pieces), self._length, self._corrected
+        text, thoughts, corrected = self._text.mark(), self._thoughts.mark(), self._corrected
+        changes, now = self._thoughts.changes, self.so_far
         self._corrected = False
+        event = ResponseText(self._claim.answer_id, now.text, now.reasoning, now.reasoning_ms, now.thinking)
         try:
-            await self._append(ResponseText(self._claim.answer_id, self.text), any_epoch=True)
+            await self._append(event, any_epoch=True)
         except Unavailable:
             self._corrected |= corrected
             raise
-        self._shown_pieces, self._shown_length = upto, length
+        self._text.published(text)
+        self._thoughts.published(thoughts)
+        self._told_changes = changes
 
     async def _append(self, event: Frame, *, any_epoch: bool = False, terminal: bool = False) -> bool:
         """False if the log is in a new epoch, which has to begin with the whole text."""
@@ -181,3 +231,8 @@ class LiveText:
         written = appended.offset > 0
         self._position = LogPosition(appended.epoch, appended.offset if written else self._position.offset)
         return written
+
+
+def _beyond(text: str, kept: str) -> int:
+    """How much longer the text is than what was kept of it, in UTF-16 code units."""
+    return max(0, utf16_length(text) - utf16_length(kept))

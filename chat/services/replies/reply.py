@@ -10,15 +10,15 @@ from dataclasses import dataclass
 
 from chat.broadcast import Publish, control_channel
 from chat.events import Released
-from chat.llm.call import InputItem, Options, TextCorrected
+from chat.llm.call import InputItem, Options, RoundFinished, TextCorrected
 from chat.llm.errors import CallFailed
-from chat.llm.events import RefusalDelta, TextDelta
+from chat.llm.events import ReasoningDelta, RefusalDelta, TextDelta, ToolCall, ToolCallStarted
 from chat.llm.provider.request import Resumption
 from chat.services.deps import Deps
 from chat.services.replies import finish, lease, prompt
 from chat.services.replies.finish import Outcome
 from chat.services.replies.journal import ReplyJournal
-from chat.services.replies.lease import Claim, Fenced
+from chat.services.replies.lease import NOTHING, AnswerSoFar, Claim, Fenced
 from chat.services.replies.live_text import LiveText
 from chat.services.replies.tool_calls import ToolCalls
 
@@ -52,10 +52,9 @@ async def model_input(claim: Claim, deps: Deps) -> tuple[list[InputItem], Option
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """An answer that another worker began; the provider will send the last `overlap` UTF-16 units of `text` again."""
+    """An answer that another worker began; the provider will send what the claim's checkpoint lacks again."""
 
-    text: str
-    overlap: int
+    so_far: AnswerSoFar
     at: Resumption
 
 
@@ -70,8 +69,8 @@ class Reply:
             claim,
             broadcast=deps.broadcast,
             flush_seconds=deps.settings.stream_flush_ms / 1000,
-            text=resumed.text if resumed else "",
-            overlap=resumed.overlap if resumed else 0,
+            so_far=resumed.so_far if resumed else NOTHING,
+            repeats=resumed is not None,
         )
         self._journal = ReplyJournal(claim, self.live_text, settings=deps.settings, prices=deps.llm.prices)
         self._reading: asyncio.Task[Outcome] | None = None
@@ -168,13 +167,18 @@ class Reply:
                 match event:
                     case TextDelta() | RefusalDelta():
                         self.live_text.add(event.text, sequence=event.sequence)
+                    case ReasoningDelta():
+                        self.live_text.think(event.text, sequence=event.sequence)
+                    case ToolCallStarted() | ToolCall() | RoundFinished():
+                        self.live_text.stop_thinking()
                     case TextCorrected():
                         self.live_text.correct(self._journal.round_start, event.text)
 
     async def _keep_checkpoints(self) -> None:
         kept = self.live_text.checkpoint()
         while True:
-            await asyncio.sleep(max(CHECKPOINT_SECONDS, kept.length / CHECKPOINT_CHARACTERS_PER_SECOND))
+            length = kept.length + len(kept.answer.reasoning)
+            await asyncio.sleep(max(CHECKPOINT_SECONDS, length / CHECKPOINT_CHARACTERS_PER_SECOND))
             now = self.live_text.checkpoint()
             if now == kept:
                 continue

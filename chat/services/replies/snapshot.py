@@ -10,10 +10,19 @@ import msgspec
 
 from chat.broadcast import Broadcast, LogPosition, LogSlice, Unavailable
 from chat.database import query
-from chat.events import MessageView, ResponseText, Snapshot, TextDelta, decode_logged
+from chat.events import (
+    MessageView,
+    ReasoningDelta,
+    ReasoningDone,
+    ResponseText,
+    Snapshot,
+    TextDelta,
+    decode_logged,
+)
 from chat.models import ALIVE_SQL, Status
+from chat.services.replies.growing import GrowingText
+from chat.services.replies.lease import AnswerSoFar
 from chat.services.replies.threads import MessagePage, message_page
-from chat.text import from_utf16, utf16_length
 
 PART_MAX_CHARACTERS = 48 * 1024  # keeps a frame under 64 KiB, unless a single message is larger
 
@@ -24,7 +33,8 @@ SELECT t.id, t.rev, EXISTS (SELECT 1 FROM generation g WHERE g.thread_id = t.id 
 FROM chat_thread t WHERE t.id = ANY($1::uuid[])
 """  # noqa: S608
 RUNNING = f"""
-SELECT answer_id, partial, ckpt_epoch, ckpt_s FROM generation WHERE thread_id = $1 AND state IN {ALIVE_SQL}
+SELECT answer_id, partial, partial_reasoning, partial_reasoning_ms, ckpt_epoch, ckpt_s FROM generation
+WHERE thread_id = $1 AND state IN {ALIVE_SQL}
 """  # noqa: S608
 
 
@@ -78,12 +88,13 @@ async def view_thread(thread_id: UUID, *, broadcast: Broadcast) -> ThreadView | 
     running = await query(RUNNING, thread_id)
     page = await message_page(thread_id)
     for one in running:
-        kept = LogPosition(one["ckpt_epoch"], one["ckpt_s"])
+        at = LogPosition(one["ckpt_epoch"], one["ckpt_s"])
+        answer = AnswerSoFar.stored(one["partial"], one["partial_reasoning"], one["partial_reasoning_ms"])
         try:
-            text = await text_so_far(thread_id, one["answer_id"], one["partial"], kept, broadcast)
+            answer = await answer_so_far(thread_id, one["answer_id"], answer, at, broadcast)
         except Unavailable:
-            position, text = LogPosition(), one["partial"]  # events after the old position would not continue this text
-        page = replace(page, messages=[_with_text(message, one["answer_id"], text) for message in page.messages])
+            position = LogPosition()  # events after the old position would not continue this text
+        page = replace(page, messages=[_with(answer, message, one["answer_id"]) for message in page.messages])
     return ThreadView(position, threads[0]["rev"], threads[0]["title"], page)
 
 
@@ -92,12 +103,14 @@ async def thread_states(thread_ids: list[UUID]) -> dict[UUID, ThreadState]:
     return {row["id"]: ThreadState(row["rev"], row["running"]) for row in await query(THREAD_STATES, thread_ids)}
 
 
-async def text_so_far(thread_id: UUID, answer_id: UUID, partial: str, kept: LogPosition, broadcast: Broadcast) -> str:
-    """A checkpoint's text, continued by the log up to its first hole. Raises Unavailable."""
-    log = await broadcast.log.read(thread_id, after=kept.offset)
-    if kept.epoch != log.end.epoch and kept.offset:
+async def answer_so_far(
+    thread_id: UUID, answer_id: UUID, kept: AnswerSoFar, at: LogPosition, broadcast: Broadcast
+) -> AnswerSoFar:
+    """What a checkpoint kept, continued by the log up to its first hole. Raises Unavailable."""
+    log = await broadcast.log.read(thread_id, after=at.offset)
+    if at.epoch != log.end.epoch and at.offset:
         log = await broadcast.log.read(thread_id)  # a new epoch begins with the whole text
-    return _continued(partial, answer_id, log)
+    return _continued(kept, answer_id, log)
 
 
 async def _end_of_log(thread_id: UUID, broadcast: Broadcast) -> LogPosition:
@@ -107,34 +120,51 @@ async def _end_of_log(thread_id: UUID, broadcast: Broadcast) -> LogPosition:
         return LogPosition()
 
 
-def _continued(text: str, answer_id: UUID, log: LogSlice) -> str:
+def _continued(kept: AnswerSoFar, answer_id: UUID, log: LogSlice) -> AnswerSoFar:
     """Each delta goes where its `pos` says: known text is cut off, a hole ends the text."""
-    pieces, length = [text], utf16_length(text)
+    text, reasoning, ms, thinking = (
+        GrowingText(kept.text),
+        GrowingText(kept.reasoning),
+        kept.reasoning_ms,
+        kept.thinking,
+    )
     for _, payload in log.entries:
         match decode_logged(payload):
-            case ResponseText(message_id=message_id, text=whole) if message_id == answer_id:
-                pieces, length = [whole], utf16_length(whole)
+            case ResponseText(message_id=message_id) as whole if message_id == answer_id:
+                text, reasoning = GrowingText(whole.text), GrowingText(whole.reasoning)
+                ms, thinking = whole.reasoning_ms, whole.thinking
             case TextDelta(message_id=message_id, pos=pos, delta=delta) if message_id == answer_id:
-                if pos > length:
+                if not text.add_at(pos, delta):
                     break
-                beyond = from_utf16(delta, length - pos)
-                pieces.append(beyond)
-                length += utf16_length(beyond)
-    return "".join(pieces)
+            case ReasoningDelta(message_id=message_id, pos=pos, delta=delta) as piece if message_id == answer_id:
+                if not reasoning.add_at(pos, delta):
+                    break
+                ms, thinking = piece.ms, True
+            case ReasoningDone(message_id=message_id) as done if message_id == answer_id:
+                ms, thinking = done.ms, False
+    return AnswerSoFar(text.text, reasoning.text, ms, thinking)
 
 
-def _with_text(message: MessageView, answer_id: UUID, text: str) -> MessageView:
-    running = message.id == answer_id and message.status == Status.STREAMING
-    return msgspec.structs.replace(message, content=text) if running else message
+def _with(answer: AnswerSoFar, message: MessageView, answer_id: UUID) -> MessageView:
+    if message.id != answer_id or message.status != Status.STREAMING:
+        return message
+    return msgspec.structs.replace(
+        message,
+        content=answer.text,
+        reasoning=answer.reasoning,
+        reasoning_ms=answer.reasoning_ms,
+        thinking=answer.thinking,
+    )
 
 
 def _parts(messages: list[MessageView]) -> list[list[MessageView]]:
     groups: list[list[MessageView]] = [[]]
     size = 0
     for message in messages:
-        size += len(message.content)
+        length = len(message.content) + len(message.reasoning)
+        size += length
         if groups[-1] and size > PART_MAX_CHARACTERS:
             groups.append([])
-            size = len(message.content)
+            size = length
         groups[-1].append(message)
     return groups

@@ -19,12 +19,12 @@ from chat.services.deps import Deps
 from chat.services.replies import finish, prompt
 from chat.services.replies.finish import Outcome
 from chat.services.replies.journal import ReplyJournal
-from chat.services.replies.lease import PAUSE_SECONDS, Claim, Fenced
+from chat.services.replies.lease import PAUSE_SECONDS, AnswerSoFar, Claim, Fenced
 from chat.services.replies.live_text import LiveText
 from chat.services.replies.reply import Resumed, model_input
-from chat.services.replies.snapshot import text_so_far
+from chat.services.replies.snapshot import answer_so_far
 from chat.services.replies.tool_calls import calls_of
-from chat.text import from_utf16, up_to_utf16, utf16_length
+from chat.text import from_utf16, up_to_utf16
 
 logger = logging.getLogger(__name__)
 
@@ -41,27 +41,27 @@ async def resumed(claim: Claim, deps: Deps) -> Resumed | None:
     """Where a claimed reply resumes; None if it cannot or must not be resumed."""
     if await _why_it_ends(claim, deps):
         return None
-    text = await _salvaged(claim, deps)
+    so_far = await _salvaged(claim, deps)
     number = (await query(LOST_ROUND, claim.generation_id))[0]["round"]
     calls = [call for call in await _calls(claim) if call["round"] < number]
     at = Resumption(
         response_id=claim.response_id or "",
         sequence=claim.checkpoint.sequence,
         number=number,
-        text=from_utf16(claim.checkpoint.text, claim.round_start),
+        text=from_utf16(claim.checkpoint.answer.text, claim.round_start),
         so_far=prompt.items_of(calls),
     )
-    return Resumed(text, max(0, utf16_length(text) - claim.checkpoint.length), at)
+    return Resumed(so_far, at)
 
 
 async def end_lost(claim: Claim, deps: Deps) -> None:
     """End a claimed reply of a lost worker: salvage its text, store it, and send the end to tabs."""
     outcome = await _why_it_ends(claim, deps) or finish.LOST
-    text = await _salvaged(claim, deps)
-    live_text = LiveText(claim, text=text, broadcast=deps.broadcast, flush_seconds=0)
+    so_far = await _salvaged(claim, deps)
+    live_text = LiveText(claim, so_far=so_far, broadcast=deps.broadcast, flush_seconds=0)
     journal = ReplyJournal(claim, live_text, settings=deps.settings, prices=deps.llm.prices)
     if claim.asked:
-        await journal.end(await _lost_round(claim, text, deps))
+        await journal.end(await _lost_round(claim, so_far.text, deps))
     try:
         await live_text.announce()
         await finish.finish(claim, live_text, outcome, journal, broadcast=deps.broadcast)
@@ -90,8 +90,8 @@ async def _calls(claim: Claim) -> list[dict[str, Any]]:
     return (await calls_of([claim.answer_id])).get(claim.answer_id, [])
 
 
-async def _salvaged(claim: Claim, deps: Deps) -> str:
-    """The text that tabs have seen. Retries for a while, as Redis may be slow or restarting.
+async def _salvaged(claim: Claim, deps: Deps) -> AnswerSoFar:
+    """What tabs have seen. Retries for a while, as Redis may be slow or restarting.
 
     The previous owner is fenced off first: it may be paused rather than dead, and text that it appended after this
     read would be shown and then lost.
@@ -101,11 +101,11 @@ async def _salvaged(claim: Claim, deps: Deps) -> str:
     while True:
         try:
             await deps.broadcast.log.append(ours)
-            return await text_so_far(claim.thread_id, claim.answer_id, kept.text, kept.position, deps.broadcast)
+            return await answer_so_far(claim.thread_id, claim.answer_id, kept.answer, kept.position, deps.broadcast)
         except Unavailable:
             if time.monotonic() > deadline:
                 logger.warning("Redis is unavailable: text shown after the last checkpoint is lost")
-                return kept.text
+                return kept.answer
         await asyncio.sleep(PAUSE_SECONDS)
 
 

@@ -38,7 +38,7 @@ RUNNING = f"""
 SELECT EXISTS (SELECT 1 FROM generation WHERE thread_id = $1 AND state IN {ALIVE_SQL}) AS running
 """  # noqa: S608
 SIZES = """
-SELECT number, octet_length(content) AS bytes FROM chat_message
+SELECT number, octet_length(content) + octet_length(reasoning) AS bytes FROM chat_message
 WHERE thread_id = $1 AND number < $2 ORDER BY number DESC LIMIT $3
 """
 
@@ -149,4 +149,6 @@ def view(message: ChatMessage, calls: Sequence[dict[str, Any]] = (), *, text: st
             ToolCallView(call["call_id"], call["name"], call["state"], call["arguments"], call["output"])
             for call in calls
         ],
+        reasoning=message.reasoning,
+        reasoning_ms=message.reasoning_ms,
     )

@@ -274,7 +274,7 @@ async def test_one_of_two_concurrent_claims_wins_a_thousand_times(alice: Person)
         claims = await asyncio.gather(*(lease.claim(generation.id, owner=str(n)) for n in range(2)))
         [(winner, won)] = [(str(number), claim) for number, claim in enumerate(claims) if claim]
         assert (await Generation.get(id=generation.id)).owner == winner
-        await lease.checkpoint(won, lease.Checkpoint("x", 1, 1, LogPosition()))
+        await lease.checkpoint(won, lease.Checkpoint(lease.AnswerSoFar("x"), 1, 1, LogPosition()))
     await Generation.filter(id=generation.id).update(state="completed")
 
 
@@ -293,9 +293,9 @@ async def test_an_owner_that_lost_its_lease_writes_nothing(alice: Person) -> Non
     assert second is not None
     assert second.fence == first.fence + 2
     for write in (
-        lease.asking(first, lease.Checkpoint("zombie", 6, 1, LogPosition()), background=False),
+        lease.asking(first, lease.Checkpoint(lease.AnswerSoFar("zombie"), 6, 1, LogPosition()), background=False),
         lease.response_created(first, str(uuid.uuid4()), 0),
-        lease.checkpoint(first, lease.Checkpoint("zombie", 6, 1, LogPosition())),
+        lease.checkpoint(first, lease.Checkpoint(lease.AnswerSoFar("zombie"), 6, 1, LogPosition())),
     ):
         with pytest.raises(lease.Fenced):
             await write

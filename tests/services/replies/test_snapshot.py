@@ -10,9 +10,9 @@ from redis.asyncio import Redis
 from chat.broadcast import Append, Broadcast, LogPosition, LogSlice, Unavailable
 from chat.events import ResponseText, TextDelta
 from chat.models import ChatMessage, Generation
-from chat.services.replies.lease import Checkpoint, Claim
+from chat.services.replies.lease import AnswerSoFar, Checkpoint, Claim
 from chat.services.replies.live_text import LiveText
-from chat.services.replies.snapshot import ThreadState, ThreadView, text_so_far, thread_states, view_thread
+from chat.services.replies.snapshot import ThreadState, ThreadView, answer_so_far, thread_states, view_thread
 from chat.services.replies.threads import PAGE_MAX_BYTES, MessagePage, message_page
 from tests.support import newer, patches
 from tests.support.cast import Person
@@ -29,6 +29,10 @@ def test_an_invalid_cursor_has_no_position(cursor: str) -> None:
 def test_a_cursor_is_the_text_of_a_position() -> None:
     assert LogPosition.parse("ab12cd34:17") == LogPosition("ab12cd34", 17)
     assert (str(LogPosition("ab12cd34", 17)), str(LogPosition())) == ("ab12cd34:17", "")
+
+
+async def text_so_far(thread: uuid.UUID, answer: uuid.UUID, text: str, at: LogPosition, live: Broadcast) -> str:
+    return (await answer_so_far(thread, answer, AnswerSoFar(text), at, live)).text
 
 
 async def test_text_continues_a_checkpoint_up_to_the_first_hole(site: Site) -> None:
@@ -196,7 +200,7 @@ def claim_of(thread: uuid.UUID, answer: uuid.UUID, *, fence: int, kept: LogPosit
     return Claim(
         generation_id=uuid.uuid4(), thread_id=thread, user_id=uuid.uuid4(), answer_id=answer, question_number=1,
         answer_number=2, continues=False, model="", fence=fence, rev=2, asked=True, cancelled=False, takeovers=1,
-        response_id="resp", background=True, round_start=0, checkpoint=Checkpoint("Hello", 5, 3, kept),
+        response_id="resp", background=True, round_start=0, checkpoint=Checkpoint(AnswerSoFar("Hello"), 5, 3, kept),
     )  # fmt: skip
 
 
@@ -205,15 +209,15 @@ async def test_while_a_resumed_text_comes_again_a_checkpoint_still_leads_to_all_
     kept = await live.log.append(Append(thread, TextDelta(answer, 0, "Hello"), fence=2))
     await live.log.append(Append(thread, TextDelta(answer, 5, " there"), fence=2))
     claim = claim_of(thread, answer, fence=4, kept=LogPosition(kept.epoch, kept.offset))
-    second = LiveText(claim, broadcast=live, flush_seconds=0, text="Hello there", overlap=6)
+    second = LiveText(claim, broadcast=live, flush_seconds=0, so_far=AnswerSoFar("Hello there"), repeats=True)
     await second.announce()
     for piece in (" th", "ere, you"):
         early = second.checkpoint()
-        found = await text_so_far(thread, answer, early.text, early.position, live)
-        assert (early.text, found) == ("Hello there"[: early.length], "Hello there")
+        found = await answer_so_far(thread, answer, early.answer, early.position, live)
+        assert (early.answer.text, found.text) == ("Hello there"[: early.length], "Hello there")
         second.add(piece, sequence=4)
     await second.flush()
     late = second.checkpoint()
 
-    assert (late.text, late.position) == ("Hello there, you", second.position)
-    assert await text_so_far(thread, answer, late.text, late.position, live) == late.text
+    assert (late.answer.text, late.position) == ("Hello there, you", second.position)
+    assert await answer_so_far(thread, answer, late.answer, late.position, live) == late.answer
