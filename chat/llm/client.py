@@ -48,7 +48,12 @@ class LLMClient:
         self.catalogue = catalogue or Catalogue.single(api_key=api_key, base_url=base_url, models=(model,))
         self.prices = prices or Prices(catalogue=self.catalogue)
         self._providers = {
-            spec.name: Provider(api_key=spec.api_key, base_url=spec.base_url, limits=limits)
+            spec.name: Provider(
+                api_key=spec.api_key,
+                base_url=spec.base_url,
+                limits=limits,
+                reuse_connections=spec.reuse_connections,
+            )
             for spec in self.catalogue.providers
         }
         self._closed = False

@@ -18,8 +18,13 @@ class Code(StrEnum):
     PROVIDER_ERROR = "provider_error"
     BAD_REQUEST = "bad_request"
     CONTEXT_TOO_LONG = "context_too_long"
+    OUTPUT_LIMIT = "output_limit"
+    TOOLS_UNSUPPORTED = "tools_unsupported"
     UNAUTHORIZED = "unauthorized"
+    FORBIDDEN = "forbidden"
     MODEL_NOT_FOUND = "model_not_found"
+    WRONG_API = "wrong_api"
+    MODERATED = "moderated"
     CONTENT_FILTER = "content_filter"
     AMBIGUOUS = "ambiguous"
     CUT = "cut"
@@ -37,33 +42,61 @@ class Meaning(msgspec.Struct, frozen=True):
 # Statuses: OpenAI's guide "Error codes"; 529 and most 4xx come from compatible servers.
 FAILURES: dict[Code, Meaning] = {
     # 429
-    Code.RATE_LIMITED: Meaning(True, False, "The model is receiving too many requests. Please try again."),
-    # 429 with the code insufficient_quota: waiting does not help
-    Code.QUOTA_EXCEEDED: Meaning(
-        False, False, "The site's model account is out of credit. Please tell the administrator."
-    ),
-    # 503 and 529, or a code that says so
-    Code.OVERLOADED: Meaning(True, False, "The model is overloaded. Please try again."),
+    Code.RATE_LIMITED: Meaning(True, False, "The model is receiving too many requests. Try again in a minute."),
+    # 402, or a code or sentence about quota, credit, balance or billing: waiting does not help
+    Code.QUOTA_EXCEEDED: Meaning(False, False, "The site's model account is out of credit. Tell the administrator."),
+    # 503 and 529, or a code or sentence that says so, also while a model is still being loaded
+    Code.OVERLOADED: Meaning(True, False, "The model is overloaded or still starting. Try again in a minute."),
     # unknown host, connection refused or timed out, or the request could not be written: it never ran
-    Code.UNREACHABLE: Meaning(True, False, "The model could not be reached. Please try again."),
-    # 500, 408, 409, an `error` event or response.failed: it is known to have failed
-    Code.PROVIDER_ERROR: Meaning(True, False, "The model ran into an error. Please try again."),
-    # 400 and any other 4xx
-    Code.BAD_REQUEST: Meaning(False, False, "The model did not accept this request."),
-    # 413, or a code or message about the context length
-    Code.CONTEXT_TOO_LONG: Meaning(
-        False, False, "This conversation is too long for the model. Please start a new one."
+    Code.UNREACHABLE: Meaning(
+        True, False, "The model can't be reached. Try again, and tell the administrator if it happens again."
     ),
-    # 401 and 403
-    Code.UNAUTHORIZED: Meaning(False, False, "The model rejected the site's API key. Please tell the administrator."),
-    # 404 of a create
-    Code.MODEL_NOT_FOUND: Meaning(False, False, "The model is not available. Please tell the administrator."),
-    # response.incomplete with the reason content_filter, or a code that says so
-    Code.CONTENT_FILTER: Meaning(False, False, "The model's content filter stopped this answer."),
-    # sent, but no answer: 502, 504, other 5xx, silence or a lost connection before the first event, not an event stream
-    Code.AMBIGUOUS: Meaning(True, True, "The model's answer was lost. You can try again."),
+    # 500, 408, 409, an `error` event or response.failed: it is known to have failed
+    Code.PROVIDER_ERROR: Meaning(True, False, "The model ran into an error. Try again."),
+    # 400 and any other 4xx
+    Code.BAD_REQUEST: Meaning(
+        False, False, "The model did not accept this request. Choose another model, or tell the administrator."
+    ),
+    # 413, or a code or sentence about the context
+    Code.CONTEXT_TOO_LONG: Meaning(
+        False, False, "This chat is too long for the model. Start a new chat, or choose a model with a larger context."
+    ),
+    # max_output_tokens is larger than the model allows, also when shortened to what the server told
+    Code.OUTPUT_LIMIT: Meaning(
+        False,
+        False,
+        "The site's limit for the length of an answer is too high for this model. Tell the administrator to lower it.",
+    ),
+    # the request had tools and the model has none, also when sent without them
+    Code.TOOLS_UNSUPPORTED: Meaning(
+        False, False, "This model can't use the site's tools. Choose another model, or tell the administrator."
+    ),
+    # 401, or a sentence about the key
+    Code.UNAUTHORIZED: Meaning(False, False, "The model's server rejected the site's API key. Tell the administrator."),
+    # 403, or a sentence about permissions
+    Code.FORBIDDEN: Meaning(
+        False, False, "The site's API key may not use this model. Choose another model, or tell the administrator."
+    ),
+    # a code or sentence about the model, or 404 with one
+    Code.MODEL_NOT_FOUND: Meaning(
+        False, False, "This model is not available. Choose another model, or tell the administrator."
+    ),
+    # any other 404, 405, 501, a redirect, a page, or an answer of another API: the address is wrong
+    Code.WRONG_API: Meaning(
+        False, False, "The model's address is not that of a Responses API server. Tell the administrator."
+    ),
+    # a code or sentence about a content filter, before the answer began
+    Code.MODERATED: Meaning(
+        False, False, "The model's content filter blocked your message. Change your message, or start a new chat."
+    ),
+    # response.incomplete with the reason content_filter, or an event with a code that says so
+    Code.CONTENT_FILTER: Meaning(
+        False, False, "The model's content filter stopped this answer. Change your message and try again."
+    ),
+    # sent, but no answer: 502, 504, other 5xx, silence or a lost connection before the first event, an empty stream
+    Code.AMBIGUOUS: Meaning(True, True, "The model's answer was lost. Try again."),
     # the stream began, then broke, fell silent, took too long, was malformed, or ended without a terminal event
-    Code.CUT: Meaning(True, True, "The connection to the model was lost. You can try again."),
+    Code.CUT: Meaning(True, True, "The connection to the model was lost. Try again."),
 }
 
 
@@ -178,7 +211,9 @@ class Completed(msgspec.Struct, frozen=True):
 class Failed(msgspec.Struct, frozen=True):
     """The last event of a failed request; `message` is for users, `detail` for our log only.
 
-    `status` is the HTTP status if the request failed with one; then no event had come.
+    `status` is the HTTP status if the request failed with one; then no event had come. `limit` is in tokens: of the
+    context, or of the output if the code is OUTPUT_LIMIT. `part` is what the server refused: a word of
+    `ModelRequest.leave_out`.
     """
 
     code: Code
@@ -190,6 +225,9 @@ class Failed(msgspec.Struct, frozen=True):
     retry_after_seconds: float | None = None
     usage: Usage | None = None
     request_id: str = ""
+    limit: int | None = None
+    prompt_tokens: int | None = None  # of this request, if the server told
+    part: str = ""
 
 
 Progress = (

@@ -90,7 +90,7 @@ async def test_a_broken_stream_keeps_the_received_text_and_says_it_is_incomplete
     assert row["content"].startswith("1, 2")
     assert await chat.text() == row["content"].strip()
     await expect(chat.note).to_have_text(row["error"])
-    assert row["error"] == "The connection to the model was lost. You can try again."
+    assert row["error"] == "The connection to the model was lost. Try again."
     await expect(chat.answer.get_by_role("button", name="Try again")).to_be_visible()
     await expect(chat.send_button).to_be_visible()
 

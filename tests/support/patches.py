@@ -13,7 +13,7 @@ from chat.broadcast.log import Log
 from chat.database import pool
 from chat.devservices.offline_model import ledger
 from chat.llm import client
-from chat.llm.provider import provider, retries
+from chat.llm.provider import connections, retries
 from chat.security import limits
 from chat.services.accounts import sessions
 from chat.services.admin import audit, grid_sql, pruning
@@ -67,7 +67,8 @@ RETRY_WITHIN_SECONDS = Part(pool, "RETRY_WITHIN_SECONDS")
 # The model
 MAX_RUNS = Part(ledger, "MAX_RUNS")
 LLM_CLIENT = Part(client, "LLMClient")
-DRAIN_SECONDS = Part(provider, "DRAIN_SECONDS")
+DRAIN_SECONDS = Part(connections, "DRAIN_SECONDS")
+ERROR_SECONDS = Part(connections, "ERROR_SECONDS")
 PAUSES = Part(retries, "PAUSES")
 RESUME_PAUSES = Part(retries, "RESUME_PAUSES")
 RETRIES_ASYNCIO = Part(retries, "asyncio")

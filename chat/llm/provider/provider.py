@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
@@ -15,8 +16,8 @@ import msgspec
 import openai
 from msgspec.structs import replace
 
-from chat.llm.events import Event, Failed
-from chat.llm.provider import failures
+from chat.llm.events import Code, Event, Failed
+from chat.llm.provider import answers, connections, failures
 from chat.llm.provider.reader import ResponseReader
 from chat.llm.provider.request import ModelRequest, arguments
 
@@ -26,11 +27,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 OPENAI_BASE_URL = "https://api.openai.com/v1"
-KEEPALIVE_CONNECTIONS = 20  # every request searches the pool, so idle connections are not free
-KEEPALIVE_SECONDS = 30.0
 CANCEL_SECONDS = 5.0
 SECRET_CHARACTERS = 8  # a shorter key is a placeholder for servers that need none
-DRAIN_SECONDS = 0.2  # to read a finished body to its end, so that its connection can be reused
 
 
 class ProviderLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,27 +37,51 @@ class ProviderLimits(msgspec.Struct, frozen=True, kw_only=True):
     connect_seconds: float = 5
     write_seconds: float = 10
     pool_seconds: float = 5
-    silence_seconds: float = 90  # without a byte, also before the first one
-    total_seconds: float = 15 * 60
+    silence_seconds: float = (
+        300  # without a byte, also before the first one: a local model reads a long prompt for minutes
+    )
+    total_seconds: float = 60 * 60  # a local model writes a long answer for 20 minutes and more
     max_connections: int = 1000
 
 
 class Provider:
     """A server of the Responses API. Make one per process, and close it."""
 
-    def __init__(self, *, api_key: str, base_url: str = "", limits: ProviderLimits | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        api_key: str,
+        base_url: str = "",
+        limits: ProviderLimits | None = None,
+        reuse_connections: bool | None = None,
+    ) -> None:
+        """`reuse_connections`: by default for https only. A connection to a local server costs little to open, and such
+        servers close theirs at any time, which costs the next answer (llama.cpp: 4 of 12 calls in tool rounds).
+        """
         if not (api_key.isascii() and api_key.isprintable()):  # like the "…" in an example
             raise ValueError("The API key contains a character that is not allowed in keys: copy it again.")
         if base_url and not base_url.startswith(("http://", "https://")):
             raise ValueError(f"The address {base_url!r} must start with http:// or https://, like https://host/v1.")
-        self._key = api_key
+        self.base_url = base_url or OPENAI_BASE_URL
+        self._secrets = _secrets(api_key)
         self._limits = limits or ProviderLimits()
+        reuses = self.base_url.startswith("https://") if reuse_connections is None else reuse_connections
+        self._http = connections.http_client(
+            httpx2.Timeout(
+                connect=self._limits.connect_seconds,
+                read=self._limits.silence_seconds,
+                write=self._limits.write_seconds,
+                pool=self._limits.pool_seconds,
+            ),
+            max_connections=self._limits.max_connections,
+            reuse=reuses,
+        )
         # Every argument is given, because the SDK reads missing ones from the environment.
         self._openai = openai.AsyncOpenAI(
             api_key=api_key or "none",
-            base_url=base_url or OPENAI_BASE_URL,
+            base_url=self.base_url,
             max_retries=0,
-            http_client=_http_client(self._limits),
+            http_client=self._http,
         )
 
     def stream(self, request: ModelRequest) -> AsyncGenerator[Event, None]:
@@ -85,7 +107,7 @@ class Provider:
         try:
             async with asyncio.timeout(CANCEL_SECONDS):
                 await self._openai.responses.cancel(response_id)
-        except (openai.OpenAIError, httpx2.HTTPError, TimeoutError) as error:
+        except (openai.OpenAIError, httpx2.HTTPError, failures.Refused, TimeoutError) as error:
             logger.warning("A background run was not cancelled: %r", error)
 
     async def warm_up(self) -> None:
@@ -125,28 +147,42 @@ class Provider:
                     response = await stack.enter_async_context(open_response())
                 reader.request_id = response.headers.get("x-request-id", "")
                 chunks = response.iter_bytes()
-                while chunk := await self._next_chunk(chunks, deadline):
+                start = chunk = await self._next_chunk(chunks, deadline)
+                if not answers.is_stream(start):
+                    body = await self._whole_body(start, chunks, deadline)
+                    for event in answers.read(body, response.headers, reader):
+                        yield self._without_key(event)
+                    return
+                while chunk:
                     events = reader.feed(chunk)
                     if reader.finished:
-                        await _drain(response, chunks)
+                        await connections.drain(response.http_response, chunks, self._http)
                     for event in events:
                         yield self._without_key(event) if reader.finished else event
                     if reader.finished:
                         return
+                    chunk = await self._next_chunk(chunks, deadline)
         except TimeoutError:
             yield reader.broken(f"the request took more than {total_seconds:g} s")
             return
-        except (openai.OpenAIError, httpx2.HTTPError) as error:
+        except (openai.OpenAIError, httpx2.HTTPError, failures.Refused) as error:
             if not reader.finished:
                 yield self._without_key(failures.from_exception(error, began=reader.began))
             return
-        yield reader.ended()
+        yield self._without_key(_ended(reader, start))
+
+    async def _whole_body(self, start: bytes, chunks: AsyncIterator[bytes], deadline: float) -> bytes:
+        body = bytearray(start)
+        while len(body) < answers.MAX_BYTES and (chunk := await self._next_chunk(chunks, deadline)):
+            body += chunk
+        return bytes(body)
 
     def _without_key(self, event: Event) -> Event:
         """The event without the key: some servers repeat a key that they reject, and `detail` is logged and stored."""
-        if isinstance(event, Failed) and len(self._key) >= SECRET_CHARACTERS and self._key in event.detail:
-            return replace(event, detail=event.detail.replace(self._key, "[the key]"))
-        return event
+        if not isinstance(event, Failed):
+            return event
+        detail = self._secrets.sub("[the key]", event.detail) if self._secrets else event.detail
+        return replace(event, detail=detail)
 
     async def _next_chunk(self, chunks: AsyncIterator[bytes], deadline: float) -> bytes:
         """The next chunk, empty at the end. Timers are needed if the read timeout would fire after the deadline."""
@@ -156,30 +192,19 @@ class Provider:
             return await anext(chunks, b"")
 
 
-async def _drain(response: AsyncAPIResponse[Any], chunks: AsyncIterator[bytes]) -> None:
-    """Read the few bytes after the terminal event, so that the connection can be reused; otherwise close it."""
-    with contextlib.suppress(httpx2.HTTPError, TimeoutError):
-        async with asyncio.timeout(DRAIN_SECONDS):
-            async for _ in chunks:
-                pass
-    with contextlib.suppress(httpx2.HTTPError):
-        await response.close()
+def _ended(reader: ResponseReader, start: bytes) -> Event:
+    """The last event of a stream that ended without one."""
+    if answers.CHAT_COMPLETION in start:
+        return failures.failed(Code.WRONG_API, answers.OTHER_API, uncertain=True)
+    return reader.ended()
 
 
-def _http_client(limits: ProviderLimits) -> httpx2.AsyncClient:
-    return openai.DefaultAsyncHttpxClient(
-        timeout=httpx2.Timeout(
-            connect=limits.connect_seconds,
-            read=limits.silence_seconds,
-            write=limits.write_seconds,
-            pool=limits.pool_seconds,
-        ),
-        limits=httpx2.Limits(
-            max_connections=limits.max_connections,
-            max_keepalive_connections=KEEPALIVE_CONNECTIONS,
-            keepalive_expiry=KEEPALIVE_SECONDS,
-        ),
-    )
+def _secrets(key: str) -> re.Pattern[str] | None:
+    """The key, and any longer part of its start: a text may have been cut in the middle of it."""
+    if len(key) < SECRET_CHARACTERS:
+        return None
+    start = key[: max(SECRET_CHARACTERS, len(key) // 2)]
+    return re.compile(rf"{re.escape(key)}|{re.escape(start)}[\w.-]*")
 
 
 async def _answer_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

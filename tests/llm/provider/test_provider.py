@@ -192,15 +192,17 @@ async def test_a_background_run_continues_when_its_reader_hangs_up(provider: Pro
 
 
 async def test_a_finished_answer_leaves_its_connection_for_the_next(
-    provider: Provider, monkeypatch: pytest.MonkeyPatch
+    offline_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     patches.DRAIN_SECONDS.replace(monkeypatch, LONG_SECONDS)
+    provider = Provider(api_key="test", base_url=offline_url, reuse_connections=True)
     await events_of(provider, asking("hello"))
     pool = provider._openai._client._transport._pool
     before = [connection for connection in pool.connections if connection.is_idle()]
     await events_of(provider, asking("hello"))
     assert before
     assert set(before) & {connection for connection in pool.connections if connection.is_idle()}
+    await provider.close()
 
 
 async def test_warming_up_needs_no_provider_and_bills_nothing(offline: OfflineServer, offline_url: str) -> None:

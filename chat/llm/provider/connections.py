@@ -1,0 +1,73 @@
+"""The HTTP client under the SDK: error bodies are bounded, redirects not followed, connections safe to reuse."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any
+
+import httpx2
+import openai
+
+from chat.llm.provider.failures import Refused
+
+KEEPALIVE_CONNECTIONS = 20  # every request searches the pool, so idle connections are not free
+# Shorter than the 5 s after which uvicorn, Node and llama.cpp close an idle connection. A request on a connection that
+# the server is closing is lost, and it can't be sent again: no one can tell whether it ran.
+KEEPALIVE_SECONDS = 4.0
+MAX_ERROR_BYTES = 64 * 1024  # of an error's body; the rest is not read
+ERROR_SECONDS = 5.0  # to read it
+DRAIN_SECONDS = 0.2  # to read a finished body to its end, so that its connection can be reused
+
+
+def http_client(timeout: httpx2.Timeout, *, max_connections: int, reuse: bool) -> httpx2.AsyncClient:
+    """With `reuse`, an idle connection is kept for the next request."""
+    return openai.DefaultAsyncHttpxClient(
+        timeout=timeout,
+        limits=httpx2.Limits(
+            max_connections=max_connections,
+            max_keepalive_connections=KEEPALIVE_CONNECTIONS if reuse else 0,
+            keepalive_expiry=KEEPALIVE_SECONDS,
+        ),
+        follow_redirects=False,
+        event_hooks={"response": [_refuse_errors]},
+    )
+
+
+async def drain(response: httpx2.Response, chunks: Any, client: httpx2.AsyncClient) -> None:
+    """Read the few bytes after the terminal event, so that the connection can be reused; otherwise close it."""
+    with contextlib.suppress(httpx2.HTTPError, TimeoutError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            async for _ in chunks:
+                pass
+    with contextlib.suppress(httpx2.HTTPError):
+        await response.aclose()
+    await _close_if_more_came(response, client)
+
+
+async def _close_if_more_came(response: httpx2.Response, client: httpx2.AsyncClient) -> None:
+    """Close a connection on which more than the answer came.
+
+    h11 keeps those bytes, and would read them as the answer to the next request: that of another person. No await may
+    come between the end of the body and this check.
+    """
+    stream = response.extensions.get("network_stream")
+    for connection in client._transport._pool.connections:  # type: ignore[attr-defined]
+        http11 = getattr(connection, "_connection", None)
+        if http11 and http11._network_stream is stream and http11._h11_state.trailing_data[0]:
+            await connection.aclose()
+            return
+
+
+async def _refuse_errors(response: httpx2.Response) -> None:
+    """Raise Refused for every status but 2xx. The SDK would read the whole body, of any size, for any time."""
+    if response.is_success:
+        return
+    body = bytearray()
+    with contextlib.suppress(httpx2.HTTPError, TimeoutError):
+        async with asyncio.timeout(ERROR_SECONDS):
+            async for piece in response.aiter_bytes():
+                body += piece
+                if len(body) >= MAX_ERROR_BYTES:
+                    break
+    raise Refused(response.status_code, response.headers, bytes(body[:MAX_ERROR_BYTES]))
