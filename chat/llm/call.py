@@ -14,13 +14,12 @@ import msgspec
 
 from chat.llm.catalogue import Catalogue, ModelSpec
 from chat.llm.events import Progress, ToolCall, Usage
+from chat.llm.items import InputItem, message_item, sendable
 from chat.llm.journal import CallLog, Journal, NoJournal, Plan
 from chat.llm.provider.request import HISTORY_TOOLS, ModelRequest, Resumption
 from chat.llm.structured import OutputSchema, Schema
 from chat.llm.tools import Registry, Tool, ToolResult
 from chat.text import storable, storable_json
-
-InputItem = dict[str, Any]  # an item of a request's `input`, in the format of the Responses API
 
 
 class Toolbox(Protocol):
@@ -96,7 +95,7 @@ class Call:
         tools, context = given.pop("tools", ()), given.pop("context", {})
         schema, schema_name = given.pop("schema", None), given.pop("schema_name", "")
         return cls(
-            input=tuple(storable_json([{"role": "user", "content": said}] if isinstance(said, str) else list(said))),
+            input=tuple(storable_json([message_item("user", said)] if isinstance(said, str) else list(said))),
             instructions=storable(given.pop("instructions", "")),
             model=catalogue.named(name) if name else catalogue.default,
             toolbox=_toolbox(tools, context),
@@ -108,7 +107,7 @@ class Call:
         """The round with this number; `so_far` are the items of the rounds before it."""
         request = ModelRequest(
             model=self.model.id,
-            input=self.input + so_far,
+            input=sendable(self.input + so_far),
             max_output_tokens=min(self.max_output_tokens, self.model.max_output or self.max_output_tokens),
             instructions=self.instructions,
             tools=self.toolbox.schemas() if self.toolbox and self.model.tools else (),
@@ -131,18 +130,6 @@ class Call:
             provider=self.model.provider,
             request=request,
         )
-
-
-def tool_items(calls: Iterable[tuple[str, str, str, str]]) -> tuple[InputItem, ...]:
-    """Tool calls (id, name, arguments, output) as input items: all calls, then all outputs."""
-    told = list(calls)
-    return (
-        *(
-            {"type": "function_call", "call_id": call_id, "name": name, "arguments": given}
-            for call_id, name, given, _ in told
-        ),
-        *({"type": "function_call_output", "call_id": call_id, "output": output} for call_id, _, _, output in told),
-    )
 
 
 class _RegistryToolbox:

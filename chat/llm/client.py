@@ -10,9 +10,10 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
 from chat.llm import errors
-from chat.llm.call import Call, CallEvent, CallFinished, InputItem, Options, Result, RoundFinished
+from chat.llm.call import Call, CallEvent, CallFinished, Options, Result, RoundFinished
 from chat.llm.catalogue import DEFAULT_MODEL, Catalogue
 from chat.llm.events import Completed, Created, Failed
+from chat.llm.items import InputItem
 from chat.llm.journal import CallLog, Journal, NoJournal, Plan
 from chat.llm.pricing import Prices
 from chat.llm.provider.provider import Provider, ProviderLimits

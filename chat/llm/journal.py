@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from chat.llm.events import Usage
+from chat.llm.items import text_of
 from chat.llm.provider.request import ModelRequest
 
 
@@ -44,10 +45,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     def sent_text(self) -> str:
         """All text that the model reads, for counting tokens."""
         request = self.request
-        items = [item.get("content") or item.get("output") or item.get("arguments") or "" for item in request.input]
         schemas = [part for part in (*request.tools, request.output_format) if part]
-        texts = [part if isinstance(part, str) else msgspec.json.encode(part).decode() for part in (*items, *schemas)]
-        return "\n".join((request.instructions, *texts))
+        written = [msgspec.json.encode(part).decode() for part in schemas]
+        return "\n".join((request.instructions, *map(text_of, request.input), *written))
 
 
 class CallLog(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ from itertools import chain
 from typing import Any
 
 from chat.llm import errors
-from chat.llm.call import Call, InputItem, TextCorrected, Toolbox, ToolCallFinished, tool_items
+from chat.llm.call import Call, TextCorrected, Toolbox, ToolCallFinished
 from chat.llm.events import (
     Code,
     Completed,
@@ -25,6 +25,7 @@ from chat.llm.events import (
     ToolCallStarted,
     Usage,
 )
+from chat.llm.items import InputItem, message_item, tool_items
 from chat.llm.journal import CallLog, Plan
 from chat.llm.pricing import Prices
 from chat.llm.provider.provider import Provider
@@ -102,7 +103,7 @@ class Round:
 
     def items(self) -> tuple[InputItem, ...]:
         """This round's text and tool calls, as input for the next round."""
-        said = ({"role": "assistant", "content": self.text},) if self.text else ()
+        said = (message_item("assistant", self.text),) if self.text else ()
         return (*said, *self.tools.items())
 
     async def log(self) -> CallLog:

@@ -14,6 +14,7 @@ from chat.llm import errors
 from chat.llm.call import CallEvent, RoundFinished, ToolCallFinished
 from chat.llm.client import LLMClient
 from chat.llm.events import ToolCall
+from chat.llm.items import message_item
 from chat.llm.tools import Registry, ToolError, ToolResult, tool
 from tests.support.llm import PRICES, MemoryJournal, call_events, replaying, result_of, sent_requests, text_of
 from tests.support.offline import OfflineServer
@@ -199,8 +200,8 @@ async def test_a_custom_toolbox_runs_the_calls(llm: LLMClient, offline: OfflineS
     assert finished(events)[0].output == "half \ufffd\ufffd"
     first, second = await sent_requests(offline, generation_id)
     assert first["tools"] == second["tools"] == [strict.schema]
-    assert [item.get("type", item.get("role")) for item in second["input"]] == [
-        "user",
+    assert [item["type"] for item in second["input"]] == [
+        "message",
         "function_call",
         "function_call_output",
     ]
@@ -226,7 +227,7 @@ async def test_text_before_a_call_is_part_of_the_next_round(
     _, second = await sent_requests(offline, generation_id)
 
     _, assistant, one, two, *outputs = second["input"]
-    assert assistant == {"role": "assistant", "content": "Let me see."}
+    assert assistant == message_item("assistant", "Let me see.")
     assert (one["arguments"], two["arguments"]) == ('{"number":7}', '{"number":7}')
     assert [item["call_id"] for item in outputs] == [one["call_id"], two["call_id"]]
     assert [item["output"] for item in outputs] == ["7", "7"]

@@ -14,6 +14,7 @@ from chat.llm import errors
 from chat.llm.call import CallEvent, CallFinished
 from chat.llm.client import LLMClient
 from chat.llm.events import Event, TextDelta
+from chat.llm.items import message_item
 from chat.llm.journal import CallLog, Plan
 from chat.llm.price import parse_price
 from chat.llm.pricing import Prices
@@ -85,7 +86,7 @@ def asking(text: str, generation_id: str = "", **fields: Any) -> ModelRequest:
     """A request with one message of a user."""
     defaults: dict[str, Any] = {
         "model": "offline",
-        "input": ({"role": "user", "content": text},),
+        "input": (message_item("user", text),),
         "max_output_tokens": 4096,
         "metadata": {"generation_id": generation_id} if generation_id else {},
     }

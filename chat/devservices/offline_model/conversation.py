@@ -46,9 +46,9 @@ def conversation_of(request: CreateRequest) -> Conversation:
     for item in items:
         match item.get("type", "message"):
             case "message":
-                text = _text_of(item)
+                texts = _texts_of(item)
                 if item["role"] == "user":
-                    users.append(text)
+                    users += texts
                     outputs = []
             case "function_call":
                 calls[str(item.get("call_id"))] = Call(str(item.get("name")), str(item.get("arguments")))
@@ -74,12 +74,13 @@ def _output_of(item: dict[str, Any], calls: dict[str, Call]) -> Output:
     return Output(calls.pop(call_id), str(item.get("output")))
 
 
-def _text_of(item: dict[str, Any]) -> str:
+def _texts_of(item: dict[str, Any]) -> list[str]:
+    """What is said, part by part: some clients send what a user wrote in a row as one message."""
     if item.get("role") not in ("user", "assistant", "system", "developer"):
         raise InvalidRequestError(f"Invalid value: {item.get('role')!r} is not a role.", "input")
     content = item.get("content")
     if isinstance(content, str):
-        return content
+        return [content]
     if not isinstance(content, list):
         raise InvalidRequestError("Invalid type for content: a string or a list of parts is needed.", "input")
-    return "".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
+    return [str(part["text"]) for part in content if isinstance(part, dict) and "text" in part]

@@ -38,7 +38,7 @@ PROBLEMS: dict[str, tuple[int, Body]] = {
                 "insufficient_quota"),
     ),
     "quota.deepseek": (402, _openai("Insufficient Balance", "unknown_error", "invalid_request_error")),
-    "quota.openrouter": (402, {"error": {"code": 402, "message": "Insufficient credits. Add more credits to go on."}}),
+    "quota.openrouter": (402, {"error": {"code": 402, "message": "Insufficient credits. Add more credits."}}),
     "rate": (
         429,
         _openai("Rate limit reached for {model} on tokens per min (TPM): Limit 30000, Used 29000, Requested 2000. "

@@ -43,7 +43,7 @@ def _check(item: Item, following: Item, run: Run | None) -> None:
             "with `store` set to true, or remove this item from your input."
         )
         raise ProblemError(HTTPStatus.NOT_FOUND, message, param="input")
-    if place + 1 < len(output) and not _is_same(following, output[place + 1]):
+    if place + 1 < len(output) and not any(_is_same(following, later) for later in output[place + 1 :]):
         message = f"Item '{item['id']}' of type 'reasoning' was provided without its required following item."
         raise InvalidRequestError(message, "input")
 

@@ -45,7 +45,7 @@ async def write_stream(ledger: Ledger, run: Run, send: Send, *, first: int = 0) 
 
 @contextlib.asynccontextmanager
 async def _kept_alive(send: Send, seconds: float) -> AsyncIterator[None]:
-    """Meanwhile write a comment every so many seconds, as proxies and some servers do; 0: none."""
+    """Meanwhile write a comment every `seconds`, as proxies and some servers do; 0: none."""
     task = asyncio.create_task(_keep_alive(send, seconds)) if seconds else None
     try:
         yield

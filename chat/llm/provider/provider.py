@@ -17,6 +17,7 @@ import openai
 from msgspec.structs import replace
 
 from chat.llm.events import Code, Event, Failed
+from chat.llm.items import message_item
 from chat.llm.provider import answers, connections, failures
 from chat.llm.provider.reader import ResponseReader
 from chat.llm.provider.request import ModelRequest, arguments
@@ -115,7 +116,7 @@ class Provider:
 
         The request goes to a local socket: nothing leaves this machine and nothing is billed.
         """
-        request = ModelRequest(model="warm-up", input=({"role": "user", "content": "warm-up"},), max_output_tokens=16)
+        request = ModelRequest(model="warm-up", input=(message_item("user", "warm-up"),), max_output_tokens=16)
         async with await asyncio.start_server(_answer_nothing, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
             sdk = self._openai.with_options(base_url=f"http://127.0.0.1:{port}", api_key="warm-up")

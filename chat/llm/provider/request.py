@@ -103,6 +103,11 @@ def arguments(request: ModelRequest) -> dict[str, Any]:
     return body if STORE in left_out else {**body, "store": request.background}
 
 
+def _can_be_read_again(item: dict[str, Any]) -> bool:
+    """Whether a reasoning item holds its reasoning: the provider has not stored it, and refuses the item alone."""
+    return bool(item.get("encrypted_content") or item.get("content"))
+
+
 def _reasoning(request: ModelRequest) -> dict[str, str]:
     asked = {
         REASONING_EFFORT: ("effort", request.reasoning_effort),
@@ -117,7 +122,7 @@ def _metadata(metadata: dict[str, str]) -> dict[str, str]:
 
 
 def _input(request: ModelRequest) -> list[dict[str, Any]]:
-    items = list(request.input)
+    items = [item for item in request.input if item.get("type") != "reasoning" or _can_be_read_again(item)]
     if HISTORY_REASONING in request.leave_out:
         items = [item for item in items if item.get("type") != "reasoning"]
     if HISTORY_TOOLS in request.leave_out:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from hashlib import sha256
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
@@ -10,13 +12,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from chat.checkout import TEMPLATES
 from chat.database import query
-from chat.llm.call import InputItem, tool_items
+from chat.llm.items import InputItem, message_item, tool_items
 from chat.llm.tokens import count_tokens, most_tokens
 from chat.models import ChatMessage, Role, ToolState
 from chat.services.replies.tool_calls import calls_of
 
 MESSAGE_OVERHEAD_TOKENS = 4  # per turn, besides its text
 HISTORY_MAX_MESSAGES = 400
+LEFT_OUT = "(Earlier messages of this chat are left out.)"
 
 # Answers that were regenerated, which the model need not see.
 SUPERSEDED = """
@@ -54,7 +57,8 @@ async def turns(thread_id: UUID, *, up_to: int, max_tokens: int) -> list[InputIt
 
     Messages are added from the newest backwards while they fit; the newest is always included. An answer is included
     with its tool calls or not at all; only the newest loses its calls if they do not fit. Messages without text (an
-    answer that failed before its first word) are left out.
+    answer that failed before its first word) are left out. Users and the assistant take turns, which the templates of
+    many local models require.
     """
     messages = (
         await ChatMessage.filter(thread_id=thread_id, number__lte=up_to, role__in=[Role.USER, Role.ASSISTANT])
@@ -68,17 +72,32 @@ async def turns(thread_id: UUID, *, up_to: int, max_tokens: int) -> list[InputIt
         await _count_once(messages)
         messages = _newest(messages, sizes, max_tokens)
     calls = await calls_of([message.id for message in messages if message.id in sizes])
-    return [item for message in reversed(messages) for item in _items(message, calls.get(message.id, []))]
+    return list(_in_turns(messages[::-1], calls))
 
 
 async def _tool_sizes(answers: list[UUID]) -> dict[UUID, dict[str, int]]:
     return {row.pop("answer_id"): row for row in (await query(TOOL_SIZES, answers) if answers else ())}
 
 
-def _items(message: ChatMessage, calls: list[dict[str, Any]]) -> list[InputItem]:
-    """The calls of an answer that have ended, their results, and its text."""
-    ended = [call for call in calls if call["state"] != ToolState.RUNNING]
-    return [*items_of(ended), {"role": str(message.role), "content": message.content}]
+def _in_turns(messages: list[ChatMessage], calls: dict[UUID, list[dict[str, Any]]]) -> Iterator[InputItem]:
+    """The messages as items: what a user wrote in a row is one message, and answers have one of a user before them."""
+    before: Role | None = None
+    for role, group in groupby(filter(_has_words, messages), key=lambda message: message.role):
+        said = list(group)
+        if role is Role.USER:
+            yield message_item("user", *(message.content for message in said))
+        else:
+            for message in said:
+                if before is not Role.USER:
+                    yield message_item("user", instructions("continue") if before else LEFT_OUT)
+                yield from items_of([call for call in calls.get(message.id, []) if call["state"] != ToolState.RUNNING])
+                yield message_item("assistant", message.content)
+                before = role
+        before = role
+
+
+def _has_words(message: ChatMessage) -> bool:
+    return bool(message.content.strip())
 
 
 def items_of(calls: list[dict[str, Any]]) -> tuple[InputItem, ...]:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from chat.broadcast import Publish, control_channel
 from chat.events import Released
-from chat.llm.call import InputItem, Options, RoundFinished, TextCorrected
+from chat.llm.call import Options, RoundFinished, TextCorrected
 from chat.llm.errors import CallFailed
 from chat.llm.events import ReasoningDelta, RefusalDelta, TextDelta, ToolCall, ToolCallStarted
+from chat.llm.items import InputItem, message_item
 from chat.llm.provider.request import Resumption
 from chat.services.deps import Deps
 from chat.services.replies import finish, lease, prompt
@@ -35,7 +36,7 @@ async def model_input(claim: Claim, deps: Deps) -> tuple[list[InputItem], Option
     up_to = claim.answer_number - 1 if claim.continues else claim.question_number
     turns = await prompt.turns(claim.thread_id, up_to=up_to, max_tokens=settings.chat_history_tokens)
     if claim.continues:
-        turns.append({"role": "user", "content": prompt.instructions("continue")})
+        turns.append(message_item("user", prompt.instructions("continue")))
     return turns, {
         "model": model.name,
         "instructions": prompt.instructions(site_name=settings.site_name, tools=model.tools),

@@ -11,6 +11,7 @@ from chat.broadcast import Append, Unavailable
 from chat.database import query
 from chat.events import ResponseStarted
 from chat.llm.events import Usage
+from chat.llm.items import message_item
 from chat.llm.journal import CallLog
 from chat.llm.provider.request import Resumption
 from chat.llm.tokens import count_tokens
@@ -115,7 +116,7 @@ async def _lost_round(claim: Claim, text: str, deps: Deps) -> CallLog:
     turns, options = await model_input(claim, deps)
     calls = [call for call in await _calls(claim) if call["round"] < found["round"]]
     before, written = up_to_utf16(text, claim.round_start), from_utf16(text, claim.round_start)
-    said = [{"role": "assistant", "content": before}] if before else []
+    said = [message_item("assistant", before)] if before else []
     plan = deps.llm.plan([*turns, *said, *prompt.items_of(calls)], number=found["round"], **options)
     sent, received = await count_tokens([plan.sent_text, written])
     used = Usage(input_tokens=sent, output_tokens=received, total_tokens=sent + received)

@@ -9,6 +9,7 @@ from itertools import pairwise
 import pytest
 
 from chat.llm.events import Completed, Created, RefusalDelta, TextDelta, ToolCall
+from chat.llm.items import message_item
 from chat.llm.provider.provider import Provider
 from chat.tools import load
 from tests.support import patches
@@ -51,7 +52,7 @@ async def test_a_request_is_sent_as_it_is(provider: Provider, offline: OfflineSe
     [body] = [body for body in bodies if body.get("metadata", {}).get("generation_id") == generation_id]
     assert body == {
         "model": "offline",
-        "input": [{"role": "user", "content": "hello"}],
+        "input": [message_item("user", "hello")],
         "max_output_tokens": 4096,
         "metadata": {"generation_id": generation_id},
         "instructions": "Be brief.",
@@ -79,7 +80,7 @@ async def test_a_tool_call_comes_with_its_complete_arguments(provider: Provider)
 
 async def test_a_tool_s_result_leads_to_the_answer(provider: Provider) -> None:
     registry = load()
-    question = {"role": "user", "content": "What is the secret number?"}
+    question = message_item("user", "What is the secret number?")
     first = await events_of(provider, asking("", input=(question,), tools=registry.schemas()))
     [call] = [event for event in first if isinstance(event, ToolCall)]
     result = await registry.dispatch(call.name, call.arguments)

@@ -11,7 +11,7 @@ from chat.llm.provider.request import LEAVABLE, ModelRequest, arguments
 USER = {"type": "message", "role": "user", "content": "hello"}
 CALL = {"type": "function_call", "call_id": "c1", "name": "double", "arguments": "{}"}
 OUTPUT = {"type": "function_call_output", "call_id": "c1", "output": "42"}
-THOUGHT = {"type": "reasoning", "id": "rs_1", "summary": []}
+THOUGHT = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAA"}
 TOOL = {"type": "function", "name": "double", "parameters": {}}
 
 
@@ -69,6 +69,12 @@ def test_reasoning_and_tools_of_earlier_turns_are_left_out_of_the_input() -> Non
     assert full(items=items)["input"] == list(items)
     assert full("history.reasoning", items=items)["input"] == [USER, CALL, OUTPUT, USER, CALL, OUTPUT]
     assert full("history.tools", items=items)["input"] == [USER, THOUGHT, USER, THOUGHT, CALL, OUTPUT]
+
+
+def test_reasoning_that_the_provider_cannot_read_again_is_not_sent_back() -> None:
+    raw = {"type": "reasoning", "id": "rs_2", "summary": [], "content": [{"type": "reasoning_text", "text": "hm"}]}
+    bare = {"type": "reasoning", "id": "rs_3", "summary": [{"type": "summary_text", "text": "hm"}]}
+    assert body(input=(USER, THOUGHT, raw, bare, CALL, OUTPUT))["input"] == [USER, THOUGHT, raw, CALL, OUTPUT]
 
 
 def test_what_is_too_long_for_the_strictest_server_is_cut() -> None:

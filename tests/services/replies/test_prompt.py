@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from chat import database
+from chat.llm.items import message_item, text_of
 from chat.llm.tokens import count_tokens, most_tokens
 from chat.models import ChatMessage, ChatThread, Generation, Role, State, Status, ToolCall, User
-from chat.services.replies.prompt import MESSAGE_OVERHEAD_TOKENS, instructions, turns
+from chat.services.replies.prompt import LEFT_OUT, MESSAGE_OVERHEAD_TOKENS, instructions, turns
 from tests.support import patches
 from tests.support.cast import Person
 from tests.support.site import Site
@@ -29,16 +30,16 @@ async def say(thread: ChatThread, *contents: str) -> None:
 
 
 async def shown(thread: ChatThread, up_to: int, max_tokens: int) -> list[str]:
-    return [turn["content"] for turn in await turns(thread.id, up_to=up_to, max_tokens=max_tokens)]
+    return [text_of(turn) for turn in await turns(thread.id, up_to=up_to, max_tokens=max_tokens)]
 
 
 async def test_a_short_conversation_is_shown_whole_in_order_and_nothing_is_counted(thread: ChatThread) -> None:
     await say(thread, "one", "two", "three", "")
 
     assert await turns(thread.id, up_to=3, max_tokens=1000) == [
-        {"role": "user", "content": "one"},
-        {"role": "assistant", "content": "two"},
-        {"role": "user", "content": "three"},
+        message_item("user", "one"),
+        message_item("assistant", "two"),
+        message_item("user", "three"),
     ]
     assert not await ChatMessage.filter(thread_id=thread.id, token_count__isnull=False).exists()
 
@@ -63,7 +64,25 @@ async def test_the_newest_is_shown_even_if_it_is_too_long_alone(thread: ChatThre
 async def test_failed_answers_without_a_word_and_later_messages_are_left_out(thread: ChatThread) -> None:
     await say(thread, "one", "", "three", "four")
 
-    assert await shown(thread, 3, 1000) == ["one", "three"]
+    assert await shown(thread, 3, 1000) == ["one\nthree"]  # one message of the user
+
+
+async def test_the_user_and_the_model_take_turns(thread: ChatThread) -> None:
+    await say(thread, "one", "", "three", " \n", "five", "six")
+    await ChatMessage.create(thread_id=thread.id, number=7, role=Role.ASSISTANT, content="and on", status=Status.FINAL)
+    items = await turns(thread.id, up_to=7, max_tokens=1000)
+
+    assert [item["role"] for item in items] == ["user", "assistant", "user", "assistant"]
+    assert [part["text"] for part in items[0]["content"]] == ["one", "three", "five"]
+    assert text_of(items[2]) == instructions("continue")
+
+
+async def test_an_answer_whose_question_is_left_out_is_not_the_first_item(thread: ChatThread) -> None:
+    await say(thread, "word " * 2000, "two", "three")
+    items = await turns(thread.id, up_to=3, max_tokens=100)
+
+    assert [item["role"] for item in items] == ["user", "assistant", "user"]
+    assert text_of(items[0]) == LEFT_OUT
 
 
 @pytest.mark.parametrize("text", ["", "hello", "пример", "😀" * 20, "a" * 5000, "<|endoftext|>", "\ufffd"])
@@ -91,13 +110,13 @@ async def test_an_answer_is_shown_with_the_tools_that_it_called(thread: ChatThre
     await call_tool(thread, 2, "first", "second")
 
     assert await turns(thread.id, up_to=3, max_tokens=1000) == [
-        {"role": "user", "content": "one"},
+        message_item("user", "one"),
         {"type": "function_call", "call_id": "call_first", "name": "first", "arguments": "{}"},
         {"type": "function_call", "call_id": "call_second", "name": "second", "arguments": "{}"},
         {"type": "function_call_output", "call_id": "call_first", "output": "42"},
         {"type": "function_call_output", "call_id": "call_second", "output": "42"},
-        {"role": "assistant", "content": "two"},
-        {"role": "user", "content": "three"},
+        message_item("assistant", "two"),
+        message_item("user", "three"),
     ]
 
 
@@ -105,7 +124,7 @@ async def test_a_call_is_never_shown_without_its_result(thread: ChatThread) -> N
     await say(thread, "one", "two", "three")
     await call_tool(thread, 2, "slow", output="", state="running")
 
-    assert [turn.get("type") for turn in await turns(thread.id, up_to=3, max_tokens=1000)] == [None] * 3
+    assert [turn["type"] for turn in await turns(thread.id, up_to=3, max_tokens=1000)] == ["message"] * 3
 
 
 @pytest.mark.parametrize(("max_tokens", "kept"), [(700, 0), (5000, 5)])
@@ -117,14 +136,14 @@ async def test_an_answer_and_its_tools_fit_together_or_not_at_all(
     items = await turns(thread.id, up_to=3, max_tokens=max_tokens)
 
     assert len(items) == (kept or 1)
-    assert items[-1] == {"role": "user", "content": "three"}
+    assert items[-1] == message_item("user", "three")
 
 
 async def test_the_newest_loses_tools_that_do_not_fit_with_it(thread: ChatThread) -> None:
     await say(thread, "what is it?", "It is")
     await call_tool(thread, 2, "look", output="word " * 5000)
 
-    assert [turn.get("type", turn.get("role")) for turn in await turns(thread.id, up_to=2, max_tokens=500)] == [
+    assert [turn["role"] for turn in await turns(thread.id, up_to=2, max_tokens=500)] == [
         "user",
         "assistant",
     ]

@@ -7,6 +7,7 @@ import asyncio
 import httpx
 import pytest
 
+from chat.llm.items import text_of
 from chat.models import ChatMessage, ChatThread, Generation
 from tests.support.cast import Person
 from tests.support.offline import OfflineServer
@@ -58,7 +59,7 @@ async def test_replaced_answers_are_not_part_of_the_prompt(alice: Person, model:
         await ended(tab, await again(alice, posted["thread_id"], posted["reply_id"]))
         await answered(alice, "Hello again", posted["thread_id"])
     requests = (await model.http.get("/control/requests")).json()["requests"]
-    said = [item["content"] for item in requests[-1]["input"]]
+    said = [text_of(item) for item in requests[-1]["input"]]
 
     assert len(said) == 3
     assert said[-1] == "Hello again"
@@ -70,7 +71,7 @@ async def test_going_on_shows_the_model_what_there_is(alice: Person, model: Offl
     async with alice.tab(posted["thread_id"]) as tab:
         await ended(tab, await again(alice, posted["thread_id"], posted["reply_id"], go_on="1"))
     requests = (await model.http.get("/control/requests")).json()["requests"]
-    roles = [(item["role"], item["content"]) for item in requests[-1]["input"]]
+    roles = [(item["role"], text_of(item)) for item in requests[-1]["input"]]
 
     assert roles[1] == ("assistant", first.content)
     assert roles[2][0] == "user"

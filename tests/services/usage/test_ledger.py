@@ -20,6 +20,7 @@ from chat.database import query
 from chat.llm.client import LLMClient
 from chat.llm.errors import CallFailed
 from chat.llm.events import TextDelta
+from chat.llm.items import message_item
 from chat.models import BudgetReservation, ChatThread, Generation, LLMCallLog, LLMCallText, User, UserMonthlyUsage
 from chat.services.usage import budgets
 from chat.services.usage.ledger import UsageJournal, model_client, record
@@ -119,7 +120,7 @@ async def test_received_text_is_stored_and_sent_text_only_on_request(
     assert full.output == "hello there"
     assert full.input == {
         "instructions": "Be brief.",
-        "input": [{"role": "user", "content": "say hello there"}],
+        "input": [message_item("user", "say hello there")],
         "format": None,
     }
 
