@@ -4,20 +4,24 @@
 SHELL := /bin/sh
 PYTHON_DONE := .venv/.run-installed
 TESTS_DONE := .venv/.test-installed
+LOCAL_DONE := .venv/.local-installed
 NODE_DONE := node_modules/.installed
 BUILT := static/dist/.built
 SOURCES := $(shell find static/src templates -type f 2>/dev/null)
 PYTEST := .venv/bin/python -m pytest -n 2 --dist worksteal
 FAULTS := .venv/bin/python -m pytest -n 4 --dist worksteal tests/faults
-COMPILE := .venv/bin/python -m uv pip compile pyproject.toml --quiet --universal --generate-hashes --no-emit-index-url --no-header
+COMPILE := .venv/bin/python -m uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: run test faults faults-once check lint bench lock clean help FORCE
+.PHONY: run run-local test faults faults-once check lint bench lock clean help FORCE
 
 run: $(BUILT) $(PYTHON_DONE) ## start everything (PORT=8001 make run: on another port)
 	@exec .venv/bin/chat dev
+
+run-local: $(BUILT) $(PYTHON_DONE) $(LOCAL_DONE) ## the same with a small real model on this machine, without a key
+	@exec .venv/bin/chat dev --local-model
 
 test: $(BUILT) $(TESTS_DONE) ## run the tests but for those of faults (PYTEST_ARGS="-k name": some of them)
 	@CHROMIUM="$$(bin/find-chromium)" && export CHROMIUM && exec $(PYTEST) --ignore tests/faults $(PYTEST_ARGS)
@@ -41,9 +45,10 @@ bench: $(TESTS_DONE) ## measure what a streamed delta costs
 	@.venv/bin/python bench/deltas.py $(BENCH_ARGS)
 
 lock: $(TESTS_DONE) ## write the lock files anew (UPGRADE=--upgrade: with newer versions)
-	$(COMPILE) $(UPGRADE) -o requirements.txt
-	$(COMPILE) $(UPGRADE) -o requirements-dev.txt -c requirements.txt --group services
-	$(COMPILE) $(UPGRADE) -o requirements-test.txt -c requirements.txt --group services --group test
+	$(COMPILE) $(UPGRADE) pyproject.toml -o requirements.txt
+	$(COMPILE) $(UPGRADE) pyproject.toml -o requirements-dev.txt -c requirements.txt --group services
+	$(COMPILE) $(UPGRADE) pyproject.toml -o requirements-test.txt -c requirements.txt --group services --group test
+	$(COMPILE) $(UPGRADE) -o requirements-local.txt --no-deps --only-binary xllamacpp --emit-build-options --group local
 	npm $(if $(UPGRADE),update,install) --package-lock-only
 
 clean: ## remove what was installed and built; var/, with your data, stays
@@ -61,6 +66,11 @@ $(TESTS_DONE): requirements-test.txt pyproject.toml
 	@bin/install-python requirements-test.txt
 	@touch $(PYTHON_DONE) $@
 
+# The model's package names an engine that has to be compiled, so its lock is without dependencies.
+$(LOCAL_DONE): requirements-local.txt $(PYTHON_DONE)
+	@bin/install-python requirements-local.txt
+	@touch $@
+
 $(NODE_DONE): package.json package-lock.json .npmrc
 	@bin/install-node
 	@touch $@
@@ -72,6 +82,6 @@ $(BUILT): $(NODE_DONE) $(SOURCES) static/src templates
 # A virtual environment has its own place written into it, so one that was moved is made again.
 ifneq ($(wildcard .venv/.place),)
 ifneq ($(shell cat .venv/.place),$(shell pwd -P))
-$(PYTHON_DONE) $(TESTS_DONE): FORCE
+$(PYTHON_DONE) $(TESTS_DONE) $(LOCAL_DONE): FORCE
 endif
 endif

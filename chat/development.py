@@ -22,6 +22,7 @@ from dotenv import dotenv_values
 from chat import database, server
 from chat.checkout import ROOT
 from chat.devservices import ServiceError, embedded_postgres, embedded_valkey
+from chat.devservices.local_model.launch import LABEL, local_model_server, without_other_models
 from chat.devservices.offline_model.launch import offline_model_server
 from chat.devservices.offline_model.prices import LLM_PRICES
 from chat.security.passwords import Passwords
@@ -37,14 +38,18 @@ LAST_PORT = 65535
 BY_ENVIRONMENT = AuditContext(CommandLine("chat dev, DEV_SUPERUSER_EMAIL"), None)
 
 
-def run(environment: Mapping[str, str] | None = None, *, root: Path = ROOT) -> int:
-    """Serve this checkout until stopped; returns the exit code. Stores that are unset are embedded, in `var/`."""
+def run(environment: Mapping[str, str] | None = None, *, root: Path = ROOT, local_model: bool = False) -> int:
+    """Serve this checkout until stopped; returns the exit code. Stores that are unset are embedded, in `var/`.
+
+    `local_model` starts llama.cpp, and ignores the environment's settings of other models.
+    """
     var = root / "var"
     _stop_on_every_signal()
     try:
         var.mkdir(exist_ok=True)
         chosen = _chosen(os.environ if environment is None else environment, root / ".env")
-        code = _run({**DEFAULTS, "SECRET_KEY": _kept_secret(var / "secret_key"), **chosen}, var)
+        chosen = without_other_models(chosen) if local_model else chosen
+        code = _run({**DEFAULTS, "SECRET_KEY": _kept_secret(var / "secret_key"), **chosen}, var, local_model)
     except SettingsError as error:
         _say(str(error))
         return 2
@@ -69,12 +74,12 @@ def beside_a_run(environment: Mapping[str, str], *, root: Path = ROOT) -> dict[s
     return {**DEFAULTS, **environment, "DATABASE_URL": url}
 
 
-def _run(environment: dict[str, str], var: Path) -> int:
+def _run(environment: dict[str, str], var: Path, local_model: bool) -> int:
     settings = _checked(environment)
     with contextlib.ExitStack() as stack:
         stack.enter_context(_only_run(var / "run.lock", _address(settings)))
         _check_port(settings.host, settings.port)
-        started = _start_services(environment, var, stack)
+        started = _start_stores(environment, var, stack) | _start_model(environment, var, stack, local_model)
         settings = _checked({"PUBLIC_URL": _address(settings).rstrip("/"), **started, **environment})
         stack.callback(_ignore_signals)  # runs first on the way out: each service has its own time limit
         _say("Preparing the database …")
@@ -154,8 +159,8 @@ def _check_port(host: str, port: int) -> None:
         raise ServiceError(sentences.get(error.errno or 0, unknown)) from None
 
 
-def _start_services(environment: Mapping[str, str], var: Path, stack: contextlib.ExitStack) -> dict[str, str]:
-    """Start what the environment does not provide; returns the variables that lead to it."""
+def _start_stores(environment: Mapping[str, str], var: Path, stack: contextlib.ExitStack) -> dict[str, str]:
+    """Start the stores that the environment does not provide; returns the variables that lead to them."""
     started = {}
     if "DATABASE_URL" not in environment:
         _say("Starting PostgreSQL …")
@@ -163,7 +168,18 @@ def _start_services(environment: Mapping[str, str], var: Path, stack: contextlib
     if "REDIS_URL" not in environment:
         _say("Starting Valkey …")
         started["REDIS_URL"] = stack.enter_context(embedded_valkey(var / "valkey"))
-    if "OPENAI_API_KEY" not in environment:
+    return started
+
+
+def _start_model(
+    environment: Mapping[str, str], var: Path, stack: contextlib.ExitStack, local_model: bool
+) -> dict[str, str]:
+    """Start the local model if asked, else the offline model if there is no key; returns the variables for it."""
+    started = {}
+    if local_model:
+        _say(f"Loading the local model, {LABEL} …")
+        started = stack.enter_context(local_model_server(log=var / "local-model.log")).variables()
+    elif "OPENAI_API_KEY" not in environment:
         _say("Starting the offline model …")
         started["OPENAI_BASE_URL"] = stack.enter_context(offline_model_server(log=var / "offline-model.log"))
         started |= {"OPENAI_API_KEY": "offline", "SITE_NOTICE": OFFLINE_NOTICE, "LLM_PRICES": LLM_PRICES}
@@ -230,6 +246,8 @@ def _administrator(settings: Settings) -> str:
 
 
 def _model(settings: Settings, started: Mapping[str, str]) -> str:
+    if "LLM_MODEL" in started:
+        return f"{LABEL}, on this machine"
     if "OPENAI_API_KEY" in started:
         return "the offline model, because OPENAI_API_KEY is unset"
     return f"{settings.llm_model} at {urlsplit(settings.openai_base_url).hostname or 'OpenAI'}"

@@ -47,7 +47,12 @@ def main() -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="chat", description="A self-hosted LLM chat.")
     commands = parser.add_subparsers(required=True, metavar="command")
-    _add(commands, "dev", _dev, "run the site for development, with embedded services for those not configured")
+    dev = _add(commands, "dev", _dev, "run the site for development, with embedded services for those not configured")
+    dev.add_argument(
+        "--local-model",
+        action="store_true",
+        help="answer with a small model on this machine, whatever the settings say; `make run-local` installs it first",
+    )
     _add(commands, "serve", _serve, "run the site in production")
     _add(commands, "migrate", _migrate, "apply the migrations that are missing")
     new = _add(commands, "make-migration", _make_migration, "write a migration for changes of the models")
@@ -116,8 +121,8 @@ def _add(
     return parser
 
 
-def _dev(_: argparse.Namespace) -> int:
-    return development.run()
+def _dev(arguments: argparse.Namespace) -> int:
+    return development.run(local_model=arguments.local_model)
 
 
 def _serve(_: argparse.Namespace) -> int:
