@@ -31,6 +31,7 @@ from chat.services.admin import commands
 from chat.services.admin.audit import AuditContext, CommandLine
 from chat.services.errors import Refused
 from chat.settings import Settings, SettingsError
+from chat.settings.models import SOURCES as MODEL_FILES
 
 DEFAULTS = {"DEBUG": "True", "EMAIL_VERIFICATION_REQUIRED": "False"}
 OFFLINE_NOTICE = "The offline model answers here, and its prices are made up. Set OPENAI_API_KEY to use a real model."
@@ -168,6 +169,7 @@ def _start_stores(environment: Mapping[str, str], var: Path, stack: contextlib.E
     if "REDIS_URL" not in environment:
         _say("Starting Valkey …")
         started["REDIS_URL"] = stack.enter_context(embedded_valkey(var / "valkey"))
+<<<<<<< HEAD
     return started
 
 
@@ -180,6 +182,9 @@ def _start_model(
         _say(f"Loading the local model, {LABEL} …")
         started = stack.enter_context(local_model_server(log=var / "local-model.log")).variables()
     elif "OPENAI_API_KEY" not in environment:
+=======
+    if not any(name in environment for name in (*MODEL_FILES, "OPENAI_API_KEY")):
+>>>>>>> e4a0f46 (Read several providers and models from a TOML file)
         _say("Starting the offline model …")
         started["OPENAI_BASE_URL"] = stack.enter_context(offline_model_server(log=var / "offline-model.log"))
         started |= {"OPENAI_API_KEY": "offline", "SITE_NOTICE": OFFLINE_NOTICE, "LLM_PRICES": LLM_PRICES}
@@ -250,7 +255,11 @@ def _model(settings: Settings, started: Mapping[str, str]) -> str:
         return f"{LABEL}, on this machine"
     if "OPENAI_API_KEY" in started:
         return "the offline model, because OPENAI_API_KEY is unset"
-    return f"{settings.llm_model} at {urlsplit(settings.openai_base_url).hostname or 'OpenAI'}"
+    model = settings.catalogue.default
+    base_url = settings.catalogue.provider_of(model).base_url
+    others = len(settings.models) - 1
+    and_others = f", and {others} more" if others else ""
+    return f"{model.name} at {urlsplit(base_url).hostname or 'OpenAI'}{and_others}"
 
 
 def _store(variable: str, url: str, started: Mapping[str, str], embedded: str) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+import os
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from chat.settings import Settings, SettingsError, variable
+from chat.settings import Settings, SettingsError, variable, variables
 from chat.settings.listing import environment_example, settings_document
 from chat.settings.parsing import parser_of
 from tests.support.production import PRODUCTION
@@ -93,7 +93,7 @@ def test_every_setting_is_in_the_example_file_and_in_the_docs() -> None:
 
     assert example == environment_example(), "run `chat settings --env-example > .env.example`"
     assert document == settings_document(), "run `chat settings > docs/settings.md`"
-    assert all(variable(item) in example and variable(item) in document for item in fields(Settings))
+    assert all(variable(item) in example and variable(item) in document for item in variables())
 
 
 def test_a_setting_of_a_new_type_says_where_its_parser_goes() -> None:
@@ -138,3 +138,68 @@ def test_prices_are_for_input_cached_input_cache_writes_and_output() -> None:
 def test_a_model_s_name_has_to_fit_where_it_is_stored(variable: str) -> None:
     with pytest.raises(SettingsError, match=f"{variable} has a name of more than 100 characters"):
         Settings.from_environment({**PRODUCTION, variable: "m" * 101})
+
+
+MODELS = '[[provider]]\nname = "one"\nkey_env = "ONE_KEY"\n[[model]]\nid = "a"\n[[model]]\nid = "b"\nlabel = "B"\n'
+OF_A_FILE = {name: value for name, value in PRODUCTION.items() if name != "OPENAI_API_KEY"} | {"ONE_KEY": "secret-one"}
+
+
+def file_problems(**environment: str) -> list[str]:
+    with pytest.raises(SettingsError) as refused:
+        Settings.from_environment({**OF_A_FILE, **environment})
+    return refused.value.problems
+
+
+def test_a_models_file_replaces_the_variables_of_one_provider(tmp_path: Path) -> None:
+    path = tmp_path / "models.toml"
+    path.write_text(MODELS)
+    settings = Settings.from_environment({**OF_A_FILE, "MODELS_FILE": str(path)})
+    path.unlink()  # it is read once
+
+    assert settings.models == ("one/a", "one/b")
+    assert settings.catalogue.providers[0].api_key == "secret-one"
+    assert "secret-one" not in repr(settings)
+    assert Settings.from_environment({**OF_A_FILE, "MODELS_TOML": MODELS}).catalogue == settings.catalogue
+
+
+def test_a_models_file_has_no_rival() -> None:
+    rivals = {"LLM_MODEL": "a", "LLM_MODELS": "b", "LLM_TITLE_MODEL": "c", "OPENAI_BASE_URL": "http://x/v1"}
+
+    assert file_problems(MODELS_TOML=MODELS, **rivals) == [
+        f"{name} is set, and so is MODELS_TOML, which replaces it: unset {name}" for name in rivals
+    ]
+    assert "MODELS_TOML is set, and so is MODELS_FILE: unset one of the two" in file_problems(
+        MODELS_TOML=MODELS, MODELS_FILE="x"
+    )
+
+
+def test_problems_of_a_models_file_are_named_with_all_others() -> None:
+    assert file_problems(PORT="x", MODELS_TOML=f"{MODELS}price='x'\nfallback=['c']") == [
+        "PORT is 'x': set a whole number",
+        "MODELS_TOML model[2].price: write it like 1.25/0.125/10, at most 1,000,000 and with at most 6 decimals",
+        'MODELS_TOML model[2].fallback: "c" is no model of this file',
+    ]
+
+
+def test_a_models_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
+    path = tmp_path / "models.toml"
+
+    def said() -> str:
+        [problem] = file_problems(MODELS_FILE=str(path))
+        return problem.removeprefix(f"MODELS_FILE '{path}' ")
+
+    assert said() == "can't be read: No such file or directory"
+    path.mkdir()
+    assert said() == "is not a file"
+    path.rmdir()
+    os.mkfifo(path)
+    assert said() == "is not a file"
+    path.unlink()
+    path.write_bytes(b"\n\n# caf\xe9\n")
+    assert said() == "is not UTF-8, from line 3 on: save it as UTF-8"
+    path.write_bytes(MODELS.encode("utf-16"))
+    assert said() == "is not UTF-8, from line 1 on: save it as UTF-8"
+    with path.open("wb") as file:
+        file.truncate(100_000_000)
+    assert said() == "has more than 256 KiB, so it is no file of models"
+    assert file_problems(MODELS_FILE="a\0b") == ["MODELS_FILE 'a\\x00b' can't be read: embedded null byte"]

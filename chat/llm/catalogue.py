@@ -20,6 +20,7 @@ class ProviderSpec:
     base_url: str = ""  # empty: OpenAI's
     api_key: str = field(default="", repr=False)
     reuse_connections: bool = True
+    leave_out: frozenset[str] = frozenset()  # words of provider/request.py; its models have them too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from chat.llm.catalogue import DEFAULT_MODEL, Catalogue
 from chat.llm.price import PriceList
+from chat.settings.models import declared_models
 from chat.settings.parsing import Origin, Sender, parser_of
 
 MODEL_MAX_LENGTH = 100  # the length of the columns that store a model's name
@@ -88,11 +89,17 @@ class Settings:
         secret=True,
     )
 
+    models_file: str = setting(
+        "",
+        "Path of a TOML file with several providers and their models, instead of `OPENAI_BASE_URL`, `LLM_MODEL`, "
+        "`LLM_MODELS` and `LLM_TITLE_MODEL`: see `docs/models.md`.",
+        group="Model",
+    )
+    models_toml: str = setting("", "The text of such a file, for hosts without files.")
     openai_api_key: str = setting(
         "",
         "API key of the model provider. Unset in development: the offline model answers. "
         "For a compatible server that needs no key, any word will do.",
-        group="Model",
         secret=True,
     )
     openai_base_url: str = setting(
@@ -167,6 +174,8 @@ class Settings:
     dev_superuser_email: str = setting("", "Development only: `chat dev` creates this administrator when it starts.")
     dev_superuser_password: str = setting("", "Development only: the password of that administrator.", secret=True)
 
+    declared_models: Catalogue | None = None  # of the models file
+
     @property
     def models(self) -> tuple[str, ...]:
         """The models that users can choose; the first is the default."""
@@ -175,7 +184,7 @@ class Settings:
     @property
     def catalogue(self) -> Catalogue:
         """All models and their providers."""
-        return Catalogue.single(
+        return self.declared_models or Catalogue.single(
             api_key=self.openai_api_key,
             base_url=self.openai_base_url,
             models=(self.llm_model, *self.llm_models),
@@ -188,7 +197,7 @@ class Settings:
         problems: list[str] = []
         hints = get_type_hints(cls)
         values: dict[str, Any] = {}
-        for item in fields(cls):
+        for item in variables():
             text = environment.get(variable(item), "").strip()
             if not text:
                 continue
@@ -196,13 +205,18 @@ class Settings:
                 values[item.name] = _within_limits(parser_of(hints[item.name])(text), item)
             except ValueError as error:
                 problems.append(f"{variable(item)} {error}")
-        settings = cls(**values)
+        settings = cls(**values, declared_models=declared_models(environment, problems))
         problems += _malformed_urls(settings)
         if not settings.debug:
             problems += _unfit_for_production(settings, already={problem.split()[0] for problem in problems})
         if problems:
             raise SettingsError(problems)
         return settings
+
+
+def variables() -> list[Field[Any]]:
+    """The fields that the environment sets."""
+    return [item for item in fields(Settings) if item.metadata]
 
 
 def variable(item: Field[Any]) -> str:
@@ -241,7 +255,7 @@ def _malformed_urls(settings: Settings) -> list[str]:
 
 def _unfit_for_production(settings: Settings, *, already: set[str]) -> list[str]:
     """What a public site must not start with; variables in `already` have a complaint and get no second one."""
-    key = settings.secret_key
+    key, has_models = settings.secret_key, bool(settings.models_file or settings.models_toml)
     weak_key = len(key.encode()) < SECRET_KEY_MIN_BYTES or len(set(key)) < SECRET_KEY_MIN_DISTINCT
     checks = [
         ("SECRET_KEY", weak_key, f"is missing or weak: set at least {SECRET_KEY_MIN_BYTES} random bytes"),
@@ -249,7 +263,8 @@ def _unfit_for_production(settings: Settings, *, already: set[str]) -> list[str]
         ("PUBLIC_URL", settings.public_url.startswith("http:"), "must be https in production"),
         ("DATABASE_URL", not settings.database_url, "is missing: a PostgreSQL database is needed"),
         ("REDIS_URL", not settings.redis_url, "is missing: a Redis or Valkey server is needed"),
-        ("OPENAI_API_KEY", not settings.openai_api_key, "is missing: no model can answer without it"),
+        ("OPENAI_API_KEY", not (settings.openai_api_key or has_models),
+         "is missing: no model can answer without it"),
         ("RATE_LIMITS", not settings.rate_limits, "is off: rate limits must be on in production"),
         ("EMAIL_BACKEND", settings.email_verification_required and settings.email_backend == "console",
          "is console, so no one could confirm an address: set smtp, or EMAIL_VERIFICATION_REQUIRED=False"),

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any
 
-from chat.settings import Settings, variable
+from chat.settings import variable, variables
 
 
 def environment_example() -> str:
@@ -14,7 +13,7 @@ def environment_example() -> str:
         "# Copy to .env and set what you need; the real environment wins over this file.",
         "# A variable that is unset or empty takes its default.",
     ]
-    for item in fields(Settings):
+    for item in variables():
         if item.metadata["group"]:
             lines += ["", f"# --- {item.metadata['group']} ---"]
         lines += ["", f"# {item.metadata['help'].replace('`', '')}", f"# {variable(item)}={_shown(item.default)}"]
@@ -31,7 +30,7 @@ def settings_document() -> str:
         "and lists all of them.",
         "This page is generated: `chat settings > docs/settings.md`.",
     ]
-    for item in fields(Settings):
+    for item in variables():
         if group := item.metadata["group"]:
             lines += ["", f"## {group}", "", "| Variable | Default | Meaning |", "|---|---|---|"]
         lines.append(f"| `{variable(item)}` | {_code(item.default)} | {item.metadata['help']} |")

@@ -121,9 +121,10 @@ async def _open_database(settings: Settings) -> None:
 
 def _check_prices(settings: Settings, llm: LLMClient) -> None:
     """Refuse a budget with a model of unknown price: it could not be enforced."""
-    unknown = [model for model in settings.models if not llm.prices.knows(model)]
+    unknown = [model.name for model in llm.catalogue.models if not llm.prices.knows(model.name)]
     if settings.llm_monthly_budget is not None and unknown:
-        raise CannotStart(f"LLM_MONTHLY_BUDGET is set, but the price of {unknown[0]} is unknown: add it to LLM_PRICES.")
+        where = "the models file" if settings.declared_models else "LLM_PRICES"
+        raise CannotStart(f"LLM_MONTHLY_BUDGET is set, but the price of {unknown[0]} is unknown: add it to {where}.")
 
 
 def _end_process(loop: asyncio.Task[None]) -> None:
