@@ -26,6 +26,7 @@ from chat.settings import Settings
 from chat.web import accounts, admin, auth, pages, rate_limits, security_headers
 from chat.web.chat import pages as chat_pages
 from chat.web.chat import socket
+from chat.web.model_words import abilities
 from chat.web.resources import EXTENSION, CannotStart, opened
 from chat.web.server_patches import BoundedWebsocketConnection, TrustedProxies
 from chat.web.usage import pages as usage_pages
@@ -130,6 +131,8 @@ def _install_resources(app: Quart, settings: Settings) -> None:
 def _install_templates(app: App, settings: Settings) -> None:
     def static_url(name: str) -> str:
         return f"/static/{name}?v={app.static_version(name)}"
+
+    app.add_template_filter(abilities)
 
     @app.context_processor
     async def common() -> dict[str, Any]:

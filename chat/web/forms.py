@@ -9,6 +9,7 @@ import wtforms
 from wtforms import BooleanField, EmailField, PasswordField, RadioField, SelectField, StringField
 from wtforms.validators import DataRequired, EqualTo, InputRequired, Length, ValidationError
 
+from chat.llm.catalogue import ModelSpec
 from chat.models import DISPLAY_NAME_MAX_LENGTH, EMAIL_MAX_LENGTH, THEMES, User
 from chat.security.password_rules import PASSWORD_MAX_BYTES
 from chat.text import storable
@@ -111,11 +112,12 @@ class SettingsForm(Form):
     theme = RadioField("Theme", choices=list(THEMES))
 
     @classmethod
-    def of(cls, user: User, sent: Any, *, models: Sequence[str]) -> Self:
+    def of(cls, user: User, sent: Any, *, models: Sequence[ModelSpec]) -> Self:
         """Filled with the user's settings; a model that is no longer offered becomes the site's default."""
-        chosen = user.settings.model if user.settings.model in models else models[0]
+        names = [model.name for model in models]
+        chosen = user.settings.model if user.settings.model in names else names[0]
         form = cls(sent, display_name=user.display_name, model=chosen, theme=user.settings.theme)
-        form.model.choices = list(models)
+        form.model.choices = list(zip(names, models, strict=True))
         return form
 
     def validate_display_name(self, field: StringField) -> None:

@@ -38,7 +38,7 @@ async def test_the_chosen_model_is_sent_with_each_message_and_kept(choosing: Des
     chat = await choosing.chat(alice)
     model = chat.page.get_by_label("Model", exact=True)
     await expect(model).to_have_value("gpt-5-mini")
-    await expect(model.locator("option")).to_have_text(["gpt-5-mini", "large", "small"])
+    await expect(model.locator("option .model-label")).to_have_text(["gpt-5-mini", "large", "small"])
     await model.select_option("small")
     await chat.say("say one")
     await chat.is_over()

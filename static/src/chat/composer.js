@@ -114,6 +114,7 @@ export class Composer {
     this.#clientId.value = newId();
     this.#field.value = "";
     this.#typed();
+    this.#form.querySelector("#model-gone")?.remove(); // the chat has a new model now
     this.#page.onSend(content, clientId, this.model);
   }
 

@@ -111,7 +111,7 @@ async def test_new_chats_use_the_chosen_model(carol: Person) -> None:
     asked = await carol.ask("say hello")
     thread = await ChatThread.get(id=asked["thread_id"])
 
-    assert [one.text for one in (await page_of(carol, "/chat/")).all("option") if "selected" in one] == ["small"]
+    assert [one["value"] for one in (await page_of(carol, "/chat/")).all("option") if "selected" in one] == ["small"]
     assert (thread.model, (await Generation.get(thread_id=thread.id)).model) == ("small", "small")
 
 
@@ -121,7 +121,7 @@ async def test_a_model_that_is_no_longer_offered_is_replaced_by_the_first(carol:
     asked = await carol.ask("say hello")
 
     assert (await Generation.get(thread_id=asked["thread_id"])).model == "gpt-5-mini"
-    assert [one.text for one in (await page_of(carol)).all("option") if "selected" in one] == ["gpt-5-mini"]
+    assert [one["value"] for one in (await page_of(carol)).all("option") if "selected" in one] == ["gpt-5-mini"]
 
 
 async def test_users_of_the_sites_default_model_follow_the_site(carol: Person) -> None:

@@ -498,15 +498,38 @@ async def test_the_model_choice_lists_the_threads_own_model_first(beside: Beside
         for model in ("", "large", "offered no more"):
             await ChatThread.filter(id=thread.id).update(model=model)
             page = await page_of(alice, f"/chat/{thread.id}/")
-            chosen.append([one.text for one in page.all("option") if "selected" in one])
+            chosen.append([one["value"] for one in page.all("option") if "selected" in one])
         refused = await alice.http.post(f"/chat/{thread.id}/", data={"message": "", "model": "small"})
 
         assert page.find("select", name="model")["id"] == "model"
         assert page.find("label", for_="model").text == "Model"
-        assert [one.text for one in page.all("option")] == ["gpt-5-mini", "large", "small"]
+        assert [one["value"] for one in page.all("option")] == ["gpt-5-mini", "large", "small"]
+        assert page.all("option")[0].text == "gpt-5-mini · Tools"  # what a browser shows that cannot style it
         assert chosen == [[], ["large"], []]  # none: the first
-        assert [one.text for one in Page(refused.text).all("option") if "selected" in one] == ["small"]
+        assert [one["value"] for one in Page(refused.text).all("option") if "selected" in one] == ["small"]
         assert len((await page_of(alice, "/chat/")).all("option")) == 3
+
+
+async def test_a_model_that_is_gone_is_named_with_the_one_that_answers_instead(beside: Beside) -> None:
+    said = "retired is no longer available. gpt-5-mini answers instead."
+    async with beside(LLM_MODELS="large") as site, Person.signed_up(site, "alice") as alice:
+        thread = await stored_thread(alice, "Hello")
+        await ChatThread.filter(id=thread.id).update(model="retired")
+        page = await page_of(alice, f"/chat/{thread.id}/")
+        assert page.find("p", id="model-gone").text == said
+        assert page.find("select", id="model")["aria-describedby"] == "model-gone"
+        posted = await alice.http.post(f"/chat/{thread.id}/", data={"message": "Say six", "model": "gpt-5-mini"})
+        assert posted.status_code == 303
+        assert not (await page_of(alice, f"/chat/{thread.id}/")).all("p", id="model-gone")
+
+
+async def test_the_only_model_replaces_one_that_is_gone(reader: Person) -> None:
+    thread = await stored_thread(reader, "Hello")
+    await ChatThread.filter(id=thread.id).update(model="retired")
+    page = await page_of(reader, f"/chat/{thread.id}/")
+
+    assert "retired is no longer available" in page.find("p", id="model-gone").text
+    assert page.find("input", type="hidden", name="model")["value"] == "gpt-5-mini"
 
 
 # Older messages, and the sidebar
