@@ -169,7 +169,6 @@ def _start_stores(environment: Mapping[str, str], var: Path, stack: contextlib.E
     if "REDIS_URL" not in environment:
         _say("Starting Valkey …")
         started["REDIS_URL"] = stack.enter_context(embedded_valkey(var / "valkey"))
-<<<<<<< HEAD
     return started
 
 
@@ -181,10 +180,7 @@ def _start_model(
     if local_model:
         _say(f"Loading the local model, {LABEL} …")
         started = stack.enter_context(local_model_server(log=var / "local-model.log")).variables()
-    elif "OPENAI_API_KEY" not in environment:
-=======
-    if not any(name in environment for name in (*MODEL_FILES, "OPENAI_API_KEY")):
->>>>>>> e4a0f46 (Read several providers and models from a TOML file)
+    elif not any(name in environment for name in (*MODEL_FILES, "OPENAI_API_KEY")):
         _say("Starting the offline model …")
         started["OPENAI_BASE_URL"] = stack.enter_context(offline_model_server(log=var / "offline-model.log"))
         started |= {"OPENAI_API_KEY": "offline", "SITE_NOTICE": OFFLINE_NOTICE, "LLM_PRICES": LLM_PRICES}
