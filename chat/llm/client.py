@@ -9,6 +9,8 @@ from contextlib import aclosing, asynccontextmanager
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
+from msgspec.structs import replace
+
 from chat.llm import errors
 from chat.llm.call import Call, CallEvent, CallFinished, Options, Result, RoundFinished
 from chat.llm.catalogue import DEFAULT_MODEL, Catalogue
@@ -16,6 +18,7 @@ from chat.llm.events import Completed, Created, Failed
 from chat.llm.items import InputItem
 from chat.llm.journal import CallLog, Journal, NoJournal, Plan
 from chat.llm.pricing import Prices
+from chat.llm.provider.adapting import Learned
 from chat.llm.provider.provider import Provider, ProviderLimits
 from chat.llm.round import Round
 
@@ -92,6 +95,11 @@ class LLMClient:
         """What this call would send, for counting tokens; nothing is sent."""
         return self._call(said, options).plan(number)
 
+    def learned(self, model: str) -> Learned:
+        """What the server of this model has refused within the last hour: parts of requests, and lengths."""
+        spec = self.catalogue.named(model)
+        return self._providers[spec.provider].memory.of(spec.id)
+
     async def warm_up(self) -> None:
         """Do the slow first-time work before the first call; nothing leaves this machine."""
         self.prices.knows(self.catalogue.default.name)
@@ -121,10 +129,13 @@ async def _events(call: Call, providers: Mapping[str, Provider], prices: Prices)
     Raises CallFailed, and whatever the journal or the toolbox raises.
     """
     logs: list[CallLog] = []
+    left_out: frozenset[str] = frozenset()  # that the rounds before had to leave out
     resume, so_far = call.resume, call.resume.so_far if call.resume else ()
     try:
         for number in range(resume.number if resume else 1, MAX_ROUNDS + 1):
             plan = call.plan(number, so_far)
+            request = replace(plan.request, leave_out=plan.request.leave_out | left_out)
+            plan = replace(plan, request=providers[plan.provider].memory.applied(request))
             if resume is None:
                 await call.journal.begin(plan)
             current = Round(call, plan, providers[plan.provider], prices, resume)
@@ -143,6 +154,7 @@ async def _events(call: Call, providers: Mapping[str, Provider], prices: Prices)
                 yield CallFinished(Result(current.text, current.parsed, tuple(logs)))
                 return
             so_far += current.items()
+            left_out = current.plan.request.leave_out
             resume = None
         raise errors.TooManyRounds("The model kept calling tools without giving an answer.")
     except errors.CallFailed as error:

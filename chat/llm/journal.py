@@ -11,7 +11,7 @@ import msgspec
 
 from chat.llm.events import Usage
 from chat.llm.items import text_of
-from chat.llm.provider.request import ModelRequest
+from chat.llm.provider.request import ModelRequest, arguments
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,8 +33,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def sent(self) -> dict[str, Any]:
         """What the model receives, as JSON values."""
-        request = self.request
-        return {"instructions": request.instructions, "input": list(request.input), "format": request.output_format}
+        body = arguments(self.request)
+        return {
+            "instructions": body.get("instructions", ""),
+            "input": body["input"],
+            "format": body.get("text", {}).get("format"),
+        }
 
     @property
     def sent_sha256(self) -> str:
@@ -44,10 +48,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def sent_text(self) -> str:
         """All text that the model reads, for counting tokens."""
-        request = self.request
-        schemas = [part for part in (*request.tools, request.output_format) if part]
+        body, sent = arguments(self.request), self.sent
+        schemas = [part for part in (*body.get("tools", ()), sent["format"]) if part]
         written = [msgspec.json.encode(part).decode() for part in schemas]
-        return "\n".join((request.instructions, *map(text_of, request.input), *written))
+        return "\n".join((sent["instructions"], *map(text_of, sent["input"]), *written))
 
 
 class CallLog(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,6 +9,8 @@ from decimal import Decimal
 from itertools import chain
 from typing import Any
 
+from msgspec.structs import replace
+
 from chat.llm import errors
 from chat.llm.call import Call, TextCorrected, Toolbox, ToolCallFinished
 from chat.llm.events import (
@@ -42,7 +44,7 @@ class Round:
     """One request, its answer, and the tools that the answer calls. Close it."""
 
     def __init__(self, call: Call, plan: Plan, provider: Provider, prices: Prices, resume: Resumption | None) -> None:
-        self.plan = plan
+        self._plan = plan
         self.tools = ToolRuns(call.toolbox)
         self.text = ""
         self.parsed: Any = None
@@ -60,6 +62,11 @@ class Round:
         self._called: dict[str, list[str]] = {}  # what the model has written of each call
         self._began = time.monotonic()
         self._first_event_ms: int | None = None
+
+    @property
+    def plan(self) -> Plan:
+        """With the request as it was sent last."""
+        return replace(self._plan, request=self._retries.request)
 
     async def events(self) -> AsyncGenerator[Event | TextCorrected | ToolCallFinished, None]:
         """The round's events, until the provider and all tools have finished. Raises what the toolbox raises."""

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from chat.llm.client import LLMClient
+from chat.llm.provider.adapting import Memory
 from chat.llm.provider.provider import Provider, ProviderLimits
 from tests.support import patches
 from tests.support.llm import PRICES, MemoryJournal
@@ -69,7 +70,9 @@ async def session_llm(offline_url: str, session_journal: MemoryJournal) -> Async
 
 @pytest.fixture
 async def llm(session_llm: LLMClient, journal: MemoryJournal) -> LLMClient:
-    """A client that writes to `journal`. It is made once, since that loads the system's certificates."""
+    """A client that writes to `journal` and remembers no refusals. It is made once, since that loads certificates."""
+    for provider in session_llm._providers.values():
+        provider.memory = Memory()
     return session_llm
 
 

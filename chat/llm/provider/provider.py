@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from chat.llm.events import Code, Event, Failed
 from chat.llm.items import message_item
 from chat.llm.provider import answers, connections, failures
+from chat.llm.provider.adapting import Memory
 from chat.llm.provider.reader import ResponseReader
 from chat.llm.provider.request import ModelRequest, arguments
 
@@ -64,6 +65,7 @@ class Provider:
         if base_url and not base_url.startswith(("http://", "https://")):
             raise ValueError(f"The address {base_url!r} must start with http:// or https://, like https://host/v1.")
         self.base_url = base_url or OPENAI_BASE_URL
+        self.memory = Memory()
         self._secrets = _secrets(api_key)
         self._limits = limits or ProviderLimits()
         reuses = self.base_url.startswith("https://") if reuse_connections is None else reuse_connections

@@ -1,7 +1,8 @@
 """Retrying a request, or resuming its stream, by two rules.
 
-A request is sent again only if it never ran, and only before the first event of an answer. A background run
-continues at the provider by itself, so it is never sent again: its stream is resumed after the last event that came.
+A request is sent again only if it never ran, and only before the first event of an answer: the same one after a pause,
+or at once without the part that was refused. A background run continues at the provider by itself, so it is never sent
+again: its stream is resumed after the last event that came.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import random
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from http import HTTPStatus
 
 from chat.llm.events import (
     Code,
@@ -24,6 +26,7 @@ from chat.llm.events import (
     TextDelta,
     ToolCall,
 )
+from chat.llm.provider.adapting import MAX_ADAPTATIONS, Adaptation, adapted
 from chat.llm.provider.provider import Provider
 from chat.llm.provider.request import ModelRequest, Resumption
 
@@ -53,8 +56,9 @@ class Retries:
         most: int | None = None,
         resume: Resumption | None = None,
     ) -> None:
+        self.request = request  # as it was sent last
         self._provider = provider
-        self._request = request
+        self._adaptations: list[Adaptation] = []
         self._most = most  # retries; None: as many as the rule allows
         self._waited_seconds = 0.0
         self._began = resume is not None  # an event came
@@ -66,13 +70,17 @@ class Retries:
 
     async def events(self) -> AsyncGenerator[Event, None]:
         """The provider's events; failures that lead to another attempt are only logged. To be read once."""
-        background = self._request.background
+        background = self.request.background
         while True:
             pause: float | None = None
             async with aclosing(self._stream()) as stream:
                 async for event in stream:
-                    if isinstance(event, Failed) and (pause := self._pause_after(event)) is not None:
-                        break
+                    if isinstance(event, Failed):
+                        pause = 0 if self._adapt(event) else self._pause_after(event)
+                        if pause is not None:
+                            break
+                    elif not self._began:
+                        self._remember()
                     self._began = True
                     if background:
                         self._keep_position(event)
@@ -85,9 +93,34 @@ class Retries:
         self.in_flight = True
         if self._response_id:
             self._resumed_at.append(time.monotonic())
-            return self._provider.resume(self._response_id, sequence=self._sequence, taken=self._request.calls)
+            return self._provider.resume(self._response_id, sequence=self._sequence, taken=self.request.calls)
         self.attempts += 1
-        return self._provider.stream(self._request)
+        return self._provider.stream(self.request)
+
+    def _adapt(self, refused: Failed) -> bool:
+        """Change the request after its refusal, if it never ran and can be sent in another form."""
+        if self._began or refused.status is None or len(self._adaptations) >= MAX_ADAPTATIONS:
+            return False
+        adaptation = adapted(self.request, refused)
+        if adaptation is None:
+            return False
+        logger.warning(
+            "%s refused a request for %s, which is sent %s: %s",
+            self._provider.base_url,
+            self.request.model,
+            adaptation.told,
+            refused.detail,
+        )
+        self.request = adaptation.request
+        self._adaptations.append(adaptation)
+        self.in_flight = False
+        return True
+
+    def _remember(self) -> None:
+        """The request was accepted, so the changes were right."""
+        for adaptation in self._adaptations:
+            if adaptation.leave_out or adaptation.max_output:
+                self._provider.memory.add(self.request.model, adaptation.leave_out, max_output=adaptation.max_output)
 
     def _keep_position(self, event: Event) -> None:
         match event:
@@ -100,7 +133,7 @@ class Retries:
 
     def _pause_after(self, failed: Failed) -> float | None:
         """Seconds until the next attempt; None if there is none."""
-        if self._request.background and self._response_id:
+        if self.request.background and self._response_id:
             return self._pause_before_resume(failed)
         return None if self._began else self._pause_before_retry(failed)
 
@@ -130,7 +163,8 @@ class Retries:
 def pause_before_retry(failed: Failed, attempt: int, chance: float) -> float | None:
     """Seconds to wait after this attempt, with `chance` (0 to 1) of the jitter; None: do not send it again."""
     pauses = PAUSES.get(failed.code, ())
-    never_ran = failed.code is Code.UNREACHABLE or failed.status in (429, 500, 503, 529)
+    told = failed.status is not None and failed.code in (Code.RATE_LIMITED, Code.OVERLOADED)
+    never_ran = told or failed.code is Code.UNREACHABLE or failed.status == HTTPStatus.INTERNAL_SERVER_ERROR
     if not never_ran or attempt > len(pauses) or (failed.retry_after_seconds or 0) > MAX_RETRY_AFTER_SECONDS:
         return None
     return (failed.retry_after_seconds or pauses[attempt - 1]) * (1 + JITTER * chance)
