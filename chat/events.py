@@ -94,6 +94,8 @@ class MessageView(msgspec.Struct, frozen=True):
     reasoning: str = ""  # what the model wrote while it was thinking
     reasoning_ms: int | None = None  # how long it was thinking; null: it was not, or did not say so
     thinking: bool = False  # now
+    retryable: bool = True  # of an answer that failed: whether trying again may help
+    can_continue: bool = False  # the answer is final, but was cut off at its maximum length
 
 
 class ToolCallView(msgspec.Struct, frozen=True):
@@ -217,6 +219,7 @@ class Final(Frame, frozen=True, tag="final"):
     message: str = ""  # a sentence for people, if the answer did not end normally
     reasoning_length: int = 0
     reasoning_ms: int | None = None
+    can_continue: bool = False  # it was cut off at its maximum length
 
 
 class ResponseError(Frame, frozen=True, tag="response.error"):

@@ -95,12 +95,33 @@ async def test_a_broken_stream_keeps_the_received_text_and_says_it_is_incomplete
     await expect(chat.send_button).to_be_visible()
 
 
-async def test_an_answer_at_the_length_limit_says_so(desk: Desk, alice: Person) -> None:
+async def test_an_answer_at_the_length_limit_says_so_and_can_be_continued(desk: Desk, alice: Person) -> None:
+    said = "The answer was cut off because it reached its maximum length."
     chat = await desk.chat(alice, await past_thread(alice))
-    await chat.say("count to 20 [offline: incomplete]")
+    await chat.say("count to 20 [offline: incomplete times=1]")
     await chat.is_over(answers=2)
-    await expect(chat.note).to_have_text("The answer was cut off because it reached its maximum length.")
+    await expect(chat.note).to_have_text(said)
+    await expect(chat.page.locator("#chat-announcer")).to_have_text(f"Answer finished. {said}")
+    button = chat.answer.get_by_role("button", name="Continue")
+    await expect(button).to_be_visible()
+    await expect(chat.answer.get_by_role("button", name="Try again")).to_be_hidden()
     await chat.page.reload()
 
     await chat.is_connected()
-    await expect(chat.note).to_have_text("The answer was cut off because it reached its maximum length.")
+    await expect(chat.note).to_have_text(said)
+    await button.click()
+    await chat.is_over(answers=3)
+    await expect(chat.note).to_be_hidden()
+
+
+async def test_a_failure_that_will_last_is_not_retried(desk: Desk, alice: Person) -> None:
+    chat = await desk.chat(alice, await past_thread(alice))
+    button = chat.answer.get_by_role("button", name="Try again")
+    await chat.say("say hello [offline: status=429 code=insufficient_quota]")
+    await chat.is_over("error", answers=2)
+    await expect(button).to_be_hidden()
+    await chat.page.reload()
+
+    await chat.is_connected()
+    await expect(chat.note).to_be_visible()
+    await expect(button).to_be_hidden()

@@ -20,6 +20,7 @@ from chat.llm.journal import CallLog
 from chat.llm.tokens import count_tokens
 from chat.models import State, Status
 from chat.services.replies import lease
+from chat.services.replies.endings import CUT_OFF, can_continue
 from chat.services.replies.journal import ReplyJournal
 from chat.services.replies.lease import AnswerSoFar, Claim, Fenced
 from chat.services.replies.live_text import LiveText
@@ -91,7 +92,7 @@ def outcome_of(failure: CallFailed) -> Outcome:
         case OutputRefused():
             return replace(ANSWERED, reason="refused")
         case OutputIncomplete() if failure.text:
-            return replace(ANSWERED, reason=failure.reason, sentence=str(failure))
+            return replace(ANSWERED, reason=CUT_OFF, sentence=str(failure))
         case ProviderFailed(code=Code.CUT):
             return Outcome(Status.INTERRUPTED, State.INTERRUPTED, failure.code, str(failure))
         case _:
@@ -165,6 +166,7 @@ def _last_event(
         message=outcome.sentence,
         reasoning_length=thought[0],
         reasoning_ms=thought[1],
+        can_continue=can_continue(outcome.status, outcome.reason),
     )
 
 

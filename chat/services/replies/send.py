@@ -18,6 +18,7 @@ from chat.models.ids import uuid7
 from chat.services.deps import Deps
 from chat.services.errors import Refused
 from chat.services.replies import admission
+from chat.services.replies.endings import can_continue
 from chat.services.replies.titles import title_from
 from chat.settings import Settings
 from chat.text import storable
@@ -54,7 +55,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 'queued', 0, -1, '', 0, '', 0, '', now())
 """
 LAST_ATTEMPT = """
 SELECT g.user_message_id, (SELECT max(attempt) FROM generation WHERE user_message_id = g.user_message_id) AS attempt,
-    answer.number, answer.status, answer.content <> '' AS has_text
+    answer.number, answer.status, answer.content <> '' AS has_text, g.reason
 FROM generation g JOIN chat_message answer ON answer.id = g.answer_id
 WHERE g.thread_id = $1 AND g.answer_id = $2
 """
@@ -191,7 +192,8 @@ async def _store_attempt(
     thread, last = threads[0], attempts[0]
     if last["number"] != thread["message_count"] - 1:
         raise Refused("too_late", "Only the last answer can be regenerated.")
-    if continues and (last["status"] == Status.FINAL or not last["has_text"]):
+    is_whole = last["status"] == Status.FINAL and not can_continue(last["status"], last["reason"])
+    if continues and (is_whole or not last["has_text"]):
         raise Refused("too_late", "Only an answer that was cut off can be continued.")
     accepted, shown = await _store_answer(
         thread_id, thread, last["user_message_id"], models, attempt=last["attempt"] + 1, continues=continues

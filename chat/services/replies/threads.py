@@ -16,6 +16,7 @@ from chat.database import query
 from chat.events import MessageView, ThreadUpdated, TitleUpdated, ToolCallView
 from chat.models import ALIVE_SQL, TITLE_MAX_LENGTH, ChatMessage, ChatThread, TitleBy, User
 from chat.services.errors import Refused
+from chat.services.replies.endings import can_continue, can_retry
 from chat.services.replies.tool_calls import PREVIEW, calls_of
 from chat.text import storable
 
@@ -41,6 +42,7 @@ SIZES = """
 SELECT number, octet_length(content) + octet_length(reasoning) AS bytes FROM chat_message
 WHERE thread_id = $1 AND number < $2 ORDER BY number DESC LIMIT $3
 """
+REASONS = "SELECT answer_id, reason FROM generation WHERE answer_id = ANY($1::uuid[]) AND reason <> ''"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +122,12 @@ async def message_page(thread_id: UUID, *, before: str = "") -> MessagePage:
     fitting = _fitting([row["bytes"] for row in sizes[:PAGE_SIZE]])
     numbers = [row["number"] for row in sizes[:fitting]]
     page = await ChatMessage.filter(thread_id=thread_id, number__in=numbers).order_by("number")
-    calls = await calls_of([message.id for message in page], characters=PREVIEW)
+    ids = [message.id for message in page]
+    calls = await calls_of(ids, characters=PREVIEW)
+    reasons = {row["answer_id"]: row["reason"] for row in await query(REASONS, ids)}
     has_older = len(sizes) > fitting
     return MessagePage(
-        [view(message, calls.get(message.id, ())) for message in page],
+        [view(message, calls.get(message.id, ()), reasons.get(message.id, "")) for message in page],
         has_older,
         str(numbers[-1]) if has_older else "",
     )
@@ -135,8 +139,10 @@ def _fitting(sizes: list[int]) -> int:
     return max(sum(total <= PAGE_MAX_BYTES for total in sums), min(len(sizes), 1))
 
 
-def view(message: ChatMessage, calls: Sequence[dict[str, Any]] = (), *, text: str | None = None) -> MessageView:
-    """The message as tabs get it; `text` replaces the content that is not stored yet."""
+def view(
+    message: ChatMessage, calls: Sequence[dict[str, Any]] = (), reason: str = "", *, text: str | None = None
+) -> MessageView:
+    """The message as tabs get it, with the reason of its end; `text` replaces the content that is not stored yet."""
     return MessageView(
         id=message.id,
         client_id=message.client_id,
@@ -151,4 +157,6 @@ def view(message: ChatMessage, calls: Sequence[dict[str, Any]] = (), *, text: st
         ],
         reasoning=message.reasoning,
         reasoning_ms=message.reasoning_ms,
+        retryable=can_retry(reason),
+        can_continue=can_continue(message.status, reason),
     )

@@ -41,6 +41,8 @@ export class MessageList {
       error: article.dataset.error || null,
       created_at: article.dataset.createdAt || null,
       tools: readTools(article),
+      retryable: !article.hasAttribute("data-final-failure"),
+      can_continue: article.hasAttribute("data-can-continue"),
       ...readReasoning(article),
     }));
   }
@@ -157,6 +159,7 @@ function paint(article, message, before, notes) {
   if (known) known.value = message.id;
   article.dataset.status = message.pending ? "pending" : message.status;
   article.toggleAttribute("data-final-failure", message.retryable === false);
+  article.toggleAttribute("data-can-continue", message.can_continue);
   if (message.client_id) article.dataset.clientId = message.client_id;
   if (message.created_at) article.dataset.createdAt = message.created_at;
   if (message.status !== before?.status || message.content !== before?.content) paintContent(article, message);

@@ -158,8 +158,9 @@ function final(state, frame) {
   const message = findMessage(state, frame.message_id);
   if (!message) return needsSync(state);
   if (isFinished(message)) return unchanged(state);
-  const next = written(state, message.id, { status: frame.status, error: frame.message || null, ...thought(frame) });
-  const effects = { announce: ENDINGS[frame.status] ?? ENDINGS.final };
+  const { status, message: words = "", can_continue = false } = frame;
+  const next = written(state, message.id, { status, error: words || null, can_continue, ...thought(frame) });
+  const effects = { announce: [ENDINGS[status] ?? ENDINGS.final, words].filter(Boolean).join(". ") };
   return isWhole(message, frame) ? changed(next, effects) : needsSync(next, effects);
 }
 

@@ -89,6 +89,31 @@ async def test_an_answer_that_is_complete_can_be_tried_again_and_not_gone_on_wit
     assert row.content == "hello"
 
 
+async def test_an_answer_that_was_cut_off_can_be_continued(alice: Person) -> None:
+    posted = await alice.ask("count to 20 [offline: incomplete times=1]")
+    async with alice.tab(posted["thread_id"]) as tab:
+        await tab.until_finished(posted["reply_id"])
+        [end] = [frame for frame in tab.frames if frame["type"] == "final"]
+        [shown] = (await alice.messages(posted["thread_id"]))[1:]
+        row = await ended(tab, await again(alice, posted["thread_id"], posted["reply_id"], go_on="1"))
+
+    assert (end["can_continue"], shown["can_continue"]) == (True, True)
+    assert (row.status, row.error) == ("final", "")
+
+
+@pytest.mark.parametrize(("status", "code", "retryable"), [(500, "", True), (429, "insufficient_quota", False)])
+async def test_whether_trying_again_may_help_is_still_known_later(
+    alice: Person, status: int, code: str, retryable: bool
+) -> None:
+    posted = await alice.ask(f"say hello [offline: status={status}{code and f' code={code}'}]")
+    async with alice.tab(posted["thread_id"]) as tab:
+        await tab.until_finished(posted["reply_id"])
+        [end] = [frame for frame in tab.frames if frame["type"] == "response.error"]
+
+    assert end["retryable"] is retryable
+    assert (await alice.messages(posted["thread_id"]))[-1]["retryable"] is retryable
+
+
 async def test_only_the_last_answer_can_be_tried_again(alice: Person) -> None:
     posted = await broken(alice)
     await answered(alice, "say hello", posted["thread_id"])
