@@ -147,6 +147,8 @@ async def test_unreported_details_of_usage_are_zero(offline_url: str, plain_url:
         ({"input_tokens": 3, "output_tokens": 4}, (3, 4, 7)),
         ({"input_tokens": 3, "output_tokens": 4, "total_tokens": 9}, (3, 4, 9)),
         ({"input_tokens": 3, "output_tokens": None, "input_tokens_details": None}, (3, 0, 3)),
+        ({"input_tokens": 3.0, "output_tokens": 4.0}, (3, 4, 7)),
+        ({"input_tokens": 3.5, "output_tokens": float("nan")}, None),
         ({"input_tokens": 10**30, "output_tokens": -1}, None),
         ({"input_tokens": True, "output_tokens": "7"}, None),
         ({"prompt_tokens": 3}, None),
@@ -287,7 +289,8 @@ async def test_text_that_comes_only_at_the_end_is_yielded_too(journal: MemoryJou
                 async for event in left:
                     if isinstance(event, TextCorrected):
                         break
-        assert [event.text for event in events if isinstance(event, TextCorrected)] == ["All at once."]
+        told = [event.text for event in events if isinstance(event, TextDelta | TextCorrected)]
+        assert told == (["All", "All at once."] if before else ["All at once."])
         assert result_of(events).text == "All at once."
     assert {(log.status, log.output, log.estimated) for log in journal.logs} == {("completed", "All at once.", False)}
 
