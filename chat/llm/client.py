@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from chat.llm import errors
 from chat.llm.call import Call, CallEvent, CallFinished, Options, Result, RoundFinished
 from chat.llm.catalogue import DEFAULT_MODEL, Catalogue
+from chat.llm.context import fitted, smaller, with_contexts
 from chat.llm.events import Completed, Created, Failed
 from chat.llm.items import InputItem
 from chat.llm.journal import CallLog, Journal, NoJournal, Plan
@@ -49,7 +50,9 @@ class LLMClient:
         journal: Journal | None = None,
         limits: ProviderLimits | None = None,
     ) -> None:
-        self.catalogue = catalogue or Catalogue.single(api_key=api_key, base_url=base_url, models=(model,))
+        self.catalogue = with_contexts(
+            catalogue or Catalogue.single(api_key=api_key, base_url=base_url, models=(model,))
+        )
         self.prices = prices or Prices(catalogue=self.catalogue)
         self._providers = {
             spec.name: Provider(
@@ -100,6 +103,11 @@ class LLMClient:
         spec = self.catalogue.named(model)
         return self._providers[spec.provider].memory.of(spec.id)
 
+    def context_of(self, name: str) -> int | None:
+        """The context of the model with this name in tokens: known beforehand, or told by its server; None: unknown."""
+        model = self.catalogue.named(name)
+        return smaller(model.context, self._providers[model.provider].memory.of(model.id).context)
+
     async def warm_up(self) -> None:
         """Do the slow first-time work before the first call; nothing leaves this machine."""
         self.prices.knows(self.catalogue.default.name)
@@ -135,7 +143,9 @@ async def _events(call: Call, providers: Mapping[str, Provider], prices: Prices)
         for number in range(resume.number if resume else 1, MAX_ROUNDS + 1):
             plan = call.plan(number, so_far)
             request = replace(plan.request, leave_out=plan.request.leave_out | left_out)
-            plan = replace(plan, request=providers[plan.provider].memory.applied(request))
+            memory = providers[plan.provider].memory
+            context = smaller(call.model.context, memory.of(call.model.id).context)
+            plan = await fitted(replace(plan, request=memory.applied(request)), context)
             if resume is None:
                 await call.journal.begin(plan)
             current = Round(call, plan, providers[plan.provider], prices, resume)

@@ -22,6 +22,7 @@ from chat.llm.events import (
     ToolCallArguments,
 )
 from chat.llm.items import sendable
+from chat.llm.price import parse_price
 from chat.llm.provider.shapes import token_usage
 from chat.llm.tools import tool
 from tests.support.llm import (
@@ -167,7 +168,7 @@ async def test_without_a_price_the_cost_is_unknown_or_zero_if_nothing_ran(llm: L
 
 
 async def test_a_renamed_model_costs_what_the_requested_one_costs(offline_url: str) -> None:
-    prices = PRICES.__class__((("gpt-5-m", (Decimal(1), Decimal(1), Decimal(1))),), base_url="http://example.com")
+    prices = PRICES.__class__((("gpt-5-m", parse_price("1/1")),), base_url="http://example.com")
     async with LLMClient(api_key="test", base_url=offline_url, prices=prices, model="gpt-5-m") as llm:
         result = await llm.call("say yes")
     assert result.cost == Decimal(result.usage.total_tokens) / 1_000_000

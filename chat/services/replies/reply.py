@@ -18,6 +18,7 @@ from chat.llm.provider.request import Resumption
 from chat.services.deps import Deps
 from chat.services.replies import finish, lease, prompt
 from chat.services.replies.finish import Outcome
+from chat.services.replies.history import allowance
 from chat.services.replies.journal import ReplyJournal
 from chat.services.replies.lease import NOTHING, AnswerSoFar, Claim, Fenced
 from chat.services.replies.live_text import LiveText
@@ -33,14 +34,15 @@ async def model_input(claim: Claim, deps: Deps) -> tuple[list[InputItem], Option
     """The conversation and the options that the model is called with."""
     settings = deps.settings
     model = settings.catalogue.resolve(claim.model)
+    allowed = await allowance(model, settings, deps.tools, context=deps.llm.context_of(model.name))
     up_to = claim.answer_number - 1 if claim.continues else claim.question_number
-    turns = await prompt.turns(claim.thread_id, up_to=up_to, max_tokens=settings.chat_history_tokens)
+    turns = await prompt.turns(claim.thread_id, up_to=up_to, max_tokens=allowed.history)
     if claim.continues:
         turns.append(message_item("user", prompt.instructions("continue")))
     return turns, {
         "model": model.name,
-        "instructions": prompt.instructions(site_name=settings.site_name, tools=model.tools),
-        "tools": deps.tools,
+        "instructions": prompt.instructions(site_name=settings.site_name, tools=allowed.tools),
+        "tools": deps.tools if allowed.tools else (),
         "reasoning_effort": settings.llm_reasoning_effort,
         "user": claim.user_id,
         "caller": "chat",
@@ -161,8 +163,9 @@ class Reply:
     async def _call_model(self) -> None:
         """Call the model and show the tabs its text. Raises CallFailed."""
         turns, options = await model_input(self._claim, self._deps)
-        tools = ToolCalls(self._claim, self.live_text, self._deps.tools, self._journal)
-        options |= {"tools": tools, "journal": self._journal, "resume": self._resumed.at if self._resumed else None}
+        if options["tools"]:
+            options["tools"] = ToolCalls(self._claim, self.live_text, self._deps.tools, self._journal)
+        options |= {"journal": self._journal, "resume": self._resumed.at if self._resumed else None}
         async with aclosing(self._deps.llm.stream(turns, **options)) as events:
             async for event in events:
                 match event:
