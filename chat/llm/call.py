@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import reduce
 from operator import add
-from typing import Any, Protocol, TypedDict
+from typing import Any, Literal, Protocol, TypedDict
 from uuid import UUID, uuid4
 
 import msgspec
 
 from chat.llm.catalogue import Catalogue, ModelSpec
-from chat.llm.events import Progress, ToolCall, Usage
+from chat.llm.events import Code, Failed, Progress, ToolCall, Usage
 from chat.llm.items import InputItem, message_item, sendable
 from chat.llm.journal import CallLog, Journal, NoJournal, Plan
 from chat.llm.provider.request import HISTORY_TOOLS, ModelRequest, Resumption
 from chat.llm.structured import OutputSchema, Schema
 from chat.llm.tools import Registry, Tool, ToolResult
 from chat.text import storable, storable_json
+
+# A shorter input for a call whose input did not fit; None if it can't be shortened.
+Shorten = Callable[[Failed], Awaitable[Sequence[InputItem] | None]]
 
 
 class Toolbox(Protocol):
@@ -55,6 +58,7 @@ class Options(TypedDict, total=False):
     journal: Journal
     background: bool
     resume: Resumption | None
+    shorten: Shorten
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +84,7 @@ class Call:
     prompt_cache_key: str = ""
     background: bool = False
     resume: Resumption | None = None
+    shorten: Shorten | None = None
 
     @classmethod
     def of(
@@ -194,6 +199,20 @@ class TextCorrected(msgspec.Struct, frozen=True):
     text: str
 
 
+class InputShortened(msgspec.Struct, frozen=True):
+    """The input was longer than the model can read. The next round has less of it."""
+
+    part: Literal["messages", "results"]  # earlier messages, or what tools gave in this call
+
+
+class ModelReplaced(msgspec.Struct, frozen=True):
+    """The model can't answer now, and another one is asked. Both are names of the catalogue."""
+
+    asked: str
+    model: str
+    code: Code  # why
+
+
 class RoundFinished(msgspec.Struct, frozen=True):
     """The provider has finished a round, and the journal has recorded it."""
 
@@ -206,7 +225,7 @@ class CallFinished(msgspec.Struct, frozen=True):
     result: Result
 
 
-CallEvent = Progress | TextCorrected | ToolCallFinished | RoundFinished | CallFinished
+CallEvent = Progress | TextCorrected | ToolCallFinished | RoundFinished | InputShortened | ModelReplaced | CallFinished
 
 
 def total_usage(calls: Iterable[CallLog]) -> Usage:

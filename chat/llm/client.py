@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
@@ -13,14 +14,15 @@ from msgspec.structs import replace
 
 from chat.llm import errors
 from chat.llm.call import Call, CallEvent, CallFinished, Options, Result, RoundFinished
-from chat.llm.catalogue import DEFAULT_MODEL, Catalogue
-from chat.llm.context import fitted, smaller, with_contexts
+from chat.llm.catalogue import DEFAULT_MODEL, Catalogue, ModelSpec
 from chat.llm.events import Completed, Created, Failed
 from chat.llm.items import InputItem
 from chat.llm.journal import CallLog, Journal, NoJournal, Plan
 from chat.llm.pricing import Prices
-from chat.llm.provider.adapting import Learned
+from chat.llm.provider.adapting import HISTORY, Learned
 from chat.llm.provider.provider import Provider, ProviderLimits
+from chat.llm.provider.request import TOOLS
+from chat.llm.recovery import Recovery
 from chat.llm.round import Round
 
 MAX_OUTPUT_TOKENS = 8192
@@ -50,9 +52,7 @@ class LLMClient:
         journal: Journal | None = None,
         limits: ProviderLimits | None = None,
     ) -> None:
-        self.catalogue = with_contexts(
-            catalogue or Catalogue.single(api_key=api_key, base_url=base_url, models=(model,))
-        )
+        self.catalogue = catalogue or Catalogue.single(api_key=api_key, base_url=base_url, models=(model,))
         self.prices = prices or Prices(catalogue=self.catalogue)
         self._providers = {
             spec.name: Provider(
@@ -87,7 +87,7 @@ class LLMClient:
         """
         if self._closed:
             raise RuntimeError("The client is closed.")
-        return _events(self._call(said, options), self._providers, self.prices)
+        return _events(self._call(said, options), self.catalogue, self._providers, self.prices)
 
     async def cancel(self, response_id: str, *, model: str = "") -> None:
         """Stop a background run of this model at its provider; leaving its stream does not stop it."""
@@ -103,10 +103,13 @@ class LLMClient:
         spec = self.catalogue.named(model)
         return self._providers[spec.provider].memory.of(spec.id)
 
-    def context_of(self, name: str) -> int | None:
-        """The context of the model with this name in tokens: known beforehand, or told by its server; None: unknown."""
-        model = self.catalogue.named(name)
-        return smaller(model.context, self._providers[model.provider].memory.of(model.id).context)
+    def model(self, name: str) -> ModelSpec:
+        """The model as the catalogue has it, with what its server has refused."""
+        spec, learned = self.catalogue.resolve(name), self.learned(name)
+        contexts = [context for context in (spec.context, learned.context) if context]
+        return dataclasses.replace(
+            spec, context=min(contexts, default=None), tools=spec.tools and TOOLS not in learned.leave_out
+        )
 
     async def warm_up(self) -> None:
         """Do the slow first-time work before the first call; nothing leaves this machine."""
@@ -131,24 +134,25 @@ class LLMClient:
         await self.close()
 
 
-async def _events(call: Call, providers: Mapping[str, Provider], prices: Prices) -> AsyncGenerator[CallEvent, None]:
+async def _events(
+    call: Call, catalogue: Catalogue, providers: Mapping[str, Provider], prices: Prices
+) -> AsyncGenerator[CallEvent, None]:
     """The tool loop: rounds with the model's provider until there is an answer, and CallFinished at the end.
 
     Raises CallFailed, and whatever the journal or the toolbox raises.
     """
     logs: list[CallLog] = []
     left_out: frozenset[str] = frozenset()  # that the rounds before had to leave out
+    recovery, recoveries = Recovery(call, catalogue), 0
     resume, so_far = call.resume, call.resume.so_far if call.resume else ()
+    number = resume.number if resume else 1
     try:
-        for number in range(resume.number if resume else 1, MAX_ROUNDS + 1):
-            plan = call.plan(number, so_far)
-            request = replace(plan.request, leave_out=plan.request.leave_out | left_out)
-            memory = providers[plan.provider].memory
-            context = smaller(call.model.context, memory.of(call.model.id).context)
-            plan = await fitted(replace(plan, request=memory.applied(request)), context)
+        while number - recoveries <= MAX_ROUNDS:
+            provider = providers[call.model.provider]
+            plan = _remembering(call.plan(number, so_far), left_out, provider)
             if resume is None:
                 await call.journal.begin(plan)
-            current = Round(call, plan, providers[plan.provider], prices, resume)
+            current, recovered = Round(recovery.limited(call), plan, provider, prices, resume), None
             async with _left_in_order(current, logs), aclosing(current.events()) as events:
                 async for event in events:
                     match event:
@@ -157,19 +161,31 @@ async def _events(call: Call, providers: Mapping[str, Provider], prices: Prices)
                         case Completed() | Failed():
                             yield RoundFinished(await shielded(current.log()))
                             if current.failure:
-                                raise current.failure
+                                recovered = await recovery.after(current, call, so_far)
+                                if recovered is None:
+                                    raise current.failure
                             continue
                     yield event
-            if not current.tools.calls:
+            number, resume = number + 1, None
+            if recovered:
+                call, so_far, recoveries = recovered.call, recovered.so_far, recoveries + 1
+                yield recovered.event
+            elif current.tools.calls:
+                so_far += current.items()
+                left_out = current.plan.request.leave_out & HISTORY
+            else:
                 yield CallFinished(Result(current.text, current.parsed, tuple(logs)))
                 return
-            so_far += current.items()
-            left_out = current.plan.request.leave_out
-            resume = None
         raise errors.TooManyRounds("The model kept calling tools without giving an answer.")
     except errors.CallFailed as error:
         error.calls = tuple(logs)
         raise
+
+
+def _remembering(plan: Plan, left_out: frozenset[str], provider: Provider) -> Plan:
+    """The plan without what was refused before, in this call or by this model's server."""
+    request = replace(plan.request, leave_out=plan.request.leave_out | left_out)
+    return replace(plan, request=provider.memory.applied(request))
 
 
 @asynccontextmanager

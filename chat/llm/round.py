@@ -56,12 +56,17 @@ class Round:
         self._stream = self._retries.events()
         self._upcoming: asyncio.Task[Event | None] | None = None
         self._created = Created(resume.response_id, "", resume.sequence) if resume else None
-        self._ended: Completed | Failed | None = None
+        self.ended: Completed | Failed | None = None
         self._pieces = [resume.text] if resume else []  # of the text
         self._thoughts: list[str] = []
         self._called: dict[str, list[str]] = {}  # what the model has written of each call
         self._began = time.monotonic()
         self._first_event_ms: int | None = None
+
+    @property
+    def began(self) -> bool:
+        """Whether an event came, other than that the round failed."""
+        return self._first_event_ms is not None
 
     @property
     def plan(self) -> Plan:
@@ -87,7 +92,7 @@ class Round:
 
     async def _merge(self) -> Event | ToolCallFinished | None:
         """The provider's next event or a tool's result, whichever comes first."""
-        if not (self._upcoming or self._ended):
+        if not (self._upcoming or self.ended):
             self._upcoming = asyncio.create_task(self._next_of_stream())
         waiting = {*self.tools.running, *([self._upcoming] if self._upcoming else [])}
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -141,17 +146,17 @@ class Round:
             case ToolCall():
                 self._called[event.call_id] = [event.name, event.arguments]
             case Completed() | Failed():
-                self._ended = event
+                self.ended = event
 
     def _judge(self) -> None:
         """What the end of the round means for the caller."""
         self.text = "".join(self._pieces)
-        match self._ended:
+        match self.ended:
             case Failed():
-                self.failure = errors.ProviderFailed(self._ended)
+                self.failure = errors.ProviderFailed(self.ended)
             case Completed() if not self.tools.calls:
-                self.text = self._ended.text
-                self.failure = self._fault_of_answer(self._ended)
+                self.text = self.ended.text
+                self.failure = self._fault_of_answer(self.ended)
 
     def _fault_of_answer(self, ended: Completed) -> errors.CallFailed | None:
         if ended.refused:
@@ -170,7 +175,7 @@ class Round:
 
     async def _summed_up(self) -> CallLog:
         """The round's log; tokens are counted here if the provider reported none."""
-        ended = self._ended
+        ended = self.ended
         duration_ms = self._elapsed_ms()
         uncertain = self._is_uncertain()
         usage = ended.usage if ended else None
@@ -199,17 +204,17 @@ class Round:
     def _status(self) -> str:
         if self.failure:
             return str(self.failure.code)
-        if not isinstance(self._ended, Completed):
+        if not isinstance(self.ended, Completed):
             return "stopped"
-        return "incomplete" if self._ended.incomplete_reason else "completed"
+        return "incomplete" if self.ended.incomplete_reason else "completed"
 
     def _ran(self) -> bool:
-        broke_off = isinstance(self._ended, Failed) and self._ended.code is Code.CUT
+        broke_off = isinstance(self.ended, Failed) and self.ended.code is Code.CUT
         return broke_off or self._created is not None or self._first_event_ms is not None
 
     def _is_uncertain(self) -> bool:
         """Whether the request may have run although no event arrived."""
-        maybe = self._ended.uncertain if isinstance(self._ended, Failed) else self._retries.in_flight
+        maybe = self.ended.uncertain if isinstance(self.ended, Failed) else self._retries.in_flight
         return maybe and not self._ran()
 
     async def _counted(self) -> Usage:
@@ -222,14 +227,14 @@ class Round:
 
     def _model(self) -> str:
         """The model that answered; empty if the server did not name it."""
-        told = self._ended if isinstance(self._ended, Completed) else self._created
+        told = self.ended if isinstance(self.ended, Completed) else self._created
         return told.model if told else ""
 
     def _elapsed_ms(self) -> int:
         return round((time.monotonic() - self._began) * 1000)
 
     def _response_id(self) -> str | None:
-        known = self._created or self._ended
+        known = self._created or self.ended
         return (known.response_id or None) if isinstance(known, Created | Completed) else None
 
 

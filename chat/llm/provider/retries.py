@@ -76,6 +76,7 @@ class Retries:
             async with aclosing(self._stream()) as stream:
                 async for event in stream:
                     if isinstance(event, Failed):
+                        self._keep_context(event)
                         pause = 0 if self._adapt(event) else self._pause_after(event)
                         if pause is not None:
                             break
@@ -115,6 +116,11 @@ class Retries:
         self._adaptations.append(adaptation)
         self.in_flight = False
         return True
+
+    def _keep_context(self, refused: Failed) -> None:
+        """The next long conversation is then shortened before it is sent."""
+        if refused.code is Code.CONTEXT_TOO_LONG and refused.limit:
+            self._provider.memory.add(self.request.model, context=refused.limit)
 
     def _remember(self) -> None:
         """The request was accepted, so the changes were right."""

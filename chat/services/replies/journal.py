@@ -29,6 +29,7 @@ class ReplyJournal:
         self.round = 1
         self.round_start = claim.round_start  # where the round's text begins in the answer, in UTF-16 code units
         self.response_id = claim.response_id
+        self.model = claim.model  # its name, of the round
         self.logs: list[CallLog] = []  # every round so far
 
     async def begin(self, plan: Plan) -> None:
@@ -37,10 +38,11 @@ class ReplyJournal:
         await lease.retry(lambda: self._store_begin(plan, at))
         self._unrecorded.clear()
         self.round, self.round_start, self.response_id = plan.number, at.length, None
+        self.model = plan.model
 
     async def _store_begin(self, plan: Plan, at: Checkpoint) -> None:
         async with in_transaction():
-            await lease.asking(self._claim, at, background=plan.request.background)
+            await lease.asking(self._claim, at, model=plan.model, background=plan.request.background)
             await self._record()  # first, so that the budget includes the round before this one
             await budgets.reserve(plan, default=self._settings.llm_monthly_budget, prices=self._prices)
 

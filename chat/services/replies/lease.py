@@ -51,7 +51,8 @@ RETURNING g.id AS generation_id, g.thread_id, g.answer_id, g.fence, g.ckpt_epoch
 OWNED = f"id = $1 AND fence = $2 AND state IN {ALIVE_SQL}"
 ASKING = f"""
 UPDATE generation SET request_at = now(), response_id = NULL, background = $3, partial = $4, partial_len = $5,
-    round_start = $5, up_seq = -1, ckpt_epoch = $6, ckpt_s = $7, partial_reasoning = $8, partial_reasoning_ms = $9
+    round_start = $5, up_seq = -1, ckpt_epoch = $6, ckpt_s = $7, partial_reasoning = $8, partial_reasoning_ms = $9,
+    model = $10
 WHERE {OWNED} RETURNING id
 """  # noqa: S608
 CREATED = f"UPDATE generation SET response_id = $3, up_seq = $4 WHERE {OWNED} RETURNING id"  # noqa: S608
@@ -162,9 +163,9 @@ async def claim(generation_id: UUID, *, owner: str) -> Claim | None:
     return Claim(**row, checkpoint=kept)
 
 
-async def asking(claim: Claim, at: Checkpoint, *, background: bool) -> None:
+async def asking(claim: Claim, at: Checkpoint, *, model: str, background: bool) -> None:
     """Committed before the request: from now on this round is never sent a second time."""
-    await _fenced(ASKING, claim, background, at.answer.text, at.length, *at.columns())
+    await _fenced(ASKING, claim, background, at.answer.text, at.length, *at.columns(), model)
 
 
 async def response_created(claim: Claim, response_id: str, sequence: int) -> None:

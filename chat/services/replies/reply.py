@@ -7,10 +7,11 @@ import logging
 import time
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 
 from chat.broadcast import Publish, control_channel
 from chat.events import Released
-from chat.llm.call import Options, RoundFinished, TextCorrected
+from chat.llm.call import InputShortened, ModelReplaced, Options, RoundFinished, TextCorrected
 from chat.llm.errors import CallFailed
 from chat.llm.events import ReasoningDelta, RefusalDelta, TextDelta, ToolCall, ToolCallStarted
 from chat.llm.items import InputItem, message_item
@@ -18,14 +19,15 @@ from chat.llm.provider.request import Resumption
 from chat.services.deps import Deps
 from chat.services.replies import finish, lease, prompt
 from chat.services.replies.finish import Outcome
-from chat.services.replies.history import allowance
 from chat.services.replies.journal import ReplyJournal
 from chat.services.replies.lease import NOTHING, AnswerSoFar, Claim, Fenced
 from chat.services.replies.live_text import LiveText
+from chat.services.replies.recovered import Recovered
 from chat.services.replies.tool_calls import ToolCalls
 
 logger = logging.getLogger(__name__)
 
+HISTORY_SHARE = 0.6  # of a context; the rest is for instructions, tools and the answer
 CHECKPOINT_SECONDS = 1.0
 CHECKPOINT_CHARACTERS_PER_SECOND = 20_000  # each checkpoint writes the whole text, so long ones are rarer
 
@@ -33,16 +35,13 @@ CHECKPOINT_CHARACTERS_PER_SECOND = 20_000  # each checkpoint writes the whole te
 async def model_input(claim: Claim, deps: Deps) -> tuple[list[InputItem], Options]:
     """The conversation and the options that the model is called with."""
     settings = deps.settings
-    model = settings.catalogue.resolve(claim.model)
-    allowed = await allowance(model, settings, deps.tools, context=deps.llm.context_of(model.name))
-    up_to = claim.answer_number - 1 if claim.continues else claim.question_number
-    turns = await prompt.turns(claim.thread_id, up_to=up_to, max_tokens=allowed.history)
-    if claim.continues:
-        turns.append(message_item("user", prompt.instructions("continue")))
+    model = deps.llm.model(claim.model)
+    room = int(model.context * HISTORY_SHARE) if model.context else settings.chat_history_tokens
+    turns = await conversation(claim, min(settings.chat_history_tokens, room))
     return turns, {
         "model": model.name,
-        "instructions": prompt.instructions(site_name=settings.site_name, tools=allowed.tools),
-        "tools": deps.tools if allowed.tools else (),
+        "instructions": prompt.instructions(site_name=settings.site_name, tools=model.tools),
+        "tools": deps.tools,
         "reasoning_effort": settings.llm_reasoning_effort,
         "user": claim.user_id,
         "caller": "chat",
@@ -51,6 +50,15 @@ async def model_input(claim: Claim, deps: Deps) -> tuple[list[InputItem], Option
         "prompt_cache_key": prompt.cache_key(claim.thread_id),
         "background": settings.llm_background,
     }
+
+
+async def conversation(claim: Claim, max_tokens: int) -> list[InputItem]:
+    """The newest part of the chat, in at most so many tokens."""
+    up_to = claim.answer_number - 1 if claim.continues else claim.question_number
+    turns = await prompt.turns(claim.thread_id, up_to=up_to, max_tokens=max_tokens)
+    if claim.continues:
+        turns.append(message_item("user", prompt.instructions("continue")))
+    return turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +126,7 @@ class Reply:
                 return
             outcome = finish.STOPPED
         if outcome is finish.STOPPED and self._outlives_us():
-            await self._deps.llm.cancel(self._journal.response_id or "", model=self._claim.model)
+            await self._deps.llm.cancel(self._journal.response_id or "", model=self._journal.model)
 
     def _outlives_us(self) -> bool:
         return self._deps.settings.llm_background and self._journal.response_id is not None
@@ -149,24 +157,25 @@ class Reply:
             await asyncio.gather(self._reading, *beside, return_exceptions=True)
 
     async def _read_model(self) -> Outcome:
+        recovered = Recovered(partial(conversation, self._claim), self._deps.settings.catalogue)
         try:
-            await self._call_model()
+            await self._call_model(recovered)
         except CallFailed as failure:
-            return finish.outcome_of(failure)
+            return recovered.told_failure(failure, finish.outcome_of(failure))
         except Fenced:
             raise
         except Exception:
             logger.exception("A reply failed, generation %s", self._claim.generation_id)
             return finish.BROKEN
-        return finish.ANSWERED
+        return recovered.told(finish.ANSWERED)
 
-    async def _call_model(self) -> None:
+    async def _call_model(self, recovered: Recovered) -> None:
         """Call the model and show the tabs its text. Raises CallFailed."""
-        turns, options = await model_input(self._claim, self._deps)
-        if options["tools"]:
-            options["tools"] = ToolCalls(self._claim, self.live_text, self._deps.tools, self._journal)
-        options |= {"journal": self._journal, "resume": self._resumed.at if self._resumed else None}
-        async with aclosing(self._deps.llm.stream(turns, **options)) as events:
+        recovered.turns, options = await model_input(self._claim, self._deps)
+        tools = ToolCalls(self._claim, self.live_text, self._deps.tools, self._journal)
+        options |= {"tools": tools, "journal": self._journal, "resume": self._resumed.at if self._resumed else None}
+        options["shorten"] = recovered.shorten
+        async with aclosing(self._deps.llm.stream(recovered.turns, **options)) as events:
             async for event in events:
                 match event:
                     case TextDelta() | RefusalDelta():
@@ -175,6 +184,8 @@ class Reply:
                         self.live_text.think(event.text, sequence=event.sequence)
                     case ToolCallStarted() | ToolCall() | RoundFinished():
                         self.live_text.stop_thinking()
+                    case InputShortened() | ModelReplaced():
+                        recovered.note(event)
                     case TextCorrected():
                         self.live_text.correct(self._journal.round_start, event.text)
 

@@ -293,7 +293,9 @@ async def test_an_owner_that_lost_its_lease_writes_nothing(alice: Person) -> Non
     assert second is not None
     assert second.fence == first.fence + 2
     for write in (
-        lease.asking(first, lease.Checkpoint(lease.AnswerSoFar("zombie"), 6, 1, LogPosition()), background=False),
+        lease.asking(
+            first, lease.Checkpoint(lease.AnswerSoFar("zombie"), 6, 1, LogPosition()), model="m", background=False
+        ),
         lease.response_created(first, str(uuid.uuid4()), 0),
         lease.checkpoint(first, lease.Checkpoint(lease.AnswerSoFar("zombie"), 6, 1, LogPosition())),
     ):
