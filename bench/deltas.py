@@ -136,7 +136,7 @@ async def read_sdk(sdk: openai.AsyncOpenAI) -> int:
 async def readers(base_url: str) -> AsyncIterator[dict[str, Reader]]:
     """Both readers, warmed up."""
     sdk = openai.AsyncOpenAI(api_key="bench", base_url=base_url, max_retries=0)
-    async with sdk, LLMClient(api_key="bench", base_url=base_url, model=MODEL) as llm:
+    async with sdk, LLMClient(api_key="bench", base_url=base_url, model=MODEL, max_output_tokens=10**6) as llm:
         both: dict[str, Reader] = {"ours": partial(read_ours, llm), "sdk": partial(read_sdk, sdk)}
         for read in both.values():
             await read()

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from chat.llm import errors
 from chat.llm.call import Call, CallEvent, CallFinished, Options, Result, RoundFinished
 from chat.llm.catalogue import DEFAULT_MODEL, Catalogue, ModelSpec
+from chat.llm.context import fitted, smaller, with_contexts
 from chat.llm.events import Completed, Created, Failed
 from chat.llm.items import InputItem
 from chat.llm.journal import CallLog, Journal, NoJournal, Plan
@@ -52,7 +53,9 @@ class LLMClient:
         journal: Journal | None = None,
         limits: ProviderLimits | None = None,
     ) -> None:
-        self.catalogue = catalogue or Catalogue.single(api_key=api_key, base_url=base_url, models=(model,))
+        self.catalogue = with_contexts(
+            catalogue or Catalogue.single(api_key=api_key, base_url=base_url, models=(model,))
+        )
         self.prices = prices or Prices(catalogue=self.catalogue)
         self._providers = {
             spec.name: Provider(
@@ -103,13 +106,15 @@ class LLMClient:
         spec = self.catalogue.named(model)
         return self._providers[spec.provider].memory.of(spec.id)
 
+    def context_of(self, name: str) -> int | None:
+        """The context of the model with this name in tokens: known beforehand, or told by its server; None: unknown."""
+        model = self.catalogue.named(name)
+        return smaller(model.context, self._providers[model.provider].memory.of(model.id).context)
+
     def model(self, name: str) -> ModelSpec:
-        """The model as the catalogue has it, with what its server has refused."""
-        spec, learned = self.catalogue.resolve(name), self.learned(name)
-        contexts = [context for context in (spec.context, learned.context) if context]
-        return dataclasses.replace(
-            spec, context=min(contexts, default=None), tools=spec.tools and TOOLS not in learned.leave_out
-        )
+        """The model as the catalogue has it, without the tools that its server refused."""
+        spec = self.catalogue.resolve(name)
+        return dataclasses.replace(spec, tools=spec.tools and TOOLS not in self.learned(spec.name).leave_out)
 
     async def warm_up(self) -> None:
         """Do the slow first-time work before the first call; nothing leaves this machine."""
@@ -149,7 +154,7 @@ async def _events(
     try:
         while number - recoveries <= MAX_ROUNDS:
             provider = providers[call.model.provider]
-            plan = _remembering(call.plan(number, so_far), left_out, provider)
+            plan = await _fitted(call.plan(number, so_far), call, left_out, provider)
             if resume is None:
                 await call.journal.begin(plan)
             current, recovered = Round(recovery.limited(call), plan, provider, prices, resume), None
@@ -182,10 +187,11 @@ async def _events(
         raise
 
 
-def _remembering(plan: Plan, left_out: frozenset[str], provider: Provider) -> Plan:
-    """The plan without what was refused before, in this call or by this model's server."""
+async def _fitted(plan: Plan, call: Call, left_out: frozenset[str], provider: Provider) -> Plan:
+    """The plan without what was refused before, in this call or by this model's server, and within its context."""
     request = replace(plan.request, leave_out=plan.request.leave_out | left_out)
-    return replace(plan, request=provider.memory.applied(request))
+    context = smaller(call.model.context, provider.memory.of(call.model.id).context)
+    return await fitted(replace(plan, request=provider.memory.applied(request)), context)
 
 
 @asynccontextmanager

@@ -126,13 +126,19 @@ class Settings:
         "", "Model that writes chat titles; a small one is enough. Unset: `LLM_MODEL`.", longest=MODEL_MAX_LENGTH
     )
     llm_max_output_tokens: int = setting(
-        8192, "Maximum number of output tokens per model call.", minimum=16, maximum=200_000
+        8192,
+        "Maximum number of output tokens per model call. Fewer if less fits the model's context.",
+        minimum=16,
+        maximum=200_000,
     )
     stream_flush_ms: int = setting(
         50, "How many milliseconds of streamed text are sent as one event.", minimum=5, maximum=1000
     )
     chat_history_tokens: int = setting(
-        20_000, "How many tokens of the conversation the model is shown, counted from the newest message.", minimum=500
+        20_000,
+        "How many tokens of the conversation the model is shown, counted from the newest message. Fewer if its "
+        "context is known and smaller.",
+        minimum=500,
     )
     llm_prices: PriceList = setting(
         (),

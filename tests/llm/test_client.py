@@ -22,6 +22,7 @@ from chat.llm.events import (
     ToolCallArguments,
 )
 from chat.llm.items import sendable
+from chat.llm.price import parse_price
 from chat.llm.provider.shapes import token_usage
 from chat.llm.tools import tool
 from tests.support.llm import (
@@ -147,6 +148,8 @@ async def test_unreported_details_of_usage_are_zero(offline_url: str, plain_url:
         ({"input_tokens": 3, "output_tokens": 4}, (3, 4, 7)),
         ({"input_tokens": 3, "output_tokens": 4, "total_tokens": 9}, (3, 4, 9)),
         ({"input_tokens": 3, "output_tokens": None, "input_tokens_details": None}, (3, 0, 3)),
+        ({"input_tokens": 3.0, "output_tokens": 4.0}, (3, 4, 7)),
+        ({"input_tokens": 3.5, "output_tokens": float("nan")}, None),
         ({"input_tokens": 10**30, "output_tokens": -1}, None),
         ({"input_tokens": True, "output_tokens": "7"}, None),
         ({"prompt_tokens": 3}, None),
@@ -165,7 +168,7 @@ async def test_without_a_price_the_cost_is_unknown_or_zero_if_nothing_ran(llm: L
 
 
 async def test_a_renamed_model_costs_what_the_requested_one_costs(offline_url: str) -> None:
-    prices = PRICES.__class__((("gpt-5-m", (Decimal(1), Decimal(1), Decimal(1))),), base_url="http://example.com")
+    prices = PRICES.__class__((("gpt-5-m", parse_price("1/1")),), base_url="http://example.com")
     async with LLMClient(api_key="test", base_url=offline_url, prices=prices, model="gpt-5-m") as llm:
         result = await llm.call("say yes")
     assert result.cost == Decimal(result.usage.total_tokens) / 1_000_000
@@ -287,7 +290,8 @@ async def test_text_that_comes_only_at_the_end_is_yielded_too(journal: MemoryJou
                 async for event in left:
                     if isinstance(event, TextCorrected):
                         break
-        assert [event.text for event in events if isinstance(event, TextCorrected)] == ["All at once."]
+        told = [event.text for event in events if isinstance(event, TextDelta | TextCorrected)]
+        assert told == (["All", "All at once."] if before else ["All at once."])
         assert result_of(events).text == "All at once."
     assert {(log.status, log.output, log.estimated) for log in journal.logs} == {("completed", "All at once.", False)}
 

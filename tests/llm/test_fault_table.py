@@ -40,7 +40,7 @@ SCHEMA = {
 FAULT_WORDS = {
     *("status", "html", "times", "retry_after", "code", "delay", "delay_first", "cut", "eof", "silence", "badjson"),
     *("midutf8", "error", "failed", "incomplete", "filter", "surrogates", "nul", "refusal", "empty", "unknown"),
-    *("nousage", "notjson", "invalid", "tool", "also", "loop", "pace"),
+    *("nousage", "chat", "noend", "text_in", "capped", "notjson", "invalid", "tool", "also", "loop", "pace"),
 }
 
 

@@ -31,6 +31,7 @@ from chat.devservices.offline_model.streaming import DroppedError, write_stream
 
 PACE_SECONDS = 0.018  # about as fast as people read
 MAX_WAIT_SECONDS = 10.0
+CHAT = b'data: {"object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"Hi"}}]}\n\ndata: [DONE]\n\n'
 HTML = b"<html>\n<head><title>%d</title></head>\n\n<body><h1>The gateway says %d</h1></body>\n\n</html>\n"
 
 Handler = Callable[[Request, Send, str], Awaitable[None]]
@@ -88,6 +89,9 @@ class OfflineModel:
         if script.html:
             page = HTML % (script.html, script.html)
             await send_whole(send, script.html, page, "text/html; charset=utf-8")
+            return
+        if script.chat:
+            await send_whole(send, HTTPStatus.OK, CHAT, "text/event-stream")
             return
         run = self.ledger.accept(create, talk, script, request.body)
         try:

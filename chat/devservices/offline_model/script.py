@@ -24,6 +24,7 @@ class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     max_output: int = 0
     retry_after: float | None = None
     html: int = 0
+    chat: bool = False
     times: int | None = None
     delay: float = 0
     delay_first: float = 0

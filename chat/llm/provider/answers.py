@@ -10,10 +10,9 @@ from typing import Any
 from chat.llm.events import Code, Event, Failed
 from chat.llm.provider import failures
 from chat.llm.provider.reader import ResponseReader
+from chat.llm.provider.shapes import WrongApiError
 
 MAX_BYTES = 8 * 2**20  # like one event of a stream
-CHAT_COMPLETION = b'"chat.completion'
-OTHER_API = "this is an answer of the Chat Completions API: the server or the address does not speak the Responses API"
 _SPACE = b"\xef\xbb\xbf \t\r\n"
 _FINAL = ("completed", "incomplete", "failed")
 
@@ -35,7 +34,7 @@ def read(body: bytes, headers: Mapping[str, str], reader: ResponseReader) -> lis
 
 def _failure(value: Any, headers: Mapping[str, str], body: bytes) -> Failed:
     if isinstance(value, dict) and "choices" in value:
-        return failures.failed(Code.WRONG_API, OTHER_API, uncertain=True)
+        return failures.failed(Code.WRONG_API, str(WrongApiError()), uncertain=True)
     errors = [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, dict)]
     if any(one.get("error") or one.get("detail") or "error" in (one.get("object"), one.get("type")) for one in errors):
         return failures.from_response(HTTPStatus.OK, headers, body)

@@ -16,7 +16,7 @@ import msgspec
 import openai
 from msgspec.structs import replace
 
-from chat.llm.events import Code, Event, Failed
+from chat.llm.events import Event, Failed
 from chat.llm.items import message_item
 from chat.llm.provider import answers, connections, failures
 from chat.llm.provider.adapting import Memory
@@ -94,7 +94,10 @@ class Provider:
         """
         create = self._openai.responses.with_streaming_response.create
         total_seconds = request.timeout_seconds or self._limits.total_seconds
-        return self._events(partial(create, **arguments(request)), total_seconds, ResponseReader(taken=request.calls))
+        reader = ResponseReader(
+            taken=request.calls, resumable=request.background, max_output_tokens=request.max_output_tokens
+        )
+        return self._events(partial(create, **arguments(request)), total_seconds, reader)
 
     def resume(self, response_id: str, *, sequence: int, taken: Iterable[str] = ()) -> AsyncGenerator[Event, None]:
         """The events of a background run after event `sequence`; like `stream`, but a failure is Code.CUT.
@@ -102,8 +105,9 @@ class Provider:
         `taken` are the ids of tool calls in its request.
         """
         retrieve = partial(self._openai.responses.with_streaming_response.retrieve, response_id, stream=True)
+        reader = ResponseReader(sequence=sequence, taken=taken, resumable=True)
         open_response = partial(retrieve, starting_after=sequence) if sequence >= 0 else retrieve
-        return self._events(open_response, self._limits.total_seconds, ResponseReader(sequence=sequence, taken=taken))
+        return self._events(open_response, self._limits.total_seconds, reader)
 
     async def cancel(self, response_id: str) -> None:
         """Stop a background run; hanging up does not stop it. Does nothing if the run is over or unknown."""
@@ -170,9 +174,11 @@ class Provider:
             return
         except (openai.OpenAIError, httpx2.HTTPError, failures.Refused) as error:
             if not reader.finished:
-                yield self._without_key(failures.from_exception(error, began=reader.began))
+                for event in reader.lost(failures.from_exception(error, began=reader.began)):
+                    yield self._without_key(event)
             return
-        yield self._without_key(_ended(reader, start))
+        for event in reader.ended():
+            yield self._without_key(event)
 
     async def _whole_body(self, start: bytes, chunks: AsyncIterator[bytes], deadline: float) -> bytes:
         body = bytearray(start)
@@ -193,13 +199,6 @@ class Provider:
             return await anext(chunks, b"")
         async with asyncio.timeout_at(deadline):
             return await anext(chunks, b"")
-
-
-def _ended(reader: ResponseReader, start: bytes) -> Event:
-    """The last event of a stream that ended without one."""
-    if answers.CHAT_COMPLETION in start:
-        return failures.failed(Code.WRONG_API, answers.OTHER_API, uncertain=True)
-    return reader.ended()
 
 
 def _secrets(key: str) -> re.Pattern[str] | None:

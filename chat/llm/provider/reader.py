@@ -2,80 +2,123 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
-from typing import Any
+from contextlib import suppress
 
-from chat.llm.events import (
-    Code,
-    Completed,
-    Created,
-    Event,
-    Failed,
-    ReasoningDelta,
-    ReasoningItem,
-    RefusalDelta,
-    TextDelta,
-    Usage,
-)
+from chat.llm.events import Code, Completed, Created, Event, Failed, RefusalDelta, TextDelta, Usage
 from chat.llm.provider import failures, sse
+from chat.llm.provider.answer import MAX_CHARACTERS, AnswerText, together
+from chat.llm.provider.decoding import EventDecoder
 from chat.llm.provider.function_calls import Calls
+from chat.llm.provider.reasoning import Thoughts
 from chat.llm.provider.shapes import (
+    CONTENT_FILTER,
+    TOKEN_LIMIT,
     ArgumentsDelta,
+    ArgumentsDone,
     ErrorEvent,
-    EventDecoder,
+    Ignored,
     ItemAdded,
     ItemDone,
     Known,
     MalformedEventError,
-    ReasoningSummaryDelta,
-    ReasoningTextDelta,
+    PartDone,
+    RefusalDone,
     Response,
     ResponseCompleted,
     ResponseCreated,
-    ResponseFailed,
-    ResponseIncomplete,
     ResponseInProgress,
     ResponseQueued,
+    Shape,
+    SummaryPartAdded,
+    SummaryPartDone,
+    TextDone,
+    ThoughtDelta,
+    ThoughtDone,
+    WithResponse,
+    WrongApiError,
+    has_failed,
     incomplete_reason,
+    is_message,
+    messages,
     objects,
-    output_text,
     refused,
     string,
     token_usage,
 )
+
+BOM = b"\xef\xbb\xbf"
+NO_END = "the stream ended without a terminal event"
+UNREADABLE = (MalformedEventError, sse.EventTooLargeError)
+
+logger = logging.getLogger(__name__)
 
 
 class ResponseReader:
     """Reads one response. Feed it chunks until `finished`; call `ended()` if the stream ends before that.
 
     `sequence` is for a stream that resumes another one: the number of the last event read. `taken` are the ids of
-    calls that are part of the request.
+    calls that are part of the request. `resumable`: an end without terminal event can be mended. `max_output_tokens`
+    are those of the request.
     """
 
-    def __init__(self, *, sequence: int | None = None, taken: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        sequence: int | None = None,
+        taken: Iterable[str] = (),
+        resumable: bool = False,
+        max_output_tokens: int = 0,
+    ) -> None:
         self.request_id = ""  # of the HTTP request, for logs and the provider's support
         self.began = sequence is not None  # an event came, so the provider has the request
         self.finished = False  # the terminal event is out
+        self._resumable = resumable
+        self._max_output_tokens = max_output_tokens
+        self._start = b""  # until it is known whether it is a byte order mark
         self._sse = sse.Decoder()
         self._decoder = EventDecoder()
-        self._after = sequence or 0  # events up to this number were read before
-        self._created = sequence is not None
-        self._texts: list[str] = []
-        self._refused = False
-        self._reasoning_items = 0  # that are out
+        self._after = -1 if sequence is None else sequence  # events up to this number were read before
+        self._created = Response() if sequence is not None else None
+        self._thoughts = Thoughts(resumed=sequence is not None)
+        self._text = AnswerText(self._thoughts, resumed=sequence is not None)
         self._calls = Calls(taken)
+        self._settled = False  # the last thing that came was the end of a part or an item
         self._sequence = 0
 
     def feed(self, chunk: bytes) -> list[Event]:
         """The events that this chunk completes; none after the terminal one."""
         events: list[Event] = []
         try:
-            for data in self._sse.feed(chunk):
-                self._take(self._decoder.decode(data), events)
-                if self.finished:
-                    break
-        except (MalformedEventError, sse.EventTooLargeError) as error:
-            events.append(self.broken(str(error)))
+            if len(self._start) < len(BOM):
+                chunk = self._without_mark(chunk)
+            self._read(self._sse.feed(chunk), events)
+            if self._text.length > MAX_CHARACTERS:
+                raise MalformedEventError(f"the answer is longer than {MAX_CHARACTERS} characters")
+        except UNREADABLE as error:
+            events.append(self._unreadable(error))
+        return events
+
+    def ended(self) -> list[Event]:
+        """The last events of a stream that ended without a terminal one: the last of them is."""
+        events: list[Event] = []
+        try:
+            self._read_rest(events)
+            if not self.finished:
+                self._end(events)
+        except UNREADABLE as error:
+            events.append(self._unreadable(error))
+        return events
+
+    def lost(self, failed: Failed) -> list[Event]:
+        """The last events of a stream that broke with this failure, perhaps behind its terminal event."""
+        events: list[Event] = []
+        with suppress(*UNREADABLE):
+            self._read_rest(events)
+        if not self.finished:
+            self.finished = True
+            events.append(failed)
         return events
 
     def broken(self, detail: str) -> Failed:
@@ -83,9 +126,46 @@ class ResponseReader:
         self.finished = True
         return failures.failed(Code.CUT if self.began else Code.AMBIGUOUS, detail)
 
-    def ended(self) -> Failed:
-        """The terminal event of a stream that ended without one."""
-        return self.broken("the stream ended without a terminal event")
+    def _unreadable(self, error: Exception) -> Failed:
+        if not isinstance(error, WrongApiError):
+            return self.broken(str(error))
+        self.finished = True
+        return failures.failed(Code.WRONG_API, str(error), uncertain=True)
+
+    def _without_mark(self, chunk: bytes) -> bytes:
+        """What follows the byte order mark that some servers begin with."""
+        start = self._start + chunk
+        self._start = start[: len(BOM)]
+        if BOM.startswith(start):
+            return b""
+        return start.removeprefix(BOM)
+
+    def _read(self, sent: list[bytes], events: list[Event]) -> None:
+        for event in sent:
+            data = sse.data(event)
+            if data and data != sse.DONE:
+                self._read_data(data, event, events)
+            elif data:
+                self._end(events, announced=True)
+            if self.finished:
+                return
+
+    def _read_data(self, data: bytes, event: bytes, events: list[Event]) -> None:
+        try:
+            known = self._decoder.decode(data, event)
+        except MalformedEventError:
+            lines = data.split(b"\n")
+            if len(lines) == 1 or not all(line.startswith((b"{", sse.DONE)) for line in lines):
+                raise
+            self._read([b"data: " + line for line in lines], events)  # events without blank lines between them
+        else:
+            self._take(known, events)
+
+    def _read_rest(self, events: list[Event]) -> None:
+        """Read an event without a blank line behind it; half an event is none."""
+        if not self.finished:
+            with suppress(MalformedEventError):
+                self._read([self._sse.end()], events)
 
     def _take(self, event: Known, events: list[Event]) -> None:
         self.began = True
@@ -94,78 +174,145 @@ class ResponseReader:
                 return
             self._sequence = event.sequence
         match event:
-            case TextDelta() | RefusalDelta():
-                self._add_text(event, events)
-            case ReasoningSummaryDelta() | ReasoningTextDelta():
-                events.append(ReasoningDelta(event.delta, self._sequence))
-            case ItemAdded():
-                self._add_item(event.item, events)
+            case TextDelta() | RefusalDelta():  # nearly every event
+                self._text.add(event, self._sequence, events)
+            case ThoughtDelta():
+                self._settled = False
+                events += self._thoughts.add(event.source, event.index, event.delta, self._sequence)
             case ArgumentsDelta():
-                events += self._calls.growing(event.item_id, event.delta)
-            case ItemDone():
-                self._add_reasoning_items([event.item], events)
-                events += self._calls.done(event.item, self._sequence)
-            case ResponseCreated() | ResponseInProgress() | ResponseQueued():
-                self._add_created(event.response, events)
-            case ResponseCompleted() | ResponseIncomplete() | ResponseFailed():
-                self._finish(event, events)
+                self._settled = False
+                events += self._calls.growing(event)
+            case ItemAdded():
+                self._begin_item(event, events)
             case ErrorEvent():
-                self.finished = True
-                events.append(failures.from_body(event.error or {"code": event.code, "message": event.message}))
-            case _:
+                self._fail(event.whole, None, events)
+            case ResponseCreated() | ResponseInProgress() | ResponseQueued():
+                self._add_created(event, events)
+            case WithResponse():
+                self._finish(event, events)
+            case Ignored():
                 pass
+            case _:
+                self._finish_part(event, events)
 
-    def _add_text(self, delta: TextDelta | RefusalDelta, events: list[Event]) -> None:
-        if not delta.text:
+    def _add_created(self, event: WithResponse, events: list[Event]) -> None:
+        response, created = event.response, self._created
+        if created is None:
+            if response.id:
+                self._created = response
+                events.append(Created(response.id, response.model, self._sequence))
             return
-        self._texts.append(delta.text)
-        self._refused = self._refused or isinstance(delta, RefusalDelta)
-        kind = RefusalDelta if self._refused else TextDelta
-        as_it_is = delta.sequence and isinstance(delta, kind)
-        events.append(delta if as_it_is else kind(delta.text, self._sequence))
+        is_other = isinstance(event, ResponseCreated) and created.id and response.id not in ("", created.id)
+        if is_other and not self._silent:
+            self._end(events, detail="a second response began in the stream of the first")
 
-    def _add_created(self, response: Response, events: list[Event]) -> None:
-        if not self._created and response.id:
-            self._created = True
-            events.append(Created(response.id, response.model, self._sequence))
-
-    def _add_item(self, item: dict[str, Any], events: list[Event]) -> None:
+    def _begin_item(self, event: ItemAdded, events: list[Event]) -> None:
+        item = event.item
+        self._settled = self._settled and not item
+        self._flush_half(events)
         if item.get("type") == "reasoning":
-            events.append(ReasoningDelta("", self._sequence))
-        events += self._calls.added(item)
+            events += self._thoughts.begin_item(item, place=self._text.length, sequence=self._sequence)
+        elif is_message(item):
+            self._text.begin_message(item, self._sequence, events)
+        events += self._calls.added(item, event.output_index)
 
-    def _unseen_reasoning(self, output: object) -> list[dict[str, Any]]:
-        return [item for item in objects(output) if item.get("type") == "reasoning"][self._reasoning_items :]
+    def _finish_part(self, event: Shape, events: list[Event]) -> None:
+        self._flush_half(events)
+        match event:
+            case TextDone():
+                self._settled = True
+                self._text.finish_part(event.text, self._sequence, events)
+            case RefusalDone():
+                self._settled = True
+                self._text.finish_part(event.refusal, self._sequence, events, refusal=True)
+            case PartDone():
+                self._finish_content_part(event, events)
+            case SummaryPartAdded():
+                self._thoughts.begin_part()
+            case ThoughtDone():
+                events += self._thoughts.finish_part(event.source, event.index, event.text, self._sequence)
+            case SummaryPartDone():
+                text = string(event.part.get("text"))
+                events += self._thoughts.finish_part("summary_text", event.index, text, self._sequence)
+            case ArgumentsDone():
+                self._settled = True
+                events += self._calls.arguments_done(event)
+            case ItemDone():
+                self._finish_item(event, events)
 
-    def _add_reasoning_items(self, items: list[dict[str, Any]], events: list[Event]) -> None:
-        found = [item for item in items if item.get("type") == "reasoning"]
-        self._reasoning_items += len(found)
-        place = sum(map(len, self._texts)) if found else 0
-        events += [ReasoningItem(item, self._sequence, place) for item in found]
+    def _finish_content_part(self, event: PartDone, events: list[Event]) -> None:
+        text, refusal = string(event.part.get("text")), string(event.part.get("refusal"))
+        if event.part.get("type") == "reasoning_text":
+            events += self._thoughts.finish_part("reasoning_text", event.index, text, self._sequence)
+        else:
+            self._text.finish_part(text or refusal, self._sequence, events, refusal=not text)
 
-    def _finish(self, event: ResponseCompleted | ResponseIncomplete | ResponseFailed, events: list[Event]) -> None:
-        response, usage = event.response, token_usage(event.response.usage)
-        self._add_text(TextDelta(self._decoder.flush()), events)
+    def _finish_item(self, event: ItemDone, events: list[Event]) -> None:
+        item = event.item
+        if item.get("type") == "reasoning":
+            events += self._thoughts.finish_item(item, place=self._text.length, sequence=self._sequence)
+            return
+        self._settled = True
+        if is_message(item):
+            self._text.finish_message(item, self._sequence, events)
+        events += self._calls.done(item, event.output_index, self._sequence)
+
+    def _flush_half(self, events: list[Event]) -> None:
+        if half := self._decoder.flush():
+            self._text.add(TextDelta(half, self._sequence), self._sequence, events)
+
+    @property
+    def _silent(self) -> bool:
+        return self._text.empty and not self._calls.any
+
+    def _end(self, events: list[Event], *, announced: bool = False, detail: str = NO_END) -> None:
+        """The stream is over without a terminal event; `announced`: not by accident."""
+        settled = self._calls.settled and (announced or (self._settled and not self._text.open))
+        if settled and not self._silent and not self._resumable:
+            logger.warning("A response ended without its terminal event")
+            self._finish(ResponseCompleted(), events)
+            return
+        events.append(self.broken(detail))
+
+    def _finish(self, event: WithResponse, events: list[Event]) -> None:
+        response, usage = event.response, token_usage(event.response.usage) or token_usage(event.usage)
         reason = incomplete_reason(event)
-        self.finished = True
-        if isinstance(event, ResponseFailed):
-            events.append(failures.from_body(response.error, usage=usage))
-        elif reason == "content_filter":
+        if usage and 0 < self._max_output_tokens <= usage.output_tokens:
+            reason = reason or TOKEN_LIMIT  # llama.cpp just says that it is complete (observed on 2026-11-29)
+        self._flush_half(events)
+        if has_failed(event):
+            self._fail(response.error or event.error, usage, events)
+        elif reason == CONTENT_FILTER:
+            self.finished = True
             events.append(failures.failed(Code.CONTENT_FILTER, "response.incomplete: content_filter", usage=usage))
         else:
-            self._add_reasoning_items(self._unseen_reasoning(response.output), events)
-            events += self._calls.missed(response.output, self._sequence)
+            self._take_output(response.output, events, cut=reason is not None)
+            self.finished = True
             events.append(self._completed(response, usage, reason))
 
+    def _fail(self, error: object, usage: Usage | None, events: list[Event]) -> None:
+        self.finished = True
+        events.append(failures.from_body(error or "no error says why", usage=usage))
+
+    def _take_output(self, output: object, events: list[Event], *, cut: bool) -> None:
+        """What only the terminal event has."""
+        items = objects(output)
+        for item in self._thoughts.unseen(output):
+            place = len(together(messages(items[: items.index(item)])))
+            events += self._thoughts.finish_item(item, place=place, sequence=self._sequence)
+        self._text.finish(output, self._sequence, events)
+        events += self._calls.finish(output, self._sequence, cut=cut)
+
     def _completed(self, response: Response, usage: Usage | None, reason: str | None) -> Completed:
+        created = self._created or Response()
         return Completed(
-            response_id=response.id,
-            model=response.model,
-            text=output_text(response.output) or "".join(self._texts),
+            response_id=response.id or created.id,
+            model=response.model or created.model,
+            text=self._text.text(response.output),
             usage=usage,
             sequence=self._sequence,
-            refused=self._refused or refused(response.output),
+            refused=self._text.refused or refused(response.output),
             incomplete_reason=reason,
             request_id=self.request_id,
-            service_tier=string(response.service_tier),
+            service_tier=response.service_tier,
         )

@@ -1,39 +1,123 @@
-"""The shapes of the provider's events, as far as we use them, and their decoder.
+"""The shapes of the provider's events, as far as we use them.
 
-They are those of openai 3.54, types/responses/response_*_event.py (read 2026-11-29).
+They are those of openai 3.54, types/responses/response_*_event.py, and of the Open Responses specification (both read
+on 2026-11-29).
 """
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 
 from chat.llm.events import RefusalDelta, TextDelta, Usage
-from chat.text import storable, storable_json
 
+TOKEN_LIMIT, CONTENT_FILTER = "max_output_tokens", "content_filter"  # why an answer was cut off
 MAX_COUNT = 10**9  # of tokens in one call: more is nonsense, and would not fit the column
 
 
+class MalformedEventError(Exception):
+    """The data of an event is not what the API promises."""
+
+
+class WrongApiError(MalformedEventError):
+    """The server answers in the format of another API."""
+
+    def __init__(self) -> None:
+        super().__init__("the server or the base URL speaks Chat Completions, not the Responses API")
+
+
 class Shape(msgspec.Struct, tag_field="type", rename={"sequence": "sequence_number"}):
-    sequence: int = 0  # servers that do not number their events leave it out
+    sequence: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] = (
+        0  # servers that do not number their events leave it out
+    )
 
 
-class ReasoningSummaryDelta(Shape, tag="response.reasoning_summary_text.delta"):
+class TextDone(Shape, tag="response.output_text.done"):
+    text: str = ""
+
+
+class RefusalDone(Shape, tag="response.refusal.done"):
+    refusal: str = ""
+
+
+class ThoughtDelta(Shape):
+    """A piece of a summary or of raw thinking; `source` says which, as servers can send both."""
+
+    source: ClassVar[str]
+    index: int = 0  # of the part
     delta: str = ""
 
 
-class ReasoningTextDelta(Shape, tag="response.reasoning_text.delta"):
-    delta: str = ""
+class ThoughtDone(Shape):
+    source: ClassVar[str]
+    index: int = 0
+    text: str = ""
+
+
+_OF_CONTENT = {"sequence": "sequence_number", "index": "content_index"}
+_OF_SUMMARY = {"sequence": "sequence_number", "index": "summary_index"}
+
+
+class ReasoningTextDelta(ThoughtDelta, tag="response.reasoning_text.delta", rename=_OF_CONTENT):
+    source = "reasoning_text"
+
+
+class ReasoningTextDone(ThoughtDone, tag="response.reasoning_text.done", rename=_OF_CONTENT):
+    source = "reasoning_text"
+
+
+class RawReasoningDelta(ThoughtDelta, tag="response.reasoning.delta", rename=_OF_CONTENT):
+    source = "reasoning"
+
+
+class RawReasoningDone(ThoughtDone, tag="response.reasoning.done", rename=_OF_CONTENT):
+    source = "reasoning"
+
+
+class SummaryDelta(ThoughtDelta, tag="response.reasoning_summary_text.delta", rename=_OF_SUMMARY):
+    source = "summary_text"
+
+
+class SummaryDone(ThoughtDone, tag="response.reasoning_summary_text.done", rename=_OF_SUMMARY):
+    source = "summary_text"
+
+
+class SummaryPartAdded(Shape, tag="response.reasoning_summary_part.added"):
+    pass
+
+
+class PartDone(Shape, tag="response.content_part.done", rename=_OF_CONTENT):
+    index: int = 0
+    part: dict[str, Any] = {}
+
+
+class SummaryPartDone(Shape, tag="response.reasoning_summary_part.done", rename=_OF_SUMMARY):
+    index: int = 0
+    part: dict[str, Any] = {}
 
 
 class ItemAdded(Shape, tag="response.output_item.added"):
+    output_index: int | None = None
     item: dict[str, Any] = {}
 
 
 class ItemDone(Shape, tag="response.output_item.done"):
+    output_index: int | None = None
     item: dict[str, Any] = {}
+
+
+class ArgumentsDelta(Shape, tag="response.function_call_arguments.delta"):
+    item_id: str = ""
+    output_index: int | None = None
+    delta: str = ""
+
+
+class ArgumentsDone(Shape, tag="response.function_call_arguments.done"):
+    item_id: str = ""
+    output_index: int | None = None
+    name: str = ""
+    arguments: Any = None
 
 
 class Response(msgspec.Struct):
@@ -41,15 +125,18 @@ class Response(msgspec.Struct):
 
     id: str = ""
     model: str = ""
+    status: str = ""
+    service_tier: str = ""
     output: Any = None
     usage: Any = None
     error: Any = None
     incomplete_details: Any = None
-    service_tier: Any = None
 
 
 class WithResponse(Shape):
     response: Response = msgspec.field(default_factory=Response)
+    usage: Any = None  # some servers put these beside the response
+    error: Any = None
 
 
 class ResponseCreated(WithResponse, tag="response.created"):
@@ -77,14 +164,16 @@ class ResponseFailed(WithResponse, tag="response.failed"):
 
 
 class ErrorEvent(Shape, tag="error"):
+    """`error` is the error, in any shape: servers put it in many places."""
+
     code: Any = None
     message: Any = None
     error: Any = None
 
-
-class ArgumentsDelta(Shape, tag="response.function_call_arguments.delta"):
-    item_id: str = ""
-    delta: str = ""
+    @property
+    def whole(self) -> dict[str, Any]:
+        told = {"code": self.code, "message": self.message, "error": self.error}
+        return {name: value for name, value in told.items() if value is not None}
 
 
 class Ignored(Shape, tag="ignored"):
@@ -94,10 +183,21 @@ class Ignored(Shape, tag="ignored"):
 Known = (
     TextDelta
     | RefusalDelta
-    | ReasoningSummaryDelta
+    | TextDone
+    | RefusalDone
+    | PartDone
     | ReasoningTextDelta
+    | ReasoningTextDone
+    | RawReasoningDelta
+    | RawReasoningDone
+    | SummaryDelta
+    | SummaryDone
+    | SummaryPartAdded
+    | SummaryPartDone
     | ItemAdded
     | ItemDone
+    | ArgumentsDelta
+    | ArgumentsDone
     | ResponseCreated
     | ResponseInProgress
     | ResponseQueued
@@ -105,71 +205,12 @@ Known = (
     | ResponseIncomplete
     | ResponseFailed
     | ErrorEvent
-    | ArgumentsDelta
     | Ignored
 )
-_decode = msgspec.json.Decoder(Known).decode
-_KNOWN_TYPES = frozenset(str(part.__struct_config__.tag) for part in Known.__args__)
-_TEXT_TYPES = frozenset(str(part.__struct_config__.tag) for part in (TextDelta, RefusalDelta))
-_IGNORED = Ignored()
-_NUL = b"\\u0000"
-
-
-class MalformedEventError(Exception):
-    """The data of an event is not what the API promises."""
-
-
-class EventDecoder:
-    """Decodes the events of one response, and makes all of their text storable.
-
-    No other code of the stream has to. A surrogate pair that is split between two pieces of text is joined.
-    """
-
-    def __init__(self) -> None:
-        self._half = ""
-
-    def decode(self, data: bytes) -> Known:
-        """Raises MalformedEventError."""
-        if self._half or _NUL in data:
-            return self._decode_leniently(data)
-        try:
-            known: Known = _decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return self._decode_leniently(data)
-        return known
-
-    def flush(self) -> str:
-        """The rest at the end of the text: U+FFFD for a half whose other half never came."""
-        text, self._half = storable(self._half), ""
-        return text
-
-    def _decode_leniently(self, data: bytes) -> Known:
-        """Decode unknown types, and lone surrogates, broken UTF-8 and nulls, which msgspec refuses."""
-        try:
-            return self._known(json.loads(data.decode("utf-8", "replace")))
-        except (ValueError, RecursionError, msgspec.ValidationError) as error:
-            raise MalformedEventError(f"{error}: {data[:200]!r}") from None
-
-    def _known(self, body: Any) -> Known:
-        if not isinstance(body, dict):
-            raise ValueError("not an object")  # noqa: TRY004 - like JSON that cannot be parsed
-        if "type" not in body and body.get("error"):
-            return ErrorEvent(error=storable_json(body["error"]))
-        kind = string(body.get("type"))
-        if kind not in _KNOWN_TYPES:
-            return _IGNORED
-        if kind in _TEXT_TYPES:
-            body["delta"] = self._joined(body.get("delta"))
-        given = {name: value for name, value in storable_json(body).items() if value is not None}
-        known: Known = msgspec.convert(given, Known)
-        return known
-
-    def _joined(self, piece: Any) -> Any:
-        if not isinstance(piece, str):
-            return piece
-        text = self._half + piece
-        self._half = text[-1] if text and "\ud800" <= text[-1] <= "\udbff" else ""
-        return text[:-1] if self._half else text
+TYPES: dict[str, Any] = {str(part.__struct_config__.tag): part for part in Known.__args__} | {
+    "response.done": ResponseCompleted,  # OpenRouter
+    "response.error": ErrorEvent,
+}
 
 
 def string(value: object) -> str:
@@ -180,9 +221,26 @@ def objects(value: object) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def output_text(output: object) -> str:
-    parts = (part for item in objects(output) if item.get("type") == "message" for part in objects(item.get("content")))
-    return "".join(string(part.get("text")) or string(part.get("refusal")) for part in parts)
+def part_texts(content: object) -> list[str]:
+    """The texts and refusals of a content, in whatever form."""
+    parts = content if isinstance(content, list) else [content]
+    return [
+        string(part.get("text")) or string(part.get("refusal")) if isinstance(part, dict) else string(part)
+        for part in parts
+    ]
+
+
+def is_message(item: dict[str, Any]) -> bool:
+    return item.get("type") == "message" or (not item.get("type") and item.get("role") == "assistant")
+
+
+def message_text(item: dict[str, Any]) -> str:
+    return "".join(part_texts(item.get("content")))
+
+
+def messages(output: object) -> list[str]:
+    """The text of each message."""
+    return [message_text(item) for item in objects(output) if is_message(item)]
 
 
 def refused(output: object) -> bool:
@@ -190,11 +248,22 @@ def refused(output: object) -> bool:
     return any(part.get("type") == "refusal" for part in parts)
 
 
+def has_failed(event: WithResponse) -> bool:
+    """Whether the response failed, also by an event that says it is complete."""
+    status = event.response.status
+    by_error = bool(event.response.error or event.error) and status in ("", "failed")
+    return isinstance(event, ResponseFailed) or status in ("failed", "cancelled") or by_error
+
+
 def incomplete_reason(event: WithResponse) -> str | None:
-    if not isinstance(event, ResponseIncomplete):
-        return None
+    """Why the response was cut off, if it was; some servers say so in an event that says it is complete."""
     details = event.response.incomplete_details
-    return (string(details.get("reason")) if isinstance(details, dict) else "") or "unknown"
+    reason = string(details.get("reason")) if isinstance(details, dict) else string(details)
+    reason = TOKEN_LIMIT if reason in ("length", "max_tokens") else reason
+    cut = isinstance(event, ResponseIncomplete) or event.response.status == "incomplete"
+    last = objects(event.response.output)[-1:]
+    cut = cut or any(item.get("status") == "incomplete" for item in last)
+    return (reason or "unknown") if cut or reason in (TOKEN_LIMIT, CONTENT_FILTER) else None
 
 
 def token_usage(usage: object) -> Usage | None:
@@ -213,5 +282,8 @@ def token_usage(usage: object) -> Usage | None:
 
 
 def _count(value: object, key: str) -> int:
+    """A number of tokens, also like 7.0; 0 for anything else."""
     number = value.get(key) if isinstance(value, dict) else None
-    return number if type(number) is int and 0 <= number <= MAX_COUNT else 0
+    if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number <= MAX_COUNT:
+        return 0
+    return int(number) if number == int(number) else 0

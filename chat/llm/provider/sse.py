@@ -14,22 +14,23 @@ class EventTooLargeError(Exception):
 
 
 class Decoder:
-    """Turns chunks into the data of complete events; an event without a blank line after it is dropped.
-
-    Event names, ids and comments are skipped: the Responses API repeats the name as `type` in the data.
-    """
+    """Turns chunks into complete events, each with its lines as they were sent."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._after_return = False  # the last chunk ended in CR: an LF at the start of the next one belongs to it
 
     def feed(self, chunk: bytes) -> list[bytes]:
-        """The data of every event that this chunk completes. Raises EventTooLargeError."""
+        """Every event that this chunk completes, some of them without data. Raises EventTooLargeError."""
         if self._after_return or b"\r" in chunk:
             chunk = self._with_plain_newlines(chunk)
         whole = not self._buffer and chunk.endswith(b"\n\n")  # nearly every chunk
         complete = chunk[:-2] if whole else self._completed(chunk)
-        return [data for block in complete.split(b"\n\n") if (data := _data(block)) and data != DONE]
+        return complete.split(b"\n\n")
+
+    def end(self) -> bytes:
+        """The last event, if no blank line came after it; some servers leave that out."""
+        return bytes(self._buffer).strip(b"\n")
 
     def _completed(self, chunk: bytes) -> bytes:
         """Everything up to the last blank line so far; the rest waits."""
@@ -51,16 +52,23 @@ class Decoder:
         return chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
 
-def _data(block: bytes) -> bytes:
-    _check_size(block)
+def data(event: bytes) -> bytes:
+    """The data of an event. Raises EventTooLargeError."""
+    _check_size(event)
     lines = [
         line[6:] if line.startswith(b"data: ") else line[5:]
-        for line in block.split(b"\n")
+        for line in event.split(b"\n")
         if line.startswith(b"data:") or line == b"data"
     ]
     return lines[0] if len(lines) == 1 else b"\n".join(lines)
 
 
-def _check_size(block: bytes | bytearray) -> None:
-    if len(block) > MAX_EVENT_BYTES:
+def name(event: bytes) -> str:
+    """The name of an event. The Responses API repeats it as `type` in the data, so it is hardly ever needed."""
+    names = [line[6:] for line in event.split(b"\n") if line.startswith(b"event:")]
+    return names[-1].decode("utf-8", "replace").removeprefix(" ") if names else ""
+
+
+def _check_size(event: bytes | bytearray) -> None:
+    if len(event) > MAX_EVENT_BYTES:
         raise EventTooLargeError

@@ -11,6 +11,7 @@ from chat.models import ALIVE_SQL, User
 from chat.security.limits import MESSAGE_EACH_MINUTE, MESSAGE_EACH_SECOND, Limits
 from chat.services.deps import Deps, ReplyWorker
 from chat.services.errors import Refused
+from chat.services.replies.history import allowance
 from chat.services.usage import budgets
 
 ACTIVE = f"SELECT 1 FROM generation WHERE thread_id = $1 AND state IN {ALIVE_SQL}"  # noqa: S608
@@ -63,14 +64,15 @@ async def within_budget(deps: Deps, user: User, generation_id: UUID) -> None:
     if user.monthly_budget is None and settings.llm_monthly_budget is None:
         return
     asked = (await query(ASKED, generation_id))[0]
-    input_tokens = min(asked["tokens"], settings.chat_history_tokens)
+    allowed = await allowance(settings.catalogue.resolve(asked["model"]), settings, deps.tools)
+    input_tokens = min(asked["tokens"], allowed.history)
     try:
         await budgets.reserve_tokens(
             user.id,
             generation_id,
             asked["model"],
             input_tokens,
-            settings.llm_max_output_tokens,
+            allowed.output,
             default=settings.llm_monthly_budget,
             prices=deps.llm.prices,
         )

@@ -19,6 +19,7 @@ from chat.llm.provider.request import Resumption
 from chat.services.deps import Deps
 from chat.services.replies import finish, lease, prompt
 from chat.services.replies.finish import Outcome
+from chat.services.replies.history import allowance
 from chat.services.replies.journal import ReplyJournal
 from chat.services.replies.lease import NOTHING, AnswerSoFar, Claim, Fenced
 from chat.services.replies.live_text import LiveText
@@ -27,7 +28,6 @@ from chat.services.replies.tool_calls import ToolCalls
 
 logger = logging.getLogger(__name__)
 
-HISTORY_SHARE = 0.6  # of a context; the rest is for instructions, tools and the answer
 CHECKPOINT_SECONDS = 1.0
 CHECKPOINT_CHARACTERS_PER_SECOND = 20_000  # each checkpoint writes the whole text, so long ones are rarer
 
@@ -36,12 +36,12 @@ async def model_input(claim: Claim, deps: Deps) -> tuple[list[InputItem], Option
     """The conversation and the options that the model is called with."""
     settings = deps.settings
     model = deps.llm.model(claim.model)
-    room = int(model.context * HISTORY_SHARE) if model.context else settings.chat_history_tokens
-    turns = await conversation(claim, min(settings.chat_history_tokens, room))
+    allowed = await allowance(model, settings, deps.tools, context=deps.llm.context_of(model.name))
+    turns = await conversation(claim, allowed.history)
     return turns, {
         "model": model.name,
-        "instructions": prompt.instructions(site_name=settings.site_name, tools=model.tools),
-        "tools": deps.tools,
+        "instructions": prompt.instructions(site_name=settings.site_name, tools=allowed.tools),
+        "tools": deps.tools if allowed.tools else (),
         "reasoning_effort": settings.llm_reasoning_effort,
         "user": claim.user_id,
         "caller": "chat",
@@ -172,8 +172,9 @@ class Reply:
     async def _call_model(self, recovered: Recovered) -> None:
         """Call the model and show the tabs its text. Raises CallFailed."""
         recovered.turns, options = await model_input(self._claim, self._deps)
-        tools = ToolCalls(self._claim, self.live_text, self._deps.tools, self._journal)
-        options |= {"tools": tools, "journal": self._journal, "resume": self._resumed.at if self._resumed else None}
+        if options["tools"]:
+            options["tools"] = ToolCalls(self._claim, self.live_text, self._deps.tools, self._journal)
+        options |= {"journal": self._journal, "resume": self._resumed.at if self._resumed else None}
         options["shorten"] = recovered.shorten
         async with aclosing(self._deps.llm.stream(recovered.turns, **options)) as events:
             async for event in events:

@@ -19,8 +19,8 @@ from chat.services.deps import Deps
 from chat.services.errors import Refused
 from chat.services.replies import admission
 from chat.services.replies.endings import can_continue
+from chat.services.replies.history import allowance
 from chat.services.replies.titles import title_from
-from chat.settings import Settings
 from chat.text import storable
 
 STORED = """
@@ -104,7 +104,7 @@ async def _send(deps: Deps, user: User, thread_id: UUID | None, message: Message
     if stored := await _stored(user, thread, message.client_id):
         return stored
     try:
-        content = await _checked(message, deps.settings)
+        content = await _checked(message, deps)
         await admission.no_answer_runs(thread)
         await admission.within_limits(user, deps.limits)
         async with in_transaction():
@@ -144,18 +144,20 @@ async def _begin(deps: Deps, user: User, asked: _Asked) -> Accepted:
     return accepted
 
 
-async def _checked(message: MessageSend, settings: Settings) -> str:
+async def _checked(message: MessageSend, deps: Deps) -> str:
+    settings = deps.settings
     content = storable(message.content).strip()
     if not content:
         raise Refused("empty", "Enter a message.")
     if len(content) > MESSAGE_MAX_LENGTH:
         raise _too_long(len(content), "characters", MESSAGE_MAX_LENGTH)
-    if most_tokens(content) > settings.chat_history_tokens:
-        [tokens] = await count_tokens([content])
-        if tokens > settings.chat_history_tokens:
-            raise _too_long(tokens, "tokens", settings.chat_history_tokens)
     if message.model and message.model not in settings.models:
         raise Refused("unknown_model", f"This model isn't available. Choose one of: {', '.join(settings.models)}.")
+    allowed = await allowance(settings.catalogue.resolve(message.model), settings, deps.tools)
+    if most_tokens(content) > allowed.history:
+        [tokens] = await count_tokens([content])
+        if tokens > allowed.history:
+            raise _too_long(tokens, "tokens", allowed.history)
     return content
 
 

@@ -122,7 +122,7 @@ def test_an_error_of_any_shape_ends_the_stream(event: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"{", b"[1]", b"null", b'"text"', b'{"type":"response.output_text.delta","delta":7}', b"<p>", b"[" * 100_000],
+    [b"{", b"[1]", b"null", b'"text"', b"<p>", b"[" * 100_000],
 )
 def test_nonsense_cuts_the_stream_and_keeps_what_came_before(data: bytes) -> None:
     events = read(HELLO, data, HELLO)
@@ -195,10 +195,10 @@ def test_no_text_that_cannot_be_stored_comes_out_anywhere() -> None:
 
 def test_a_stream_that_ends_early_says_so() -> None:
     reader = ResponseReader()
-    assert reader.ended().code is Code.AMBIGUOUS
+    assert [event.code for event in reader.ended()] == [Code.AMBIGUOUS]
     reader = ResponseReader()
     reader.feed(sse(HELLO))
-    assert reader.ended().code is Code.CUT
+    assert [event.code for event in reader.ended()] == [Code.CUT]
 
 
 def test_a_call_is_started_grows_and_completes() -> None:
@@ -241,15 +241,9 @@ def test_reasoning_is_distinguished_from_the_answer() -> None:
     events = read(
         {"type": "response.output_item.added", "item": {"type": "reasoning"}},
         {"type": "response.reasoning_summary_text.delta", "delta": "Hm"},
-        {"type": "response.reasoning_text.delta", "delta": "raw"},
         HELLO,
     )
-    assert events == [
-        ReasoningDelta("", 0),
-        ReasoningDelta("Hm", 0),
-        ReasoningDelta("raw", 0),
-        TextDelta("Hello", 3),
-    ]
+    assert events == [ReasoningDelta("", 0), ReasoningDelta("Hm", 0), TextDelta("Hello", 3)]
 
 
 def test_a_finished_reasoning_item_comes_out_once_and_unchanged() -> None:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat.llm.provider.sse import MAX_EVENT_BYTES, Decoder, EventTooLargeError
+from chat.llm.provider import sse
+from chat.llm.provider.sse import DONE, MAX_EVENT_BYTES, Decoder, EventTooLargeError
 
 STREAM = (
     ": a comment\n\n"
@@ -35,7 +36,7 @@ EVENTS = [
 
 def decoded(chunks: list[bytes]) -> list[bytes]:
     decoder = Decoder()
-    return [data for chunk in chunks for data in decoder.feed(chunk)]
+    return [data for chunk in chunks for event in decoder.feed(chunk) if (data := sse.data(event)) not in (b"", DONE)]
 
 
 def reference(stream: bytes) -> list[bytes]:
@@ -96,7 +97,22 @@ def test_an_endless_event_is_an_error_and_takes_bounded_memory() -> None:
 
 def test_an_event_over_the_limit_in_one_piece_is_an_error() -> None:
     with pytest.raises(EventTooLargeError):
-        Decoder().feed(b"data: " + b"x" * MAX_EVENT_BYTES + b"\n\n")
+        decoded([b"data: " + b"x" * MAX_EVENT_BYTES + b"\n\n"])
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r", "\r\n"])
+def test_the_last_event_needs_no_blank_line(end: str) -> None:
+    decoder = Decoder()
+    assert [sse.data(event) for event in decoder.feed(f"data: a\n\ndata: b{end}".encode())] == [b"a"]
+    assert sse.data(decoder.end()) == b"b"
+
+
+def test_an_event_has_a_name() -> None:
+    assert [sse.name(event) for event in (b"event: error\ndata: {}", b"event:a\nevent:  b", b"data: event: x")] == [
+        "error",
+        " b",
+        "",
+    ]
 
 
 def test_decoding_is_cheap() -> None:
@@ -106,6 +122,10 @@ def test_decoding_is_cheap() -> None:
     )
     decoder = Decoder()
     started = time.process_time()
-    count = sum(len(decoder.feed(stream[index : index + 16384])) for index in range(0, len(stream), 16384))
+    count = sum(
+        bool(sse.data(event))
+        for index in range(0, len(stream), 16384)
+        for event in decoder.feed(stream[index : index + 16384])
+    )
     assert count == 10_000
     assert (time.process_time() - started) / count < 30e-6
