@@ -108,8 +108,11 @@ class Call:
             **given,
         )
 
-    def plan(self, number: int, so_far: tuple[InputItem, ...] = ()) -> Plan:
-        """The round with this number; `so_far` are the items of the rounds before it."""
+    def plan(self, number: int, so_far: tuple[InputItem, ...] = (), *, previous: str = "") -> Plan:
+        """The round with this number; `so_far` are the items of the rounds before it, `previous` the last response.
+
+        A background run is stored at the provider with its reasoning, so the next one refers to it.
+        """
         request = ModelRequest(
             model=self.model.id,
             input=sendable(self.input + so_far),
@@ -118,12 +121,13 @@ class Call:
             tools=self.toolbox.schemas() if self.toolbox and self.model.tools else (),
             output_format=self.output_schema.format if self.output_schema else None,
             reasoning_effort=self.reasoning_effort,
-            reasoning_summary=self.reasoning_summary,
-            keep_reasoning=self.keep_reasoning,
+            reasoning_summary=self.reasoning_summary and self.model.may_reason,
+            keep_reasoning=self.keep_reasoning and self.model.may_reason,
             metadata=self.metadata,
             prompt_cache_key=self.prompt_cache_key,
             timeout_seconds=self.timeout_seconds,
             background=self.background,
+            previous_response_id=previous if self.background else "",
             leave_out=self.model.leave_out if self.model.tools else self.model.leave_out | {HISTORY_TOOLS},
         )
         return Plan(

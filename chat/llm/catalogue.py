@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -9,6 +10,7 @@ from chat.llm.price import Price
 
 DEFAULT_MODEL = "gpt-5-mini"
 PROVIDER_NAME_MAX_LENGTH = 40
+NEVER_REASON = re.compile(r"(^|/)(gpt-3\.5|gpt-4|chatgpt-4o|gpt-5-chat)")  # ids, also behind a gateway's prefix
 OPENAI = "openai"  # the name of the provider without a base URL
 
 
@@ -40,6 +42,11 @@ class ModelSpec:
     price: Price | None = None  # None: of the price lists
     fallback: tuple[str, ...] = ()  # names of models to try if this one can't be used
     hidden: bool = False  # not offered to users
+
+    @property
+    def may_reason(self) -> bool:
+        """Whether to ask for its reasoning: unless it is known to have none, since OpenAI refuses that."""
+        return not NEVER_REASON.search(self.id) if self.reasoning is None else self.reasoning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

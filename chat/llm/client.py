@@ -149,12 +149,12 @@ async def _events(
     logs: list[CallLog] = []
     left_out: frozenset[str] = frozenset()  # that the rounds before had to leave out
     recovery, recoveries = Recovery(call, catalogue), 0
-    resume, so_far = call.resume, call.resume.so_far if call.resume else ()
+    resume, so_far, previous = call.resume, call.resume.so_far if call.resume else (), ""
     number = resume.number if resume else 1
     try:
         while number - recoveries <= MAX_ROUNDS:
             provider = providers[call.model.provider]
-            plan = await _fitted(call.plan(number, so_far), call, left_out, provider)
+            plan = await _fitted(call.plan(number, so_far, previous=previous), call, left_out, provider)
             if resume is None:
                 await call.journal.begin(plan)
             current, recovered = Round(recovery.limited(call), plan, provider, prices, resume), None
@@ -173,10 +173,11 @@ async def _events(
                     yield event
             number, resume = number + 1, None
             if recovered:
-                call, so_far, recoveries = recovered.call, recovered.so_far, recoveries + 1
+                call, so_far, recoveries, previous = recovered.call, recovered.so_far, recoveries + 1, ""
                 yield recovered.event
             elif current.tools.calls:
                 so_far += current.items()
+                previous = current.response_id or ""
                 left_out = current.plan.request.leave_out & HISTORY
             else:
                 yield CallFinished(Result(current.text, current.parsed, tuple(logs)))

@@ -15,6 +15,7 @@ InputItem = dict[str, Any]  # an item of a request's `input`, in the format of t
 MAX_CALL_ID = 64  # characters: OpenAI and the Open Responses specification refuse longer ones
 QUOTED_CHARACTERS = 500  # of what the model wrote and is told about
 NO_OUTPUT = "(no output)"  # an empty output is refused by some
+ENCRYPTED_GROWTH = 3  # tokens of base64 for one of the text inside
 NO_RESULT = "The tool was interrupted and has no result."
 TEXT_PARTS = ("input_text", "output_text", "text", "refusal")
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]")
@@ -32,15 +33,26 @@ def message_item(role: str, *texts: str) -> InputItem:
     return _message({"role": role, "content": list(texts)})
 
 
+def call_item(call_id: str, name: str, arguments: str) -> InputItem:
+    """A tool call as the model wrote it."""
+    return {"type": "function_call", "call_id": call_id, "name": name, "arguments": arguments}
+
+
+def output_item(call_id: str, output: str) -> InputItem:
+    """The result of a tool call."""
+    return {"type": "function_call_output", "call_id": call_id, "output": output}
+
+
 def tool_items(calls: Iterable[tuple[str, str, str, str]]) -> tuple[InputItem, ...]:
     """Tool calls (id, name, arguments, output) as input items: all calls, then all outputs."""
     told = list(calls)
-    called = [
-        {"type": "function_call", "call_id": call_id, "name": name, "arguments": given}
-        for call_id, name, given, _ in told
-    ]
-    outputs = [{"type": "function_call_output", "call_id": call_id, "output": output} for call_id, _, _, output in told]
-    return sendable([*called, *outputs])
+    called = [call_item(call_id, name, arguments) for call_id, name, arguments, _ in told]
+    return sendable([*called, *(output_item(call_id, output) for call_id, _, _, output in told)])
+
+
+def readable(items: Iterable[InputItem]) -> list[InputItem]:
+    """The items without encrypted content, which only their provider can read."""
+    return [{name: value for name, value in item.items() if name != "encrypted_content"} for item in items]
 
 
 def sendable(items: Iterable[InputItem]) -> tuple[InputItem, ...]:
@@ -55,8 +67,10 @@ def sendable(items: Iterable[InputItem]) -> tuple[InputItem, ...]:
 
 
 def text_of(item: InputItem) -> str:
-    """What the model reads of an item."""
+    """What the model reads of an item; of encrypted reasoning, text that has about as many tokens."""
     content = item.get("content") or item.get("output") or item.get("arguments") or ""
+    if not content and (encrypted := item.get("encrypted_content")):
+        return str(encrypted)[: len(encrypted) // ENCRYPTED_GROWTH]
     if isinstance(content, str):
         return content
     return "\n".join(str(part.get("text") or part.get("refusal") or "") for part in content if isinstance(part, dict))

@@ -8,9 +8,10 @@ from typing import Any, Protocol
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 
 from chat.llm.events import Usage
-from chat.llm.items import text_of
+from chat.llm.items import readable, text_of
 from chat.llm.provider.request import ModelRequest, arguments
 
 
@@ -32,11 +33,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def sent(self) -> dict[str, Any]:
-        """What the model receives, as JSON values."""
-        body = arguments(self.request)
+        """What the model receives, as JSON values that people can read."""
+        body = self._body()
         return {
             "instructions": body.get("instructions", ""),
-            "input": body["input"],
+            "input": readable(body["input"]),
             "format": body.get("text", {}).get("format"),
         }
 
@@ -48,10 +49,14 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def sent_text(self) -> str:
         """All text that the model reads, for counting tokens."""
-        body, sent = arguments(self.request), self.sent
-        schemas = [part for part in (*body.get("tools", ()), sent["format"]) if part]
+        body = self._body()
+        schemas = [part for part in (*body.get("tools", ()), body.get("text", {}).get("format")) if part]
         written = [msgspec.json.encode(part).decode() for part in schemas]
-        return "\n".join((sent["instructions"], *map(text_of, sent["input"]), *written))
+        return "\n".join((body.get("instructions", ""), *map(text_of, body["input"]), *written))
+
+    def _body(self) -> dict[str, Any]:
+        """The request with all that the model reads, also where the provider has a part of it already."""
+        return arguments(replace(self.request, previous_response_id=""))
 
 
 class CallLog(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,6 +81,7 @@ class CallLog(msgspec.Struct, frozen=True, kw_only=True):
     duration_ms: int
     first_event_ms: int | None
     output: str  # all text that was received, also in a failed round
+    items: tuple[dict[str, Any], ...] = ()  # the same with reasoning and calls, in the format of the Responses API
     service_tier: str = ""  # that the provider says it used
 
 

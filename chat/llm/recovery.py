@@ -44,6 +44,7 @@ class Recovery:
     """Tries that are left to one call."""
 
     def __init__(self, call: Call, catalogue: Catalogue) -> None:
+        self._first = call.model.name
         self._fallbacks = [catalogue.named(name) for name in call.model.fallback]
         self._shortenings = 0
 
@@ -72,6 +73,8 @@ class Recovery:
         shorter = await call.shorten(failed) if call.shorten else None
         if shorter is not None:
             said = tuple(storable_json(list(shorter)))
+            if call.model.name != self._first:
+                said = without_reasoning(said)
             return Recovered(replace(call, input=said), so_far, InputShortened("messages"))
         results = tuple(map(_with_short_result, so_far))
         if results == so_far:
@@ -83,7 +86,8 @@ class Recovery:
             return None
         other = self._fallbacks.pop(0)
         event = ModelReplaced(call.model.name, other.name, failed.code)
-        return Recovered(replace(call, model=other), without_reasoning(so_far), event)
+        theirs = replace(call, model=other, input=without_reasoning(call.input))
+        return Recovered(theirs, without_reasoning(so_far), event)
 
 
 def without_reasoning(items: tuple[InputItem, ...]) -> tuple[InputItem, ...]:

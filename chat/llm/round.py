@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncGenerator
 from decimal import Decimal
 from itertools import chain
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
 from chat.llm import errors
@@ -20,6 +22,7 @@ from chat.llm.events import (
     Event,
     Failed,
     ReasoningDelta,
+    ReasoningItem,
     RefusalDelta,
     TextDelta,
     ToolCall,
@@ -27,7 +30,7 @@ from chat.llm.events import (
     ToolCallStarted,
     Usage,
 )
-from chat.llm.items import InputItem, message_item, tool_items
+from chat.llm.items import InputItem, call_item, message_item, output_item
 from chat.llm.journal import CallLog, Plan
 from chat.llm.pricing import Prices
 from chat.llm.provider.provider import Provider
@@ -38,6 +41,10 @@ from chat.llm.tools import ToolResult
 from chat.text import storable
 
 MAX_ERROR_CHARACTERS = 1000
+MAX_REASONING_ITEM_BYTES = 256 * 1024  # as JSON; providers document no limit, and every later round sends it
+MAX_REASONING_BYTES = 1024 * 1024  # of one round
+
+logger = logging.getLogger(__name__)
 
 
 class Round:
@@ -59,6 +66,7 @@ class Round:
         self.ended: Completed | Failed | None = None
         self._pieces = [resume.text] if resume else []  # of the text
         self._thoughts: list[str] = []
+        self._placed: list[tuple[int, InputItem]] = []  # reasoning and calls, with the characters of text before them
         self._called: dict[str, list[str]] = {}  # what the model has written of each call
         self._began = time.monotonic()
         self._first_event_ms: int | None = None
@@ -113,10 +121,28 @@ class Round:
         await asyncio.gather(*left, return_exceptions=True)
         await self._stream.aclose()
 
+    @property
+    def response_id(self) -> str | None:
+        """The provider's id of the response, once it is known."""
+        known = self._created or self.ended
+        return (known.response_id or None) if isinstance(known, Created | Completed) else None
+
     def items(self) -> tuple[InputItem, ...]:
-        """This round's text and tool calls, as input for the next round."""
-        said = (message_item("assistant", self.text),) if self.text else ()
-        return (*said, *self.tools.items())
+        """What the model put out in this round, and the results of its tools, as input for the next round."""
+        return (*self._output(), *self.tools.outputs())
+
+    def _output(self) -> tuple[InputItem, ...]:
+        """Reasoning, text and calls in the order in which the model began them, but no text after a call.
+
+        Templates of local models accept a call's result right behind the call only.
+        """
+        items: list[InputItem] = []
+        said = 0
+        for place, item in sorted(self._placed, key=lambda placed: placed[0]):
+            items += _message(self.text[said:place])
+            items.append(item)
+            said = max(said, place)
+        return _calls_last([*items, *_message(self.text[said:])])
 
     async def log(self) -> CallLog:
         """Record the round's end in the journal."""
@@ -137,6 +163,8 @@ class Round:
                 self._pieces.append(event.text)
             case ReasoningDelta():
                 self._thoughts.append(event.text)
+            case ReasoningItem():
+                self._keep_reasoning(event)
             case Created():
                 self._created = event
             case ToolCallStarted():
@@ -145,8 +173,26 @@ class Round:
                 self._called[event.call_id].append(event.delta)
             case ToolCall():
                 self._called[event.call_id] = [event.name, event.arguments]
+                if not self.tools.knows(event):
+                    self._placed.append((self._said(), call_item(event.call_id, event.name, event.arguments)))
             case Completed() | Failed():
                 self.ended = event
+
+    def _keep_reasoning(self, event: ReasoningItem) -> None:
+        """Some servers finish an item late, so it says where it began; a resumed stream does not know."""
+        if event.item in (item for _, item in self._placed):  # a resumed stream repeats it at its end
+            return
+        size = len(msgspec.json.encode(event.item))
+        kept = sum(len(msgspec.json.encode(item)) for _, item in self._placed if item.get("type") == "reasoning")
+        if size > MAX_REASONING_ITEM_BYTES or kept + size > MAX_REASONING_BYTES:
+            logger.warning("A reasoning item of %d bytes is not sent back to the model: it is too large", size)
+            return
+        place = self._said() if self.plan.request.background else event.place
+        self._placed.append((place, event.item))
+
+    def _said(self) -> int:
+        """Characters of text so far."""
+        return sum(map(len, self._pieces))
 
     def _judge(self) -> None:
         """What the end of the round means for the caller."""
@@ -186,7 +232,7 @@ class Round:
         return CallLog(
             plan=self.plan,
             model=model,
-            response_id=self._response_id(),
+            response_id=self.response_id,
             request_id=ended.request_id if ended else "",
             status=self._status(),
             error=self.failure.detail[:MAX_ERROR_CHARACTERS] if self.failure else "",
@@ -198,6 +244,7 @@ class Round:
             duration_ms=duration_ms,
             first_event_ms=self._first_event_ms,
             output=self.text,
+            items=self._output(),
             service_tier=ended.service_tier if isinstance(ended, Completed) else "",
         )
 
@@ -233,10 +280,6 @@ class Round:
     def _elapsed_ms(self) -> int:
         return round((time.monotonic() - self._began) * 1000)
 
-    def _response_id(self) -> str | None:
-        known = self._created or self.ended
-        return (known.response_id or None) if isinstance(known, Created | Completed) else None
-
 
 class ToolRuns:
     """The tools of one round, running beside the stream that calls them."""
@@ -265,11 +308,24 @@ class ToolRuns:
         output = self._outputs[call.call_id] = storable(result.output)
         return ToolCallFinished(call.call_id, call.name, call.arguments, output, result.ok)
 
-    def items(self) -> tuple[InputItem, ...]:
-        """Input for the next request: all calls, then all results."""
-        return tool_items((call.call_id, call.name, call.arguments, self._outputs[call.call_id]) for call in self.calls)
+    def outputs(self) -> tuple[InputItem, ...]:
+        """The results of all calls, as input for the next request."""
+        return tuple(output_item(call.call_id, self._outputs[call.call_id]) for call in self.calls)
 
     async def _run(self, call: ToolCall) -> ToolResult:
         if self._toolbox is None:
             return ToolResult("There are no tools here.", ok=False)
         return await self._toolbox.run(call)
+
+
+def _message(text: str) -> tuple[InputItem, ...]:
+    return (message_item("assistant", text),) if text.strip() else ()
+
+
+def _calls_last(items: list[InputItem]) -> tuple[InputItem, ...]:
+    """The items with all messages before the first call, and before the reasoning that belongs to it."""
+    first = next((place for place, item in enumerate(items) if item.get("type") == "function_call"), len(items))
+    while first and items[first - 1].get("type") == "reasoning":
+        first -= 1
+    late = [item for item in items[first:] if item.get("type") == "message"]
+    return (*items[:first], *late, *(item for item in items[first:] if item.get("type") != "message"))

@@ -162,5 +162,10 @@ def test_rows_of_tool_calls_become_items() -> None:
 
 
 def test_the_text_of_an_item_is_what_the_model_reads() -> None:
-    assert [text_of(item) for item in (USER, CALL, OUTPUT, THOUGHT)] == ["hello", "{}", "42", ""]
+    assert [text_of(item) for item in (USER, CALL, OUTPUT, THOUGHT)] == [
+        "hello",
+        "{}",
+        "42",
+        THOUGHT["encrypted_content"][:1],
+    ]
     assert text_of(message_item("user", "a", "b")) == "a\nb"

@@ -10,7 +10,7 @@ import pytest
 
 from chat.devservices.offline_model.problems import PROBLEMS
 from chat.devservices.offline_model.script import Script
-from chat.llm.provider.request import LEAVABLE
+from chat.llm.provider.request import LEAVABLE, PREVIOUS_RESPONSE_ID
 from tests.support.offline import OfflineServer
 from tests.support.offline_requests import create, events_in
 
@@ -51,7 +51,8 @@ async def test_each_field_that_can_be_left_out_can_be_refused(offline: OfflineSe
     question = {"type": "message", "role": "user", "content": f"say hello [offline: refuse={word}]"}
     history = {"history.tools": [question, CALL, RESULT], "history.reasoning": [{"type": "reasoning", "id": "rs_1"}]}
     items = [*history.get(word, []), question]
-    assert (await create(offline, input=items, **FULL)).status_code >= 400
+    more = {word: "resp_1"} if word == PREVIOUS_RESPONSE_ID else {}
+    assert (await create(offline, input=items, **FULL, **more)).status_code >= 400
     assert (await create(offline, input=[question], model="gpt-5")).status_code == 200
 
 

@@ -311,6 +311,7 @@ PARTS: tuple[tuple[str, str, str], ...] = (
     (parts.TEXT_FORMAT, r"text\.format|response_format|json_schema|structured outputs?", "text"),
     (parts.PROMPT_CACHE_KEY, r"prompt_?cache_?key", "prompt_cache_key"),
     (parts.METADATA, r"metadata\.", "metadata"),
+    (parts.PREVIOUS_RESPONSE_ID, r"previous[ _]response", "previous_response_id"),
     (parts.STORE, r"store=", "store"),
     (parts.MAX_OUTPUT_TOKENS, MAX_TOKENS, "max_output_tokens"),
     (parts.REASONING, r"support thinking", "reasoning|thinking"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import Any
 
 import msgspec
@@ -17,6 +18,7 @@ PROMPT_CACHE_KEY = "prompt_cache_key"
 METADATA = "metadata"
 STORE = "store"
 MAX_OUTPUT_TOKENS = "max_output_tokens"
+PREVIOUS_RESPONSE_ID = "previous_response_id"  # then the whole input is sent
 HISTORY_TOOLS = "history.tools"  # tool calls and results of earlier turns
 HISTORY_REASONING = "history.reasoning"  # reasoning items
 LEAVABLE = frozenset(
@@ -31,6 +33,7 @@ LEAVABLE = frozenset(
         METADATA,
         STORE,
         MAX_OUTPUT_TOKENS,
+        PREVIOUS_RESPONSE_ID,
         HISTORY_TOOLS,
         HISTORY_REASONING,
     }
@@ -122,6 +125,8 @@ def _metadata(metadata: dict[str, str]) -> dict[str, str]:
 
 
 def _input(request: ModelRequest) -> list[dict[str, Any]]:
+    if request.previous_response_id and PREVIOUS_RESPONSE_ID not in request.leave_out:
+        return _results_at_the_end(request.input)  # the provider has everything before them
     items = [item for item in request.input if item.get("type") != "reasoning" or _can_be_read_again(item)]
     if HISTORY_REASONING in request.leave_out:
         items = [item for item in items if item.get("type") != "reasoning"]
@@ -129,3 +134,8 @@ def _input(request: ModelRequest) -> list[dict[str, Any]]:
         turn = max((place for place, item in enumerate(items) if item.get("role") == "user"), default=0)
         items = [item for item in items[:turn] if item.get("type") not in _TOOL_ITEMS] + items[turn:]
     return items
+
+
+def _results_at_the_end(items: tuple[dict[str, Any], ...]) -> list[dict[str, Any]]:
+    results = takewhile(lambda item: item.get("type") == "function_call_output", reversed(items))
+    return list(results)[::-1]

@@ -1,4 +1,7 @@
-"""The usage ledger's part of a reply: a round is recorded when the next one begins, the last one with the answer."""
+"""The rounds of a reply: each is recorded when the next one begins, the last one with the answer.
+
+A record is a row of the usage ledger, and what the model put out, for the rounds that follow.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from tortoise.transactions import in_transaction
 from chat.llm.journal import CallLog, Plan
 from chat.llm.pricing import Prices
 from chat.models import PROVIDER_ID_MAX_LENGTH
-from chat.services.replies import lease
+from chat.services.replies import lease, round_items
 from chat.services.replies.lease import Checkpoint, Claim
 from chat.services.replies.live_text import LiveText
 from chat.services.usage import budgets, ledger
@@ -60,11 +63,15 @@ class ReplyJournal:
     async def settle(self) -> UUID | None:
         """In the caller's transaction: record the last round and release the reservation. Returns the row's id."""
         await budgets.release(self._claim.generation_id, self._claim.user_id)
-        return await self._record()
+        recorded = await self._record()
+        await round_items.prune(self._claim.generation_id)
+        return recorded
 
     async def _record(self) -> UUID | None:
         recorded = None
         for log in self._unrecorded:
+            if any(item.get("type") == "function_call" for item in log.items):  # the answer itself is in its message
+                await round_items.store(self._claim.generation_id, log)
             recorded = await ledger.record(
                 log, generation_id=self._claim.generation_id, keep_input=self._settings.llm_log_text
             )

@@ -12,14 +12,17 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from chat.checkout import TEMPLATES
 from chat.database import query
-from chat.llm.items import InputItem, message_item, tool_items
+from chat.llm.items import InputItem, message_item
 from chat.llm.tokens import count_tokens, most_tokens
 from chat.models import ChatMessage, Role, ToolState
+from chat.services.replies import round_items
+from chat.services.replies.round_items import Kept
 from chat.services.replies.tool_calls import calls_of
 
 MESSAGE_OVERHEAD_TOKENS = 4  # per turn, besides its text
 HISTORY_MAX_MESSAGES = 400
 LEFT_OUT = "(Earlier messages of this chat are left out.)"
+BYTES_PER_TOKEN = 4  # of reasoning, about
 
 # Answers that were regenerated, which the model need not see.
 SUPERSEDED = """
@@ -34,6 +37,11 @@ SELECT g.answer_id, count(*) AS calls, sum(octet_length(c.name || c.arguments ||
     sum(coalesce(c.token_count, octet_length(c.name || c.arguments || c.output))) AS tokens
 FROM tool_call c JOIN generation g ON g.id = c.generation_id
 WHERE g.answer_id = ANY($1::uuid[]) AND c.state <> 'running' GROUP BY g.answer_id
+"""
+REASONING_SIZES = """
+SELECT g.answer_id, sum(octet_length(i.item::text)) AS bytes
+FROM round_item i JOIN generation g ON g.id = i.generation_id
+WHERE g.answer_id = ANY($1::uuid[]) AND i.model = $2 AND i.item->>'type' = 'reasoning' GROUP BY g.answer_id
 """
 _templates = Environment(  # a model reads the output, so nothing is escaped
     loader=FileSystemLoader(TEMPLATES / "prompts"),
@@ -52,7 +60,7 @@ def cache_key(thread_id: UUID) -> str:
     return sha256(thread_id.bytes).hexdigest()[:32]
 
 
-async def turns(thread_id: UUID, *, up_to: int, max_tokens: int) -> list[InputItem]:
+async def turns(thread_id: UUID, *, up_to: int, max_tokens: int, model: str = "") -> list[InputItem]:
     """The conversation up to the message with this number, oldest first, as input items of the Responses API.
 
     Messages are added from the newest backwards while they fit; the newest is always included. An answer is included
@@ -67,19 +75,27 @@ async def turns(thread_id: UUID, *, up_to: int, max_tokens: int) -> list[InputIt
         .order_by("-number")
         .limit(HISTORY_MAX_MESSAGES)
     )
-    sizes = await _tool_sizes([message.id for message in messages if message.role is Role.ASSISTANT])
+    sizes = await _tool_sizes([message.id for message in messages if message.role is Role.ASSISTANT], model)
     if not _surely_fits(messages, sizes, max_tokens):
         await _count_once(messages)
         messages = _newest(messages, sizes, max_tokens)
-    calls = await calls_of([message.id for message in messages if message.id in sizes])
-    return list(_in_turns(messages[::-1], calls))
+    with_calls = [message.id for message in messages if message.id in sizes]
+    calls, kept = await calls_of(with_calls), await round_items.kept_of(with_calls)
+    answers = {one.id: _answer(one, calls.get(one.id, []), kept.get(one.id, []), model) for one in messages}
+    return list(_in_turns(messages[::-1], answers))
 
 
-async def _tool_sizes(answers: list[UUID]) -> dict[UUID, dict[str, int]]:
-    return {row.pop("answer_id"): row for row in (await query(TOOL_SIZES, answers) if answers else ())}
+async def _tool_sizes(answers: list[UUID], model: str) -> dict[UUID, dict[str, int]]:
+    if not answers:
+        return {}
+    sizes = {row.pop("answer_id"): row for row in await query(TOOL_SIZES, answers)}
+    for row in await query(REASONING_SIZES, list(sizes), model) if sizes else ():
+        sizes[row["answer_id"]]["bytes"] += row["bytes"]
+        sizes[row["answer_id"]]["tokens"] += row["bytes"] // BYTES_PER_TOKEN
+    return sizes
 
 
-def _in_turns(messages: list[ChatMessage], calls: dict[UUID, list[dict[str, Any]]]) -> Iterator[InputItem]:
+def _in_turns(messages: list[ChatMessage], answers: dict[UUID, list[InputItem]]) -> Iterator[InputItem]:
     """The messages as items: what a user wrote in a row is one message, and answers have one of a user before them."""
     before: Role | None = None
     for role, group in groupby(filter(_has_words, messages), key=lambda message: message.role):
@@ -90,8 +106,7 @@ def _in_turns(messages: list[ChatMessage], calls: dict[UUID, list[dict[str, Any]
             for message in said:
                 if before is not Role.USER:
                     yield message_item("user", instructions("continue") if before else LEFT_OUT)
-                yield from items_of([call for call in calls.get(message.id, []) if call["state"] != ToolState.RUNNING])
-                yield message_item("assistant", message.content)
+                yield from answers[message.id]
                 before = role
         before = role
 
@@ -100,9 +115,10 @@ def _has_words(message: ChatMessage) -> bool:
     return bool(message.content.strip())
 
 
-def items_of(calls: list[dict[str, Any]]) -> tuple[InputItem, ...]:
-    """Rows of tool_call as input items."""
-    return tool_items((call["call_id"], call["name"], call["arguments"], call["output"]) for call in calls)
+def _answer(message: ChatMessage, calls: list[dict[str, Any]], kept: list[Kept], model: str) -> list[InputItem]:
+    """The rounds of an answer whose calls have ended, and its text."""
+    ended = [call for call in calls if call["state"] != ToolState.RUNNING]
+    return round_items.answer_items(message.content, ended, kept, model=model)
 
 
 def _surely_fits(messages: list[ChatMessage], sizes: dict[UUID, dict[str, int]], max_tokens: int) -> bool:

@@ -37,12 +37,14 @@ async def model_input(claim: Claim, deps: Deps) -> tuple[list[InputItem], Option
     settings = deps.settings
     model = deps.llm.model(claim.model)
     allowed = await allowance(model, settings, deps.tools, context=deps.llm.context_of(model.name))
-    turns = await conversation(claim, allowed.history)
+    turns = await conversation(claim, allowed.history, model.name)
     return turns, {
         "model": model.name,
         "instructions": prompt.instructions(site_name=settings.site_name, tools=allowed.tools),
         "tools": deps.tools if allowed.tools else (),
         "reasoning_effort": settings.llm_reasoning_effort,
+        "reasoning_summary": True,
+        "keep_reasoning": True,
         "user": claim.user_id,
         "caller": "chat",
         "call_id": claim.generation_id,
@@ -52,10 +54,10 @@ async def model_input(claim: Claim, deps: Deps) -> tuple[list[InputItem], Option
     }
 
 
-async def conversation(claim: Claim, max_tokens: int) -> list[InputItem]:
-    """The newest part of the chat, in at most so many tokens."""
+async def conversation(claim: Claim, max_tokens: int, model: str) -> list[InputItem]:
+    """The newest part of the chat as this model can read it, in at most so many tokens."""
     up_to = claim.answer_number - 1 if claim.continues else claim.question_number
-    turns = await prompt.turns(claim.thread_id, up_to=up_to, max_tokens=max_tokens)
+    turns = await prompt.turns(claim.thread_id, up_to=up_to, max_tokens=max_tokens, model=model)
     if claim.continues:
         turns.append(message_item("user", prompt.instructions("continue")))
     return turns
@@ -157,7 +159,8 @@ class Reply:
             await asyncio.gather(self._reading, *beside, return_exceptions=True)
 
     async def _read_model(self) -> Outcome:
-        recovered = Recovered(partial(conversation, self._claim), self._deps.settings.catalogue)
+        model = self._deps.llm.model(self._claim.model).name
+        recovered = Recovered(partial(conversation, self._claim, model=model), self._deps.settings.catalogue)
         try:
             await self._call_model(recovered)
         except CallFailed as failure:

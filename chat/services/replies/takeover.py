@@ -11,21 +11,22 @@ from chat.broadcast import Append, Unavailable
 from chat.database import query
 from chat.events import ResponseStarted
 from chat.llm.events import Usage
-from chat.llm.items import message_item
+from chat.llm.items import InputItem
 from chat.llm.journal import CallLog
 from chat.llm.provider.request import Resumption
 from chat.llm.tokens import count_tokens
 from chat.models import ToolState
 from chat.services.deps import Deps
-from chat.services.replies import finish, prompt
+from chat.services.replies import finish, round_items
 from chat.services.replies.finish import Outcome
 from chat.services.replies.journal import ReplyJournal
 from chat.services.replies.lease import PAUSE_SECONDS, AnswerSoFar, Claim, Fenced
 from chat.services.replies.live_text import LiveText
 from chat.services.replies.reply import Resumed, model_input
+from chat.services.replies.round_items import Kept
 from chat.services.replies.snapshot import answer_so_far
 from chat.services.replies.tool_calls import calls_of
-from chat.text import from_utf16, up_to_utf16
+from chat.text import from_utf16
 
 logger = logging.getLogger(__name__)
 
@@ -44,13 +45,12 @@ async def resumed(claim: Claim, deps: Deps) -> Resumed | None:
         return None
     so_far = await _salvaged(claim, deps)
     number = (await query(LOST_ROUND, claim.generation_id))[0]["round"]
-    calls = [call for call in await _calls(claim) if call["round"] < number]
     at = Resumption(
         response_id=claim.response_id or "",
         sequence=claim.checkpoint.sequence,
         number=number,
         text=from_utf16(claim.checkpoint.answer.text, claim.round_start),
-        so_far=prompt.items_of(calls),
+        so_far=await _rounds_before(claim, number, await _kept(claim, number), deps),
     )
     return Resumed(so_far, at)
 
@@ -62,7 +62,7 @@ async def end_lost(claim: Claim, deps: Deps) -> None:
     live_text = LiveText(claim, so_far=so_far, broadcast=deps.broadcast, flush_seconds=0)
     journal = ReplyJournal(claim, live_text, settings=deps.settings, prices=deps.llm.prices)
     if claim.asked:
-        await journal.end(await _lost_round(claim, so_far.text, deps))
+        await journal.end(await _lost_round(claim, so_far, deps))
     try:
         await live_text.announce()
         await finish.finish(claim, live_text, outcome, journal, broadcast=deps.broadcast)
@@ -91,6 +91,17 @@ async def _calls(claim: Claim) -> list[dict[str, Any]]:
     return (await calls_of([claim.answer_id])).get(claim.answer_id, [])
 
 
+async def _kept(claim: Claim, number: int) -> list[Kept]:
+    """What the model put out in the rounds before this one."""
+    kept = (await round_items.kept_of([claim.answer_id])).get(claim.answer_id, [])
+    return [one for one in kept if one.round < number]
+
+
+async def _rounds_before(claim: Claim, number: int, kept: list[Kept], deps: Deps) -> tuple[InputItem, ...]:
+    calls = [call for call in await _calls(claim) if call["round"] < number]
+    return round_items.rounds(calls, kept, model=deps.llm.model(claim.model).name)
+
+
 async def _salvaged(claim: Claim, deps: Deps) -> AnswerSoFar:
     """What tabs have seen. Retries for a while, as Redis may be slow or restarting.
 
@@ -110,15 +121,16 @@ async def _salvaged(claim: Claim, deps: Deps) -> AnswerSoFar:
         await asyncio.sleep(PAUSE_SECONDS)
 
 
-async def _lost_round(claim: Claim, text: str, deps: Deps) -> CallLog:
+async def _lost_round(claim: Claim, so_far: AnswerSoFar, deps: Deps) -> CallLog:
     """The lost round with its cost estimated; without a response id it is uncertain whether it ran at all."""
     found = (await query(LOST_ROUND, claim.generation_id))[0]
     turns, options = await model_input(claim, deps)
-    calls = [call for call in await _calls(claim) if call["round"] < found["round"]]
-    before, written = up_to_utf16(text, claim.round_start), from_utf16(text, claim.round_start)
-    said = [message_item("assistant", before)] if before else []
-    plan = deps.llm.plan([*turns, *said, *prompt.items_of(calls)], number=found["round"], **options)
-    sent, received = await count_tokens([plan.sent_text, written])
+    kept = await _kept(claim, found["round"])
+    before = await _rounds_before(claim, found["round"], kept, deps)
+    written = from_utf16(so_far.text, claim.round_start)
+    thought = so_far.reasoning[len(round_items.reasoning_of(kept)) :]
+    plan = deps.llm.plan([*turns, *before], number=found["round"], **options)
+    sent, received = await count_tokens([plan.sent_text, written + thought])
     used = Usage(input_tokens=sent, output_tokens=received, total_tokens=sent + received)
     return CallLog(
         plan=plan,

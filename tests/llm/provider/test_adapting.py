@@ -54,10 +54,11 @@ def refusal(
 
 @pytest.mark.parametrize("part", sorted(parts.LEAVABLE))
 def test_the_part_that_was_named_is_left_out_once(part: str) -> None:
-    adaptation = adapted(EVERYTHING, refusal(part=part))
+    request = replace(EVERYTHING, previous_response_id="resp" if part == parts.PREVIOUS_RESPONSE_ID else "")
+    adaptation = adapted(request, refusal(part=part))
     assert adaptation is not None
     assert adaptation.request.leave_out == {part}
-    assert arguments(adaptation.request) != arguments(EVERYTHING)
+    assert arguments(adaptation.request) != arguments(request)
     assert adaptation.leave_out == {part} - {parts.HISTORY_TOOLS, parts.HISTORY_REASONING}
     again = adapted(adaptation.request, refusal(part=part))
     assert again is None or again.request.leave_out > {part}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chat.llm.provider.request import LEAVABLE, ModelRequest, arguments
+from chat.llm.provider.request import LEAVABLE, PREVIOUS_RESPONSE_ID, ModelRequest, arguments
 
 USER = {"type": "message", "role": "user", "content": "hello"}
 CALL = {"type": "function_call", "call_id": "c1", "name": "double", "arguments": "{}"}
@@ -51,7 +51,17 @@ def test_a_background_run_names_the_round_before_and_includes_nothing() -> None:
     assert "include" not in sent
 
 
-@pytest.mark.parametrize("word", sorted(word for word in LEAVABLE if "." not in word))
+def test_a_run_that_names_the_round_before_has_the_results_of_its_calls_only() -> None:
+    items = (USER, THOUGHT, CALL, OUTPUT, THOUGHT, CALL, CALL, OUTPUT, OUTPUT)
+    whole = body(input=items)["input"]
+    sent = body(input=items, background=True, previous_response_id="resp_1")
+    assert (sent["input"], sent["previous_response_id"]) == ([OUTPUT, OUTPUT], "resp_1")
+    left_out = frozenset({PREVIOUS_RESPONSE_ID})
+    without = body(input=items, background=True, previous_response_id="resp_1", leave_out=left_out)
+    assert (without["input"], "previous_response_id" in without) == (whole, False)
+
+
+@pytest.mark.parametrize("word", sorted(word for word in LEAVABLE - {PREVIOUS_RESPONSE_ID} if "." not in word))
 def test_a_field_is_left_out(word: str) -> None:
     assert word in full()
     assert word not in full(word)
