@@ -14,6 +14,7 @@ import pytest
 
 from chat.devservices.offline_model.http import MAX_BODY_BYTES
 from chat.devservices.offline_model.structured import instance_of
+from chat.llm.items import message_item
 from chat.tools import load
 from tests.support.offline import OfflineServer, start_offline_model
 from tests.support.offline_requests import TITLE_SCHEMA, answer, background, create, events_in, resumed, structured
@@ -79,10 +80,18 @@ async def test_the_official_sdk_understands_it(offline: OfflineServer) -> None:
         (b'{"model": "m", "input": "x", "max_output_tokens": 15}', "max_output_tokens"),
         (b'{"model": "m", "input": "x", "metadata": {"a": 1}}', "metadata[...]"),
         (b'{"model": "m", "input": "x", "background": true, "store": false}', "background"),
-        (b'{"model": "m", "input": [{"role": "wizard", "content": "x"}]}', "input"),
-        (b'{"model": "m", "input": [{"type": "spell"}]}', "input"),
-        (b'{"model": "m", "input": [{"type": "function_call", "call_id": "c", "name": "n"}]}', "input"),
-        (b'{"model": "m", "input": [{"type": "function_call_output", "call_id": "c", "output": ""}]}', "input"),
+        (b'{"model": "m", "input": [{"type": "message", "role": "wizard", "content": "x"}]}', "input"),
+        (b'{"model": "m", "input": [{"type": "spell"}]}', "input[0]"),
+        (
+            b'{"model": "m", "input": [{"type": "message", "role": "user", "content": "x"},'
+            b' {"type": "function_call", "call_id": "c", "name": "n", "arguments": "{}"}]}',
+            "input",
+        ),
+        (
+            b'{"model": "m", "input": [{"type": "message", "role": "user", "content": "x"},'
+            b' {"type": "function_call_output", "call_id": "c", "output": "1"}]}',
+            "input",
+        ),
         (b'{"model": "m", "input": "x", "tools": [{"type": "function", "name": "a b"}]}', "tools[0].name"),
         (
             b'{"model": "m", "input": "x", "tools": [{"type": "function", "name": "a", "strict": true,'
@@ -138,10 +147,10 @@ async def test_its_repertoire_follows_the_words(offline: OfflineServer) -> None:
 
 async def test_the_answer_shows_the_number_of_messages(offline: OfflineServer) -> None:
     turns = [
-        {"role": "developer", "content": "Be kind."},
-        {"role": "user", "content": "first"},
-        {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "answer"}]},
-        {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "second thing"}]},
+        message_item("developer", "Be kind."),
+        message_item("user", "first"),
+        message_item("assistant", "answer"),
+        message_item("user", "second thing"),
     ]
     text = await answer(offline, "", input=turns)
     assert "I have seen 2 messages from you" in text
@@ -161,14 +170,14 @@ async def test_metadata_can_carry_the_script(offline: OfflineServer) -> None:
 
 async def test_two_tools_can_be_called_at_once_and_their_results_are_quoted(offline: OfflineServer) -> None:
     tools = list(load().schemas())
-    question = {"role": "user", "content": "What time is it in UTC, and what is the secret number?"}
+    question = message_item("user", "What time is it in UTC, and what is the secret number?")
     calls = (await create(offline, input=[question], tools=tools)).json()["output"]
     assert [call["name"] for call in calls] == ["get_secret_number", "current_time"]
     outputs = [{"type": "function_call_output", "call_id": call["call_id"], "output": "12"} for call in calls]
     text = await answer(offline, "", input=[question, *calls, *outputs], tools=tools)
     assert "**12**" in text
     assert "`current_time` says: `12`" in text
-    again = [question, *calls, *outputs, {"role": "user", "content": "The secret number, please"}]
+    again = [question, *calls, *outputs, message_item("user", "The secret number, please")]
     assert (await create(offline, input=again, tools=tools)).json()["output"][0]["type"] == "function_call"
 
 
@@ -176,7 +185,7 @@ async def test_tools_can_be_called_by_script(offline: OfflineServer) -> None:
     [call] = (await create(offline, "x [offline: tool=nobody]")).json()["output"]
     assert (call["name"], call["arguments"]) == ("nobody", "{}")
     tools = list(load().schemas())
-    items: list[dict[str, Any]] = [{"role": "user", "content": "x [offline: loop]"}]
+    items: list[dict[str, Any]] = [message_item("user", "x [offline: loop]")]
     for _ in range(3):
         [call] = (await create(offline, input=items, tools=tools)).json()["output"]
         items += [call, {"type": "function_call_output", "call_id": call["call_id"], "output": "{}"}]

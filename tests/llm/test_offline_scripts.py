@@ -11,6 +11,7 @@ import httpx
 import openai
 import pytest
 
+from chat.llm.items import message_item
 from chat.tools import load
 from tests.support.offline import OfflineServer
 from tests.support.offline_requests import TITLE_SCHEMA, background, create, events_in, resumed, structured
@@ -145,7 +146,7 @@ async def test_several_tools_are_called_in_one_response(offline: OfflineServer) 
     assert [(call["name"], call["arguments"]) for call in output] == [("a", "{}"), ("b", "{}"), ("a", "{}")]
     assert len({call["call_id"] for call in output}) == 3
     told = [{"type": "function_call_output", "call_id": call["call_id"], "output": "1"} for call in output]
-    again = [{"role": "user", "content": "x [offline: tools=a,b,a]"}, *output, *told]
+    again = [message_item("user", "x [offline: tools=a,b,a]"), *output, *told]
     assert (await create(offline, input=again)).json()["output"][0]["type"] == "message"
 
 

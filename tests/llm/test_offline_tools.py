@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from chat.llm.items import message_item
 from chat.tools import load
 from tests.support.offline import OfflineServer
 from tests.support.offline_requests import answer, create
@@ -39,7 +40,7 @@ async def calls(offline: OfflineServer, asked: str, tools: list[dict[str, Any]])
 
 async def told(offline: OfflineServer, asked: str, gave: str) -> str:
     """The answer when the only tool called returns this."""
-    question = {"role": "user", "content": asked}
+    question = message_item("user", asked)
     [call] = (await create(offline, input=[question], tools=ALL)).json()["output"]
     output = {"type": "function_call_output", "call_id": call["call_id"], "output": gave}
     return await answer(offline, "", input=[question, call, output], tools=ALL)
@@ -191,7 +192,7 @@ async def test_the_time_is_given_in_words(offline: OfflineServer) -> None:
     assert "In Asia/Tokyo it is **Sunday, 2026-11-22, 09:05**." in await told(offline, "What time is it?", gave)
 
 
-@pytest.mark.parametrize("gave", ["no such `zone`", "[1, 2]", '{"time": "soon"}', "[" * 5000, ""])
+@pytest.mark.parametrize("gave", ["no such `zone`", "[1, 2]", '{"time": "soon"}', "[" * 5000, "\n"])
 async def test_other_results_of_tools_are_quoted(offline: OfflineServer, gave: str) -> None:
     text = await told(offline, "What time is it?", gave)
     assert "`current_time` says: `" in text

@@ -14,6 +14,7 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
 from chat.devservices.offline_model.app import PACE_SECONDS, OfflineModel
+from chat.devservices.offline_model.servers import DIALECTS
 
 HOST = "127.0.0.1"  # it has no accounts and accepts any key, so only this machine may reach it
 BACKLOG = 1024
@@ -27,7 +28,8 @@ def main() -> None:
         signal.signal(signal.SIGINT, _exit)
         sys.stdout.write(f"offline model on http://{HOST}:{listener.getsockname()[1]}/v1\n")
         sys.stdout.flush()
-        model = OfflineModel(pace_seconds=arguments.pace_ms / 1000, plain=arguments.plain, script=arguments.script)
+        like = "plain" if arguments.plain else arguments.like
+        model = OfflineModel(pace_seconds=arguments.pace_ms / 1000, like=like, script=arguments.script)
         asyncio.run(_serve(listener, model))
 
 
@@ -35,7 +37,8 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m chat.devservices.offline_model", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="0 chooses a free port")
     parser.add_argument("--pace-ms", type=float, default=PACE_SECONDS * 1000, help="milliseconds per delta")
-    parser.add_argument("--plain", action="store_true", help="answer like a minimal compatible server")
+    parser.add_argument("--like", choices=DIALECTS, default="strict", help="the server whose dialect it speaks")
+    parser.add_argument("--plain", action="store_true", help="the same as --like plain: a minimal compatible server")
     parser.add_argument("--script", default="", help="words that apply to every create, before those of its message")
     return parser.parse_args()
 

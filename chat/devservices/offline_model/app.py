@@ -8,9 +8,10 @@ import re
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
+import msgspec
+
 from chat.devservices.offline_model.conversation import Conversation, conversation_of
 from chat.devservices.offline_model.create import CreateRequest, InvalidRequestError, parsed_request
-from chat.devservices.offline_model.dialects import Dialect, PlainDialect
 from chat.devservices.offline_model.http import (
     ProblemError,
     Receive,
@@ -27,6 +28,7 @@ from chat.devservices.offline_model.reasoning import check_reasoning
 from chat.devservices.offline_model.refusing import refuse
 from chat.devservices.offline_model.run import Run
 from chat.devservices.offline_model.script import Script, script_of
+from chat.devservices.offline_model.servers import DIALECTS
 from chat.devservices.offline_model.streaming import DroppedError, write_stream
 
 PACE_SECONDS = 0.018  # about as fast as people read
@@ -38,14 +40,14 @@ Handler = Callable[[Request, Send, str], Awaitable[None]]
 
 
 class OfflineModel:
-    """An ASGI application. Each object is one provider with its own ledger; a `plain` one is minimal.
+    """An ASGI application. Each object is one provider with its own ledger; `like` names its dialect.
 
     `script` are words that apply to every create, before those of its message.
     """
 
-    def __init__(self, *, pace_seconds: float = PACE_SECONDS, plain: bool = False, script: str = "") -> None:
+    def __init__(self, *, pace_seconds: float = PACE_SECONDS, like: str = "strict", script: str = "") -> None:
         self._script = script
-        self.dialect = PlainDialect() if plain else Dialect()
+        self.dialect = DIALECTS[like]()
         self.ledger = Ledger(pace_seconds=pace_seconds, dialect=self.dialect)
         self._routes: tuple[tuple[str, re.Pattern[str], Handler], ...] = (
             ("POST", re.compile("/v1/responses"), self._create),
@@ -104,17 +106,19 @@ class OfflineModel:
         """A create request and what is left of its script. Raises ProblemError for what the API refuses."""
         try:
             create = parsed_request(request.body)
-            self.dialect.check(create)
             create = self.ledger.with_earlier(create)
+            self.dialect.check(create, msgspec.json.decode(request.body))
+            create = self.dialect.understood(create)
             talk = conversation_of(create)
             metadata = create.metadata or {}
             structured = create.output_schema is not None
             script = script_of(talk.raw_last, metadata, structured=structured, always=self._script)
             script = self.ledger.effective(script, (structured, metadata.get("generation_id") or talk.raw_last))
             refuse(script, create, request.body, self.dialect.name)
-            check_reasoning(create, self.ledger.runs, required=script.reasoning_required)
+            required = script.reasoning_required or self.dialect.requires_reasoning
+            check_reasoning(create, self.ledger.runs, required=required, like=self.dialect.name)
         except InvalidRequestError as error:
-            raise ProblemError(HTTPStatus.BAD_REQUEST, str(error), code=error.code, param=error.param) from None
+            raise self.dialect.refusal(error) from None
         except ValueError as error:
             raise ProblemError(HTTPStatus.BAD_REQUEST, str(error)) from None
         return create, talk, script

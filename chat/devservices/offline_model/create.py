@@ -10,8 +10,11 @@ import msgspec
 from chat.devservices.offline_model.strict import lack_of
 
 Metadata = dict[Annotated[str, msgspec.Meta(max_length=64)], Annotated[str, msgspec.Meta(max_length=512)]]
+_UNUSED = """conversation frequency_penalty max_tool_calls parallel_tool_calls presence_penalty prompt
+prompt_cache_options prompt_cache_retention safety_identifier service_tier stream_options temperature top_logprobs
+top_p truncation user"""
 _NAME = r"^[a-zA-Z0-9_-]{1,64}$"
-_REASONING_MODEL = re.compile(r"gpt-5|o\d")
+_REASONING_MODEL = re.compile(r"gpt-[5-9]|o\d")
 
 
 class ToolSpec(msgspec.Struct):
@@ -54,7 +57,7 @@ class CreateRequest(msgspec.Struct, kw_only=True):
     text: TextOptions | None = None
     reasoning: Reasoning | None = None
     previous_response_id: str | None = None
-    prompt_cache_key: str | None = None
+    prompt_cache_key: Annotated[str, msgspec.Meta(max_length=64)] | None = None
     include: list[str] | None = None
 
     @property
@@ -66,7 +69,7 @@ class CreateRequest(msgspec.Struct, kw_only=True):
 class InvalidRequestError(ValueError):
     """The request is refused with 400; `param` names the field."""
 
-    def __init__(self, message: str, param: str = "", code: str = "invalid_value") -> None:
+    def __init__(self, message: str, param: str | None = None, code: str = "invalid_value") -> None:
         super().__init__(message)
         self.param = param
         self.code = code
@@ -96,6 +99,16 @@ def parsed_request(body: bytes) -> CreateRequest:
     if not _REASONING_MODEL.match(request.model):
         refuse_reasoning(request)
     return request
+
+
+def check_parameters(body: dict[str, Any]) -> None:
+    """Raise InvalidRequestError for an unknown parameter, or an empty one."""
+    for name in body:
+        if name not in _UNUSED.split() and name not in CreateRequest.__struct_fields__:
+            raise InvalidRequestError(f"Unknown parameter: '{name}'.", name, "unknown_parameter")
+    for name in ("instructions", "tools", "include", "prompt_cache_key"):
+        if name in body and body[name] in ("", [], {}):
+            raise InvalidRequestError(f"Invalid '{name}': it is empty.", name, "empty_value")
 
 
 def refuse_reasoning(request: CreateRequest) -> None:

@@ -1,14 +1,24 @@
-"""The offline model's dialects: the real API's, or a minimal compatible server's."""
+"""How a server speaks: what it refuses, and what it leaves out. The default is the specification, as strict as any."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from chat.devservices.offline_model import shapes
-from chat.devservices.offline_model.create import CreateRequest, InvalidRequestError, refuse_reasoning
+import msgspec
+
+from chat.devservices.offline_model import input_checks, shapes
+from chat.devservices.offline_model.create import (
+    CreateRequest,
+    InvalidRequestError,
+    check_parameters,
+    input_items,
+    refuse_reasoning,
+)
+from chat.devservices.offline_model.http import ProblemError
 from chat.devservices.offline_model.prices import DATED_NAMES
 from chat.devservices.offline_model.usage import Usage
 
+BAD_REQUEST = 400
 _TEXT = ("response.output_text.delta", "response.refusal.delta")
 _TERMINAL = ("response.completed", "response.incomplete", "response.failed", "error")
 _DONE = b"data: [DONE]\n\n"
@@ -16,13 +26,29 @@ _DETAILS = ("input_tokens_details", "output_tokens_details")
 
 
 class Dialect:
-    """The real API."""
+    """The specification, and the rules of all strict servers together."""
 
     name = ""  # of the server whose errors it sends; OpenAI's if empty
     keeps_responses = True  # they can be retrieved and cancelled
+    checks: tuple[input_checks.Check, ...] = input_checks.ALL
+    knows_parameters = False  # it refuses a create with a parameter that it does not know
+    requires_reasoning = False  # a tool call must come back with the reasoning before it
 
-    def check(self, request: CreateRequest) -> None:
-        """Raise InvalidRequestError for what every real server takes and this one does not."""
+    def check(self, request: CreateRequest, body: dict[str, Any]) -> None:
+        """Raise InvalidRequestError for what this server refuses."""
+        if self.knows_parameters:
+            check_parameters(body)
+        if isinstance(request.input, list):
+            for check in self.checks:
+                check(input_items(request))
+
+    def understood(self, request: CreateRequest) -> CreateRequest:
+        """The request without what this server ignores."""
+        return request
+
+    def refusal(self, error: InvalidRequestError) -> ProblemError:
+        """The answer to a request that is not valid, as this server writes it."""
+        return ProblemError(BAD_REQUEST, str(error), code=error.code, param=error.param)
 
     def model(self, asked: str) -> str:
         """The name that answers: the real API includes the model's version."""
@@ -39,12 +65,20 @@ class Dialect:
         return shapes.frame({"type": event["type"], "sequence_number": sequence, **event})
 
 
+class StrictDialect(Dialect):
+    """The default."""
+
+    knows_parameters = True
+
+
 class PlainDialect(Dialect):
     """A minimal compatible server."""
 
+    name = "plain"
     keeps_responses = False
 
-    def check(self, request: CreateRequest) -> None:
+    def check(self, request: CreateRequest, body: dict[str, Any]) -> None:
+        super().check(request, body)
         if request.background:
             raise InvalidRequestError("Unsupported parameter: 'background'.", "background", "unsupported_parameter")
         refuse_reasoning(request)
@@ -66,3 +100,12 @@ class PlainDialect(Dialect):
             return shapes.frame(shapes.unknown_event())
         called = kind == "response.output_item.done" and event["item"]["type"] == "function_call"
         return shapes.frame(event) if called or kind in (*_TEXT, shapes.UNKNOWN_TYPE) else b""
+
+
+def without(value: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: part for name, part in value.items() if name not in names}
+
+
+def ignoring(request: CreateRequest, *names: str) -> CreateRequest:
+    """The request as if these fields were not set."""
+    return msgspec.structs.replace(request, **dict.fromkeys(names))

@@ -15,7 +15,7 @@ Item = dict[str, Any]
 Runs = Mapping[str, Run]
 
 
-def check_reasoning(request: CreateRequest, runs: Runs, *, required: bool) -> None:
+def check_reasoning(request: CreateRequest, runs: Runs, *, required: bool, like: str = "") -> None:
     """Raise ProblemError or InvalidRequestError, with the real API's words, if a reasoning item is not as it was.
 
     With `required`, also if one is missing before a tool call of this turn.
@@ -24,16 +24,16 @@ def check_reasoning(request: CreateRequest, runs: Runs, *, required: bool) -> No
     for place, item in enumerate(items):
         if item.get("type") == "reasoning":
             following = items[place + 1] if place + 1 < len(items) else {}
-            _check(item, following, _run_of(str(item.get("id")), runs))
+            _check(item, following, _run_of(str(item.get("id")), runs), like)
     if required:
         _check_nothing_is_missing(items, runs)
 
 
-def _check(item: Item, following: Item, run: Run | None) -> None:
+def _check(item: Item, following: Item, run: Run | None, like: str) -> None:
     output = run.items.output if run else []
     place = next((place for place, ours in enumerate(output) if ours["id"] == item["id"]), None)
     if run is None or place is None:
-        raise problem("history.reasoning")
+        raise problem("history.reasoning", like)
     ours = output[place]
     if _compared(item) != _compared(ours):
         raise InvalidRequestError(f"Item '{item['id']}' of type 'reasoning' is not as it was given.", "input")

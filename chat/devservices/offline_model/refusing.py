@@ -12,6 +12,8 @@ from chat.devservices.offline_model.problems import problem, unsupported
 from chat.devservices.offline_model.script import Script
 from chat.devservices.offline_model.usage import input_tokens
 
+CONTEXT_TOKENS = 400_000  # as large models have
+MAX_OUTPUT_TOKENS = 128_000
 CODES = {400: "invalid_value", 401: "invalid_api_key", 404: "model_not_found", 429: "rate_limit_exceeded"}
 
 
@@ -27,10 +29,10 @@ def refuse(script: Script, create: CreateRequest, body: bytes, like: str) -> Non
     for field in script.refused_fields:
         if _has(msgspec.json.decode(body), field):
             raise unsupported(field, like, **values)
-    if script.context and tokens > script.context:
-        raise problem("context", like or "llamacpp", **values, limit=script.context)
-    if script.max_output and (create.max_output_tokens or 0) > script.max_output:
-        raise problem("max_output", like, **values, limit=script.max_output)
+    if tokens > (context := script.context or CONTEXT_TOKENS):
+        raise problem("context", like or "llamacpp", **values, limit=context)
+    if (create.max_output_tokens or 0) > (most := script.max_output or MAX_OUTPUT_TOKENS):
+        raise problem("max_output", like, **values, limit=most)
 
 
 def _refuse_by_status(script: Script) -> None:

@@ -136,7 +136,7 @@ def function_call_events(item: dict[str, Any], index: int, arguments: str) -> It
 
 
 def error_event(code: str) -> dict[str, Any]:
-    return {"type": "error", **failure(code), "param": None}
+    return {"type": "error", "error": {"type": "server_error", "param": None, **failure(code)}}
 
 
 def failure(code: str) -> dict[str, Any]:
