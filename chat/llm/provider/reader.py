@@ -76,7 +76,7 @@ class ResponseReader:
         self.finished = False  # the terminal event is out
         self._resumable = resumable
         self._max_output_tokens = max_output_tokens
-        self._start = b""  # until it is known whether it is a byte order mark
+        self._start: bytes | None = b""  # until it is known whether it is a byte order mark
         self._sse = sse.Decoder()
         self._decoder = EventDecoder()
         self._after = -1 if sequence is None else sequence  # events up to this number were read before
@@ -91,7 +91,7 @@ class ResponseReader:
         """The events that this chunk completes; none after the terminal one."""
         events: list[Event] = []
         try:
-            if len(self._start) < len(BOM):
+            if self._start is not None:
                 chunk = self._without_mark(chunk)
             self._read(self._sse.feed(chunk), events)
             if self._text.length > MAX_CHARACTERS:
@@ -134,11 +134,9 @@ class ResponseReader:
 
     def _without_mark(self, chunk: bytes) -> bytes:
         """What follows the byte order mark that some servers begin with."""
-        start = self._start + chunk
-        self._start = start[: len(BOM)]
-        if BOM.startswith(start):
-            return b""
-        return start.removeprefix(BOM)
+        start = (self._start or b"") + chunk
+        self._start = start if BOM.startswith(start) and start != BOM else None
+        return start.removeprefix(BOM) if self._start is None else b""
 
     def _read(self, sent: list[bytes], events: list[Event]) -> None:
         for event in sent:
