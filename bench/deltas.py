@@ -36,7 +36,7 @@ CHUNK_BYTES = 16 * 2**10
 HEAD = (
     b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\nx-request-id: req_1\r\n\r\n"
 )
-MODEL = "gpt-5-mini"
+MODEL = "gpt-6-luna"
 
 Reader = Callable[[], Awaitable[int]]
 

@@ -16,7 +16,7 @@ from chat.llm.catalogue import Catalogue, ModelSpec
 from chat.llm.events import Code, Failed, Progress, ToolCall, Usage
 from chat.llm.items import InputItem, message_item, sendable
 from chat.llm.journal import CallLog, Journal, NoJournal, Plan
-from chat.llm.provider.request import HISTORY_TOOLS, ModelRequest, Resumption
+from chat.llm.provider.request import HISTORY_REASONING, HISTORY_TOOLS, REASONING, ModelRequest, Resumption
 from chat.llm.structured import OutputSchema, Schema
 from chat.llm.tools import Registry, Tool, ToolResult
 from chat.text import storable, storable_json
@@ -128,7 +128,7 @@ class Call:
             timeout_seconds=self.timeout_seconds,
             background=self.background,
             previous_response_id=previous if self.background else "",
-            leave_out=self.model.leave_out if self.model.tools else self.model.leave_out | {HISTORY_TOOLS},
+            leave_out=_left_out(self.model),
         )
         return Plan(
             call_id=self.call_id,
@@ -139,6 +139,13 @@ class Call:
             provider=self.model.provider,
             request=request,
         )
+
+
+def _left_out(model: ModelSpec) -> frozenset[str]:
+    """What a request to the model must not contain."""
+    no_tools = () if model.tools else (HISTORY_TOOLS,)
+    no_reasoning = (REASONING, HISTORY_REASONING) if model.reasoning is False else ()
+    return model.leave_out.union(no_tools, no_reasoning)
 
 
 class _RegistryToolbox:

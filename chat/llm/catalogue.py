@@ -8,9 +8,10 @@ from urllib.parse import urlsplit
 
 from chat.llm.price import Price
 
-DEFAULT_MODEL = "gpt-5-mini"
+DEFAULT_MODEL = "gpt-6-luna"
 PROVIDER_NAME_MAX_LENGTH = 40
 NEVER_REASON = re.compile(r"(^|/)(gpt-3\.5|gpt-4|chatgpt-4o|gpt-5-chat)")  # ids, also behind a gateway's prefix
+_REASONS = re.compile(r"(?:.*/)?(?:gpt-(?:[5-9]|\d{2})(?!.*chat)|o\d)")
 OPENAI = "openai"  # the name of the provider without a base URL
 
 
@@ -47,6 +48,11 @@ class ModelSpec:
     def may_reason(self) -> bool:
         """Whether to ask for its reasoning: unless it is known to have none, since OpenAI refuses that."""
         return not NEVER_REASON.search(self.id) if self.reasoning is None else self.reasoning
+
+    @property
+    def reasons(self) -> bool:
+        """Whether it is known to reason: by the catalogue, or else by the ids that OpenAI uses."""
+        return bool(_REASONS.match(self.id)) if self.reasoning is None else self.reasoning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -114,7 +114,7 @@ class Settings:
     llm_reasoning_effort: str = setting(
         "",
         "How much a reasoning model thinks before it answers. Unset: the provider's default.",
-        choices=("none", "minimal", "low", "medium", "high", "xhigh"),
+        choices=("none", "minimal", "low", "medium", "high", "xhigh", "max"),
     )
     llm_background: bool = setting(
         False,

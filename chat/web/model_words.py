@@ -9,7 +9,7 @@ THOUSAND, THOUSAND_24 = 1000, 1024
 
 def abilities(model: ModelSpec) -> str:
     """ "Tools, images, reasoning · 128k context"; what is unknown is left out."""
-    can = {"tools": model.tools, "images": model.vision, "reasoning": model.reasoning}
+    can = {"tools": model.tools, "images": model.vision, "reasoning": model.reasons}
     words = ", ".join(name for name, known in can.items() if known)
     size = f"{short_count(model.context)} context" if model.context else ""
     return " · ".join(part for part in (words.capitalize(), size) if part)

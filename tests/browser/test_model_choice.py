@@ -37,8 +37,8 @@ async def models_of(thread_id: str) -> list[str]:
 async def test_the_chosen_model_is_sent_with_each_message_and_kept(choosing: Desk, alice: Person) -> None:
     chat = await choosing.chat(alice)
     model = chat.page.get_by_label("Model", exact=True)
-    await expect(model).to_have_value("gpt-5-mini")
-    await expect(model.locator("option .model-label")).to_have_text(["gpt-5-mini", "large", "small"])
+    await expect(model).to_have_value("gpt-6-luna")
+    await expect(model.locator("option .model-label")).to_have_text(["gpt-6-luna", "large", "small"])
     await model.select_option("small")
     await chat.say("say one")
     await chat.is_over()
@@ -83,7 +83,7 @@ async def test_a_withdrawn_model_is_reported_and_the_text_returns_to_the_compose
     await model.locator("option").last.evaluate("it => { it.value = 'gone'; it.selected = true; }")
     await chat.say("say hello")
 
-    await expect(chat.error).to_have_text("This model isn't available. Choose one of: gpt-5-mini, large, small.")
+    await expect(chat.error).to_have_text("This model isn't available. Choose one of: gpt-6-luna, large, small.")
     await expect(chat.field).to_have_value("say hello")
     await model.select_option("large")
     await chat.field.press("End")

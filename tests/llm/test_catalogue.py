@@ -70,6 +70,19 @@ def test_a_provider_is_named_after_its_host(base_url: str, name: str) -> None:
     assert provider_name(base_url) == name
 
 
+@pytest.mark.parametrize(
+    ("model_id", "reasons"),
+    [
+        *((name, True) for name in ("gpt-6-luna", "gpt-5", "gpt-10-x", "openai/gpt-6.1-sol", "o3", "o4-mini")),
+        *((name, False) for name in ("gpt-4o", "gpt-4.1", "gpt-5-chat-latest", "omni-1", "my-gpt-5", "llama-3")),
+    ],
+)
+def test_a_model_reasons_by_its_id_unless_the_catalogue_says_otherwise(model_id: str, reasons: bool) -> None:
+    assert model("a", "one", id=model_id).reasons == reasons
+    assert not model("a", "one", id=model_id, reasoning=False).reasons
+    assert model("a", "one", id=model_id, reasoning=True).reasons
+
+
 def test_a_key_is_never_shown() -> None:
     assert "sk-secret" not in repr(Catalogue.single(api_key="sk-secret"))
 
@@ -98,12 +111,12 @@ async def test_each_provider_gets_its_own_key_and_its_own_ids() -> None:
 
 async def test_a_request_has_only_what_the_model_can_do() -> None:
     provider = ProviderSpec(name="one", base_url="http://localhost/v1")
-    small = model("small", "one", tools=False, max_output=500, leave_out=frozenset({"text.format"}))
+    small = model("small", "one", tools=False, reasoning=False, max_output=500, leave_out=frozenset({"text.format"}))
     async with LLMClient(Catalogue(providers=(provider,), models=(model("large", "one"), small))) as llm:
         request = llm.plan("hello", model="small", tools=[double], max_output_tokens=1000).request
         usual = llm.plan("hello", tools=[double], max_output_tokens=1000).request
 
     assert (request.tools, request.max_output_tokens) == ((), 500)
-    assert request.leave_out == {"text.format", "history.tools"}
+    assert request.leave_out == {"text.format", "history.tools", "reasoning", "history.reasoning"}
     assert ([tool["name"] for tool in usual.tools], usual.max_output_tokens) == (["double"], 1000)
     assert usual.leave_out == frozenset()

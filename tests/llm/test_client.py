@@ -69,8 +69,8 @@ async def test_a_call_returns_text_usage_and_cost(
     assert result.call_log == journal.log
     assert (journal.log.status, journal.log.output, journal.log.error) == ("completed", WHOLE, "")
     assert (journal.log.estimated, journal.log.uncertain, journal.log.attempts) == (False, False, 1)
-    assert journal.log.model == billed["model"] == "gpt-5-mini-2025-08-07"
-    assert journal.log.plan.request.model == "gpt-5-mini"
+    assert journal.log.model == billed["model"] == "gpt-6-luna-2026-10-15"
+    assert journal.log.plan.request.model == "gpt-6-luna"
     assert [journal.log.response_id] == journal.created_ids
     assert journal.log.request_id.startswith("req_")
     assert 0 <= journal.log.first_event_ms <= journal.log.duration_ms
@@ -132,7 +132,7 @@ async def test_unreported_usage_is_counted_here(llm: LLMClient, journal: MemoryJ
     assert result.text == WHOLE
     assert journal.log.estimated
     assert result.usage.output_tokens >= 5
-    assert result.cost == PRICES.cost("gpt-5-mini", result.usage) > 0
+    assert result.cost == PRICES.cost("gpt-6-luna", result.usage) > 0
 
 
 async def test_unreported_details_of_usage_are_zero(offline_url: str, plain_url: str) -> None:
@@ -276,7 +276,7 @@ async def test_a_plain_server_answers_calls_tools_and_uses_schemas(plain_url: st
 
 async def test_text_that_comes_only_at_the_end_is_yielded_too(journal: MemoryJournal) -> None:
     completed = (
-        '{"type":"response.completed","response":{"id":"r","model":"gpt-5-mini","output":[{"type":"message","content":'
+        '{"type":"response.completed","response":{"id":"r","model":"gpt-6-luna","output":[{"type":"message","content":'
         '[{"type":"output_text","text":"All at once."}]}],"usage":{"input_tokens":3,"output_tokens":3}}}'
     )
     piece = '{"type":"response.output_text.delta","delta":"All"}'

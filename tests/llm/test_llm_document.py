@@ -61,7 +61,7 @@ async def test_the_example_with_the_ledger_runs_and_is_recorded(environment: dic
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", shell.format(EXAMPLES[-1])),
         cwd=PROJECT,
-        env={**os.environ, **environment, "LLM_PRICES": "gpt-5-mini=0.25/0.025/2"},
+        env={**os.environ, **environment, "LLM_PRICES": "gpt-6-luna=0.1/0.01/0.5"},
         stdout=asyncio.subprocess.PIPE,
     )
     printed, _ = await process.communicate()

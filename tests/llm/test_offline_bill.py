@@ -28,12 +28,12 @@ async def billed(offline: OfflineServer, generation_id: str, asked: str, **field
 
 async def test_the_bill_has_the_usage_and_cost_of_a_response(offline: OfflineServer, generation_id: str) -> None:
     script = "[offline: cached=6 cache_write=3 reasoning=2]"
-    line = await billed(offline, generation_id, f"say one two three {script}", model="gpt-5-mini")
+    line = await billed(offline, generation_id, f"say one two three {script}", model="gpt-6-luna")
     reasoning = line["reasoning_tokens"]
     assert reasoning > 0
     assert line == {
         "generation_id": generation_id,
-        "model": "gpt-5-mini-2025-08-07",
+        "model": "gpt-6-luna-2026-10-15",
         "status": "completed",
         "input_tokens": 20,
         "cached_tokens": 6,
@@ -41,7 +41,7 @@ async def test_the_bill_has_the_usage_and_cost_of_a_response(offline: OfflineSer
         "output_tokens": 4 + reasoning,
         "reasoning_tokens": reasoning,
         "total_tokens": 24 + reasoning,
-        "cost": str(Decimal(14 * 250 + 6 * 25 + (4 + reasoning) * 2000) / 10**9),
+        "cost": str(Decimal(14 * 100 + 6 * 10 + (4 + reasoning) * 500) / 10**9),
     }
 
 
@@ -93,9 +93,9 @@ async def test_old_responses_are_forgotten_but_stay_on_the_bill(monkeypatch: pyt
     ("asked", "answers"),
     [
         ("gpt-5", "gpt-5-2025-08-07"),
-        ("gpt-5-mini", "gpt-5-mini-2025-08-07"),
+        ("gpt-6-luna", "gpt-6-luna-2026-10-15"),
         ("gpt-5-nano", "gpt-5-nano-2025-08-07"),
-        ("gpt-5-mini-2025-08-07", "gpt-5-mini-2025-08-07"),
+        ("gpt-6-luna-2026-10-15", "gpt-6-luna-2026-10-15"),
         ("gpt-5-large", "gpt-5-large"),
         ("offline", "offline"),
     ],
@@ -110,7 +110,7 @@ async def test_a_model_answers_by_its_dated_name(offline: OfflineServer, asked: 
         ("gpt-5", "gpt-5"),
         ("gpt-5-2025-08-07", "gpt-5"),
         ("gpt-5-codex", "gpt-5"),
-        ("gpt-5-mini-2025-08-07", "gpt-5-mini"),
+        ("gpt-6-luna-2026-10-15", "gpt-6-luna"),
         ("gpt-5-minimal", "gpt-5"),
         ("gpt-5.1", ""),
         ("gpt-50", ""),
@@ -122,7 +122,7 @@ def test_the_price_is_that_of_the_longest_name(model: str, priced_as: str) -> No
 
 
 def test_the_price_list_can_be_given_to_the_site() -> None:
-    assert LLM_PRICES == "gpt-5=1.25/0.125/10,gpt-5-mini=0.25/0.025/2,gpt-5-nano=0.05/0.005/0.4"
+    assert LLM_PRICES == "gpt-6-luna=0.1/0.01/0.5,gpt-5=1.25/0.125/10,gpt-5-nano=0.05/0.005/0.4"
 
 
 def test_a_large_sum_is_not_rounded() -> None:

@@ -38,13 +38,13 @@ def plain_events_in(stream: str) -> list[dict[str, Any]]:
 
 async def test_a_minimal_server_sends_text_an_end_and_unknown_events(plain: OfflineServer) -> None:
     asked = "say one two [offline: reasoning=2]"
-    response = await create(plain, asked, stream=True, model="gpt-5-mini")
+    response = await create(plain, asked, stream=True, model="gpt-6-luna")
     events = plain_events_in(response.text)
     kinds = [event["type"] for event in events]
     assert kinds == ["response.offline_unknown", *["response.output_text.delta"] * 2, "response.completed"]
     assert not any("sequence_number" in event for event in events)
     assert "".join(event["delta"] for event in events[1:3]) == "one two"
-    assert events[-1]["response"]["model"] == "gpt-5-mini"
+    assert events[-1]["response"]["model"] == "gpt-6-luna"
     assert set(events[-1]["response"]["usage"]) == {"input_tokens", "output_tokens", "total_tokens"}
     assert "x-request-id" not in response.headers
 

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chat.llm.catalogue import Catalogue, ModelSpec
+from chat.llm.catalogue import DEFAULT_MODEL, Catalogue, ModelSpec
+from chat.llm.context import context_of
 from chat.llm.events import Usage
 from chat.llm.price import Price, PriceList, parse_price
 from chat.llm.pricing import Prices
@@ -168,3 +169,10 @@ def test_no_price_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Prices().knows("gpt-5")
     assert not Prices().knows("gpt-99")
     assert genai_prices.data_snapshot.get_snapshot().from_auto_update is False
+
+
+def test_the_default_model_has_a_price_and_a_context_in_the_built_in_list() -> None:
+    """When it fails: the model was removed or renamed, and `DEFAULT_MODEL` needs a successor (docs/models.md)."""
+    assert Prices().knows(DEFAULT_MODEL)
+    [provider] = Catalogue.single().providers
+    assert context_of(Catalogue.single().default, provider)

@@ -31,7 +31,7 @@ def kinds(items: Any) -> list[str]:
 async def round_of(*events: Event, background: bool = False) -> Round:
     """A round whose provider yields these events, read to its end."""
     call = Call.of("Hello", {"tools": double, "background": background}, defaults={"max_output_tokens": 99},
-                   catalogue=Catalogue.single(models=("gpt-5-mini",)))  # fmt: skip
+                   catalogue=Catalogue.single(models=("gpt-6-luna",)))  # fmt: skip
     plan: Plan = call.plan(1)
     played = Round(call, plan, None, Prices(), None)  # type: ignore[arg-type]
 
@@ -47,7 +47,7 @@ async def round_of(*events: Event, background: bool = False) -> Round:
 
 
 def completed(text: str = "") -> Completed:
-    return Completed("resp", "gpt-5-mini", text, Usage(1, 0, 0, 1, 0, 2), 9)
+    return Completed("resp", "gpt-6-luna", text, Usage(1, 0, 0, 1, 0, 2), 9)
 
 
 @pytest.mark.parametrize("script", ["reasoning=3", "reasoning=3 also", "raw=3", "rawtext=2"])
@@ -146,7 +146,7 @@ async def test_reasoning_that_is_sent_back_is_counted_and_is_not_in_what_is_logg
     encrypted = "gAAAAB" + "k9Qz" * 300
     said = [thought("rs_1", encrypted_content=encrypted), message_item("assistant", "Yes.")]
     call = Call.of(said, {}, defaults={"max_output_tokens": 99},
-                   catalogue=Catalogue.single(models=("gpt-5-mini",)))  # fmt: skip
+                   catalogue=Catalogue.single(models=("gpt-6-luna",)))  # fmt: skip
     plan = call.plan(1)
 
     assert 300 < len(plan.sent_text) < 600
@@ -156,13 +156,13 @@ async def test_reasoning_that_is_sent_back_is_counted_and_is_not_in_what_is_logg
 @pytest.mark.parametrize(
     ("model", "asks"),
     [
-        (ModelSpec(name="a", id="gpt-5-mini", provider="openai", label=""), True),
+        (ModelSpec(name="a", id="gpt-6-luna", provider="openai", label=""), True),
         (ModelSpec(name="a", id="qwen3:4b", provider="local", label=""), True),
         (ModelSpec(name="a", id="gpt-4.1", provider="openai", label=""), False),
         (ModelSpec(name="a", id="openai/gpt-4o-mini", provider="router", label=""), False),
         (ModelSpec(name="a", id="gpt-5-chat-latest", provider="openai", label=""), False),
         (ModelSpec(name="a", id="gpt-4.1", provider="openai", label="", reasoning=True), True),
-        (ModelSpec(name="a", id="gpt-5-mini", provider="openai", label="", reasoning=False), False),
+        (ModelSpec(name="a", id="gpt-6-luna", provider="openai", label="", reasoning=False), False),
     ],
     ids=lambda value: value.id if isinstance(value, ModelSpec) else "",
 )

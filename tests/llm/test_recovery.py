@@ -59,7 +59,7 @@ async def test_a_chat_that_is_too_long_is_shortened_and_answered(journal: Memory
     shorten = Shortening()
     async with serving(TOO_LONG, HELLO) as server, client(server, journal) as llm:
         events = await call_events(llm, TURNS, shorten=shorten)
-        learned = llm.learned("gpt-5-mini")
+        learned = llm.learned("gpt-6-luna")
     assert [event for event in events if isinstance(event, InputShortened)] == [InputShortened("messages")]
     assert result_of(events).text == "hello"
     assert [len(body["input"]) for body in server.bodies] == [3, 2]

@@ -314,12 +314,12 @@ async def test_a_tool_result_leads_to_a_structured_answer(llm: LLMClient) -> Non
 async def rude(journal: MemoryJournal) -> AsyncIterator[LLMClient]:
     """A client of a server that cuts off a call's arguments at the token limit."""
     events = (
-        '{"type":"response.created","response":{"id":"resp_1","model":"gpt-5-mini"}}',
+        '{"type":"response.created","response":{"id":"resp_1","model":"gpt-6-luna"}}',
         '{"type":"response.output_item.added","item":{"type":"function_call","id":"fc_1","call_id":"c1","name":"strict"}}',
         '{"type":"response.function_call_arguments.delta","item_id":"fc_1","delta":"{\\"numb"}',
         '{"type":"response.output_item.done","item":{"type":"function_call","id":"fc_1","call_id":"c1",'
         '"name":"strict","arguments":"{\\"numb","status":"incomplete"}}',
-        '{"type":"response.incomplete","response":{"id":"resp_1","model":"gpt-5-mini",'
+        '{"type":"response.incomplete","response":{"id":"resp_1","model":"gpt-6-luna",'
         '"incomplete_details":{"reason":"max_output_tokens"},"usage":{"input_tokens":5,"output_tokens":2},"output":['
         '{"type":"function_call","call_id":"c1","name":"strict","arguments":"{\\"numb","status":"incomplete"}]}}',
     )

@@ -79,7 +79,7 @@ async def test_the_site_is_customized(nobody: Person) -> None:
     assert "#92400e" in logo
     assert "Kornblume" in prompt.instructions()
     assert "get_secret_number" not in str(load().schemas())
-    assert (settings.site_name, settings.models) == ("Kornblume", ("gpt-5", "gpt-5-mini"))
+    assert (settings.site_name, settings.models) == ("Kornblume", ("gpt-6.1-sol", "gpt-6-luna"))
 """
 
 

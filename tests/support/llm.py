@@ -24,7 +24,7 @@ from chat.llm.tools import tool
 from tests.support.offline import OfflineServer
 
 WHOLE = "one two three four five six seven ten"  # ten deltas
-PRICES = Prices((("gpt-5-mini", parse_price("0.25/0.025/2")),))
+PRICES = Prices((("gpt-6-luna", parse_price("0.1/0.01/0.5")),))
 
 
 class City(pydantic.BaseModel):

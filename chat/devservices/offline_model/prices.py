@@ -29,12 +29,16 @@ class Price(msgspec.Struct, frozen=True):
 
 
 PRICES = {
+    "gpt-6-luna": Price(Decimal("0.1"), Decimal("0.01"), Decimal("0.5")),
     "gpt-5": Price(Decimal("1.25"), Decimal("0.125"), Decimal(10)),
-    "gpt-5-mini": Price(Decimal("0.25"), Decimal("0.025"), Decimal(2)),
     "gpt-5-nano": Price(Decimal("0.05"), Decimal("0.005"), Decimal("0.4")),
 }
 LLM_PRICES = ",".join(f"{name}={price.input}/{price.cached_input}/{price.output}" for name, price in PRICES.items())
-DATED_NAMES = {name: f"{name}-2025-08-07" for name in PRICES}  # a request for the one is answered by the other
+DATED_NAMES = {  # a request for the one is answered by the other
+    "gpt-6-luna": "gpt-6-luna-2026-10-15",
+    "gpt-5": "gpt-5-2025-08-07",
+    "gpt-5-nano": "gpt-5-nano-2025-08-07",
+}
 
 
 def price_of(model: str) -> Price | None:

@@ -22,7 +22,6 @@ AIM_CHARACTERS = 30
 EXCERPT_CHARACTERS = 2_000  # of each message: its beginning shows the subject
 MAX_OUTPUT_TOKENS = 1_000  # a reasoning model needs some for its reasoning
 TIMEOUT_SECONDS = 30.0
-_REASONS = re.compile(r"gpt-5(?!.*chat)|o\d")
 
 TITLE_AIM = 60  # characters
 TITLE_LOOK, TITLE_LINES = 300, 20  # characters of a line, and lines, that are searched for words
@@ -69,13 +68,13 @@ def _is_wanted(claim: Claim, deps: Deps) -> bool:
 
 async def _ask(question: str, answer: str, claim: Claim, deps: Deps) -> str:
     settings = deps.settings
-    model = settings.catalogue.for_titles.name
+    model = settings.catalogue.for_titles
     result = await deps.llm.call(
         f"User: {question[:EXCERPT_CHARACTERS]}\n\nAssistant: {answer[:EXCERPT_CHARACTERS]}",
-        model=model,
+        model=model.name,
         instructions=prompt.instructions("title", characters=AIM_CHARACTERS),
         schema=Title,
-        reasoning_effort="low" if _REASONS.match(model) else "",
+        reasoning_effort="low" if model.reasons else "",
         max_output_tokens=MAX_OUTPUT_TOKENS,
         timeout_seconds=TIMEOUT_SECONDS,
         user=claim.user_id,

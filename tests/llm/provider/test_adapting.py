@@ -182,12 +182,12 @@ async def test_an_answer_comes_without_what_was_refused(
     async with serving(refusing(servers, *fields)) as server:
         servers.append(server)
         async with LLMClient(
-            api_key="x", base_url=server.url, model="gpt-5-mini", prices=PRICES, journal=journal
+            api_key="x", base_url=server.url, model="gpt-6-luna", prices=PRICES, journal=journal
         ) as llm:
             with caplog.at_level(logging.WARNING):
                 first = await llm.call("hello", **OPTIONS)
             second = await llm.call("hello", **OPTIONS)
-            learned = llm.learned("gpt-5-mini")
+            learned = llm.learned("gpt-6-luna")
 
     assert (first.text, second.text) == ("hello", "hello")
     assert learned.leave_out == set(fields)
@@ -195,7 +195,7 @@ async def test_an_answer_comes_without_what_was_refused(
     assert second.call_log.attempts == 1
     assert len(server.bodies) == len(fields) + 2
     assert server.bodies[-1] == server.bodies[-2] == json.loads(json.dumps(arguments(first.call_log.plan.request)))
-    assert caplog.text.count("refused a request for gpt-5-mini") == len(fields)
+    assert caplog.text.count("refused a request for gpt-6-luna") == len(fields)
     assert not second.call_log.estimated or second.call_log.usage.total_tokens
 
 
@@ -206,7 +206,7 @@ async def test_no_thread_is_dead_because_of_what_a_model_once_said(journal: Memo
         servers.append(server)
         async with LLMClient(api_key="x", base_url=server.url, prices=PRICES, journal=journal) as llm:
             result = await llm.call(HISTORY)
-            learned = llm.learned("gpt-5-mini")
+            learned = llm.learned("gpt-6-luna")
     assert result.text == "hello"
     assert learned.leave_out == frozenset()
     assert [item["type"] for item in journal.log.plan.sent["input"]] == ["message"] * 3
@@ -226,7 +226,7 @@ async def test_the_tries_are_bounded(journal: MemoryJournal) -> None:
         async with LLMClient(api_key="x", base_url=server.url, prices=PRICES, journal=journal) as llm:
             with pytest.raises(ProviderFailed) as raised:
                 await llm.call("hello", max_output_tokens=10**6)
-            learned = llm.learned("gpt-5-mini")
+            learned = llm.learned("gpt-6-luna")
     assert raised.value.code == Code.OUTPUT_LIMIT
     assert len(server.bodies) == journal.log.attempts == MAX_ADAPTATIONS + 1
     assert journal.log.cost == 0

@@ -45,7 +45,7 @@ def calling(*calls: tuple[str, str], name: str = "calculate", response_id: str =
         {"type": "function_call", "id": item, "call_id": call, "name": name, "arguments": ARGUMENTS}
         for item, call in calls
     ]
-    response = {"id": response_id, "model": "gpt-5-mini", "output": items}
+    response = {"id": response_id, "model": "gpt-6-luna", "output": items}
     return [
         *([{"type": "response.created", "response": {"id": response_id}}] if response_id else []),
         *({"type": "response.output_item.done", "item": item} for item in items),
@@ -57,7 +57,7 @@ def saying(text: str, response_id: str = "") -> list[dict[str, Any]]:
     """A round that ends the answer."""
     return [
         {"type": "response.output_text.delta", "delta": text},
-        {"type": "response.completed", "response": {"id": response_id, "model": "gpt-5-mini"}},
+        {"type": "response.completed", "response": {"id": response_id, "model": "gpt-6-luna"}},
     ]
 
 

@@ -219,12 +219,12 @@ def test_an_invalid_amount_is_refused(text: str) -> None:
 
 
 async def test_a_round_is_not_sent_on_the_budget_of_the_previous_round(alice: Person, model: OfflineServer) -> None:
-    """Each round costs $0.002 of input and reserves $0.0206; the budget allows that once."""
+    """Each round costs $0.0008 of input and reserves $0.0058; the budget allows that once."""
     posted = await alice.ask("a " * 15_900 + "[offline: pace=0]")
     async with alice.tab(posted["thread_id"]) as tab:
         await tab.until_finished(posted["reply_id"])
         spent = await UserMonthlyUsage.get(user__email=alice.email)
-        budget = (spent.cost + Decimal("0.0217")).quantize(Decimal("0.0001"))
+        budget = (spent.cost + Decimal("0.0061")).quantize(Decimal("0.0001"))
         await User.filter(email=alice.email).update(monthly_budget=budget)
         posted = await alice.ask("[offline: tool=calculate]", posted["thread_id"])
         await tab.until_finished(posted["reply_id"])

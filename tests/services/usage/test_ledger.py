@@ -96,7 +96,7 @@ async def test_a_structured_call_is_stored_with_all_its_figures(
 
     assert result.parsed == {"name": "An elk"}
     assert (row.caller, row.schema_name, row.status, row.round) == ("a test", "animal", "completed", 1)
-    assert (row.model_asked, row.model) == ("gpt-5-mini", "gpt-5-mini-2025-08-07")
+    assert (row.model_asked, row.model) == ("gpt-6-luna", "gpt-6-luna-2026-10-15")
     assert (row.input_tokens, row.output_tokens) == (bill["input_tokens"], bill["output_tokens"])
     assert row.cost == Decimal(bill["cost"]) == result.cost
     assert row.request_id.startswith("req_")
@@ -279,7 +279,7 @@ async def test_every_round_of_a_reply_is_a_row_and_the_end_has_the_sum(alice: Pe
     assert final["call_log_id"] == str(rows[1].id)
     assert Decimal(final["usage"]["cost"]) == rows[0].cost + rows[1].cost
     assert final["usage"]["total_tokens"] == rows[0].total_tokens + rows[1].total_tokens
-    assert final["usage"]["model"] == "gpt-5-mini-2025-08-07"
+    assert final["usage"]["model"] == "gpt-6-luna-2026-10-15"
     assert final["usage"]["estimated"] is False
 
 
@@ -293,7 +293,7 @@ async def test_two_hundred_mixed_calls_cost_what_the_provider_bills_to_the_last_
     async def one(number: int) -> None:
         words, said = chance.choice(WORDS), f"say {'word ' * chance.randint(1, 60)}{number}"
         more: dict[str, Any] = {
-            "model": chance.choice(["gpt-5", "gpt-5-mini", "gpt-5-nano"]),
+            "model": chance.choice(["gpt-5", "gpt-6-luna", "gpt-5-nano"]),
             "user": user.id,
             "metadata": {"generation_id": str(uuid.uuid4())},
         }

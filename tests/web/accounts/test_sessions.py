@@ -155,7 +155,7 @@ async def test_only_the_newest_sessions_are_listed_with_the_total(alice: Person)
 async def test_what_a_cookie_finds_is_what_is_stored_and_can_be_changed(alice: Person) -> None:
     user = await User.get(email=alice.email)
     await User.filter(id=user.id).update(display_name="Alice", monthly_budget="12.3456", login_failures=3)
-    await UserSettings.filter(user_id=user.id).update(theme="dark", model="gpt-5-mini")
+    await UserSettings.filter(user_id=user.id).update(theme="dark", model="gpt-6-luna")
     token = await sessions.start_session(user, ip="198.51.100.7", user_agent=SAFARI, remembered=False)
     stored = await AuthSession.filter(user_id=user.id, ip="198.51.100.7").select_related("user__settings").get()
     found = await sessions.find_session(token)

@@ -120,12 +120,12 @@ async def test_a_model_that_is_no_longer_offered_is_replaced_by_the_first(carol:
     await UserSettings.filter(user_id=user.id).update(model="retired")
     asked = await carol.ask("say hello")
 
-    assert (await Generation.get(thread_id=asked["thread_id"])).model == "gpt-5-mini"
-    assert [one["value"] for one in (await page_of(carol)).all("option") if "selected" in one] == ["gpt-5-mini"]
+    assert (await Generation.get(thread_id=asked["thread_id"])).model == "gpt-6-luna"
+    assert [one["value"] for one in (await page_of(carol)).all("option") if "selected" in one] == ["gpt-6-luna"]
 
 
 async def test_users_of_the_sites_default_model_follow_the_site(carol: Person) -> None:
-    for model, stored in (("small", "small"), ("gpt-5-mini", "")):
+    for model, stored in (("small", "small"), ("gpt-6-luna", "")):
         assert (await carol.http.post(PATH, data={"theme": "system", "model": model})).status_code == 303
         assert (await UserSettings.get(user__email=carol.email)).model == stored
 

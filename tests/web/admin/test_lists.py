@@ -55,7 +55,7 @@ async def file_of(person: Person, name: str, wanted: str = "", **more: Any) -> h
 
 
 async def call(user: User | None, **more: Any) -> LLMCallLog:
-    known = {"model_asked": "gpt-5-mini", "model": "gpt-5-mini", "status": "completed", "cost": "0.25"}
+    known = {"model_asked": "gpt-6-luna", "model": "gpt-6-luna", "status": "completed", "cost": "0.25"}
     return await LLMCallLog.create(user=user, **known | more)
 
 

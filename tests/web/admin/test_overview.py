@@ -19,7 +19,7 @@ from tests.support.waiting import eventually
 
 async def call(user: User | None, **figures: Any) -> LLMCallLog:
     """Add a row."""
-    row = {"status": "completed", "model_asked": "gpt-5-mini", "total_tokens": 40, "cost": Decimal("0.000123456789")}
+    row = {"status": "completed", "model_asked": "gpt-6-luna", "total_tokens": 40, "cost": Decimal("0.000123456789")}
     return await LLMCallLog.create(user=user, **(row | figures))
 
 

@@ -332,7 +332,7 @@ async def test_a_draining_server_accepts_no_new_message(site: Site, reader: Pers
 
 
 async def test_a_message_may_name_its_model(beside: Beside) -> None:
-    async with beside(LLM_MODELS="large,gpt-5-mini") as site, Person.signed_up(site, "alice") as alice:
+    async with beside(LLM_MODELS="large,gpt-6-luna") as site, Person.signed_up(site, "alice") as alice:
         form = {"message": "Say six", "model": "large"}
         posted = (await alice.http.post("/chat/", data=form, headers=JSON)).json()
         await finish(alice, posted)
@@ -344,7 +344,7 @@ async def test_a_message_may_name_its_model(beside: Beside) -> None:
         answers = (posted["reply_id"], kept.json()["reply_id"])
         assert [(await Generation.get(answer_id=one)).model for one in answers] == ["large", "large"]
         assert (program.status_code, program.json()["code"]) == (422, "unknown_model")
-        assert program.json()["message"] == "This model isn't available. Choose one of: gpt-5-mini, large."
+        assert program.json()["message"] == "This model isn't available. Choose one of: gpt-6-luna, large."
         assert await ChatMessage.filter(thread_id=posted["thread_id"]).count() == 4
 
 
@@ -492,7 +492,7 @@ async def test_without_other_models_there_is_nothing_to_choose(reader: Person) -
 
 
 async def test_the_model_choice_lists_the_threads_own_model_first(beside: Beside) -> None:
-    async with beside(LLM_MODELS="large,gpt-5-mini,small") as site, Person.signed_up(site, "alice") as alice:
+    async with beside(LLM_MODELS="large,gpt-6-luna,small") as site, Person.signed_up(site, "alice") as alice:
         thread = await stored_thread(alice, "Hello")
         chosen = []
         for model in ("", "large", "offered no more"):
@@ -503,22 +503,24 @@ async def test_the_model_choice_lists_the_threads_own_model_first(beside: Beside
 
         assert page.find("select", name="model")["id"] == "model"
         assert page.find("label", for_="model").text == "Model"
-        assert [one["value"] for one in page.all("option")] == ["gpt-5-mini", "large", "small"]
-        assert page.all("option")[0].text == "gpt-5-mini · Tools"  # what a browser shows that cannot style it
+        assert [one["value"] for one in page.all("option")] == ["gpt-6-luna", "large", "small"]
+        assert (
+            page.all("option")[0].text == "gpt-6-luna · Tools, reasoning"
+        )  # what a browser shows that cannot style it
         assert chosen == [[], ["large"], []]  # none: the first
         assert [one["value"] for one in Page(refused.text).all("option") if "selected" in one] == ["small"]
         assert len((await page_of(alice, "/chat/")).all("option")) == 3
 
 
 async def test_a_model_that_is_gone_is_named_with_the_one_that_answers_instead(beside: Beside) -> None:
-    said = "retired is no longer available. gpt-5-mini answers instead."
+    said = "retired is no longer available. gpt-6-luna answers instead."
     async with beside(LLM_MODELS="large") as site, Person.signed_up(site, "alice") as alice:
         thread = await stored_thread(alice, "Hello")
         await ChatThread.filter(id=thread.id).update(model="retired")
         page = await page_of(alice, f"/chat/{thread.id}/")
         assert page.find("p", id="model-gone").text == said
         assert page.find("select", id="model")["aria-describedby"] == "model-gone"
-        posted = await alice.http.post(f"/chat/{thread.id}/", data={"message": "Say six", "model": "gpt-5-mini"})
+        posted = await alice.http.post(f"/chat/{thread.id}/", data={"message": "Say six", "model": "gpt-6-luna"})
         assert posted.status_code == 303
         assert not (await page_of(alice, f"/chat/{thread.id}/")).all("p", id="model-gone")
 
@@ -529,7 +531,7 @@ async def test_the_only_model_replaces_one_that_is_gone(reader: Person) -> None:
     page = await page_of(reader, f"/chat/{thread.id}/")
 
     assert "retired is no longer available" in page.find("p", id="model-gone").text
-    assert page.find("input", type="hidden", name="model")["value"] == "gpt-5-mini"
+    assert page.find("input", type="hidden", name="model")["value"] == "gpt-6-luna"
 
 
 # Older messages, and the sidebar

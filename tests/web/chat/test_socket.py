@@ -113,7 +113,7 @@ async def test_a_message_may_name_its_model(beside: Beside) -> None:
             await tab.until_finished(ack["reply_id"])
 
         assert (nack["client_id"], nack["code"]) == (send["client_id"], "unknown_model")
-        assert nack["message"] == "This model isn't available. Choose one of: gpt-5-mini, large."
+        assert nack["message"] == "This model isn't available. Choose one of: gpt-6-luna, large."
         assert (await Generation.get(answer_id=ack["reply_id"])).model == "large"
 
 

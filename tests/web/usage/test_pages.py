@@ -30,7 +30,7 @@ async def call(person: Person, cost: str | None, **more: Any) -> LLMCallLog:
     """Add a row, and its month."""
     user = await User.get(email=person.email)
     known = None if cost is None else Decimal(cost)
-    row = {"status": "completed", "model_asked": "gpt-5-mini", "model": "gpt-5-mini", "total_tokens": 10, "cost": known}
+    row = {"status": "completed", "model_asked": "gpt-6-luna", "model": "gpt-6-luna", "total_tokens": 10, "cost": known}
     log = await LLMCallLog.create(user=user, **(row | more))
     month, _ = await UserMonthlyUsage.get_or_create(user=user, month=this_month())
     month.calls, month.total_tokens = month.calls + 1, month.total_tokens + 10
