@@ -131,6 +131,13 @@ class Settings:
         minimum=16,
         maximum=200_000,
     )
+    llm_timeout_seconds: int = setting(
+        300,
+        "How many seconds the model may be silent, before its first event and between events. Any byte counts as life, "
+        "like a keepalive. A local model reads a long prompt for minutes.",
+        minimum=5,
+        maximum=3_600,
+    )
     stream_flush_ms: int = setting(
         50, "How many milliseconds of streamed text are sent as one event.", minimum=5, maximum=1000
     )

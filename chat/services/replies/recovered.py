@@ -37,7 +37,7 @@ WHY: dict[Code, str] = {
     Code.WRONG_API: "has a wrong address",
 }
 
-Conversation = Callable[[int], Awaitable[list[InputItem]]]  # the chat's items in at most so many tokens
+Conversation = Callable[[int], Awaitable[list[InputItem]]]  # the chat's newest items within a number of tokens
 
 
 class Recovered:

@@ -20,7 +20,7 @@ from chat.services.errors import Refused
 from chat.services.usage.months import first_of_next_month
 
 # Longer than any call; it matters only if a worker dies with a reservation.
-RESERVATION = "30 minutes"
+RESERVATION = "90 minutes"
 LARGEST = Decimal(100_000_000)  # the column's limit
 
 BUDGET = "SELECT coalesce(monthly_budget, $2) AS budget FROM users WHERE id = $1"

@@ -15,6 +15,7 @@ from chat.database import query
 from chat.llm.client import LLMClient
 from chat.llm.journal import CallLog, Plan
 from chat.llm.pricing import Prices
+from chat.llm.provider.provider import ProviderLimits
 from chat.models import (
     CALLER_MAX_LENGTH,
     CURRENT_MONTH_SQL,
@@ -114,6 +115,7 @@ def model_client(settings: Settings) -> LLMClient:
         max_output_tokens=settings.llm_max_output_tokens,
         prices=prices,
         journal=UsageJournal(settings, prices),
+        limits=ProviderLimits(silence_seconds=settings.llm_timeout_seconds),
     )
 
 

@@ -95,7 +95,6 @@ async def test_a_limit_that_was_told_is_kept_to_by_the_next_chats(beside: Beside
             await settled(alice, posted)
         sent = [tokens(body) for body in server.bodies]
     assert sum(number > 1500 for number in sent) < 4
-    assert sent[-1] > 750
 
 
 async def test_a_message_that_is_too_long_alone_says_so(beside: Beside) -> None:

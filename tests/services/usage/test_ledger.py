@@ -108,6 +108,12 @@ async def test_a_structured_call_is_stored_with_all_its_figures(
     assert month.total_tokens == row.total_tokens
 
 
+async def test_a_silent_model_is_left_after_the_time_of_the_settings(environment: dict[str, str]) -> None:
+    async with model_client(Settings.from_environment({**environment, "LLM_TIMEOUT_SECONDS": "7"})) as llm:
+        [provider] = llm._providers.values()
+        assert provider._http.timeout.read == 7
+
+
 async def test_received_text_is_stored_and_sent_text_only_on_request(
     llm: LLMClient, user: User, site: Site, environment: dict[str, str]
 ) -> None:
