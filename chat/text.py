@@ -24,7 +24,7 @@ def storable_json(value: Any) -> Any:
         case str():
             return storable(value)
         case dict():
-            return {key: storable_json(part) for key, part in value.items()}
+            return {storable_json(key): storable_json(part) for key, part in value.items()}
         case list() | tuple():
             return [storable_json(part) for part in value]
         case _:

@@ -18,7 +18,6 @@ S = TypeVar("S", bound=msgspec.Struct)
 
 _decode = msgspec.json.Decoder(Known).decode
 _TEXT = (TextDelta, RefusalDelta)
-_NO_ERROR = {"type", "sequence_number"}
 _NUL = b"\\u0000"
 
 
@@ -61,9 +60,7 @@ class EventDecoder:
         if str(body.get("object")).startswith("chat.completion") or ("choices" in body and not kind):
             raise WrongApiError
         if shape is ErrorEvent or (shape is None and _is_error(body, kind)):
-            return ErrorEvent(
-                error=storable_json({name: value for name, value in body.items() if name not in _NO_ERROR})
-            )
+            return ErrorEvent(error=storable_json(body))
         if shape is None:
             return Ignored()
         if shape in _TEXT:

@@ -55,45 +55,47 @@ class ThoughtDone(Shape):
     text: str = ""
 
 
-_OF_CONTENT = {"sequence": "sequence_number", "index": "content_index"}
-_OF_SUMMARY = {"sequence": "sequence_number", "index": "summary_index"}
-
-
-class ReasoningTextDelta(ThoughtDelta, tag="response.reasoning_text.delta", rename=_OF_CONTENT):
+class ReasoningTextDelta(ThoughtDelta, tag="response.reasoning_text.delta"):
     source = "reasoning_text"
+    index: int = msgspec.field(default=0, name="content_index")
 
 
-class ReasoningTextDone(ThoughtDone, tag="response.reasoning_text.done", rename=_OF_CONTENT):
+class ReasoningTextDone(ThoughtDone, tag="response.reasoning_text.done"):
     source = "reasoning_text"
+    index: int = msgspec.field(default=0, name="content_index")
 
 
-class RawReasoningDelta(ThoughtDelta, tag="response.reasoning.delta", rename=_OF_CONTENT):
+class RawReasoningDelta(ThoughtDelta, tag="response.reasoning.delta"):
     source = "reasoning"
+    index: int = msgspec.field(default=0, name="content_index")
 
 
-class RawReasoningDone(ThoughtDone, tag="response.reasoning.done", rename=_OF_CONTENT):
+class RawReasoningDone(ThoughtDone, tag="response.reasoning.done"):
     source = "reasoning"
+    index: int = msgspec.field(default=0, name="content_index")
 
 
-class SummaryDelta(ThoughtDelta, tag="response.reasoning_summary_text.delta", rename=_OF_SUMMARY):
+class SummaryDelta(ThoughtDelta, tag="response.reasoning_summary_text.delta"):
     source = "summary_text"
+    index: int = msgspec.field(default=0, name="summary_index")
 
 
-class SummaryDone(ThoughtDone, tag="response.reasoning_summary_text.done", rename=_OF_SUMMARY):
+class SummaryDone(ThoughtDone, tag="response.reasoning_summary_text.done"):
     source = "summary_text"
+    index: int = msgspec.field(default=0, name="summary_index")
 
 
 class SummaryPartAdded(Shape, tag="response.reasoning_summary_part.added"):
     pass
 
 
-class PartDone(Shape, tag="response.content_part.done", rename=_OF_CONTENT):
-    index: int = 0
+class PartDone(Shape, tag="response.content_part.done"):
+    index: int = msgspec.field(default=0, name="content_index")
     part: dict[str, Any] = {}
 
 
-class SummaryPartDone(Shape, tag="response.reasoning_summary_part.done", rename=_OF_SUMMARY):
-    index: int = 0
+class SummaryPartDone(Shape, tag="response.reasoning_summary_part.done"):
+    index: int = msgspec.field(default=0, name="summary_index")
     part: dict[str, Any] = {}
 
 
@@ -171,9 +173,10 @@ class ErrorEvent(Shape, tag="error"):
     error: Any = None
 
     @property
-    def whole(self) -> dict[str, Any]:
+    def whole(self) -> Any:
         told = {"code": self.code, "message": self.message, "error": self.error}
-        return {name: value for name, value in told.items() if value is not None}
+        given = {name: value for name, value in told.items() if value is not None}
+        return self.error if len(given) == 1 and self.error else given
 
 
 class Ignored(Shape, tag="ignored"):

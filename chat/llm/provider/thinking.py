@@ -75,8 +75,8 @@ class Splitter:
         if closed := re.search(re.escape(self._closing), left, re.IGNORECASE):
             self._closing = ""
             return left[: closed.start()].rstrip(), left[closed.end() :]
-        sizes = range(len(self._closing) - 1, 0, -1)
-        size = next((size for size in sizes if self._closing.startswith(left[-size:].lower())), 0) if left else 0
+        sizes = range(min(len(self._closing) - 1, len(left)), 0, -1)
+        size = next((size for size in sizes if self._closing.startswith(left[-size:].lower())), 0)
         thought = left[: len(left) - size]
         thought = thought.rstrip() if len(thought) - len(thought.rstrip()) <= MAX_HELD else thought
         self._held = left[len(thought) :]
