@@ -9,13 +9,14 @@ NODE_DONE := node_modules/.installed
 BUILT := static/dist/.built
 SOURCES := $(shell find static/src templates -type f 2>/dev/null)
 PYTEST := .venv/bin/python -m pytest -n 2 --dist worksteal
+MODELS := .venv/bin/python -m pytest tests/models
 FAULTS := .venv/bin/python -m pytest -n 4 --dist worksteal tests/faults
 COMPILE := .venv/bin/python -m uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: run run-local test faults faults-once check lint bench lock clean help FORCE
+.PHONY: run run-local test test-models faults faults-once check lint bench lock clean help FORCE
 
 run: $(BUILT) $(PYTHON_DONE) ## start everything (PORT=8001 make run: on another port)
 	@exec .venv/bin/chat dev
@@ -23,8 +24,8 @@ run: $(BUILT) $(PYTHON_DONE) ## start everything (PORT=8001 make run: on another
 run-local: $(BUILT) $(PYTHON_DONE) $(LOCAL_DONE) ## the same with a small real model on this machine, without a key
 	@exec .venv/bin/chat dev --local-model
 
-test: $(BUILT) $(TESTS_DONE) ## run the tests but for those of faults (PYTEST_ARGS="-k name": some of them)
-	@CHROMIUM="$$(bin/find-chromium)" && export CHROMIUM && exec $(PYTEST) --ignore tests/faults $(PYTEST_ARGS)
+test: $(BUILT) $(TESTS_DONE) ## run the tests but for those of faults and models (PYTEST_ARGS="-k name": some of them)
+	@CHROMIUM="$$(bin/find-chromium)" && export CHROMIUM && exec $(PYTEST) --ignore tests/faults --ignore tests/models $(PYTEST_ARGS)
 
 # They wait for real leases and limits most of the time, so four at once do not crowd two cores.
 faults: $(BUILT) $(TESTS_DONE) ## break everything, for a quarter of an hour: each fault, 200 random mixtures, 100 killed answers
@@ -32,6 +33,9 @@ faults: $(BUILT) $(TESTS_DONE) ## break everything, for a quarter of an hour: ea
 
 faults-once: $(BUILT) $(TESTS_DONE) ## the same in five minutes: each fault, 20 mixtures, 20 killed answers
 	@exec $(FAULTS) $(PYTEST_ARGS)
+
+test-models: $(BUILT) $(TESTS_DONE) $(LOCAL_DONE) ## test the site with a small real model, which is loaded once
+	@exec $(MODELS) $(PYTEST_ARGS)
 
 check: lint test ## what has to be green before a commit: style, types, import contracts, tests
 
