@@ -9,7 +9,7 @@ NODE_DONE := node_modules/.installed
 BUILT := static/dist/.built
 SOURCES := $(shell find static/src templates -type f 2>/dev/null)
 PYTEST := .venv/bin/python -m pytest -n 2 --dist worksteal
-MODELS := .venv/bin/python -m pytest tests/models
+MODELS := .venv/bin/python -m pytest tests/models --timeout 300
 FAULTS := .venv/bin/python -m pytest -n 4 --dist worksteal tests/faults
 COMPILE := .venv/bin/python -m uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header
 

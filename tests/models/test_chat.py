@@ -102,6 +102,6 @@ async def test_a_title_that_the_model_cannot_write_stays_the_first_words(carol: 
     message, generation, _ = await answered(carol, "Hello!")
     assert message["status"] == "final"
     titles = LLMCallLog.filter(user__email=carol.email, caller="title").exclude(status="running")
-    await eventually(titles.first)
+    await eventually(titles.first, seconds=60)
     thread = await ChatThread.get(id=generation.thread_id)
     assert (thread.title, thread.title_by) == ("Hello!", TitleBy.WORDS)
