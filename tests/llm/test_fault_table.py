@@ -18,9 +18,10 @@ from uuid import uuid4
 import pytest
 
 from chat.llm import errors
+from chat.llm.advice import ADVICE
 from chat.llm.call import CallEvent, Options
 from chat.llm.client import LLMClient
-from chat.llm.events import Code, TextDelta
+from chat.llm.events import FAILURES, Code, TextDelta
 from chat.llm.journal import CallLog
 from chat.llm.tools import tool
 from tests.support.llm import PRICES, MemoryJournal, call_events
@@ -185,6 +186,10 @@ def test_every_code_and_every_exception_is_in_the_table() -> None:
     gets = {name for row in ROWS for name in re.findall(r"`([^`]+)`", row.gets)}
     assert gets >= {str(code) for code in Code}
     assert gets >= {kind.__name__ for kind in errors.CallFailed.__subclasses__()}
+
+
+def test_every_code_has_its_sentences_in_the_document() -> None:
+    assert tables("Failures") == [[f"`{code}`", FAILURES[code].message, ADVICE[code]] for code in Code]
 
 
 def test_every_option_is_described() -> None:

@@ -65,6 +65,7 @@ class Provider:
         if base_url and not base_url.startswith(("http://", "https://")):
             raise ValueError(f"The address {base_url!r} must start with http:// or https://, like https://host/v1.")
         self.base_url = base_url or OPENAI_BASE_URL
+        self.address = str(httpx2.URL(self.base_url).copy_with(userinfo=b"", query=None))  # for logs
         self.memory = Memory()
         self._secrets = _secrets(api_key)
         self._limits = limits or ProviderLimits()

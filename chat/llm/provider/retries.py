@@ -15,6 +15,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from http import HTTPStatus
 
+from chat.llm.advice import ADVICE
 from chat.llm.events import (
     Code,
     Created,
@@ -107,7 +108,7 @@ class Retries:
             return False
         logger.warning(
             "%s refused a request for %s, which is sent %s: %s",
-            self._provider.base_url,
+            self._provider.address,
             self.request.model,
             adaptation.told,
             refused.detail,
@@ -158,8 +159,13 @@ class Retries:
         pause = pause_before_retry(failed, self.attempts, random.random()) if may_retry else None  # noqa: S311 - the same
         if pause is not None and self._waited_seconds + pause > MAX_WAIT_SECONDS:
             pause = None
-        what_next = "not retried" if pause is None else f"retried in {pause:.1f} s"
-        logger.warning("Attempt %d failed, %s: %s", self.attempts, what_next, failed.detail)
+        if pause is None:
+            told = "Attempt %d of %s failed, not retried: %s (%s: %s)"
+            logger.warning(
+                told, self.attempts, self.request.model, failed.detail, self._provider.address, ADVICE[failed.code]
+            )
+        else:
+            logger.warning("Attempt %d failed, retried in %.1f s: %s", self.attempts, pause, failed.detail)
         if pause is not None:
             self._waited_seconds += pause
             self.in_flight = False

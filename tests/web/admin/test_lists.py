@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import uuid
 from collections.abc import AsyncIterator
@@ -14,6 +15,8 @@ import httpx
 import pytest
 
 from chat import models
+from chat.llm.advice import ADVICE
+from chat.llm.events import Code
 from chat.models import (
     AuditEntry,
     AuthSession,
@@ -181,7 +184,7 @@ async def test_filters_select_matching_rows(root: Person, alice: Person) -> None
     assert "1 row" in (await page_of(root, f"/admin/calls/?model={model}&status=refused&price=unknown")).text
 
 
-@pytest.mark.parametrize("status", ["rate_limited", "quota_exceeded", "overloaded", "model_not_found", "bad_request"])
+@pytest.mark.parametrize("status", ["rate_limited", "quota_exceeded", "wrong_api", "model_not_found", "bad_request"])
 async def test_the_message_of_an_error_is_shown_only_as_recorded_content(
     root: Person, alice: Person, status: str
 ) -> None:
@@ -192,6 +195,7 @@ async def test_the_message_of_an_error_is_shown_only_as_recorded_content(
         assert status in shown.text
         assert words not in shown.text
 
+    assert ADVICE[Code(status)] in html.unescape(pages[0].text)
     assert words in (await root.http.post(f"/admin/calls/{row.id}/text/", data={"reason": "It failed"})).text
     assert await AuditEntry.exists(object_id=str(row.id), action="calls.look", reason="It failed")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chat.llm.advice import ADVICE
 from chat.llm.events import Code
 from chat.models import CURRENT_MONTH_SQL, FINE, BudgetReservation, LLMCallLog, UserMonthlyUsage
 from chat.services.admin.grid import (
@@ -25,6 +26,9 @@ STATUSES = {
     "any error": f"t.status NOT IN {FINE}",
     **{one: f"t.status = '{one}'" for one in (*FINE, "empty", "invalid", "lost", *Code)},
 }
+_ADVICE = {code: advice.replace("'", "''") for code, advice in ADVICE.items()}
+_CASES = " ".join(f"WHEN '{code}' THEN '{advice}'" for code, advice in _ADVICE.items())
+ADVISED = f"CASE t.status {_CASES} END"
 LAST_7_DAYS = "t.created_at > now() - interval '7 days'"
 THIS_MONTH = f"t.month = {CURRENT_MONTH_SQL}"
 
@@ -45,10 +49,13 @@ CALLS = Table(
         Column("duration_ms", "Duration", kind="ms"),
     ),
     details=(
+        Column("advice", "What to do", ADVISED),
         Column("first_event_ms", "Time to first token", kind="ms"),
         Column("caller", "Caller"),
         Column("round", "Round", kind="number"),
         Column("model_asked", "Requested model"),
+        Column("provider", "Provider"),
+        Column("service_tier", "Service tier"),
         Column("uncertain", "Unknown whether it ran", kind="yes"),
         Column("attempts", "Attempts", kind="number"),
         Column("cached_tokens", "Cached input tokens", kind="number"),
