@@ -17,8 +17,9 @@ SILENT_MS = 8_000
 
 
 @pytest.fixture
-async def answer(alice: Person) -> ScriptedAnswer:
-    return await ScriptedAnswer.begun(alice)
+async def answer(alice: Person) -> AsyncIterator[ScriptedAnswer]:
+    async with ScriptedAnswer.begun(alice) as answer:
+        yield answer
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ async def test_silence_is_said_before_the_first_event_and_ends_with_it(chat: Cha
 
     await answer.says("Hello")
     await expect(words).to_be_hidden()
-    assert await chat.text() == "Hello"
+    await expect(chat.answer.locator(".markdown-content")).to_have_text("Hello")
 
 
 async def test_silence_in_the_middle_of_an_answer_moves_nothing(chat: ChatPage, answer: ScriptedAnswer) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -21,10 +23,13 @@ class ScriptedAnswer:
     written: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    async def begun(cls, person: Person, thread_id: str = "") -> ScriptedAnswer:
-        """The answer to a new question, whose first event does not come in the time of a test."""
+    @asynccontextmanager
+    async def begun(cls, person: Person, thread_id: str = "") -> AsyncIterator[ScriptedAnswer]:
+        """The answer to a new question, whose own text would come after 50 s. Its thread is deleted at the end."""
         posted = await person.ask("say hello [offline: delay_first=50]", thread_id)
-        return cls(person.site, UUID(posted["thread_id"]), UUID(posted["reply_id"]))
+        yield cls(person.site, UUID(posted["thread_id"]), UUID(posted["reply_id"]))
+        deleted = await person.http.post(f"/chat/{posted['thread_id']}/delete/", headers={"Accept": "application/json"})
+        assert deleted.status_code == 204
 
     async def thinks(self, text: str = "", *, ms: int) -> None:
         """More reasoning."""
