@@ -20,7 +20,7 @@ from chat.devservices.offline_model.usage import Usage
 
 BAD_REQUEST = 400
 _TEXT = ("response.output_text.delta", "response.refusal.delta")
-_TERMINAL = ("response.completed", "response.incomplete", "response.failed", "error")
+TERMINAL = ("response.completed", "response.incomplete", "response.failed", "error")
 _DONE = b"data: [DONE]\n\n"
 _DETAILS = ("input_tokens_details", "output_tokens_details")
 
@@ -94,7 +94,7 @@ class PlainDialect(Dialect):
 
     def frame(self, event: dict[str, Any], sequence: int) -> bytes:
         kind = event["type"]
-        if kind in _TERMINAL:
+        if kind in TERMINAL:
             return shapes.frame(event) + _DONE
         if kind == "response.in_progress":
             return shapes.frame(shapes.unknown_event())

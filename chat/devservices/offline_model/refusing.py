@@ -8,6 +8,7 @@ import msgspec
 
 from chat.devservices.offline_model.create import CreateRequest
 from chat.devservices.offline_model.http import ProblemError
+from chat.devservices.offline_model.oddities import NAMES
 from chat.devservices.offline_model.problems import problem, unsupported
 from chat.devservices.offline_model.script import Script
 from chat.devservices.offline_model.usage import input_tokens
@@ -19,6 +20,8 @@ CODES = {400: "invalid_value", 401: "invalid_api_key", 404: "model_not_found", 4
 
 def refuse(script: Script, create: CreateRequest, body: bytes, like: str) -> None:
     """Raise ProblemError if the script says so, and ValueError for a problem that it does not know."""
+    if script.odd and script.odd not in NAMES:
+        raise ValueError(f"the offline script: {script.odd!r} is not one of {', '.join(sorted(NAMES))}")
     if script.status:
         _refuse_by_status(script)
     tokens = input_tokens(create)

@@ -7,9 +7,9 @@ import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from chat.devservices.offline_model import resource, shapes
+from chat.devservices.offline_model import oddities, resource, shapes
 from chat.devservices.offline_model.create import CreateRequest
-from chat.devservices.offline_model.dialects import Dialect
+from chat.devservices.offline_model.dialects import TERMINAL, Dialect
 from chat.devservices.offline_model.items import Items
 from chat.devservices.offline_model.repertoire import Reply
 from chat.devservices.offline_model.script import Script
@@ -117,7 +117,11 @@ class Run:
         return self._pace_seconds
 
     def _append(self, event: dict[str, Any], is_delta: bool) -> None:
-        if data := self._dialect.frame(event, len(self.frames)):
+        data = self._dialect.frame(event, len(self.frames))
+        if data and self.script.odd:
+            is_last = event["type"] in TERMINAL
+            data = oddities.strange(self.script.odd, data, number=len(self.frames), is_last=is_last)
+        if data:
             self.frames.append(Frame(data, is_delta))
             self._tell()
 

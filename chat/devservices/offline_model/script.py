@@ -63,6 +63,8 @@ class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     nosummary: bool = False
     reasoning_required: bool = False
     unknown: int = 0
+    odd: str = ""
+    linger: float = 0
     cached: int = 0
     cache_write: int = 0
     nousage: bool = False

@@ -20,6 +20,7 @@ from chat.devservices.offline_model.dialects import (
 from chat.devservices.offline_model.http import ProblemError
 from chat.devservices.offline_model.usage import Usage
 
+UNPROCESSABLE = 422
 _BEGINNINGS = ("response.created", "response.in_progress")
 _ENDS = ("response.completed", "response.incomplete", "response.failed")
 _PLACES = ("sequence_number", "output_index", "content_index", "summary_index")
@@ -101,7 +102,7 @@ class VllmDialect(Dialect):
     """vLLM: null for all that is absent, no names of events, and raw reasoning."""
 
     name = "vllm"
-    checks = (input_checks.check_types, input_checks.check_answers, input_checks.check_arguments)
+    checks: Checks = (input_checks.check_types, input_checks.check_answers, input_checks.check_arguments)
 
     def understood(self, request: CreateRequest) -> CreateRequest:
         return ignoring(request, "prompt_cache_key")
@@ -167,6 +168,23 @@ class DeepSeekDialect(OllamaDialect):
         return ProblemError.of(BAD_REQUEST, {"error": {"message": message, "type": code, "param": None, "code": code}})
 
 
+class TransformersDialect(VllmDialect):
+    """transformers serve: it refuses every field that it has no use for, all of them in one sentence."""
+
+    name = "transformers"
+    keeps_responses = False
+    checks = ()
+    unused = ("background", "include", "previous_response_id", "prompt", "service_tier", "store", "text", "tool_choice",
+              "truncation", "user")  # fmt: skip
+
+    def check(self, request: CreateRequest, body: dict[str, Any]) -> None:
+        if unused := [name for name in self.unused if name in body]:
+            raise InvalidRequestError(f"Unsupported fields in the request: {{{', '.join(map(repr, unused))}}}")
+
+    def refusal(self, error: InvalidRequestError) -> ProblemError:
+        return ProblemError.of(UNPROCESSABLE, {"detail": str(error)})
+
+
 DIALECTS: dict[str, type[Dialect]] = {
     "strict": StrictDialect,
     "plain": PlainDialect,
@@ -176,6 +194,7 @@ DIALECTS: dict[str, type[Dialect]] = {
     "vllm": VllmDialect,
     "ollama": OllamaDialect,
     "deepseek": DeepSeekDialect,
+    "transformers": TransformersDialect,
 }
 
 

@@ -7,8 +7,9 @@ import contextlib
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 
-from chat.devservices.offline_model.http import Send, start
+from chat.devservices.offline_model.http import Send, send_whole, start
 from chat.devservices.offline_model.ledger import Ledger
+from chat.devservices.offline_model.oddities import WHOLE, whole
 from chat.devservices.offline_model.run import Frame, Run
 
 REPEATED_EVENTS = 3
@@ -26,6 +27,9 @@ class DroppedError(Exception):
 async def write_stream(ledger: Ledger, run: Run, send: Send, *, first: int = 0) -> None:
     """Write the events from the one numbered `first` on. Raises DroppedError where the script says so."""
     run.streams += 1
+    if run.script.odd in WHOLE:
+        await _write_whole(run, send)
+        return
     fault = run.script.stream_fault() if run.streams <= (run.script.times or 1) else None
     frames = _resumed(run, first) if first else _frames(run, 0)
     ledger.opened(+1)
@@ -38,9 +42,17 @@ async def write_stream(ledger: Ledger, run: Run, send: Send, *, first: int = 0) 
                     await _write(send, b"".join(frame.data for frame in batch))
             else:
                 await _write_until(run, send, frames, fault)
+            await asyncio.sleep(run.script.linger)
         await send({"type": "http.response.body", "body": b""})
     finally:
         ledger.opened(-1)
+
+
+async def _write_whole(run: Run, send: Send) -> None:
+    """The answer in one piece, and not as a stream of the API."""
+    await run.ended()
+    body, headers = whole(run.script.odd, run.as_response(), b"".join(frame.data for frame in run.frames))
+    await send_whole(send, HTTPStatus.OK, body, headers.pop("content-type", CONTENT_TYPE), headers)
 
 
 @contextlib.asynccontextmanager
