@@ -49,6 +49,13 @@ async def test_alice_finds_messages_and_their_threads(alice: Person) -> None:
     assert (await alice.http.get((await hits(alice, "fondue"))[0].url)).status_code == 200
 
 
+async def test_what_a_model_thought_is_not_found(alice: Person) -> None:
+    thread = await conversation(alice, "Dinner", "How is fondue made?", "Melt cheese.")
+    await ChatMessage.filter(thread_id=thread.id, number=2).update(reasoning="Perhaps Emmental?")
+
+    assert await snippets(alice, "emmental") == []
+
+
 async def test_bob_finds_nothing_of_alice(alice: Person, bob: Person) -> None:
     await conversation(alice, "Secret plans", "My secret is 4711", "I keep it.")
     mine = await conversation(bob, "Mine", "No plans", "None at all.")

@@ -51,7 +51,7 @@ SELECT id, title, title_by, model, archived, created_at, last_message_at FROM ch
 WHERE user_id = $1 AND (created_at, id) > ($2, $3) ORDER BY created_at, id LIMIT $4
 """
 MESSAGES = """
-SELECT m.id, m.number, m.role, m.status, m.content, m.error, m.created_at
+SELECT m.id, m.number, m.role, m.status, m.content, m.reasoning, m.reasoning_ms, m.error, m.created_at
 FROM chat_message m JOIN chat_thread t ON t.id = m.thread_id
 WHERE t.user_id = $1 AND t.id = $2 AND m.number > $3 ORDER BY m.number LIMIT $4
 """
@@ -131,11 +131,17 @@ async def _transcript(user_id: UUID, thread: Row) -> AsyncIterator[str]:
 
 def _paragraphs(message: Row) -> Iterator[str]:
     yield f"\n## {SPEAKERS.get(message['role'], message['role'])}, {message['created_at']:%Y-%m-%d %H:%M} UTC\n\n"
+    if message["reasoning"]:
+        yield f"Reasoning:\n\n{_quoted(message['reasoning'])}\n\n"
     for call in message["tool_calls"]:
         yield f"Tool `{call['name']}`:\n\n{_block(call['arguments'])}\n{_block(call['output'])}\n"
     yield f"{message['content']}\n"
     if message["status"] not in ("final", "streaming"):
         yield f"\n*{message['error'] or 'Stopped before the end.'}*\n"
+
+
+def _quoted(text: str) -> str:
+    return "\n".join(f"> {line}".rstrip() for line in text.splitlines())
 
 
 def _block(text: str) -> str:

@@ -14,7 +14,7 @@ from chat.broadcast import Broadcast, Publish, Unavailable, user_channel
 from chat.database import query
 from chat.events import Final, Frame, ResponseError, ThreadUpdated
 from chat.llm.call import total_cost, total_usage
-from chat.llm.errors import CallFailed, OutputIncomplete, OutputRefused, ProviderFailed
+from chat.llm.errors import CallFailed, OutputEmpty, OutputIncomplete, OutputRefused, ProviderFailed
 from chat.llm.events import Code
 from chat.llm.journal import CallLog
 from chat.llm.tokens import count_tokens
@@ -83,14 +83,20 @@ BROKEN = Outcome(
     "internal",
     retryable=True,
 )
+ONLY_THOUGHT = "The model stopped thinking before its answer began. Continue it, or try again."
 ANSWERED = Outcome(Status.FINAL, State.COMPLETED)
 
 
-def outcome_of(failure: CallFailed) -> Outcome:
-    """How the answer ends if a call had no result. A refusal is an answer, and so is a text that reached its limit."""
+def outcome_of(failure: CallFailed, *, thought: bool = False) -> Outcome:
+    """How the answer ends if a call had no result. A refusal is an answer, and so is what reached its limit.
+
+    `thought`: the model has been thinking, so it may have used all of its length for that.
+    """
     match failure:
         case OutputRefused():
             return replace(ANSWERED, reason="refused")
+        case OutputIncomplete() | OutputEmpty() if thought and not failure.text.strip():
+            return replace(ANSWERED, reason=CUT_OFF, sentence=ONLY_THOUGHT)
         case OutputIncomplete() if failure.text:
             return replace(ANSWERED, reason=CUT_OFF, sentence=str(failure))
         case ProviderFailed(code=Code.CUT):

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from tortoise.expressions import Q
 
 from chat.checkout import TEMPLATES
 from chat.database import query
@@ -65,23 +66,28 @@ async def turns(thread_id: UUID, *, up_to: int, max_tokens: int, model: str = ""
 
     Messages are added from the newest backwards while they fit; the newest is always included. An answer is included
     with its tool calls or not at all; only the newest loses its calls if they do not fit. Messages without text (an
-    answer that failed before its first word) are left out. Users and the assistant take turns, which the templates of
-    many local models require.
+    answer that failed before its first word) are left out, except the last one if it has called tools. Users and the
+    assistant take turns, which the templates of many local models require.
     """
     messages = (
         await ChatMessage.filter(thread_id=thread_id, number__lte=up_to, role__in=[Role.USER, Role.ASSISTANT])
-        .exclude(content="")
+        .filter(Q(number=up_to) | ~Q(content=""))
         .exclude(id__in=[row["answer_id"] for row in await query(SUPERSEDED, thread_id, up_to)] or [thread_id])
         .order_by("-number")
         .limit(HISTORY_MAX_MESSAGES)
     )
     sizes = await _tool_sizes([message.id for message in messages if message.role is Role.ASSISTANT], model)
+    messages = [message for message in messages if message.content.strip() or message.id in sizes]
     if not _surely_fits(messages, sizes, max_tokens):
         await _count_once(messages)
         messages = _newest(messages, sizes, max_tokens)
     with_calls = [message.id for message in messages if message.id in sizes]
     calls, kept = await calls_of(with_calls), await round_items.kept_of(with_calls)
-    answers = {one.id: _answer(one, calls.get(one.id, []), kept.get(one.id, []), model) for one in messages}
+    answers = {
+        one.id: _answer(one, calls.get(one.id, []), kept.get(one.id, []), model)
+        for one in messages
+        if one.role is Role.ASSISTANT
+    }
     return list(_in_turns(messages[::-1], answers))
 
 
@@ -98,7 +104,7 @@ async def _tool_sizes(answers: list[UUID], model: str) -> dict[UUID, dict[str, i
 def _in_turns(messages: list[ChatMessage], answers: dict[UUID, list[InputItem]]) -> Iterator[InputItem]:
     """The messages as items: what a user wrote in a row is one message, and answers have one of a user before them."""
     before: Role | None = None
-    for role, group in groupby(filter(_has_words, messages), key=lambda message: message.role):
+    for role, group in groupby(messages, key=lambda message: message.role):
         said = list(group)
         if role is Role.USER:
             yield message_item("user", *(message.content for message in said))
@@ -109,10 +115,6 @@ def _in_turns(messages: list[ChatMessage], answers: dict[UUID, list[InputItem]])
                 yield from answers[message.id]
                 before = role
         before = role
-
-
-def _has_words(message: ChatMessage) -> bool:
-    return bool(message.content.strip())
 
 
 def _answer(message: ChatMessage, calls: list[dict[str, Any]], kept: list[Kept], model: str) -> list[InputItem]:

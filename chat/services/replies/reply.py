@@ -14,7 +14,7 @@ from chat.events import Released
 from chat.llm.call import InputShortened, ModelReplaced, Options, RoundFinished, TextCorrected
 from chat.llm.errors import CallFailed
 from chat.llm.events import ReasoningDelta, RefusalDelta, TextDelta, ToolCall, ToolCallStarted
-from chat.llm.items import InputItem, message_item
+from chat.llm.items import InputItem, message_item, text_of
 from chat.llm.provider.request import Resumption
 from chat.services.deps import Deps
 from chat.services.replies import finish, lease, prompt
@@ -58,9 +58,17 @@ async def conversation(claim: Claim, max_tokens: int, model: str) -> list[InputI
     """The newest part of the chat that fits in `max_tokens`, as this model can read it."""
     up_to = claim.answer_number - 1 if claim.continues else claim.question_number
     turns = await prompt.turns(claim.thread_id, up_to=up_to, max_tokens=max_tokens, model=model)
-    if claim.continues:
-        turns.append(message_item("user", prompt.instructions("continue")))
-    return turns
+    return [*turns[:-1], *_asking_for_more(turns[-1])] if claim.continues and turns else turns
+
+
+def _asking_for_more(last: InputItem) -> list[InputItem]:
+    """The last item, and the request to continue; if the answer has nothing yet, it is a part of the question."""
+    match last:
+        case {"role": "user"}:
+            return [message_item("user", text_of(last), prompt.instructions("answer_now"))]
+        case {"type": "function_call_output"}:
+            return [last, message_item("user", prompt.instructions("answer_now"))]
+    return [last, message_item("user", prompt.instructions("continue"))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +172,8 @@ class Reply:
         try:
             await self._call_model(recovered)
         except CallFailed as failure:
-            return recovered.told_failure(failure, finish.outcome_of(failure))
+            thought = self.live_text.so_far.reasoning_ms is not None
+            return recovered.told_failure(failure, finish.outcome_of(failure, thought=thought))
         except Fenced:
             raise
         except Exception:

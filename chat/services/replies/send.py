@@ -194,8 +194,8 @@ async def _store_attempt(
     thread, last = threads[0], attempts[0]
     if last["number"] != thread["message_count"] - 1:
         raise Refused("too_late", "Only the last answer can be regenerated.")
-    is_whole = last["status"] == Status.FINAL and not can_continue(last["status"], last["reason"])
-    if continues and (is_whole or not last["has_text"]):
+    has_rest = last["has_text"] if last["status"] != Status.FINAL else can_continue(last["status"], last["reason"])
+    if continues and not has_rest:
         raise Refused("too_late", "Only an answer that was cut off can be continued.")
     accepted, shown = await _store_answer(
         thread_id, thread, last["user_message_id"], models, attempt=last["attempt"] + 1, continues=continues

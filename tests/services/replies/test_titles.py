@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from chat.events import MESSAGE_MAX_LENGTH
-from chat.models import ChatThread, LLMCallLog, LLMCallText, TitleBy
+from chat.models import ChatMessage, ChatThread, LLMCallLog, LLMCallText, TitleBy
 from chat.services.replies.titles import _cleaned, title_from
 from tests.support.cast import Person
 from tests.support.offline import OfflineServer
@@ -65,6 +65,18 @@ async def test_a_small_model_titles_the_first_exchange_and_all_tabs_hear_of_it(
     assert (log.model_asked, log.schema_name, log.status) == ("gpt-5-nano", "Title", "completed")
     assert log.cost is not None
     assert log.cost > 0
+
+
+async def test_a_title_is_written_without_what_the_model_thought(carol: Person) -> None:
+    thread_id = await answered(carol, QUESTION.replace("pace=0", "pace=0 reasoning=3"))
+    await titled(thread_id, TitleBy.MODEL)
+    log = await LLMCallLog.get(caller="title", user__email=carol.email)
+    answer = await ChatMessage.get(thread_id=thread_id, number=2)
+    sent = str((await LLMCallText.get(call_id=log.id)).input)
+
+    assert answer.content[:20] in sent
+    assert answer.reasoning
+    assert answer.reasoning.split("\n")[0] not in sent
 
 
 async def test_a_titles_prompt_is_deleted_with_its_chat(carol: Person) -> None:

@@ -17,6 +17,7 @@ from chat.models import ChatThread, User
 from chat.services.accounts.export import PIECE_BYTES, archive
 from tests.support.cast import Person
 from tests.support.page import Page
+from tests.support.replies import answered as replied
 from tests.support.rows import answered, past_thread
 from tests.support.site import Site
 from tests.support.waiting import eventually
@@ -74,6 +75,22 @@ async def test_an_export_has_everything_of_the_user_and_nothing_of_others(alice:
     user = await User.get(email=alice.email)
     for secret in ("Bob", bob.email, "secret of", user.password_hash, "token_sha256", "password"):
         assert secret not in everything, secret
+
+
+async def test_reasoning_is_quoted_in_the_text_and_a_field_of_the_data(alice: Person) -> None:
+    await replied(alice, "say Hello [offline: reasoning=2]")
+    packed = await downloaded(alice)
+    [answer] = [one for one in data_in(packed)["threads"][0]["messages"] if one["role"] == "assistant"]
+    text = next(packed.read(name).decode() for name in packed.namelist() if name != "data.json")
+
+    assert answer["reasoning"]
+    assert answer["reasoning_ms"] >= 0
+    assert "Reasoning:\n\n> " in text
+    quoted = [line for line in text.splitlines() if line.startswith(">")]
+    assert [line.removeprefix(">").removeprefix(" ") for line in quoted] == [
+        line.rstrip() for line in answer["reasoning"].splitlines()
+    ]
+    assert text.index("Reasoning:") < text.rindex("Hello")
 
 
 async def test_an_exports_name_has_the_date_and_caches_do_not_store_it(alice: Person) -> None:

@@ -58,13 +58,17 @@ MESSAGES = Table(
         Column("status", "Status", kind="state"),
         Column("length", "Characters", "length(t.content)", "number"),
     ),
-    details=(Column("token_count", "Tokens", kind="number"),),
+    details=(
+        Column("token_count", "Tokens", kind="number"),
+        Column("reasoning_ms", "Thinking", kind="ms"),
+    ),
     search=OWN_THREAD.replace("{}", EXACT_EMAIL),
     search_hint=EMAIL_HINT,
     filters=(BY_THREAD, one_of("role", "Role", Role), one_of("status", "Status", Status)),
     sections=(Section("generations", "answer"), Section("audit", "object")),
     text="""
         SELECT 'Text' AS label, content AS text FROM chat_message WHERE id = $1
+        UNION ALL SELECT 'Reasoning', reasoning FROM chat_message WHERE id = $1 AND reasoning <> ''
         UNION ALL SELECT 'Error', error FROM chat_message WHERE id = $1 AND error <> ''
     """,
 )
