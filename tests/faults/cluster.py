@@ -26,6 +26,7 @@ from tests.support.programs import Program, free_port
 from tests.support.site import Site
 
 START_SECONDS = 50  # one or two on a quiet machine
+SILENCE_SECONDS = 20  # of the model, until it is left
 
 
 class Worker:
@@ -132,6 +133,7 @@ class Cluster:
             "OPENAI_BASE_URL": f"{self.model_proxy.url}/v1",
             "LLM_PRICES": LLM_PRICES,
             "LLM_TITLES": "off",
+            "LLM_TIMEOUT_SECONDS": str(SILENCE_SECONDS),
             "RATE_LIMITS": "off",
             "EMAIL_VERIFICATION_REQUIRED": "False",
             "LOG_LEVEL": "INFO",
