@@ -20,7 +20,7 @@ from chat.llm.events import Completed, Created, Failed
 from chat.llm.items import InputItem
 from chat.llm.journal import CallLog, Journal, NoJournal, Plan
 from chat.llm.pricing import Prices
-from chat.llm.provider.adapting import HISTORY, Learned
+from chat.llm.provider.adapting import OF_ONE_CALL, Learned
 from chat.llm.provider.provider import Provider, ProviderLimits
 from chat.llm.provider.request import TOOLS
 from chat.llm.recovery import Recovery
@@ -178,7 +178,7 @@ async def _events(
             elif current.tools.calls:
                 so_far += current.items()
                 previous = current.response_id or ""
-                left_out = current.plan.request.leave_out & HISTORY
+                left_out = current.plan.request.leave_out & OF_ONE_CALL
             else:
                 yield CallFinished(Result(current.text, current.parsed, tuple(logs)))
                 return

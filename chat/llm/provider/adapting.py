@@ -13,13 +13,21 @@ import msgspec
 from msgspec.structs import replace
 
 from chat.llm.events import Code, Failed
-from chat.llm.provider.request import HISTORY_REASONING, HISTORY_TOOLS, TOOLS, ModelRequest, arguments
+from chat.llm.provider.request import (
+    HISTORY_REASONING,
+    HISTORY_TOOLS,
+    PREVIOUS_RESPONSE_ID,
+    TOOLS,
+    ModelRequest,
+    arguments,
+)
 
 REMEMBERED_SECONDS = 60 * 60
 MAX_MODELS = 500  # that are remembered, of one provider
 MAX_ADAPTATIONS = 6  # of one request
 MIN_OUTPUT_TOKENS = 16  # OpenAI's minimum
 HISTORY = frozenset({HISTORY_REASONING, HISTORY_TOOLS})
+OF_ONE_CALL = HISTORY | {PREVIOUS_RESPONSE_ID}  # left out of its next rounds, and not remembered for others
 
 
 class Learned(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,7 +109,7 @@ def _without(request: ModelRequest, *words: str) -> Adaptation | None:
     candidate = replace(request, leave_out=request.leave_out | added)
     if arguments(candidate) == arguments(request):
         return None
-    return Adaptation(request=candidate, told=f"without {', '.join(sorted(words))}", leave_out=added - HISTORY)
+    return Adaptation(request=candidate, told=f"without {', '.join(sorted(words))}", leave_out=added - OF_ONE_CALL)
 
 
 def _shorter(request: ModelRequest, refused: Failed) -> Adaptation | None:

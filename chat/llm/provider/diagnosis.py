@@ -27,6 +27,7 @@ from chat.llm.provider.error_words import (
     TOO_LARGE,
 )
 
+NOT_FOUND_PARTS = (parts.HISTORY_REASONING, parts.HISTORY_TOOLS, parts.PREVIOUS_RESPONSE_ID)
 _SENTENCES = {code: re.compile("|".join(alternatives)) for code, alternatives in SENTENCES}
 
 
@@ -48,8 +49,12 @@ def of_response(status: int, told: Told) -> Diagnosis:
     vague = found is None or found.code in (Code.BAD_REQUEST, Code.PROVIDER_ERROR)
     if found and not vague:
         return found
-    if status == HTTPStatus.NOT_FOUND and not told.is_page and re.search("model|deployment", told.text):
-        return Diagnosis(code=Code.MODEL_NOT_FOUND)
+    if status == HTTPStatus.NOT_FOUND and not told.is_page:
+        part = _part(told)
+        if part in NOT_FOUND_PARTS:
+            return Diagnosis(code=Code.BAD_REQUEST, part=part)
+        if re.search("model|deployment", told.text):
+            return Diagnosis(code=Code.MODEL_NOT_FOUND)
     code = STATUSES.get(status) or _of_class(status)
     if code is Code.BAD_REQUEST and told.is_page:
         code = Code.WRONG_API

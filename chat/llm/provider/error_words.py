@@ -208,6 +208,7 @@ SENTENCES: tuple[tuple[Code, tuple[str, ...]], ...] = (
         Code.FORBIDDEN,
         (
             r"insufficient permission",
+            r"(?:organization|account|user) (?:is|has been) (?:disabled|deactivated|suspended)",
             r"missing scopes?",
             r"not allowed to access",
             r"not have (?:access|permission)",
@@ -281,6 +282,8 @@ CONTEXT = (
     rf"must be <= {_NUMBER}",
     rf"tokens allowed \({_NUMBER}",
     rf"with {_NUMBER} maximum",
+    rf"length should be \[\d+, ?{_NUMBER}\]",
+    rf"prompt cannot exceed {_NUMBER}",
 )
 PROMPT = (
     rf"{_NUMBER} (?:tokens )?(?:in|from) the (?:input )?messages",

@@ -14,7 +14,7 @@ from chat.llm.client import LLMClient
 from chat.llm.errors import ProviderFailed
 from chat.llm.events import Code, Failed
 from chat.llm.provider import request as parts
-from chat.llm.provider.adapting import MAX_ADAPTATIONS, MAX_MODELS, REMEMBERED_SECONDS, Memory, adapted
+from chat.llm.provider.adapting import MAX_ADAPTATIONS, MAX_MODELS, OF_ONE_CALL, REMEMBERED_SECONDS, Memory, adapted
 from chat.llm.provider.failures import failed
 from chat.llm.provider.request import ModelRequest, arguments
 from tests.support.llm import PRICES, MemoryJournal, double
@@ -59,7 +59,7 @@ def test_the_part_that_was_named_is_left_out_once(part: str) -> None:
     assert adaptation is not None
     assert adaptation.request.leave_out == {part}
     assert arguments(adaptation.request) != arguments(request)
-    assert adaptation.leave_out == {part} - {parts.HISTORY_TOOLS, parts.HISTORY_REASONING}
+    assert adaptation.leave_out == {part} - OF_ONE_CALL
     again = adapted(adaptation.request, refusal(part=part))
     assert again is None or again.request.leave_out > {part}
 
