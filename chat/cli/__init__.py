@@ -15,6 +15,7 @@ from dotenv import load_dotenv
 from chat import checkout, database, development, server
 from chat.app import create_app
 from chat.cli import changes, records
+from chat.cli import models as models_command
 from chat.cli.environment import settings_with_database
 from chat.cli.routes import routes_document
 from chat.services.errors import Refused
@@ -64,6 +65,9 @@ def _parser() -> argparse.ArgumentParser:
     usage.add_argument("--month", type=records.month, help="like 2026-11 (UTC); default: the current month")
     usage.add_argument("--csv", action="store_true", help="print CSV with all decimals")
     _add_prune(commands)
+    models = _add(commands, "models", models_command.models, "compare what the providers offer with what is configured")
+    models.add_argument("--all", action="store_true", help="list every model that a provider offers")
+    models.add_argument("--write", action="store_true", help="print a models file (MODELS_FILE) made of both")
     listing = _add(commands, "settings", _settings, "print docs/settings.md, the list of all settings")
     listing.add_argument("--env-example", action="store_true", help="print .env.example instead")
     _add(commands, "routes", _routes, "print docs/routes.md, the list of all routes")

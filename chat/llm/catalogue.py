@@ -22,6 +22,7 @@ class ProviderSpec:
     name: str
     base_url: str = ""  # empty: OpenAI's
     api_key: str = field(default="", repr=False)
+    key_env: str = ""  # the name of the variable with the key
     reuse_connections: bool = True
     leave_out: frozenset[str] = frozenset()  # words of provider/request.py; its models have them too
 
@@ -68,6 +69,7 @@ class Catalogue:
         cls,
         *,
         api_key: str = "",
+        key_env: str = "",
         base_url: str = "",
         models: tuple[str, ...] = (DEFAULT_MODEL,),
         title_model: str = "",
@@ -77,6 +79,7 @@ class Catalogue:
             name=provider_name(base_url),
             base_url=base_url,
             api_key=api_key,
+            key_env=key_env,
             reuse_connections=reuses_connections(base_url),
         )
         offered = [ModelSpec(name=name, id=name, provider=provider.name, label=name) for name in dict.fromkeys(models)]

@@ -36,13 +36,13 @@ def smaller(one: int | None, other: int | None) -> int | None:
 
 
 def room_for_input(context: int, max_output_tokens: int) -> int:
-    """How many tokens, counted here, may be sent so that there is room for the answer."""
+    """How many tokens, counted here, leave room for the answer."""
     reserved = min(max_output_tokens, context // OUTPUT_SHARE)
     return max(0, (context - reserved - TEMPLATE_TOKENS) * OTHER_ENCODINGS // (OTHER_ENCODINGS + 1))
 
 
 def room_for_output(context: int, max_output_tokens: int, input_tokens: int) -> int:
-    """How many tokens may be written after an input of so many tokens, counted here."""
+    """How many tokens may be written after this input, which is counted here."""
     read = input_tokens * (OTHER_ENCODINGS + 1) // OTHER_ENCODINGS + TEMPLATE_TOKENS
     least = max(LEAST_OUTPUT_TOKENS, context // LEAST_OUTPUT_SHARE)
     return min(max_output_tokens, max(context - read, least))

@@ -72,11 +72,13 @@ def _provider(table: Table, environment: Mapping[str, str]) -> ProviderSpec:
     if name and not _PROVIDER_NAME.fullmatch(name):
         table.complain("name", "may have these characters only: A-Z a-z 0-9 . _ -")
     base_url = _base_url(table)
+    variable, key = _key(table, environment)
     reuse = table.flag("reuse_connections")
     spec = ProviderSpec(
         name=name,
         base_url=base_url,
-        api_key=_key(table, environment),
+        api_key=key,
+        key_env=variable if key else "",
         reuse_connections=reuses_connections(base_url) if reuse is None else reuse,
         leave_out=_leave_out(table),
     )
@@ -110,19 +112,20 @@ def _fault_of(url: str) -> str:
     return ""
 
 
-def _key(table: Table, environment: Mapping[str, str]) -> str:
+def _key(table: Table, environment: Mapping[str, str]) -> tuple[str, str]:
+    """The variable and the key in it."""
     variable = table.text("key_env", longest=10_000)
     if not variable:
-        return ""
+        return "", ""
     if not _VARIABLE.fullmatch(variable):
         table.complain("key_env", "must be the name of an environment variable in capitals, and never the key itself")
-        return ""
+        return "", ""
     key = environment.get(variable, "").strip()
     if not key:
         table.complain("key_env", f"{variable} is not set in the environment")
     elif not (key.isascii() and key.isprintable()):
         table.complain("key_env", f"{variable} contains a character that is not allowed in keys: copy the key again")
-    return key
+    return variable, key
 
 
 def _leave_out(table: Table) -> frozenset[str]:

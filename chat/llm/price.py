@@ -19,6 +19,10 @@ class Price(NamedTuple):
     write: Decimal  # of input that is written to it
     output: Decimal
 
+    def __str__(self) -> str:
+        """As it is written in settings and in the models file."""
+        return "/".join(f"{figure.normalize():f}" for figure in self)
+
 
 PriceList = tuple[tuple[str, Price], ...]  # by name of the model
 

@@ -199,6 +199,7 @@ class Settings:
         """All models and their providers."""
         return self.declared_models or Catalogue.single(
             api_key=self.openai_api_key,
+            key_env="OPENAI_API_KEY" if self.openai_api_key else "",
             base_url=self.openai_base_url,
             models=(self.llm_model, *self.llm_models),
             title_model=self.llm_title_model,
