@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import Browser, expect
 
-from chat.models import Generation
+from chat.models import ChatThread, Generation
+from tests.support.accessibility import AXE, violations
 from tests.support.cast import Person
-from tests.support.desk import NO_CONNECTION, ChatPage, Desk
+from tests.support.desk import NO_CONNECTION, PHONE, ChatPage, Desk
+from tests.support.offline import OfflineServer
 from tests.support.rows import past_thread
 from tests.support.site import Beside
 
@@ -103,3 +105,136 @@ async def test_without_javascript(choosing: Desk, alice: Person) -> None:
     await expect(chat.questions).to_have_count(1)
     await expect(chat.page.get_by_label("Model", exact=True)).to_have_value("large")
     assert await models_of(chat.thread_id) == ["large"]
+
+
+# Models of a file, which say what they can do
+
+MODELS = """
+[[provider]]
+name = "closed"
+base_url = "http://127.0.0.1:9/v1"
+[[provider]]
+name = "works"
+base_url = "{url}"
+[[model]]
+id = "luna"
+provider = "closed"
+name = "luna"
+label = "Luna"
+vision = true
+reasoning = true
+context = 400000
+price = "0/0"
+fallback = ["works/gemma"]
+[[model]]
+id = "gemma"
+provider = "works"
+label = "Gemma (fast, private)"
+tools = false
+context = 8192
+price = "0/0"
+"""
+ONE_OF_MANY = """
+[[model]]
+id = "many-{number}"
+provider = "works"
+label = "One of many, whose label is as long as a label may be, {number:>2}"
+price = "0/0"
+"""
+
+
+@pytest.fixture(scope="module")
+async def described(browser: Browser, beside: Beside, model: OfflineServer) -> AsyncIterator[Desk]:
+    """A desk at a site whose models are in a file."""
+    models = MODELS.format(url=model.base_url) + "".join(ONE_OF_MANY.format(number=number) for number in range(18))
+    async with beside(OPENAI_BASE_URL="", MODELS_TOML=models, CHAT_HISTORY_TOKENS="20000") as site:
+        desk = Desk(browser, site)
+        yield desk
+        assert await desk.clear() == []
+
+
+@pytest.fixture
+async def carol(described: Desk) -> AsyncIterator[Person]:
+    async with Person.signed_up(described.site, "carol") as person:
+        yield person
+
+
+async def test_each_model_says_what_it_can_do_and_is_chosen_by_keyboard(described: Desk, carol: Person) -> None:
+    chat = await described.chat(carol)
+    model = chat.page.get_by_label("Model", exact=True)
+    await expect(model.locator("option .model-abilities").first).to_have_text("Tools, images, reasoning · 400k context")
+    await model.focus()
+    await chat.page.keyboard.press("Enter")
+    option = model.locator("option").nth(1)
+    await expect(option).to_be_visible()
+    await expect(option).to_have_accessible_name("Gemma (fast, private) 8k context")
+    assert await violations(chat.page, AXE.read_text()) == []
+    await chat.page.keyboard.press("ArrowDown")
+    await expect(option).to_be_focused()
+    await chat.page.keyboard.press("Enter")
+
+    await expect(option).to_be_hidden()
+    await expect(model).to_have_value("works/gemma")
+    await expect(model).to_be_focused()
+
+
+async def test_twenty_models_with_long_labels_fit_on_a_phone(described: Desk, carol: Person) -> None:
+    chat = await described.chat(carol, viewport=PHONE, has_touch=True)
+    model = chat.page.get_by_label("Model", exact=True)
+    await expect(model.locator("option")).to_have_count(20)
+    await model.click()
+    first, last = model.locator("option").first, model.locator("option").last
+    await expect(first).to_be_in_viewport()
+    box = await first.bounding_box()
+    assert box
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= PHONE["width"]
+    assert box["height"] >= 44
+    await last.scroll_into_view_if_needed()
+    await last.click()
+
+    await expect(model).to_have_value("works/many-17")
+    assert await chat.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert await model.evaluate("it => it.offsetHeight") < 50  # a long label is cut, not wrapped
+
+
+async def test_a_model_that_is_gone_is_named_until_the_next_message(described: Desk, carol: Person) -> None:
+    thread_id = await past_thread(carol)
+    await ChatThread.filter(id=thread_id).update(model="retired")
+    chat = await described.chat(carol, thread_id)
+    model, said = chat.page.get_by_label("Model", exact=True), "retired is no longer available. Luna answers instead."
+    await expect(chat.page.get_by_text(said)).to_be_visible()
+    await expect(model).to_have_accessible_description(said)
+    await model.select_option("works/gemma")
+    await chat.say("say hello")
+    await chat.is_over(answers=2)
+
+    await expect(chat.page.get_by_text(said)).to_have_count(0)
+    assert await models_of(thread_id) == ["works/gemma"]
+
+
+async def test_the_model_for_new_chats_is_chosen_from_the_same_list(described: Desk, carol: Person) -> None:
+    page = await (await described.context(carol)).new_page()
+    await page.goto("/accounts/settings/")
+    field = page.get_by_label("Model for new chats")
+    await expect(field.locator("option .model-label").nth(1)).to_have_text("Gemma (fast, private)")
+    await field.select_option("works/gemma")
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_text("Settings saved.")).to_be_visible()
+    chat = await described.chat(carol)
+
+    await expect(chat.page.get_by_label("Model", exact=True)).to_have_value("works/gemma")
+
+
+async def test_an_answer_by_another_model_says_so_after_a_reload_too(described: Desk, carol: Person) -> None:
+    said = "Gemma (fast, private) answered because Luna can't be reached."
+    chat = await described.chat(carol, await past_thread(carol))
+    await chat.say("say hello")
+    await chat.is_over(answers=2)
+    await expect(chat.note).to_have_text(said)
+    assert await chat.text() == "hello"
+    await chat.page.reload()
+
+    await chat.is_connected()
+    await expect(chat.note).to_have_text(said)
+    await expect(chat.answer.get_by_role("button", name="Try again")).to_be_hidden()
