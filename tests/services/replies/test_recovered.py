@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -31,8 +32,12 @@ async def reading(limit: int, *, told: bool = True) -> AsyncIterator[RawServer]:
     servers: list[RawServer] = []
 
     async def answer(writer: asyncio.StreamWriter) -> None:
-        sent = tokens(servers[0].bodies[-1])
-        if sent <= limit:
+        body = servers[0].bodies[-1]
+        sent = tokens(body)
+        if sent <= limit and "break off" in text_of(body["input"][-1]):
+            delta = {"type": "response.output_text.delta", "delta": f"half of it {LONG}"}
+            await responds(f"data: {json.dumps(delta)}\n\n".encode(), kind="text/event-stream")(writer)
+        elif sent <= limit:
             await responds(events_of_text("Understood."), kind="text/event-stream")(writer)
         elif told:
             numbers = {"n_prompt_tokens": sent, "n_ctx": limit}
@@ -132,6 +137,28 @@ async def test_another_attempt_is_shortened_too(beside: Beside) -> None:
         answer = await settled(alice, {**posted, "reply_id": again.json()["reply_id"]})
     assert (answer.status, answer.content) == ("final", "Understood.")
     assert "question 4" in text_of(server.bodies[-1]["input"][-1])
+
+
+async def test_an_answer_that_is_continued_is_shortened_too(beside: Beside) -> None:
+    async with (
+        reading(1000) as server,
+        beside(OPENAI_BASE_URL=server.url, LLM_TITLES="off") as site,
+        Person.signed_up(site, "alice") as alice,
+    ):
+        posted: dict[str, str] = {"thread_id": ""}
+        for text in (LONG, LONG, f"break off {LONG}"):
+            posted = await alice.ask(text, posted["thread_id"])
+            broken = await settled(alice, posted)
+        assert (broken.status, broken.content[:4]) == ("interrupted", "half")
+        continued = await alice.http.post(
+            f"/chat/{posted['thread_id']}/again/",
+            data={"message_id": posted["reply_id"], "go_on": "1"},
+            headers={"Accept": "application/json"},
+        )
+        answer = await settled(alice, {**posted, "reply_id": continued.json()["reply_id"]})
+    assert (answer.status, answer.content) == ("final", "Understood.")
+    assert answer.error == recovered.SHORTENED["messages"]
+    assert any("half of it" in text_of(item) for item in server.bodies[-1]["input"])
 
 
 MODELS = """
