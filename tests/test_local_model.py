@@ -10,6 +10,7 @@ from chat.devservices import ServiceError
 from chat.devservices.local_model import launch
 from chat.devservices.local_model.launch import LocalModel, local_model_server, without_other_models
 from chat.settings import Settings
+from tests.support import patches
 
 
 @pytest.fixture
@@ -19,15 +20,15 @@ def broken_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package.mkdir()
     (package / "broken.gguf").write_bytes(b"GGUF but not really")
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(launch, "ENGINE_PACKAGE", "json")
-    monkeypatch.setattr(launch, "MODEL_PACKAGE", "broken_model")
+    patches.ENGINE_PACKAGE.replace(monkeypatch, "json")
+    patches.MODEL_PACKAGE.replace(monkeypatch, "broken_model")
 
 
-@pytest.mark.parametrize("package", ["ENGINE_PACKAGE", "MODEL_PACKAGE"])
+@pytest.mark.parametrize("package", [patches.ENGINE_PACKAGE, patches.MODEL_PACKAGE])
 def test_a_missing_package_is_answered_with_the_command_that_installs_it(
-    package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken_model: None
+    package: patches.Part, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken_model: None
 ) -> None:
-    monkeypatch.setattr(launch, package, "no_such_package")
+    package.replace(monkeypatch, "no_such_package")
     with (
         pytest.raises(ServiceError, match="not installed: start with `make run-local`"),
         local_model_server(log=tmp_path / "log"),

@@ -6,42 +6,18 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from chat import database
-from chat.devservices.local_model.launch import LocalModel, local_model_server
+from chat.devservices.local_model.launch import local_model_server
 from chat.settings import Settings
+from tests.support.real_model import CONTEXT_TOKENS, RealModel
 from tests.support.site import Site, serving
 from tests.support.stores import Stores
-from tests.support.waiting import eventually
 
-CONTEXT_TOKENS = 1280  # the site's instructions and tools take two thirds
 # One slot: a prompt that was read stays in it for the next test.
 REPEATABLE = ("--seed", "1", "--temperature", "0", "--repeat-penalty", "1", "--threads", "1", "--slots", "1")
 TEMPLATE = Path(__file__).with_name("tools.jinja")
-
-
-class RealModel(LocalModel):
-    """The server, and what it is doing at the moment."""
-
-    async def slots(self) -> list[dict[str, Any]]:
-        headers = {"authorization": f"Bearer {self.api_key}"}
-        async with httpx.AsyncClient(headers=headers, timeout=30) as http:
-            response = await http.get(self.base_url.removesuffix("/v1") + "/slots")
-        slots: list[dict[str, Any]] = response.json()
-        return slots
-
-    async def working(self) -> bool:
-        return any(slot["is_processing"] for slot in await self.slots())
-
-    async def is_idle(self) -> None:
-        """Wait until no answer is written, whether or not a client listens."""
-
-        async def idle() -> bool:
-            return not await self.working()
-
-        await eventually(idle)
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from chat.models import ChatMessage, ChatThread, Generation, LLMCallLog, Status, TitleBy, ToolCall
-from tests.models.conftest import RealModel
 from tests.support.cast import Person
+from tests.support.real_model import RealModel
 from tests.support.replies import answered
 from tests.support.site import Beside, Site
 from tests.support.waiting import eventually

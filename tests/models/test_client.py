@@ -12,7 +12,7 @@ from chat.llm.client import LLMClient
 from chat.llm.errors import OutputIncomplete, ProviderFailed
 from chat.llm.events import Code, TextDelta
 from chat.llm.tools import tool
-from tests.models.conftest import CONTEXT_TOKENS, RealModel
+from tests.support.real_model import CONTEXT_TOKENS, RealModel
 
 CALLS = 10  # each is two rounds, one after the other without a pause
 ENDLESS = "Repeat the word sea for ever."

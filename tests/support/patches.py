@@ -11,6 +11,7 @@ from chat import app, broadcast, database, mailer, server
 from chat.broadcast import channels
 from chat.broadcast.log import Log
 from chat.database import pool
+from chat.devservices.local_model import launch
 from chat.devservices.offline_model import ledger
 from chat.llm import client
 from chat.llm.provider import connections, retries
@@ -129,6 +130,8 @@ RECONCILER_AGAIN_SECONDS = Part(reconciler, "AGAIN_SECONDS")
 RECONCILER_OUTAGE_SECONDS = Part(reconciler, "OUTAGE_SECONDS")
 
 # Processes
+ENGINE_PACKAGE = Part(launch, "ENGINE_PACKAGE")
+MODEL_PACKAGE = Part(launch, "MODEL_PACKAGE")
 BIND = Part(server, "_bind")
 SERVE_HERE = Part(server, "_serve_here")
 RESPAWN_MIN_SECONDS = Part(server, "RESPAWN_MIN_SECONDS")
