@@ -159,7 +159,7 @@ class Calls:
 
     def _finish(self, begun: _Begun, sequence: int) -> list[ToolCallEvent]:
         events = self._start(begun)
-        if not begun.started:  # without a name it is still a call: the model reads that there is no such tool
+        if not begun.started:  # a call without a name: the model reads in its output what is wrong
             events = [ToolCallStarted(begun.call_id, "")]
         begun.started = begun.done = True
         begun.sent = begun.name, begun.arguments_known
