@@ -95,7 +95,7 @@ async def test_a_chat_with_pruned_requests_cost_at_least_the_known_sum(alice: Pe
 async def test_exact_estimated_and_unknown_costs_are_distinguished(alice: Person) -> None:
     await call(alice, "0.30")
     await call(alice, "0.20", estimated=True)
-    await call(alice, None, model="house-brand")
+    await call(alice, None, model_asked="house-brand")
     page = await usage(alice)
 
     assert "Cost $0.5000 $0.2000 of it estimated + 1 request of unknown cost" in page.text
