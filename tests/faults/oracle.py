@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import random
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -56,7 +57,7 @@ class Oracle:
         self.codes: list[int] = []
         self.connections = self.shrunk = 0
         self.ended = 0  # the close code that forbids a reconnect
-        self._shown: dict[str, str] = {}
+        self._shown: dict[tuple[str, str], str] = {}
         self._due: dict[str, float] = {}
         self._heartbeat_seconds = 25.0
         self._synced_at = -self.rules.sync_every_seconds
@@ -100,6 +101,11 @@ class Oracle:
     def text(self, message_id: str) -> str:
         """The answer's text in the tab."""
         return (self.store.find(message_id) or {"content": ""})["content"]
+
+    def shows(self, message_id: str) -> dict[str, str]:
+        """The answer in the tab, without the time that its model was thinking."""
+        message = self.store.find(message_id) or {}
+        return {name: message.get(name, "") for name in ("status", "content", "reasoning")}
 
     def status(self, message_id: str) -> str:
         """The answer's status; `streaming` is the spinner."""
@@ -215,13 +221,13 @@ class Oracle:
 
     def _check_text(self) -> None:
         """A text that was shown may grow, and after a loss be shorter; it never becomes another."""
-        for message in self.store.messages:
-            shown, text = self._shown.get(message["id"], ""), message["content"]
+        for message, name in itertools.product(self.store.messages, ("content", "reasoning")):
+            shown, text = self._shown.get((message["id"], name), ""), message.get(name, "")
             if len(text) < len(shown):
                 self.shrunk += 1
                 shown, text = text, shown
             assert text.startswith(shown), f"{shown[-60:]!r} became {text[-60:]!r}"
-            self._shown[message["id"]] = message["content"]
+            self._shown[message["id"], name] = message.get(name, "")
 
     def _watch(self) -> None:
         """While something is due, start the timeout for silence."""

@@ -16,7 +16,8 @@ from tests.support.waiting import eventually
 
 STATES = {"final": "completed", "stopped": "cancelled", "interrupted": "interrupted", "error": "failed"}
 ROW = """
-SELECT m.status, m.content, m.error, g.id AS generation_id, g.state, g.reason, g.owner, g.fence, g.takeovers
+SELECT m.status, m.content, m.reasoning, m.error, g.id AS generation_id, g.state, g.reason, g.owner, g.fence,
+    g.takeovers
 FROM chat_message m JOIN generation g ON g.answer_id = m.id WHERE m.id = $1
 """
 CALLS = "SELECT * FROM llm_call_log WHERE generation_id = $1 ORDER BY round"
@@ -28,6 +29,7 @@ SELECT (SELECT (count(*), coalesce(sum(total_tokens), 0), coalesce(sum(cost), 0)
 FROM users u WHERE u.email = $1
 """
 Address = Worker | str | list[str]
+THOUGHTS = "".join(f"**Thought {number}** by the rules. " for number in range(1, 500))  # of the offline model
 
 
 def counted(upto: int) -> str:
@@ -37,13 +39,14 @@ def counted(upto: int) -> str:
 
 @dataclass
 class Story:
-    """An answer. `text` is the complete text of the provider's script."""
+    """An answer. `text` is the complete text of the provider's script, after so many thoughts (None: unknown)."""
 
     cluster: Cluster
     person: Person
     thread_id: str
     reply_id: str
     text: str
+    thoughts: int | None = None
     tabs: list[Oracle] = field(default_factory=list)
 
     async def until_text(self, length: int) -> None:
@@ -70,7 +73,7 @@ class Story:
             for tab in self.tabs:
                 await tab.until(
                     lambda tab=tab: (
-                        (tab.status(self.reply_id), tab.text(self.reply_id)) == (row["status"], row["content"])
+                        tab.shows(self.reply_id) == {name: row[name] for name in ("status", "content", "reasoning")}
                     ),
                     seconds=seconds,
                 )
@@ -86,6 +89,8 @@ class Story:
         assert row["state"] == STATES[row["status"]]
         assert self.text.startswith(row["content"]), f"the provider never said {row['content'][-60:]!r}"
         assert row["status"] != "final" or row["content"] == self.text
+        assert THOUGHTS.startswith(row["reasoning"]), f"the provider never thought {row['reasoning'][-60:]!r}"
+        assert row["status"] != "final" or self.thoughts in (None, row["reasoning"].count("Thought"))
         creates, calls = await self.creates(), await self.calls()
         assert creates <= len(calls) <= rounds
         bill = await self.cluster.model.billed(str(row["generation_id"]))
@@ -100,13 +105,20 @@ class Story:
 
 @asynccontextmanager
 async def asked(
-    cluster: Cluster, question: str, text: str, *, at: Worker, tabs: Sequence[Address] = (), rules: Rules | None = None
+    cluster: Cluster,
+    question: str,
+    text: str,
+    *,
+    at: Worker,
+    tabs: Sequence[Address] = (),
+    rules: Rules | None = None,
+    thoughts: int | None = None,
 ) -> AsyncIterator[Story]:
     """Alice asks this worker; her tabs are open, each at its addresses."""
     async with AsyncExitStack() as stack:
         alice = await stack.enter_async_context(cluster.alice(at))
         posted = await alice.ask(question)
-        story = Story(cluster, alice, posted["thread_id"], posted["reply_id"], text)
+        story = Story(cluster, alice, posted["thread_id"], posted["reply_id"], text, thoughts)
         for address in tabs:
             urls = [address.url] if isinstance(address, Worker) else [address] if isinstance(address, str) else address
             tab = Oracle(alice, story.thread_id, urls, rules or Rules())

@@ -41,8 +41,9 @@ async def start(cluster: Cluster) -> AsyncIterator[Start]:
 
 
 async def ask(stack: AsyncExitStack, cluster: Cluster, upto: int, at: Worker, tabs: list[Address]) -> Story:
-    question = f"Count to {upto} [offline: pace={random.randint(8, 15)}]"
-    return await stack.enter_async_context(asked(cluster, question, counted(upto), at=at, tabs=tabs))
+    thoughts = random.randint(1, 200)
+    question = f"Count to {upto} [offline: pace={random.randint(8, 15)} reasoning={thoughts}]"
+    return await stack.enter_async_context(asked(cluster, question, counted(upto), at=at, tabs=tabs, thoughts=thoughts))
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -78,10 +78,11 @@ class Schedule:
     async def _ask(self, stack: AsyncExitStack) -> Story:
         upto, pace = self.random.randint(50, 300), self.random.randint(5, 15)
         urls = [[front.url for front in self._fronts]] * 3
-        question = f"Count to {upto} [offline: pace={pace}]"
+        thoughts = self.random.choice([0, self.random.randint(1, 100)])
+        question = f"Count to {upto} [offline: pace={pace}{f' reasoning={thoughts}' if thoughts else ''}]"
         worker = self.random.choice(self._workers)
         return await stack.enter_async_context(
-            asked(self.cluster, question, counted(upto), at=worker, tabs=urls, rules=HASTY)
+            asked(self.cluster, question, counted(upto), at=worker, tabs=urls, rules=HASTY, thoughts=thoughts)
         )
 
     async def _kill(self) -> None:
