@@ -27,8 +27,12 @@ class Thoughts:
         self._source = ""  # some servers send a summary and the raw text, or one text under two names: the first counts
         self._part: tuple[str, int] | None = None
         self._read = StringIO()  # of the part
+        self._resumed = resumed
         self._any = resumed  # some text is out
         self._continues = resumed  # the first text can be the rest of a part
+        self._is_rest = (
+            False  # the part began in the stream before this one, so its whole text came there or comes here
+        )
         self._apart = False  # the next text is a new paragraph
         self._streamed = False  # some text of the item is out
 
@@ -42,7 +46,7 @@ class Thoughts:
 
     def begin_part(self) -> None:
         """Another part comes."""
-        self._part, self._read, self._continues = None, StringIO(), False
+        self._part, self._read, self._continues, self._is_rest = None, StringIO(), False, False
         self._apart = self._any
 
     def add(self, source: str, part: int, text: str, sequence: int) -> list[Event]:
@@ -52,6 +56,7 @@ class Thoughts:
         self._source = source
         if self._part != (source, part) and not self._continues:
             self.begin_part()
+        self._is_rest = self._is_rest or self._continues
         self._part, self._continues = (source, part), False
         self._read.write(text)
         self._streamed = True
@@ -61,6 +66,8 @@ class Thoughts:
 
     def finish_part(self, source: str, part: int, text: str, sequence: int) -> list[Event]:
         """A part is complete: the rest of it, if its pieces did not come."""
+        if self._continues or self._is_rest:
+            return []
         came = self._read.getvalue() if self._part == (source, part) else ""
         return self.add(source, part, text[len(came) :], sequence) if text.startswith(came) else []
 
@@ -69,7 +76,8 @@ class Thoughts:
         if item in self._items:
             return []
         events: list[Event] = []
-        if not self._streamed:
+        began_here = not self._resumed or string(item.get("id")) in self._place
+        if began_here and not self._streamed:
             events += self.add("item", 0, _text(item), sequence)
         self._items.append(item)
         self._take_space(len(msgspec.json.encode(item)))

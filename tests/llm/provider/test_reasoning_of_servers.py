@@ -186,3 +186,19 @@ def test_held_text_is_bounded() -> None:
     splitter = Splitter()
     told = "".join(text for _ in range(5000) for _, text in splitter.feed(" "))
     assert 5000 - len(told) < 2000
+
+
+def numbered(*events: Any) -> list[Any]:
+    return [{**event, "sequence_number": number} for number, event in enumerate(events, start=1)]
+
+
+def test_a_stream_that_is_resumed_anywhere_repeats_no_reasoning() -> None:
+    whole = numbered(
+        BEGUN, PART, thought("On"), thought("e."), thought_done("One."), PART, thought("Two."), thought_done("Two."),
+        done(ITEM), delta("Yes"), delta("."), completed(ITEM, message("Yes.")),
+    )  # fmt: skip
+    for cut in range(2, len(whole)):
+        came = read_all(sse(*whole[:cut]), resumable=True)
+        last = max((event.sequence for event in came if getattr(event, "text", "")), default=0)
+        rest = read_all(sse(*whole[last:]), sequence=last, resumable=True)
+        assert (thoughts_of(came) + thoughts_of(rest)).lstrip("\n") == "One.\n\nTwo.", cut
