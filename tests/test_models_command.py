@@ -151,3 +151,16 @@ async def test_a_models_file_is_written_of_what_can_be_reached(
 async def test_without_a_provider_there_is_nothing_to_compare(environment: pytest.MonkeyPatch) -> None:
     with pytest.raises(SettingsError, match="there is no provider to ask"):
         await run()
+
+
+async def test_the_table_compares_prices_by_the_names_of_the_file(
+    environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with answering(response(OPENROUTER)) as router, answering(response(LLAMA_CPP)) as local:
+        environment.setenv("MODELS_TOML", models_file(router.base_url, local.base_url))
+        environment.setenv("LLM_PRICES", "medium=1/2,router/*=3/4")
+        await run()
+
+    said = capsys.readouterr().out
+    assert "price unknown" not in said
+    assert said.count("price known") == 3

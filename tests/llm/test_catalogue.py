@@ -10,7 +10,7 @@ import pytest
 
 from chat.llm.catalogue import Catalogue, ModelSpec, ProviderSpec, provider_name
 from chat.llm.client import LLMClient
-from tests.support.llm import MemoryJournal, double
+from tests.support.llm import MemoryJournal, double, replaying
 
 ANSWER = (
     b'data: {"type":"response.completed","response":{"id":"r","model":"m","output":[{"type":"message","content":'
@@ -120,3 +120,13 @@ async def test_a_request_has_only_what_the_model_can_do() -> None:
     assert request.leave_out == {"text.format", "history.tools", "reasoning", "history.reasoning"}
     assert ([tool["name"] for tool in usual.tools], usual.max_output_tokens) == (["double"], 1000)
     assert usual.leave_out == frozenset()
+
+
+async def test_the_tier_that_the_provider_says_it_used_is_recorded() -> None:
+    journal = MemoryJournal()
+    output = '[{"type":"message","content":[{"type":"output_text","text":"Hi"}]}]'
+    completed = f'{{"type":"response.completed","response":{{"id":"r","service_tier":"flex","output":{output}}}}}'
+    async with replaying(completed) as url, LLMClient(base_url=url, journal=journal) as llm:
+        await llm.call("hello")
+
+    assert journal.log.service_tier == "flex"

@@ -29,7 +29,7 @@ blueprint = Blueprint("settings", __name__)
 async def settings(user: User) -> ResponseReturnValue:
     """Display name, default model and theme, with links to everything else about the account."""
     deps = resources()
-    form = SettingsForm.of(user, await request.form, models=deps.settings.catalogue.offered)
+    form = SettingsForm.of(user, await request.form, models=deps.llm.catalogue.offered)
     if request.method != "POST" or not form.validate():
         return await form_page("accounts/settings.html", form, has_two_factor=await two_factor.factor_of(user))
     await preferences.save(user, **form.data, models=deps.settings.models, broadcast=deps.broadcast)

@@ -187,7 +187,7 @@ async def _page(user: User, found: ChatThread | None, **refused: str) -> str:
         cursor=str(view.position) if view else "",
         rev=view.rev if view else 0,
         client_id=uuid4(),
-        models=deps.settings.catalogue.offered,
+        models=deps.llm.catalogue.offered,
         site_notice=deps.settings.site_notice,
         max_length=MESSAGE_MAX_LENGTH,
         **refused,
