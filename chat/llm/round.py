@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator
 from decimal import Decimal
+from io import StringIO
 from itertools import chain
 from typing import Any
 
@@ -47,6 +48,12 @@ MAX_REASONING_BYTES = 1024 * 1024  # of one round
 logger = logging.getLogger(__name__)
 
 
+def _text(start: str = "") -> StringIO:
+    text = StringIO()
+    text.write(start)
+    return text
+
+
 class Round:
     """One request, its answer, and the tools that the answer calls. Close it."""
 
@@ -64,8 +71,8 @@ class Round:
         self._upcoming: asyncio.Task[Event | None] | None = None
         self._created = Created(resume.response_id, "", resume.sequence) if resume else None
         self.ended: Completed | Failed | None = None
-        self._pieces = [resume.text] if resume else []  # of the text
-        self._thoughts: list[str] = []
+        self._received = _text(resume.text if resume else "")  # a list of millions of pieces would need 50 times more
+        self._thoughts = _text()
         self._placed: list[tuple[int, InputItem]] = []  # reasoning and calls, with the characters of text before them
         self._called: dict[str, list[str]] = {}  # what the model has written of each call
         self._began = time.monotonic()
@@ -94,7 +101,7 @@ class Round:
                 case ToolCall():
                     self.tools.start(event)  # it runs while the rest of the round still streams
                 case Completed() if self._lost_text(event):
-                    self._pieces = [event.text]
+                    self._received = _text(event.text)
                     yield TextCorrected(event.text)
             yield event
 
@@ -153,16 +160,16 @@ class Round:
 
     def _lost_text(self, ended: Completed) -> bool:
         """A resumed stream can leave something out, and some servers send the text at the end only."""
-        return bool(ended.text) and not ended.refused and ended.text != "".join(self._pieces)
+        return bool(ended.text) and not ended.refused and ended.text != self._received.getvalue()
 
     def _record(self, event: Event | ToolCallFinished) -> None:
         if self._first_event_ms is None and not isinstance(event, Failed):
             self._first_event_ms = self._elapsed_ms()
         match event:
             case TextDelta() | RefusalDelta():
-                self._pieces.append(event.text)
+                self._received.write(event.text)
             case ReasoningDelta():
-                self._thoughts.append(event.text)
+                self._thoughts.write(event.text)
             case ReasoningItem():
                 self._keep_reasoning(event)
             case Created():
@@ -192,11 +199,11 @@ class Round:
 
     def _said(self) -> int:
         """Characters of text so far."""
-        return sum(map(len, self._pieces))
+        return self._received.tell()
 
     def _judge(self) -> None:
         """What the end of the round means for the caller."""
-        self.text = "".join(self._pieces)
+        self.text = self._received.getvalue()
         match self.ended:
             case Failed():
                 self.failure = errors.ProviderFailed(self.ended)
@@ -265,7 +272,8 @@ class Round:
         return maybe and not self._ran()
 
     async def _counted(self) -> Usage:
-        received = (*self._pieces, *self._thoughts, *chain.from_iterable(self._called.values()))
+        called = chain.from_iterable(self._called.values())
+        received = (self._received.getvalue(), self._thoughts.getvalue(), *called)
         input_tokens, output_tokens = await count_tokens([self.plan.sent_text, "".join(received)])
         return Usage(input_tokens=input_tokens, output_tokens=output_tokens, total_tokens=input_tokens + output_tokens)
 
