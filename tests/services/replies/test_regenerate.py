@@ -11,7 +11,7 @@ from chat.llm.items import text_of
 from chat.models import ChatMessage, ChatThread, Generation
 from tests.support.cast import Person
 from tests.support.offline import OfflineServer
-from tests.support.replies import answered
+from tests.support.replies import answered, ready
 from tests.support.tab import Tab
 
 BROKEN = "say one two three four five six seven [offline: cut=3 times=1]"
@@ -105,8 +105,11 @@ async def test_an_answer_that_was_cut_off_can_be_continued(alice: Person) -> Non
 async def test_whether_trying_again_may_help_is_still_known_later(
     alice: Person, status: int, code: str, retryable: bool
 ) -> None:
-    posted = await alice.ask(f"say hello [offline: status={status}{code and f' code={code}'}]")
-    async with alice.tab(posted["thread_id"]) as tab:
+    before = await ready(alice)
+    async with alice.tab(before["thread_id"]) as tab:  # open before the end, which comes at once
+        await tab.until_type("welcome")
+        text = f"say hello [offline: status={status}{code and f' code={code}'}]"
+        posted = await alice.ask(text, before["thread_id"])
         await tab.until_finished(posted["reply_id"])
         [end] = [frame for frame in tab.frames if frame["type"] == "response.error"]
 
