@@ -296,6 +296,21 @@ async def test_text_that_comes_only_at_the_end_is_yielded_too(journal: MemoryJou
     assert {(log.status, log.output, log.estimated) for log in journal.logs} == {("completed", "All at once.", False)}
 
 
+async def test_an_output_that_is_only_the_beginning_takes_no_text_away(journal: MemoryJournal) -> None:
+    completed = (
+        '{"type":"response.completed","response":{"id":"r","model":"gpt-6-luna","output":[{"type":"message","content":'
+        '[{"type":"output_text","text":"All"}]}],"usage":null}}'
+    )
+    pieces = [f'{{"type":"response.output_text.delta","delta":"{piece}"}}' for piece in ("All", " at", " once.")]
+    async with (
+        replaying(*pieces, completed) as url,
+        LLMClient(api_key="x", base_url=url, prices=PRICES, journal=journal) as llm,
+    ):
+        events = await call_events(llm, "hello")
+    assert not any(isinstance(event, TextCorrected) for event in events)
+    assert (result_of(events).text, journal.log.output) == ("All at once.", "All at once.")
+
+
 async def test_a_refusal_comes_in_pieces(llm: LLMClient) -> None:
     seen: list[CallEvent] = []
     with pytest.raises(errors.OutputRefused):

@@ -97,7 +97,9 @@ class AnswerText:
         """The whole answer, by the response's output, or else by what came before it."""
         told = messages(output)
         some_are_left_out = len(told) < len(self._messages) and set(told) <= set(self._messages)
-        return together(self._messages if some_are_left_out or not any(told) else told)
+        # A gateway whose upstream was cut off by a limit has only the first piece in its output.
+        begins_only = not self._resumed and together(self._messages).startswith(together(told))
+        return together(self._messages if some_are_left_out or begins_only or not any(told) else told)
 
     def _add_slowly(self, delta: TextDelta | RefusalDelta, sequence: int, events: list[Event]) -> None:
         self.refused = self.refused or isinstance(delta, RefusalDelta)
