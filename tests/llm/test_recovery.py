@@ -239,7 +239,7 @@ async def test_stopping_between_two_tries_is_recorded(journal: MemoryJournal) ->
 
     async def hangs(writer: asyncio.StreamWriter) -> None:
         asked.set()
-        await asyncio.sleep(3600)
+        await asyncio.sleep(3600)  # the server never answers
 
     async with serving(error(401)) as first, serving(hangs) as second:
         llm = LLMClient(catalogue(first, second), journal=journal)

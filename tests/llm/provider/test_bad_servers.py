@@ -171,7 +171,7 @@ async def test_an_error_that_drips_is_left_soon(monkeypatch: pytest.MonkeyPatch)
         while True:
             writer.write(b" ")
             await writer.drain()
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # the server is slow on purpose
 
     end = await last_event(drips)
     assert isinstance(end, Failed)
@@ -193,7 +193,7 @@ async def test_comments_are_signs_of_life() -> None:
         for _ in range(30):
             writer.write(b": thinking\n\n")
             await writer.drain()
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.1)  # the server is slow on purpose
         writer.write(ANSWER)
 
     assert isinstance(await last_event(slow, silence_seconds=2), Completed)
