@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 from playwright.async_api import Page, Request, Route, expect
@@ -63,7 +64,7 @@ async def test_an_email_address_entered_later_counts_too(page: Page) -> None:
 
 async def test_the_button_stays_under_the_pointer_while_an_error_goes(page: Page) -> None:
     """The press itself leaves the field and asks; an answer before the release would move the button away."""
-    await page.get_by_label("Email address").fill("dora.long@example.com")
+    await page.get_by_label("Email address").fill(f"dora-{uuid4().hex}@example.com")
     await page.get_by_label("Password", exact=True).fill("password1")
     await page.get_by_label("Password again", exact=True).fill("a good passphrase 7")
     await expect(page.locator("#password1-error")).to_contain_text(COMMON)
