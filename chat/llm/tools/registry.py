@@ -128,8 +128,8 @@ class Registry:
         return tuple(item.schema for item in self._tools.values())
 
     def is_idempotent(self, name: str) -> bool:
-        """Whether a call that may have run can be repeated; true for unknown names, which run nothing."""
-        return name not in self._tools or self._tools[name].idempotent
+        """Whether a call that may have run can be repeated; false for an unknown name, which another release may know."""
+        return name in self._tools and self._tools[name].idempotent
 
     async def dispatch(self, name: str, arguments_json: str, context: Mapping[type, object] = NO_CONTEXT) -> ToolResult:
         """Run one call; `context` has an object for each type that tools may take.

@@ -89,12 +89,13 @@ async def test_two_tabs_and_the_row_have_the_same_reasoning(alice: Person) -> No
 
 
 async def test_a_tab_that_opens_while_the_model_thinks_has_what_it_thought(alice: Person, site: Site) -> None:
-    posted = await alice.ask("say Hello [offline: reasoning=30 pace=30]")
+    posted = await alice.ask("say Hello [offline: reasoning=40 reason_for=20]")
     async with alice.tab(posted["thread_id"]) as first:
         before = await until_thought(first, posted["reply_id"], 20)
         page = await alice.http.get(f"/chat/{posted['thread_id']}/")
         async with alice.tab(posted["thread_id"]) as second:
             snapshot = await second.until_type("thread.snapshot")
+            await stop(second, posted["reply_id"])
             ends = [shown(await tab.until_finished(posted["reply_id"])) for tab in (first, second)]
 
     [opened] = [one for one in snapshot["messages"] if one["id"] == posted["reply_id"]]
