@@ -50,6 +50,7 @@ class Run:
         self.error: dict[str, Any] | None = None
         self.items = Items(response_id[5:], request, reply, script)
         self.created_at = int(time.time())
+        self._completed_at = self.created_at
         self.model = dialect.model(request.model)
         self._input_tokens = input_tokens(request)
         self._dialect = dialect
@@ -155,6 +156,7 @@ class Run:
             yield self._event("response.failed")
         else:
             self.status = "incomplete" if self.items.incomplete_reason else "completed"
+            self._completed_at = int(time.time())
             if not self.script.noend:
                 yield self._event(f"response.{self.status}")
 
@@ -168,7 +170,7 @@ class Run:
             "id": self.id,
             "object": "response",
             "created_at": self.created_at,
-            "completed_at": int(time.time()) if self.status == "completed" else None,
+            "completed_at": self._completed_at if self.status == "completed" else None,
             "status": self.status,
             "error": self.error,
             "incomplete_details": {"reason": self.items.incomplete_reason} if self.status == "incomplete" else None,
