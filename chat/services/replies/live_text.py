@@ -63,18 +63,22 @@ class LiveText:
 
     def add(self, piece: str, *, sequence: int) -> None:
         """The next piece of the text; `sequence` is the provider's number of it."""
-        if self._thoughts.thinking:
+        if self._thoughts.since is not None:
             self._thoughts.stop()
         self._text.add(piece)
         self._sequence = sequence
-        self._announce(len(piece))
+        self._waiting += len(piece)
+        self._arrived.set()
+        if self._waiting >= PIECE:
+            self._enough.set()
 
     def think(self, piece: str, *, sequence: int) -> None:
         """The next piece of the reasoning. An empty one only says that a part of it begins, and may come again."""
         self._thoughts.think(piece)
         if piece:
             self._sequence = sequence
-        self._announce(len(piece))
+        self._waiting += len(piece)
+        self._arrived.set()
 
     def stop_thinking(self) -> None:
         """A tool or the end follows."""
@@ -156,12 +160,6 @@ class LiveText:
                     await self._enough.wait()
             except TimeoutError:
                 return
-
-    def _announce(self, characters: int) -> None:
-        self._waiting += characters
-        self._arrived.set()
-        if self._waiting >= PIECE:
-            self._enough.set()
 
     async def _show_waiting(self) -> None:
         if self._corrected:

@@ -19,36 +19,36 @@ class Thoughts(GrowingText):
     ) -> None:
         self._room = MAX_BYTES - len(ELLIPSIS.encode()) - len(text.encode())  # bytes; none once the text was cut
         super().__init__(text, overlap=overlap if self._room > 0 else 0)
-        self._before_ms = milliseconds  # without the time since `_since`; None: it never began
-        self._since = time.monotonic() if thinking else None
+        self._before_ms = milliseconds  # without the time since `since`; None: it never began
+        self.since = time.monotonic() if thinking else None
         self._new_round = False
         self.changes = int(milliseconds is not None)  # how often it began or ended
 
     @property
     def thinking(self) -> bool:
         """Whether the model is thinking now."""
-        return self._since is not None
+        return self.since is not None
 
     @property
     def milliseconds(self) -> int | None:
         """How long the model has been thinking; None if it never began."""
-        if self._since is None:
+        if self.since is None:
             return self._before_ms
-        return (self._before_ms or 0) + round((time.monotonic() - self._since) * 1000)
+        return (self._before_ms or 0) + round((time.monotonic() - self.since) * 1000)
 
     def think(self, piece: str) -> None:
         """The next piece, which may be empty: the model is thinking, but does not say what."""
-        if self._since is None:
-            self._since = time.monotonic()
+        if self.since is None:
+            self.since = time.monotonic()
             self.changes += 1
         if self._room > 0 and (new := self._new_part(self._separated(piece))):
             self.add(self._fitting(new))
 
     def stop(self) -> bool:
         """Text, a tool or the end follows. False if the model was not thinking."""
-        if self._since is None:
+        if self.since is None:
             return False
-        self._before_ms, self._since = self.milliseconds, None
+        self._before_ms, self.since = self.milliseconds, None
         self.changes += 1
         return True
 
