@@ -68,7 +68,8 @@ class Generation(Model):
     partial = fields.TextField(default="")
     partial_len = fields.IntField(default=0)  # UTF-16 code units, like `pos` in the protocol
     partial_reasoning = fields.TextField(default="")
-    partial_reasoning_ms = fields.IntField(null=True)  # -1 - ms while the model is thinking
+    partial_reasoning_ms = fields.IntField(null=True)
+    partial_thinking = fields.BooleanField(default=False)
     ckpt_epoch = fields.CharField(max_length=8, default="")
     ckpt_s = fields.BigIntField(default=0)
     cancel_at = fields.DatetimeField(null=True)

@@ -128,7 +128,7 @@ class Registry:
         return tuple(item.schema for item in self._tools.values())
 
     def is_idempotent(self, name: str) -> bool:
-        """Whether a call that may have run can be repeated; false for an unknown name, which another release may know."""
+        """Whether a call that may have run can be repeated; false for an unknown name: another release may know it."""
         return name in self._tools and self._tools[name].idempotent
 
     async def dispatch(self, name: str, arguments_json: str, context: Mapping[type, object] = NO_CONTEXT) -> ToolResult:

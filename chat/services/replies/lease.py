@@ -12,7 +12,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from chat.broadcast import LogPosition
@@ -43,7 +43,7 @@ SET owner = $2, fence = fenced.fence, state = 'running', lease_until = now() + i
 FROM claim, fenced, chat_message question, chat_message answer
 WHERE g.id = claim.id AND question.id = claim.user_message_id AND answer.id = g.answer_id
 RETURNING g.id AS generation_id, g.thread_id, g.answer_id, g.fence, g.ckpt_epoch, g.ckpt_s,
-    g.partial, g.partial_reasoning, g.partial_reasoning_ms,
+    g.partial, g.partial_reasoning, g.partial_reasoning_ms, g.partial_thinking,
     g.cancel_at IS NOT NULL AS cancelled, claim.request_at IS NOT NULL AS asked, fenced.user_id, fenced.rev,
     question.number AS question_number, answer.number AS answer_number, g.continues, g.model, g.takeovers,
     g.response_id, g.background, g.round_start, g.up_seq, g.partial_len
@@ -52,19 +52,19 @@ OWNED = f"id = $1 AND fence = $2 AND state IN {ALIVE_SQL}"
 ASKING = f"""
 UPDATE generation SET request_at = now(), response_id = NULL, background = $3, partial = $4, partial_len = $5,
     round_start = $5, up_seq = -1, ckpt_epoch = $6, ckpt_s = $7, partial_reasoning = $8, partial_reasoning_ms = $9,
-    model = $10
+    partial_thinking = $10, model = $11
 WHERE {OWNED} RETURNING id
 """  # noqa: S608
 CREATED = f"UPDATE generation SET response_id = $3, up_seq = $4 WHERE {OWNED} RETURNING id"  # noqa: S608
 CHECKPOINT = f"""
 UPDATE generation SET partial = $3, partial_len = $4, up_seq = $5, ckpt_epoch = $6, ckpt_s = $7,
-    partial_reasoning = $8, partial_reasoning_ms = $9
+    partial_reasoning = $8, partial_reasoning_ms = $9, partial_thinking = $10
 WHERE {OWNED} RETURNING id
 """  # noqa: S608
 RELEASE = f"UPDATE generation SET owner = NULL, lease_until = now() WHERE {OWNED} RETURNING id"  # noqa: S608
 FINISH = f"""
 UPDATE generation SET state = $3, reason = $4, finished_at = now(), lease_until = NULL, partial = '', partial_len = 0,
-    partial_reasoning = '', partial_reasoning_ms = NULL
+    partial_reasoning = '', partial_reasoning_ms = NULL, partial_thinking = false
 WHERE {OWNED} RETURNING id
 """  # noqa: S608
 RENEW = f"""
@@ -99,15 +99,10 @@ class AnswerSoFar:
     thinking: bool = False
 
     @classmethod
-    def stored(cls, text: str, reasoning: str, stored_ms: int | None) -> AnswerSoFar:
-        """From the columns of a generation."""
-        thinking = stored_ms is not None and stored_ms < 0
-        return cls(text, reasoning, -1 - stored_ms if thinking and stored_ms is not None else stored_ms, thinking)
-
-    @property
-    def stored_ms(self) -> int | None:
-        """The time as it is stored: negative while the model is thinking."""
-        return -1 - self.reasoning_ms if self.thinking and self.reasoning_ms is not None else self.reasoning_ms
+    def stored(cls, row: dict[str, Any]) -> AnswerSoFar:
+        """Take it out of a row of `generation`."""
+        columns = ("partial", "partial_reasoning", "partial_reasoning_ms", "partial_thinking")
+        return cls(*(row.pop(column) for column in columns))
 
 
 NOTHING = AnswerSoFar()
@@ -123,9 +118,9 @@ class Checkpoint:
     position: LogPosition
 
     def columns(self) -> tuple[object, ...]:
-        """The position, the reasoning and its time, as the statements above have them."""
+        """The position, and what there is of reasoning, as the statements above have them."""
         answer = self.answer
-        return self.position.epoch, self.position.offset, answer.reasoning, answer.stored_ms
+        return self.position.epoch, self.position.offset, answer.reasoning, answer.reasoning_ms, answer.thinking
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +153,7 @@ async def claim(generation_id: UUID, *, owner: str) -> Claim | None:
         return None
     row = rows[0]
     position = LogPosition(row.pop("ckpt_epoch"), row.pop("ckpt_s"))
-    answer = AnswerSoFar.stored(row.pop("partial"), row.pop("partial_reasoning"), row.pop("partial_reasoning_ms"))
-    kept = Checkpoint(answer, row.pop("partial_len"), row.pop("up_seq"), position)
+    kept = Checkpoint(AnswerSoFar.stored(row), row.pop("partial_len"), row.pop("up_seq"), position)
     return Claim(**row, checkpoint=kept)
 
 

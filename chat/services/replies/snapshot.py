@@ -33,7 +33,7 @@ SELECT t.id, t.rev, EXISTS (SELECT 1 FROM generation g WHERE g.thread_id = t.id 
 FROM chat_thread t WHERE t.id = ANY($1::uuid[])
 """  # noqa: S608
 RUNNING = f"""
-SELECT answer_id, partial, partial_reasoning, partial_reasoning_ms, ckpt_epoch, ckpt_s FROM generation
+SELECT answer_id, partial, partial_reasoning, partial_reasoning_ms, partial_thinking, ckpt_epoch, ckpt_s FROM generation
 WHERE thread_id = $1 AND state IN {ALIVE_SQL}
 """  # noqa: S608
 
@@ -89,7 +89,7 @@ async def view_thread(thread_id: UUID, *, broadcast: Broadcast) -> ThreadView | 
     page = await message_page(thread_id)
     for one in running:
         at = LogPosition(one["ckpt_epoch"], one["ckpt_s"])
-        answer = AnswerSoFar.stored(one["partial"], one["partial_reasoning"], one["partial_reasoning_ms"])
+        answer = AnswerSoFar.stored(one)
         try:
             answer = await answer_so_far(thread_id, one["answer_id"], answer, at, broadcast)
         except Unavailable:

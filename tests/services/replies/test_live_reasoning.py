@@ -147,7 +147,7 @@ async def test_an_answer_without_thoughts_has_no_event_of_reasoning(site: Site) 
     await answer.flush()
 
     assert kinds(await frames(owned, broadcast)) == ["output_text.delta"]
-    assert answer.checkpoint().columns()[2:] == ("", None)
+    assert answer.checkpoint().columns()[2:] == ("", None, False)
 
 
 async def test_a_new_log_begins_with_all_of_the_reasoning(site: Site) -> None:
@@ -203,14 +203,6 @@ async def test_while_reasoning_comes_again_a_checkpoint_still_leads_to_all_that_
     await answer.flush()
 
     assert (answer.checkpoint().answer.reasoning, answer.checkpoint().position) == ("Hello there, you", answer.position)
-
-
-@pytest.mark.parametrize("ms", [None, 0, 1, 12_345])
-@pytest.mark.parametrize("thinking", [True, False])
-def test_the_stored_time_says_whether_the_model_is_thinking(ms: int | None, thinking: bool) -> None:
-    answer = AnswerSoFar("text", "thought", ms, thinking=thinking and ms is not None)
-
-    assert AnswerSoFar.stored("text", "thought", answer.stored_ms) == answer
 
 
 # -- lost workers, lost logs ------------------------------------------------------------------------------------
