@@ -153,6 +153,7 @@ class Provider:
             async with contextlib.AsyncExitStack() as stack:
                 async with asyncio.timeout_at(deadline):
                     response = await stack.enter_async_context(open_response())
+                stack.callback(connections.hang_up_at(deadline, response.http_response).cancel)
                 reader.request_id = response.headers.get("x-request-id", "")
                 chunks = response.iter_bytes()
                 start = chunk = await self._next_chunk(chunks, deadline)
@@ -195,11 +196,16 @@ class Provider:
         return replace(event, detail=detail)
 
     async def _next_chunk(self, chunks: AsyncIterator[bytes], deadline: float) -> bytes:
-        """The next chunk, empty at the end. Timers are needed if the read timeout would fire after the deadline."""
-        if asyncio.get_running_loop().time() + self._limits.silence_seconds < deadline:
-            return await anext(chunks, b"")
-        async with asyncio.timeout_at(deadline):
-            return await anext(chunks, b"")
+        """The next chunk, empty at the end. Raises TimeoutError if the end came by hanging up at the deadline."""
+        try:
+            chunk = await anext(chunks, b"")
+        except httpx2.HTTPError:
+            if asyncio.get_running_loop().time() < deadline:
+                raise
+            chunk = b""
+        if not chunk and asyncio.get_running_loop().time() >= deadline:
+            raise TimeoutError
+        return chunk
 
 
 def _secrets(key: str) -> re.Pattern[str] | None:

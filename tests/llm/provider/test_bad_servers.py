@@ -185,6 +185,26 @@ async def test_a_stream_of_comments_ends_at_the_limit() -> None:
     assert "took more than 0.3 s" in end.detail
 
 
+@pytest.mark.parametrize(
+    "start",
+    [
+        pytest.param(EVENT_STREAM + b"transfer-encoding: chunked\r\n\r\n5;extension=", id="extension of a chunk"),
+        pytest.param(EVENT_STREAM + b"content-encoding: gzip\r\n\r\n\x1f\x8b\x08\x08" + bytes(6), id="name in gzip"),
+    ],
+)
+async def test_bytes_that_never_become_a_chunk_end_at_the_limit(start: bytes) -> None:
+    async def drips(writer: asyncio.StreamWriter) -> None:
+        writer.write(start)
+        while True:
+            writer.write(b"a")
+            await writer.drain()
+            await asyncio.sleep(0.01)
+
+    end = await last_event(drips, total_seconds=0.5, silence_seconds=0.3)
+    assert isinstance(end, Failed)
+    assert "took more than 0.5 s" in end.detail
+
+
 async def test_comments_are_signs_of_life() -> None:
     """Silence is longer than the limit, but not without a byte."""
 
