@@ -31,6 +31,15 @@ def storable_json(value: Any) -> Any:
             return value
 
 
+def depth(value: Any, most: int) -> int:
+    """How many lists and dicts of a JSON value are in each other, or `most` + 1 if they are more."""
+    levels, level = 0, [value]
+    while levels <= most and (level := [part for part in level if isinstance(part, dict | list)]):
+        level = [inner for part in level for inner in (part.values() if isinstance(part, dict) else part)]
+        levels += 1
+    return levels
+
+
 def cell(text: str) -> str:
     """Text for a spreadsheet cell, escaped if it looks like a formula: users choose their own names."""
     return f"'{text}" if text.startswith(FORMULAS) else text

@@ -39,11 +39,12 @@ from chat.llm.provider.request import Resumption
 from chat.llm.provider.retries import Retries
 from chat.llm.tokens import count_tokens
 from chat.llm.tools import ToolResult
-from chat.text import storable
+from chat.text import depth, storable
 
 MAX_ERROR_CHARACTERS = 1000
 MAX_REASONING_ITEM_BYTES = 256 * 1024  # as JSON; providers document no limit, and every later round sends it
 MAX_REASONING_BYTES = 1024 * 1024  # of one round
+MAX_REASONING_DEPTH = 50  # of lists and objects; at 600, no later request of the chat could be written
 
 logger = logging.getLogger(__name__)
 
@@ -191,8 +192,10 @@ class Round:
             return
         size = len(msgspec.json.encode(event.item))
         kept = sum(len(msgspec.json.encode(item)) for _, item in self._placed if item.get("type") == "reasoning")
-        if size > MAX_REASONING_ITEM_BYTES or kept + size > MAX_REASONING_BYTES:
-            logger.warning("A reasoning item of %d bytes is not sent back to the model: it is too large", size)
+        too_large = size > MAX_REASONING_ITEM_BYTES or kept + size > MAX_REASONING_BYTES
+        if too_large or depth(event.item, MAX_REASONING_DEPTH) > MAX_REASONING_DEPTH:
+            told = "A reasoning item of %d bytes is not sent back to the model: it is too large or too deep"
+            logger.warning(told, size)
             return
         place = self._said() if self.plan.request.background else event.place
         self._placed.append((place, event.item))

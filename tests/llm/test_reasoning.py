@@ -132,6 +132,17 @@ async def test_an_item_that_is_too_large_is_left_out_and_the_log_says_so(
     assert "too large" in caplog.text
 
 
+async def test_an_item_that_is_too_deep_to_be_sent_again_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    deep: list[Any] = []
+    for _ in range(900):
+        deep = [deep]
+    items = [thought("rs_1", content=[{"type": "reasoning_text", "text": "plain"}]), thought("rs_2", content=deep)]
+    played = await round_of(*(ReasoningItem(item, 1) for item in items), ToolCall("c1", "double", "{}", 2), completed())
+
+    assert [item["id"] for item in played.items() if item["type"] == "reasoning"] == ["rs_1"]
+    assert "too deep" in caplog.text
+
+
 async def test_a_stream_that_breaks_while_the_model_thinks_is_estimated_with_what_it_thought() -> None:
     failed = Failed(Code.CUT, "lost", retryable=True, uncertain=True, detail="")
     played = await round_of(ReasoningDelta("one two three four five six", 1), failed)
