@@ -77,8 +77,15 @@ def of_value(value: object) -> Told:
         context=reading.numbers.get("n_ctx"),
         prompt=reading.numbers.get("n_prompt_tokens"),
         retry_after_seconds=reading.retry_after_seconds or _wait(lowered),
-        readable=str(value),
+        readable=_readable(value),
     )
+
+
+def _readable(value: object) -> str:
+    try:
+        return str(value)
+    except RecursionError:
+        return "an error that is nested too deeply to be shown"
 
 
 class _Reading:
@@ -151,7 +158,7 @@ def _wait(text: str) -> float | None:
     found = WAIT.search(text)
     if not found:
         return None
-    return int(found[1] or 0) * 60 + float(found[2]) * UNITS[found[3] or "s"]
+    return float(found[1] or 0) * 60 + float(found[2]) * UNITS[found[3] or "s"]
 
 
 def _decoded(body: bytes, content_type: str) -> str:

@@ -165,7 +165,7 @@ SENTENCES: tuple[tuple[Code, tuple[str, ...]], ...] = (
             r"(?:input|prompt) token count",
             r"reduce (?:the length of |your )(?:the )?(?:messages?|prompt|input)",
             r"token limit",
-            r"too many (?:input |prompt )?tokens",
+            r"too many (?:input |prompt )?tokens(?! per|, please wait)",  # Bedrock: of all requests, per minute or day
             r"`inputs` tokens",
             r"too long for",
             r"request (?:body )?too large",

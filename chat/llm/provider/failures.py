@@ -92,7 +92,7 @@ def from_body(body: object, *, usage: Usage | None = None) -> Failed:
     """The failure for an error in an event or a response: usually an object with `code` and `message`."""
     told = error_bodies.of_value(body)
     found = diagnosis.of_event(told)
-    detail = f"the provider said: {body}"
+    detail = f"the provider said: {told.readable}"
     return failed(found.code, detail, usage=usage, retry_after_seconds=told.retry_after_seconds, found=found)
 
 
