@@ -15,7 +15,7 @@ from chat.llm.provider.shapes import ArgumentsDelta, ArgumentsDone, MalformedEve
 from chat.text import fitting
 
 MAX_CALL_ID = 64  # characters: OpenAI and the Open Responses specification refuse longer ones
-MAX_CALLS = 1000  # in one response: more is a malfunction
+MAX_CALLS = 128  # in one response: more is a malfunction, and 1000 blocked the event loop for 7 s
 MAX_CHARACTERS = 8 * 2**20  # of all arguments
 
 ToolCallEvent = ToolCallStarted | ToolCallArguments | ToolCall

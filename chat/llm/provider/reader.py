@@ -48,9 +48,10 @@ from chat.llm.provider.shapes import (
     token_usage,
 )
 
+MAX_SEQUENCE = 2**31 - 1  # of the column; a number that cannot be one counts as absent
 BOM = b"\xef\xbb\xbf"
 NO_END = "the stream ended without a terminal event"
-UNREADABLE = (MalformedEventError, sse.EventTooLargeError)
+UNREADABLE = (MalformedEventError, sse.EventTooLargeError, RecursionError)  # the last: JSON that is nested too deeply
 
 logger = logging.getLogger(__name__)
 
@@ -167,7 +168,7 @@ class ResponseReader:
 
     def _take(self, event: Known, events: list[Event]) -> None:
         self.began = True
-        if event.sequence:
+        if 0 < event.sequence <= MAX_SEQUENCE:
             if event.sequence <= self._after:
                 return
             self._sequence = event.sequence

@@ -226,15 +226,37 @@ def test_a_call_that_was_not_announced_begins_when_it_is_complete() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "event",
+    [
+        '{"type":"error","error":{"message":"m","more":%s}}',
+        '{"type":"response.output_item.done","item":{"type":"reasoning","id":"r","content":%s}}',
+        '{"type":"response.output_item.done","item":{"type":"function_call","call_id":"c","name":"n","arguments":%s}}',
+    ],
+)
+def test_json_of_any_depth_ends_the_stream_once(event: str) -> None:
+    for depth in range(100, 1100):  # some are read, and can't be written
+        deep = '{"a":' * depth + "1" + "}" * depth
+        events = read((event % deep).encode(), completed())
+        assert [isinstance(event, Completed | Failed) for event in events].count(True) == 1
+
+
+@pytest.mark.parametrize("number", [-1, -(10**30), 2**31, 10**30])
+def test_a_sequence_number_that_cannot_be_one_loses_no_text(number: int) -> None:
+    last = read({**HELLO, "sequence_number": number}, completed())[-1]
+    assert isinstance(last, Completed)
+    assert (last.text, last.sequence) == ("Hello", 0)
+
+
 def test_calls_with_one_id_are_distinguished_and_a_flood_of_them_ends_the_stream() -> None:
     item = {"type": "function_call", "call_id": "c", "name": "n", "arguments": "{}"}
-    done = [{"type": "response.output_item.done", "item": {**item, "id": f"fc_{number}"}} for number in range(1001)]
+    done = [{"type": "response.output_item.done", "item": {**item, "id": f"fc_{number}"}} for number in range(129)]
     events = read(*done[:3], done[0], completed(output=[item] * 3))
     assert [event.call_id for event in events if isinstance(event, ToolCall)] == ["c", "c_2", "c_3"]
     assert isinstance(events[-1], Completed)
     last = read(*done)[-1]
     assert isinstance(last, Failed)
-    assert last.detail == "there are more than 1000 calls"
+    assert last.detail == "there are more than 128 calls"
 
 
 def test_reasoning_is_distinguished_from_the_answer() -> None:
