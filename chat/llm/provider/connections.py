@@ -38,7 +38,7 @@ def http_client(timeout: httpx2.Timeout, *, max_connections: int, reuse: bool) -
 def hang_up_at(deadline: float, response: httpx2.Response) -> asyncio.TimerHandle:
     """Ends the response's body at this time of the event loop, unless the handle is canceled before.
 
-    One timer for a whole stream: a read can go on for any time without a byte for its reader, as in the extension of a
+    One timer for a whole stream: a read can last any time without a byte for its reader, as in the extension of a
     chunk or in the header of a compressed body. A timer for each read costs 7 µs.
     """
     connection = response.extensions["network_stream"].get_extra_info("socket")
