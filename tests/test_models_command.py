@@ -71,13 +71,13 @@ async def test_what_is_configured_is_compared_with_what_is_offered(
     assert code == 1
     assert capsys.readouterr().out == (
         f"router ({router.base_url})\n"
-        "  ✓ medium (mistralai/mistral-medium-3.1) · context 131,072 at the server, unknown here · price unknown\n"
+        "  ✓ medium (mistralai/mistral-medium-3.1) · context 131,072 on the server, unknown here · price unknown\n"
         "  ✗ router/gone (gone) · NOT OFFERED by this provider · price unknown\n"
         "  - openrouter/auto · context 2,000,000\n"
         "\n"
         f"local ({local.base_url})\n"
-        "  ✓ local/gemma-3 (gemma-3) · context 2,048 at the server, 8,192 here"
-        " · reads images, and vision is not set · price known\n"
+        "  ✓ local/gemma-3 (gemma-3) · context 2,048 on the server, 8,192 here"
+        " · reads images, but vision is not set · price known\n"
         "\n"
     )
 
@@ -92,7 +92,7 @@ async def test_a_provider_that_gives_no_list_does_not_hide_the_others(
 
     said = capsys.readouterr().out
     assert code == 1
-    assert "  router refuses the key in ONE_KEY (HTTP 401).\n  ? medium (" in said
+    assert "  router rejects the key in ONE_KEY (HTTP 401).\n  ? medium (" in said
     assert "  ✓ local/gemma-3 (gemma-3) · " in said
     assert KEYS["ONE_KEY"] not in said
 

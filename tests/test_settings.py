@@ -177,7 +177,7 @@ def test_problems_of_a_models_file_are_named_with_all_others() -> None:
     assert file_problems(PORT="x", MODELS_TOML=f"{MODELS}price='x'\nfallback=['c']") == [
         "PORT is 'x': set a whole number",
         "MODELS_TOML model[2].price: write it like 1.25/0.125/10, at most 1,000,000 and with at most 6 decimals",
-        'MODELS_TOML model[2].fallback: "c" is no model of this file',
+        'MODELS_TOML model[2].fallback: no model named "c" in this file',
     ]
 
 
@@ -196,10 +196,10 @@ def test_a_models_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
     assert said() == "is not a file"
     path.unlink()
     path.write_bytes(b"\n\n# caf\xe9\n")
-    assert said() == "is not UTF-8, from line 3 on: save it as UTF-8"
+    assert said() == "is not UTF-8 (first bad line: 3): save it as UTF-8"
     path.write_bytes(MODELS.encode("utf-16"))
-    assert said() == "is not UTF-8, from line 1 on: save it as UTF-8"
+    assert said() == "is not UTF-8 (first bad line: 1): save it as UTF-8"
     with path.open("wb") as file:
         file.truncate(100_000_000)
-    assert said() == "has more than 256 KiB, so it is no file of models"
+    assert said() == "has more than 256 KiB, so it is not a models file"
     assert file_problems(MODELS_FILE="a\0b") == ["MODELS_FILE 'a\\x00b' can't be read: embedded null byte"]

@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_prune(commands)
     models = _add(commands, "models", models_command.models, "compare what the providers offer with what is configured")
     models.add_argument("--all", action="store_true", help="list every model that a provider offers")
-    models.add_argument("--write", action="store_true", help="print a models file (MODELS_FILE) made of both")
+    models.add_argument("--write", action="store_true", help="print a models file (MODELS_FILE) that combines both")
     listing = _add(commands, "settings", _settings, "print docs/settings.md, the list of all settings")
     listing.add_argument("--env-example", action="store_true", help="print .env.example instead")
     _add(commands, "routes", _routes, "print docs/routes.md, the list of all routes")

@@ -83,19 +83,19 @@ def _described(
 def _configured(
     model: ModelSpec, provider: ProviderSpec, listing: Listing, found: OfferedModel | None, prices: Prices
 ) -> str:
-    """A line about a configured model: its name, what is configured, and what differs at the server."""
+    """A line about a configured model: its name, what is configured, and what differs on the server."""
     context = context_of(model, provider)
     facts = [model.name if model.name == model.id else f"{model.name} ({model.id})"]
     if isinstance(listing, list) and found is None:
         facts.append("NOT OFFERED by this provider")
     if found and found.context and found.context != context:
-        facts.append(f"context {found.context:,} at the server, {f'{context:,}' if context else 'unknown'} here")
+        facts.append(f"context {found.context:,} on the server, {f'{context:,}' if context else 'unknown'} here")
     elif context:
         facts.append(f"context {context:,}")
     if found and found.vision is not None and found.vision != model.vision:
-        facts.append("reads images, and vision is not set" if found.vision else "reads no images, and vision is set")
+        facts.append("reads images, but vision is not set" if found.vision else "reads no images, but vision is set")
     if found and found.tools is False and model.tools:
-        facts.append("no tools at the server: set tools = false")
+        facts.append("no tools on the server: set tools = false")
     facts.append("price known" if prices.knows(model.name) else "price unknown")
     mark = "?" if isinstance(listing, NoList) else "✓" if found else "✗"
     return f"{mark} {' · '.join(facts)}"

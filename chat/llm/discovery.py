@@ -80,7 +80,7 @@ def _check_head(response: httpx2.Response, provider: ProviderSpec) -> None:
     status = response.status_code
     if status in UNAUTHORIZED:
         which = f"the key in {provider.key_env}" if provider.key_env else "requests without a key"
-        raise NoList(f"refuses {which} (HTTP {status})")
+        raise NoList(f"rejects {which} (HTTP {status})")
     if response.is_redirect:
         raise NoList(f"redirects to {_without_secrets(response.headers.get('location', ''))} (HTTP {status})")
     if status == httpx2.codes.NOT_FOUND:
@@ -88,7 +88,7 @@ def _check_head(response: httpx2.Response, provider: ProviderSpec) -> None:
     if not response.is_success:
         raise NoList(f"answered with HTTP {status}")
     if response.headers.get("content-encoding", "identity") != "identity":
-        raise NoList("answered compressed, although it was asked not to")
+        raise NoList("compressed its answer, although it was asked not to")
 
 
 def _read(body: bytes) -> list[OfferedModel]:
@@ -100,7 +100,7 @@ def _read(body: bytes) -> list[OfferedModel]:
     if isinstance(told, dict):
         told = next((told[key] for key in ("data", "models") if told.get(key) is not None), None)
     if not isinstance(told, list):
-        raise NoList("answered with JSON that is no list of models")
+        raise NoList("answered with JSON that is not a list of models")
     models = [_model(entry) for entry in told[:MAX_MODELS] if isinstance(entry, dict)]
     unique = {model.id: model for model in reversed(models) if model.id}
     return list(reversed(unique.values()))

@@ -65,7 +65,7 @@ FAILURES: dict[Code, Meaning] = {
     Code.OUTPUT_LIMIT: Meaning(
         False,
         False,
-        "The site's limit for the length of an answer is too high for this model. Tell the administrator to lower it.",
+        "The site's limit on answer length is too high for this model. Tell the administrator to lower it.",
     ),
     # the request had tools and the model has none, also when sent without them
     Code.TOOLS_UNSUPPORTED: Meaning(
@@ -75,7 +75,7 @@ FAILURES: dict[Code, Meaning] = {
     Code.UNAUTHORIZED: Meaning(False, False, "The model's server rejected the site's API key. Tell the administrator."),
     # 403, or a sentence about permissions
     Code.FORBIDDEN: Meaning(
-        False, False, "The site's API key may not use this model. Choose another model, or tell the administrator."
+        False, False, "The site's API key has no access to this model. Choose another model, or tell the administrator."
     ),
     # a code or sentence about the model, or 404 with one
     Code.MODEL_NOT_FOUND: Meaning(
@@ -83,7 +83,7 @@ FAILURES: dict[Code, Meaning] = {
     ),
     # any other 404, 405, 501, a redirect, a page, or an answer of another API: the address is wrong
     Code.WRONG_API: Meaning(
-        False, False, "The model's address is not that of a Responses API server. Tell the administrator."
+        False, False, "The model's address doesn't lead to a Responses API server. Tell the administrator."
     ),
     # a code or sentence about a content filter, before the answer began
     Code.MODERATED: Meaning(

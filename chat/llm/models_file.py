@@ -70,7 +70,7 @@ def _loaded(text: str) -> dict[str, Any]:
 def _provider(table: Table, environment: Mapping[str, str]) -> ProviderSpec:
     name = table.text("name", longest=PROVIDER_NAME_MAX_LENGTH, required=True)
     if name and not _PROVIDER_NAME.fullmatch(name):
-        table.complain("name", "may have these characters only: A-Z a-z 0-9 . _ -")
+        table.complain("name", "may contain only these characters: A-Z a-z 0-9 . _ -")
     base_url = _base_url(table)
     variable, key = _key(table, environment)
     reuse = table.flag("reuse_connections")
@@ -131,7 +131,7 @@ def _key(table: Table, environment: Mapping[str, str]) -> tuple[str, str]:
 def _leave_out(table: Table) -> frozenset[str]:
     words = table.words("leave_out")
     if unknown := [word for word in words if word not in LEAVABLE]:
-        table.complain("leave_out", f"{quoted(unknown)} is not known; known are {', '.join(sorted(LEAVABLE))}")
+        table.complain("leave_out", f"{quoted(unknown)} is unknown; the known words are {', '.join(sorted(LEAVABLE))}")
     return frozenset(words)
 
 
@@ -172,7 +172,8 @@ def _provider_of(table: Table, name: str, providers: Sequence[ProviderSpec]) -> 
     if found is None and providers:
         known = f"the providers are {quoted(by_name)}"
         table.complain(
-            "provider", f"{quoted([wanted])} is no provider of this file; {known}" if wanted else f"is missing; {known}"
+            "provider",
+            f"no provider named {quoted([wanted])} in this file; {known}" if wanted else f"is missing; {known}",
         )
     return found
 
@@ -180,7 +181,7 @@ def _provider_of(table: Table, name: str, providers: Sequence[ProviderSpec]) -> 
 def _max_output(table: Table, context: int | None) -> int | None:
     tokens = table.whole("max_output", least=LEAST_OUTPUT, most=MOST_TOKENS)
     if tokens and context and tokens >= context:
-        table.complain("max_output", f"must be smaller than the context, which has {context:,} tokens")
+        table.complain("max_output", f"must be smaller than the context, which is {context:,} tokens")
     return tokens
 
 
@@ -204,16 +205,16 @@ def _check_references(root: Table, models: Sequence[ModelSpec], default: str, ti
     names = {spec.name for spec in models}
     for number, spec in enumerate(models, start=1):
         if unknown := [name for name in spec.fallback if name not in names]:
-            root.complain(f"model[{number}].fallback", f"{quoted(unknown)} is no model of this file")
+            root.complain(f"model[{number}].fallback", f"no model named {quoted(unknown)} in this file")
         if spec.name and spec.name in spec.fallback:
             root.complain(f"model[{number}].fallback", "names the model itself")
     for key, name in (("default_model", default), ("title_model", titles)):
         if name and name not in names:
-            root.complain(key, f"{quoted([name])} is no model of this file")
+            root.complain(key, f"no model named {quoted([name])} in this file")
     if default in {spec.name for spec in models if spec.hidden} - {""}:
-        root.complain("default_model", "is hidden, so that no one could choose it")
+        root.complain("default_model", "is hidden, so no one could choose it")
     if models and all(spec.hidden for spec in models):
-        root.complain("model", "all are hidden, so that no one could choose one")
+        root.complain("model", "all are hidden, so users would have none to choose")
 
 
 def _ordered(providers: Iterable[ProviderSpec], models: Sequence[ModelSpec], default: str, titles: str) -> Catalogue:

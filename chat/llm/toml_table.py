@@ -7,7 +7,14 @@ from collections.abc import Iterable
 from typing import Any
 
 MAX_SHOWN = 60  # characters of a wrong value in its complaint
-_TYPES = {bool: "true or false", int: "a whole number", str: "text", list: "a list", dict: "a table", float: "a number"}
+_TYPES = {
+    bool: "true or false",
+    int: "a whole number",
+    str: "a string",
+    list: "a list",
+    dict: "a table",
+    float: "a number",
+}
 _KEY = re.compile(
     r"(?:(?:sk|rk|pk|gsk|hf|xai|nvapi|pplx|ghp|key)[-_]|AIza|AKIA)[A-Za-z0-9_-]{16,}"
 )  # of known providers
@@ -30,7 +37,7 @@ class Table:
         value: str = self._take(key, str, "").strip()
         if looks_like_key(value):
             self.complain(
-                key, "holds what looks like a key; put it into an environment variable, and name that in key_env"
+                key, "holds what looks like a key; put it in an environment variable and name the variable in key_env"
             )
         elif not value.isprintable():
             self.complain(key, "has a character that can't be shown, like a line break")
@@ -57,15 +64,15 @@ class Table:
         """A list of texts, each once."""
         value: list[Any] = self._take(key, list, [])
         if not all(isinstance(word, str) for word in value):
-            self.complain(key, "must be a list of texts")
+            self.complain(key, "must be a list of strings")
             return ()
         return tuple(dict.fromkeys(word.strip() for word in value))
 
     def tables(self, key: str) -> list[Table]:
         """The tables `[[key]]`, which complaints number from 1."""
-        values: list[Any] = self._take(key, list, [], wanted=f"tables, each begun by [[{key}]]")
+        values: list[Any] = self._take(key, list, [], wanted=f"tables, each starting with [[{key}]]")
         if not all(isinstance(value, dict) for value in values):
-            self.complain(key, f"must be tables, each begun by [[{key}]]")
+            self.complain(key, f"must be tables, each starting with [[{key}]]")
             return []
         return [
             Table(value, f"{self.place}{key}[{number}].", self.problems) for number, value in enumerate(values, start=1)
@@ -75,7 +82,7 @@ class Table:
         """Complain about the keys that nothing has asked for."""
         for key in self._left:
             name = "a key" if looks_like_key(key) else key[:MAX_SHOWN] if key.isprintable() else repr(key)[:MAX_SHOWN]
-            self.complain(name, f"is not known here; known are {', '.join(self._known)}")
+            self.complain(name, f"is unknown; the keys here are {', '.join(self._known)}")
 
     def _take(self, key: str, kind: type, default: Any, *, wanted: str = "") -> Any:
         self._known.append(key)
@@ -84,7 +91,7 @@ class Table:
         value = self._left.pop(key)
         if type(value) is not kind:  # in Python, True is a whole number
             was = _TYPES.get(type(value), "a date")
-            self.complain(key, f"must be {wanted or _TYPES[kind]}, and is {was}")
+            self.complain(key, f"must be {wanted or _TYPES[kind]}, not {was}")
             return default
         return value
 

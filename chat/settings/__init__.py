@@ -95,7 +95,7 @@ class Settings:
         "`LLM_MODELS` and `LLM_TITLE_MODEL`: see `docs/models.md`.",
         group="Model",
     )
-    models_toml: str = setting("", "The text of such a file, for hosts without files.")
+    models_toml: str = setting("", "The contents of that file, for hosts where you can't add one.")
     openai_api_key: str = setting(
         "",
         "API key of the model provider. Unset in development: the offline model answers. "
@@ -127,14 +127,14 @@ class Settings:
     )
     llm_max_output_tokens: int = setting(
         8192,
-        "Maximum number of output tokens per model call. Fewer if less fits the model's context.",
+        "Maximum number of output tokens per model call. Fewer if the model's context has less room.",
         minimum=16,
         maximum=200_000,
     )
     llm_timeout_seconds: int = setting(
         300,
-        "How many seconds the model may be silent, before its first event and between events. Any byte counts as life, "
-        "like a keepalive. A local model reads a long prompt for minutes.",
+        "How many seconds the model may send nothing, before its first event and between events. Any byte counts, "
+        "including a keepalive. A local model can take minutes to read a long prompt.",
         minimum=5,
         maximum=3_600,
     )
@@ -143,8 +143,8 @@ class Settings:
     )
     chat_history_tokens: int = setting(
         20_000,
-        "How many tokens of the conversation the model is shown, counted from the newest message. Fewer if its "
-        "context is known and smaller.",
+        "How many tokens of the conversation the model is shown, counted from the newest message. Fewer if "
+        "the model's context is known to be smaller.",
         minimum=500,
     )
     llm_prices: PriceList = setting(

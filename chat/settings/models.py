@@ -44,9 +44,9 @@ def _read(path: str) -> str:
         why = error.strerror if isinstance(error, OSError) else error
         raise ValueError(f"{path!r} can't be read: {why}") from None
     if len(content) > MAX_BYTES:
-        raise ValueError(f"{path!r} has more than {MAX_BYTES // 1024} KiB, so it is no file of models")
+        raise ValueError(f"{path!r} has more than {MAX_BYTES // 1024} KiB, so it is not a models file")
     try:
         return content.decode()
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise ValueError(f"{path!r} is not UTF-8, from line {line} on: save it as UTF-8") from None
+        raise ValueError(f"{path!r} is not UTF-8 (first bad line: {line}): save it as UTF-8") from None

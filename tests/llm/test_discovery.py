@@ -52,7 +52,7 @@ def provider(base_url: str, **more: str) -> ProviderSpec:
 async def test_the_lists_of_servers_are_read(told: Any, models: list[OfferedModel] | None) -> None:
     async with answering(response(told)) as server:
         if models is None and told != {"data": []}:
-            with pytest.raises(NoList, match="answered with JSON that is no list of models"):
+            with pytest.raises(NoList, match="answered with JSON that is not a list of models"):
                 await offered_models(provider(server.base_url))
         else:
             assert await offered_models(provider(server.base_url)) == (models or [])
@@ -79,14 +79,14 @@ FAULTS = [
     (response(b"\xff\xfe\x00garbage"), NO_JSON),
     (response(b""), NO_JSON),
     (response(b"[" * 1_000_000), NO_JSON),
-    (response({"error": "x"}, status="401 Unauthorized"), "refuses the key in ONE_KEY (HTTP 401)"),
-    (response({"error": "x"}, status="403 Forbidden"), "refuses the key in ONE_KEY (HTTP 403)"),
+    (response({"error": "x"}, status="401 Unauthorized"), "rejects the key in ONE_KEY (HTTP 401)"),
+    (response({"error": "x"}, status="403 Forbidden"), "rejects the key in ONE_KEY (HTTP 403)"),
     (response({"error": "x"}, status="404 Not Found"), "has no list of models at this address (HTTP 404)"),
     (response({"error": "x"}, status="503 Service Unavailable"), "answered with HTTP 503"),
     (ELSEWHERE, "redirects to https://login.example.com/in (HTTP 302)"),
     (response(b"", status="301 Moved", head="location: /v2/models"), "redirects to /v2/models (HTTP 301)"),
     (NOWHERE, "redirects to an address that is none (HTTP 308)"),
-    (BOMB, "answered compressed, although it was asked not to"),
+    (BOMB, "compressed its answer, although it was asked not to"),
     (b"SSH-2.0-OpenSSH_9.9\r\n", "can't be reached: "),
     (b"", "can't be reached: "),
     (response(b"{}", head="content-length: 100"), "can't be reached: "),

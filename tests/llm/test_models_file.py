@@ -87,15 +87,15 @@ FILES = [
     (PROVIDER, "model: is missing: the file needs at least one [[model]]"),
     ("model = ", "is not valid TOML: Invalid value (at end of document)"),
     ("\n\nmodel\n", "is not valid TOML: Expected '=' after a key in a key/value pair (at line 3, column 6)"),
-    (f"{PROVIDER}[model]\nid='m'", "model: must be tables, each begun by [[model]], and is a table"),
-    (f"model = [1]\n{PROVIDER}", "model: must be tables, each begun by [[model]]"),
+    (f"{PROVIDER}[model]\nid='m'", "model: must be tables, each starting with [[model]], not a table"),
+    (f"model = [1]\n{PROVIDER}", "model: must be tables, each starting with [[model]]"),
     (
         f"models = 1\n{PROVIDER}{MODEL}",
-        "models: is not known here; known are provider, model, default_model, title_mod",
+        "models: is unknown; the keys here are provider, model, default_model, title_mod",
     ),
     (f"{PROVIDER}[[model]]\n", "model[1].id: is missing"),
     (f"{PROVIDER}[[model]]\nid = ' '", "model[1].id: is missing"),
-    (f"{PROVIDER}[[model]]\nid = 5", "model[1].id: must be text, and is a whole number"),
+    (f"{PROVIDER}[[model]]\nid = 5", "model[1].id: must be a string, not a whole number"),
     (f'{PROVIDER}[[model]]\nid = "a\\u0000"', "model[1].id: has a character that can't be shown, like a line break"),
     (f"{PROVIDER}[[model]]\nid = '{'x' * 201}'", "model[1].id: has 201 characters; the maximum is 200"),
     (f"{PROVIDER}{MODEL}{MODEL}", 'model[2].name: "one/m" is taken by model[1]'),
@@ -104,12 +104,12 @@ FILES = [
     (f"{TWO}{MODEL}", 'model[1].provider: is missing; the providers are "one", "two"'),
     (
         f"{TWO}{MODEL}provider = 'three'",
-        'model[1].provider: "three" is no provider of this file; the providers are "one',
+        'model[1].provider: no provider named "three" in this file; the providers are "one',
     ),
-    (f"{PROVIDER}{MODEL}hidden = true", "model: all are hidden, so that no one could choose one"),
-    (f"default_model = 'x'\n{PROVIDER}{MODEL}", 'default_model: "x" is no model of this file'),
-    (f"title_model = 'y'\n{PROVIDER}{MODEL}", 'title_model: "y" is no model of this file'),
-    (f"default_model = 'h'\n{PROVIDER}{MODEL}{HIDDEN}", "default_model: is hidden, so that no one could choose it"),
+    (f"{PROVIDER}{MODEL}hidden = true", "model: all are hidden, so users would have none to choose"),
+    (f"default_model = 'x'\n{PROVIDER}{MODEL}", 'default_model: no model named "x" in this file'),
+    (f"title_model = 'y'\n{PROVIDER}{MODEL}", 'title_model: no model named "y" in this file'),
+    (f"default_model = 'h'\n{PROVIDER}{MODEL}{HIDDEN}", "default_model: is hidden, so no one could choose it"),
     (f"x = {'[' * 100_000}", "is nested too deeply"),
 ]
 
@@ -121,8 +121,8 @@ def test_each_problem_is_named_with_its_key(text: str, said: str) -> None:
 
 OF_A_PROVIDER = [
     ("", "name: is missing"),
-    ("name = 'a b'", "name: may have these characters only: A-Z a-z 0-9 . _ -"),
-    ("name = 'a'\nreuse_connections = 'yes'", "reuse_connections: must be true or false, and is text"),
+    ("name = 'a b'", "name: may contain only these characters: A-Z a-z 0-9 . _ -"),
+    ("name = 'a'\nreuse_connections = 'yes'", "reuse_connections: must be true or false, not a string"),
     ("name = 'a'\nkey_env = 'MISSING_KEY'", "key_env: MISSING_KEY is not set in the environment"),
     ("name = 'a'\nkey_env = 'EMPTY_KEY'", "key_env: EMPTY_KEY is not set in the environment"),
     (
@@ -142,23 +142,23 @@ OF_A_MODEL = [
     (f"name = '{'x' * 101}'", "name: has 101 characters; the maximum is 100"),
     (
         "contxt = 5",
-        "contxt: is not known here; known are id, name, provider, context, leave_out, tools, label, max_out",
+        "contxt: is unknown; the keys here are id, name, provider, context, leave_out, tools, label, max_out",
     ),
-    ("context = true", "context: must be a whole number, and is true or false"),
-    ("context = 8192.0", "context: must be a whole number, and is a number"),
-    ("context = '8k'", "context: must be a whole number, and is text"),
-    ("context = 2026-11-29", "context: must be a whole number, and is a date"),
+    ("context = true", "context: must be a whole number, not true or false"),
+    ("context = 8192.0", "context: must be a whole number, not a number"),
+    ("context = '8k'", "context: must be a whole number, not a string"),
+    ("context = 2026-11-29", "context: must be a whole number, not a date"),
     ("context = 0", "context: is 0; it must be from 512 to 100,000,000"),
-    ("context = 1024\nmax_output = 1024", "max_output: must be smaller than the context, which has 1,024 tokens"),
+    ("context = 1024\nmax_output = 1024", "max_output: must be smaller than the context, which is 1,024 tokens"),
     ("max_output = 1", "max_output: is 1; it must be from 16 to 100,000,000"),
-    ("tools = 'no'", "tools: must be true or false, and is text"),
-    ("vision = 1", "vision: must be true or false, and is a whole number"),
-    ("price = 0.25", "price: must be text, and is a number"),
+    ("tools = 'no'", "tools: must be true or false, not a string"),
+    ("vision = 1", "vision: must be true or false, not a whole number"),
+    ("price = 0.25", "price: must be a string, not a number"),
     ("price = '1'", "price: write it like 1.25/0.125/10, at most 1,000,000 and with at most 6 decimals"),
-    ("leave_out = 'tools'", "leave_out: must be a list, and is text"),
-    ("leave_out = [1]", "leave_out: must be a list of texts"),
-    ("leave_out = ['tool']", 'leave_out: "tool" is not known; known are history.reasoning, '),
-    ("fallback = ['x', 'y']", 'fallback: "x", "y" is no model of this file'),
+    ("leave_out = 'tools'", "leave_out: must be a list, not a string"),
+    ("leave_out = [1]", "leave_out: must be a list of strings"),
+    ("leave_out = ['tool']", 'leave_out: "tool" is unknown; the known words are history.reasoning, '),
+    ("fallback = ['x', 'y']", 'fallback: no model named "x", "y" in this file'),
     ("fallback = ['one/m']", "fallback: names the model itself"),
 ]
 
@@ -272,8 +272,11 @@ def test_the_document_has_every_key_and_word() -> None:
     document = (Path(__file__).parents[2] / "docs" / "models.md").read_text()
     [block] = re.findall(r"```toml\n(.*?)```", document, re.DOTALL)
     complaints = problems("[[provider]]\nodd = 1\n[[model]]\nodd = 1\n") + problems("odd = 1")
-    known = {key for said in complaints if "known are" in said for key in said.split("known are ")[1].split(", ")}
+    known = {
+        key for said in complaints if "the keys here are" in said for key in said.split("keys here are ")[1].split(", ")
+    }
 
+    assert {"default_model", "key_env", "context"} <= known
     assert parsed(block).default.name == "local/gemma-3"
     assert (
         sorted(key for key in {*known, *LEAVABLE} if f"`{key}`" not in document and f"[[{key}]]" not in document) == []

@@ -32,9 +32,9 @@ WHY: dict[Code, str] = {
     Code.PROVIDER_ERROR: "ran into an error",
     Code.QUOTA_EXCEEDED: "is out of credit",
     Code.UNAUTHORIZED: "rejected the site's API key",
-    Code.FORBIDDEN: "may not be used with the site's API key",
+    Code.FORBIDDEN: "can't be used with the site's API key",
     Code.MODEL_NOT_FOUND: "is not available",
-    Code.WRONG_API: "has a wrong address",
+    Code.WRONG_API: "has the wrong address",
 }
 
 Conversation = Callable[[int], Awaitable[list[InputItem]]]  # the chat's newest items within a number of tokens
