@@ -92,8 +92,8 @@ class MessageView(msgspec.Struct, frozen=True):
     created_at: datetime
     tools: list[ToolCallView] = []
     reasoning: str = ""  # what the model wrote while it was thinking
-    reasoning_ms: int | None = None  # how long it was thinking; null: it was not, or did not say so
-    thinking: bool = False  # now
+    reasoning_ms: int | None = None  # thinking time; null: the model did not think, or did not say so
+    thinking: bool = False  # whether the model is thinking now
     retryable: bool = True  # of an answer that failed: whether trying again may help
     can_continue: bool = False  # the answer is final, but was cut off at its maximum length
 
@@ -179,7 +179,7 @@ class ReasoningDelta(Frame, frozen=True, tag="response.reasoning.delta"):
 
 
 class ReasoningDone(Frame, frozen=True, tag="response.reasoning.done"):
-    """The model has stopped thinking; it may begin again after a tool."""
+    """The model has stopped thinking; it may think again after a tool."""
 
     message_id: UUID
     ms: int

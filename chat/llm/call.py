@@ -211,9 +211,9 @@ class TextCorrected(msgspec.Struct, frozen=True):
 
 
 class InputShortened(msgspec.Struct, frozen=True):
-    """The input was longer than the model can read. The next round has less of it."""
+    """The input was longer than the model can read. The next round sends less."""
 
-    part: Literal["messages", "results"]  # earlier messages, or what tools gave in this call
+    part: Literal["messages", "results"]  # earlier messages, or tool results of this call
 
 
 class ModelReplaced(msgspec.Struct, frozen=True):

@@ -34,14 +34,14 @@ class ModelSpec:
     name: str
     id: str
     provider: str  # the provider's name
-    label: str  # that people read
+    label: str  # shown to users
     context: int | None = None  # tokens; None: unknown
     max_output: int | None = None  # tokens; None: unknown
     vision: bool = False
     tools: bool = True
     reasoning: bool | None = None  # None: unknown
     leave_out: frozenset[str] = frozenset()  # words of provider/request.py: what it or its provider refuses or ignores
-    price: Price | None = None  # None: of the price lists
+    price: Price | None = None  # None: from the price lists
     fallback: tuple[str, ...] = ()  # names of models to try if this one can't be used
     hidden: bool = False  # not offered to users
 

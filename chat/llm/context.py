@@ -1,4 +1,4 @@
-"""How much a request may hold: what a model reads and what it writes share its context."""
+"""How many tokens a request may have: a model's input and output share its context."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chat.llm.journal import Plan
 from chat.llm.provider.provider import OPENAI_BASE_URL
 from chat.llm.tokens import count_tokens, most_tokens
 
-OUTPUT_SHARE = 4  # a quarter of the context, or what may be written if that is less, is not filled with input
+OUTPUT_SHARE = 4  # a quarter of the context, or the output limit if that is less, is kept free of input
 LEAST_OUTPUT_SHARE = 8  # if less than an eighth is left, the provider says that the input is too long
 LEAST_OUTPUT_TOKENS = 16  # OpenAI refuses less
 # Tokens are counted with one encoding; other models need up to an eighth more, and their chat templates add some.
@@ -31,7 +31,7 @@ def with_contexts(catalogue: Catalogue) -> Catalogue:
 
 
 def smaller(one: int | None, other: int | None) -> int | None:
-    """Of two contexts, either of which may be unknown."""
+    """The smaller of two contexts, either of which may be unknown."""
     return min((tokens for tokens in (one, other) if tokens), default=None)
 
 
@@ -49,7 +49,7 @@ def room_for_output(context: int, max_output_tokens: int, input_tokens: int) -> 
 
 
 async def fitted(plan: Plan, context: int | None) -> Plan:
-    """The plan, with the output limit that fits the context behind its input."""
+    """The plan, with an output limit that fits into the context after its input."""
     wanted = plan.request.max_output_tokens
     if context is None or room_for_output(context, wanted, most_tokens(plan.sent_text)) == wanted:
         return plan

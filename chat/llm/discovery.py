@@ -1,4 +1,4 @@
-"""What a provider says about its models: `GET /models`, within bounds, in the shapes of several servers."""
+"""A provider's list of models: `GET /models`, with limits on size and time, in the formats of several servers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_MODELS = 5_000
 MAX_TEXT = 200  # characters of an id or an address
 MILLION = 1_000_000
 UNAUTHORIZED = (401, 403)
-# Where servers tell a number of tokens: llama.cpp, vLLM, OpenRouter, and gateways.
+# Where servers report a number of tokens: llama.cpp, vLLM, OpenRouter, and gateways.
 CONTEXT = (("meta", "n_ctx"), ("max_model_len",), ("context_length",), ("context_window",), ("max_context_length",))
 MAX_OUTPUT = (("top_provider", "max_completion_tokens"), ("max_output_tokens",), ("max_completion_tokens",))
 MODALITIES = (("architecture", "input_modalities"), ("input_modalities",), ("modalities",), ("capabilities",))
@@ -31,7 +31,7 @@ IMAGES = {"image", "vision", "multimodal"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfferedModel:
-    """A model in a provider's list; None is what the provider does not tell."""
+    """A model in a provider's list; None: the provider does not say."""
 
     id: str
     context: int | None = None
@@ -42,7 +42,7 @@ class OfferedModel:
 
 
 class NoList(Exception):
-    """The provider gives no list of models; the sentence says why, and has no secret."""
+    """The provider gives no list of models; the sentence says why, and contains no secret."""
 
 
 async def offered_models(provider: ProviderSpec, *, total_seconds: float = TOTAL_SECONDS) -> list[OfferedModel]:
@@ -136,7 +136,7 @@ def _tokens(entry: dict[str, Any], paths: Iterable[tuple[str, ...]]) -> int | No
 
 
 def _price(pricing: Any) -> Price | None:
-    """OpenRouter tells USD per token, as text; -1 means that the price depends on the model that is chosen later."""
+    """OpenRouter reports USD per token, as text; -1 means that the price depends on the model that is chosen later."""
     if not isinstance(pricing, dict):
         return None
     given, output = pricing.get("prompt"), pricing.get("completion")

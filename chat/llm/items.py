@@ -13,9 +13,9 @@ from chat.text import fitting
 InputItem = dict[str, Any]  # an item of a request's `input`, in the format of the Responses API
 
 MAX_CALL_ID = 64  # characters: OpenAI and the Open Responses specification refuse longer ones
-QUOTED_CHARACTERS = 500  # of what the model wrote and is told about
-NO_OUTPUT = "(no output)"  # an empty output is refused by some
-ENCRYPTED_GROWTH = 3  # tokens of base64 for one of the text inside
+QUOTED_CHARACTERS = 500  # of the model's own text that a note quotes
+NO_OUTPUT = "(no output)"  # some servers refuse an empty output
+ENCRYPTED_GROWTH = 3  # tokens of base64 per token of the text inside
 NO_RESULT = "The tool was interrupted and has no result."
 TEXT_PARTS = ("input_text", "output_text", "text", "refusal")
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]")
@@ -56,7 +56,7 @@ def readable(items: Iterable[InputItem]) -> list[InputItem]:
 
 
 def sendable(items: Iterable[InputItem]) -> tuple[InputItem, ...]:
-    """The items as every server accepts them, whatever they hold.
+    """The items in a form that every server accepts, whatever they contain.
 
     Each has its type; messages have a role and parts, and no blank ones are sent; tool calls have arguments that are a
     JSON object, an allowed name, an id of their own and an output; and reasoning stands before what followed it.

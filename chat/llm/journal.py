@@ -82,7 +82,7 @@ class CallLog(msgspec.Struct, frozen=True, kw_only=True):
     first_event_ms: int | None
     output: str  # all text that was received, also in a failed round
     items: tuple[dict[str, Any], ...] = ()  # the same with reasoning and calls, in the format of the Responses API
-    service_tier: str = ""  # that the provider says it used
+    service_tier: str = ""  # used, as reported by the provider
 
 
 class Journal(Protocol):

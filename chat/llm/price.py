@@ -1,4 +1,4 @@
-"""A model's price, and how people write it."""
+"""A model's price, and how settings and the models file write it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is left to a call whose round failed before it said anything: a shorter input, or another model."""
+"""How a call continues if a round failed before any output: with a shorter input, or with another model."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Recovered:
 
 
 class Recovery:
-    """Tries that are left to one call."""
+    """The shortenings and fallbacks that one call has left."""
 
     def __init__(self, call: Call, catalogue: Catalogue) -> None:
         self._first = call.model.name
@@ -55,7 +55,7 @@ class Recovery:
         return replace(call, retries=RETRIES_BEFORE_ANOTHER)
 
     async def after(self, failed_round: Round, call: Call, so_far: tuple[InputItem, ...]) -> Recovered | None:
-        """How to continue after this round; None if its failure is the call's."""
+        """How to continue after this round; None if the call fails with it."""
         failed = failed_round.ended
         if not isinstance(failed, Failed) or failed_round.text or failed_round.tools.calls:
             return None
@@ -66,7 +66,7 @@ class Recovery:
         return None
 
     async def _shortened(self, failed: Failed, call: Call, so_far: tuple[InputItem, ...]) -> Recovered | None:
-        """With less of the conversation, or else with less of what tools gave in this call."""
+        """With less of the conversation, or else with shorter tool results of this call."""
         self._shortenings += 1
         if self._shortenings > MAX_SHORTENINGS:
             return None

@@ -79,7 +79,7 @@ class Table:
         ]
 
     def close(self) -> None:
-        """Complain about the keys that nothing has asked for."""
+        """Complain about the keys that were never read."""
         for key in self._left:
             name = "a key" if looks_like_key(key) else key[:MAX_SHOWN] if key.isprintable() else repr(key)[:MAX_SHOWN]
             self.complain(name, f"is unknown; the keys here are {', '.join(self._known)}")
@@ -104,6 +104,6 @@ def looks_like_key(text: str) -> bool:
 
 
 def quoted(words: Iterable[str]) -> str:
-    """The words for a complaint."""
+    """The words as a complaint quotes them."""
     shown = (word if word.isprintable() and not looks_like_key(word) else "…" for word in words)
     return ", ".join(f'"{word[:MAX_SHOWN]}"' for word in shown)

@@ -87,8 +87,8 @@ class ChatMessage(Model):
     role = fields.CharEnumField(Role, max_length=10)
     status = fields.CharEnumField(Status, max_length=12, default=Status.FINAL)
     content = fields.TextField(default="")
-    reasoning = fields.TextField(default="")  # what the model wrote while it was thinking, for people
-    reasoning_ms = fields.IntField(null=True)  # how long it was thinking; null: it was not, or did not say so
+    reasoning = fields.TextField(default="")  # what the model wrote while it was thinking, shown to users
+    reasoning_ms = fields.IntField(null=True)  # thinking time; null: the model did not think, or did not say so
     error = fields.TextField(default="")  # a sentence for people
     token_count = fields.IntField(null=True)
     client_id = fields.UUIDField(null=True)  # chosen by the tab, so that sending twice stores once

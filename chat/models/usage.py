@@ -46,8 +46,8 @@ class LLMCallLog(Model):
     caller = fields.CharField(max_length=CALLER_MAX_LENGTH, default="chat")
     model_asked = fields.CharField(max_length=MODEL_MAX_LENGTH)
     model = fields.CharField(max_length=MODEL_MAX_LENGTH, default="")
-    provider = fields.CharField(max_length=PROVIDER_NAME_MAX_LENGTH, default="")  # which of the configured ones
-    service_tier = fields.CharField(max_length=SERVICE_TIER_MAX_LENGTH, default="")  # that the provider says it used
+    provider = fields.CharField(max_length=PROVIDER_NAME_MAX_LENGTH, default="")  # the name of the configured provider
+    service_tier = fields.CharField(max_length=SERVICE_TIER_MAX_LENGTH, default="")  # used, as reported by the provider
     schema_name = fields.CharField(max_length=64, default="")
     input_sha256 = fields.CharField(max_length=64, default="")  # of the instructions and input as sent
     status = fields.CharField(max_length=20)

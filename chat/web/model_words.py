@@ -1,4 +1,4 @@
-"""What a model can do, in the words of a list to choose from."""
+"""What a model can do, as shown in the list to choose from."""
 
 from __future__ import annotations
 

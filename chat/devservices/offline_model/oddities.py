@@ -1,6 +1,6 @@
-"""What servers do strangely to the events of a stream: the names of the `odd` word.
+"""Oddities of servers in the events of a stream: the values of the `odd` word.
 
-Each of these was seen at a server, or in a report of its users.
+Each was observed on a server, or reported by its users.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Errors of real servers, word for word: the names of the `problem` word, and what each server says."""
+"""Errors of real servers, word for word: the values of the `problem` word, and what each server says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The dialects of real servers: what each of them refuses, leaves out, and does in its own way.
+"""The dialects of real servers: what each of them refuses, leaves out, and does differently.
 
 Taken from recorded answers, the servers' sources, and reports of their users.
 """

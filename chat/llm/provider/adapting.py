@@ -23,7 +23,7 @@ from chat.llm.provider.request import (
 )
 
 REMEMBERED_SECONDS = 60 * 60
-MAX_MODELS = 500  # that are remembered, of one provider
+MAX_MODELS = 500  # remembered per provider
 MAX_ADAPTATIONS = 6  # of one request
 MIN_OUTPUT_TOKENS = 16  # OpenAI's minimum
 HISTORY = frozenset({HISTORY_REASONING, HISTORY_TOOLS})

@@ -39,7 +39,7 @@ class AnswerText:
 
     @property
     def length(self) -> int:
-        """Characters that came out."""
+        """Characters that were yielded."""
         return self._message.tell() + self._surplus
 
     @property
@@ -69,7 +69,7 @@ class AnswerText:
         self._item_id, self._whole = item_id, True
 
     def finish_part(self, text: str, sequence: int, events: list[Event], *, refusal: bool = False) -> None:
-        """A part is complete. Several events say so of each."""
+        """A part is complete. Several events report this for each part."""
         if not text or (text == self._last_part and not self.open):
             return
         self._complete(self._part, text, sequence, events, refusal=refusal)

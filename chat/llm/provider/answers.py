@@ -1,4 +1,4 @@
-"""Answers that are no event stream: a whole response as JSON is read as one; anything else is a failure."""
+"""Answers that are not an event stream: a complete response as JSON is an answer; anything else is a failure."""
 
 from __future__ import annotations
 

@@ -62,9 +62,9 @@ async def drain(response: httpx2.Response, chunks: Any, client: httpx2.AsyncClie
 
 
 async def _close_if_more_came(response: httpx2.Response, client: httpx2.AsyncClient) -> None:
-    """Close a connection on which more than the answer came.
+    """Close a connection on which more than the answer arrived.
 
-    h11 keeps those bytes, and would read them as the answer to the next request: that of another person. No await may
+    h11 keeps those bytes, and would read them as the answer to the next request: that of another user. No await may
     come between the end of the body and this check.
     """
     stream = response.extensions.get("network_stream")
@@ -76,7 +76,7 @@ async def _close_if_more_came(response: httpx2.Response, client: httpx2.AsyncCli
 
 
 async def _refuse_errors(response: httpx2.Response) -> None:
-    """Raise Refused for every status but 2xx. The SDK would read the whole body, of any size, for any time."""
+    """Raise Refused for every status but 2xx. The SDK would read the whole body, without a limit on size or time."""
     if response.is_success:
         return
     body = bytearray()

@@ -32,7 +32,7 @@ _SENTENCES = {code: re.compile("|".join(alternatives)) for code, alternatives in
 
 
 class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
-    """`limit` is in tokens: of the context, or of the output if the code is OUTPUT_LIMIT; None if it is not told.
+    """`limit` is in tokens: of the context, or of the output if the code is OUTPUT_LIMIT; None if unknown.
 
     `part` is the word of `ModelRequest.leave_out` that the error names, if it names one.
     """
@@ -62,7 +62,7 @@ def of_response(status: int, told: Told) -> Diagnosis:
 
 
 def _of_class(status: int) -> Code:
-    if status < HTTPStatus.BAD_REQUEST:  # an error inside of a 200
+    if status < HTTPStatus.BAD_REQUEST:  # an error in a response with status 200
         return Code.PROVIDER_ERROR
     return Code.AMBIGUOUS if status >= HTTPStatus.INTERNAL_SERVER_ERROR else Code.BAD_REQUEST
 
@@ -74,7 +74,7 @@ def of_event(told: Told) -> Diagnosis:
         found = of_response(told.status, told)
     if found is None:
         return Diagnosis(code=Code.PROVIDER_ERROR)
-    if found.code is Code.MODERATED:  # what the model wrote was stopped
+    if found.code is Code.MODERATED:  # the answer had begun, so the output was filtered
         return msgspec.structs.replace(found, code=Code.CONTENT_FILTER)
     return found
 

@@ -44,7 +44,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def code_word(code: str) -> str:
-    """Codes of all spellings alike: `RateLimitError`, `rate_limit_error` and `rate-limit` are `ratelimit`."""
+    """A code in one spelling: `RateLimitError`, `rate_limit_error` and `rate-limit` become `ratelimit`."""
     return re.sub(r"[^a-z0-9]", "", code.lower()).removesuffix("error").removesuffix("exception")
 
 

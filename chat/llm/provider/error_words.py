@@ -1,6 +1,6 @@
 """The words of error bodies: statuses, codes and sentences of many servers, and what they mean.
 
-They are those of OpenAI, Azure, Anthropic, Gemini, xAI, DeepSeek, Mistral, Groq, OpenRouter, LiteLLM, vLLM, SGLang,
+They come from OpenAI, Azure, Anthropic, Gemini, xAI, DeepSeek, Mistral, Groq, OpenRouter, LiteLLM, vLLM, SGLang,
 llama.cpp, Ollama, LM Studio and text-generation-inference, from documentation, sources and bug reports read 2026-11-29.
 """
 
@@ -78,7 +78,7 @@ EXACT_CODES: dict[str, Code] = {
     "nocapacity": Code.OVERLOADED,
     "servicetiercapacityexceeded": Code.OVERLOADED,
 }
-# These name a class only, so that a sentence beside them counts more.
+# These name only a class of errors, so a sentence beside them takes precedence.
 CLASS_CODES: dict[str, Code] = {
     "ratelimit": Code.RATE_LIMITED,
     "ratelimitexceeded": Code.RATE_LIMITED,

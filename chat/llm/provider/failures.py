@@ -74,7 +74,7 @@ def from_response(status: int, headers: Mapping[str, str], body: bytes) -> Faile
     told = error_bodies.of_bytes(body, headers.get("content-type", ""))
     if told.status and status == HTTPStatus.OK:  # the error of a server behind a gateway
         status = told.status
-    if 300 <= status < 400:  # noqa: PLR2004 - a redirect is not followed: the key would go along
+    if 300 <= status < 400:  # noqa: PLR2004 - a redirect is not followed: the key would be sent along
         address = headers.get("location", "nowhere").partition("?")[0]
         return failed(Code.WRONG_API, f"HTTP {status}: the server redirects to {address}", status=status)
     found = diagnosis.of_response(status, told)

@@ -32,10 +32,10 @@ class _Begun(msgspec.Struct):
     announced: str  # the arguments, if they came with the announcement
     pieces: StringIO
     arguments: str = ""  # when they are complete
-    started: bool = False  # the caller knows it
+    started: bool = False  # the caller was told
     settled: bool = False  # its arguments are known to be complete
-    done: bool = False  # it is out, or dropped
-    sent: tuple[str, str] = ("", "")  # the name and arguments that are out
+    done: bool = False  # the call was yielded or dropped
+    sent: tuple[str, str] = ("", "")  # the name and arguments that were yielded
 
     @property
     def arguments_known(self) -> str:
@@ -107,7 +107,7 @@ class Calls:
         return self._finish(begun, sequence)
 
     def finish(self, output: object, sequence: int, *, cut: bool) -> list[ToolCallEvent]:
-        """The response is over: calls that only the terminal event has, and those whose end did not come."""
+        """The response is over: calls that only the terminal event has, and calls whose end never arrived."""
         events: list[ToolCallEvent] = []
         for item in self._missed(output):
             events += self.done({**item, "id": None}, None, sequence)
@@ -219,7 +219,7 @@ def _arguments(value: object) -> str:
 
 
 def _take(counts: Counter[Any], key: Any) -> bool:
-    """Whether there is one left, which is used up."""
+    """Whether one is left; uses it up."""
     if not counts[key]:
         return False
     counts[key] -= 1

@@ -85,7 +85,7 @@ class ResponseReader:
         self._thoughts = Thoughts(resumed=sequence is not None)
         self._text = AnswerText(self._thoughts, resumed=sequence is not None)
         self._calls = Calls(taken)
-        self._settled = False  # the last thing that came was the end of a part or an item
+        self._settled = False  # the last event ended a part or an item
         self._sequence = 0
 
     def feed(self, chunk: bytes) -> list[Event]:
@@ -265,7 +265,7 @@ class ResponseReader:
         return self._text.empty and not self._calls.any
 
     def _end(self, events: list[Event], *, announced: bool = False, detail: str = NO_END) -> None:
-        """The stream is over without a terminal event; `announced`: not by accident."""
+        """The stream is over without a terminal event; `announced`: the server said that it was over."""
         settled = self._calls.settled and (announced or (self._settled and not self._text.open))
         if settled and not self._silent and not self._resumable:
             logger.warning("A response ended without its terminal event")

@@ -11,30 +11,30 @@ from chat.llm.events import Event, ReasoningDelta, ReasoningItem
 from chat.llm.provider.shapes import MalformedEventError, objects, part_texts, string
 
 MAX_ITEMS = 1000
-MAX_BYTES = 8 * 2**20  # of one response's items, and characters of its thoughts: more is a malfunction
+MAX_BYTES = 8 * 2**20  # of one response's items; also characters of its reasoning: more is a malfunction
 
 
 class Thoughts:
     """Yields every part once, with a blank line between two, whether it comes in pieces or only complete.
 
-    `resumed`: the stream continues another one, which may have had some.
+    `resumed`: the stream continues another one, which may have had some parts.
     """
 
     def __init__(self, *, resumed: bool = False) -> None:
         self._place: dict[str, int] = {}  # of the items that have begun: the length of the text before them
-        self._items: list[dict[str, Any]] = []  # that are out
+        self._items: list[dict[str, Any]] = []  # already yielded
         self._left = MAX_BYTES
         self._source = ""  # some servers send a summary and the raw text, or one text under two names: the first counts
         self._part: tuple[str, int] | None = None
         self._read = StringIO()  # of the part
         self._resumed = resumed
-        self._any = resumed  # some text is out
+        self._any = resumed  # some text was yielded
         self._continues = resumed  # the first text can be the rest of a part
         self._is_rest = (
             False  # the part began in the stream before this one, so its whole text came there or comes here
         )
         self._apart = False  # the next text is a new paragraph
-        self._streamed = False  # some text of the item is out
+        self._streamed = False  # some text of the item was yielded
 
     def begin_item(self, item: dict[str, Any], *, place: int, sequence: int) -> list[Event]:
         """An item was announced after `place` characters of text."""
@@ -45,7 +45,7 @@ class Thoughts:
         return [ReasoningDelta("", sequence)]
 
     def begin_part(self) -> None:
-        """Another part comes."""
+        """The next part begins."""
         self._part, self._read, self._continues, self._is_rest = None, StringIO(), False, False
         self._apart = self._any
 

@@ -1,4 +1,4 @@
-"""One request to a provider, where a lost one continues, and the body that is sent."""
+"""One request to a provider, the point from which a lost one continues, and the body that is sent."""
 
 from __future__ import annotations
 

@@ -133,7 +133,7 @@ class Retries:
         match event:
             case Created():
                 self._response_id, self._sequence = event.response_id, event.sequence
-            case ReasoningDelta(text=""):  # a part begins: the resumed stream has to say so again
+            case ReasoningDelta(text=""):  # a part begins: the resumed stream must announce it again
                 pass
             case TextDelta() | RefusalDelta() | ReasoningDelta() | ReasoningItem() | ToolCall():
                 self._sequence = event.sequence

@@ -29,7 +29,7 @@ class Decoder:
         return complete.split(b"\n\n")
 
     def end(self) -> bytes:
-        """The last event, if no blank line came after it; some servers leave that out."""
+        """The last event, if no blank line followed it; some servers leave the line out."""
         return bytes(self._buffer).strip(b"\n")
 
     def _completed(self, chunk: bytes) -> bytes:

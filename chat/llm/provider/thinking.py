@@ -1,4 +1,4 @@
-"""Separating what a model thinks from what it says, if the server leaves the tags of its template in the text."""
+"""Separates a model's reasoning from its answer, if the server leaves the tags of its template in the text."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_HELD = 1000  # characters of white space that wait for what follows them
 
 
 class Splitter:
-    """Reads the text of one message, in pieces split anywhere, and says which of it is thought.
+    """Reads the text of one message, in pieces split anywhere, and says which of it is reasoning.
 
     Only tags at the start count, because an answer may write about tags.
     """
@@ -27,7 +27,7 @@ class Splitter:
         self._held = ""  # what may be the start of a tag, and white space before one
         self._closing = ""  # the tag that closes the open block
         self._blocks = 0
-        self._fresh = True  # nothing of the open block came
+        self._fresh = True  # nothing of the open block has arrived
 
     def feed(self, piece: str) -> Iterator[tuple[int, str]]:
         """The pieces that are known by now, each with the number of its block of thoughts; 0 is text."""
@@ -53,7 +53,7 @@ class Splitter:
             yield 0, left
 
     def _open(self, left: str) -> str:
-        """What is left behind an opening tag, or from the first text on; empty while that is not known."""
+        """What is left after an opening tag, or from the first text on; empty while that is not known."""
         start = left.lstrip()
         word = start[:LONGEST].lower()
         too_far = len(left) - len(start) > MAX_HELD
@@ -69,7 +69,7 @@ class Splitter:
         return start if self._blocks else left
 
     def _read_block(self, left: str) -> tuple[str, str]:
-        """The next piece of the thought, and what is left behind its closing tag."""
+        """The next piece of the block, and what is left after its closing tag."""
         if self._fresh:
             left = left.lstrip()
         if closed := re.search(re.escape(self._closing), left, re.IGNORECASE):

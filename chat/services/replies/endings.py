@@ -1,4 +1,4 @@
-"""What a reader can still do about an answer that has ended: try again, or have it continued."""
+"""What a user can do with an answer that has ended: try again, or continue it."""
 
 from __future__ import annotations
 

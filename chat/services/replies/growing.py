@@ -1,4 +1,4 @@
-"""A text that grows by pieces, of which tabs have seen the beginning; positions are UTF-16 code units."""
+"""A text that grows piece by piece, and whose beginning tabs have seen; positions are UTF-16 code units."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class GrowingText:
 
     @property
     def text(self) -> str:
-        """All of it."""
+        """The whole text."""
         return "".join(self._pieces)
 
     @property
@@ -32,7 +32,7 @@ class GrowingText:
 
     @property
     def waiting(self) -> bool:
-        """Whether some of it is unpublished."""
+        """Whether some of the text is unpublished."""
         return self._shown_pieces < len(self._pieces)
 
     def add(self, piece: str) -> None:
@@ -63,11 +63,11 @@ class GrowingText:
         return self._shown_length, "".join(self._pieces[self._shown_pieces :])
 
     def mark(self) -> tuple[int, int]:
-        """The end of this moment, for `published`."""
+        """The current end of the text, for `published`."""
         return len(self._pieces), self.length
 
     def published(self, mark: tuple[int, int]) -> None:
-        """Everything up to the mark is out."""
+        """Everything up to the mark was published."""
         self._shown_pieces, self._shown_length = mark
 
     def _new_part(self, piece: str) -> str:

@@ -26,7 +26,7 @@ class Allowance:
 
 
 async def allowance(model: ModelSpec, settings: Settings, tools: Registry, *, context: int | None = None) -> Allowance:
-    """By the settings, and by the model's context if it is known; `context` is what its server has told since."""
+    """From the settings, and the model's context if it is known; `context` is what its server has since reported."""
     output = min(settings.llm_max_output_tokens, model.max_output or settings.llm_max_output_tokens)
     context = smaller(context, context_of(model, settings.catalogue.provider_of(model)))
     if context is None:

@@ -95,7 +95,7 @@ class AnswerSoFar:
 
     text: str = ""
     reasoning: str = ""
-    reasoning_ms: int | None = None  # how long the model has been thinking; None: it never began
+    reasoning_ms: int | None = None  # thinking time so far; None: the model never began to think
     thinking: bool = False
 
     @classmethod
@@ -118,7 +118,7 @@ class Checkpoint:
     position: LogPosition
 
     def columns(self) -> tuple[object, ...]:
-        """The position, and what there is of reasoning, as the statements above have them."""
+        """The position and the reasoning, its time and state, as the statements above take them."""
         answer = self.answer
         return self.position.epoch, self.position.offset, answer.reasoning, answer.reasoning_ms, answer.thinking
 

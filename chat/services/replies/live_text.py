@@ -1,4 +1,4 @@
-"""A running answer: its text and reasoning are received, gathered for some milliseconds, and published in place."""
+"""A running answer: text and reasoning are received, gathered for some milliseconds, and published with positions."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class LiveText:
 
     @property
     def so_far(self) -> AnswerSoFar:
-        """All that was received."""
+        """Everything that was received."""
         thoughts = self._thoughts
         return AnswerSoFar(self._text.text, thoughts.text, thoughts.milliseconds, thoughts.thinking)
 

@@ -57,7 +57,7 @@ def instructions(name: str = "instructions", **values: object) -> str:
 
 
 def cache_key(thread_id: UUID) -> str:
-    """What a provider tells a thread's requests by, so that they share a cache; says nothing of the thread."""
+    """The key by which a provider lets a thread's requests share a cache; it reveals nothing about the thread."""
     return sha256(thread_id.bytes).hexdigest()[:32]
 
 
@@ -102,7 +102,7 @@ async def _tool_sizes(answers: list[UUID], model: str) -> dict[UUID, dict[str, i
 
 
 def _in_turns(messages: list[ChatMessage], answers: dict[UUID, list[InputItem]]) -> Iterator[InputItem]:
-    """The messages as items: what a user wrote in a row is one message, and answers have one of a user before them."""
+    """The messages as items: consecutive user messages become one, and every answer has a user message before it."""
     before: Role | None = None
     for role, group in groupby(messages, key=lambda message: message.role):
         said = list(group)

@@ -1,4 +1,4 @@
-"""How a reply continues when its model can't read all of the chat or can't answer, and what people are told."""
+"""How a reply continues when the chat is too long for its model or the model can't answer, and what users are told."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from chat.services.replies.finish import Outcome
 
 ITEM_OVERHEAD_TOKENS = 8  # of an item, besides its text
 ANSWER_SHARE = 0.25  # of the model's context that stays free for its answer
-MARGIN = 0.9  # our counts are estimates: other models count other tokens
-MIN_TOKENS = 64  # a conversation of so few tokens is not halved any further
+MARGIN = 0.9  # our counts are estimates: other models have other tokenizers
+MIN_TOKENS = 64  # a conversation is not halved below this size
 
 SHORTENED = {
     "messages": "Earlier messages were left out because this chat is longer than the model can read.",
@@ -81,7 +81,7 @@ class Recovered:
         return replace(outcome, sentence=" ".join(filter(None, (*self._sentences, outcome.sentence))))
 
     def told_failure(self, failure: CallFailed, outcome: Outcome) -> Outcome:
-        """The outcome of a call that failed all the same."""
+        """The outcome of a call that failed anyway."""
         if failure.code == Code.CONTEXT_TOO_LONG and self._is_newest_too_long:
             return replace(outcome, sentence=MESSAGE_TOO_LONG)
         return self.told(outcome)
@@ -92,7 +92,7 @@ async def _tokens(items: list[InputItem]) -> int:
 
 
 def _target(tokens: int, failed: Failed) -> int:
-    """Tokens of ours for the conversation: half of them, unless the server told its limit and its count."""
+    """The conversation's next size in our tokens: half, unless the server reported its limit and its count."""
     if not (failed.limit and failed.prompt_tokens):
         return min(tokens // 2, failed.limit or tokens)
     surplus = failed.prompt_tokens - failed.limit * (1 - ANSWER_SHARE)

@@ -92,7 +92,7 @@ def answer_items(text: str, calls: list[dict[str, Any]], kept: Iterable[Kept], *
 
 
 def reasoning_of(kept: Iterable[Kept]) -> str:
-    """What people have read of these rounds' reasoning."""
+    """The part of these rounds' reasoning that users have seen."""
     items = (one.item for one in kept if one.item.get("type") == "reasoning")
     return BLANK_LINE.join(filter(None, map(_readable, items)))
 
@@ -103,7 +103,7 @@ def _readable(item: InputItem) -> str:
 
 
 def _unsaid(text: str, items: Iterable[InputItem]) -> str:
-    """The answer's text without its beginning that these items have."""
+    """The answer's text without the beginning that these items already have."""
     for item in items:
         said = text_of(item) if item.get("type") == "message" else ""
         if text.startswith(said):

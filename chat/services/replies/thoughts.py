@@ -1,4 +1,4 @@
-"""The reasoning of a running answer: what the model writes while it is thinking, and for how long it has been."""
+"""The reasoning of a running answer: what the model writes while it is thinking, and the thinking time."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ BLANK_LINE = "\n\n"
 
 
 class Thoughts(GrowingText):
-    """The reasoning of all rounds as one text, each round's behind a blank line."""
+    """The reasoning of all rounds as one text, with a blank line between rounds."""
 
     def __init__(
         self, text: str = "", *, overlap: int = 0, milliseconds: int | None = None, thinking: bool = False
     ) -> None:
         self._room = MAX_BYTES - len(ELLIPSIS.encode()) - len(text.encode())  # bytes; none once the text was cut
         super().__init__(text, overlap=overlap if self._room > 0 else 0)
-        self._before_ms = milliseconds  # without the time since `since`; None: it never began
+        self._before_ms = milliseconds  # without the time since `since`; None: the model never began to think
         self.since = time.monotonic() if thinking else None
         self._new_round = False
-        self.changes = int(milliseconds is not None)  # how often it began or ended
+        self.changes = int(milliseconds is not None)  # how often thinking began or ended
 
     @property
     def thinking(self) -> bool:
@@ -53,12 +53,12 @@ class Thoughts(GrowingText):
         return True
 
     def start_round(self) -> None:
-        """What comes now belongs to another round; nothing of the one before will come again."""
+        """The next piece belongs to a new round; nothing of the last round will be repeated."""
         self.forget_repeat()
         self._new_round = bool(self.length)
 
     def _separated(self, piece: str) -> str:
-        """The piece behind a blank line if it begins a round, and without one if nothing is before it."""
+        """The piece after a blank line if it begins a round, but without the line at the very start."""
         before = self.length - self._overlap
         if before and not self._new_round:
             return piece
@@ -69,7 +69,7 @@ class Thoughts(GrowingText):
         return BLANK_LINE + piece
 
     def _fitting(self, piece: str) -> str:
-        """The piece, or as much of it as there is room for and an ellipsis."""
+        """The piece, or as much of it as fits, with an ellipsis."""
         encoded = piece.encode()
         room, self._room = self._room, max(0, self._room - len(encoded))
         return piece if self._room else encoded[:room].decode(errors="ignore") + ELLIPSIS

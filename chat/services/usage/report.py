@@ -20,7 +20,7 @@ SUMS = """count(*) AS calls, coalesce(sum(total_tokens), 0)::bigint AS tokens, c
        coalesce(sum(cost) FILTER (WHERE estimated), 0) AS estimated_cost, count(*) - count(cost) AS unpriced"""
 ROWS = "llm_call_log l WHERE l.user_id = $1 AND l.created_at >= $2 AND l.created_at < $3"
 BY_DAY = f"SELECT (created_at AT TIME ZONE 'UTC')::date AS day, {SUMS} FROM {ROWS} GROUP BY 1"  # noqa: S608
-# By the names that users choose from: two providers may have models of one id, and an id changes with its version.
+# By the names that users choose from: two providers may use the same model id, and an id changes with its version.
 BY_MODEL = f"SELECT model_asked AS name, {SUMS} FROM {ROWS} GROUP BY 1 ORDER BY cost DESC, name"  # noqa: S608
 # The thread is also looked up through its user. Calls without one belong to deleted chats, or made titles.
 BY_THREAD = f"""

@@ -72,7 +72,7 @@ export class MessageList {
     this.#paint();
   }
 
-  /** Says on one answer, or on none, that its model is silent; returns the words. */
+  /** Shows on one answer, or on none, that its model is silent; returns the text shown. */
   markWaiting(id) {
     for (const [key, { article }] of this.#views) article.toggleAttribute("data-waiting", key === id);
     return this.#views.get(id)?.article.querySelector(".message-waiting").textContent ?? "";

@@ -1,4 +1,4 @@
-/** How long the model was thinking, and what it wrote meanwhile: folded above its answer. */
+/** How long the model was thinking, and what it wrote meanwhile: collapsed above its answer. */
 import { decorate } from "./decoration.js";
 import { durationOf, thoughtFor } from "./durations.js";
 import { toHtml } from "./markdown.js";
@@ -6,7 +6,7 @@ import { morphChildren } from "./morph.js";
 import { sanitize } from "./sanitizer.js";
 
 const THINKING = "Thinking…";
-// This near to its end, reasoning that grows is followed.
+// Growing reasoning scrolls along if the reader is this near to its end.
 const NEAR_PX = 24;
 
 /** The reasoning that the server rendered, in the store's form. */
@@ -25,9 +25,9 @@ export function hasThought(message, before) {
   return message.reasoning_ms !== before?.reasoning_ms || message.thinking !== before?.thinking || message.reasoning !== before?.reasoning;
 }
 
-/** Paints the reasoning of all answers. The seconds are counted here: the server only says at times how many there were. */
+/** Paints the reasoning of all answers. The seconds are counted here: the server reports the time only now and then. */
 export class ReasoningView {
-  #beginnings = new Map(); // of those that are thinking: root element → by this page's clock
+  #beginnings = new Map(); // of answers whose model is thinking: root element → start by this page's clock
   #timer;
 
   paint(article, message) {
@@ -41,7 +41,7 @@ export class ReasoningView {
     paintText(root, message);
   }
 
-  /** What is folded is not rendered: most of it is never opened. */
+  /** Collapsed reasoning is not rendered: most of it is never opened. */
   opened(article, message) {
     paintText(rootOf(article), message);
   }
@@ -77,7 +77,7 @@ function rootOf(article) {
   return article.querySelector(".message-reasoning");
 }
 
-/** The time has its own element, hidden from screen readers: a name that changes each second would be spoken each second. */
+/** The time has its own element, hidden from screen readers: a label that changes each second would be read out each second. */
 function write(root, words, time = "") {
   root.querySelectorAll(".reasoning-words").forEach((place) => put(place, words));
   root.querySelectorAll(".reasoning-time").forEach((place) => put(place, time));

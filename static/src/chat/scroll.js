@@ -14,7 +14,7 @@ export class Follower {
     scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     // The wheel event comes before the first pixel has moved; a repaint must not win that race.
     scroller.addEventListener("wheel", ({ deltaY }) => deltaY < 0 && this.#leave(), { passive: true });
-    // What is opened is read from its beginning: the summary stays where it was pressed.
+    // Opened details are read from their beginning: the summary stays where it was clicked.
     scroller.addEventListener("click", ({ target }) => target.closest("summary") && (this.#follows = false));
     scroller.addEventListener("toggle", ({ target }) => target.open || this.#settle(), { capture: true });
     button.addEventListener("click", () => this.toLatest({ focus: true }));

@@ -1,4 +1,4 @@
-/** Notices that a running answer's model is silent. A model that thinks or reads for long is not broken, and the page says so. */
+/** Notices that a running answer's model is silent. A model that thinks or reads for a long time is not broken, and the page says so. */
 
 const SILENT_MS = 8_000;
 
@@ -21,7 +21,7 @@ export class Silence {
     this.#env = env;
   }
 
-  /** Called after each change, with the running answer. A snapshot repeats it without being an event. */
+  /** Called after each change, with the running answer. A snapshot repeats the answer without being an event. */
   watch(answer) {
     if (answer === this.#answer) return;
     const isEvent = !isAsFar(answer, this.#answer);

@@ -125,7 +125,7 @@ function reasoningDelta(state, { message_id: id, pos, delta: piece, ms }) {
   return changed(next, beginsToThink(message, ms) ? { announce: "Thinking" } : {});
 }
 
-/** Not at the replay of what this tab has seen. */
+/** Not when a replay repeats what this tab has seen. */
 function beginsToThink(message, ms) {
   return !message?.thinking && ms > (message?.reasoning_ms ?? -1);
 }
@@ -166,7 +166,7 @@ function final(state, frame) {
 
 const ENDINGS = { final: "Answer finished", stopped: "Answer stopped", interrupted: "Answer interrupted" };
 
-/** A model that still thinks when its answer ends has stopped too. */
+/** When an answer ends, its model has stopped thinking too. */
 function thought({ reasoning_ms = null }) {
   return { thinking: false, reasoning_ms };
 }
