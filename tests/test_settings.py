@@ -177,7 +177,7 @@ def test_problems_of_a_models_file_are_named_with_all_others() -> None:
     assert file_problems(PORT="x", MODELS_TOML=f"{MODELS}price='x'\nfallback=['c']") == [
         "PORT is 'x': set a whole number",
         "MODELS_TOML model[2].price: write it like 1.25/0.125/10, at most 1,000,000 and with at most 6 decimals",
-        'MODELS_TOML model[2].fallback: no model named "c" in this file',
+        'MODELS_TOML model[2].fallback: no model named "c" in this file; the models are "one/a", "one/b"',
     ]
 
 
@@ -202,4 +202,8 @@ def test_a_models_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
     with path.open("wb") as file:
         file.truncate(100_000_000)
     assert said() == "has more than 256 KiB, so it is not a models file"
-    assert file_problems(MODELS_FILE="a\0b") == ["MODELS_FILE 'a\\x00b' can't be read: embedded null byte"]
+    here = Path.cwd()
+    assert file_problems(MODELS_FILE="a\0b") == [f"MODELS_FILE '{here}/a\\x00b' can't be read: embedded null byte"]
+    assert file_problems(MODELS_FILE="none.toml") == [
+        f"MODELS_FILE '{here}/none.toml' can't be read: No such file or directory"
+    ]

@@ -23,6 +23,11 @@ MOST_PROBLEMS = 50
 ENDPOINTS = ("/responses", "/chat/completions", "/models")
 # Short parts in capitals: a key that is written here instead of its variable is not repeated in a complaint.
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9]{0,15}(?:_[A-Z0-9]{1,16})*")
+_TWICE = re.compile(r"Cannot declare \('(provider|model)',\) twice")
+_PLURALS = {"providers": "is unknown: write [[provider]]", "models": "is unknown: write [[model]]"}
+_NO_KEY = "a key does not belong in this file: put it in a variable and name the variable in key_env"
+_KEYS = dict.fromkeys(("api_key", "key"), _NO_KEY)
+MOST_NAMES = 20  # in a complaint
 _PROVIDER_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{PROVIDER_NAME_MAX_LENGTH - 1}}}")
 
 
@@ -45,9 +50,9 @@ def parse_models(text: str, environment: Mapping[str, str]) -> Catalogue:
         root.text("default_model", longest=NAME_MAX_LENGTH),
         root.text("title_model", longest=NAME_MAX_LENGTH),
     )
-    root.close()
+    root.close(_PLURALS)
     for key, specs in (("provider", providers), ("model", models)):
-        if not specs and not any(problem.startswith(f"{key}: ") for problem in problems):
+        if not specs and not root.complained(key) and not root.complained(f"{key}s"):
             root.complain(key, f"is missing: the file needs at least one [[{key}]]")
     _check_unique(root, "provider", "name", [spec.name for spec in providers])
     _check_unique(root, "model", "name", [spec.name for spec in models])
@@ -64,6 +69,8 @@ def _loaded(text: str) -> dict[str, Any]:
     except RecursionError:
         raise ModelsError(["is nested too deeply"]) from None
     except ValueError as error:  # TOMLDecodeError, or a number with too many digits
+        if twice := _TWICE.match(str(error)):
+            raise ModelsError([f"{twice[1]}: is there twice: write [[{twice[1]}]] with two brackets"]) from None
         raise ModelsError([f"is not valid TOML: {str(error)[:300]}"]) from None
 
 
@@ -82,7 +89,7 @@ def _provider(table: Table, environment: Mapping[str, str]) -> ProviderSpec:
         reuse_connections=reuses_connections(base_url) if reuse is None else reuse,
         leave_out=_leave_out(table),
     )
-    table.close()
+    table.close(_KEYS)
     return spec
 
 
@@ -158,7 +165,7 @@ def _model(table: Table, providers: Sequence[ProviderSpec]) -> ModelSpec:
         fallback=table.words("fallback"),
         hidden=table.flag("hidden") or False,
     )
-    table.close()
+    table.close(_KEYS)
     return spec
 
 
@@ -202,19 +209,25 @@ def _check_unique(root: Table, kind: str, key: str, values: Sequence[str]) -> No
 
 
 def _check_references(root: Table, models: Sequence[ModelSpec], default: str, titles: str) -> None:
-    names = {spec.name for spec in models}
+    names = [spec.name for spec in models]
     for number, spec in enumerate(models, start=1):
-        if unknown := [name for name in spec.fallback if name not in names]:
-            root.complain(f"model[{number}].fallback", f"no model named {quoted(unknown)} in this file")
+        _check_known(root, f"model[{number}].fallback", spec.fallback, names)
         if spec.name and spec.name in spec.fallback:
             root.complain(f"model[{number}].fallback", "names the model itself")
     for key, name in (("default_model", default), ("title_model", titles)):
-        if name and name not in names:
-            root.complain(key, f"no model named {quoted([name])} in this file")
+        _check_known(root, key, [name] if name else [], names)
     if default in {spec.name for spec in models if spec.hidden} - {""}:
         root.complain("default_model", "is hidden, so no one could choose it")
     if models and all(spec.hidden for spec in models):
         root.complain("model", "all are hidden, so users would have none to choose")
+
+
+def _check_known(root: Table, key: str, wanted: Iterable[str], names: Sequence[str]) -> None:
+    """Not if a name is unknown because of another problem: it could be the one that is wanted."""
+    unknown = [name for name in wanted if name not in names]
+    if unknown and names and all(names):
+        known = quoted(names[:MOST_NAMES]) + (", …" if len(names) > MOST_NAMES else "")
+        root.complain(key, f"no model named {quoted(unknown)} in this file; the models are {known}")
 
 
 def _ordered(providers: Iterable[ProviderSpec], models: Sequence[ModelSpec], default: str, titles: str) -> Catalogue:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 MAX_SHOWN = 60  # characters of a wrong value in its complaint
@@ -43,7 +43,7 @@ class Table:
             self.complain(key, "has a character that can't be shown, like a line break")
         elif len(value) > longest:
             self.complain(key, f"has {len(value)} characters; the maximum is {longest}")
-        elif required and not value and not self._complained(key):
+        elif required and not value and not self.complained(key):
             self.complain(key, "is missing")
         else:
             return value
@@ -70,7 +70,7 @@ class Table:
 
     def tables(self, key: str) -> list[Table]:
         """The tables `[[key]]`, which complaints number from 1."""
-        values: list[Any] = self._take(key, list, [], wanted=f"tables, each starting with [[{key}]]")
+        values: list[Any] = self._take(key, list, [], wanted=f"written as [[{key}]], with two brackets")
         if not all(isinstance(value, dict) for value in values):
             self.complain(key, f"must be tables, each starting with [[{key}]]")
             return []
@@ -78,9 +78,12 @@ class Table:
             Table(value, f"{self.place}{key}[{number}].", self.problems) for number, value in enumerate(values, start=1)
         ]
 
-    def close(self) -> None:
-        """Complain about the keys that were never read."""
+    def close(self, advice: Mapping[str, str]) -> None:
+        """Complain about the keys that were never read; `advice` has sentences for keys that are often tried."""
         for key in self._left:
+            if key in advice:
+                self.complain(key, advice[key])
+                continue
             name = "a key" if looks_like_key(key) else key[:MAX_SHOWN] if key.isprintable() else repr(key)[:MAX_SHOWN]
             self.complain(name, f"is unknown; the keys here are {', '.join(self._known)}")
 
@@ -95,7 +98,7 @@ class Table:
             return default
         return value
 
-    def _complained(self, key: str) -> bool:
+    def complained(self, key: str) -> bool:
         return any(problem.startswith(f"{self.place}{key}: ") for problem in self.problems)
 
 

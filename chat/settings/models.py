@@ -37,12 +37,13 @@ def _read(path: str) -> str:
     """The file's text. Raises ValueError, which says what is wrong; never reads more than MAX_BYTES."""
     if Path(path).exists() and not Path(path).is_file():  # a pipe would block, and a device never ends
         raise ValueError(f"{path!r} is not a file")
+    tried = str(Path(path).absolute())
     try:
         with Path(path).open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         why = error.strerror if isinstance(error, OSError) else error
-        raise ValueError(f"{path!r} can't be read: {why}") from None
+        raise ValueError(f"{tried!r} can't be read: {why}") from None
     if len(content) > MAX_BYTES:
         raise ValueError(f"{path!r} has more than {MAX_BYTES // 1024} KiB, so it is not a models file")
     try:

@@ -87,11 +87,11 @@ FILES = [
     (PROVIDER, "model: is missing: the file needs at least one [[model]]"),
     ("model = ", "is not valid TOML: Invalid value (at end of document)"),
     ("\n\nmodel\n", "is not valid TOML: Expected '=' after a key in a key/value pair (at line 3, column 6)"),
-    (f"{PROVIDER}[model]\nid='m'", "model: must be tables, each starting with [[model]], not a table"),
+    (f"{PROVIDER}[model]\nid='m'", "model: must be written as [[model]], with two brackets, not a table"),
     (f"model = [1]\n{PROVIDER}", "model: must be tables, each starting with [[model]]"),
     (
-        f"models = 1\n{PROVIDER}{MODEL}",
-        "models: is unknown; the keys here are provider, model, default_model, title_mod",
+        f"modes = 1\n{PROVIDER}{MODEL}",
+        "modes: is unknown; the keys here are provider, model, default_model, title_mod",
     ),
     (f"{PROVIDER}[[model]]\n", "model[1].id: is missing"),
     (f"{PROVIDER}[[model]]\nid = ' '", "model[1].id: is missing"),
@@ -107,7 +107,10 @@ FILES = [
         'model[1].provider: no provider named "three" in this file; the providers are "one',
     ),
     (f"{PROVIDER}{MODEL}hidden = true", "model: all are hidden, so users would have none to choose"),
-    (f"default_model = 'x'\n{PROVIDER}{MODEL}", 'default_model: no model named "x" in this file'),
+    (
+        f"default_model = 'x'\n{PROVIDER}{MODEL}",
+        'default_model: no model named "x" in this file; the models are "one/m"',
+    ),
     (f"title_model = 'y'\n{PROVIDER}{MODEL}", 'title_model: no model named "y" in this file'),
     (f"default_model = 'h'\n{PROVIDER}{MODEL}{HIDDEN}", "default_model: is hidden, so no one could choose it"),
     (f"x = {'[' * 100_000}", "is nested too deeply"),
@@ -167,6 +170,50 @@ OF_A_MODEL = [
 def test_each_problem_of_a_model_is_named(lines: str, said: str) -> None:
     [problem] = problems(f"{PROVIDER}{MODEL}{lines}")
     assert problem.startswith(f"model[1].{said}")
+
+
+FOLLOWED = f"default_model = 'x'\n{PROVIDER}"
+ALONE = [
+    (f"{FOLLOWED}[[models]]\nid = 'm'\nfallback = ['y']", "models: is unknown: write [[model]]"),
+    (
+        f"default_model = 'x'\n[[providers]]\nname = 'one'\n{MODEL}",
+        "providers: is unknown: write [[provider]]",
+    ),
+    (f"{FOLLOWED}[model]\nid = 'm'", "model: must be written as [[model]], with two brackets, not a table"),
+    (
+        f"[provider]\nname = 'a'\n{MODEL}",
+        "provider: must be written as [[provider]], with two brackets, not a table",
+    ),
+    (f"{FOLLOWED}", "model: is missing: the file needs at least one [[model]]"),
+    (f"{PROVIDER}[model]\n[model]\n", "model: is there twice: write [[model]] with two brackets"),
+    (f"[provider]\n[provider]\n{MODEL}", "provider: is there twice: write [[provider]] with two brackets"),
+]
+
+
+@pytest.mark.parametrize(("text", "said"), ALONE)
+def test_a_missing_table_is_the_only_problem(text: str, said: str) -> None:
+    assert problems(text) == [said]
+
+
+def test_a_name_may_be_that_of_a_model_which_has_another_problem() -> None:
+    assert problems(f"default_model = 'x'\n{PROVIDER}[[model]]\n") == ["model[1].id: is missing"]
+
+
+def test_the_names_that_exist_are_listed_and_not_without_end() -> None:
+    models = "".join(f"[[model]]\nid='{number}'\n" for number in range(30))
+    [problem] = problems(f"title_model = 'x'\n{PROVIDER}{models}")
+    assert problem.endswith('"one/18", "one/19", …')
+
+
+@pytest.mark.parametrize("key", ["api_key", "key"])
+@pytest.mark.parametrize("table", [1, 2])
+def test_a_key_is_told_where_it_belongs(key: str, table: int) -> None:
+    line = f"{key} = 'hunter2'\n"
+    text = f"{PROVIDER}{line}{MODEL}" if table == 1 else f"{PROVIDER}{MODEL}{line}"
+    assert problems(text) == [
+        f"{'provider' if table == 1 else 'model'}[1].{key}: a key does not belong in this file: "
+        "put it in a variable and name the variable in key_env"
+    ]
 
 
 def test_a_number_with_too_many_digits_is_a_problem() -> None:
