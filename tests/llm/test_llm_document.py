@@ -48,6 +48,7 @@ async def test_the_examples_for_a_shell_run(
     assert "A long answer" in printed
     assert "7421" in printed
     assert "Bergen in Norway" in printed
+    assert "local gemma-3" in printed
     assert "unauthorized" in printed
     assert "ledger" not in shell
 
