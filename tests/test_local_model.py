@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -41,6 +44,34 @@ def test_a_model_that_does_not_load_is_explained_with_the_log(tmp_path: Path, br
         pass
     assert "The local model did not start" in str(raised.value)
     assert "500 MB of free memory" in str(raised.value)
+
+
+def test_the_command_serves_the_installed_model_unless_a_file_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken_model: None
+) -> None:
+    monkeypatch.setitem(sys.modules, "xllamacpp", MagicMock())
+    command = importlib.import_module("chat.devservices.local_model.__main__")
+    served = []
+    for words in ([], ["other.gguf"]):
+        monkeypatch.setattr(sys, "argv", ["local_model", *words])
+        served.append(command._arguments().file)
+
+    assert served == [str(tmp_path / "broken_model" / "broken.gguf"), "other.gguf"]
+
+
+def test_the_command_without_an_installed_model_says_how_to_install_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], broken_model: None
+) -> None:
+    patches.MODEL_PACKAGE.replace(monkeypatch, "no_such_package")
+    monkeypatch.setitem(sys.modules, "xllamacpp", MagicMock())
+    monkeypatch.setattr(sys, "argv", ["local_model"])
+    with pytest.raises(SystemExit):
+        importlib.import_module("chat.devservices.local_model.__main__")._arguments()
+    assert "make run-local" in capsys.readouterr().err
+
+
+def test_the_notice_is_plain_text() -> None:
+    assert "`" not in launch.NOTICE
 
 
 def test_the_settings_of_another_model_give_way() -> None:

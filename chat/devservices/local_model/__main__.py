@@ -1,4 +1,4 @@
-"""`python -m chat.devservices.local_model FILE.gguf`: serve a model with llama.cpp, on this machine only."""
+"""`python -m chat.devservices.local_model [FILE.gguf]`: serve a model with llama.cpp, on this machine only."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import Any
 
 import xllamacpp
 
-from chat.devservices.local_model.launch import GREETING, KEY_VARIABLE
+from chat.devservices.local_model.launch import GREETING, KEY_VARIABLE, model_file
+from chat.devservices.program import ServiceError
 
 HOST = "127.0.0.1"
 
@@ -25,7 +26,7 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m chat.devservices.local_model", description=__doc__)
-    parser.add_argument("file", help="the model, as GGUF")
+    parser.add_argument("file", nargs="?", help="the model, as GGUF; by default the one that is installed")
     parser.add_argument("--port", type=int, default=0, help="0 chooses a free port")
     parser.add_argument("--name", default="local", help="the name that GET /v1/models reports")
     parser.add_argument("--context", type=int, default=4096, help="tokens per request, prompt and answer together")
@@ -36,7 +37,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, help="unset: random")
     parser.add_argument("--template", type=Path, help="a chat template in place of the model's own")
     parser.add_argument("--show-slots", action="store_true", help="answer GET /slots, which tells what is running")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    try:
+        arguments.file = arguments.file or str(model_file())
+    except ServiceError as error:
+        parser.error(str(error))
+    return arguments
 
 
 def _parameters(arguments: argparse.Namespace) -> Any:

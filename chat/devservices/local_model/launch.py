@@ -24,7 +24,7 @@ GREETING = "local model on "
 MOST_THREADS = 4  # more do not make so small a model faster
 NOTICE = (
     f"A very small model ({LABEL}) answers here, on this machine. It is often wrong. "
-    "Set OPENAI_API_KEY and start with `make run` to use another one."
+    "Set OPENAI_API_KEY and start with make run to use another one."
 )
 WHEN_IT_FAILS = "It needs about 500 MB of free memory. `make run` starts without it."
 # Environment variables that are meant for another model.
@@ -60,7 +60,7 @@ def without_other_models(environment: Mapping[str, str]) -> dict[str, str]:
 @contextlib.contextmanager
 def local_model_server(*arguments: str, log: Path) -> Iterator[LocalModel]:
     """Load the model and serve it on a free port. `arguments` are for its command line, in addition to ours."""
-    file, key = _model_file(), secrets.token_urlsafe(24)
+    file, key = model_file(), secrets.token_urlsafe(24)
     command = [sys.executable, "-u", "-m", "chat.devservices.local_model", str(file), "--name", NAME]
     command += ["--context", str(CONTEXT_TOKENS), "--threads", str(_threads()), "--repeat-penalty", "1.1", *arguments]
     environment = {**os.environ, KEY_VARIABLE: key}
@@ -75,7 +75,7 @@ def local_model_server(*arguments: str, log: Path) -> Iterator[LocalModel]:
         yield LocalModel(base_url, key)
 
 
-def _model_file() -> Path:
+def model_file() -> Path:
     """The model in its package, found without an import, which would need the libraries of another engine."""
     engine, model = importlib.util.find_spec(ENGINE_PACKAGE), importlib.util.find_spec(MODEL_PACKAGE)
     folders = (model.submodule_search_locations or []) if model else []
