@@ -72,13 +72,14 @@ async def test_what_is_configured_is_compared_with_what_is_offered(
     assert capsys.readouterr().out == (
         f"router ({router.base_url})\n"
         "  ✓ medium (mistralai/mistral-medium-3.1) · context 131,072 on the server, unknown here · price unknown\n"
-        "  ✗ router/gone (gone) · NOT OFFERED by this provider · price unknown\n"
+        "  ✗ router/gone (gone) · not offered by this provider · price unknown\n"
         "  - openrouter/auto · context 2,000,000\n"
         "\n"
         f"local ({local.base_url})\n"
         "  ✓ local/gemma-3 (gemma-3) · context 2,048 on the server, 8,192 here"
         " · reads images, but vision is not set · price known\n"
         "\n"
+        "✓ offered · ✗ not offered · ? no list · - offered and not configured\n"
     )
 
 
@@ -126,7 +127,7 @@ async def test_a_models_file_is_written_that_can_be_read(
     assert code == 0
     assert (now.providers, now.title_model, now.default.name) == (was.providers, was.title_model, "medium")
     assert [model.name for model in now.models] == [model.name for model in was.models]
-    assert (now.default.context, str(now.default.price)) == (131_072, "0.4/0.04/0.4/2")
+    assert (now.default.context, str(now.default.price)) == (131_072, "0.4/0.04/2")
     assert now.models[2] == replace(was.models[2], vision=True)
     assert '# not offered by this provider\n[[model]]\nid = "gone"' in written
     assert KEYS["ONE_KEY"] not in written
@@ -145,11 +146,13 @@ async def test_a_models_file_is_written_of_what_can_be_reached(
     said = capsys.readouterr()
     assert code == 1
     assert said.err == "127.0.0.1 answered with a page of HTML instead of a list of models.\n"
-    assert parse_models(said.out, {}).default.id == "gpt-6-luna"
+    written = parse_models(said.out, {})
+    assert written.default.id == written.default.name == "gpt-6-luna"
+    assert [provider.name for provider in written.providers] == ["local"]
 
 
 async def test_without_a_provider_there_is_nothing_to_compare(environment: pytest.MonkeyPatch) -> None:
-    with pytest.raises(SettingsError, match="there is no provider to ask"):
+    with pytest.raises(SettingsError, match=r"there is no provider to ask\. Without them, make run answers"):
         await run()
 
 

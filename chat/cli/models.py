@@ -15,6 +15,7 @@ from chat.llm.discovery import NoList, OfferedModel, offered_models
 from chat.llm.pricing import Prices
 from chat.settings import Settings, SettingsError
 
+LEGEND = "✓ offered · ✗ not offered · ? no list · - offered and not configured\n"
 LISTED = 20  # models that are not configured, without --all
 
 Listing = list[OfferedModel] | NoList
@@ -33,6 +34,7 @@ def models(arguments: argparse.Namespace) -> int:
     prices = Prices(settings.llm_prices, catalogue=catalogue)
     for provider, listing in listings.items():
         sys.stdout.write("\n".join(_described(provider, listing, catalogue, prices, every=arguments.all)) + "\n\n")
+    sys.stdout.write(LEGEND)
     return 0 if all(_is_fine(provider, listing, catalogue) for provider, listing in listings.items()) else 1
 
 
@@ -40,7 +42,12 @@ def _settings() -> Settings:
     """Only what concerns models has to be right."""
     settings = Settings.from_environment({**os.environ, "DEBUG": "True"})
     if not (settings.declared_models or settings.openai_api_key or settings.openai_base_url):
-        raise SettingsError(["OPENAI_API_KEY is not set, and neither is MODELS_FILE: there is no provider to ask"])
+        raise SettingsError(
+            [
+                "OPENAI_API_KEY is not set, and neither is MODELS_FILE: there is no provider to ask. "
+                "Without them, make run answers with its own model"
+            ]
+        )
     return settings
 
 
@@ -87,7 +94,7 @@ def _configured(
     context = context_of(model, provider)
     facts = [model.name if model.name == model.id else f"{model.name} ({model.id})"]
     if isinstance(listing, list) and found is None:
-        facts.append("NOT OFFERED by this provider")
+        facts.append("not offered by this provider")
     if found and found.context and found.context != context:
         facts.append(f"context {found.context:,} on the server, {f'{context:,}' if context else 'unknown'} here")
     elif context:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from urllib.parse import urlsplit
 
-from chat.llm.catalogue import Catalogue, ModelSpec, ProviderSpec, reuses_connections
+from chat.llm.catalogue import Catalogue, ModelSpec, ProviderSpec, provider_name, reuses_connections
 from chat.llm.discovery import NoList, OfferedModel
 from chat.llm.price import Price
 
@@ -14,6 +16,7 @@ Listings = Mapping[ProviderSpec, Sequence[OfferedModel] | NoList]
 
 def stub(catalogue: Catalogue, listings: Listings) -> str:
     """The text of a models file; models that are not configured are commented out."""
+    catalogue, listings = _with_local(catalogue, listings)
     lines = [
         "# Made by `chat models --write`: remove what you don't need. docs/models.md explains each key.",
         f"default_model = {_text(catalogue.default.name)}",
@@ -33,6 +36,18 @@ def stub(catalogue: Catalogue, listings: Listings) -> str:
         for found in (model for model in offered.values() if model.id not in taken):
             lines += ["", *(f"# {line}" for line in ("[[model]]", *_offered(found, provider)))]
     return "\n".join(lines) + "\n"
+
+
+def _with_local(catalogue: Catalogue, listings: Listings) -> tuple[Catalogue, Listings]:
+    """The only provider is called local if it is a server on this machine that was given no name."""
+    (provider, *others) = catalogue.providers
+    host = urlsplit(provider.base_url).hostname or ""
+    on_this_machine = host in ("localhost", "::1") or host.startswith("127.")
+    if others or not on_this_machine or provider.name != provider_name(provider.base_url):
+        return catalogue, listings
+    local = replace(provider, name="local")
+    models = tuple(replace(model, provider=local.name) for model in catalogue.models)
+    return replace(catalogue, providers=(local,), models=models), {local: listings[provider]}
 
 
 def _provider(provider: ProviderSpec) -> Iterator[str]:

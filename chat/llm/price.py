@@ -20,8 +20,11 @@ class Price(NamedTuple):
     output: Decimal
 
     def __str__(self) -> str:
-        """As it is written in settings and in the models file."""
-        return "/".join(f"{figure.normalize():f}" for figure in self)
+        """As it is written in settings and in the models file, in the shortest form that means the same."""
+        figures: tuple[Decimal, ...] = self
+        if self.write == self.input:
+            figures = (self.input, self.output) if self.cached == self.input else (self.input, self.cached, self.output)
+        return "/".join(f"{figure.normalize():f}" for figure in figures)
 
 
 PriceList = tuple[tuple[str, Price], ...]  # by name of the model
