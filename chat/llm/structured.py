@@ -13,6 +13,7 @@ import pydantic
 
 Schema = type[pydantic.BaseModel] | dict[str, Any]
 MAX_NAME = 64
+NOT_JSON = "the answer is not JSON"
 MAX_DETAIL_ERRORS = 5
 # In JSON's text: a pair of surrogates or another escape; also NUL or half of a pair, which PostgreSQL cannot store.
 _ESCAPE = re.compile(r"(\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\[^u])|\\u(?:0000|[dD][89a-fA-F]..)")
@@ -43,6 +44,8 @@ class OutputSchema:
             raise ValueError(_complaints(error)) from None
         except fastjsonschema.JsonSchemaValueException as error:
             raise ValueError(error.message) from None
+        except json.JSONDecodeError:
+            raise ValueError(NOT_JSON) from None
         except RecursionError:
             raise ValueError("it is nested too deeply") from None
         except Exception as error:  # the model's own validators may raise anything
@@ -80,4 +83,6 @@ def _without_defaults(schema: Any) -> Any:
 def _complaints(error: pydantic.ValidationError) -> str:
     """The place and reason of each error, without the values: they can be long, and are logged anyway."""
     found = error.errors(include_url=False, include_context=False, include_input=False)[:MAX_DETAIL_ERRORS]
-    return "; ".join(f"{'.'.join(str(step) for step in one['loc']) or 'the whole'}: {one['msg']}" for one in found)
+    if any(one["type"] == "json_invalid" and not one["loc"] for one in found):
+        return NOT_JSON
+    return "; ".join(f"{'.'.join(str(step) for step in one['loc']) or 'the answer'}: {one['msg']}" for one in found)

@@ -179,3 +179,10 @@ def test_an_empty_schema_is_a_schema() -> None:
 def test_anything_but_a_schema_is_refused_with_advice(schema: Any) -> None:
     with pytest.raises(TypeError, match="is not a schema: pass a pydantic model class"):
         OutputSchema(schema)
+
+
+@pytest.mark.parametrize("schema", [Work, SCHEMA])
+@pytest.mark.parametrize("text", ["Of course!", '{"name": ', "{} {}"])
+def test_an_answer_that_is_not_json_is_called_that(schema: Any, text: str) -> None:
+    with pytest.raises(ValueError, match=r"^the answer is not JSON$"):
+        OutputSchema(schema).parsed(text)

@@ -56,7 +56,7 @@ async def write_title(claim: Claim, deps: Deps) -> None:
     try:
         title = await _ask(exchange[0]["question"], exchange[0]["answer"], claim, deps)
     except CallFailed as failure:
-        logger.info("A thread keeps the first words as its title: %s %s", failure.code, failure.detail)
+        logger.info("A thread keeps the first words as its title: %s: %s", failure.code, failure.detail)
         return
     if title:
         await set_title(claim.user_id, claim.thread_id, title, TitleBy.MODEL, broadcast=deps.broadcast)

@@ -115,13 +115,17 @@ async def test_a_title_that_the_user_typed_stands_for_ever(carol: Person, model:
 
 
 @pytest.mark.parametrize("script", ["notjson", "invalid", "refusal", "empty", "incomplete", "status=401", "cut=1"])
-async def test_without_a_good_title_the_first_words_stay(carol: Person, script: str) -> None:
+async def test_without_a_good_title_the_first_words_stay(
+    carol: Person, script: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="chat.services.replies.titles")
     thread_id = await answered(carol, f"{QUESTION} [offline-structured: {script}]")
     calls = await eventually(LLMCallLog.filter(caller="title", user__email=carol.email).all)
     thread = await ChatThread.get(id=thread_id)
 
     assert thread.title_by is TitleBy.WORDS
     assert thread.title.startswith("How do I bake bread")
+    assert ("its title: invalid: the answer is not JSON" in caplog.text) is (script == "notjson")
     assert calls[0].error == "", "it can quote the chat, which may go"
 
 
