@@ -127,7 +127,7 @@ async def test_a_missing_key_and_a_missing_page_are_refused(offline: OfflineServ
 async def test_an_answer_explains_itself_and_quotes_the_question(offline: OfflineServer) -> None:
     text = await answer(offline, "Tell me about <b>rivers</b>\n```and *fjords*")
     assert "offline model" in text
-    assert "no key is set" in text
+    assert "this answer is written by rules" in text
     assert "> Tell me about \\<b\\>rivers\\</b\\>\n> \\`\\`\\`and \\*fjords\\*" in text
     for markup in ("## ", "**bold**", "*italic*", "~~struck~~", "- ", "|:--|", "```python", "```bash", "```json",
                    "\n> A", "](https://", "\n---\n", ":sparkles:", ":tada:"):  # fmt: skip

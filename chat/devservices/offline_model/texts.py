@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-HONEST = "I am the **offline model**: no key is set, so this answer is written by rules."
+HONEST = "I am the **offline model**: this answer is written by rules."
 
 GREETING = f"""Hello! :wave: {HONEST}
 
@@ -43,7 +43,7 @@ def fibonacci() -> Iterator[int]:
 ```
 
 ```bash
-curl --fail http://127.0.0.1:8000/healthz && echo "it runs"
+curl --fail https://chat.example.com/healthz && echo "it runs"
 ```
 
 ```json
@@ -71,7 +71,7 @@ $quote
 
 ---
 
-$seen Set a key, and a real model answers. :tada:"""
+$seen With the key of a provider, a real model answers. :tada:"""
 
 PARAGRAPH = """## Part $number
 
