@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chat.llm import tokens
+from tests.support.patches import TOKEN_ENCODING
 
 
 class Recorded:
@@ -20,7 +21,7 @@ class Recorded:
 
 async def test_a_long_text_is_counted_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     encoding = Recorded()
-    monkeypatch.setattr(tokens, "_encoding", lambda: encoding)
+    TOKEN_ENCODING.replace(monkeypatch, lambda: encoding)
 
     assert await tokens.count_tokens(["a" * 50_001, "short", ""]) == [50_001, 5, 0]
     assert max(encoding.lengths) == tokens.MAX_PIECE

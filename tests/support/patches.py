@@ -13,7 +13,7 @@ from chat.broadcast.log import Log
 from chat.database import pool
 from chat.devservices.local_model import launch
 from chat.devservices.offline_model import ledger
-from chat.llm import client
+from chat.llm import client, tokens
 from chat.llm.provider import connections, retries
 from chat.security import limits
 from chat.services.accounts import sessions
@@ -68,6 +68,7 @@ RETRY_WITHIN_SECONDS = Part(pool, "RETRY_WITHIN_SECONDS")
 # The model
 MAX_RUNS = Part(ledger, "MAX_RUNS")
 LLM_CLIENT = Part(client, "LLMClient")
+TOKEN_ENCODING = Part(tokens, "_encoding")
 DRAIN_SECONDS = Part(connections, "DRAIN_SECONDS")
 ERROR_SECONDS = Part(connections, "ERROR_SECONDS")
 PAUSES = Part(retries, "PAUSES")

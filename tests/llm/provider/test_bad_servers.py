@@ -198,7 +198,7 @@ async def test_bytes_that_never_become_a_chunk_end_at_the_limit(start: bytes) ->
         while True:
             writer.write(b"a")
             await writer.drain()
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # the server is slow on purpose
 
     end = await last_event(drips, total_seconds=0.5, silence_seconds=0.3)
     assert isinstance(end, Failed)
