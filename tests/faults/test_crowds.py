@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import statistics
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -92,14 +91,14 @@ async def test_row_40_connections_that_dribble_are_closed_and_pages_stay_fast(cl
             began = time.monotonic()
             assert (await alice.http.get("/chat/")).status_code == 200
             times.append(time.monotonic() - began)
-        lived = await asyncio.wait_for(asyncio.gather(*crowd), 30)
+        lived = await asyncio.wait_for(asyncio.gather(*crowd), 15)
 
         status, waited = await asyncio.wait_for(body, 15)
 
-    assert statistics.median(times) < 1  # a page takes 20 ms; a stalled loop takes seconds
-    assert max(lived) < 12  # closed after 5 s; all bytes of the header would take 25
+    assert sorted(times)[-2] < 0.5
+    assert max(lived) < 8
     assert b" 408 " in status
-    assert waited < 14
+    assert waited < 12
 
 
 async def dribble(worker: Worker) -> float:
