@@ -91,7 +91,7 @@ async def test_two_tabs_and_the_row_have_the_same_reasoning(alice: Person) -> No
 async def test_a_tab_that_opens_while_the_model_thinks_has_what_it_thought(alice: Person, site: Site) -> None:
     posted = await alice.ask("say Hello [offline: reasoning=40 reason_for=20]")
     async with alice.tab(posted["thread_id"]) as first:
-        before = await until_thought(first, posted["reply_id"], 20)
+        before = await until_thought(first, posted["reply_id"], 60)
         page = await alice.http.get(f"/chat/{posted['thread_id']}/")
         async with alice.tab(posted["thread_id"]) as second:
             snapshot = await second.until_type("thread.snapshot")
@@ -101,7 +101,7 @@ async def test_a_tab_that_opens_while_the_model_thinks_has_what_it_thought(alice
     [opened] = [one for one in snapshot["messages"] if one["id"] == posted["reply_id"]]
     assert opened["thinking"]
     assert opened["reasoning"].startswith(before)
-    assert opened["reasoning_ms"] is not None
+    assert opened["reasoning_ms"] > 0
     assert before[:20] in Page(page.text).text
     assert ends[0] == ends[1] == await stored(posted["reply_id"])
 
