@@ -34,7 +34,7 @@ class AnswerText:
         self._last_part = ""
         self._splitter: Splitter | None = Splitter()
         self._apart = False  # the next text is a new paragraph
-        self._plain = False  # the next delta comes out as it came
+        self._plain = False  # the next delta needs no change
         self._surplus = 0  # characters that came out beyond those of `_message`
 
     @property
