@@ -15,7 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from chat.llm import errors
-from chat.llm.call import Call, TextCorrected, Toolbox, ToolCallFinished
+from chat.llm.call import Call, TextCorrected, ToolCallFinished
 from chat.llm.events import (
     Code,
     Completed,
@@ -31,15 +31,15 @@ from chat.llm.events import (
     ToolCallStarted,
     Usage,
 )
-from chat.llm.items import InputItem, call_item, message_item, output_item
+from chat.llm.items import InputItem, call_item, message_item
 from chat.llm.journal import CallLog, Plan
 from chat.llm.pricing import Prices
 from chat.llm.provider.provider import Provider
 from chat.llm.provider.request import Resumption
 from chat.llm.provider.retries import Retries
 from chat.llm.tokens import count_tokens
-from chat.llm.tools import ToolResult
-from chat.text import depth, storable
+from chat.llm.tool_runs import ToolRuns
+from chat.text import depth
 
 MAX_ERROR_CHARACTERS = 1000
 MAX_REASONING_ITEM_BYTES = 256 * 1024  # as JSON; providers document no limit, and every later round sends it
@@ -290,43 +290,6 @@ class Round:
 
     def _elapsed_ms(self) -> int:
         return round((time.monotonic() - self._began) * 1000)
-
-
-class ToolRuns:
-    """The tools of one round, running beside the stream that calls them."""
-
-    def __init__(self, toolbox: Toolbox | None) -> None:
-        self.calls: list[ToolCall] = []
-        self.running: dict[asyncio.Task[ToolResult], ToolCall] = {}
-        self._toolbox = toolbox
-        self._outputs: dict[str, str] = {}
-
-    def knows(self, call: ToolCall) -> bool:
-        return any(one.call_id == call.call_id for one in self.calls)
-
-    def start(self, call: ToolCall) -> None:
-        self.calls.append(call)
-        self.running[asyncio.create_task(self._run(call), name=f"tool {call.name}")] = call
-
-    def finished(self) -> ToolCallFinished | None:
-        """The next finished result that was not yielded yet. Raises what the toolbox raised."""
-        task = next((task for task in self.running if task.done()), None)
-        if task is None:
-            return None
-        call = self.running.pop(task)
-        # Only Round.close cancels these, so the tool itself awaited something cancelled: no reason to end the call.
-        result = ToolResult(f"{call.name} was cancelled.", ok=False) if task.cancelled() else task.result()
-        output = self._outputs[call.call_id] = storable(result.output)
-        return ToolCallFinished(call.call_id, call.name, call.arguments, output, result.ok)
-
-    def outputs(self) -> tuple[InputItem, ...]:
-        """The results of all calls, as input for the next request."""
-        return tuple(output_item(call.call_id, self._outputs[call.call_id]) for call in self.calls)
-
-    async def _run(self, call: ToolCall) -> ToolResult:
-        if self._toolbox is None:
-            return ToolResult("There are no tools here.", ok=False)
-        return await self._toolbox.run(call)
 
 
 def _message(text: str) -> tuple[InputItem, ...]:
