@@ -290,12 +290,8 @@ class Bye(Frame, frozen=True, tag="bye"):
     retry_ms: int
 
 
-Outbound = (
-    Welcome
-    | Snapshot
-    | Ack
-    | Nack
-    | MessageCreated
+Logged = (
+    MessageCreated
     | ResponseStarted
     | TextDelta
     | ReasoningDelta
@@ -305,6 +301,14 @@ Outbound = (
     | Final
     | ResponseError
     | TitleUpdated
+)
+
+Outbound = (
+    Welcome
+    | Snapshot
+    | Ack
+    | Nack
+    | Logged
     | ThreadUpdated
     | ThreadDeleted
     | ThemeChanged
@@ -336,19 +340,6 @@ class Released(Frame, frozen=True, tag="released"):
 
     generation_id: UUID
 
-
-Logged = (
-    MessageCreated
-    | ResponseStarted
-    | TextDelta
-    | ReasoningDelta
-    | ReasoningDone
-    | ToolCallChanged
-    | ResponseText
-    | Final
-    | ResponseError
-    | TitleUpdated
-)
 
 BetweenWorkers = SessionEnded | StopRequested | Released | ThreadUpdated | ThreadDeleted | ThemeChanged | AccountDeleted
 
