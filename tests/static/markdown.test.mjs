@@ -1,8 +1,23 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 
-import { toHtml } from "../../static/src/chat/markdown.js";
+import { Tokenizer } from "marked";
+
+import { clearPart, toHtml } from "../../static/src/chat/markdown.js";
+import { formulasIn } from "../../static/src/chat/math.js";
 import { hostOf } from "../../static/src/chat/sanitizer.js";
+
+const read = (name) => JSON.parse(readFileSync(new URL(`markdown/${name}.json`, import.meta.url), "utf8"));
+
+describe("what the model wrote is seen as it is", () => {
+  for (const { id, text, right, html } of read("cases")) {
+    it(`${id}: ${right}`, () => assert.equal(toHtml(text), html));
+  }
+  for (const [kind, texts] of Object.entries(read("neighbors"))) {
+    for (const [text, html] of texts) it(`${kind}: ${JSON.stringify(text)}`, () => assert.equal(toHtml(text), html));
+  }
+});
 
 describe("markdown", () => {
   it("knows what the README promises", () => {
@@ -12,28 +27,123 @@ describe("markdown", () => {
     }
   });
 
-  it("turns shortcodes into emoji, but not inside code and not unknown ones", () => {
-    assert.match(toHtml(":tada: `:tada:` :nosuch:"), /🎉 <code>:tada:<\/code> :nosuch:/);
-  });
-
-  it("colours a finished fence of a language that it knows, and escapes all others", () => {
-    assert.match(toHtml("```python\nimport x\n```"), /language-python"><span class="hljs-keyword">import/);
+  it("names the language of a fence, and leaves its code to the highlighter", () => {
+    assert.equal(toHtml("```python\nimport x\n```"), '<pre><code class="language-python">import x\n</code></pre>');
     assert.match(toHtml("```nosuch\n<b>\n```"), /&lt;b&gt;/);
   });
 
-  it("leaves an open fence plain while the answer grows, and colours it at the end", () => {
-    for (const open of ["```python\nimport x", "~~~python\nimport x\n~~", "```python\nimport x\n``", "````python\nimport x\n```"]) {
-      assert.doesNotMatch(toHtml(open, { isGrowing: true }), /hljs-/, open);
-      assert.match(toHtml(open, { isGrowing: true }), /class="language-python"/, open);
-      assert.match(toHtml(open), /hljs-keyword/, open);
+  it("shows a growing line only when it is clear what it will be", () => {
+    for (const line of ["-", "- ", "--", "==", "1", "12.", "> -", "**", "``", "|-", "#", "_ _"]) {
+      assert.equal(clearPart(`Steps:\n${line}`), "Steps:\n", line);
+      assert.equal(toHtml(`Steps:\n${line}`, { isGrowing: true }), "<p>Steps:</p>\n", line);
     }
-    assert.match(toHtml("```python\nimport x\n```\nmore", { isGrowing: true }), /hljs-keyword/);
+    for (const line of ["- a", "1. a", "12 eggs", "**a", "--x", "-".repeat(100)]) assert.equal(clearPart(`Steps:\n${line}`), `Steps:\n${line}`);
+    assert.equal(toHtml("Steps:\n-"), "<p>Steps:<br>-</p>\n");
   });
 
-  it("shows tags that would be dropped as they were written", () => {
-    assert.match(toHtml("a List<String> here"), /List&lt;String>/);
-    assert.match(toHtml("<script>alert(1)</script>"), /&lt;script/);
-    assert.match(toHtml("a<br>b"), /a<br>b/);
+  it("never shows a title while the list below a paragraph is written", () => {
+    for (const text of ["Here are the steps:\n- one\n- two", "Here:\n--- \nnext", "a\n- b\n- - c\n", "x\n=\ny", "a | b\n--- | ---\n1 | 2\n"]) {
+      for (let length = 1; length <= text.length; length++) {
+        assert.doesNotMatch(toHtml(text.slice(0, length), { isGrowing: true }), /<h\d/, text.slice(0, length));
+      }
+    }
+  });
+
+  it("honors link definitions only when the text is complete", () => {
+    assert.doesNotMatch(toHtml("[a]: https://example.com\n\n[a]", { isGrowing: true }), />a</);
+    assert.match(toHtml("[a]: https://example.com\n\n[a]"), /<a href="https:\/\/example.com">a<\/a>/);
+  });
+});
+
+describe("hostile text", () => {
+  const nested = (line) => Array.from({ length: 500 }, (_, level) => line(level)).join("\n");
+
+  for (const [name, text, levels] of [
+    ["5,000 quotes in a line", ">".repeat(5_000), 0],
+    ["5,000 quotes with spaces", `${"> ".repeat(5_000)}x`, 0],
+    ["4,000 lists in a line", `${"- ".repeat(4_000)}x`, 0],
+    ["500 nested list items", nested((level) => `${"  ".repeat(level)}- x`), 16],
+    ["500 nested quotes", nested((level) => `${"> ".repeat(level + 1)}x`), 16],
+    ["3,000 nested emphases", "*a **b ".repeat(3_000) + "c** d* ".repeat(3_000), 0],
+    ["10,000 brackets", "[".repeat(10_000), 0],
+  ]) {
+    it(`is shown, however deep: ${name}`, () => {
+      const html = toHtml(text);
+      const letters = (string) => string.replace(/<[^>]*>|&gt;|[^a-z[]/g, "").length;
+      assert.equal(letters(html), letters(text));
+      assert.ok((html.match(/<(?:ul|blockquote)>/g) ?? []).length <= levels);
+    });
+  }
+
+  it("costs no more than a bounded look around each word", (test) => {
+    let seen = 0;
+    const { inlineText } = Tokenizer.prototype;
+    test.mock.method(Tokenizer.prototype, "inlineText", function (source) {
+      seen += source.length;
+      return inlineText.call(this, source);
+    });
+    for (const text of ["$".repeat(50_000), "$a ".repeat(20_000), "\\(a ".repeat(10_000), "|".repeat(20_000), "~a".repeat(20_000)]) {
+      seen = 0;
+      toHtml(text);
+      assert.ok(seen <= 1_000 * text.length, `${text.slice(0, 9)}: ${seen}`);
+    }
+  });
+
+  it("does not break a block that cannot be read", (test) => {
+    test.mock.method(Tokenizer.prototype, "codespan", () => {
+      throw new RangeError("Maximum call stack size exceeded");
+    });
+    assert.equal(toHtml("# Title\n\none `two`\n\n`"), "<h1># Title</h1>\n<p>one `two`</p>\n<p>`</p>\n".replace("# T", "T"));
+  });
+});
+
+describe("formulas", () => {
+  for (const [text, count] of [
+    ["$5 and $10", 0],
+    ["costs $5-$10 or US$5 and US$10", 0],
+    ["$/PR is down but $/session is up", 0],
+    ["from $271,677.37 in January to $272,748.58 in February", 0],
+    ["a $10$-off coupon for $20$ items", 0],
+    ["$HOME/bin:$PATH", 0],
+    ["`$x$` and ``a $ b $``", 0],
+    ["| a | b |\n|---|---|\n| $5 | $10 |", 0],
+    ["$100k/$200k and $1.5M$", 0],
+    ["\\$x\\$", 0],
+    ["[price $5](http://a.example/?x=$1&y=$2)", 0],
+    ["$ 5 $", 0],
+    ["$5 million, $3$", 0],
+    ["$2$ apples", 0],
+    ["price: $5$", 0],
+    ["between A$5 and C$10, or 5$ to 10$", 0],
+    ["$5 or 5$, whatever", 0],
+    ["use $1, $2 and $_GET['x'] or $(id) and $.ajax", 0],
+    ["mass $m$ and $E=mc^2$.", 2],
+    ["$(L_{ur}-L_r)\\sim\\chi^2(Q)$", 1],
+    ["let $y$: $n\\times 1$ vector", 2],
+    ["\\(a+b\\) and \\[c\\]", 2],
+    ["$$x^2$$ inline", 1],
+    ["- item $x_1$\n- **$y$**", 2],
+    ["| $a$ | $b_2$ |\n|---|---|\n| $5 | 1 |", 2],
+    ["$x_i$, $x_j$ ($z$)", 3],
+    ["$a<b$ & $c$", 2],
+    ["$f(x)=\\$5$", 1],
+    ["> $$\n> a\n> $$\n", 1],
+    ["the set $\\{1,2\\}$", 1],
+    ["$O(n \\log n)$-time", 1],
+    ["$\\alpha$的值", 1],
+    ["$3x$", 1],
+    ["$-1$ to $+1$", 2],
+    ["$\\text{für alle } x$ and \\(\\Delta ABC\\)", 2],
+    ["\\[sic\\] and \\(see below\\)", 0],
+  ]) {
+    it(`${count}: ${JSON.stringify(text)}`, () => assert.equal((toHtml(text).match(/class="math-/g) ?? []).length, count));
+  }
+
+  it("know where they are", () => {
+    assert.deepEqual(formulasIn("a $x$ \\(y\\)"), [
+      { start: 2, end: 5, tex: "x", isDisplay: false },
+      { start: 6, end: 11, tex: "y", isDisplay: false },
+    ]);
   });
 });
 

@@ -1,4 +1,8 @@
-/** The emoji shortcodes that people and models use; `:unknown:` stays as it is. */
+/**
+ * The emoji shortcodes that people and models use; `:unknown:` stays as it is.
+ *
+ * A shortcode stands free: `user:key:1` and `fe80::1:100:2` are none.
+ */
 
 const NAMES = `
   smile 😄 smiley 😃 grin 😁 grinning 😀 laughing 😆 joy 😂 rofl 🤣 slightly_smiling_face 🙂 upside_down_face 🙃 wink 😉
@@ -26,6 +30,16 @@ const NAMES = `
 
 const words = NAMES.trim().split(/\s+/);
 
-export const EMOJI = Object.fromEntries(
-  words.flatMap((word, index) => (index % 2 === 0 ? [[word, words[index + 1]]] : [])),
-);
+const EMOJI = new Map(words.flatMap((word, index) => (index % 2 === 0 ? [[word, words[index + 1]]] : [])));
+
+const CODE = ":[\\w+-]+:";
+const FREE = new RegExp(`(?<![^\\s])(?:${CODE})+(?=[.,;!?)\\]}"'…，。！？、）」]*(?:\\s|$))`, "g");
+
+/** `isFirst`, `isLast`: does the text begin and end a line? Otherwise it touches something else there. */
+export function withEmoji(text, { isFirst, isLast }) {
+  if (!text.includes(":")) return text;
+  return text.replace(FREE, (codes, start) => {
+    const touches = (start === 0 && !isFirst) || (!isLast && /^\S*$/.test(text.slice(start)));
+    return touches ? codes : codes.replace(new RegExp(CODE, "g"), (code) => EMOJI.get(code.slice(1, -1)) ?? code);
+  });
+}

@@ -1,51 +1,114 @@
-/** Markdown to HTML. The result is NOT safe yet: `sanitizer.js` is the only way into the page. */
-import { Marked } from "marked";
-import { markedEmoji } from "marked-emoji";
-import { markedHighlight } from "marked-highlight";
-import { EMOJI } from "./emoji.js";
-import { highlight } from "./highlight.js";
-import { ALLOWED_TAGS } from "./sanitizer.js";
+/** Markdown to HTML, block by block. The result is NOT safe yet: `sanitizer.js` is the only way into the page. */
+import { Parser, getDefaults } from "marked";
+import { LazyLexer } from "./lexer.js";
 
-const GROWING = "growing";
-const whole = parserFor({ growing: false });
-const growing = parserFor({ growing: true });
+const PROBABLY_DEFINITION = /^[ >\t]*\[[^\]\n]+\]:/m;
+// The beginning of a line that may become anything: a rule, a list item, a fence, the second line of a table.
+const AMBIGUOUS_LINE = /^[ \t>]*(?:[-=*_+~#|:` \t]*|\d{1,9}[.)]?[ \t]*)$/;
+const MOST_AMBIGUOUS = 80;
 
-/** In an answer that still grows, an open code fence stays uncolored, or its colors would jump about. */
+const parser = new Parser({
+  ...getDefaults(),
+  renderer: undefined,
+  extensions: { renderers: { formula: formulaHtml, html: sourceHtml, code: codeHtml }, childTokens: {} },
+});
+
+/** Lines end with LF only. */
+export function normalized(text) {
+  return text.includes("\r") ? text.replace(/\r\n?/g, "\n") : text;
+}
+
+/** In an answer that grows, the last line is not shown before it is clear what it will be, so that nothing flashes. */
+export function clearPart(text) {
+  const begin = text.lastIndexOf("\n") + 1;
+  const isAmbiguous = text.length - begin <= MOST_AMBIGUOUS && AMBIGUOUS_LINE.test(text.slice(begin));
+  return isAmbiguous ? text.slice(0, begin) : text;
+}
+
+/** The labels of link definitions that are used, so that they are not text. */
+export function definitionsIn(text) {
+  if (!PROBABLY_DEFINITION.test(text)) return new Set();
+  const lexer = new LazyLexer(() => true);
+  for (const token of blockTokensOf(lexer, text)) lexer.complete(token);
+  return lexer.tokenizer.usedLabels;
+}
+
+/**
+ * The blocks of a text, in order: {raw, length, endsBlank, isWhole, isOpenFence, token, lexer}. Blank lines belong to the block
+ * before. The lengths add up to the text's, unless `raw` had to be put together.
+ */
+export function blocksOf(text, definitions = new Set()) {
+  const lexer = new LazyLexer(definitions.size ? (label) => definitions.has(label) : undefined);
+  const blocks = [];
+  for (const token of blockTokensOf(lexer, text)) {
+    const last = blocks.at(-1);
+    if (token.type === "space" && last) {
+      last.length += token.raw.length;
+      last.endsBlank = true;
+    } else blocks.push(blockOf(token, lexer));
+  }
+  return blocks;
+}
+
+function blockTokensOf(lexer, text) {
+  try {
+    return lexer.blocksOf(text);
+  } catch {
+    return [{ type: "html", block: true, raw: text, text }];
+  }
+}
+
+function blockOf(token, lexer) {
+  const { type, raw } = token;
+  return {
+    token,
+    lexer,
+    raw,
+    length: raw.length,
+    endsBlank: type === "space" || /\n[ \t]*\n$/.test(raw),
+    isOpenFence: type === "code" && token.isOpen === true && !token.isIndented,
+    // Nothing that follows can become a part of these.
+    isWhole: type === "heading" || type === "hr" || (type === "code" && token.isOpen === false),
+  };
+}
+
+/** A block that cannot be rendered is shown as it was written. */
+export function htmlOf({ token, lexer, raw }) {
+  try {
+    lexer.complete(token);
+    return parser.parse([token]);
+  } catch {
+    return sourceHtml({ block: true, text: raw });
+  }
+}
+
+/** The whole text at once. */
 export function toHtml(text, { isGrowing = false } = {}) {
-  return (isGrowing ? growing : whole).parse(text);
+  const whole = normalized(text);
+  const shown = isGrowing ? clearPart(whole) : whole;
+  return blocksOf(shown, isGrowing ? new Set() : definitionsIn(shown)).map(htmlOf).join("");
 }
 
-function parserFor({ growing: isGrowing }) {
-  const parser = new Marked({ gfm: true });
-  parser.use(
-    markedEmoji({ emojis: EMOJI, renderer: (token) => token.emoji }),
-    markedHighlight({ highlight: colored }),
-    { renderer: { html: ({ text }) => withUnknownTagsVisible(text) } },
-  );
-  // The extension that was registered last walks first, so the fence is marked before the highlighter sees it.
-  if (isGrowing) parser.use({ walkTokens: markOpenFence });
-  return parser;
+// -- what marked would write differently ----------------------------------------------------------------------------
+
+function formulaHtml({ text, isDisplay, isBlock }) {
+  const code = `<code class="math-${isDisplay ? "display" : "inline"}">${escaped(text)}</code>`;
+  return isBlock ? `<p>${code}</p>` : code;
 }
 
-function colored(code, language, info) {
-  return info.endsWith(` ${GROWING}`) ? code : highlight(code, language);
+/** A block is shown as it was written; of tags within a line only those that are allowed got here. */
+function sourceHtml({ block, text }) {
+  return block ? `<p class="source">${escaped(text)}</p>` : text;
 }
 
-function markOpenFence(token) {
-  if (token.type === "code" && isOpenFence(token.raw)) token.lang = `${token.lang ?? ""} ${GROWING}`;
+function codeHtml({ text, lang, isOpen }) {
+  const language = /^[^\s{]+/.exec(lang ?? "")?.[0];
+  const name = language ? ` class="language-${escaped(language)}"` : "";
+  return `<pre><code${name}>${escaped(text)}${isOpen || !text ? "" : "\n"}</code></pre>`;
 }
 
-function isOpenFence(raw) {
-  const fence = /^ {0,3}(`{3,}|~{3,})/.exec(raw)?.[1];
-  if (!fence) return false;
-  const last = raw.trimEnd().split("\n").slice(1).at(-1)?.trim() ?? "";
-  return !(last.length >= fence.length && last === fence[0].repeat(last.length));
-}
+const ENTITIES = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
 
-// `List<String>` outside a code fence would lose its middle: a tag that would be dropped is shown as it was written.
-const PASSED_ON = new Set([...ALLOWED_TAGS, "img"]);
-const TAG = /<(\/?)([a-z][^\s/>]*)/gi;
-
-function withUnknownTagsVisible(html) {
-  return html.replace(TAG, (whole, slash, name) => (PASSED_ON.has(name.toLowerCase()) ? whole : `&lt;${slash}${name}`));
+function escaped(text) {
+  return text.replace(/[&<>"']/g, (character) => ENTITIES[character]);
 }

@@ -6,17 +6,18 @@
  */
 import DOMPurify from "dompurify";
 
-export const ALLOWED_TAGS = [
+const ALLOWED_TAGS = [
   "p", "br", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "blockquote", "pre", "code", "strong", "em", "del",
-  "table", "thead", "tbody", "tr", "th", "td", "a", "span", "input",
+  "table", "thead", "tbody", "tr", "th", "td", "a", "span", "input", "sub", "sup", "kbd",
 ];
 const ALLOWED_ATTR = ["href", "title", "class", "align", "start", "type", "checked", "disabled"];
-const CLASS = /^(language-[\w+#.-]+|hljs[\w-]*|(function|class|inherited)_)$/;
+const CLASS = /^(language-[\w+#.-]+|math-(inline|display)|source)$/;
 
 const CONFIG = {
   ALLOWED_TAGS,
   ALLOWED_ATTR,
-  ALLOWED_URI_REGEXP: /^(https?:|mailto:)/i,
+  // A path, but not `//host` and what browsers read like it.
+  ALLOWED_URI_REGEXP: /^(https?:|mailto:|\/(?![\\/]))/i,
   // Without this the pattern above applies to every attribute, and `align="right"` is not an address.
   ADD_URI_SAFE_ATTR: ["align", "start", "type", "checked", "disabled"],
   ALLOW_DATA_ATTR: false,
@@ -58,13 +59,18 @@ function keepKnownClasses(node, attribute) {
 }
 
 function mendElement(node) {
-  if (node.tagName === "A" && node.hasAttribute("href")) {
+  if (node.tagName === "A" && node.hasAttribute("href") && !isOwn(node.getAttribute("href"))) {
     node.setAttribute("rel", "noopener noreferrer nofollow");
     node.setAttribute("target", "_blank");
   }
   if (node.tagName !== "INPUT") return;
   if (node.getAttribute("type") !== "checkbox") return node.remove();
   node.setAttribute("disabled", "");
+}
+
+/** A page of this site opens in the same tab. */
+function isOwn(address) {
+  return URL.canParse(address, window.location.href) && new URL(address, window.location.href).origin === window.location.origin;
 }
 
 /** The host of an absolute web address, in ASCII form (look-alike letters show as xn--…); "" for anything else. */

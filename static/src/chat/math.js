@@ -1,0 +1,125 @@
+/**
+ * Finds formulas in text: `$…$` by pandoc's rules, `$$…$$`, `\(…\)`, `\[…\]`, and blocks of the last three and of `\begin{…}`.
+ *
+ * Dollars are mostly money, and brackets with a backslash are often just brackets, so a formula must look like one. Every
+ * scan is linear: an answer may consist of 50,000 dollars.
+ */
+
+// A longer "formula" is the text between two delimiters that have nothing to do with each other.
+const MOST_CHARACTERS = 4_000;
+const AMOUNT = /^[\d.,\s]+[kKmMbB%]?$/;
+const AMOUNT_AND_WORDS = /^\d[\d.,]*[kKmMbB%]?\s+\p{L}{2,}/u;
+const OPERATOR = /[\\^_={}<>+*/|]/;
+const WORDS = /^[\p{L}\p{N}\s.,:;'’!?&-]*$/u;
+const WORD = /\p{Ll}\p{L}{2}|\p{L}{2}\p{Ll}/u;
+const FOREIGN_LETTER = /(?![\p{sc=Latin}\p{sc=Greek}])\p{L}/u;
+const TEXT_COMMAND = /\\(?:text|mathrm|mbox|operatorname|tag)/;
+const REFERENCE = /^[\d\s,;–-]+$/;
+
+const PAIRS = { "$": "$", "$$": "$$", "\\(": "\\)", "\\[": "\\]" };
+const MARK = /\\[\s\S]|`+|\$+/g;
+const BLOCK = /^ {0,3}(?:\$\$(?!\$)|\\\[|\\begin\{(?:equation|align|alignat|gather|multline|eqnarray)\*?\})/;
+const BLOCK_LINE = /\n {0,3}(?:\$\$|\\\[|\\begin\{)/g;
+const BLANK_LINE = /\n[ \t]*\n/;
+
+/** All formulas in the source of a paragraph, in order: [{start, end, tex, isDisplay}]. */
+export function formulasIn(source) {
+  if (!/\$|\\[([]/.test(source)) return [];
+  const marks = marksOf(source);
+  const found = [];
+  for (let index = 0; index + 1 < marks.length; index++) {
+    const formula = formulaBetween(source, marks[index], marks[index + 1]);
+    if (!formula) continue;
+    found.push(formula);
+    index++;
+  }
+  return found;
+}
+
+/** Delimiters in order. A piece of code is one mark, so no formula reaches over it. */
+function marksOf(source) {
+  const ticks = tickRuns(source);
+  const marks = [];
+  MARK.lastIndex = 0;
+  for (let match; (match = MARK.exec(source)); ) {
+    const { 0: kind, index: start } = match;
+    if (kind[0] === "`") MARK.lastIndex = endOfCode(ticks, kind.length, start);
+    if (kind[0] !== "\\" || /[()[\]]/.test(kind[1])) marks.push({ kind, start, end: start + kind.length });
+  }
+  return marks;
+}
+
+/** Length of a run of backticks → where such runs begin, the first one last. */
+function tickRuns(source) {
+  const runs = new Map();
+  for (const { 0: run, index } of source.matchAll(/`+/g)) {
+    if (!runs.has(run.length)) runs.set(run.length, []);
+    runs.get(run.length).push(index);
+  }
+  for (const starts of runs.values()) starts.reverse();
+  return runs;
+}
+
+function endOfCode(runs, length, start) {
+  const starts = runs.get(length) ?? [];
+  while (starts.length && starts.at(-1) <= start) starts.pop();
+  return (starts.at(-1) ?? start) + length;
+}
+
+function formulaBetween(source, opening, closing) {
+  if (PAIRS[opening.kind] !== closing.kind || closing.start - opening.end > MOST_CHARACTERS) return null;
+  const inner = source.slice(opening.end, closing.start);
+  if (opening.kind === "$" && !fitsDollars(source, opening.start, closing.start, inner)) return null;
+  const tex = inner.trim();
+  if (!looksLikeMath(tex, opening.kind)) return null;
+  return { start: opening.start, end: closing.end, tex, isDisplay: opening.kind !== "$" && opening.kind !== "\\(" };
+}
+
+/** Pandoc's rules: no space within the dollars, and no letter, digit or dollar that touches them from outside. */
+function fitsDollars(source, start, end, inner) {
+  if (/^\s|\s$|\n/.test(inner)) return false;
+  return !/[\w$\\]/.test(source.charAt(start - 1)) && !/[\w$]/.test(source.charAt(end + 1));
+}
+
+function looksLikeMath(tex, opener) {
+  if (!tex) return false;
+  if (FOREIGN_LETTER.test(tex) && !TEXT_COMMAND.test(tex)) return false;
+  if (opener === "$" && (AMOUNT.test(tex) || AMOUNT_AND_WORDS.test(tex))) return false;
+  if (opener === "\\[" && REFERENCE.test(tex)) return false;
+  return OPERATOR.test(tex) || !(WORDS.test(tex) && WORD.test(tex));
+}
+
+/**
+ * A formula on lines of its own at the beginning of `source`: {raw, tex}; tex is "" while the end is missing, or
+ * there is none. Lines within it are no lists, quotes or headings, whatever they begin with.
+ */
+export function readFormulaBlock(source) {
+  const opening = BLOCK.exec(source)?.[0];
+  if (!opening) return undefined;
+  const near = source.slice(0, MOST_CHARACTERS);
+  const closer = closerOf(opening.trim());
+  const end = near.indexOf(closer, opening.length);
+  if (end < 0 || BLANK_LINE.test(near.slice(0, end))) return unclosed(near, opening);
+  const rest = /^[ \t]*(?:\n|$)/.exec(near.slice(end + closer.length));
+  if (!rest) return undefined;
+  const isBare = closer[1] !== "e";
+  const tex = (isBare ? near.slice(opening.length, end) : near.slice(0, end + closer.length)).trim();
+  if (isBare && !looksLikeMath(tex, opening.trim())) return undefined;
+  return { raw: near.slice(0, end + closer.length + rest[0].length), tex };
+}
+
+function unclosed(near, opening) {
+  if (!near.startsWith(`${opening}\n`)) return undefined;
+  return { raw: near.slice(0, BLANK_LINE.exec(near)?.index ?? near.length), tex: "" };
+}
+
+function closerOf(opening) {
+  return PAIRS[opening] ?? opening.replace("begin", "end");
+}
+
+/** Where in a paragraph a formula on lines of its own begins, or -1. */
+export function formulaBlockWithin(paragraph, source) {
+  if (!/\$\$|\\[[b]/.test(paragraph)) return -1;
+  for (const { index } of paragraph.matchAll(BLOCK_LINE)) if (readFormulaBlock(source.slice(index + 1))) return index + 1;
+  return -1;
+}
