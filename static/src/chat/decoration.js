@@ -1,14 +1,20 @@
 /** What the page adds to sanitized Markdown, by DOM code only: copy buttons, scrolling tables, hosts of links. */
 import { copyBy } from "../copy.js";
+import { appendLines } from "./code-lines.js";
+import { giveDirections } from "./direction.js";
+import { typeset } from "./formulas.js";
 import { hostOf } from "./sanitizer.js";
 
+const HEADINGS = "h1, h2, h3, h4, h5, h6";
+
 export function decorate(fragment) {
+  giveDirections(fragment);
   fragment.querySelectorAll("pre").forEach(frameCode);
   fragment.querySelectorAll("table").forEach(letTableScroll);
   fragment.querySelectorAll("a[href]").forEach(showHost);
   fragment.querySelectorAll('span[title^="Image"]').forEach((chip) => chip.classList.add("image-chip"));
   fragment.querySelectorAll("input").forEach(nameCheckbox);
-  placeHeadings([...fragment.querySelectorAll("h1, h2, h3, h4, h5, h6")]);
+  typeset(fragment);
   return fragment;
 }
 
@@ -22,7 +28,14 @@ function frameCode(pre) {
   const frame = element("div", "code-block");
   pre.replaceWith(frame);
   pre.tabIndex = 0;
+  inChunks(pre.querySelector("code"));
   frame.append(bar, pre);
+}
+
+function inChunks(code) {
+  const text = code.textContent;
+  code.textContent = "";
+  appendLines(code, text);
 }
 
 function letTableScroll(table) {
@@ -48,7 +61,8 @@ function nameCheckbox(box) {
 const SPEAKER_LEVEL = 2;
 
 /** The page's title is level 1, the speaker level 2: an answer's headings come below, without gaps, whatever their size. */
-function placeHeadings(headings) {
+export function placeHeadings(answer) {
+  const headings = [...answer.querySelectorAll(HEADINGS)];
   const levels = headings.map(({ nodeName }) => Number(nodeName[1]));
   const highest = Math.min(...levels);
   let above = SPEAKER_LEVEL;

@@ -1,4 +1,4 @@
-/** Syntax colors for the languages that answers mostly use; others stay plain. */
+/** Syntax colors for the languages that answers mostly use. It is large: `coloring.js` loads it when there is code. */
 import hljs from "highlight.js/lib/core";
 import bash from "highlight.js/lib/languages/bash";
 import c from "highlight.js/lib/languages/c";
@@ -31,19 +31,26 @@ const LANGUAGES = {
 
 for (const [name, language] of Object.entries(LANGUAGES)) hljs.registerLanguage(name, language);
 
-// A growing answer is parsed at each repaint; its finished blocks need not be colored each time.
-const REMEMBERED = 200;
-const remembered = new Map();
+const PART = /<span class="([^"]*)">|<\/span>|&(amp|lt|gt|quot|#x27);|[^<&]+/g;
+const CHARACTERS = { amp: "&", lt: "<", gt: ">", quot: '"', "#x27": "'" };
 
-/** HTML with `hljs-*` spans, or the code itself if the language is unknown (then the caller escapes it). */
-export function highlight(code, language) {
+/** The code as nodes, or null if the language is unknown. highlight.js writes HTML: spans and five entities. */
+export function highlighted(code, language) {
   const name = language.toLowerCase();
-  if (!hljs.getLanguage(name)) return code;
-  const key = `${name}\n${code}`;
-  const known = remembered.get(key);
-  if (known !== undefined) return known;
-  if (remembered.size >= REMEMBERED) remembered.delete(remembered.keys().next().value);
-  const html = hljs.highlight(code, { language: name, ignoreIllegals: true }).value;
-  remembered.set(key, html);
-  return html;
+  if (!hljs.getLanguage(name)) return null;
+  const root = document.createDocumentFragment();
+  let place = root;
+  for (const [part, className, entity] of hljs.highlight(code, { language: name, ignoreIllegals: true }).value.matchAll(PART)) {
+    if (part === "</span>") place = place.parentNode;
+    else if (className !== undefined) place = place.appendChild(spanOf(className));
+    else place.append(entity ? CHARACTERS[entity] : part);
+  }
+  root.normalize();
+  return root;
+}
+
+function spanOf(className) {
+  const span = document.createElement("span");
+  span.className = className;
+  return span;
 }

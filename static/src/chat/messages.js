@@ -1,31 +1,35 @@
 /** The list of messages on the page: one article per message, keyed by id, painted at most once a frame. */
-import { decorate } from "./decoration.js";
-import { toHtml } from "./markdown.js";
-import { morphChildren } from "./morph.js";
+import { showMarkdown } from "./blocks.js";
+import { typeset, whenFormulasLoad } from "./formulas.js";
+import { idle } from "./idle.js";
 import { ReasoningView, hasThought, readReasoning } from "./reasoning.js";
-import { sanitize } from "./sanitizer.js";
 import { readTools, showTools } from "./tools.js";
 
 const SHOWN_ROLES = new Set(["user", "assistant"]);
 
 // The longer an answer, the longer it takes to parse: painting may take a fifth of the time, no more.
 const REST_FACTOR = 4;
+// A page opens at its end: as much Markdown is rendered before it is shown, about two screens; the rest follows upward.
+const AT_ONCE_CHARACTERS = 10_000;
 
 export class MessageList {
   #root;
   #templates;
   #painted;
+  #keeping;
   #reasoning = new ReasoningView();
   #views = new Map();
   #wanted = [];
   #scheduled = false;
   #restUntil = 0;
 
-  /** `around` is called with the painting as its argument, so that it can keep the scroll position. */
-  constructor(root, templates, around = (paint) => paint()) {
+  /** `around` and `keeping` are called with a painting, at the end and above what is read, and keep the scroll position. */
+  constructor(root, templates, { around, keeping }) {
     this.#root = root;
     this.#templates = templates;
     this.#painted = around;
+    this.#keeping = keeping;
+    whenFormulasLoad(() => keeping(() => typeset(root)));
     // `toggle` does not bubble.
     root.addEventListener("toggle", ({ target }) => this.#toggled(target), true);
   }
@@ -47,15 +51,32 @@ export class MessageList {
     }));
   }
 
-  /** Takes over the articles that the server rendered, and renders their Markdown. */
+  /** Takes over the articles that the server rendered, and renders their Markdown, the last ones first. */
   adopt(messages) {
     for (const message of messages) {
       const article = this.#root.querySelector(`article[data-message-id="${CSS.escape(message.id)}"]`);
       if (!article) continue;
       this.#views.set(message.id, { article, message });
-      paintContent(article, message);
       if (message.thinking) this.#reasoning.paint(article, message);
     }
+    const ids = [...this.#views.keys()];
+    for (let seen = 0; ids.length && seen < AT_ONCE_CHARACTERS; ) seen += this.#paintAdopted(ids.pop());
+    this.#adoptRest(ids);
+  }
+
+  async #adoptRest(ids) {
+    while (ids.length) {
+      await idle();
+      this.#keeping(() => this.#paintAdopted(ids.pop()));
+    }
+  }
+
+  /** Returns how much there was to paint. */
+  #paintAdopted(id) {
+    const view = this.#views.get(id);
+    if (!view) return 0;
+    paintContent(view.article, view.message);
+    return view.message.content.length;
   }
 
   show(messages) {
@@ -174,9 +195,7 @@ function paintContent(article, message) {
     if (target.textContent !== message.content) target.textContent = message.content;
     return;
   }
-  const isGrowing = message.status === "streaming";
-  target.classList.add("is-rendered");
-  morphChildren(target, decorate(sanitize(toHtml(message.content, { isGrowing }))));
+  showMarkdown(target, message.content, { isGrowing: message.status === "streaming" });
 }
 
 function paintNote(article, message, notes) {

@@ -1,9 +1,18 @@
 /**
  * Makes a tree look like another one by changing only what differs.
  *
- * An answer is parsed as a whole at each repaint; this keeps the reader's selection, and how far a code block was
+ * A block that grows is rendered at each repaint; this keeps the reader's selection, and how far a code block was
  * scrolled, in everything that did not change.
  */
+
+/** Changes the element into `fresh`, if both are of one kind. */
+export function morphElement(old, fresh) {
+  if (old.nodeName !== fresh.nodeName) return false;
+  copyAttributes(old, fresh);
+  morphChildren(old, fresh);
+  return true;
+}
+
 export function morphChildren(target, source) {
   const fresh = [...source.childNodes];
   fresh.forEach((node, index) => morphAt(target, target.childNodes[index], node));

@@ -1,9 +1,6 @@
 /** How long the model was thinking, and what it wrote meanwhile: collapsed above its answer. */
-import { decorate } from "./decoration.js";
+import { showMarkdown, showPlain } from "./blocks.js";
 import { durationOf, thoughtFor } from "./durations.js";
-import { toHtml } from "./markdown.js";
-import { morphChildren } from "./morph.js";
-import { sanitize } from "./sanitizer.js";
 
 const THINKING = "Thinking…";
 // Growing reasoning scrolls along if the reader is this near to its end.
@@ -94,12 +91,6 @@ function paintText(root, { reasoning, thinking }) {
     return;
   }
   const isAtEnd = target.scrollHeight - target.scrollTop - target.clientHeight <= NEAR_PX;
-  target.classList.add("is-rendered");
-  morphChildren(target, decorate(sanitize(toHtml(reasoning, { isGrowing: thinking }))));
+  showMarkdown(target, reasoning, { isGrowing: thinking });
   if (thinking && isAtEnd) target.scrollTop = target.scrollHeight;
-}
-
-function showPlain(target, text) {
-  target.classList.remove("is-rendered");
-  put(target, text);
 }

@@ -35,6 +35,14 @@ export class Follower {
     if (anchor) this.#scroller.scrollTop += anchor.getBoundingClientRect().top - before;
   }
 
+  /** Wraps a change above or within what is read, which stays where it is; a reader at the end stays there. */
+  steady(paint) {
+    if (this.#follows) return this.around(paint);
+    const { top } = this.#scroller.getBoundingClientRect();
+    const articles = [...this.#scroller.querySelectorAll("article")];
+    this.keeping(articles.find((article) => article.getBoundingClientRect().bottom > top), paint);
+  }
+
   toLatest({ focus = false } = {}) {
     this.#follows = true;
     this.#toEnd();

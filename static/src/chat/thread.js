@@ -46,7 +46,10 @@ class ThreadPage {
     this.#outbox = new Outbox(tabStorage(), threadId);
     this.#follower = new Follower(part("chat-scroll"), part("jump-to-latest"));
     const templates = { user: part("message-template-user"), assistant: part("message-template-assistant") };
-    this.#list = new MessageList(part("chat-messages"), templates, (paint) => this.#follower.around(paint));
+    this.#list = new MessageList(part("chat-messages"), templates, {
+      around: (paint) => this.#follower.around(paint),
+      keeping: (paint) => this.#follower.steady(paint),
+    });
     this.#sidebar = new Sidebar(part("thread-list"), part("thread-template"));
     this.#history = new HistoryLoader(part("older"), { add: (messages) => this.#addOlder(messages) });
     this.#composer = new Composer(form, {

@@ -1,0 +1,157 @@
+/**
+ * An answer on the page, block by block: what cannot change any more is final, and only its open end is parsed.
+ *
+ * So the work of a repaint is bounded by the open block, a selection above it stays, and what goes wrong in a block
+ * stays in it. How an answer came in makes no difference to how it looks: tests compare both ways.
+ */
+import { appendLines } from "./code-lines.js";
+import { colorLater } from "./coloring.js";
+import { decorate, placeHeadings } from "./decoration.js";
+import { FENCE_LINE } from "./fences.js";
+import { blocksOf, clearPart, definitionsIn, htmlOf, normalized } from "./markdown.js";
+import { morphChildren, morphElement } from "./morph.js";
+import { sanitize } from "./sanitizer.js";
+
+const shown = new WeakMap(); // element → its blocks
+
+/** Makes an element show this text. */
+export function showMarkdown(target, text, { isGrowing = false } = {}) {
+  if (!shown.has(target)) shown.set(target, new Blocks(target));
+  target.classList.add("is-rendered");
+  shown.get(target).show(text, { isGrowing });
+}
+
+/** Makes an element show this text as it is. */
+export function showPlain(target, text) {
+  shown.delete(target);
+  target.classList.remove("is-rendered");
+  if (target.textContent !== text) target.textContent = text;
+}
+
+export class Blocks {
+  #target;
+  #text = null;
+  #isGrowing = true;
+  #start = 0; // all before is final
+  #open = []; // the blocks after it: {raw, isOpenFence, nodes}
+  #fence = null; // the element of code to which text is only added
+  #headingsChanged = false;
+
+  constructor(target) {
+    this.#target = target;
+  }
+
+  /** Makes the target show this text. */
+  show(content, { isGrowing = false } = {}) {
+    const text = normalized(content);
+    if (text === this.#text && isGrowing === this.#isGrowing) return;
+    if (this.#text === null || !this.#isGrowing || !text.startsWith(this.#text)) this.#reset();
+    const before = this.#text === null ? "" : clearPart(this.#text);
+    [this.#text, this.#isGrowing] = [text, isGrowing];
+    if (isGrowing) this.#grow(before, clearPart(text));
+    else this.#finish(text);
+    if (this.#headingsChanged) placeHeadings(this.#target);
+    this.#headingsChanged = false;
+  }
+
+  #reset() {
+    this.#target.replaceChildren();
+    [this.#text, this.#start, this.#open, this.#fence] = [null, 0, [], null];
+  }
+
+  #grow(before, text) {
+    if (this.#fence && this.#addToFence(text.slice(before.length), before)) return;
+    const blocks = blocksOf(text.slice(this.#start));
+    this.#paint(blocks);
+    this.#settle(blocks, text.length - this.#start);
+    this.#fence = fenceOf(this.#open.at(-1));
+  }
+
+  /** Link definitions count for the whole text, so the end renders it once more if there are any. */
+  #finish(text) {
+    this.#fence = null;
+    const definitions = definitionsIn(text);
+    if (definitions.size) this.#paintWhole(blocksOf(text, definitions));
+    else this.#paint(blocksOf(text.slice(this.#start)));
+    [this.#start, this.#open] = [text.length, []];
+    colorLater(this.#target);
+  }
+
+  #paintWhole(blocks) {
+    const fresh = document.createDocumentFragment();
+    for (const block of blocks) fresh.append(...nodesOf(block));
+    morphChildren(this.#target, fresh);
+    this.#headingsChanged = true;
+  }
+
+  #paint(blocks) {
+    blocks.forEach((block, index) => {
+      const old = this.#open[index];
+      if (old?.raw !== block.raw || old.isOpenFence !== block.isOpenFence) this.#put(index, block);
+    });
+    for (const { nodes } of this.#open.splice(blocks.length)) this.#remove(nodes);
+  }
+
+  #put(index, block) {
+    const fresh = nodesOf(block);
+    const old = this.#open[index]?.nodes ?? [];
+    this.#headingsChanged ||= fresh.some(isHeading);
+    const { raw, isOpenFence } = block;
+    if (old.length === 1 && fresh.length === 1 && morphElement(old[0], fresh[0])) {
+      this.#open[index] = { raw, isOpenFence, nodes: old };
+      return;
+    }
+    const next = this.#open.slice(index + 1).find(({ nodes }) => nodes.length)?.nodes[0] ?? null;
+    for (const node of fresh) this.#target.insertBefore(node, next);
+    this.#remove(old);
+    this.#open[index] = { raw, isOpenFence, nodes: fresh };
+  }
+
+  #remove(nodes) {
+    this.#headingsChanged ||= nodes.some(isHeading);
+    nodes.forEach((node) => node.remove());
+  }
+
+  /**
+   * Blocks are final up to the last one that ends with a blank line, or cannot be continued, and has two more after it:
+   * the one after it may still become a part of it, as `2` does when it becomes `2.`.
+   */
+  #settle(blocks, length) {
+    if (blocks.reduce((sum, block) => sum + block.length, 0) !== length) return;
+    const last = blocks.findLastIndex(({ endsBlank, isWhole }, index) => (endsBlank || isWhole) && index + 2 < blocks.length);
+    for (const block of blocks.slice(0, last + 1)) this.#start += block.length;
+    for (const { nodes } of this.#open.splice(0, last + 1)) nodes.forEach(colorLater);
+  }
+
+  /** Lines of open code need no parsing, unless one of them could be a fence. */
+  #addToFence(added, before) {
+    const begun = before.slice(before.lastIndexOf("\n") + 1);
+    if (`${begun}${added}`.split("\n").some((line) => FENCE_LINE.test(line))) return false;
+    appendLines(this.#fence, added);
+    return true;
+  }
+}
+
+function nodesOf(block) {
+  const html = htmlOf(block);
+  try {
+    return [...decorate(sanitize(html)).children];
+  } catch {
+    return [sourceOf(block.raw)];
+  }
+}
+
+function sourceOf(raw) {
+  const paragraph = document.createElement("p");
+  paragraph.className = "source";
+  paragraph.textContent = raw;
+  return paragraph;
+}
+
+function fenceOf(block) {
+  return block?.isOpenFence && block.raw.includes("\n") ? block.nodes[0].querySelector("code") : null;
+}
+
+function isHeading(node) {
+  return /^H\d$/.test(node.nodeName) || node.querySelector("h1, h2, h3, h4, h5, h6") !== null;
+}

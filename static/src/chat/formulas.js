@@ -1,0 +1,80 @@
+/** Formulas as nodes by KaTeX, which is loaded when the first one appears. Until then, and if it fails, their source is seen. */
+
+const LOADED = "chat:formulas-loaded";
+const MOST_KEPT = 300;
+const DELIMITERS = /^(?:\$\$?|\\[([])([\s\S]*?)(?:\$\$?|\\[)\]])$/;
+const SOURCE = 'code[class^="math-"]';
+const OPTIONS = { throwOnError: true, trust: false, strict: "ignore", maxSize: 20, maxExpand: 1_000 };
+
+const kept = new Map(); // an open block is painted often, and each formula takes 3 ms
+let katex = null;
+let loading = null;
+
+/** Replaces the source of formulas below `root`, if KaTeX is there; otherwise begins to load it. */
+export function typeset(root) {
+  const codes = root.querySelectorAll(SOURCE);
+  if (!codes.length) return;
+  if (!katex) loading ??= load();
+  else codes.forEach((code) => code.replaceWith(formulaOf(code)));
+}
+
+/** `repaint` is called with what is to be done once KaTeX is there. */
+export function whenFormulasLoad(repaint) {
+  document.addEventListener(LOADED, () => repaint());
+}
+
+async function load() {
+  try {
+    const [module] = await Promise.all([import("katex"), loadStyles()]);
+    katex = module.default;
+    document.dispatchEvent(new Event(LOADED));
+  } catch {
+    loading = null; // the next formula tries again
+  }
+}
+
+function loadStyles() {
+  const link = document.createElement("link");
+  link.rel = "stylesheet";
+  link.href = new URL("math.css", import.meta.url).href;
+  return new Promise((resolve, reject) => {
+    link.addEventListener("load", resolve);
+    link.addEventListener("error", reject);
+    document.head.append(link);
+  });
+}
+
+function formulaOf(code) {
+  const key = `${code.className} ${code.textContent}`;
+  if (!kept.has(key)) {
+    if (kept.size >= MOST_KEPT) kept.delete(kept.keys().next().value);
+    kept.set(key, rendered(code.textContent, code.className));
+  }
+  return kept.get(key).cloneNode(true);
+}
+
+/** The source is what a selection copies; KaTeX's nodes would copy everything twice. */
+function rendered(source, className) {
+  const formula = document.createElement("span");
+  formula.className = className;
+  formula.dir = "ltr";
+  try {
+    katex.render(DELIMITERS.exec(source)?.[1] ?? source, formula, { ...OPTIONS, displayMode: className === "math-display" });
+  } catch {
+    return refused(source, className);
+  }
+  const text = document.createElement("span");
+  text.className = "math-source";
+  text.setAttribute("aria-hidden", "true");
+  text.textContent = source;
+  formula.append(text);
+  return formula;
+}
+
+function refused(source, className) {
+  const code = document.createElement("code");
+  code.className = `refused-${className}`;
+  code.dir = "ltr";
+  code.textContent = source;
+  return code;
+}
