@@ -7,6 +7,7 @@
 import { appendLines } from "./code-lines.js";
 import { colorLater } from "./coloring.js";
 import { decorate, placeHeadings } from "./decoration.js";
+import { directionOf } from "./direction.js";
 import { FENCE_LINE } from "./fences.js";
 import { blocksOf, clearPart, definitionsIn, htmlOf, normalized } from "./markdown.js";
 import { morphChildren, morphElement } from "./morph.js";
@@ -25,6 +26,7 @@ export function showMarkdown(target, text, { isGrowing = false } = {}) {
 export function showPlain(target, text) {
   shown.delete(target);
   target.classList.remove("is-rendered");
+  target.dir = "auto";
   if (target.textContent !== text) target.textContent = text;
 }
 
@@ -52,6 +54,7 @@ export class Blocks {
     else this.#finish(text);
     if (this.#headingsChanged) placeHeadings(this.#target);
     this.#headingsChanged = false;
+    this.#target.dir = directionOf(this.#target);
   }
 
   #reset() {

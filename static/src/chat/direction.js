@@ -5,19 +5,24 @@ const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10ff
 const BLOCKS = "p, h1, h2, h3, h4, h5, h6, th, td";
 const CONTAINERS = "ul, ol, blockquote, table";
 
-/** `auto` skips descendants that have a direction, so containers of blocks get theirs in words. */
+/** `auto` skips descendants that have a direction, so containers of blocks get theirs by name. */
 export function giveDirections(fragment) {
   fragment.querySelectorAll("pre, code").forEach((code) => (code.dir = "ltr"));
   fragment.querySelectorAll(CONTAINERS).forEach((container) => (container.dir = directionOf(container)));
   fragment.querySelectorAll(BLOCKS).forEach((block) => (block.dir = "auto"));
 }
 
-function directionOf(container) {
-  const walker = document.createTreeWalker(container, NodeFilter.SHOW_TEXT);
+/** By the first letter that is not in code. */
+export function directionOf(root) {
+  const walker = document.createTreeWalker(root, NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT, besidesCode);
   while (walker.nextNode()) {
-    const { data, parentElement } = walker.currentNode;
-    const letter = LETTER.exec(data)?.[0];
-    if (letter && !parentElement.closest("code")) return RIGHT_TO_LEFT.test(letter) ? "rtl" : "ltr";
+    const letter = LETTER.exec(walker.currentNode.data ?? "")?.[0];
+    if (letter) return RIGHT_TO_LEFT.test(letter) ? "rtl" : "ltr";
   }
   return "ltr";
+}
+
+function besidesCode({ nodeName, nodeType }) {
+  if (nodeName === "CODE" || nodeName === "PRE") return NodeFilter.FILTER_REJECT;
+  return nodeType === Node.TEXT_NODE ? NodeFilter.FILTER_ACCEPT : NodeFilter.FILTER_SKIP;
 }

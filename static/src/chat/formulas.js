@@ -53,7 +53,7 @@ function formulaOf(code) {
   return kept.get(key).cloneNode(true);
 }
 
-/** The source is what a selection copies; KaTeX's nodes would copy everything twice. */
+/** The source, which is not seen, is what a selection copies. */
 function rendered(source, className) {
   const formula = document.createElement("span");
   formula.className = className;

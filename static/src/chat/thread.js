@@ -13,6 +13,7 @@ import { regenerate } from "./regenerate.js";
 import { Rename, saveTitle } from "./rename.js";
 import { Follower } from "./scroll.js";
 import { Silence } from "./silence.js";
+import { startCleanCopies } from "./selection.js";
 import { Sidebar } from "./sidebar.js";
 import { Status } from "./status.js";
 import { initialState, reduce } from "./store.js";
@@ -67,6 +68,7 @@ class ThreadPage {
       save: (address, title) => this.#rename(address, title),
     });
     startCopyButtons(main, announce);
+    startCleanCopies(main);
   }
 
   start() {

@@ -1,0 +1,153 @@
+"""What an answer looks like on the served page, under its policy, and what is copied from it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from playwright.async_api import expect
+
+from tests.support.cast import Person
+from tests.support.desk import ChatPage, Desk
+from tests.support.rows import answered, past_thread
+
+CASES = json.loads((Path(__file__).parents[1] / "static" / "markdown" / "cases.json").read_text())
+FORMULAS = r"So \(x^2\) and $a_1 * b_1$, for $5 or $10:" + "\n\n\\[\n\\frac{a}{b}\n\\]\n\nNot one: $\\nosuch{$"
+RIGHT_TO_LEFT = "مرحبا، استخدم `print()` ثم اضغط Enter.\n\n- أولاً\n\n- `x` ثانياً\n\nEnglish.\n\n| أ | b |\n|---|---|\n| ج | 1 |"
+COPIED = (
+    "Read [the guide](https://docs.example/guide).\n\n```bash\necho hi\n```\n\n"
+    "| a | b |\n|---|---|\n| 1 | 2 |\n\nThen \\(x^2\\)."
+)
+
+
+async def shown(desk: Desk, person: Person, answer: str) -> ChatPage:
+    return await desk.chat(person, await answered(person, "?", answer))
+
+
+async def test_every_case_is_shown_with_every_word(desk: Desk, alice: Person) -> None:
+    """No case hides, links, strikes or enlarges what was not meant; the exact HTML is tested without a browser."""
+    chat = await shown(desk, alice, "\n\n".join(case["text"] for case in CASES if case["id"] != "comment-open"))
+    content = chat.answer.locator(".markdown-content")
+
+    await expect(content.locator("del, h1, h2, h3, ul ul, [hidden]")).to_have_count(0)
+    await expect(content.get_by_role("link")).to_have_count(4)
+    for words in ("10~20分钟", "<h1> is the largest", "<!-- a comment -->", "<?php", "[备注]: 请先", "[^2]: Smith"):
+        await expect(content).to_contain_text(words)
+
+
+@pytest.mark.parametrize("text", [">" * 5_000, "- " * 4_000 + "x"], ids=["quotes", "lists"])
+async def test_no_answer_can_break_its_thread(desk: Desk, alice: Person, text: str) -> None:
+    chat = await shown(desk, alice, text)
+    await expect(chat.answer.locator(".markdown-content")).to_have_text(text.strip())
+    await chat.say("say hello")
+
+    await chat.is_over(answers=2)
+    assert await chat.text() == "hello"
+
+
+async def test_formulas_are_set_and_what_is_none_stays(desk: Desk, alice: Person) -> None:
+    chat = await shown(desk, alice, FORMULAS)
+    content = chat.answer.locator(".markdown-content")
+
+    await expect(content.locator(".katex")).to_have_count(3)
+    await expect(content.locator(".math-display .mfrac")).to_be_visible()
+    await expect(content).to_contain_text("for $5 or $10:")
+    await expect(content).to_contain_text(r"Not one: $\nosuch{$")
+    font = "document.fonts.ready.then(() => [...document.fonts].filter((it) => it.status === 'loaded').map((it) => it.family))"
+    assert "KaTeX_Main" in await chat.page.evaluate(font)
+
+
+async def test_formulas_appear_while_the_answer_is_written(desk: Desk, alice: Person) -> None:
+    chat = await desk.chat(alice, await past_thread(alice))
+    await chat.say(f"say {FORMULAS}")
+    await chat.is_over(answers=2)
+
+    await expect(chat.answer.locator(".katex")).to_have_count(3)
+
+
+async def test_a_formula_that_katex_refuses_is_its_source(desk: Desk, alice: Person) -> None:
+    chat = await shown(desk, alice, "One \\(x^2\\), two \\(\\nosuch{x}\\), three \\(\\href{javascript:alert(1)}{x}\\).")
+    content = chat.answer.locator(".markdown-content")
+
+    await expect(content.locator(".katex").first).to_be_visible()
+    await expect(content.locator("code")).to_have_text([r"\(\nosuch{x}\)"])
+    await expect(content.locator("a")).to_have_count(0)
+
+
+async def test_each_block_has_its_own_direction(desk: Desk, alice: Person) -> None:
+    content = (await shown(desk, alice, RIGHT_TO_LEFT)).answer.locator(".markdown-content")
+    directions = "(nodes) => nodes.map((node) => getComputedStyle(node).direction)"
+
+    assert await content.locator("> p").evaluate_all(directions) == ["rtl", "ltr"]
+    assert await content.locator("ul, li, table").evaluate_all(directions) == ["rtl"] * 4
+    assert await content.locator("code").evaluate_all(directions) == ["ltr"] * 2
+
+
+async def test_links_lead_through_the_site_in_the_same_tab_and_elsewhere_in_another(desk: Desk, alice: Person) -> None:
+    other = await answered(alice, "Pasta?", "Boil it.")
+    text = f"[Pasta](/chat/{other}/), [elsewhere](https://good.example/x), [hosts](/etc/hosts), [x](//evil.example)"
+    chat = await shown(desk, alice, text)
+    content = chat.answer.locator(".markdown-content")
+
+    await expect(content.get_by_role("link")).to_have_text(["Pasta", "elsewhere (good.example)"])
+    await expect(content.get_by_role("link", name="elsewhere")).to_have_attribute("target", "_blank")
+    await content.get_by_role("link", name="Pasta").click()
+    await expect(chat.page).to_have_url(f"{desk.site.url}/chat/{other}/")
+
+
+async def test_a_selection_copies_the_text_alone(desk: Desk, alice: Person) -> None:
+    chat = await shown(desk, alice, COPIED)
+    page = chat.page
+    await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await expect(chat.answer.locator(".katex")).to_have_count(1)
+    await expect(chat.answer.locator(".hljs-built_in")).to_have_count(1)
+    await chat.answer.locator(".markdown-content").evaluate("(node) => getSelection().selectAllChildren(node)")
+    await page.keyboard.press("ControlOrMeta+C")
+
+    text = await page.evaluate("navigator.clipboard.readText()")
+    assert text.replace("\n\n", "\n").strip() == "Read the guide.\necho hi\na\tb\n1\t2\nThen \\(x^2\\)."
+    html = await page.evaluate(
+        'navigator.clipboard.read().then(([item]) => item.getType("text/html")).then((blob) => blob.text())'
+    )
+    assert "<table" in html and "<td" in html
+    assert "Copy" not in html and "docs.example)" not in html
+
+
+async def test_the_button_copies_markdown(desk: Desk, alice: Person) -> None:
+    chat = await shown(desk, alice, COPIED)
+    await chat.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await chat.answer.get_by_role("button", name="Copy answer").click()
+
+    await expect(chat.page.locator("#chat-announcer")).to_have_text("Answer copied")
+    assert await chat.page.evaluate("navigator.clipboard.readText()") == COPIED
+
+
+async def test_long_code_copies_without_blank_lines(desk: Desk, alice: Person) -> None:
+    code = "\n".join(f"line {number}" for number in range(200))
+    chat = await shown(desk, alice, f"```\n{code}\n```")
+    await chat.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await expect(chat.answer.locator(".code-lines")).to_have_count(4)
+    await chat.answer.locator("pre").evaluate("(node) => getSelection().selectAllChildren(node)")
+    await chat.page.keyboard.press("ControlOrMeta+C")
+
+    assert (await chat.page.evaluate("navigator.clipboard.readText()")).strip() == code
+
+
+async def test_a_selection_in_a_finished_block_survives_the_rest_of_the_answer(desk: Desk, alice: Person) -> None:
+    chat = await desk.chat(alice, await past_thread(alice))
+    await chat.say("say First words.\n\nSecond.\n\nThird.\n\nFourth.\n\n" + "And more words. " * 40 + "[offline: pace=8]")
+    first = chat.answer.locator(".markdown-content > p").first
+    await expect(chat.answer.locator(".markdown-content > p").nth(3)).to_be_visible()
+    await first.evaluate("(node) => getSelection().selectAllChildren(node)")
+    await chat.is_over(answers=2)
+
+    assert await chat.page.evaluate("getSelection().toString()") == "First words."
+
+
+async def test_a_long_thread_is_rendered_from_its_end(desk: Desk, alice: Person) -> None:
+    chat = await desk.chat(alice, await past_thread(alice, messages=50))
+    rendered = chat.page.locator('article[data-role="assistant"] .is-rendered')
+
+    await expect(rendered).to_have_count(25)
+    assert await chat.distance_to_end() <= 1
