@@ -54,7 +54,8 @@ export class Blocks {
     else this.#finish(text);
     if (this.#headingsChanged) placeHeadings(this.#target);
     this.#headingsChanged = false;
-    this.#target.dir = directionOf(this.#target);
+    const direction = directionOf(this.#target);
+    if (this.#target.dir !== direction) this.#target.dir = direction; // the browser would look at every descendant
   }
 
   #reset() {
