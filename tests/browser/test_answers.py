@@ -79,7 +79,7 @@ async def test_each_block_has_its_own_direction(desk: Desk, alice: Person) -> No
     content = (await shown(desk, alice, RIGHT_TO_LEFT)).answer.locator(".markdown-content")
     directions = "(nodes) => nodes.map((node) => getComputedStyle(node).direction)"
 
-    assert await content.locator("> p").evaluate_all(directions) == ["rtl", "ltr"]
+    assert await content.locator(".blocks > p").evaluate_all(directions) == ["rtl", "ltr"]
     assert await content.locator("ul, li, table").evaluate_all(directions) == ["rtl"] * 4
     assert await content.locator("code").evaluate_all(directions) == ["ltr"] * 2
 
@@ -137,8 +137,8 @@ async def test_long_code_copies_without_blank_lines(desk: Desk, alice: Person) -
 async def test_a_selection_in_a_finished_block_survives_the_rest_of_the_answer(desk: Desk, alice: Person) -> None:
     chat = await desk.chat(alice, await past_thread(alice))
     await chat.say("say First words.\n\nSecond.\n\nThird.\n\nFourth.\n\n" + "And more words. " * 40 + "[offline: pace=8]")
-    first = chat.answer.locator(".markdown-content > p").first
-    await expect(chat.answer.locator(".markdown-content > p").nth(3)).to_be_visible()
+    first = chat.answer.locator(".blocks > p").first
+    await expect(chat.answer.locator(".blocks > p").nth(3)).to_be_visible()
     await first.evaluate("(node) => getSelection().selectAllChildren(node)")
     await chat.is_over(answers=2)
 

@@ -13,6 +13,9 @@ import { blocksOf, clearPart, definitionsIn, htmlOf, normalized } from "./markdo
 import { morphChildren, morphElement } from "./morph.js";
 import { sanitize } from "./sanitizer.js";
 
+// So many blocks have an element of their own: the browser restyles and lays out the last of these, not 200 kB.
+const CHUNK = 40;
+
 const shown = new WeakMap(); // element → its blocks
 
 /** Makes an element show this text. */
@@ -35,6 +38,7 @@ export class Blocks {
   #text = null;
   #isGrowing = true;
   #start = 0; // all before is final
+  #settled = 0; // so many blocks
   #open = []; // the blocks after it: {raw, isOpenFence, nodes}
   #fence = null; // the element of code to which text is only added
   #headingsChanged = false;
@@ -60,7 +64,7 @@ export class Blocks {
 
   #reset() {
     this.#target.replaceChildren();
-    [this.#text, this.#start, this.#open, this.#fence] = [null, 0, [], null];
+    [this.#text, this.#start, this.#settled, this.#open, this.#fence] = [null, 0, 0, [], null];
   }
 
   #grow(before, text) {
@@ -77,27 +81,31 @@ export class Blocks {
     const definitions = definitionsIn(text);
     if (definitions.size) this.#paintWhole(blocksOf(text, definitions));
     else this.#paint(blocksOf(text.slice(this.#start)));
-    [this.#start, this.#open] = [text.length, []];
+    [this.#start, this.#settled, this.#open] = [text.length, 0, []];
     colorLater(this.#target);
   }
 
   #paintWhole(blocks) {
     const fresh = document.createDocumentFragment();
-    for (const block of blocks) fresh.append(...nodesOf(block));
+    rendered(blocks).forEach((nodes, index) => nodes.length && chunkOf(fresh, index).append(...nodes));
     morphChildren(this.#target, fresh);
     this.#headingsChanged = true;
   }
 
   #paint(blocks) {
-    blocks.forEach((block, index) => {
-      const old = this.#open[index];
-      if (old?.raw !== block.raw || old.isOpenFence !== block.isOpenFence) this.#put(index, block);
-    });
+    const changed = [...blocks.entries()].filter(([index, block]) => this.#isNew(index, block));
+    const fresh = rendered(changed.map(([, block]) => block));
+    changed.forEach(([index, block], number) => this.#put(index, block, fresh[number]));
     for (const { nodes } of this.#open.splice(blocks.length)) this.#remove(nodes);
+    while (this.#target.lastElementChild?.childElementCount === 0) this.#target.lastElementChild.remove();
   }
 
-  #put(index, block) {
-    const fresh = nodesOf(block);
+  #isNew(index, { raw, isOpenFence }) {
+    const old = this.#open[index];
+    return old?.raw !== raw || old.isOpenFence !== isOpenFence;
+  }
+
+  #put(index, block, fresh) {
     const old = this.#open[index]?.nodes ?? [];
     this.#headingsChanged ||= fresh.some(isHeading);
     const { raw, isOpenFence } = block;
@@ -105,10 +113,16 @@ export class Blocks {
       this.#open[index] = { raw, isOpenFence, nodes: old };
       return;
     }
-    const next = this.#open.slice(index + 1).find(({ nodes }) => nodes.length)?.nodes[0] ?? null;
-    for (const node of fresh) this.#target.insertBefore(node, next);
+    this.#insert(index, fresh);
     this.#remove(old);
     this.#open[index] = { raw, isOpenFence, nodes: fresh };
+  }
+
+  #insert(index, nodes) {
+    if (!nodes.length) return;
+    const chunk = chunkOf(this.#target, this.#settled + index);
+    const next = this.#open.slice(index + 1).flatMap((block) => block.nodes)[0];
+    for (const node of nodes) chunk.insertBefore(node, next?.parentNode === chunk ? next : null);
   }
 
   #remove(nodes) {
@@ -125,6 +139,7 @@ export class Blocks {
     const last = blocks.findLastIndex(({ endsBlank, isWhole }, index) => (endsBlank || isWhole) && index + 2 < blocks.length);
     for (const block of blocks.slice(0, last + 1)) this.#start += block.length;
     for (const { nodes } of this.#open.splice(0, last + 1)) nodes.forEach(colorLater);
+    this.#settled += last + 1;
   }
 
   /** Lines of open code need no parsing, unless one of them could be a fence. */
@@ -136,12 +151,38 @@ export class Blocks {
   }
 }
 
-function nodesOf(block) {
-  const html = htmlOf(block);
+/** The element for the block of this number. */
+function chunkOf(target, number) {
+  const index = Math.floor(number / CHUNK);
+  while (target.childElementCount <= index) {
+    const chunk = document.createElement("div");
+    chunk.className = "blocks";
+    target.append(chunk);
+  }
+  return target.children[index];
+}
+
+/** The nodes of each block. They are sanitized together, since each document that the sanitizer makes takes a third of a ms. */
+function rendered(blocks) {
+  const htmls = blocks.map(htmlOf);
   try {
-    return [...decorate(sanitize(html)).children];
+    const elements = nodesOf(htmls.map((html) => `<div>${html}</div>`).join(""));
+    if (elements.length === blocks.length) return elements.map(({ children }) => [...children]);
   } catch {
-    return [sourceOf(block.raw)];
+    // One of them cannot be shown; each by itself says which.
+  }
+  return blocks.map(({ raw }, index) => nodesOrSource(htmls[index], raw));
+}
+
+function nodesOf(html) {
+  return html ? [...decorate(sanitize(html)).children] : [];
+}
+
+function nodesOrSource(html, raw) {
+  try {
+    return nodesOf(html);
+  } catch {
+    return [sourceOf(raw)];
   }
 }
 

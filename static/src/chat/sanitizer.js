@@ -8,7 +8,7 @@ import DOMPurify from "dompurify";
 
 const ALLOWED_TAGS = [
   "p", "br", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "blockquote", "pre", "code", "strong", "em", "del",
-  "table", "thead", "tbody", "tr", "th", "td", "a", "span", "input", "sub", "sup", "kbd",
+  "table", "thead", "tbody", "tr", "th", "td", "a", "span", "div", "input", "sub", "sup", "kbd",
 ];
 const ALLOWED_ATTR = ["href", "title", "class", "align", "start", "type", "checked", "disabled"];
 const CLASS = /^(language-[\w+#.-]+|math-(inline|display)|source)$/;
