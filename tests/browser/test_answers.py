@@ -151,3 +151,13 @@ async def test_a_long_thread_is_rendered_from_its_end(desk: Desk, alice: Person)
 
     await expect(rendered).to_have_count(25)
     assert await chat.distance_to_end() <= 1
+
+
+async def test_a_long_answer_is_rendered_from_its_end_and_completely(desk: Desk, alice: Person) -> None:
+    text = "\n\n".join(f"# Part {number}\n\n" + "many words " * 20 for number in range(300))
+    chat = await shown(desk, alice, text)
+    content = chat.answer.locator(".markdown-content")
+
+    await expect(chat.answer.get_by_role("heading", name="Part 299")).to_be_in_viewport()
+    await expect(content.locator("h1")).to_have_text([f"Part {number}" for number in range(300)])
+    assert await chat.distance_to_end() <= 1

@@ -9,20 +9,25 @@ import { colorLater } from "./coloring.js";
 import { decorate, placeHeadings } from "./decoration.js";
 import { directionOf } from "./direction.js";
 import { FENCE_LINE } from "./fences.js";
+import { idle } from "./idle.js";
 import { blocksOf, clearPart, definitionsIn, htmlOf, normalized } from "./markdown.js";
 import { morphChildren, morphElement } from "./morph.js";
 import { sanitize } from "./sanitizer.js";
 
 // So many blocks have an element of their own: the browser restyles and lays out the last of these, not 200 kB.
 const CHUNK = 40;
+const LONG_CHARACTERS = 20_000;
 
 const shown = new WeakMap(); // element → its blocks
 
-/** Makes an element show this text. */
-export function showMarkdown(target, text, { isGrowing = false } = {}) {
+/**
+ * Makes an element show this text. With `keeping`, the beginning of a long text comes later, from its end upward: it is
+ * called with each painting, and keeps the scroll position.
+ */
+export function showMarkdown(target, text, options) {
   if (!shown.has(target)) shown.set(target, new Blocks(target));
   target.classList.add("is-rendered");
-  shown.get(target).show(text, { isGrowing });
+  shown.get(target).show(text, options);
 }
 
 /** Makes an element show this text as it is. */
@@ -48,14 +53,19 @@ export class Blocks {
   }
 
   /** Makes the target show this text. */
-  show(content, { isGrowing = false } = {}) {
+  show(content, { isGrowing = false, keeping } = {}) {
     const text = normalized(content);
     if (text === this.#text && isGrowing === this.#isGrowing) return;
     if (this.#text === null || !this.#isGrowing || !text.startsWith(this.#text)) this.#reset();
     const before = this.#text === null ? "" : clearPart(this.#text);
     [this.#text, this.#isGrowing] = [text, isGrowing];
     if (isGrowing) this.#grow(before, clearPart(text));
+    else if (keeping && text.length > LONG_CHARACTERS) this.#fillUpward(text, keeping);
     else this.#finish(text);
+    this.#complete();
+  }
+
+  #complete() {
     if (this.#headingsChanged) placeHeadings(this.#target);
     this.#headingsChanged = false;
     const direction = directionOf(this.#target);
@@ -83,6 +93,26 @@ export class Blocks {
     else this.#paint(blocksOf(text.slice(this.#start)));
     [this.#start, this.#settled, this.#open] = [text.length, 0, []];
     colorLater(this.#target);
+  }
+
+  async #fillUpward(text, keeping) {
+    this.#reset();
+    this.#text = text;
+    const blocks = blocksOf(text, definitionsIn(text));
+    for (let end = blocks.length; end > 0 && this.#text === text; ) {
+      const begin = Math.floor((end - 1) / CHUNK) * CHUNK;
+      keeping(() => this.#fill(begin, blocks.slice(begin, end)));
+      end = begin;
+      await idle();
+    }
+  }
+
+  #fill(begin, blocks) {
+    const chunk = chunkOf(this.#target, begin);
+    chunk.append(...rendered(blocks).flat());
+    colorLater(chunk);
+    this.#headingsChanged = true;
+    this.#complete();
   }
 
   #paintWhole(blocks) {

@@ -75,7 +75,7 @@ export class MessageList {
   #paintAdopted(id) {
     const view = this.#views.get(id);
     if (!view) return 0;
-    paintContent(view.article, view.message);
+    paintContent(view.article, view.message, this.#keeping);
     return view.message.content.length;
   }
 
@@ -189,13 +189,13 @@ function paint(article, message, before, notes) {
 }
 
 /** A user's text stays exactly as typed; an answer is Markdown. */
-function paintContent(article, message) {
+function paintContent(article, message, keeping) {
   const target = contentOf(article);
   if (message.role !== "assistant") {
     if (target.textContent !== message.content) target.textContent = message.content;
     return;
   }
-  showMarkdown(target, message.content, { isGrowing: message.status === "streaming" });
+  showMarkdown(target, message.content, { isGrowing: message.status === "streaming", keeping });
 }
 
 function paintNote(article, message, notes) {
