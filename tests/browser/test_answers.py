@@ -14,7 +14,9 @@ from tests.support.rows import answered, past_thread
 
 CASES = json.loads((Path(__file__).parents[1] / "static" / "markdown" / "cases.json").read_text())
 FORMULAS = r"So \(x^2\) and $a_1 * b_1$, for $5 or $10:" + "\n\n\\[\n\\frac{a}{b}\n\\]\n\nNot one: $\\nosuch{$"
-RIGHT_TO_LEFT = "مرحبا، استخدم `print()` ثم اضغط Enter.\n\n- أولاً\n\n- `x` ثانياً\n\nEnglish.\n\n| أ | b |\n|---|---|\n| ج | 1 |"
+RIGHT_TO_LEFT = (
+    "مرحبا، استخدم `print()` ثم اضغط Enter.\n\n- أولاً\n\n- `x` ثانياً\n\nEnglish.\n\n| أ | b |\n|---|---|\n| ج | 1 |"
+)
 COPIED = (
     "Read [the guide](https://docs.example/guide).\n\n```bash\necho hi\n```\n\n"
     "| a | b |\n|---|---|\n| 1 | 2 |\n\nThen \\(x^2\\)."
@@ -54,8 +56,10 @@ async def test_formulas_are_set_and_what_is_none_stays(desk: Desk, alice: Person
     await expect(content.locator(".math-display .mfrac")).to_be_visible()
     await expect(content).to_contain_text("for $5 or $10:")
     await expect(content).to_contain_text(r"Not one: $\nosuch{$")
-    font = "document.fonts.ready.then(() => [...document.fonts].filter((it) => it.status === 'loaded').map((it) => it.family))"
-    assert "KaTeX_Main" in await chat.page.evaluate(font)
+    fonts = (
+        "document.fonts.ready.then((all) => [...all].filter((one) => one.status === 'loaded').map((one) => one.family))"
+    )
+    assert "KaTeX_Main" in await chat.page.evaluate(fonts)
 
 
 async def test_formulas_appear_while_the_answer_is_written(desk: Desk, alice: Person) -> None:
@@ -136,7 +140,8 @@ async def test_long_code_copies_without_blank_lines(desk: Desk, alice: Person) -
 
 async def test_a_selection_in_a_finished_block_survives_the_rest_of_the_answer(desk: Desk, alice: Person) -> None:
     chat = await desk.chat(alice, await past_thread(alice))
-    await chat.say("say First words.\n\nSecond.\n\nThird.\n\nFourth.\n\n" + "And more words. " * 40 + "[offline: pace=8]")
+    text = "\n\n".join(["First words.", "Second.", "Third.", "Fourth.", "And more words. " * 40])
+    await chat.say(f"say {text} [offline: pace=8]")
     first = chat.answer.locator(".blocks > p").first
     await expect(chat.answer.locator(".blocks > p").nth(3)).to_be_visible()
     await first.evaluate("(node) => getSelection().selectAllChildren(node)")

@@ -77,6 +77,27 @@ async def test_a_finished_block_keeps_its_nodes_while_others_come(page: Page) ->
     assert kept
 
 
+async def test_finished_rows_of_a_table_keep_their_nodes_while_others_come(page: Page) -> None:
+    rows = await page.evaluate(
+        """() => {
+          const target = rendering.element();
+          const blocks = new rendering.Blocks(target);
+          let text = "| a | b |\\n|---|---|\\n| 1 | **2** |\\n| 3 | 4 |\\n";
+          blocks.show(text, { isGrowing: true });
+          const [first, second] = target.querySelectorAll("tbody tr");
+          for (const piece of ["| 5", " | 6 |\\n", "| 7 |", " 8 |\\n"]) {
+            text += piece;
+            blocks.show(text, { isGrowing: true });
+          }
+          blocks.show(text);
+          const now = [...target.querySelectorAll("tbody tr")];
+          return [first === now[0], now.map((row) => row.innerText.replace(/\\s+/g, " ").trim())];
+        }"""
+    )
+
+    assert rows == [True, ["1 2", "3 4", "5 6", "7 8"]]
+
+
 async def test_what_cannot_be_rendered_is_shown_as_text_and_the_rest_as_usual(page: Page) -> None:
     html = await page.evaluate(
         """() => {

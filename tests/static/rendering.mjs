@@ -7,7 +7,7 @@ const PIECES = [
   "para one\ntwo\n\n", "# head\n", "para\n---\n\n", "para\n===\n", "- a\n- b\n  - c\n\n    deep\n- d\n", "1. x\n\n2. y\n\n   cont\n\n",
   "2\n", "2.\n", "text\n2. not list\n\n", "```js\nlet a = 1;\n```\n", "```\nopen\n\n\nstill\n", "~~~py\nx\n~~~\n\n", "```md\n```sh\nx\n",
   "- item\n  ```js\n  code\n  ```\n- next\n\n", "> quote\nlazy\n\n> more\n", "> ```\n> q\n> ```\n", "| a | b |\n|---|---|\n| 1 | 2 |\n",
-  "| 3 | 4 |\n\n", "    indented\n\n    code\n", "<div>\n\nhi\n\n</div>\n\n", "<details><summary>s</summary>\n\ntext\n\n</details>\n",
+  "| 3 | 4 |\n\n", "| 5 | \\(x\\) |\n| س |\n| [ref] | **b** | c |\n", "| 1 | 2 |\n| 3 | 4 |\n", "    indented\n\n    code\n", "<div>\n\nhi\n\n</div>\n\n", "<details><summary>s</summary>\n\ntext\n\n</details>\n",
   "<script>\n\nlet a;\n", "</script>\n", "<?php\n", "?>\n", "a<br>b\n\n", "***\n", "* * *\n\n", "[ref]\n\n", "[ref]: http://x.y/z\n\n",
   "[no]: text\n\n", "![img](http://a.example/b.png)\n\n", "**bold\n", "**\n\n", "`code\n", "` \n\n", "- [ ] todo\n- [x] done\n\n",
   "$5 and $10\n\n", "$x$ and \\(y\\)\n", "$$\n", "\\[\na\n+ b\n", "\\]\n\n", "\\begin{align}\n", ":smile:\n\n", "\\\n", "\t- tab\n",

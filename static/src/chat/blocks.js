@@ -13,6 +13,7 @@ import { idle } from "./idle.js";
 import { blocksOf, clearPart, definitionsIn, htmlOf, normalized } from "./markdown.js";
 import { morphChildren, morphElement } from "./morph.js";
 import { sanitize } from "./sanitizer.js";
+import { addRows, newRowsOf } from "./tables.js";
 
 // So many blocks have an element of their own: the browser restyles and lays out the last of these, not 200 kB.
 const CHUNK = 40;
@@ -44,7 +45,7 @@ export class Blocks {
   #isGrowing = true;
   #start = 0; // all before is final
   #settled = 0; // so many blocks
-  #open = []; // the blocks after it: {raw, isOpenFence, nodes}
+  #open = []; // the blocks after it: {raw, type, isOpenFence, rows, nodes}
   #fence = null; // the element of code to which text is only added
   #headingsChanged = false;
 
@@ -124,28 +125,40 @@ export class Blocks {
 
   #paint(blocks) {
     const changed = [...blocks.entries()].filter(([index, block]) => this.#isNew(index, block));
-    const fresh = rendered(changed.map(([, block]) => block));
+    const fresh = rendered(changed.map(([index, block]) => newRowsOf(this.#open[index], block) ?? block));
     changed.forEach(([index, block], number) => this.#put(index, block, fresh[number]));
     for (const { nodes } of this.#open.splice(blocks.length)) this.#remove(nodes);
     while (this.#target.lastElementChild?.childElementCount === 0) this.#target.lastElementChild.remove();
   }
 
-  #isNew(index, { raw, isOpenFence }) {
+  /** A text may be read otherwise when more comes after it. */
+  #isNew(index, { raw, isOpenFence, token }) {
     const old = this.#open[index];
-    return old?.raw !== raw || old.isOpenFence !== isOpenFence;
+    return old?.raw !== raw || old.isOpenFence !== isOpenFence || old.type !== token.type;
   }
 
   #put(index, block, fresh) {
     const old = this.#open[index]?.nodes ?? [];
     this.#headingsChanged ||= fresh.some(isHeading);
-    const { raw, isOpenFence } = block;
-    if (old.length === 1 && fresh.length === 1 && morphElement(old[0], fresh[0])) {
-      this.#open[index] = { raw, isOpenFence, nodes: old };
-      return;
+    const { raw, isOpenFence, token } = block;
+    const { type } = token;
+    const stays = this.#change(index, block, old, fresh);
+    if (!stays) {
+      this.#insert(index, fresh);
+      this.#remove(old);
     }
-    this.#insert(index, fresh);
-    this.#remove(old);
-    this.#open[index] = { raw, isOpenFence, nodes: fresh };
+    const nodes = stays ? old : fresh;
+    const rows = type === "table" && nodes[0]?.querySelector("tbody") ? token.rows.length : 0;
+    this.#open[index] = { raw, type, isOpenFence, rows, nodes };
+  }
+
+  /** Changes the nodes of a block into what they should be; false if they have to be replaced. */
+  #change(index, block, old, fresh) {
+    if (old.length !== 1 || fresh.length !== 1) return false;
+    const grows = newRowsOf(this.#open[index], block) && fresh[0].querySelector("tbody");
+    if (!grows) return morphElement(old[0], fresh[0]);
+    addRows(old[0], fresh[0]);
+    return true;
   }
 
   #insert(index, nodes) {

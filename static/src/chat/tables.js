@@ -1,0 +1,26 @@
+/** A table that grows: each finished line is a final row, so only the last row and new ones are rendered. */
+import { directionOf } from "./direction.js";
+
+/** The part of a table that is not on the page yet, as a block, or null if the block is not that table, grown. */
+export function newRowsOf(old, block) {
+  const { token, raw } = block;
+  if (token.type !== "table" || !old?.rows || token.rows.length < old.rows) return null;
+  if (linesOf(raw, old.rows + 1) !== linesOf(old.raw, old.rows + 1)) return null;
+  return { ...block, token: { ...token, rows: token.rows.slice(old.rows - 1) } };
+}
+
+/** The head, the line below it, and all rows but the last one. */
+function linesOf(raw, count) {
+  let end = 0;
+  for (let line = 0; line < count; line++) end = raw.indexOf("\n", end) + 1 || raw.length;
+  return raw.slice(0, end);
+}
+
+export function addRows(frame, fresh) {
+  const table = frame.querySelector("table");
+  const body = table.tBodies[0];
+  while (body.lastChild !== body.lastElementChild) body.lastChild.remove();
+  body.lastElementChild.remove();
+  body.append(...fresh.querySelector("tbody").childNodes);
+  table.dir = directionOf(table);
+}
