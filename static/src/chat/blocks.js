@@ -1,8 +1,8 @@
 /**
- * An answer on the page, block by block: what cannot change any more is final, and only its open end is parsed.
+ * An answer on the page, block by block: blocks that can no longer change are final, and only the open end is parsed.
  *
- * So the work of a repaint is bounded by the open block, a selection above it stays, and what goes wrong in a block
- * stays in it. How an answer came in makes no difference to how it looks: tests compare both ways.
+ * The work of a repaint is bounded by the open block, a selection above it survives, and an error is confined to its
+ * block. A streamed answer ends in the same nodes as one rendered at once; tests compare the two.
  */
 import { appendLines } from "./code-lines.js";
 import { colorLater } from "./coloring.js";
@@ -15,15 +15,15 @@ import { morphChildren, morphElement } from "./morph.js";
 import { sanitize } from "./sanitizer.js";
 import { addRows, newRowsOf } from "./tables.js";
 
-// So many blocks have an element of their own: the browser restyles and lays out the last of these, not 200 kB.
+// Blocks per chunk element: the browser restyles and lays out the last chunk instead of 200 kB.
 const CHUNK = 40;
 const LONG_CHARACTERS = 20_000;
 
 const shown = new WeakMap(); // element → its blocks
 
 /**
- * Makes an element show this text. With `keeping`, the beginning of a long text comes later, from its end upward: it is
- * called with each painting, and keeps the scroll position.
+ * Makes an element show this text. With `keeping`, a long text is rendered from its end upward while the browser is idle;
+ * `keeping` is called with each painting and keeps the scroll position.
  */
 export function showMarkdown(target, text, options) {
   if (!shown.has(target)) shown.set(target, new Blocks(target));
@@ -31,7 +31,7 @@ export function showMarkdown(target, text, options) {
   shown.get(target).show(text, options);
 }
 
-/** Makes an element show this text as it is. */
+/** Makes an element show this text unformatted. */
 export function showPlain(target, text) {
   shown.delete(target);
   target.classList.remove("is-rendered");
@@ -43,10 +43,10 @@ export class Blocks {
   #target;
   #text = null;
   #isGrowing = true;
-  #start = 0; // all before is final
-  #settled = 0; // so many blocks
+  #start = 0; // text before this offset is final
+  #settled = 0; // the number of final blocks
   #open = []; // the blocks after it: {raw, type, isOpenFence, rows, nodes}
-  #fence = null; // the element of code to which text is only added
+  #fence = null; // the open code element, to which text is only appended
   #headingsChanged = false;
 
   constructor(target) {
@@ -70,7 +70,7 @@ export class Blocks {
     if (this.#headingsChanged) placeHeadings(this.#target);
     this.#headingsChanged = false;
     const direction = directionOf(this.#target);
-    if (this.#target.dir !== direction) this.#target.dir = direction; // the browser would look at every descendant
+    if (this.#target.dir !== direction) this.#target.dir = direction; // setting it visits every descendant
   }
 
   #reset() {
@@ -86,7 +86,7 @@ export class Blocks {
     this.#fence = fenceOf(this.#open.at(-1));
   }
 
-  /** Link definitions count for the whole text, so the end renders it once more if there are any. */
+  /** Link definitions apply to the whole text, so a text that has some is rendered again at its end. */
   #finish(text) {
     this.#fence = null;
     const definitions = definitionsIn(text);
@@ -131,7 +131,7 @@ export class Blocks {
     while (this.#target.lastElementChild?.childElementCount === 0) this.#target.lastElementChild.remove();
   }
 
-  /** A text may be read otherwise when more comes after it. */
+  /** The text after a block can change its type. */
   #isNew(index, { raw, isOpenFence, token }) {
     const old = this.#open[index];
     return old?.raw !== raw || old.isOpenFence !== isOpenFence || old.type !== token.type;
@@ -174,8 +174,8 @@ export class Blocks {
   }
 
   /**
-   * Blocks are final up to the last one that ends with a blank line, or cannot be continued, and has two more after it:
-   * the one after it may still become a part of it, as `2` does when it becomes `2.`.
+   * Blocks are final up to the last one that ends with a blank line, or cannot be continued, and is followed by two more:
+   * the next block may still become part of it, as `2` does when it becomes `2.`.
    */
   #settle(blocks, length) {
     if (blocks.reduce((sum, block) => sum + block.length, 0) !== length) return;
@@ -185,7 +185,7 @@ export class Blocks {
     this.#settled += last + 1;
   }
 
-  /** Lines of open code need no parsing, unless one of them could be a fence. */
+  /** Lines of open code need no parsing unless one of them could be a fence. */
   #addToFence(added, before) {
     const begun = before.slice(before.lastIndexOf("\n") + 1);
     if (`${begun}${added}`.split("\n").some((line) => FENCE_LINE.test(line))) return false;
@@ -194,7 +194,7 @@ export class Blocks {
   }
 }
 
-/** The element for the block of this number. */
+/** The chunk element of the block with this number. */
 function chunkOf(target, number) {
   const index = Math.floor(number / CHUNK);
   while (target.childElementCount <= index) {
@@ -205,14 +205,14 @@ function chunkOf(target, number) {
   return target.children[index];
 }
 
-/** The nodes of each block. They are sanitized together, since each document that the sanitizer makes takes a third of a ms. */
+/** The nodes of each block. They are sanitized together: DOMPurify creates a document per call, which takes 0.3 ms. */
 function rendered(blocks) {
   const htmls = blocks.map(htmlOf);
   try {
     const elements = nodesOf(htmls.map((html) => `<div>${html}</div>`).join(""));
     if (elements.length === blocks.length) return elements.map(({ children }) => [...children]);
   } catch {
-    // One of them cannot be shown; each by itself says which.
+    // One block cannot be rendered; the blocks are rendered one by one to find it.
   }
   return blocks.map(({ raw }, index) => nodesOrSource(htmls[index], raw));
 }

@@ -1,8 +1,8 @@
-/** Code on the page, in chunks of lines: text that is added at the end lays out the last chunk only, not 200 kB. */
+/** Code on the page, in chunks of lines: appended text lays out only the last chunk instead of 200 kB. */
 
 const LINES = 60;
 
-/** Also used for code that is complete, so that both ways end in the same nodes. */
+/** Complete code goes through it too, so streamed code ends in the same nodes. */
 export function appendLines(code, text) {
   for (let at = 0; at < text.length; ) {
     const chunk = openChunk(code);
@@ -26,7 +26,7 @@ function linesOf(chunk) {
   return chunk.textContent.split("\n").length - 1;
 }
 
-/** After so many line ends, or the end of the text. */
+/** The offset after `count` line ends, or the end of the text. */
 function endOfLines(text, from, count) {
   let at = from;
   for (let line = 0; line < count; line++) {

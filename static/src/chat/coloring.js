@@ -1,14 +1,14 @@
-/** Colors finished code, one block at a time while the browser has nothing else to do. */
+/** Highlights finished code, one block at a time while the browser is idle. */
 import { idle } from "./idle.js";
 
-// A block this long takes 50 ms, and longer ones are hardly read for their colors.
+// Highlighting a block of this length takes 50 ms; longer ones stay plain.
 const MOST_CHARACTERS = 30_000;
 const AGAIN_MS = 2_000;
 
 const waiting = new Set();
 let isRunning = false;
 
-/** To be called with what is final: its nodes are replaced. */
+/** For final blocks only: the nodes of their code are replaced. */
 export function colorLater(root) {
   root.querySelectorAll('pre > code[class*="language-"]:has(> .code-lines)').forEach((code) => waiting.add(code));
   run();
@@ -24,7 +24,7 @@ async function run() {
       colorNext(highlighted);
     }
   } catch {
-    waiting.clear(); // not loaded: an old page after an update, or no connection; code is readable without colors
+    waiting.clear(); // not loaded: a page from before an update, or no connection; code is readable without colors
   } finally {
     isRunning = false;
   }
@@ -40,7 +40,7 @@ function colorNext(highlighted) {
   if (colored) code.replaceChildren(colored);
 }
 
-/** Colors would drop a selection. */
+/** Replacing the nodes would drop a selection. */
 function isSelected(code) {
   const selection = window.getSelection();
   return !selection.isCollapsed && selection.containsNode(code, true);

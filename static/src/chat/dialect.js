@@ -1,20 +1,20 @@
-/** How models write Markdown, where it differs from marked's reading of it: what is not meant as markup stays text. */
+/** Markdown as models write it, where marked reads it differently: text that is not meant as markup stays text. */
 import { Tokenizer } from "marked";
 import { ENDS_ADDRESS, isAddress, isPicture } from "./addresses.js";
 import { readFence } from "./fences.js";
 import { formulaBlockWithin, readFormulaBlock } from "./math.js";
 
-// Deeper nesting is not meant as such, and marked recurses: 5,000 `>` would overflow the stack.
+// Deeper nesting is never intended, and marked recurses: 5,000 `>` would overflow the stack.
 const MOST_LEVELS = 16;
 const TOO_DEEP = new RegExp(`^(?:[ \\t]*(?:>|(?:[-+*]|\\d{1,9}[.)])[ \\t])){${MOST_LEVELS + 1}}`);
 
 const MOST_EMPHASES = 8;
 const LONGEST_EMPHASIS = 4_000;
-const BEFORE_EMPHASIS = 100; // so far marked looks back
+const BEFORE_EMPHASIS = 100; // marked reads back over a run of stars
 const LONGEST_TEXT = 1_000;
 
 const BARE_TAG = /^<(?:br[ \t]*\/?|\/?(?:sub|sup|kbd))>/i;
-// The end of a comment is looked for so far; without a bound, 20,000 beginnings would take seconds.
+// The search for the end of a comment is bounded; without a bound, 20,000 openings would take seconds.
 const LONGEST_TAG = 2_000;
 const CODE_ELEMENT = /^ {0,3}<(script|pre|style|textarea)\b[^>\n]*>[ \t]*\n/i;
 const CLOSED_BY = [[/^ {0,3}<!--/, "-->"], [/^ {0,3}<\?/, "?>"], [/^ {0,3}<!\[CDATA\[/, "]]>"], [/^ {0,3}<!/, ">"]];
@@ -62,7 +62,7 @@ export class Dialect extends Tokenizer {
     }
   }
 
-  /** Shown as it was written, up to a blank line. */
+  /** HTML is shown as its source, up to a blank line. */
   html(source) {
     const isLone = LONE_TAG.test(source) && this.lexer.state.lastToken?.type !== "paragraph";
     if (!isLone && !this.rules.other.htmlBeginRegex(3).test(source)) return undefined;
@@ -77,7 +77,7 @@ export class Dialect extends Tokenizer {
     return isFirst && this.#definitions(token.tag) ? token : undefined;
   }
 
-  /** A line of `-` is a rule: as an underline it would turn the paragraph before a list into a title for a moment. */
+  /** A line of `-` is a rule: as an underline it would briefly turn the paragraph before a list into a heading. */
   lheading(source) {
     const token = super.lheading(source);
     if (token && UNDERLINED_TITLE.test(token.raw)) return token;
@@ -85,7 +85,7 @@ export class Dialect extends Tokenizer {
     return undefined;
   }
 
-  /** A formula on lines of its own ends it. */
+  /** A formula on its own lines ends a paragraph. */
   paragraph(source) {
     const all = this.rules.block.paragraph.exec(source)?.[0];
     if (!all) return undefined;
@@ -95,14 +95,14 @@ export class Dialect extends Tokenizer {
     return { type: "paragraph", raw, text, tokens: this.lexer.inline(text) };
   }
 
-  // -- within a line ------------------------------------------------------------------------------------------
+  // -- inline ------------------------------------------------------------------------------------------
 
-  /** It is asked first at each place, so formulas are recognized here. */
+  /** marked calls it first at each position, so formulas are recognized here. */
   escape(source) {
     const formula = this.lexer.formulaAt(source);
     if (formula) return formula;
     const bracket = /^\\[()[\]]/.exec(source)?.[0];
-    // Half of a formula, as long as the other half has not come: the backslash stays.
+    // The other half of the formula has not arrived: the backslash stays.
     if (bracket && !this.lexer.isPaired(bracket)) return asText(bracket);
     return super.escape(source);
   }
@@ -143,12 +143,12 @@ export class Dialect extends Tokenizer {
     return token && isAddress(token.href) ? token : undefined;
   }
 
-  /** One tilde means "about" or "to". */
+  /** A single tilde means "about" or "to". */
   del(source, masked, before) {
     return source.startsWith("~~") ? super.del(source, masked, before) : undefined;
   }
 
-  /** Both ends of bold text are near each other, and few levels are meant: without bounds marked takes cubic time. */
+  /** Without bounds on length and nesting marked takes cubic time. */
   emStrong(source, masked, before) {
     if (this.#emphases >= MOST_EMPHASES) return undefined;
     const position = masked.length - source.length;
@@ -166,7 +166,7 @@ export class Dialect extends Tokenizer {
   }
 }
 
-/** marked looks ahead for email addresses at each word, to the end of what it is given. */
+/** At each word marked searches the rest of its input for an email address, so the input is cut. */
 function endOfWords(source) {
   if (source.length <= LONGEST_TEXT) return source.length;
   const space = Math.max(source.lastIndexOf(" ", LONGEST_TEXT), source.lastIndexOf("\n", LONGEST_TEXT));

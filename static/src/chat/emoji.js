@@ -1,7 +1,7 @@
 /**
  * The emoji shortcodes that people and models use; `:unknown:` stays as it is.
  *
- * A shortcode stands free: `user:key:1` and `fe80::1:100:2` are none.
+ * A shortcode stands alone between spaces: `user:key:1` and `fe80::1:100:2` contain none.
  */
 
 const NAMES = `
@@ -35,7 +35,7 @@ const EMOJI = new Map(words.flatMap((word, index) => (index % 2 === 0 ? [[word, 
 const CODE = ":[\\w+-]+:";
 const FREE = new RegExp(`(?<![^\\s])(?:${CODE})+(?=[.,;!?)\\]}"'…，。！？、）」]*(?:\\s|$))`, "g");
 
-/** `isFirst`, `isLast`: does the text begin and end a line? Otherwise it touches something else there. */
+/** `isFirst`, `isLast`: the text begins or ends a line; otherwise it touches other inline content there. */
 export function withEmoji(text, { isFirst, isLast }) {
   if (!text.includes(":")) return text;
   return text.replace(FREE, (codes, start) => {

@@ -1,13 +1,13 @@
-/** Fenced code. Unlike CommonMark, a fence of Markdown or plain text may hold fences: models show Markdown that way. */
+/** Fenced code. Unlike in CommonMark, a fence of Markdown or plain text may contain fences: models show Markdown that way. */
 
 const OPENING = /^( {0,3})(`{3,}(?=[^`\n]*(?:\n|$))|~{3,})([^\n]*)(?:\n|$)/;
 const HOLDS_FENCES = /^(?:md|mdx|markdown|rmd|qmd|text|txt|plaintext)$/i;
 const LINE = /^( *)(`{3,}|~{3,})[ \t]*([^`\n]*)$/;
 
-/** Could this line end a fence, or begin one within it? */
+/** A line that may close a fence, or open a nested one. */
 export const FENCE_LINE = /^ *(?:`{3}|~{3})/;
 
-/** The fence at the beginning of `source`, or undefined. `isOpen`: its end has not been written yet. */
+/** The fence at the beginning of `source`, or undefined. `isOpen`: the closing line is missing. */
 export function readFence(source) {
   const opening = OPENING.exec(source);
   if (!opening) return undefined;
@@ -23,7 +23,7 @@ export function readFence(source) {
   };
 }
 
-/** Where the closing line begins, and what comes after it; -1 if there is none. */
+/** The offsets of the closing line and of the text after it, or -1. */
 function endOf(source, from, fence, holdsFences) {
   const inner = [];
   for (let at = from; at < source.length; ) {

@@ -1,4 +1,4 @@
-/** Formulas as nodes by KaTeX, which is loaded when the first one appears. Until then, and if it fails, their source is seen. */
+/** Formulas by KaTeX, which is loaded when the first one appears. Until then, and if that fails, their source is shown. */
 
 const LOADED = "chat:formulas-loaded";
 const MOST_KEPT = 300;
@@ -6,11 +6,11 @@ const DELIMITERS = /^(?:\$\$?|\\[([])([\s\S]*?)(?:\$\$?|\\[)\]])$/;
 const SOURCE = 'code[class^="math-"]';
 const OPTIONS = { throwOnError: true, trust: false, strict: "ignore", maxSize: 20, maxExpand: 1_000 };
 
-const kept = new Map(); // an open block is painted often, and each formula takes 3 ms
+const kept = new Map(); // an open block is painted often, and typesetting takes 3 ms per formula
 let katex = null;
 let loading = null;
 
-/** Replaces the source of formulas below `root`, if KaTeX is there; otherwise begins to load it. */
+/** Typesets the formulas below `root` if KaTeX is loaded; otherwise starts loading it. */
 export function typeset(root) {
   const codes = root.querySelectorAll(SOURCE);
   if (!codes.length) return;
@@ -18,7 +18,7 @@ export function typeset(root) {
   else codes.forEach((code) => code.replaceWith(formulaOf(code)));
 }
 
-/** `repaint` is called with what is to be done once KaTeX is there. */
+/** `repaint` is called when KaTeX has been loaded. */
 export function whenFormulasLoad(repaint) {
   document.addEventListener(LOADED, () => repaint());
 }
@@ -53,7 +53,7 @@ function formulaOf(code) {
   return kept.get(key).cloneNode(true);
 }
 
-/** The source, which is not seen, is what a selection copies. */
+/** The invisible source is the text that a selection copies. */
 function rendered(source, className) {
   const formula = document.createElement("span");
   formula.className = className;

@@ -1,4 +1,4 @@
-/** Syntax colors for the languages that answers mostly use. It is large: `coloring.js` loads it when there is code. */
+/** Syntax highlighting for the languages that answers mostly use. `coloring.js` loads this module when there is code. */
 import hljs from "highlight.js/lib/core";
 import bash from "highlight.js/lib/languages/bash";
 import c from "highlight.js/lib/languages/c";
@@ -34,7 +34,7 @@ for (const [name, language] of Object.entries(LANGUAGES)) hljs.registerLanguage(
 const PART = /<span class="([^"]*)">|<\/span>|&(amp|lt|gt|quot|#x27);|[^<&]+/g;
 const CHARACTERS = { amp: "&", lt: "<", gt: ">", quot: '"', "#x27": "'" };
 
-/** The code as nodes, or null if the language is unknown. highlight.js writes HTML: spans and five entities. */
+/** The code as nodes, or null if the language is unknown. The HTML of highlight.js has only spans and five entities. */
 export function highlighted(code, language) {
   const name = language.toLowerCase();
   if (!hljs.getLanguage(name)) return null;

@@ -1,4 +1,4 @@
-/** marked's lexer with our dialect: formulas, CJK emphasis, and the inside of a block only read when it is asked for. */
+/** marked's lexer with the dialect, formulas and CJK emphasis; the inline content of a block is read only when needed. */
 import { Lexer, getDefaults } from "marked";
 import { Dialect } from "./dialect.js";
 import { withEmoji } from "./emoji.js";
@@ -7,11 +7,11 @@ import { formulasIn } from "./math.js";
 const CJK = "[\\p{sc=Han}\\p{sc=Hiragana}\\p{sc=Katakana}\\p{sc=Hangul}\\p{sc=Bopomofo}\\u3000-\\u303f\\u30fb\\u30fc\\uff00-\\uffef]";
 const MARK = `(?!~)(?!${CJK})[\\p{P}\\p{S}]`;
 const MARK_OR_SPACE = `(?!~)(?!${CJK})[\\s\\p{P}\\p{S}]`;
-const LETTER = `(?:[^\\s\\p{P}\\p{S}]|~|${CJK})`;
+const WORD_CHARACTER = `(?:[^\\s\\p{P}\\p{S}]|~|${CJK})`;
 
 /**
- * CommonMark decides by the neighbors of `**` whether it begins or ends bold text, and expects spaces between words.
- * Without these, a mark of CJK punctuation inside counts as a letter, and a CJK letter outside as a space.
+ * CommonMark decides by the characters around `**` whether it opens or closes bold text, and expects spaces between words.
+ * CJK text has none, so CJK punctuation inside counts as a word character, and a CJK character outside as a space.
  */
 const CJK_EMPHASIS = {
   punctuation: new RegExp(`^(?:(?![*_])[\\s\\p{P}\\p{S}]|${CJK})`, "u"),
@@ -19,11 +19,11 @@ const CJK_EMPHASIS = {
   emStrongRDelimAst: new RegExp(
     "^[^_*]*?__[^_*]*?\\*[^_*]*?(?=__)|[^*]+(?=[^*])" +
       `|(?!\\*)${MARK}(\\*+)(?=[\\s]|$)` +
-      `|${LETTER}(\\*+)(?!\\*)(?=${MARK_OR_SPACE}|$)` +
-      `|(?:(?!\\*)${MARK}(?!\\*+${CJK})|\\s)(\\*+)(?=${LETTER})` +
+      `|${WORD_CHARACTER}(\\*+)(?!\\*)(?=${MARK_OR_SPACE}|$)` +
+      `|(?:(?!\\*)${MARK}(?!\\*+${CJK})|\\s)(\\*+)(?=${WORD_CHARACTER})` +
       `|[\\s](\\*+)(?!\\*)(?=${MARK})` +
       `|(?!\\*)${MARK}(\\*+)(?!\\*)(?=${MARK}|${CJK})` +
-      `|${LETTER}(\\*+)(?=${LETTER})`,
+      `|${WORD_CHARACTER}(\\*+)(?=${WORD_CHARACTER})`,
     "gu",
   ),
 };
@@ -34,23 +34,23 @@ export class LazyLexer extends Lexer {
   #pairs = new Set();
   #unread = new Map();
 
-  /** `definitions` says of a link definition's label whether it is to be honored; without it, all of them are text. */
+  /** `definitions` tells by its label whether a link definition is honored; without it, all definitions are text. */
   constructor(definitions) {
     super({ ...getDefaults(), gfm: true, breaks: true, tokenizer: new Dialect(definitions), hooks: { emStrongMask } });
     const { rules } = this.tokenizer;
     this.tokenizer.rules = { ...rules, inline: { ...rules.inline, ...CJK_EMPHASIS } };
-    // Otherwise marked searches for them in every paragraph, which may take a second.
+    // Otherwise marked searches every paragraph for references, which can take a second.
     if (!definitions) this.tokens.links = null;
   }
 
-  /** The blocks of a text; what is in them is not read yet. */
+  /** The blocks of a text, without their inline content. */
   blocksOf(text) {
     this.blockTokens(text, this.tokens);
     for (const { src, tokens } of this.inlineQueue) this.#unread.set(tokens, src);
     return this.tokens;
   }
 
-  /** Reads what is in a block. A part that cannot be read stays text. */
+  /** Reads the inline content of a block. Content that cannot be read stays text. */
   complete(token) {
     if (this.#unread.has(token.tokens)) this.#read(token.tokens);
     else token.tokens?.forEach((inner) => this.complete(inner));
@@ -79,7 +79,7 @@ export class LazyLexer extends Lexer {
     }
   }
 
-  // -- what the dialect asks ----------------------------------------------------------------------------------
+  // -- for the dialect ----------------------------------------------------------------------------------
 
   formulaAt(rest) {
     const formula = this.#next(rest);
@@ -121,12 +121,12 @@ function pairsIn(source) {
   return new Set([["\\(", "\\)"], ["\\[", "\\]"]].filter((pair) => closed(...pair)).map(([opening]) => opening));
 }
 
-/** A star or an underscore in a formula is no emphasis. */
+/** A star or an underscore in a formula is not emphasis. */
 function emStrongMask(masked) {
   return this.lexer.maskFormulas(masked);
 }
 
-/** A tag without its other half was named, not meant; and shortcodes become emoji. */
+/** Tags without a partner become text, shortcodes become emoji. */
 function mended(tokens) {
   showUnpairedTags(tokens);
   tokens.forEach((token, index) => {

@@ -3,7 +3,7 @@ import { Parser, getDefaults } from "marked";
 import { LazyLexer } from "./lexer.js";
 
 const PROBABLY_DEFINITION = /^[ >\t]*\[[^\]\n]+\]:/m;
-// The beginning of a line that may become anything: a rule, a list item, a fence, the second line of a table.
+// The beginning of a line that may still become a rule, a list item, a fence or the second line of a table.
 const AMBIGUOUS_LINE = /^[ \t>]*(?:[-=*_+~#|:` \t]*|\d{1,9}[.)]?[ \t]*)$/;
 const MOST_AMBIGUOUS = 80;
 
@@ -13,19 +13,19 @@ const parser = new Parser({
   extensions: { renderers: { formula: formulaHtml, html: sourceHtml, code: codeHtml }, childTokens: {} },
 });
 
-/** Lines end with LF only. */
+/** The text with LF line ends. */
 export function normalized(text) {
   return text.includes("\r") ? text.replace(/\r\n?/g, "\n") : text;
 }
 
-/** In an answer that grows, the last line is not shown before it is clear what it will be, so that nothing flashes. */
+/** A growing answer without its last line as long as that line is ambiguous, so that nothing flashes. */
 export function clearPart(text) {
   const begin = text.lastIndexOf("\n") + 1;
   const isAmbiguous = text.length - begin <= MOST_AMBIGUOUS && AMBIGUOUS_LINE.test(text.slice(begin));
   return isAmbiguous ? text.slice(0, begin) : text;
 }
 
-/** The labels of link definitions that are used, so that they are not text. */
+/** The labels of the link definitions that are used; unused definitions are text. */
 export function definitionsIn(text) {
   if (!PROBABLY_DEFINITION.test(text)) return new Set();
   const lexer = new LazyLexer(() => true);
@@ -34,8 +34,8 @@ export function definitionsIn(text) {
 }
 
 /**
- * The blocks of a text, in order: {raw, length, endsBlank, isWhole, isOpenFence, token, lexer}. Blank lines belong to the block
- * before. The lengths add up to the text's, unless `raw` had to be put together.
+ * The blocks of a text, in order: {raw, length, endsBlank, isWhole, isOpenFence, token, lexer}. Blank lines belong to the
+ * previous block. The lengths add up to the length of the text, unless marked reconstructed `raw`.
  */
 export function blocksOf(text, definitions = new Set()) {
   const lexer = new LazyLexer(definitions.size ? (label) => definitions.has(label) : undefined);
@@ -67,12 +67,12 @@ function blockOf(token, lexer) {
     length: raw.length,
     endsBlank: type === "space" || /\n[ \t]*\n$/.test(raw),
     isOpenFence: type === "code" && token.isOpen === true && !token.isIndented,
-    // Nothing that follows can become a part of these.
+    // No later text can become part of these.
     isWhole: type === "heading" || type === "hr" || (type === "code" && token.isOpen === false),
   };
 }
 
-/** A block that cannot be rendered is shown as it was written. */
+/** A block that cannot be rendered is shown as its source. */
 export function htmlOf({ token, lexer, raw }) {
   try {
     lexer.complete(token);
@@ -89,14 +89,14 @@ export function toHtml(text, { isGrowing = false } = {}) {
   return blocksOf(shown, isGrowing ? new Set() : definitionsIn(shown)).map(htmlOf).join("");
 }
 
-// -- what marked would write differently ----------------------------------------------------------------------------
+// -- renderers ----------------------------------------------------------------------------
 
 function formulaHtml({ text, isDisplay, isBlock }) {
   const code = `<code class="math-${isDisplay ? "display" : "inline"}">${escaped(text)}</code>`;
   return isBlock ? `<p>${code}</p>` : code;
 }
 
-/** A block is shown as it was written; of tags within a line only those that are allowed got here. */
+/** A block is shown as its source. Inline, only allowed tags are HTML tokens. */
 function sourceHtml({ block, text }) {
   return block ? `<p class="source">${escaped(text)}</p>` : text;
 }

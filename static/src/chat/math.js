@@ -1,11 +1,11 @@
 /**
- * Finds formulas in text: `$…$` by pandoc's rules, `$$…$$`, `\(…\)`, `\[…\]`, and blocks of the last three and of `\begin{…}`.
+ * Finds formulas in text: `$…$` by pandoc's rules, `$$…$$`, `\(…\)`, `\[…\]`, and on their own lines also `\begin{…}`.
  *
- * Dollars are mostly money, and brackets with a backslash are often just brackets, so a formula must look like one. Every
- * scan is linear: an answer may consist of 50,000 dollars.
+ * Dollar signs usually mean money, and escaped brackets are often just brackets, so a formula must look like one. Every
+ * scan is linear: an answer may consist of 50,000 dollar signs.
  */
 
-// A longer "formula" is the text between two delimiters that have nothing to do with each other.
+// More text than this between two delimiters is not a formula.
 const MOST_CHARACTERS = 4_000;
 const AMOUNT = /^[\d.,\s]+[kKmMbB%]?$/;
 const AMOUNT_AND_WORDS = /^\d[\d.,]*[kKmMbB%]?\s+\p{L}{2,}/u;
@@ -36,7 +36,7 @@ export function formulasIn(source) {
   return found;
 }
 
-/** Delimiters in order. A piece of code is one mark, so no formula reaches over it. */
+/** Delimiters in order. A code span is one mark, so no formula extends over it. */
 function marksOf(source) {
   const ticks = tickRuns(source);
   const marks = [];
@@ -75,7 +75,7 @@ function formulaBetween(source, opening, closing) {
   return { start: opening.start, end: closing.end, tex, isDisplay: opening.kind !== "$" && opening.kind !== "\\(" };
 }
 
-/** Pandoc's rules: no space within the dollars, and no letter, digit or dollar that touches them from outside. */
+/** Pandoc's rules: no space inside the dollar signs, no word character or dollar sign directly outside. */
 function fitsDollars(source, start, end, inner) {
   if (/^\s|\s$|\n/.test(inner)) return false;
   return !/[\w$\\]/.test(source.charAt(start - 1)) && !/[\w$]/.test(source.charAt(end + 1));
@@ -90,8 +90,8 @@ function looksLikeMath(tex, opener) {
 }
 
 /**
- * A formula on lines of its own at the beginning of `source`: {raw, tex}; tex is "" while the end is missing, or
- * there is none. Lines within it are no lists, quotes or headings, whatever they begin with.
+ * A formula on its own lines at the beginning of `source`: {raw, tex}; tex is "" if the closing delimiter is missing.
+ * Lines inside it are not lists, quotes or headings.
  */
 export function readFormulaBlock(source) {
   const opening = BLOCK.exec(source)?.[0];
@@ -117,7 +117,7 @@ function closerOf(opening) {
   return PAIRS[opening] ?? opening.replace("begin", "end");
 }
 
-/** Where in a paragraph a formula on lines of its own begins, or -1. */
+/** The offset in a paragraph of a formula on its own lines, or -1. */
 export function formulaBlockWithin(paragraph, source) {
   if (!/\$\$|\\[[b]/.test(paragraph)) return -1;
   for (const { index } of paragraph.matchAll(BLOCK_LINE)) if (readFormulaBlock(source.slice(index + 1))) return index + 1;

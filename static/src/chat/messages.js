@@ -9,7 +9,7 @@ const SHOWN_ROLES = new Set(["user", "assistant"]);
 
 // The longer an answer, the longer it takes to parse: painting may take a fifth of the time, no more.
 const REST_FACTOR = 4;
-// A page opens at its end: as much Markdown is rendered before it is shown, about two screens; the rest follows upward.
+// About two screens: rendered at once when a page opens at its end; the rest follows upward while the browser is idle.
 const AT_ONCE_CHARACTERS = 10_000;
 
 export class MessageList {
@@ -23,7 +23,7 @@ export class MessageList {
   #scheduled = false;
   #restUntil = 0;
 
-  /** `around` and `keeping` are called with a painting, at the end and above what is read, and keep the scroll position. */
+  /** `around` and `keeping` call the painting that they are given, and keep the scroll position at the end or elsewhere. */
   constructor(root, templates, { around, keeping }) {
     this.#root = root;
     this.#templates = templates;
@@ -51,7 +51,7 @@ export class MessageList {
     }));
   }
 
-  /** Takes over the articles that the server rendered, and renders their Markdown, the last ones first. */
+  /** Takes over the articles that the server rendered, and renders their Markdown, the last articles first. */
   adopt(messages) {
     for (const message of messages) {
       const article = this.#root.querySelector(`article[data-message-id="${CSS.escape(message.id)}"]`);
@@ -71,7 +71,7 @@ export class MessageList {
     }
   }
 
-  /** Returns how much there was to paint. */
+  /** Returns the number of characters painted. */
   #paintAdopted(id) {
     const view = this.#views.get(id);
     if (!view) return 0;

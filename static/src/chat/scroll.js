@@ -35,7 +35,7 @@ export class Follower {
     if (anchor) this.#scroller.scrollTop += anchor.getBoundingClientRect().top - before;
   }
 
-  /** Wraps a change above or within what is read, which stays where it is; a reader at the end stays there. */
+  /** Wraps a change anywhere: the visible messages stay in place, and a reader at the end stays at the end. */
   steady(paint) {
     if (this.#follows) return this.around(paint);
     const { top } = this.#scroller.getBoundingClientRect();

@@ -1,4 +1,4 @@
-/** Copying a selection of answers copies what was written: no buttons, language names and hosts, and formulas once. */
+/** A copied selection contains the written text: no buttons, language names or hosts, and each formula as its source. */
 
 const OURS = ".code-bar, .link-host, .katex";
 
@@ -8,7 +8,7 @@ export function startCleanCopies(root) {
     if (selection.isCollapsed || event.target.closest("textarea, input")) return;
     const copied = selection.getRangeAt(0).cloneContents();
     const ours = copied.querySelectorAll(OURS);
-    if (!ours.length) return; // the browser does it right
+    if (!ours.length) return; // the browser's own copy is right
     ours.forEach((node) => node.remove());
     const holder = document.createElement("div");
     holder.append(copied);
@@ -18,7 +18,7 @@ export function startCleanCopies(root) {
   });
 }
 
-/** What is not displayed has no text. Nothing is painted meanwhile. */
+/** The selected text without what `is-copying` hides. The page is not painted in between. */
 function textOf(selection, root) {
   root.classList.add("is-copying");
   const text = selection.toString();

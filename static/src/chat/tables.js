@@ -1,7 +1,7 @@
-/** A table that grows: each finished line is a final row, so only the last row and new ones are rendered. */
+/** A growing table: each finished line is a final row, so only the last row and new rows are rendered. */
 import { directionOf } from "./direction.js";
 
-/** The part of a table that is not on the page yet, as a block, or null if the block is not that table, grown. */
+/** The rows of a table that are not on the page yet, as a block; null if the block is not a continuation of `old`. */
 export function newRowsOf(old, block) {
   const { token, raw } = block;
   if (token.type !== "table" || !old?.rows || token.rows.length < old.rows) return null;
@@ -9,7 +9,7 @@ export function newRowsOf(old, block) {
   return { ...block, token: { ...token, rows: token.rows.slice(old.rows - 1) } };
 }
 
-/** The head, the line below it, and all rows but the last one. */
+/** The first lines of a text. */
 function linesOf(raw, count) {
   let end = 0;
   for (let line = 0; line < count; line++) end = raw.indexOf("\n", end) + 1 || raw.length;
