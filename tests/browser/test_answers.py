@@ -56,10 +56,9 @@ async def test_formulas_are_set_and_what_is_none_stays(desk: Desk, alice: Person
     await expect(content.locator(".math-display .mfrac")).to_be_visible()
     await expect(content).to_contain_text("for $5 or $10:")
     await expect(content).to_contain_text(r"Not one: $\nosuch{$")
-    fonts = (
-        "document.fonts.ready.then((all) => [...all].filter((one) => one.status === 'loaded').map((one) => one.family))"
+    await chat.page.wait_for_function(
+        "() => [...document.fonts].some(({ family, status }) => family === 'KaTeX_Main' && status === 'loaded')"
     )
-    assert "KaTeX_Main" in await chat.page.evaluate(fonts)
 
 
 async def test_formulas_appear_while_the_answer_is_written(desk: Desk, alice: Person) -> None:
@@ -166,3 +165,13 @@ async def test_a_long_answer_is_rendered_from_its_end_and_completely(desk: Desk,
     await expect(chat.answer.get_by_role("heading", name="Part 299")).to_be_in_viewport()
     await expect(content.locator("h1")).to_have_text([f"Part {number}" for number in range(300)])
     assert await chat.distance_to_end() <= 1
+
+
+async def test_formulas_stay_their_source_without_katex(desk: Desk, alice: Person) -> None:
+    context = await desk.context(alice, allowed=("Failed to load resource",))
+    await context.route("**/dist/math.css*", lambda route: route.abort())
+    chat = await ChatPage.opened(await context.new_page(), await answered(alice, "?", FORMULAS))
+
+    await expect(chat.answer.locator("code.math-inline").first).to_have_text("\\(x^2\\)")
+    await chat.say("say hello")
+    await chat.is_over(answers=2)

@@ -28,7 +28,11 @@ const shown = new WeakMap(); // element → its blocks
 export function showMarkdown(target, text, options) {
   if (!shown.has(target)) shown.set(target, new Blocks(target));
   target.classList.add("is-rendered");
-  shown.get(target).show(text, options);
+  try {
+    shown.get(target).show(text, options);
+  } catch {
+    showPlain(target, text); // one message must not stop the page
+  }
 }
 
 /** Makes an element show this text unformatted. */

@@ -2,6 +2,7 @@
 
 const LOADED = "chat:formulas-loaded";
 const MOST_KEPT = 300;
+const AGAIN_MS = 10_000;
 const DELIMITERS = /^(?:\$\$?|\\[([])([\s\S]*?)(?:\$\$?|\\[)\]])$/;
 const SOURCE = 'code[class^="math-"]';
 const OPTIONS = { throwOnError: true, trust: false, strict: "ignore", maxSize: 20, maxExpand: 1_000 };
@@ -29,7 +30,7 @@ async function load() {
     katex = module.default;
     document.dispatchEvent(new Event(LOADED));
   } catch {
-    loading = null; // the next formula tries again
+    window.setTimeout(() => (loading = null), AGAIN_MS); // then the next formula tries again
   }
 }
 
@@ -39,7 +40,10 @@ function loadStyles() {
   link.href = new URL("math.css", import.meta.url).href;
   return new Promise((resolve, reject) => {
     link.addEventListener("load", resolve);
-    link.addEventListener("error", reject);
+    link.addEventListener("error", (event) => {
+      link.remove();
+      reject(event);
+    });
     document.head.append(link);
   });
 }
