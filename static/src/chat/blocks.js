@@ -6,7 +6,7 @@
  */
 import { appendLines } from "./code-lines.js";
 import { colorLater } from "./coloring.js";
-import { decorate, placeHeadings } from "./decoration.js";
+import { HEADINGS, decorate, placeHeadings } from "./decoration.js";
 import { directionOf } from "./direction.js";
 import { FENCE_LINE } from "./fences.js";
 import { idle } from "./idle.js";
@@ -51,6 +51,7 @@ export class Blocks {
   #settled = 0; // the number of final blocks
   #open = []; // the blocks after it: {raw, type, isOpenFence, rows, nodes}
   #fence = null; // the open code element, to which text is only appended
+  #headings = []; // of the final blocks
   #headingsChanged = false;
 
   constructor(target) {
@@ -67,25 +68,18 @@ export class Blocks {
     if (isGrowing) this.#grow(before, clearPart(text));
     else if (keeping && text.length > LONG_CHARACTERS) this.#fillUpward(text, keeping);
     else this.#finish(text);
-    this.#complete();
-  }
-
-  #complete() {
-    if (this.#headingsChanged) placeHeadings(this.#target);
-    this.#headingsChanged = false;
-    const direction = directionOf(this.#target);
-    if (this.#target.dir !== direction) this.#target.dir = direction; // setting it visits every descendant
   }
 
   #reset() {
     this.#target.replaceChildren();
-    [this.#text, this.#start, this.#settled, this.#open, this.#fence] = [null, 0, 0, [], null];
+    [this.#text, this.#start, this.#settled, this.#open, this.#fence, this.#headings] = [null, 0, 0, [], null, []];
   }
 
   #grow(before, text) {
     if (this.#fence && this.#addToFence(text.slice(before.length), before)) return;
     const blocks = blocksOf(text.slice(this.#start));
     this.#paint(blocks);
+    this.#complete();
     this.#settle(blocks, text.length - this.#start);
     this.#fence = fenceOf(this.#open.at(-1));
   }
@@ -96,6 +90,7 @@ export class Blocks {
     const definitions = definitionsIn(text);
     if (definitions.size) this.#paintWhole(blocksOf(text, definitions));
     else this.#paint(blocksOf(text.slice(this.#start)));
+    this.#complete();
     [this.#start, this.#settled, this.#open] = [text.length, 0, []];
     colorLater(this.#target);
   }
@@ -116,15 +111,21 @@ export class Blocks {
     const chunk = chunkOf(this.#target, begin);
     chunk.append(...rendered(blocks).flat());
     colorLater(chunk);
-    this.#headingsChanged = true;
+    this.#placeAllHeadings();
     this.#complete();
+  }
+
+  #placeAllHeadings() {
+    this.#headings = [...this.#target.querySelectorAll(HEADINGS)];
+    this.#headingsChanged = true;
   }
 
   #paintWhole(blocks) {
     const fresh = document.createDocumentFragment();
     rendered(blocks).forEach((nodes, index) => nodes.length && chunkOf(fresh, index).append(...nodes));
     morphChildren(this.#target, fresh);
-    this.#headingsChanged = true;
+    this.#open = [];
+    this.#placeAllHeadings();
   }
 
   #paint(blocks) {
@@ -143,7 +144,7 @@ export class Blocks {
 
   #put(index, block, fresh) {
     const old = this.#open[index]?.nodes ?? [];
-    this.#headingsChanged ||= fresh.some(isHeading);
+    this.#headingsChanged ||= headingsOf(fresh).length > 0;
     const { raw, isOpenFence, token } = block;
     const { type } = token;
     const stays = this.#change(index, block, old, fresh);
@@ -165,6 +166,14 @@ export class Blocks {
     return true;
   }
 
+  /** What depends on the whole message. */
+  #complete() {
+    if (this.#headingsChanged) placeHeadings([...this.#headings, ...this.#open.flatMap(({ nodes }) => headingsOf(nodes))]);
+    this.#headingsChanged = false;
+    const direction = directionOf(this.#target);
+    if (this.#target.dir !== direction) this.#target.dir = direction; // setting it visits every descendant
+  }
+
   #insert(index, nodes) {
     if (!nodes.length) return;
     const chunk = chunkOf(this.#target, this.#settled + index);
@@ -173,7 +182,7 @@ export class Blocks {
   }
 
   #remove(nodes) {
-    this.#headingsChanged ||= nodes.some(isHeading);
+    this.#headingsChanged ||= headingsOf(nodes).length > 0;
     nodes.forEach((node) => node.remove());
   }
 
@@ -185,8 +194,13 @@ export class Blocks {
     if (blocks.reduce((sum, block) => sum + block.length, 0) !== length) return;
     const last = blocks.findLastIndex(({ endsBlank, isWhole }, index) => (endsBlank || isWhole) && index + 2 < blocks.length);
     for (const block of blocks.slice(0, last + 1)) this.#start += block.length;
-    for (const { nodes } of this.#open.splice(0, last + 1)) nodes.forEach(colorLater);
+    for (const { nodes } of this.#open.splice(0, last + 1)) this.#keep(nodes);
     this.#settled += last + 1;
+  }
+
+  #keep(nodes) {
+    this.#headings.push(...headingsOf(nodes));
+    nodes.forEach(colorLater);
   }
 
   /** Lines of open code need no parsing unless one of them could be a fence. */
@@ -244,6 +258,6 @@ function fenceOf(block) {
   return block?.isOpenFence && block.raw.includes("\n") ? block.nodes[0].querySelector("code") : null;
 }
 
-function isHeading(node) {
-  return /^H\d$/.test(node.nodeName) || node.querySelector("h1, h2, h3, h4, h5, h6") !== null;
+function headingsOf(nodes) {
+  return nodes.flatMap((node) => (node.matches(HEADINGS) ? [node] : [...node.querySelectorAll(HEADINGS)]));
 }

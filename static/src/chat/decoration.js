@@ -5,7 +5,7 @@ import { giveDirections } from "./direction.js";
 import { typeset } from "./formulas.js";
 import { hostOf } from "./sanitizer.js";
 
-const HEADINGS = "h1, h2, h3, h4, h5, h6";
+export const HEADINGS = "h1, h2, h3, h4, h5, h6";
 
 export function decorate(fragment) {
   giveDirections(fragment);
@@ -61,14 +61,13 @@ function nameCheckbox(box) {
 const SPEAKER_LEVEL = 2;
 
 /** The page's title is level 1, the speaker level 2: an answer's headings come below, without gaps, whatever their size. */
-export function placeHeadings(answer) {
-  const headings = [...answer.querySelectorAll(HEADINGS)];
+export function placeHeadings(headings) {
   const levels = headings.map(({ nodeName }) => Number(nodeName[1]));
   const highest = Math.min(...levels);
   let above = SPEAKER_LEVEL;
   headings.forEach((heading, index) => {
     above = Math.min(levels[index] - highest + SPEAKER_LEVEL + 1, above + 1);
-    heading.setAttribute("aria-level", above);
+    if (heading.ariaLevel !== String(above)) heading.ariaLevel = above;
   });
 }
 
