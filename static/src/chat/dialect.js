@@ -21,6 +21,9 @@ const CLOSED_BY = [[/^ {0,3}<!--/, "-->"], [/^ {0,3}<\?/, "?>"], [/^ {0,3}<!\[CD
 const LONE_TAG = /^ {0,3}<(?!\/?(?:br|sub|sup|kbd)\b)\/?[a-z][a-z0-9-]*(?:\s[^<>\n]*)?\/?>[ \t]*(?:\n|$)/i;
 const BLANK_LINE = /\n[ \t]*(?=\n)/;
 const UNDERLINED_TITLE = /\n {0,3}={3,}[ \t]*\n*$/;
+// Names of Python and JavaScript, which are hardly ever meant as bold.
+const DUNDER =
+  /^__(?:init|main|name|file|new|del|call|str|repr|len|iter|next|enter|exit|aenter|aexit|dict|doc|all|class|slots|version|eq|ne|lt|gt|le|ge|hash|bool|add|sub|mul|contains|(?:get|set|del)(?:item|attr)|getattribute|post_init|pycache|proto|dirname|filename|typename|annotations|future|import|module|path|init_subclass)__/;
 const WEB = /^(?:https?:\/\/|www\.)/i;
 
 export class Dialect extends Tokenizer {
@@ -75,6 +78,20 @@ export class Dialect extends Tokenizer {
     if (!token || token.tag.startsWith("^") || !isAddress(token.href)) return undefined;
     const isFirst = !Object.hasOwn(this.lexer.tokens.links, token.tag);
     return isFirst && this.#definitions(token.tag) ? token : undefined;
+  }
+
+  /** Cells beyond the last column are not dropped: they belong to the last cell. */
+  table(source) {
+    const token = super.table(source);
+    token?.raw.split("\n").slice(2).forEach((line, index) => this.#keepCells(cellsOf(line), token.rows[index]));
+    return token;
+  }
+
+  #keepCells(cells, row) {
+    if (!row || cells.length <= row.length) return;
+    const last = row.at(-1);
+    last.text = cells.slice(row.length - 1).join(" | ");
+    this.lexer.inlineQueue.findLast(({ tokens }) => tokens === last.tokens).src = last.text;
   }
 
   /** A line of `-` is a rule: as an underline it would briefly turn the paragraph before a list into a heading. */
@@ -150,7 +167,7 @@ export class Dialect extends Tokenizer {
 
   /** Without bounds on length and nesting marked takes cubic time. */
   emStrong(source, masked, before) {
-    if (this.#emphases >= MOST_EMPHASES) return undefined;
+    if (this.#emphases >= MOST_EMPHASES || DUNDER.test(source)) return undefined;
     const position = masked.length - source.length;
     this.#emphases++;
     try {
@@ -162,6 +179,8 @@ export class Dialect extends Tokenizer {
   }
 
   inlineText(source) {
+    const dunder = DUNDER.exec(source)?.[0];
+    if (dunder) return asText(dunder);
     return super.inlineText(source.slice(0, Math.min(this.lexer.distanceToFormula(source), endOfWords(source))));
   }
 }
@@ -171,6 +190,11 @@ function endOfWords(source) {
   if (source.length <= LONGEST_TEXT) return source.length;
   const space = Math.max(source.lastIndexOf(" ", LONGEST_TEXT), source.lastIndexOf("\n", LONGEST_TEXT));
   return space > 0 ? space : LONGEST_TEXT;
+}
+
+function cellsOf(line) {
+  const inner = line.trim().replace(/^\|/, "").replace(/(?<!\\)\|$/, "");
+  return inner.split(/(?<!\\)\|/).map((cell) => cell.trim().replaceAll("\\|", "|"));
 }
 
 function asText(raw) {
