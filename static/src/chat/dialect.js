@@ -140,6 +140,7 @@ export class Dialect extends Tokenizer {
   }
 
   reflink(source, links) {
+    if (source[0] !== "[" && source[0] !== "!") return undefined;
     let label;
     const get = (target, name) => target[(label = name)];
     const token = super.reflink(source, new Proxy(links ?? {}, { get }));
