@@ -143,6 +143,7 @@ PARTIAL_INDEXES = {"one_active", "generation_alive", "llm_call_log_odd"}
 CHECKS = {
     "email_lower_case",
     "known_theme",
+    "known_enter_key",
     "known_role",
     "known_status",
     "known_state",

@@ -3,6 +3,7 @@
 from chat.models.accounts import (
     DISPLAY_NAME_MAX_LENGTH,
     EMAIL_MAX_LENGTH,
+    ENTER_KEYS,
     IP_MAX_LENGTH,
     MOST_LOGIN_FAILURES,
     THEMES,
@@ -46,6 +47,7 @@ __all__ = [
     "CURRENT_MONTH_SQL",
     "DISPLAY_NAME_MAX_LENGTH",
     "EMAIL_MAX_LENGTH",
+    "ENTER_KEYS",
     "FINE",
     "IP_MAX_LENGTH",
     "MOST_LOGIN_FAILURES",

@@ -16,6 +16,7 @@ DISPLAY_NAME_MAX_LENGTH = 100
 IP_MAX_LENGTH, USER_AGENT_MAX_LENGTH = 45, 255
 MOST_LOGIN_FAILURES = 100  # in a row
 THEMES = ("light", "dark", "system")
+ENTER_KEYS = ("auto", "send", "newline")  # auto: a new line where there is no hardware keyboard
 
 
 class User(Model):
@@ -54,6 +55,7 @@ class UserSettings(Model):
     )
     theme = fields.CharField(max_length=10, default="system")
     model = fields.CharField(max_length=MODEL_MAX_LENGTH, default="")  # of new threads; empty: the site's first
+    enter_key = fields.CharField(max_length=10, default="auto")
 
     class Meta:
         table = "user_settings"

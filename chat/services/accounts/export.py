@@ -32,7 +32,7 @@ SELECT email, display_name, email_verified, is_staff,
     created_at, last_seen_at
 FROM users WHERE id = $1
 """
-SETTINGS = "SELECT theme, model FROM user_settings WHERE user_id = $1"
+SETTINGS = "SELECT theme, model, enter_key FROM user_settings WHERE user_id = $1"
 SESSIONS = """
 SELECT created_at, last_seen_at, authenticated_at, ip, user_agent, remembered FROM auth_session
 WHERE user_id = $1 ORDER BY created_at LIMIT 1000

@@ -57,7 +57,7 @@ async def test_an_export_has_everything_of_the_user_and_nothing_of_others(alice:
 
     data = data_in(packed)
     assert (data["account"]["email"], data["account"]["display_name"]) == (alice.email, "Ada")
-    assert data["settings"] == {"theme": "dark", "model": ""}
+    assert data["settings"] == {"theme": "dark", "model": "", "enter_key": "auto"}
     assert [one["ip"] for one in data["sessions"]] == ["127.0.0.1"]
     assert data["usage_by_month"][0]["calls"] == len(data["calls"]) == 2
     threads = {thread["title"]: thread for thread in data["threads"]}

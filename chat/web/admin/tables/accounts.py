@@ -55,6 +55,7 @@ USERS = Table(
         Column("login_failures", "Failed logins in a row", kind="number"),
         Column("verification_sent_at", "Confirmation email sent (UTC)", kind="time"),
         Column("theme", "Theme", "(SELECT theme FROM user_settings WHERE user_id = t.id)"),
+        Column("enter_key", "Enter key", "(SELECT enter_key FROM user_settings WHERE user_id = t.id)"),
     ),
     search="t.email LIKE {}",
     search_hint=PREFIX_HINT,
