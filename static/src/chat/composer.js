@@ -37,7 +37,18 @@ export class Composer {
     window.addEventListener("pageshow", () => this.#sendable(true));
     this.#typed();
     // On a phone the keyboard would cover half of the page.
-    if (window.matchMedia("(pointer: fine)").matches) this.#field.focus({ preventScroll: true });
+    if (window.matchMedia("(pointer: fine)").matches) this.focus();
+  }
+
+  focus() {
+    this.#field.focus({ preventScroll: true });
+  }
+
+  /** Puts a suggested text into the field, to be sent or changed; what is written there already stays. */
+  fill(text) {
+    if (!this.#field.value.trim()) this.#field.value = text;
+    this.#typed();
+    this.focus();
   }
 
   /** While an answer runs, Stop replaces Send; the next message can still be typed. */
@@ -50,7 +61,7 @@ export class Composer {
     this.#send.hidden = Boolean(running);
     if (!running) this.#stop.removeAttribute("aria-disabled");
     // The focused button is hidden: the focus must not jump to the top of the page.
-    if (isLeft) this.#field.focus({ preventScroll: true });
+    if (isLeft) this.focus();
     this.#sendable(!waits);
   }
 
