@@ -122,7 +122,7 @@ async def test_the_button_copies_markdown(desk: Desk, alice: Person) -> None:
     await chat.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     await chat.answer.get_by_role("button", name="Copy answer").click()
 
-    await expect(chat.page.locator("#chat-announcer")).to_have_text("Answer copied")
+    await chat.hears("Answer copied")
     assert await chat.page.evaluate("navigator.clipboard.readText()") == COPIED
 
 

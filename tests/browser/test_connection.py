@@ -54,7 +54,7 @@ async def test_a_lost_connection_is_shown_and_restored_automatically(desk: Desk,
     await chat.page.context.set_offline(False)
 
     await chat.is_connected()
-    await expect(chat.page.locator("#chat-announcer")).to_have_text("Connected")
+    await chat.hears("Connected")
     await chat.say("say hello")
     await chat.is_over(answers=2)
 

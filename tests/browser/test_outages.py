@@ -50,12 +50,12 @@ async def test_the_page_reports_that_redis_is_down_and_later_removes_the_notice(
     chat = await desk.chat(alice, await past_thread(alice), color_scheme=theme, **device)
     notice = chat.page.get_by_text(NOTICE).first
     await expect(notice).to_be_visible()
-    await expect(chat.page.locator("#chat-announcer")).to_have_text(NOTICE)
+    await chat.hears(NOTICE)
     wide = await chat.page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
     without_redis.undo()
 
     await expect(notice).to_be_hidden()
-    await expect(chat.page.locator("#chat-announcer")).to_have_text("Live updates resumed")
+    await chat.hears("Live updates resumed")
     assert not wide
 
 

@@ -51,7 +51,7 @@ async def test_a_new_title_is_seen_in_every_tab(desk: Desk, alice: Person) -> No
     await title.is_shown("Eggs & bacon")
     await expect(title.field).to_be_hidden()
     await expect(title.pencil).to_be_focused()
-    await expect(here.page.locator("#chat-announcer")).to_have_text("Chat renamed")
+    await here.hears("Chat renamed")
     await Title(there.page).is_shown("Eggs & bacon")
     await expect(aside.threads.locator(".thread-title")).to_have_text(["Eggs & bacon", "Another talk"])
     await Title(aside.page).is_shown("Another talk")

@@ -21,6 +21,7 @@ from playwright.async_api import (
 
 from tests.support.cast import Person
 from tests.support.site import Site
+from tests.support.waiting import eventually
 
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
@@ -80,6 +81,7 @@ class Desk:
         options = {"viewport": DESKTOP, "base_url": self.site.url, "locale": "en-GB", **options}
         context = await self._browser.new_context(**options)
         context.set_default_timeout(20_000)
+        await context.add_init_script(HEARD)
         self._contexts.append(context)
         watch = Watch(self.site, allowed)
         watch.over(context)
@@ -100,6 +102,17 @@ class Desk:
             await context.close()
         return [complaint for watch in self._watches for complaint in watch.complaints]
 
+
+# Keeps what screen readers are told: the texts of the page's live region, from before its scripts run.
+HEARD = """
+    window.heard = [];
+    document.addEventListener("readystatechange", () => {
+      const region = document.getElementById("chat-announcer");
+      const listen = () => region.textContent && window.heard.push(region.textContent);
+      if (!region || document.readyState !== "interactive") return;
+      new MutationObserver(listen).observe(region, { childList: true });
+    });
+"""
 
 # The rendered text of an answer at each change, until it is over.
 TEXTS_UNTIL_OVER = """
@@ -189,6 +202,20 @@ class ChatPage:
         """Wait for this number of answers, the last of which is over."""
         await expect(self.answers).to_have_count(answers)
         await expect(self.answer).to_have_attribute("data-status", status)
+
+    async def heard(self) -> list[str]:
+        """What screen readers have been told since the page was loaded."""
+        texts: list[str] = await self.page.evaluate("window.heard")
+        return texts
+
+    async def hears(self, text: str) -> list[str]:
+        """Wait until screen readers are told this; returns everything that they have been told."""
+        texts: list[str] = await eventually(lambda: self._heard_with(text))
+        return texts
+
+    async def _heard_with(self, text: str) -> list[str] | None:
+        texts = await self.heard()
+        return texts if text in texts else None
 
     async def distance_to_end(self) -> float:
         """Pixels between what is seen and the end of the conversation."""

@@ -1,6 +1,7 @@
 /** The chat page: wires the store, the socket and the parts of the page together. */
 import { copyBy } from "../copy.js";
 import { followTheme } from "../theme.js";
+import { Announcer } from "./announcer.js";
 import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
 import { startCopyButtons } from "./decoration.js";
@@ -39,11 +40,13 @@ class ThreadPage {
   #sidebar;
   #history;
   #outbox;
+  #announcer;
 
   constructor(main, form, settings) {
     const part = (id) => document.getElementById(id);
     const { threadId } = main.dataset;
     this.#main = main;
+    this.#announcer = new Announcer(part("chat-announcer"));
     this.#outbox = new Outbox(tabStorage(), threadId);
     this.#follower = new Follower(part("chat-scroll"), part("jump-to-latest"));
     const templates = { user: part("message-template-user"), assistant: part("message-template-assistant") };
@@ -241,7 +244,7 @@ class ThreadPage {
   }
 
   #announce(text) {
-    document.getElementById("chat-announcer").textContent = text;
+    this.#announcer.say(text);
   }
 }
 
