@@ -18,6 +18,11 @@ def storable(text: str) -> str:
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").replace("\x00", REPLACEMENT)
 
 
+def typed_lines(text: str) -> str:
+    """The text of a form's field with the line ends that were typed: browsers submit each as CR LF."""
+    return text.replace("\r\n", "\n")
+
+
 def storable_json(value: Any) -> Any:
     """A JSON value in which every text is storable."""
     match value:

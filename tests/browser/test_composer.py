@@ -70,6 +70,19 @@ async def test_an_empty_message_is_not_sent(desk: Desk, alice: Person) -> None:
     assert len(await alice.messages(thread_id)) == 4
 
 
+async def test_indentation_and_line_breaks_around_a_text_are_kept(desk: Desk, alice: Person) -> None:
+    code = "\n    if x:\n\ty()\n\n"
+    thread_id = await past_thread(alice)
+    chat = await desk.chat(alice, thread_id)
+    await chat.say(code)
+    await chat.is_over(answers=2)
+
+    assert (await alice.messages(thread_id))[2]["content"] == code
+    assert await chat.questions.last.locator(".markdown-content").text_content() == code
+    await chat.page.reload()
+    assert await chat.questions.last.locator(".markdown-content").text_content() == code
+
+
 async def test_a_draft_survives_a_reload_and_disappears_when_sent(desk: Desk, alice: Person) -> None:
     chat = await desk.chat(alice, await past_thread(alice))
     await chat.field.fill("say half a thou")

@@ -146,8 +146,8 @@ async def _begin(deps: Deps, user: User, asked: _Asked) -> Accepted:
 
 async def _checked(message: MessageSend, deps: Deps) -> str:
     settings = deps.settings
-    content = storable(message.content).strip()
-    if not content:
+    content = storable(message.content)  # all of it: the indentation of pasted code is text
+    if not content.strip():
         raise Refused("empty", "Enter a message.")
     if len(content) > MESSAGE_MAX_LENGTH:
         raise _too_long(len(content), "characters", MESSAGE_MAX_LENGTH)

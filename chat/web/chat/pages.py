@@ -17,6 +17,7 @@ from chat.services.accounts import deletion
 from chat.services.errors import Refused
 from chat.services.replies import send, snapshot, threads
 from chat.services.replies.send import Accepted
+from chat.text import typed_lines
 from chat.web.auth import login_required, wants_json
 from chat.web.rate_limits import limited
 from chat.web.resources import resources
@@ -136,7 +137,7 @@ async def older_messages(user: User, thread_id: UUID) -> ResponseReturnValue:
 
 async def _post(user: User, found: ChatThread | None) -> ResponseReturnValue:
     form = await request.form
-    content, model = form.get("message", ""), form.get("model", "")
+    content, model = typed_lines(form.get("message", "")), form.get("model", "")
     try:
         accepted = await _send(user, found, content, form.get("client_id", ""), model)
     except Refused as refused:

@@ -120,7 +120,7 @@ export class Composer {
     this.#lastSent = performance.now();
     this.say("");
     if (!this.#page.onSend) return this.#leave();
-    const content = this.#field.value.trim();
+    const content = this.#field.value;
     const clientId = this.#clientId.value;
     this.#clientId.value = newId();
     this.#field.value = "";
