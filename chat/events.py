@@ -264,6 +264,12 @@ class ThemeChanged(Frame, frozen=True, tag="theme.changed"):
     theme: str
 
 
+class EnterKeyChanged(Frame, frozen=True, tag="enter_key.changed"):
+    """What the Enter key does from now on, for every tab of the user."""
+
+    enter_key: str
+
+
 class Live(Frame, frozen=True, tag="live"):
     """Whether Redis and PostgreSQL are available; otherwise a tab is some seconds behind."""
 
@@ -312,6 +318,7 @@ Outbound = (
     | ThreadUpdated
     | ThreadDeleted
     | ThemeChanged
+    | EnterKeyChanged
     | Live
     | FrameRefused
     | Ping
@@ -341,7 +348,16 @@ class Released(Frame, frozen=True, tag="released"):
     generation_id: UUID
 
 
-BetweenWorkers = SessionEnded | StopRequested | Released | ThreadUpdated | ThreadDeleted | ThemeChanged | AccountDeleted
+BetweenWorkers = (
+    SessionEnded
+    | StopRequested
+    | Released
+    | ThreadUpdated
+    | ThreadDeleted
+    | ThemeChanged
+    | EnterKeyChanged
+    | AccountDeleted
+)
 
 Event = TypeVar("Event")
 

@@ -10,7 +10,7 @@ from wtforms import BooleanField, EmailField, PasswordField, RadioField, SelectF
 from wtforms.validators import DataRequired, EqualTo, InputRequired, Length, ValidationError
 
 from chat.llm.catalogue import ModelSpec
-from chat.models import DISPLAY_NAME_MAX_LENGTH, EMAIL_MAX_LENGTH, THEMES, User
+from chat.models import DISPLAY_NAME_MAX_LENGTH, EMAIL_MAX_LENGTH, ENTER_KEYS, THEMES, User
 from chat.security.password_rules import PASSWORD_MAX_BYTES
 from chat.text import storable
 
@@ -110,13 +110,15 @@ class SettingsForm(Form):
     display_name = StringField("Your name", filters=[lambda text: " ".join((text or "").split())])
     model = SelectField("Model for new chats", id="default-model")
     theme = RadioField("Theme", choices=list(THEMES))
+    enter_key = RadioField("Enter key", choices=list(ENTER_KEYS))
 
     @classmethod
     def of(cls, user: User, sent: Any, *, models: Sequence[ModelSpec]) -> Self:
         """Filled with the user's settings; a model that is no longer offered becomes the site's default."""
         names = [model.name for model in models]
         chosen = user.settings.model if user.settings.model in names else names[0]
-        form = cls(sent, display_name=user.display_name, model=chosen, theme=user.settings.theme)
+        stored = {"theme": user.settings.theme, "enter_key": user.settings.enter_key}
+        form = cls(sent, display_name=user.display_name, model=chosen, **stored)
         form.model.choices = list(zip(names, models, strict=True))
         return form
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.async_api import expect
 
+from chat.models import User, UserSettings
 from tests.support.cast import Person
-from tests.support.desk import ChatPage, Desk
+from tests.support.desk import PHONE, ChatPage, Desk
 from tests.support.rows import past_thread
 
 LINE_PIXELS = 24
@@ -25,6 +27,70 @@ async def test_enter_sends_and_shift_enter_starts_a_new_line(desk: Desk, alice: 
     await expect(chat.field).to_be_focused()
 
 
+async def pressed(chat: ChatPage, *keys: str) -> str:
+    """What the field says after "one", these keys, and "two"."""
+    await chat.field.fill("")
+    await chat.field.press_sequentially("one")
+    for key in keys:
+        await chat.field.press(key)
+    await chat.field.press_sequentially("two")
+    return await chat.field.input_value()
+
+
+async def asked(person: Person, thread_id: str) -> list[str]:
+    return [message["content"] for message in await person.messages(thread_id)][2::2]
+
+
+@pytest.mark.parametrize("key", ["Control+Enter", "Meta+Enter"])
+async def test_on_a_touch_screen_enter_starts_a_new_line(desk: Desk, alice: Person, key: str) -> None:
+    thread_id = await past_thread(alice)
+    chat = await desk.chat(alice, thread_id, has_touch=True, viewport=PHONE)
+    assert await pressed(chat, "Enter", "Shift+Enter") == "one\n\ntwo"
+    await expect(chat.field).to_have_attribute("enterkeyhint", "enter")
+    await chat.field.press(key)
+
+    await chat.is_over(answers=2)
+    assert await asked(alice, thread_id) == ["one\n\ntwo"]
+
+
+async def test_with_a_mouse_the_key_says_send(desk: Desk, alice: Person) -> None:
+    chat = await desk.chat(alice, await past_thread(alice))
+    await expect(chat.field).to_have_attribute("enterkeyhint", "send")
+
+
+@pytest.mark.parametrize("with_touch", [True, False])
+async def test_the_setting_decides_what_enter_does_and_open_chats_follow(
+    desk: Desk, alice: Person, with_touch: bool
+) -> None:
+    thread_id = await past_thread(alice)
+    chat = await desk.chat(alice, thread_id, has_touch=with_touch)
+    settings = await chat.page.context.new_page()
+    await settings.goto("/accounts/settings/")
+    await settings.get_by_label("Starts a new line").check()
+    await settings.get_by_role("button", name="Save").click()
+    await expect(chat.field).to_have_attribute("enterkeyhint", "enter")
+    assert await pressed(chat, "Enter", "Shift+Enter") == "one\n\ntwo"
+
+    await expect(settings.get_by_label("Starts a new line")).to_be_checked()
+    await settings.get_by_label("Sends the message").check()
+    await settings.get_by_role("button", name="Save").click()
+    await expect(chat.field).to_have_attribute("enterkeyhint", "send")
+    assert await pressed(chat, "Shift+Enter") == "one\ntwo"
+    await chat.field.press("Enter")
+
+    await chat.is_over(answers=2)
+    assert await asked(alice, thread_id) == ["one\ntwo"]
+
+
+@pytest.mark.parametrize("choice", ["auto", "send", "newline"])
+async def test_a_new_chat_follows_the_setting_too(desk: Desk, alice: Person, choice: str) -> None:
+    user = await User.get(email=alice.email)
+    await UserSettings.filter(user_id=user.id).update(enter_key=choice)
+    chat = await desk.chat(alice, has_touch=True)
+
+    await expect(chat.field).to_have_attribute("enterkeyhint", "send" if choice == "send" else "enter")
+
+
 async def test_enter_that_confirms_an_input_method_word_does_not_send(desk: Desk, alice: Person) -> None:
     thread_id = await past_thread(alice)
     chat = await desk.chat(alice, thread_id)
@@ -39,7 +105,7 @@ async def test_enter_that_confirms_an_input_method_word_does_not_send(desk: Desk
     await chat.field.press("Enter")
 
     await chat.is_over(answers=2)
-    assert [message["content"] for message in await alice.messages(thread_id)][2::2] == ["日本"]
+    assert await asked(alice, thread_id) == ["日本"]
 
 
 async def test_the_field_grows_to_five_lines_and_then_scrolls(desk: Desk, alice: Person) -> None:

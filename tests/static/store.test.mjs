@@ -352,10 +352,10 @@ describe("threads", () => {
 describe("a frame that doesn't change messages", () => {
   it("becomes an effect", () => {
     const before = page([user("Hi")]);
-    const frames = [{ type: "theme.changed", theme: "dark" }, { type: "live", on: false }, { type: "error", message: "Too fast." }];
+    const frames = [{ type: "theme.changed", theme: "dark" }, { type: "enter_key.changed", enter_key: "send" }, { type: "live", on: false }, { type: "error", message: "Too fast." }];
     const { state, effects } = play(before, ...frames);
     assert.equal(state, before);
-    assert.deepEqual(effects, [{ theme: "dark" }, { live: false }, { warn: "Too fast." }]);
+    assert.deepEqual(effects, [{ theme: "dark" }, { enterKey: "send" }, { live: false }, { warn: "Too fast." }]);
   });
 });
 

@@ -27,7 +27,7 @@ blueprint = Blueprint("settings", __name__)
 @limited(PREFERENCE)
 @login_required
 async def settings(user: User) -> ResponseReturnValue:
-    """Display name, default model and theme, with links to everything else about the account."""
+    """Display name, default model, theme and Enter key, with links to everything else about the account."""
     deps = resources()
     form = SettingsForm.of(user, await request.form, models=deps.llm.catalogue.offered)
     if request.method != "POST" or not form.validate():

@@ -1,4 +1,5 @@
-/** The form at the bottom of the page: Enter sends, the field grows, a draft is kept, one message a second. */
+/** The form at the bottom of the page: the field grows, a draft is kept, one message a second. */
+import { EnterKey } from "./enter_key.js";
 
 const BETWEEN_MS = 1_000;
 // The character count is shown from this part of the limit on.
@@ -11,6 +12,7 @@ export class Composer {
   #page;
   #draft;
   #limit;
+  #enterKey;
   #running = null;
   #waits = false;
   #lastSent = -Infinity;
@@ -26,6 +28,7 @@ export class Composer {
     this.#page = page;
     this.#draft = draft;
     this.#limit = limit;
+    this.#enterKey = new EnterKey(this.#field, form.dataset.enterKey);
     this.#field.value ||= draft.read();
     // Enter in an empty field needs no error message from the browser.
     form.noValidate = true;
@@ -70,6 +73,11 @@ export class Composer {
     return this.#form.elements.model?.value ?? "";
   }
 
+  /** The user changed the setting, perhaps in another tab. */
+  chooseEnterKey(choice) {
+    this.#enterKey.choose(choice);
+  }
+
   stopping() {
     this.#stop.setAttribute("aria-disabled", "true");
   }
@@ -107,8 +115,7 @@ export class Composer {
   }
 
   #pressed(event) {
-    // Enter also ends a word in Japanese, Chinese and Korean input; Safari then reports keyCode 229.
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+    if (!this.#enterKey.sends(event)) return;
     event.preventDefault();
     this.#form.requestSubmit();
   }

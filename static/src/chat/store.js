@@ -4,7 +4,7 @@
  * The transport may repeat frames, reorder them at a reconnect, or lose them. Three rules make that harmless: everything
  * is an upsert by id, a finished status never goes back, and a delta fits by its position or is refused.
  * Effects say what the page must do:
- * {sync, acked, nacked, resendIn, announce, warn, thread, removed, ended, older, live, theme}.
+ * {sync, acked, nacked, resendIn, announce, warn, thread, removed, ended, older, live, theme, enterKey}.
  */
 import { sha8 } from "./digest.js";
 import { thoughtFor } from "./durations.js";
@@ -35,6 +35,7 @@ const HANDLERS = new Map([
   ["thread.updated", threadUpdated],
   ["thread.deleted", threadDeleted],
   ["theme.changed", themeChanged],
+  ["enter_key.changed", enterKeyChanged],
   ["live", live],
   ["error", error],
   ["local.send", localSend],
@@ -231,6 +232,10 @@ const DELETED = 4505; // the close code for a deleted thread
 
 function themeChanged(state, { theme }) {
   return changed(state, { theme });
+}
+
+function enterKeyChanged(state, { enter_key: enterKey }) {
+  return changed(state, { enterKey });
 }
 
 /** Whether live updates work: without Redis or the database, stored text still arrives, with a delay. */

@@ -114,7 +114,7 @@ class ThreadPage {
     this.#render();
   }
 
-  #apply({ acked = [], nacked, resendIn, announce, warn, thread, removed, ended, older, live, theme, sync }) {
+  #apply({ acked = [], nacked, resendIn, announce, warn, thread, removed, ended, older, live, theme, enterKey, sync }) {
     acked.forEach((clientId) => this.#outbox.settle(clientId));
     if (nacked) this.#refused(nacked);
     if (resendIn) this.#connection.resendIn(resendIn);
@@ -126,6 +126,7 @@ class ThreadPage {
     if (older) this.#history.beginAt(older);
     if (live !== undefined) this.#connectionChanged(() => this.#status.showLive(live));
     if (theme) followTheme(theme);
+    if (enterKey) this.#composer.chooseEnterKey(enterKey);
     if (sync) this.#connection.sync();
   }
 

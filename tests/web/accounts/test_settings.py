@@ -1,4 +1,4 @@
-"""A user's settings: a name, the model of new chats, and a theme that every tab follows."""
+"""A user's settings: a name, the model of new chats, and the theme and Enter key, which every tab follows."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def page_of(person: Person, path: str = PATH) -> Page:
 
 def chosen(page: Page) -> tuple[str, str]:
     """The name and theme in the form."""
-    [theme] = [one["value"] for one in page.all("input", type="radio") if "checked" in one]
+    [theme] = [one["value"] for one in page.all("input", type="radio", name="theme") if "checked" in one]
     return page.find("input", id="display_name")["value"], theme
 
 
@@ -86,7 +86,16 @@ async def test_any_name_of_a_hundred_characters_is_shown_unchanged(alice: Person
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("display_name", "x" * 101), ("theme", "pink"), ("theme", ""), ("theme", "d" * 9000)]
+    ("field", "value"),
+    [
+        ("display_name", "x" * 101),
+        ("theme", "pink"),
+        ("theme", ""),
+        ("theme", "d" * 9000),
+        ("enter_key", ""),
+        ("enter_key", "AUTO"),
+        ("enter_key", "e" * 9000),
+    ],
 )
 async def test_what_cannot_be_is_refused_and_changes_nothing(alice: Person, field: str, value: str) -> None:
     fields = {"display_name": "Ada", "theme": "dark", field: value}
@@ -94,7 +103,7 @@ async def test_what_cannot_be_is_refused_and_changes_nothing(alice: Person, fiel
 
     user = await User.get(email=alice.email).select_related("settings")
     assert answer.status_code == 422
-    assert (user.display_name, user.settings.theme) == ("", "system")
+    assert (user.display_name, user.settings.theme, user.settings.enter_key) == ("", "system", "auto")
     if field == "display_name":
         page = Page(answer.text)
         assert page.error_of("display_name") == "Names can have at most 100 characters, and this one has 101."
@@ -135,6 +144,27 @@ async def test_a_model_that_is_not_offered_is_refused(carol: Person) -> None:
         answer = await carol.http.post(PATH, data={"theme": "system", "model": model})
         assert answer.status_code == 422, model
     assert (await UserSettings.get(user__email=carol.email)).model == ""
+
+
+async def test_the_enter_key_is_sent_to_every_tab_of_the_user_and_to_no_other(alice: Person, bob: Person) -> None:
+    async with alice.tab(await past_thread(alice)) as one, bob.tab(await past_thread(bob)) as other:
+        await one.until_type("thread.snapshot")
+        await other.until_type("thread.snapshot")
+        for person, choice in ((alice, "newline"), (bob, "send")):
+            assert (await person.http.post(PATH, data={"enter_key": choice})).status_code == 303
+
+        assert (await one.until_type("enter_key.changed"))["enter_key"] == "newline"
+        assert (await other.until_type("enter_key.changed"))["enter_key"] == "send"
+    page = await page_of(alice, "/chat/")
+    assert page.find("form", id="composer")["data-enter-key"] == "newline"
+
+
+async def test_a_form_of_an_older_release_keeps_the_enter_key(alice: Person) -> None:
+    user = await User.get(email=alice.email)
+    await UserSettings.filter(user_id=user.id).update(enter_key="newline")
+    assert (await alice.http.post(PATH, data={"display_name": "Ada", "theme": "dark"})).status_code == 303
+
+    assert (await UserSettings.get(user__email=alice.email)).enter_key == "newline"
 
 
 @pytest.mark.parametrize("path", [PATH, f"{PATH}theme/"])
