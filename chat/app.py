@@ -23,6 +23,7 @@ from chat.durations import in_words, wait_in_words
 from chat.services.accounts.sessions import ABSOLUTE
 from chat.services.errors import NotAdministrator
 from chat.settings import Settings
+from chat.text import contained, isolated
 from chat.web import accounts, admin, auth, pages, rate_limits, security_headers
 from chat.web.chat import pages as chat_pages
 from chat.web.chat import socket
@@ -132,7 +133,8 @@ def _install_templates(app: App, settings: Settings) -> None:
     def static_url(name: str) -> str:
         return f"/static/{name}?v={app.static_version(name)}"
 
-    app.add_template_filter(abilities)
+    for words in (abilities, contained, isolated):
+        app.add_template_filter(words)
 
     @app.context_processor
     async def common() -> dict[str, Any]:
@@ -141,7 +143,7 @@ def _install_templates(app: App, settings: Settings) -> None:
         except DatabaseUnavailable:  # on a page that says so, or that needs no database
             session = None
         return {
-            "site_name": settings.site_name,
+            "site_name": isolated(settings.site_name),
             "nonce": security_headers.nonce(),
             "user": session.user if session else None,
             "theme": session.user.settings.theme if session else None,

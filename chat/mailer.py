@@ -21,6 +21,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from chat.checkout import TEMPLATES
 from chat.settings import Settings
+from chat.text import isolated
 
 logger = logging.getLogger(__name__)
 
@@ -120,7 +121,7 @@ class Mailer:
         """
         given = {"site_name": self._settings.site_name, "site_url": self._settings.public_url, **email.context}
         # A line break in a name must start neither a paragraph nor a header.
-        context = {key: _one_line(value) if isinstance(value, str) else value for key, value in given.items()}
+        context = {key: _in_a_line(key, value) if isinstance(value, str) else value for key, value in given.items()}
         default, own = (self._environment.get_template(f"emails/{name}.txt") for name in ("_default", email.name))
         blocks = {**default.blocks, **own.blocks}
         texts = {name: "".join(block(own.new_context(context))) for name, block in blocks.items()}
@@ -226,6 +227,11 @@ class Mailer:
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
+
+
+def _in_a_line(name: str, value: str) -> str:
+    """A value for the middle of a line; an address of a page stays as it is."""
+    return _one_line(value) if name.endswith("url") else isolated(_one_line(value))
 
 
 def _paragraphs(text: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Text that PostgreSQL can store, that Python and browsers count alike, and that spreadsheets do not execute."""
+"""Text that can be stored, that browsers count alike, that spreadsheets do not execute and that stays in its place."""
 
 import re
 from hashlib import sha256
@@ -6,6 +6,13 @@ from typing import Any
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 - Excel takes the wide ones too
+FIRST_STRONG, CLOSE_ISOLATE = "\u2068", "\u2069"
+OPEN_ISOLATE = "\u2066\u2067" + FIRST_STRONG
+# Right-to-left characters, and those that change a text's direction.
+DIRECTED = re.compile(
+    "[\u0590-\u08ff\u200e\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufefc"
+    "\U00010800-\U00010fff\U0001e800-\U0001efff]"
+)
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -48,6 +55,25 @@ def depth(value: Any, most: int) -> int:
 def cell(text: str) -> str:
     """Text for a spreadsheet cell, escaped if it looks like a formula: users choose their own names."""
     return f"'{text}" if text.startswith(FORMULAS) else text
+
+
+def contained(text: str) -> str:
+    """The text with its direction marks in pairs: a single one would reorder what stands beside the text."""
+    depth, kept = 0, []
+    for character in text:
+        if character in OPEN_ISOLATE:
+            depth += 1
+        elif character == CLOSE_ISOLATE:
+            if not depth:
+                continue
+            depth -= 1
+        kept.append(character)
+    return "".join(kept) + CLOSE_ISOLATE * depth
+
+
+def isolated(text: str) -> str:
+    """The text for the middle of a plain line, such as a tab's title: each keeps its own direction."""
+    return f"{FIRST_STRONG}{contained(text)}{CLOSE_ISOLATE}" if DIRECTED.search(text) else text
 
 
 def fitting(identifier: str, most: int) -> str:

@@ -100,6 +100,17 @@ def test_an_address_is_shown_unchanged_in_both_parts(email: str) -> None:
     assert (part(parsed, "plain"), parsed["To"]) == (part(message, "plain"), CAROL)
 
 
+def test_names_from_right_to_left_are_isolated_and_addresses_of_pages_are_not() -> None:
+    mailer = Mailer(settings(site_name="موقع (1)"))
+    message = mailer.render(Email(CAROL, "email_changed", {"email": "محمد@example.com"}))
+    plain = part(message, "plain")
+
+    assert message["Subject"] == "Your email address at \u2068موقع (1)\u2069 was changed"
+    assert "is now \u2068محمد@example.com\u2069. You" in plain
+    assert "is now \u2068محمد@example.com\u2069. You" in Page(part(message, "html")).text
+    assert "\nhttps://chat.example.com\n" in plain
+
+
 def test_a_long_address_is_one_recipient() -> None:
     message = Mailer(settings()).render(Email(LONGEST, "verify_email", CONTEXT))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat.text import from_utf16, sha8, storable, utf16_length
+from chat.text import contained, from_utf16, isolated, sha8, storable, utf16_length
 
 
 @given(st.text())
@@ -32,3 +32,23 @@ def test_stored_text_is_storable_and_loses_nothing_else(text: str) -> None:
 
 def test_the_digest_is_of_utf8() -> None:
     assert sha8("abc") == "ba7816bf"
+
+
+MARKS = [*"ab ", "\u05d0", "\u200f", *map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x206A))]
+
+
+@given(st.text(alphabet=MARKS))
+def test_a_contained_text_closes_what_it_opens_and_nothing_else(text: str) -> None:
+    depth = 0
+    for character in contained(text):
+        depth += (character in "\u2066\u2067\u2068") - (character == "\u2069")
+        assert depth >= 0
+    assert depth == 0
+    assert [one for one in contained(text) if one != "\u2069"] == [one for one in text if one != "\u2069"]
+
+
+def test_only_a_text_with_a_direction_is_isolated() -> None:
+    assert isolated("Eggs, 卵, яйца 🥚") == "Eggs, 卵, яйца 🥚"
+    assert isolated("بيض (3)") == "\u2068بيض (3)\u2069"
+    assert isolated("\u202egpj.exe") == "\u2068\u202egpj.exe\u2069"
+    assert isolated("a\u2069b\u2067c") == "\u2068ab\u2067c\u2069\u2069"

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jinja2 import Environment, FileSystemLoader
 
-from chat.text import sha8, utf16_length
+from chat.text import isolated, sha8, utf16_length
 from tests.support.tab import REASONING, Store
 
 ROOT = Path(__file__).parents[1]
@@ -178,3 +178,15 @@ def test_the_page_and_its_template_name_the_same_durations() -> None:
     page = subprocess.run(node, stdout=subprocess.PIPE, text=True, timeout=50, check=True)
 
     assert json.loads(page.stdout) == rendered
+
+
+def test_the_page_and_the_server_isolate_the_same_titles() -> None:
+    chance = Random(7)
+    marks = [*"ab1 (🥚", "\u05d0", "\u0623", *map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x206A))]
+    titles = ["".join(chance.choices(marks, k=chance.randint(0, 8))) for _ in range(500)]
+    script = f"import {{ isolated }} from '{ROOT}/static/src/chat/isolates.js';"
+    script += f"console.log(JSON.stringify({json.dumps(titles)}.map(isolated)))"
+    node = ["node", "--input-type=module", "--eval", script]
+    page = subprocess.run(node, stdout=subprocess.PIPE, text=True, timeout=50, check=True)
+
+    assert json.loads(page.stdout) == [isolated(title) for title in titles]

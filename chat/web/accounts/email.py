@@ -12,6 +12,7 @@ from chat.models import Confirms, User
 from chat.security.limits import CHANGE_EMAIL, RESEND, RESEND_BACKOFF, VERIFICATION
 from chat.services.accounts import email_links
 from chat.services.errors import Refused
+from chat.text import isolated
 from chat.web.accounts.login_flow import (
     continue_login,
     form_page,
@@ -95,7 +96,7 @@ async def change_email(user: User) -> ResponseReturnValue:
         )
     except Refused as refused:
         return await refused_page("accounts/change_email.html", form, refused)
-    await flash(f"We sent an email to {email}. Open the link in it to confirm the new address.")
+    await flash(f"We sent an email to {isolated(email)}. Open the link in it to confirm the new address.")
     return redirect(url_for(".change_email"), 303)
 
 
@@ -112,7 +113,7 @@ async def confirm_change(token: str) -> ResponseReturnValue:
     user = await email_links.change(token, mailer=resources().mailer)
     if user is None:
         return await _dead_change()
-    await flash(f"Your email address is now {user.email}. Log in with it from now on.")
+    await flash(f"Your email address is now {isolated(user.email)}. Log in with it from now on.")
     here = await signed_in_user()
     return redirect(url_for("accounts.settings.settings" if here else "accounts.login.login"), 303)
 

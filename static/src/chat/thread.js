@@ -7,6 +7,7 @@ import { Connection } from "./connection.js";
 import { startCopyButtons } from "./decoration.js";
 import { draftOf, tabStorage } from "./draft.js";
 import { HistoryLoader } from "./history.js";
+import { isolated } from "./isolates.js";
 import { findMessage, hasPending, runningAnswer } from "./message_updates.js";
 import { MessageList } from "./messages.js";
 import { Outbox, sendFrame } from "./outbox.js";
@@ -213,7 +214,7 @@ class ThreadPage {
     if (thread.thread_id !== this.#state.threadId || thread.title === undefined) return;
     const title = thread.title || this.#sidebar.untitled;
     document.getElementById("thread-title").textContent = title;
-    document.title = `${title} · ${this.#main.dataset.siteName}`;
+    document.title = `${isolated(title)} · ${this.#main.dataset.siteName}`;
   }
 
   #connectionChanged(show) {
