@@ -106,6 +106,8 @@ class ToolCallView(msgspec.Struct, frozen=True):
     status: str
     arguments: str
     output: str
+    title: str = ""  # for people: what the tool does, or did
+    detail: str = ""  # what about: an argument of the model's, cut to one short line
 
 
 class Welcome(Frame, frozen=True, tag="welcome"):
@@ -194,6 +196,8 @@ class ToolCallChanged(Frame, frozen=True, tag="response.tool_call"):
     status: str
     arguments: str = ""
     output: str = ""
+    title: str = ""
+    detail: str = ""
 
 
 class ResponseText(Frame, frozen=True, tag="response.text"):

@@ -46,7 +46,7 @@ class Number(NamedTuple):
 WHOLE = Number(Fraction(0), exact=True)
 
 
-@tool(idempotent=True)
+@tool(idempotent=True, doing="Calculating", done="Calculated", about="expression")
 def calculate(expression: str) -> str:
     """Calculate exactly. Use it for all arithmetic that is not trivial.
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from chat.llm.tools import ToolError, tool
 
 
-@tool(idempotent=True)
+@tool(idempotent=True, doing="Checking the time", done="Checked the time", about="timezone")
 def current_time(timezone: str) -> dict[str, str]:
     """Get the current date and time in one time zone.
 

@@ -39,7 +39,7 @@ class Hit:
     snippet: str
 
 
-@tool(idempotent=True)
+@tool(idempotent=True, doing="Searching your chats", done="Searched your chats", about="query")
 async def search_my_threads(user: User, query: str) -> list[Hit] | str:
     """Search all messages in this user's chats, this one and archived ones included.
 

@@ -57,12 +57,12 @@ async def test_silence_in_the_middle_of_an_answer_moves_nothing(chat: ChatPage, 
 
 async def test_a_running_tool_is_not_silence(chat: ChatPage, answer: ScriptedAnswer) -> None:
     await answer.uses("calculate")
-    await expect(chat.answer.locator(".tool-status")).to_have_text("running…")
+    await expect(chat.answer.locator(".tool-call summary")).to_have_text("calculate…", use_inner_text=True)
     await chat.page.clock.fast_forward(SILENT_MS)
     await expect(chat.answer.get_by_text(WORDS)).to_be_hidden()
 
     await answer.uses("calculate", "done")
-    await expect(chat.answer.locator(".tool-status")).to_have_text("done")
+    await expect(chat.answer.locator(".tool-call summary")).to_have_text("calculate", use_inner_text=True)
     await chat.page.clock.fast_forward(SILENT_MS)
     await expect(chat.answer.get_by_text(WORDS)).to_be_visible()
 

@@ -140,8 +140,8 @@ def read_the_position_after_the_rows() -> None:
     """An event between the rows and the position is then neither in the rows nor sent."""
     original, end_of_log = patches.FEED_VIEW_THREAD.value, patches.END_OF_LOG.value
 
-    async def view_thread(thread_id: Any, *, broadcast: Any) -> Any:
-        view = await original(thread_id, broadcast=broadcast)
+    async def view_thread(thread_id: Any, *, broadcast: Any, tools: Any) -> Any:
+        view = await original(thread_id, broadcast=broadcast, tools=tools)
         await asyncio.sleep(0.03)  # the fault itself
         return view and replace(view, position=await end_of_log(thread_id, broadcast))
 

@@ -287,6 +287,14 @@ describe("a tool call", () => {
     assert.deepEqual(state.messages[0].tools.map(({ status, output }) => [status, output]), [["done", "7"]]);
   });
 
+  it("has failed when its answer ends before it", () => {
+    const running = { ...call, status: "running", title: "Calculating", detail: "1 + 2" };
+    for (const end of [final("", { status: "stopped" }), { type: "response.error", rev: 3, message_id: ANSWER, message: "Down.", retryable: true }]) {
+      const [tool] = play(page(), { ...call, call_id: "c0", status: "done", output: "7" }, running, end).state.messages[0].tools.slice(-1);
+      assert.deepEqual([tool.status, tool.output, tool.title, tool.detail], ["failed", "It did not finish.", "Calculating", "1 + 2"]);
+    }
+  });
+
   it("survives a snapshot that does not tell of it", () => {
     const { state } = play(page(), { ...call, status: "done" }, snapshot([assistant("Hello", "final")]));
     assert.equal(state.messages[0].tools.length, 1);

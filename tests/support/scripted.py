@@ -43,9 +43,9 @@ class ScriptedAnswer:
         """More text."""
         await self._send(TextDelta(self.message_id, self._position("text", text), text))
 
-    async def uses(self, tool: str, status: str = "running") -> None:
+    async def uses(self, tool: str, status: str = "running", *, title: str = "", detail: str = "") -> None:
         """A tool call, or its end."""
-        await self._send(ToolCallChanged(self.message_id, "call-1", tool, status))
+        await self._send(ToolCallChanged(self.message_id, "call-1", tool, status, title=title, detail=detail))
 
     def _position(self, kind: str, text: str) -> int:
         before = self.written.get(kind, "")

@@ -10,11 +10,12 @@ from typing import Any
 
 import websockets
 
+from chat.services.replies.finish import UNFINISHED
 from chat.text import from_utf16, sha8, utf16_length
 
 RECEIVE_SECONDS = 40  # twice the longest time from a killed worker until the stored end
 
-
+CALL = ("call_id", "name", "status", "arguments", "output", "title", "detail")
 REASONING: dict[str, Any] = {"reasoning": "", "reasoning_ms": None, "thinking": False}  # of a message that has none
 
 
@@ -122,7 +123,7 @@ class Store:
         message = self.find(frame["message_id"])
         assert message is not None
         calls = message.setdefault("tools", [])
-        call = {name: frame.get(name, "") for name in ("call_id", "name", "status", "arguments", "output")}
+        call = {name: frame.get(name, "") for name in CALL}
         known = next((one for one in calls if one["call_id"] == frame["call_id"]), None)
         if known is None:
             calls.append(call)
@@ -139,6 +140,9 @@ class Store:
         failed = frame["type"] == "response.error"
         end = {"status": "error", "error": frame["message"]} if failed else {"status": frame["status"]}
         message |= end | {"reasoning_ms": frame.get("reasoning_ms"), "thinking": False}
+        for call in message.get("tools") or []:
+            if call["status"] == "running":
+                call |= {"status": "failed", "output": UNFINISHED}
         content, reasoning = message["content"], message.get("reasoning", "")
         whole = failed or (frame["content_length"], frame["content_sha8"]) == (utf16_length(content), sha8(content))
         if not whole or frame.get("reasoning_length", 0) != utf16_length(reasoning):

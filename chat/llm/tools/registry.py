@@ -18,6 +18,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 import msgspec
 
 from chat.llm.tools.schema import Described, described
+from chat.llm.tools.words import Words, words_of
 from chat.text import storable
 
 MAX_ARGUMENT_BYTES = 32 * 2**10
@@ -50,6 +51,7 @@ class Tool(Generic[P, R]):
     function: Callable[P, R]
     idempotent: bool
     described: Described
+    words: Words
 
     @property
     def name(self) -> str:
@@ -85,15 +87,22 @@ class Tool(Generic[P, R]):
         return self.function(*args, **kwargs)
 
 
-def tool(*, idempotent: bool) -> Callable[[Callable[P, R]], Tool[P, R]]:
+def tool(
+    *, idempotent: bool, doing: str = "", done: str = "", about: str = ""
+) -> Callable[[Callable[P, R]], Tool[P, R]]:
     """Turn a function into a tool; it needs type hints, and a docstring line `name: what it is` for each parameter.
 
     A parameter with a default is optional: the model sends null for the default. A parameter whose type is a class,
     like `user: User`, comes from the context and needs no line. Raises TypeError at once if anything is missing.
+
+    People read `doing` while the tool runs and `done` afterwards ("Checking the time", "Checked the time"), by default
+    its name as words, and beside them the argument that `about` names.
     """
 
     def decorate(function: Callable[P, R]) -> Tool[P, R]:
-        return Tool(function, idempotent, described(function))
+        known = described(function)
+        chosen = words_of(function.__name__, doing, done, about, parameters=known.parameters["properties"])
+        return Tool(function, idempotent, known, chosen)
 
     return decorate
 
@@ -130,6 +139,10 @@ class Registry:
     def is_idempotent(self, name: str) -> bool:
         """Whether a call that may have run can be repeated; false for an unknown name: another release may know it."""
         return name in self._tools and self._tools[name].idempotent
+
+    def words(self, name: str) -> Words:
+        """How people are told of a call; of a tool that does not exist, or no longer does, its name."""
+        return self._tools[name].words if name in self._tools else words_of(name)
 
     async def dispatch(self, name: str, arguments_json: str, context: Mapping[type, object] = NO_CONTEXT) -> ToolResult:
         """Run one call; `context` has an object for each type that tools may take.

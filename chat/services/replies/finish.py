@@ -31,8 +31,9 @@ logger = logging.getLogger(__name__)
 END_THREAD = """
 UPDATE chat_thread SET rev = rev + 1, log_epoch = $2, log_s = $3 WHERE id = $1 RETURNING rev, title, last_message_at
 """
+UNFINISHED = "It did not finish."  # the output of a tool that was running when its answer ended; tabs say the same
 END_TOOLS = """
-UPDATE tool_call SET state = 'failed', output = 'It did not finish.', finished_at = now()
+UPDATE tool_call SET state = 'failed', output = $2, finished_at = now()
 WHERE generation_id = $1 AND state = 'running'
 """
 GENERATION = "SELECT id FROM generation WHERE id = $1"
@@ -148,7 +149,7 @@ async def _store(
         if not threads:  # deleted just now
             raise Fenced(claim.generation_id)
         await lease.finish(claim, outcome.state, reason=outcome.reason)
-        await query(END_TOOLS, claim.generation_id)
+        await query(END_TOOLS, claim.generation_id, UNFINISHED)
         ended = (answer.text, outcome.status, outcome.sentence, counts[1], answer.reasoning, answer.reasoning_ms)
         await query(END_ANSWER, claim.answer_id, *ended)
         await query(COUNTED, claim.thread_id, claim.question_number, counts[0])

@@ -19,6 +19,7 @@ from chat.events import (
     TextDelta,
     decode_logged,
 )
+from chat.llm.tools import Registry
 from chat.models import ALIVE_SQL, Status
 from chat.services.replies.growing import GrowingText
 from chat.services.replies.lease import AnswerSoFar
@@ -73,7 +74,7 @@ class ThreadView:
         ]
 
 
-async def view_thread(thread_id: UUID, *, broadcast: Broadcast) -> ThreadView | None:
+async def view_thread(thread_id: UUID, *, broadcast: Broadcast, tools: Registry) -> ThreadView | None:
     """The thread as it is now; None if it was deleted. Without Redis the position is empty, and the text may be older.
 
     The order matters. The position is read before the rows, so that an event in between is sent twice rather than
@@ -86,7 +87,7 @@ async def view_thread(thread_id: UUID, *, broadcast: Broadcast) -> ThreadView | 
             await broadcast.log.forget([thread_id])
         return None
     running = await query(RUNNING, thread_id)
-    page = await message_page(thread_id)
+    page = await message_page(thread_id, tools=tools)
     for one in running:
         at = LogPosition(one["ckpt_epoch"], one["ckpt_s"])
         answer = AnswerSoFar.stored(one)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import accumulate
-from typing import Any
 from uuid import UUID
 
 from tortoise.transactions import in_transaction
@@ -14,10 +13,11 @@ from tortoise.transactions import in_transaction
 from chat.broadcast import Append, Broadcast, Publish, user_channel
 from chat.database import query
 from chat.events import MessageView, ThreadUpdated, TitleUpdated, ToolCallView
+from chat.llm.tools import Registry
 from chat.models import ALIVE_SQL, TITLE_MAX_LENGTH, ChatMessage, ChatThread, TitleBy, User
 from chat.services.errors import Refused
 from chat.services.replies.endings import can_continue, can_retry
-from chat.services.replies.tool_calls import PREVIEW, calls_of
+from chat.services.replies.tool_calls import PREVIEW, calls_of, shown
 from chat.text import storable
 
 PAGE_SIZE = 50
@@ -112,10 +112,10 @@ def is_visible(title: str) -> bool:
     return any(character.isprintable() and character != " " for character in title)
 
 
-async def message_page(thread_id: UUID, *, before: str = "") -> MessagePage:
+async def message_page(thread_id: UUID, *, tools: Registry, before: str = "") -> MessagePage:
     """The last messages before a cursor, oldest first; an invalid cursor means the newest page.
 
-    A page has 1 to `PAGE_SIZE` messages, and fewer if their text is long.
+    `tools` are those whose calls are named. A page has 1 to `PAGE_SIZE` messages, and fewer if their text is long.
     """
     is_number = before.isascii() and before.isdigit() and len(before) < len(str(NUMBER_MAX))
     sizes = await query(SIZES, thread_id, int(before) if is_number else NUMBER_MAX, PAGE_SIZE + 1)
@@ -123,7 +123,8 @@ async def message_page(thread_id: UUID, *, before: str = "") -> MessagePage:
     numbers = [row["number"] for row in sizes[:fitting]]
     page = await ChatMessage.filter(thread_id=thread_id, number__in=numbers).order_by("number")
     ids = [message.id for message in page]
-    calls = await calls_of(ids, characters=PREVIEW)
+    rows = await calls_of(ids, characters=PREVIEW)
+    calls = {answer_id: [shown(row, tools) for row in of_one] for answer_id, of_one in rows.items()}
     reasons = {row["answer_id"]: row["reason"] for row in await query(REASONS, ids)}
     has_older = len(sizes) > fitting
     return MessagePage(
@@ -140,7 +141,7 @@ def _fitting(sizes: list[int]) -> int:
 
 
 def view(
-    message: ChatMessage, calls: Sequence[dict[str, Any]] = (), reason: str = "", *, text: str | None = None
+    message: ChatMessage, calls: Sequence[ToolCallView] = (), reason: str = "", *, text: str | None = None
 ) -> MessageView:
     """The message as tabs get it, with the reason of its end; `text` replaces the content that is not stored yet."""
     return MessageView(
@@ -151,10 +152,7 @@ def view(
         content=message.content if text is None else text,
         error=message.error,
         created_at=message.created_at,
-        tools=[
-            ToolCallView(call["call_id"], call["name"], call["state"], call["arguments"], call["output"])
-            for call in calls
-        ],
+        tools=list(calls),
         reasoning=message.reasoning,
         reasoning_ms=message.reasoning_ms,
         retryable=can_retry(reason),

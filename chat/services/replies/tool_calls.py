@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from chat.database import query
-from chat.events import ToolCallChanged
+from chat.events import ToolCallChanged, ToolCallView
 from chat.llm.events import ToolCall
 from chat.llm.tokens import count_tokens
 from chat.llm.tools import Registry, ToolResult
@@ -47,6 +49,20 @@ async def calls_of(answer_ids: list[UUID], *, characters: int = UNLIMITED) -> di
     return found
 
 
+def shown(row: dict[str, Any], tools: Registry) -> ToolCallView:
+    """A call's row as tabs get it, with words for people; arguments and output are cut."""
+    words, arguments = tools.words(row["name"]), row["arguments"][:PREVIEW]
+    return ToolCallView(
+        call_id=row["call_id"],
+        name=row["name"],
+        status=row["state"],
+        arguments=arguments,
+        output=row["output"][:PREVIEW],
+        title=words.done if row["state"] == ToolState.DONE else words.doing,
+        detail=words.detail(arguments),
+    )
+
+
 class ToolCalls:
     """Runs the tools of one answer."""
 
@@ -84,5 +100,6 @@ class ToolCalls:
 
     async def _tell(self, call: ToolCall, state: ToolState, output: str) -> None:
         call_id, name = fitting(call.call_id, PROVIDER_ID_MAX_LENGTH), call.name[:TOOL_NAME_MAX_LENGTH]
-        arguments, output = call.arguments[:PREVIEW], output[:PREVIEW]
-        await self._live_text.tell(ToolCallChanged(self._claim.answer_id, call_id, name, state, arguments, output))
+        row = {"call_id": call_id, "name": name, "state": state, "arguments": call.arguments, "output": output}
+        view = msgspec.structs.asdict(shown(row, self._registry))
+        await self._live_text.tell(ToolCallChanged(self._claim.answer_id, **view))

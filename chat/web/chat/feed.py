@@ -37,6 +37,7 @@ from chat.events import (
     encode,
     with_cursor,
 )
+from chat.llm.tools import Registry
 from chat.services.accounts.sessions import session_lives
 from chat.services.replies.snapshot import view_thread
 from chat.web.chat.open_sockets import Leave
@@ -60,6 +61,7 @@ class Feed:
         subscription: Subscription,
         *,
         broadcast: Broadcast,
+        tools: Registry,
         reconciler: Reconciler,
         send: Callable[[str], Awaitable[None]],
     ) -> None:
@@ -70,6 +72,7 @@ class Feed:
         self._session_id = session_id
         self._subscription = subscription
         self._broadcast = broadcast
+        self._tools = tools
         self._reconciler = reconciler
         self._send_text = send
         self._settled = False  # a live event has continued `position`; until then, older ones are leftovers
@@ -221,7 +224,7 @@ class Feed:
         self.rev = _continued(self.rev, (rev_of(payload) for _, payload in log.entries))
 
     async def _send_snapshot(self, *, welcome: bool = False) -> None:
-        view = await view_thread(self.thread_id, broadcast=self._broadcast)
+        view = await view_thread(self.thread_id, broadcast=self._broadcast, tools=self._tools)
         if view is None:
             raise Leave(Close.DELETED)
         if welcome:

@@ -131,7 +131,7 @@ async def try_again(user: User, thread_id: UUID) -> ResponseReturnValue:
 async def older_messages(user: User, thread_id: UUID) -> ResponseReturnValue:
     """A page of messages before a cursor, as JSON."""
     found = await threads.own_thread(user, thread_id) or abort(404)
-    page = await threads.message_page(thread_id, before=request.args.get("before", ""))
+    page = await threads.message_page(thread_id, tools=resources().tools, before=request.args.get("before", ""))
     return _json(OlderMessages(found.id, found.title, page.messages, page.has_older, page.older_cursor))
 
 
@@ -176,7 +176,7 @@ async def _refusal(refused: Refused, user: User, found: ChatThread | None, **sho
 async def _page(user: User, found: ChatThread | None, **refused: str) -> str:
     """The page; `refused` holds the fields of a refused form, and the reason."""
     deps = resources()
-    view = await snapshot.view_thread(found.id, broadcast=deps.broadcast) if found else None
+    view = await snapshot.view_thread(found.id, broadcast=deps.broadcast, tools=deps.tools) if found else None
     return await render_template(
         "chat/thread.html",
         thread=found,

@@ -125,6 +125,7 @@ class Socket:
             session.id,
             subscription,
             broadcast=self._deps.broadcast,
+            tools=self._deps.tools,
             reconciler=self._deps.reconciler,
             send=tab.send,
         )

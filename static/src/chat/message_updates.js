@@ -50,3 +50,11 @@ export function appended(state, message) {
 export function withoutPending(state, clientId) {
   return { ...state, messages: state.messages.filter((m) => !(m.pending && m.client_id === clientId)) };
 }
+
+const UNFINISHED = "It did not finish.";
+
+/** A tool that is still running when its answer ends has failed; the server stores the same. */
+export function endedTools({ tools }) {
+  if (!tools.some(({ status }) => status === "running")) return tools;
+  return tools.map((tool) => (tool.status === "running" ? { ...tool, status: "failed", output: UNFINISHED } : tool));
+}

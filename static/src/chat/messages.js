@@ -58,6 +58,7 @@ export class MessageList {
       if (!article) continue;
       this.#views.set(message.id, { article, message });
       if (message.thinking) this.#reasoning.paint(article, message);
+      showTools(article, message.tools);
     }
     const ids = [...this.#views.keys()];
     for (let seen = 0; ids.length && seen < AT_ONCE_CHARACTERS; ) seen += this.#paintAdopted(ids.pop());

@@ -10,7 +10,7 @@ import { sha8 } from "./digest.js";
 import { thoughtFor } from "./durations.js";
 import { endingOf } from "./reconnect.js";
 import {
-  answer, appended, complete, findMessage, isFinished, runningAnswer, settled, withoutPending, written,
+  answer, appended, complete, endedTools, findMessage, isFinished, runningAnswer, settled, withoutPending, written,
 } from "./message_updates.js";
 
 export function initialState({ threadId, cursor = "", rev = 0, title = "", messages = [] }) {
@@ -146,11 +146,11 @@ function wholeText(state, { message_id: id, text, reasoning = "", reasoning_ms =
 }
 
 function toolCall(state, frame) {
-  const { message_id: id, call_id, name, status, arguments: args, output } = frame;
+  const { message_id: id, call_id, name, status, arguments: args, output, title, detail } = frame;
   const tools = findMessage(state, id)?.tools ?? [];
   const known = tools.find((tool) => tool.call_id === call_id);
   if (known && known.status !== "running" && status === "running") return unchanged(state);
-  const call = { call_id, name, status, arguments: args, output };
+  const call = { call_id, name, status, arguments: args, output, title, detail };
   const next = known ? tools.map((tool) => (tool === known ? call : tool)) : [...tools, call];
   return changed(written(state, id, { tools: next }));
 }
@@ -160,7 +160,8 @@ function final(state, frame) {
   if (!message) return needsSync(state);
   if (isFinished(message)) return unchanged(state);
   const { status, message: words = "", can_continue = false } = frame;
-  const next = written(state, message.id, { status, error: words || null, can_continue, ...thought(frame) });
+  const end = { status, error: words || null, can_continue, tools: endedTools(message), ...thought(frame) };
+  const next = written(state, message.id, end);
   const effects = { announce: [ENDINGS[status] ?? ENDINGS.final, words].filter(Boolean).join(". ") };
   return isWhole(message, frame) ? changed(next, effects) : needsSync(next, effects);
 }
@@ -182,7 +183,8 @@ function failed(state, frame) {
   const message = findMessage(state, frame.message_id);
   if (!message) return needsSync(state);
   if (isFinished(message)) return unchanged(state);
-  const end = { status: "error", error: frame.message, retryable: frame.retryable, ...thought(frame) };
+  const { message: words, retryable } = frame;
+  const end = { status: "error", error: words, retryable, tools: endedTools(message), ...thought(frame) };
   const next = written(state, message.id, end);
   const effects = { announce: `The answer failed. ${frame.message}` };
   return isWhole(message, frame) ? changed(next, effects) : needsSync(next, effects);

@@ -1,13 +1,19 @@
-/** The tools that an answer used, each as a row that opens. */
+/** The tool calls of an answer, each as one line that opens. */
+
+/** Deeper levels are indented like this one: a model can nest as deep as it likes. */
+const MAX_INDENT = 20;
+const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/g;
 
 /** The tool calls that the server rendered, in the store's form. */
 export function readTools(article) {
   return [...article.querySelectorAll(".tool-call")].map((row) => ({
     call_id: row.dataset.callId,
-    name: row.querySelector(".tool-name").textContent,
+    name: row.dataset.name,
     status: row.dataset.status,
     arguments: row.querySelector(".tool-arguments pre").textContent,
     output: row.querySelector(".tool-output pre").textContent,
+    title: row.querySelector(".tool-title").textContent,
+    detail: row.querySelector(".tool-detail bdi").textContent,
   }));
 }
 
@@ -19,9 +25,12 @@ export function showTools(article, tools) {
 
 function showTool(place, tool) {
   const row = place.querySelector(`[data-call-id="${CSS.escape(tool.call_id)}"]`) ?? newRow(place, tool.call_id);
+  row.dataset.name = tool.name;
   row.dataset.status = tool.status;
-  row.querySelector(".tool-name").textContent = tool.name;
-  row.querySelector(".tool-status").textContent = template().dataset[tool.status] ?? tool.status;
+  put(row.querySelector(".tool-title"), tool.title || tool.name); // a server of an older release sends no title
+  put(row.querySelector(".tool-ending"), template().dataset[tool.status] ?? "");
+  row.querySelector(".tool-detail").hidden = !tool.detail;
+  put(row.querySelector(".tool-detail bdi"), tool.detail ?? "");
   show(row.querySelector(".tool-arguments"), tool.arguments);
   show(row.querySelector(".tool-output"), tool.output);
 }
@@ -38,18 +47,34 @@ function newRow(place, callId) {
   return row;
 }
 
-function show(section, value) {
-  section.hidden = value === undefined || value === null || value === "";
-  if (!section.hidden) section.querySelector("pre").textContent = readable(value);
+function show(section, text) {
+  section.hidden = !text;
+  put(section.querySelector("pre"), readable(text ?? ""));
 }
 
-/** Arguments come as JSON text or as an object; both are shown with one key per line. */
-function readable(value) {
-  if (typeof value !== "string") return JSON.stringify(value, null, 2);
+function put(place, text) {
+  if (place.textContent !== text) place.textContent = text;
+}
+
+/** JSON with one value per line. Only spaces are added: parsing would round long numbers and drop repeated keys. */
+export function readable(text) {
+  if (!isNested(text)) return text;
+  const tokens = text.match(TOKEN);
+  let depth = 0;
+  const line = () => `\n${"  ".repeat(Math.min(depth, MAX_INDENT))}`;
+  return tokens.map((token, index) => {
+    if ("{[".includes(token)) return "}]".includes(tokens[index + 1]) ? token : ((depth += 1), token + line());
+    if ("}]".includes(token)) return "{[".includes(tokens[index - 1]) ? token : ((depth -= 1), line() + token);
+    if (token === ",") return token + line();
+    return token === ":" ? ": " : token;
+  }).join("");
+}
+
+function isNested(text) {
   try {
-    const parsed = JSON.parse(value);
-    return typeof parsed === "object" ? JSON.stringify(parsed, null, 2) : value;
+    const value = JSON.parse(text);
+    return typeof value === "object" && value !== null;
   } catch {
-    return value;
+    return false;
   }
 }

@@ -9,14 +9,18 @@ from redis.asyncio import Redis
 
 from chat.broadcast import Append, Broadcast, LogPosition, LogSlice, Unavailable
 from chat.events import ResponseText, TextDelta
+from chat.llm.tools import Registry
 from chat.models import ChatMessage, Generation
 from chat.services.replies.lease import AnswerSoFar, Checkpoint, Claim
 from chat.services.replies.live_text import LiveText
 from chat.services.replies.snapshot import ThreadState, ThreadView, answer_so_far, thread_states, view_thread
 from chat.services.replies.threads import PAGE_MAX_BYTES, MessagePage, message_page
+from chat.tools import load
 from tests.support import newer, patches
 from tests.support.cast import Person
 from tests.support.site import Site
+
+TOOLS = load()
 
 
 @pytest.mark.parametrize(
@@ -68,7 +72,7 @@ async def test_a_running_answer_is_shown_with_more_than_its_row_has(alice: Perso
     posted = await alice.ask("Tell me something long [offline: pace=20]")
     async with alice.tab(posted["thread_id"]) as tab:
         seen = await tab.until_text(posted["reply_id"], 40)
-        view = await view_thread(uuid.UUID(posted["thread_id"]), broadcast=site.resources.broadcast)
+        view = await view_thread(uuid.UUID(posted["thread_id"]), broadcast=site.resources.broadcast, tools=TOOLS)
         await tab.send({"type": "response.cancel", "message_id": posted["reply_id"]})
         await tab.until_finished(posted["reply_id"])
 
@@ -89,13 +93,13 @@ async def test_an_answer_that_ends_while_the_view_is_read_is_shown_with_its_stor
         state="running", owner="x", lease_until=future, partial="Hel"
     )
 
-    async def ends_now(thread_id: uuid.UUID) -> MessagePage:
+    async def ends_now(thread_id: uuid.UUID, *, tools: Registry) -> MessagePage:
         await ChatMessage.filter(id=posted["reply_id"]).update(status="final", content="Hello, all of it")
         await Generation.filter(answer_id=posted["reply_id"]).update(state="completed")
-        return await message_page(thread_id)
+        return await message_page(thread_id, tools=tools)
 
     patches.SNAPSHOT_MESSAGE_PAGE.replace(monkeypatch, ends_now)
-    view = await view_thread(uuid.UUID(posted["thread_id"]), broadcast=site.resources.broadcast)
+    view = await view_thread(uuid.UUID(posted["thread_id"]), broadcast=site.resources.broadcast, tools=TOOLS)
 
     assert view is not None
     assert (view.page.messages[-1].status, view.page.messages[-1].content) == ("final", "Hello, all of it")
@@ -106,7 +110,7 @@ async def test_without_redis_the_rows_have_to_do(alice: Person, stores: object) 
     async with alice.tab(posted["thread_id"]) as tab:
         await tab.until_finished(posted["reply_id"])
     nowhere = Broadcast(Redis.from_url("redis://127.0.0.1:1/0"))
-    view = await view_thread(uuid.UUID(posted["thread_id"]), broadcast=nowhere)
+    view = await view_thread(uuid.UUID(posted["thread_id"]), broadcast=nowhere, tools=TOOLS)
 
     assert view is not None
     assert (view.position, view.page.messages[-1].content) == (LogPosition(), "Hello")
@@ -131,7 +135,7 @@ async def test_a_position_matches_the_text_read_with_it(
         await tab.until_text(posted["reply_id"], 40)
         with monkeypatch.context() as patch:
             patches.LOG_READ.replace(patch, told_the_end, of=live.log)
-            view = await view_thread(uuid.UUID(posted["thread_id"]), broadcast=live)
+            view = await view_thread(uuid.UUID(posted["thread_id"]), broadcast=live, tools=TOOLS)
         await tab.send({"type": "response.cancel", "message_id": posted["reply_id"]})
         await tab.until_finished(posted["reply_id"])
 
@@ -140,7 +144,7 @@ async def test_a_position_matches_the_text_read_with_it(
 
 
 async def test_a_thread_that_is_gone_has_no_view(site: Site) -> None:
-    assert await view_thread(uuid.uuid4(), broadcast=site.resources.broadcast) is None
+    assert await view_thread(uuid.uuid4(), broadcast=site.resources.broadcast, tools=TOOLS) is None
 
 
 async def test_the_states_of_many_threads_are_one_query(alice: Person) -> None:
@@ -161,7 +165,7 @@ async def test_a_large_thread_comes_in_parts_that_hold_every_message_once(alice:
     posted = await alice.ask("say Hello")
     async with alice.tab(posted["thread_id"]) as tab:
         await tab.until_finished(posted["reply_id"])
-    view = await view_thread(uuid.UUID(posted["thread_id"]), broadcast=site.resources.broadcast)
+    view = await view_thread(uuid.UUID(posted["thread_id"]), broadcast=site.resources.broadcast, tools=TOOLS)
     assert view is not None
     assert await Generation.filter(thread_id=posted["thread_id"]).count() == 1
     one = view.page.messages[0]
@@ -184,9 +188,9 @@ async def test_pages_of_long_messages_are_short_and_hold_every_message_once(alic
     long, too_long = "\N{KEY}" * 32_000, "x" * (PAGE_MAX_BYTES + 1)
     for number, content in enumerate([long] * 9 + [too_long] + [long] * 9, start=10):
         await ChatMessage.create(thread_id=thread_id, number=number, role="user", status="final", content=content)
-    pages = [await message_page(thread_id)]
+    pages = [await message_page(thread_id, tools=TOOLS)]
     while pages[0].has_older:
-        pages.insert(0, await message_page(thread_id, before=pages[0].older_cursor))
+        pages.insert(0, await message_page(thread_id, tools=TOOLS, before=pages[0].older_cursor))
 
     sizes = [sum(len(message.content.encode()) for message in page.messages) for page in pages]
     assert [one for one in sizes if one > PAGE_MAX_BYTES] == [len(too_long)], "alone, since it has to be somewhere"
