@@ -8,13 +8,11 @@ from uuid import UUID
 from playwright.async_api import expect
 
 from chat.models import AuthSession, ChatMessage, Role, User
-from chat.web.chat.open_sockets import OpenSocket
 from tests.support.cast import Person
+from tests.support.cuts import cut, leave, sockets_of
 from tests.support.desk import NO_CONNECTION, ChatPage, Desk
 from tests.support.rows import past_thread
 from tests.support.site import Site
-
-LOST = re.compile("reconnecting|disconnected")
 
 
 async def opened(desk: Desk, person: Person, thread_id: str = "") -> ChatPage:
@@ -22,28 +20,6 @@ async def opened(desk: Desk, person: Person, thread_id: str = "") -> ChatPage:
     context = await desk.context(person, allowed=(NO_CONNECTION,))
     await context.add_init_script("Math.random = () => 0.9")
     return await ChatPage.opened(await context.new_page(), thread_id or await past_thread(person))
-
-
-async def cut(chat: ChatPage, person: Person, site: Site) -> None:
-    """End the person's sockets from the server's side, and let no new one through until the page is online again.
-
-    Chromium's offline mode alone would leave a socket to this machine as it is.
-    """
-    async with chat.socket.expect_event("close"):
-        await leave(person, site)
-    await chat.page.context.set_offline(True)
-    await expect(chat.status).to_have_attribute("data-phase", LOST)
-
-
-async def leave(person: Person, site: Site) -> None:
-    """Close the sockets as a restarting server does."""
-    for socket in await sockets_of(person, site):
-        socket.leave()
-
-
-async def sockets_of(person: Person, site: Site) -> set[OpenSocket]:
-    user = await User.get(email=person.email)
-    return {socket for socket, owner in site.resources.sockets._owners.items() if owner == user.id}
 
 
 async def test_a_lost_connection_is_shown_and_restored_automatically(desk: Desk, alice: Person, site: Site) -> None:

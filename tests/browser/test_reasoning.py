@@ -114,7 +114,7 @@ async def test_screen_readers_hear_the_beginning_and_the_end_but_no_seconds(
     await answer.has_thought(4_000)
     await expect(fold.summary).to_have_accessible_name("Thought for 4 s")
 
-    assert await chat.hears("Thought for 4 s") == ["Thinking", "Thought for 4 s"]
+    assert await chat.hears("Thought for 4 s") == ["Answering", "Thinking", "Thought for 4 s"]
     assert await fold.root.evaluate("it => Boolean(it.closest('[aria-live=off]'))")
 
 

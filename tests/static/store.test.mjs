@@ -66,7 +66,6 @@ describe("the end of an answer", () => {
     const { state, last } = play(page([assistant("Hello 😀")]), final("Hello 😀"));
     assert.equal(statusOf(state), "final");
     assert.equal(last.sync, undefined);
-    assert.equal(last.announce, "Answer finished");
     assert.equal(state.wantSnapshot, false);
   });
 
@@ -112,27 +111,10 @@ describe("the end of an answer", () => {
 
   it("by an error keeps the text and the sentence", () => {
     const failure = { type: "response.error", rev: 4, message_id: ANSWER, code: "overloaded", message: "Busy.", retryable: true };
-    const { state, last } = play(page([assistant("Hel")]), failure);
+    const { state } = play(page([assistant("Hel")]), failure);
     assert.equal(textOf(state), "Hel");
     assert.equal(state.messages[0].error, "Busy.");
     assert.equal(statusOf(state), "error");
-    assert.match(last.announce, /Busy/);
-  });
-});
-
-describe("reasoning", () => {
-  const thinks = (pos, text, ms) => ({ type: "response.reasoning.delta", message_id: ANSWER, pos, delta: text, ms });
-  const done = (ms) => ({ type: "response.reasoning.done", message_id: ANSWER, ms });
-  const announced = ({ effects }) => effects.map(({ announce }) => announce);
-
-  it("is announced when it begins and ends, each time", () => {
-    const story = play(page([assistant("")]), thinks(0, "", 0), thinks(0, "a", 900), done(1_200), thinks(1, "b", 1_300), done(9_000));
-    assert.deepEqual(announced(story), ["Thinking", undefined, "Thought for 1 s", "Thinking", "Thought for 9 s"]);
-  });
-
-  it("is not announced again when it is replayed", () => {
-    const before = page([assistant("Hi", "streaming", { reasoning: "a", reasoning_ms: 1_200 })]);
-    assert.deepEqual(announced(play(before, thinks(0, "a", 900))), [undefined]);
   });
 });
 
@@ -150,11 +132,6 @@ describe("a snapshot", () => {
     assert.equal(state.cursor, "ab12cd34:9");
     assert.equal(state.rev, 9);
     assert.equal(state.title, "Eggs");
-  });
-
-  it("in which an answer has ended announces the end", () => {
-    assert.equal(play(page([assistant("Hel")]), snapshot([assistant("Hello", "stopped")])).last.announce, "Answer stopped");
-    assert.equal(play(page([assistant("Hel")]), snapshot([assistant("Hello")])).last.announce, undefined);
   });
 
   it("in parts is applied with the last of them", () => {

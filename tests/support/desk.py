@@ -208,14 +208,14 @@ class ChatPage:
         texts: list[str] = await self.page.evaluate("window.heard")
         return texts
 
-    async def hears(self, text: str) -> list[str]:
-        """Wait until screen readers are told this; returns everything that they have been told."""
-        texts: list[str] = await eventually(lambda: self._heard_with(text))
+    async def hears(self, text: str, *, times: int = 1) -> list[str]:
+        """Wait until screen readers have been told this so many times; returns everything that they have been told."""
+        texts: list[str] = await eventually(lambda: self._heard(text, times))
         return texts
 
-    async def _heard_with(self, text: str) -> list[str] | None:
+    async def _heard(self, text: str, times: int) -> list[str] | None:
         texts = await self.heard()
-        return texts if text in texts else None
+        return texts if texts.count(text) >= times else None
 
     async def distance_to_end(self) -> float:
         """Pixels between what is seen and the end of the conversation."""

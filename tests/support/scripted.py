@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from chat.broadcast import Append
-from chat.events import Frame, ReasoningDelta, ReasoningDone, TextDelta, ToolCallChanged
+from chat.events import Final, Frame, ReasoningDelta, ReasoningDone, TextDelta, ToolCallChanged
+from chat.models import ChatThread
 from tests.support.cast import Person
 from tests.support.site import Site
 
@@ -21,6 +22,7 @@ class ScriptedAnswer:
     thread_id: UUID
     message_id: UUID
     written: dict[str, str] = field(default_factory=dict)
+    thought_ms: int | None = None
 
     @classmethod
     @asynccontextmanager
@@ -37,6 +39,7 @@ class ScriptedAnswer:
 
     async def has_thought(self, ms: int) -> None:
         """The end of it."""
+        self.thought_ms = ms
         await self._send(ReasoningDone(self.message_id, ms))
 
     async def says(self, text: str) -> None:
@@ -46,6 +49,13 @@ class ScriptedAnswer:
     async def uses(self, tool: str, status: str = "running", *, title: str = "", detail: str = "") -> None:
         """A tool call, or its end."""
         await self._send(ToolCallChanged(self.message_id, "call-1", tool, status, title=title, detail=detail))
+
+    async def ends(self) -> None:
+        """Tabs see the end of it; the row goes on."""
+        lengths = {kind: len(text.encode("utf-16-le")) // 2 for kind, text in self.written.items()}
+        rev = (await ChatThread.get(id=self.thread_id)).rev + 1
+        thought = {"reasoning_length": lengths.get("reasoning", 0), "reasoning_ms": self.thought_ms}
+        await self._send(Final(rev, self.message_id, "final", lengths.get("text", 0), "", None, None, **thought))
 
     def _position(self, kind: str, text: str) -> int:
         before = self.written.get(kind, "")

@@ -94,6 +94,12 @@ export class MessageList {
     this.#paint();
   }
 
+  /** The element with a message's text, painted up to now. */
+  contentOf(id) {
+    this.#painted(() => this.#paint());
+    return contentOf(this.#views.get(id).article);
+  }
+
   /** Shows on one answer, or on none, that its model is silent; returns the text shown. */
   markWaiting(id) {
     for (const [key, { article }] of this.#views) article.toggleAttribute("data-waiting", key === id);

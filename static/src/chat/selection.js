@@ -20,8 +20,17 @@ export function startCleanCopies(root) {
 
 /** The selected text without what `is-copying` hides. The page is not painted in between. */
 function textOf(selection, root) {
+  return without(root, () => selection.toString());
+}
+
+/** An element's text as it is read out, on one line. */
+export function readableText(element, root) {
+  return without(root, () => element.innerText.trim().replace(/\s+/g, " "));
+}
+
+function without(root, read) {
   root.classList.add("is-copying");
-  const text = selection.toString();
+  const text = read();
   root.classList.remove("is-copying");
   return text;
 }

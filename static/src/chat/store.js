@@ -7,10 +7,9 @@
  * {sync, acked, nacked, resendIn, announce, warn, thread, removed, ended, older, live, theme, enterKey}.
  */
 import { sha8 } from "./digest.js";
-import { thoughtFor } from "./durations.js";
 import { endingOf } from "./reconnect.js";
 import {
-  answer, appended, complete, endedTools, findMessage, isFinished, runningAnswer, settled, withoutPending, written,
+  answer, appended, complete, endedTools, findMessage, isFinished, settled, withoutPending, written,
 } from "./message_updates.js";
 
 export function initialState({ threadId, cursor = "", rev = 0, title = "", messages = [] }) {
@@ -80,8 +79,6 @@ function replaced(state, frame, fresh) {
   const rev = frame.rev ?? state.rev;
   const next = { ...state, cursor: frame.cursor ?? state.cursor, rev, title, titleRev: rev, messages };
   const effects = { acked: [...sent], thread: { thread_id: state.threadId, title } };
-  const ended = findMessage(next, runningAnswer(state)?.id);
-  if (ended && isFinished(ended)) effects.announce = ENDINGS[ended.status] ?? ENDINGS.final;
   if (!above.length && frame.has_older !== undefined) effects.older = olderOf(frame);
   return changed(next, effects);
 }
@@ -103,7 +100,7 @@ function created(state, { message }) {
 
 function started(state, { message_id: id }) {
   if (findMessage(state, id)) return unchanged(state);
-  return changed(appended(state, answer(id)), { announce: "Answering" });
+  return changed(appended(state, answer(id)));
 }
 
 function delta(state, frame) {
@@ -122,20 +119,13 @@ function reasoningDelta(state, { message_id: id, pos, delta: piece, ms }) {
   const reasoning = message?.reasoning ?? "";
   const overlap = reasoning.length - pos;
   if (overlap < 0) return needsSync(state);
-  const next = written(state, id, { reasoning: reasoning + piece.slice(overlap), reasoning_ms: ms, thinking: true });
-  return changed(next, beginsToThink(message, ms) ? { announce: "Thinking" } : {});
-}
-
-/** Not when a replay repeats what this tab has seen. */
-function beginsToThink(message, ms) {
-  return !message?.thinking && ms > (message?.reasoning_ms ?? -1);
+  return changed(written(state, id, { reasoning: reasoning + piece.slice(overlap), reasoning_ms: ms, thinking: true }));
 }
 
 function reasoningDone(state, { message_id: id, ms }) {
   const message = findMessage(state, id);
   if (message && isFinished(message)) return unchanged(state);
-  const next = written(state, id, { reasoning_ms: ms, thinking: false });
-  return changed(next, message?.thinking ? { announce: thoughtFor(ms) } : {});
+  return changed(written(state, id, { reasoning_ms: ms, thinking: false }));
 }
 
 /** A server of an older release leaves the reasoning out. */
@@ -162,11 +152,8 @@ function final(state, frame) {
   const { status, message: words = "", can_continue = false } = frame;
   const end = { status, error: words || null, can_continue, tools: endedTools(message), ...thought(frame) };
   const next = written(state, message.id, end);
-  const effects = { announce: [ENDINGS[status] ?? ENDINGS.final, words].filter(Boolean).join(". ") };
-  return isWhole(message, frame) ? changed(next, effects) : needsSync(next, effects);
+  return isWhole(message, frame) ? changed(next) : needsSync(next);
 }
-
-const ENDINGS = { final: "Answer finished", stopped: "Answer stopped", interrupted: "Answer interrupted" };
 
 /** When an answer ends, its model has stopped thinking too. */
 function thought({ reasoning_ms = null }) {
@@ -186,8 +173,7 @@ function failed(state, frame) {
   const { message: words, retryable } = frame;
   const end = { status: "error", error: words, retryable, tools: endedTools(message), ...thought(frame) };
   const next = written(state, message.id, end);
-  const effects = { announce: `The answer failed. ${frame.message}` };
-  return isWhole(message, frame) ? changed(next, effects) : needsSync(next, effects);
+  return isWhole(message, frame) ? changed(next) : needsSync(next);
 }
 
 function ack(state, { client_id: clientId, message_id: id, reply_id: replyId }) {

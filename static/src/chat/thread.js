@@ -10,12 +10,13 @@ import { HistoryLoader } from "./history.js";
 import { isolated } from "./isolates.js";
 import { findMessage, hasPending, runningAnswer } from "./message_updates.js";
 import { MessageList } from "./messages.js";
+import { Narrator } from "./narrator.js";
 import { Outbox, sendFrame } from "./outbox.js";
 import { regenerate } from "./regenerate.js";
 import { Rename, saveTitle } from "./rename.js";
 import { Follower } from "./scroll.js";
 import { Silence } from "./silence.js";
-import { startCleanCopies } from "./selection.js";
+import { readableText, startCleanCopies } from "./selection.js";
 import { Sidebar } from "./sidebar.js";
 import { Status } from "./status.js";
 import { initialState, reduce } from "./store.js";
@@ -42,6 +43,7 @@ class ThreadPage {
   #history;
   #outbox;
   #announcer;
+  #narrator;
 
   constructor(main, form, settings) {
     const part = (id) => document.getElementById(id);
@@ -71,6 +73,11 @@ class ThreadPage {
       title: () => this.#state.title,
       save: (address, title) => this.#rename(address, title),
     });
+    this.#narrator = new Narrator({
+      say: announce,
+      hears: () => this.#connection.isUp,
+      textOf: (id) => readableText(this.#list.contentOf(id), main),
+    });
     startCopyButtons(main, announce);
     startCleanCopies(main);
   }
@@ -80,6 +87,7 @@ class ThreadPage {
     const messages = this.#list.read();
     const title = document.getElementById("thread-title").dataset.title;
     this.#state = initialState({ threadId, cursor, rev: Number(rev), title, messages });
+    this.#narrator.begin(this.#state);
     this.#list.adopt(this.#state.messages);
     this.#follower.toLatest();
     for (const message of this.#outbox.messages) this.#dispatch({ type: "local.send", ...message });
@@ -113,6 +121,7 @@ class ThreadPage {
     this.#state = state;
     this.#apply(effects);
     this.#render();
+    this.#narrator.follow(state);
   }
 
   #apply({ acked = [], nacked, resendIn, announce, warn, thread, removed, ended, older, live, theme, enterKey, sync }) {
@@ -199,6 +208,7 @@ class ThreadPage {
       this.#dispatch({ type: "local.older", messages });
       this.#list.flush();
     });
+    this.#announce(messages.length === 1 ? "1 older message loaded" : `${messages.length} older messages loaded`);
   }
 
   // -- server events ------------------------------------------------------------------------------------------
@@ -223,8 +233,7 @@ class ThreadPage {
   }
 
   #showSilence(id) {
-    const words = this.#list.markWaiting(id);
-    if (words) this.#announce(words);
+    this.#narrator.wait(this.#list.markWaiting(id));
   }
 
   #end({ action, text }) {
