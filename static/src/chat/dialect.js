@@ -1,8 +1,11 @@
 /** Markdown as models write it, where marked reads it differently: text that is not meant as markup stays text. */
 import { Tokenizer } from "marked";
-import { ENDS_ADDRESS, isAddress, isPicture } from "./addresses.js";
+import { addressAt, isAddress, isPicture } from "./addresses.js";
+import { dunderAt, isAccidental } from "./emphasis.js";
 import { readFence } from "./fences.js";
+import { lengthOfHtml } from "./html-source.js";
 import { formulaBlockWithin, readFormulaBlock } from "./math.js";
+import { cellsOf } from "./table-cells.js";
 
 // Deeper nesting is never intended, and marked recurses: 5,000 `>` would overflow the stack.
 const MOST_LEVELS = 16;
@@ -12,19 +15,12 @@ const MOST_EMPHASES = 8;
 const LONGEST_EMPHASIS = 4_000;
 const BEFORE_EMPHASIS = 100; // marked reads back over a run of stars
 const LONGEST_TEXT = 1_000;
+const LONGEST_WORD = 100;
 
 const BARE_TAG = /^<(?:br[ \t]*\/?|\/?(?:sub|sup|kbd))>/i;
-// The search for the end of a comment is bounded; without a bound, 20,000 openings would take seconds.
 const LONGEST_TAG = 2_000;
-const CODE_ELEMENT = /^ {0,3}<(script|pre|style|textarea)\b[^>\n]*>[ \t]*\n/i;
-const CLOSED_BY = [[/^ {0,3}<!--/, "-->"], [/^ {0,3}<\?/, "?>"], [/^ {0,3}<!\[CDATA\[/, "]]>"], [/^ {0,3}<!/, ">"]];
-const LONE_TAG = /^ {0,3}<(?!\/?(?:br|sub|sup|kbd)\b)\/?[a-z][a-z0-9-]*(?:\s[^<>\n]*)?\/?>[ \t]*(?:\n|$)/i;
-const BLANK_LINE = /\n[ \t]*(?=\n)/;
 const UNDERLINED_TITLE = /\n {0,3}={3,}[ \t]*\n*$/;
-// Names of Python and JavaScript, which are hardly ever meant as bold.
-const DUNDER =
-  /^__(?:init|main|name|file|new|del|call|str|repr|len|iter|next|enter|exit|aenter|aexit|dict|doc|all|class|slots|version|eq|ne|lt|gt|le|ge|hash|bool|add|sub|mul|contains|(?:get|set|del)(?:item|attr)|getattribute|post_init|pycache|proto|dirname|filename|typename|annotations|future|import|module|path|init_subclass)__/;
-const WEB = /^(?:https?:\/\/|www\.)/i;
+const PATH_OR_PATTERN = /\\[A-Za-z]/;
 
 export class Dialect extends Tokenizer {
   #levels = 0;
@@ -65,11 +61,10 @@ export class Dialect extends Tokenizer {
     }
   }
 
-  /** HTML is shown as its source, up to a blank line. */
   html(source) {
-    const isLone = LONE_TAG.test(source) && this.lexer.state.lastToken?.type !== "paragraph";
-    if (!isLone && !this.rules.other.htmlBeginRegex(3).test(source)) return undefined;
-    return asSource(source.slice(0, endOfHtml(source)));
+    const isAfterParagraph = this.lexer.state.lastToken?.type === "paragraph";
+    const length = lengthOfHtml(source, this.rules.other.htmlBeginRegex(3), isAfterParagraph);
+    return length ? asSource(source.slice(0, length)) : undefined;
   }
 
   def(source) {
@@ -80,18 +75,20 @@ export class Dialect extends Tokenizer {
     return isFirst && this.#definitions(token.tag) ? token : undefined;
   }
 
-  /** Cells beyond the last column are not dropped: they belong to the last cell. */
   table(source) {
-    const token = super.table(source);
-    token?.raw.split("\n").slice(2).forEach((line, index) => this.#keepCells(cellsOf(line), token.rows[index]));
+    const token = super.table(endOfTable(source));
+    token?.raw.split("\n").slice(2).forEach((line, index) => this.#setCells(token.rows[index], line));
     return token;
   }
 
-  #keepCells(cells, row) {
-    if (!row || cells.length <= row.length) return;
-    const last = row.at(-1);
-    last.text = cells.slice(row.length - 1).join(" | ");
-    this.lexer.inlineQueue.findLast(({ tokens }) => tokens === last.tokens).src = last.text;
+  #setCells(row, line) {
+    if (!row || !/[`$]|\|.*\|/.test(line)) return;
+    cellsOf(line, row.length).forEach((text, column) => {
+      const cell = row[column];
+      if (cell.text === text) return;
+      cell.text = text;
+      this.lexer.inlineQueue.findLast(({ tokens }) => tokens === cell.tokens).src = text;
+    });
   }
 
   /** A line of `-` is a rule: as an underline it would briefly turn the paragraph before a list into a heading. */
@@ -121,14 +118,31 @@ export class Dialect extends Tokenizer {
     const bracket = /^\\[()[\]]/.exec(source)?.[0];
     // The other half of the formula has not arrived: the backslash stays.
     if (bracket && !this.lexer.isPaired(bracket)) return asText(bracket);
-    return super.escape(source);
+    const escape = super.escape(source);
+    return escape && this.#isInPathOrPattern(source) ? asText(escape.raw) : escape;
+  }
+
+  /** The backslashes of `\\server\share` and `\d+\.\d+` are text. */
+  #isInPathOrPattern(source) {
+    const word = `${/\S*$/.exec(this.lexer.textBefore(source, LONGEST_WORD))[0]}${/^\S*/.exec(source.slice(0, LONGEST_WORD))[0]}`;
+    return PATH_OR_PATTERN.test(word);
   }
 
   tag(source) {
     const bare = BARE_TAG.exec(source)?.[0];
-    if (bare) return { type: "html", raw: bare, text: bare.toLowerCase(), block: false };
+    if (bare) return /^<br/i.test(bare) ? this.#lineBreak(source, bare) : asTag(bare);
     const tag = source[0] === "<" && this.rules.inline.tag.exec(source.slice(0, LONGEST_TAG))?.[0];
-    return tag ? asText(tag) : undefined;
+    return tag ? asLines(tag) : undefined;
+  }
+
+  /** `<br>` that stands between spaces is a word of the sentence, except on a line of its own and in the cell of a table. */
+  #lineBreak(source, bare) {
+    const [before, after] = [this.lexer.textBefore(source, 1), source.slice(bare.length)];
+    const isFree = /^[\s("'“‘[/]?$/.test(before) && /^(?:$|[\s.,;:!?)"'”’\]/<])/.test(after);
+    const endsLine = /^[ \t]*\n/.exec(after)?.[0] ?? "";
+    const isAlone = /^\n?$/.test(before) && (endsLine || !after.trim());
+    if (this.lexer.isCell ? before === "" : isFree && !isAlone && !endsLine) return asText(bare);
+    return { type: "html", raw: bare + endsLine, text: bare.toLowerCase(), block: false };
   }
 
   link(source) {
@@ -143,7 +157,7 @@ export class Dialect extends Tokenizer {
     if (source[0] !== "[" && source[0] !== "!") return undefined;
     let label;
     const get = (target, name) => target[(label = name)];
-    const token = super.reflink(source, new Proxy(links ?? {}, { get }));
+    const token = super.reflink(source, new Proxy(links ?? Object.create(null), { get }));
     if (token && token.type !== "text") this.usedLabels.add(label);
     return token;
   }
@@ -154,11 +168,13 @@ export class Dialect extends Tokenizer {
   }
 
   url(source) {
-    if (!WEB.test(source)) return super.url(source);
-    const word = /^[^\s<]*/.exec(source)[0];
-    const end = word.search(ENDS_ADDRESS);
-    const token = super.url(end < 0 ? source : word.slice(0, end));
-    return token && isAddress(token.href) ? token : undefined;
+    const address = addressAt(source);
+    // marked knows no letters outside ASCII in the name of a host.
+    const token = super.url(address ? address.replace(/[^\x00-\x7f]/g, "a") : source);
+    if (!token || !address) return token && isAddress(token.href) ? token : undefined;
+    const raw = address.slice(0, token.raw.length);
+    const href = /^www\./i.test(raw) ? `http://${raw}` : raw;
+    return isAddress(href) ? { ...token, raw, text: raw, href, tokens: [asText(raw)] } : undefined;
   }
 
   /** A single tilde means "about" or "to". */
@@ -168,19 +184,21 @@ export class Dialect extends Tokenizer {
 
   /** Without bounds on length and nesting marked takes cubic time. */
   emStrong(source, masked, before) {
-    if (this.#emphases >= MOST_EMPHASES || DUNDER.test(source)) return undefined;
+    if (this.#emphases >= MOST_EMPHASES || dunderAt(source)) return undefined;
     const position = masked.length - source.length;
     this.#emphases++;
     try {
       const near = masked.slice(Math.max(0, position - BEFORE_EMPHASIS), position + LONGEST_EMPHASIS);
-      return super.emStrong(source.slice(0, LONGEST_EMPHASIS), near, before);
+      const token = super.emStrong(source.slice(0, LONGEST_EMPHASIS), near, before);
+      if (!token || !isAccidental(token, before, source.charAt(token.raw.length))) return token;
+      return asText(/^(.)\1*/.exec(source)[0]);
     } finally {
       this.#emphases--;
     }
   }
 
   inlineText(source) {
-    const dunder = DUNDER.exec(source)?.[0];
+    const dunder = dunderAt(source);
     if (dunder) return asText(dunder);
     return super.inlineText(source.slice(0, Math.min(this.lexer.distanceToFormula(source), endOfWords(source))));
   }
@@ -193,30 +211,28 @@ function endOfWords(source) {
   return space > 0 ? space : LONGEST_TEXT;
 }
 
-function cellsOf(line) {
-  const inner = line.trim().replace(/^\|/, "").replace(/(?<!\\)\|$/, "");
-  return inner.split(/(?<!\\)\|/).map((cell) => cell.trim().replaceAll("\\|", "|"));
+/** A line without `|` below rows that begin with it is no row. */
+function endOfTable(source) {
+  if (source[0] !== "|") return source;
+  const end = /\n(?!.*\|)/.exec(source);
+  return end ? source.slice(0, end.index + 1) : source;
 }
 
 function asText(raw) {
   return { type: "text", raw, text: raw, escaped: false };
 }
 
+function asTag(raw) {
+  return { type: "html", raw, text: raw.toLowerCase(), block: false };
+}
+
+function asLines(raw) {
+  if (!raw.includes("\n")) return asText(raw);
+  const tokens = raw.split("\n").flatMap((line, index) => [...(index ? [{ type: "br", raw: "\n" }] : []), asText(line.trim())]);
+  return { type: "lines", raw, tokens };
+}
+
 function asSource(raw) {
   const text = raw.replace(/\n+$/, "");
   return { type: "html", block: true, raw: text, text };
-}
-
-function endOfHtml(source) {
-  const code = CODE_ELEMENT.exec(source);
-  if (code) return lineEnd(source, source.search(new RegExp(`</${code[1]}>`, "i")));
-  const blank = BLANK_LINE.exec(source)?.index ?? source.length;
-  const closer = CLOSED_BY.find(([opening]) => opening.test(source))?.[1];
-  const closed = closer ? source.slice(0, blank).indexOf(closer) : -1;
-  return closed < 0 ? blank : lineEnd(source, closed);
-}
-
-function lineEnd(source, from) {
-  const newline = from < 0 ? -1 : source.indexOf("\n", from);
-  return newline < 0 ? source.length : newline;
 }

@@ -2,43 +2,25 @@
 import { Lexer, getDefaults } from "marked";
 import { Dialect } from "./dialect.js";
 import { withEmoji } from "./emoji.js";
+import { EMPHASIS, UNSPACED_ALPHANUMERIC } from "./emphasis.js";
+import { namesEntities } from "./entities.js";
+import { escaped } from "./escape.js";
 import { formulasIn } from "./math.js";
-
-const CJK = "[\\p{sc=Han}\\p{sc=Hiragana}\\p{sc=Katakana}\\p{sc=Hangul}\\p{sc=Bopomofo}\\u3000-\\u303f\\u30fb\\u30fc\\uff00-\\uffef]";
-const MARK = `(?!~)(?!${CJK})[\\p{P}\\p{S}]`;
-const MARK_OR_SPACE = `(?!~)(?!${CJK})[\\s\\p{P}\\p{S}]`;
-const WORD_CHARACTER = `(?:[^\\s\\p{P}\\p{S}]|~|${CJK})`;
-
-/**
- * CommonMark decides by the characters around `**` whether it opens or closes bold text, and expects spaces between words.
- * CJK text has none, so CJK punctuation inside counts as a word character, and a CJK character outside as a space.
- */
-const CJK_EMPHASIS = {
-  punctuation: new RegExp(`^(?:(?![*_])[\\s\\p{P}\\p{S}]|${CJK})`, "u"),
-  emStrongLDelim: new RegExp(`^(?:\\*+(?:((?!\\*)${MARK})|([^\\s*]))?)|^_+(?:((?!_)(?!~)[\\p{P}\\p{S}])|([^\\s_]))?`, "u"),
-  emStrongRDelimAst: new RegExp(
-    "^[^_*]*?__[^_*]*?\\*[^_*]*?(?=__)|[^*]+(?=[^*])" +
-      `|(?!\\*)${MARK}(\\*+)(?=[\\s]|$)` +
-      `|${WORD_CHARACTER}(\\*+)(?!\\*)(?=${MARK_OR_SPACE}|$)` +
-      `|(?:(?!\\*)${MARK}(?!\\*+${CJK})|\\s)(\\*+)(?=${WORD_CHARACTER})` +
-      `|[\\s](\\*+)(?!\\*)(?=${MARK})` +
-      `|(?!\\*)${MARK}(\\*+)(?!\\*)(?=${MARK}|${CJK})` +
-      `|${WORD_CHARACTER}(\\*+)(?=${WORD_CHARACTER})`,
-    "gu",
-  ),
-};
 
 export class LazyLexer extends Lexer {
   #source = "";
   #formulas = [];
   #pairs = new Set();
   #unread = new Map();
+  #namesEntities = null; // of the paragraph or cell that is read
+  isCell = false;
 
   /** `definitions` tells by its label whether a link definition is honored; without it, all definitions are text. */
   constructor(definitions) {
     super({ ...getDefaults(), gfm: true, breaks: true, tokenizer: new Dialect(definitions), hooks: { emStrongMask } });
     const { rules } = this.tokenizer;
-    this.tokenizer.rules = { ...rules, inline: { ...rules.inline, ...CJK_EMPHASIS } };
+    const other = { ...rules.other, unicodeAlphaNumeric: UNSPACED_ALPHANUMERIC };
+    this.tokenizer.rules = { ...rules, other, inline: { ...rules.inline, ...EMPHASIS } };
     // Otherwise marked searches every paragraph for references, which can take a second.
     if (!definitions) this.tokens.links = null;
   }
@@ -55,7 +37,13 @@ export class LazyLexer extends Lexer {
     if (this.#unread.has(token.tokens)) this.#read(token.tokens);
     else token.tokens?.forEach((inner) => this.complete(inner));
     token.items?.forEach((item) => this.complete(item));
-    if (token.type === "table") [token.header, ...token.rows].flat().forEach((cell) => this.complete(cell));
+    if (token.type === "table") this.#completeCells([token.header, ...token.rows].flat());
+  }
+
+  #completeCells(cells) {
+    this.isCell = true;
+    cells.forEach((cell) => this.complete(cell));
+    this.isCell = false;
   }
 
   #read(tokens) {
@@ -70,12 +58,13 @@ export class LazyLexer extends Lexer {
   }
 
   inlineTokens(source, tokens = []) {
-    const outer = [this.#source, this.#formulas, this.#pairs];
+    const outer = [this.#source, this.#formulas, this.#pairs, this.#namesEntities];
     [this.#source, this.#formulas, this.#pairs] = [source, formulasIn(source).reverse(), pairsIn(source)];
+    this.#namesEntities ??= namesEntities(source, this.isCell);
     try {
-      return mended(super.inlineTokens(source, tokens));
+      return mended(super.inlineTokens(source, tokens), this.#namesEntities);
     } finally {
-      [this.#source, this.#formulas, this.#pairs] = outer;
+      [this.#source, this.#formulas, this.#pairs, this.#namesEntities] = outer;
     }
   }
 
@@ -86,6 +75,12 @@ export class LazyLexer extends Lexer {
     if (!formula || formula.start > this.#source.length - rest.length) return undefined;
     const raw = rest.slice(0, formula.end - formula.start);
     return { type: "formula", raw, text: raw, isDisplay: formula.isDisplay };
+  }
+
+  /** At most this many characters before the rest of the text. */
+  textBefore(rest, length) {
+    const position = this.#source.length - rest.length;
+    return this.#source.slice(Math.max(0, position - length), position);
   }
 
   distanceToFormula(rest) {
@@ -127,13 +122,14 @@ function emStrongMask(masked) {
 }
 
 /** Tags without a partner become text, shortcodes become emoji. */
-function mended(tokens) {
+function mended(tokens, isLiteral) {
   showUnpairedTags(tokens);
   tokens.forEach((token, index) => {
     if (token.type !== "text" || token.tokens) return;
     const isFirst = index === 0 || tokens[index - 1].type === "br";
     const isLast = index === tokens.length - 1 || tokens[index + 1].type === "br";
-    token.text = withEmoji(token.text, { isFirst, isLast });
+    token.text = withEmoji(isLiteral ? token.raw : token.text, { isFirst, isLast });
+    if (isLiteral && token.text.includes("&")) Object.assign(token, { text: escaped(token.text), escaped: true });
   });
   return tokens;
 }
@@ -141,14 +137,25 @@ function mended(tokens) {
 function showUnpairedTags(tokens) {
   const open = [];
   const paired = new Set();
-  for (const token of tokens.filter(({ type, text }) => type === "html" && !text.startsWith("<br"))) {
+  tokens.forEach((token, index) => {
+    if (!isPairedTag(token)) return;
     const isEnd = token.text[1] === "/";
-    const matches = isEnd && open.at(-1)?.text.slice(1) === token.text.slice(2);
-    if (matches) paired.add(open.pop()).add(token);
-    else if (!isEnd) open.push(token);
-  }
+    const matches = isEnd && tokens[open.at(-1)]?.text.slice(1) === token.text.slice(2);
+    if (matches) {
+      const begin = open.pop();
+      if (isMarkup(tokens.slice(begin + 1, index))) paired.add(tokens[begin]).add(token);
+    } else if (!isEnd) open.push(index);
+  });
   for (const token of tokens) {
-    if (token.type !== "html" || token.text.startsWith("<br") || paired.has(token)) continue;
-    Object.assign(token, { type: "text", text: token.raw, escaped: false });
+    if (isPairedTag(token) && !paired.has(token)) Object.assign(token, { type: "text", text: token.raw, escaped: false });
   }
+}
+
+function isPairedTag({ type, text }) {
+  return type === "html" && !text.startsWith("<br");
+}
+
+/** In `the <sub> and </sub> tags` and `<sub>...</sub>` the tags are the subject. */
+function isMarkup(content) {
+  return /^(?!\s|\.{3}$|…$)[^]*\S$/.test(content.map(({ raw }) => raw).join(""));
 }

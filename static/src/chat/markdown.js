@@ -1,5 +1,6 @@
 /** Markdown to HTML, block by block. The result is NOT safe yet: `sanitizer.js` is the only way into the page. */
 import { Parser, getDefaults } from "marked";
+import { escaped } from "./escape.js";
 import { LazyLexer } from "./lexer.js";
 
 const PROBABLY_DEFINITION = /^[ >\t]*\[[^\]\n]+\]:/m;
@@ -10,7 +11,7 @@ const MOST_AMBIGUOUS = 80;
 const parser = new Parser({
   ...getDefaults(),
   renderer: undefined,
-  extensions: { renderers: { formula: formulaHtml, html: sourceHtml, code: codeHtml }, childTokens: {} },
+  extensions: { renderers: { formula: formulaHtml, html: sourceHtml, code: codeHtml, lines: linesHtml }, childTokens: {} },
 });
 
 /** The text with LF line ends. */
@@ -96,6 +97,10 @@ function formulaHtml({ text, isDisplay, isBlock }) {
   return isBlock ? `<p>${code}</p>` : code;
 }
 
+function linesHtml({ tokens }) {
+  return parser.parseInline(tokens);
+}
+
 /** A block is shown as its source. Inline, only allowed tags are HTML tokens. */
 function sourceHtml({ block, text }) {
   return block ? `<p class="source">${escaped(text)}</p>` : text;
@@ -105,10 +110,4 @@ function codeHtml({ text, lang, isOpen }) {
   const language = /^[^\s{]+/.exec(lang ?? "")?.[0];
   const name = language ? ` class="language-${escaped(language)}"` : "";
   return `<pre><code${name}>${escaped(text)}${isOpen || !text ? "" : "\n"}</code></pre>`;
-}
-
-const ENTITIES = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
-
-function escaped(text) {
-  return text.replace(/[&<>"']/g, (character) => ENTITIES[character]);
 }

@@ -9,16 +9,22 @@
 const MOST_CHARACTERS = 4_000;
 const AMOUNT = /^[\d.,\s]+[kKmMbB%]?$/;
 const AMOUNT_AND_WORDS = /^\d[\d.,]*[kKmMbB%]?\s+\p{L}{2,}/u;
+const AMOUNT_AND_MORE = /^\d[\d.,]*[kKmMbB%]?[\s,;(][^\\^_={}<>+*/|-]*$/;
+// Currencies, variables of a shell, and the end of a pattern or of a quotation.
+const NO_MATH = /[€£¥₹₩₽]|^[A-Z][A-Z0-9_]{2,}[/:]|^[/,;:)\]}'"&]|^\|[^|]*$/;
+const SPACED_MATH = /\\[a-zA-Z]|[\^_=]/;
 const OPERATOR = /[\\^_={}<>+*/|]/;
 const WORDS = /^[\p{L}\p{N}\s.,:;'’!?&-]*$/u;
 const WORD = /\p{Ll}\p{L}{2}|\p{L}{2}\p{Ll}/u;
 const FOREIGN_LETTER = /(?![\p{sc=Latin}\p{sc=Greek}])\p{L}/u;
 const TEXT_COMMAND = /\\(?:text|mathrm|mbox|operatorname|tag)/;
+const IN_PATTERN = /[*+?^|]$|\\[a-zA-Z]$/;
 const REFERENCE = /^[\d\s,;–-]+$/;
 
 const PAIRS = { "$": "$", "$$": "$$", "\\(": "\\)", "\\[": "\\]" };
 const MARK = /\\[\s\S]|`+|\$+/g;
-const BLOCK = /^ {0,3}(?:\$\$(?!\$)|\\\[|\\begin\{(?:equation|align|alignat|gather|multline|eqnarray)\*?\})/;
+const BLOCK =
+  /^ {0,3}(?:\$\$(?!\$)|\\\[|\\begin\{(?:equation|align|aligned|alignat|alignedat|gather|gathered|multline|eqnarray|split|[pbvVB]?matrix|smallmatrix|[dr]?cases|array)\*?\})/;
 const BLOCK_LINE = /\n {0,3}(?:\$\$|\\\[|\\begin\{)/g;
 const BLANK_LINE = /\n[ \t]*\n/;
 
@@ -70,6 +76,7 @@ function formulaBetween(source, opening, closing) {
   if (PAIRS[opening.kind] !== closing.kind || closing.start - opening.end > MOST_CHARACTERS) return null;
   const inner = source.slice(opening.end, closing.start);
   if (opening.kind === "$" && !fitsDollars(source, opening.start, closing.start, inner)) return null;
+  if (opening.kind[0] === "\\" && IN_PATTERN.test(source.slice(Math.max(0, opening.start - 2), opening.start))) return null;
   const tex = inner.trim();
   if (!looksLikeMath(tex, opening.kind)) return null;
   return { start: opening.start, end: closing.end, tex, isDisplay: opening.kind !== "$" && opening.kind !== "\\(" };
@@ -77,14 +84,20 @@ function formulaBetween(source, opening, closing) {
 
 /** Pandoc's rules: no space inside the dollar signs, no word character or dollar sign directly outside. */
 function fitsDollars(source, start, end, inner) {
-  if (/^\s|\s$|\n/.test(inner)) return false;
+  if (/^\s|\s$|\n/.test(inner) && !isSpacedMath(inner)) return false;
   return !/[\w$\\]/.test(source.charAt(start - 1)) && !/[\w$]/.test(source.charAt(end + 1));
+}
+
+/** Some models write `$ E = mc^2 $`. */
+function isSpacedMath(inner) {
+  const words = inner.replace(/\\[a-zA-Z]+/g, "");
+  return /^ [^\s\d].* $/.test(inner) && SPACED_MATH.test(inner) && !WORD.test(words);
 }
 
 function looksLikeMath(tex, opener) {
   if (!tex) return false;
   if (FOREIGN_LETTER.test(tex) && !TEXT_COMMAND.test(tex)) return false;
-  if (opener === "$" && (AMOUNT.test(tex) || AMOUNT_AND_WORDS.test(tex))) return false;
+  if (opener === "$" && [AMOUNT, AMOUNT_AND_WORDS, AMOUNT_AND_MORE, NO_MATH].some((money) => money.test(tex))) return false;
   if (opener === "\\[" && REFERENCE.test(tex)) return false;
   return OPERATOR.test(tex) || !(WORDS.test(tex) && WORD.test(tex));
 }
