@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncGenerator
-from hashlib import sha256
-from posixpath import normpath
 from typing import Any, cast
 
-from quart import Quart, abort, g, has_websocket_context, render_template, request, websocket
+from quart import Quart, g, has_websocket_context, render_template, request, websocket
 from quart.routing import QuartRule
 from quart.typing import ResponseReturnValue
 from quart.wrappers import BaseRequestWebsocket, Response
-from quart.wrappers.response import FileBody
 from quart_rate_limiter import RateLimitExceeded
 from werkzeug.exceptions import BadHost, HTTPException, InternalServerError, MethodNotAllowed, NotFound
 from werkzeug.routing import MapAdapter
@@ -24,12 +21,13 @@ from chat.services.accounts.sessions import ABSOLUTE
 from chat.services.errors import NotAdministrator
 from chat.settings import Settings
 from chat.text import contained, isolated
-from chat.web import accounts, admin, auth, pages, rate_limits, security_headers
+from chat.web import accounts, admin, auth, compression, pages, rate_limits, security_headers
 from chat.web.chat import pages as chat_pages
 from chat.web.chat import socket
 from chat.web.model_words import abilities
 from chat.web.resources import EXTENSION, CannotStart, opened
 from chat.web.server_patches import BoundedWebsocketConnection, TrustedProxies
+from chat.web.static_files import StaticFiles
 from chat.web.usage import pages as usage_pages
 
 logger = logging.getLogger(__name__)
@@ -38,7 +36,6 @@ logger = logging.getLogger(__name__)
 MAX_FORM_BYTES = 512 * 1024
 AWAY_RETRY_SECONDS = 5
 MINUTE_SECONDS = 60
-FileBody.buffer_size = 1024 * 1024  # the default of 8 KiB makes a thread hop for each: ten times slower
 
 
 class AliasRule(QuartRule):
@@ -50,20 +47,14 @@ class AliasRule(QuartRule):
 
 
 class App(Quart):
-    """Quart, with static files that browsers cache for as long as the URL has the hash of the content."""
+    """Quart, with our own static files, rules and websockets."""
 
     url_rule_class = AliasRule
     asgi_websocket_class = BoundedWebsocketConnection
 
-    def __init__(self, *arguments: Any, **more: Any) -> None:
+    def __init__(self, *arguments: Any, files: StaticFiles, **more: Any) -> None:
+        self.files = files
         super().__init__(*arguments, **more)
-        self._versions: dict[str, str] = {}
-
-    def static_version(self, name: str) -> str:
-        """A hash of the content, computed on every call in development."""
-        if self.config["FILES_CHANGE"] or name not in self._versions:
-            self._versions[name] = sha256((ROOT / "static" / name).read_bytes()).hexdigest()[:12]
-        return self._versions[name]
 
     def log_exception(self, exception_info: Any) -> None:
         """Log with a traceback, except CannotStart, whose sentence the server prints."""
@@ -78,24 +69,14 @@ class App(Quart):
             return self.url_map.bind("", path_info=request.path, default_method=request.method) if request else None
 
     async def send_static_file(self, filename: str) -> Response:
-        """During a deploy a new page can reach an old server, whose file must not be cached as the new version."""
-        if normpath(filename) != filename:  # every other spelling of a name would be cached as another version
-            abort(404)
-        try:
-            response = await super().send_static_file(filename)
-        except OSError:  # the name is too long or otherwise impossible for the file system
-            abort(404)
-        if request.args.get("v") == self.static_version(filename):
-            response.cache_control.max_age = security_headers.ONE_YEAR_SECONDS
-            response.cache_control.immutable = True
-        else:
-            response.cache_control.no_cache = True
-        return response
+        """Quart's own knows neither compressed variants nor versions."""
+        return await self.files.respond(filename)
 
 
 def create_app(settings: Settings) -> Quart:
     """The app for these settings; its resources are opened when it begins to serve."""
-    app = App(__name__, root_path=str(ROOT), static_folder="static", template_folder="templates")
+    files = StaticFiles(ROOT / "static", with_source_maps=settings.debug)
+    app = App(__name__, files=files, root_path=str(ROOT), static_folder="static", template_folder="templates")
     app.secret_key = settings.secret_key
     app.config.update(
         MAX_CONTENT_LENGTH=MAX_FORM_BYTES,
@@ -106,11 +87,11 @@ def create_app(settings: Settings) -> Quart:
         PERMANENT_SESSION_LIFETIME=ABSOLUTE,
         BACKGROUND_TASK_SHUTDOWN_TIMEOUT=1,
         SEND_FILE_MAX_AGE_DEFAULT=None,
-        FILES_CHANGE=settings.debug,
     )
     auth.install(app, settings)
     security_headers.install(app, settings)
     rate_limits.install(app)
+    compression.install(app)
     for area in (pages, accounts, chat_pages, usage_pages, socket, admin):
         app.register_blueprint(area.blueprint)
     _install_templates(app, settings)
@@ -131,7 +112,7 @@ def _install_resources(app: Quart, settings: Settings) -> None:
 
 def _install_templates(app: App, settings: Settings) -> None:
     def static_url(name: str) -> str:
-        return f"/static/{name}?v={app.static_version(name)}"
+        return f"/static/{name}?v={app.files.version(name)}"
 
     for words in (abilities, contained, isolated):
         app.add_template_filter(words)

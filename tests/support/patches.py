@@ -21,7 +21,7 @@ from chat.services.admin import audit, grid_sql, pruning
 from chat.services.replies import lease, send, snapshot, takeover, threads, tool_calls, worker
 from chat.services.replies.journal import ReplyJournal
 from chat.services.replies.live_text import LiveText
-from chat.web import readiness, resources
+from chat.web import compression, readiness, resources
 from chat.web.admin import changes, lists
 from chat.web.chat import feed, inbox, open_sockets, reconciler, socket
 
@@ -115,6 +115,7 @@ AUDIT_CONTEXTS = (Part(changes, "audit_context"), Part(lists, "audit_context"))
 
 # The site and its websockets
 READINESS_LIMIT_SECONDS = Part(readiness, "LIMIT_SECONDS")
+GZIPPED = Part(compression, "_gzipped")
 PAGE_RETRY_SECONDS = Part(app, "AWAY_RETRY_SECONDS")
 MESSAGE_RETRY_MS = Part(inbox, "UNAVAILABLE_RETRY_MS")
 HELLO_SECONDS = Part(socket, "HELLO_SECONDS")

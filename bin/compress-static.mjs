@@ -1,0 +1,67 @@
+// Write a .br and a .gz beside each text file of static/dist and static/images, and the list of what they were made of.
+// The server sends a variant only if both hashes of the list hold: see chat/web/static_files.py.
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join, relative, sep } from "node:path";
+import { brotliCompressSync, constants, gzipSync } from "node:zlib";
+
+const [root = "static"] = process.argv.slice(2);
+const MANIFEST = "dist/compressed.json";
+const TEXTS = /\.(css|js|svg|json|webmanifest|txt)$/;
+const AT_LEAST_BYTES = 1024; // smaller ones fit into one packet anyway
+const CODINGS = {
+  br: [".br", (content) => brotliCompressSync(content, { params: { [constants.BROTLI_PARAM_SIZE_HINT]: content.length } })],
+  gzip: [".gz", (content) => withoutSystem(gzipSync(content, { level: 9 }))],
+};
+
+const files = ["dist", "images"].flatMap((folder) => filesIn(join(root, folder)));
+for (const file of files) if (isLeftOver(file)) rmSync(file);
+const manifest = Object.fromEntries(files.filter(isCompressed).toSorted().map((file) => [nameOf(file), compressed(file)]));
+write(join(root, MANIFEST), JSON.stringify(manifest, null, 1));
+
+/** Of a file and its variants the hashes. */
+function compressed(file) {
+  const content = readFileSync(file);
+  const hashes = { identity: hashOf(content) };
+  for (const [coding, [suffix, compress]] of Object.entries(CODINGS)) {
+    const variant = compress(content);
+    write(file + suffix, variant);
+    hashes[coding] = hashOf(variant);
+  }
+  return hashes;
+}
+
+function filesIn(folder) {
+  if (!existsSync(folder)) return [];
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+  return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath ?? entry.path, entry.name));
+}
+
+/** Variants of an earlier build, and its source maps. */
+function isLeftOver(file) {
+  return /\.(br|gz|map)$/.test(file) || nameOf(file) === MANIFEST;
+}
+
+function isCompressed(file) {
+  return TEXTS.test(file) && nameOf(file) !== MANIFEST && readFileSync(file).length >= AT_LEAST_BYTES;
+}
+
+function nameOf(file) {
+  return relative(root, file).split(sep).join("/");
+}
+
+function hashOf(content) {
+  return createHash("sha256").update(content).digest("hex");
+}
+
+/** gzip notes the system that it ran on: every one writes the same here. */
+function withoutSystem(packed) {
+  packed[9] = 255;
+  return packed;
+}
+
+/** Whole or not at all, also while a server reads. */
+function write(file, content) {
+  writeFileSync(`${file}.part`, content);
+  renameSync(`${file}.part`, file);
+}
