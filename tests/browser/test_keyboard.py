@@ -34,22 +34,24 @@ async def test_the_tab_order_of_a_thread(desk: Desk, alice: Person) -> None:
     await chat.page.locator("body").press("Shift+Tab")
     await chat.page.keyboard.press("Home")
     order = await tabbed(chat.page, 30)
-    start = order.index("Skip to the message field")
+    start = order.index("Skip to the conversation")
 
-    assert order[start : start + 11] == [
+    assert order[start : start + 13] == [
+        "Skip to the conversation",
         "Skip to the message field",
         "Quart Chat",
         "New chat",
         "Today's talk",
         "Rename chat",
         "Delete chat",
-        order[start + 6],
+        order[start + 7],
         "Account",
         "Conversation",
         "Copy answer",
+        "Go to the answer",
         "Message",
     ]
-    assert order[start + 6].startswith("Theme: ")
+    assert order[start + 7].startswith("Theme: ")
 
 
 async def test_the_skip_link_appears_on_focus_and_leads_to_the_field(desk: Desk, alice: Person) -> None:
@@ -67,6 +69,40 @@ async def test_the_skip_link_appears_on_focus_and_leads_to_the_field(desk: Desk,
 
     await chat.is_over(answers=2)
     await expect(chat.field).to_be_focused()
+
+
+async def test_the_list_of_chats_is_one_tab_stop_with_arrow_keys(desk: Desk, alice: Person) -> None:
+    for age, title in enumerate(("First", "Second", "Third", "Fourth")):
+        thread_id = await past_thread(alice, title=title, days_ago=age + 1)
+    chat = await desk.chat(alice, thread_id)
+    link = chat.threads.get_by_role("link")
+    await chat.page.get_by_role("link", name="New chat").first.focus()
+    await chat.page.keyboard.press("Tab")
+    await expect(link.nth(3)).to_be_focused()
+    for key, index in (("ArrowDown", 3), ("ArrowUp", 2), ("Home", 0), ("ArrowUp", 0), ("ArrowDown", 1), ("End", 3)):
+        await chat.page.keyboard.press(key)
+        await expect(link.nth(index)).to_be_focused()
+    await chat.page.keyboard.press("Home")
+    await chat.page.keyboard.press("Tab")
+    assert not await chat.page.evaluate("Boolean(document.activeElement.closest('#thread-list'))")
+    await chat.page.keyboard.press("Shift+Tab")
+    await expect(link.nth(0)).to_be_focused()
+    posted = await alice.ask("A newer one")
+    await expect(chat.threads).to_have_count(5)
+    assert await link.evaluate_all("(links) => links.map((link) => link.tabIndex)") == [-1, 0, -1, -1, -1]
+    await chat.page.keyboard.press("ArrowUp")
+    await chat.page.keyboard.press("Enter")
+
+    await chat.page.wait_for_url(f"/chat/{posted['thread_id']}/")
+
+
+async def test_without_javascript_each_chat_is_a_tab_stop(desk: Desk, alice: Person) -> None:
+    for title in ("First", "Second"):
+        await past_thread(alice, title=title)
+    page = await (await desk.context(alice, java_script_enabled=False)).new_page()
+    await page.goto("/chat/")
+
+    assert await page.locator("#thread-list a:not([tabindex])").count() == 2
 
 
 async def test_logging_out(desk: Desk, alice: Person) -> None:

@@ -12,9 +12,12 @@ import { findMessage, hasPending, runningAnswer } from "./message_updates.js";
 import { MessageList } from "./messages.js";
 import { Narrator } from "./narrator.js";
 import { Outbox, sendFrame } from "./outbox.js";
+import { Reading } from "./reading.js";
 import { regenerate } from "./regenerate.js";
 import { Rename, saveTitle } from "./rename.js";
+import { startRoving } from "./roving.js";
 import { Follower } from "./scroll.js";
+import { startShortcuts } from "./shortcuts.js";
 import { Silence } from "./silence.js";
 import { readableText, startCleanCopies } from "./selection.js";
 import { Sidebar } from "./sidebar.js";
@@ -27,7 +30,12 @@ export function startChat(main) {
   const form = main.querySelector("#composer");
   // A new thread has no socket yet: its first message is a plain form post, which leads to the thread's own page.
   if (threadId) new ThreadPage(main, form, settings).start();
-  else new Composer(form, settings);
+  else startShortcuts(composerActions(new Composer(form, settings)));
+  startRoving(document.getElementById("thread-list"));
+}
+
+function composerActions(composer) {
+  return { focusField: () => composer.focus() };
 }
 
 class ThreadPage {
@@ -102,6 +110,14 @@ class ThreadPage {
     window.addEventListener("pageshow", ({ persisted }) => persisted && this.#connection.hurry());
     document.addEventListener("visibilitychange", () => document.hidden || this.#connection.hurry());
     this.#main.addEventListener("click", (event) => this.#clicked(event, event.target.closest("[data-action]")));
+    const reading = new Reading(document.getElementById("chat-messages"), document.getElementById("chat-scroll"));
+    document.getElementById("go-to-answer").addEventListener("click", () => reading.toAnswer());
+    startShortcuts({
+      ...composerActions(this.#composer),
+      stop: () => this.#stopRunning(),
+      toAnswer: () => reading.toAnswer(),
+      toPrevious: () => reading.toPrevious(),
+    });
   }
 
   #forConnection() {
@@ -165,6 +181,13 @@ class ThreadPage {
     if (!this.#connection.isUp) return this.#composer.say("Not connected. You can stop the answer when the connection is back.");
     this.#composer.stopping();
     this.#connection.send({ type: "response.cancel", message_id: id });
+  }
+
+  #stopRunning() {
+    const answer = runningAnswer(this.#state);
+    if (!answer) return false;
+    this.#stop(answer.id);
+    return true;
   }
 
   #clicked(event, button) {

@@ -1,0 +1,73 @@
+/** Keyboard shortcuts: one table binds them and fills their list. No single letters: speech input types those. */
+
+// `command` is Ctrl, on a Mac also ⌘. Where `shift` is missing it may be held: "/" needs it on many keyboards.
+const SHORTCUTS = [
+  { key: "Escape", shift: false, does: "stop", words: "Stop the answer" },
+  { key: "Escape", shift: true, does: "focusField", words: "Go to the message field" },
+  { key: "ArrowDown", alt: true, shift: true, does: "toAnswer", words: "Go to the newest answer" },
+  { key: "ArrowUp", alt: true, shift: true, does: "toPrevious", words: "Go to the message before" },
+  { key: "O", command: true, shift: true, does: "newChat", words: "New chat" },
+  { key: "/", command: true, does: "list", words: "Show this list" },
+];
+
+const IS_MAC = /mac|iphone|ipad/i.test(navigator.platform);
+const NAMES = { Escape: "Esc", ArrowDown: "↓", ArrowUp: "↑" };
+
+/** `actions`: what the page can do, by `does`; false means that there was nothing to do. */
+export function startShortcuts(actions) {
+  const dialog = document.getElementById("shortcuts");
+  fill(dialog);
+  const all = { ...actions, list: () => dialog.showModal(), newChat: () => document.getElementById("new-chat").click() };
+  document.querySelectorAll("[data-shortcuts]").forEach((button) => button.addEventListener("click", all.list));
+  // Before anything on the page hears of the key: Escape closes what is open, and must find it open here.
+  document.addEventListener("keydown", (event) => pressed(event, all), true);
+}
+
+function pressed(event, actions) {
+  // Escape also cancels a word in Japanese, Chinese and Korean input; Safari then reports keyCode 229. A browser that fills in a
+  // field reports keys without a name.
+  if (event.isComposing || event.keyCode === 229 || event.repeat || !event.key) return;
+  const shortcut = SHORTCUTS.find((one) => fits(one, event));
+  const action = actions[shortcut?.does];
+  if (action && !isElsewhere(event, shortcut) && action() !== false) event.preventDefault();
+}
+
+function fits({ key, command = false, alt = false, shift }, event) {
+  if (command !== (event.ctrlKey || event.metaKey) || alt !== event.altKey) return false;
+  return (shift === undefined || shift === event.shiftKey) && isKey(key, event);
+}
+
+/** A letter is found by its place on keyboards that have other letters. */
+function isKey(key, { key: typed, code }) {
+  return typed.toUpperCase() === key.toUpperCase() || (/^[A-Z]$/.test(key) && typed > "\x7f" && code === `Key${key}`);
+}
+
+/** The key belongs to what is open, or to the text in a field: on a Mac these arrows select paragraphs. */
+function isElsewhere({ target }, { does, alt }) {
+  if (document.querySelector("dialog[open]")) return true;
+  if (alt && IS_MAC && target.value) return true;
+  return does === "stop" && isOpen(target);
+}
+
+function isOpen(target) {
+  const isRenaming = document.getElementById("rename-form")?.checkVisibility();
+  return isRenaming || target.closest?.("select") || document.querySelector("details[data-menu][open], :popover-open");
+}
+
+// -- the list ---------------------------------------------------------------------------------------------------
+
+function fill(dialog) {
+  const template = dialog.querySelector("template");
+  for (const shortcut of SHORTCUTS) {
+    const row = template.content.firstElementChild.cloneNode(true);
+    const key = row.querySelector("kbd");
+    row.querySelector("dt").textContent = shortcut.words;
+    key.replaceWith(...keysOf(shortcut).map((name) => Object.assign(key.cloneNode(), { textContent: name })));
+    template.before(row);
+  }
+}
+
+function keysOf({ key, command, alt, shift }) {
+  const modifiers = [command && (IS_MAC ? "⌘" : "Ctrl"), alt && (IS_MAC ? "⌥" : "Alt"), shift && (IS_MAC ? "⇧" : "Shift")];
+  return [...modifiers, NAMES[key] ?? key].filter(Boolean);
+}
