@@ -35,9 +35,15 @@ class Form(wtforms.Form):
     wait_ms = 0
 
 
-def same_as(field: str) -> EqualTo:
-    """Requires the same password as in another field."""
-    return EqualTo(field, "The passwords do not match. Enter the same password twice.")
+class Repeats(EqualTo):
+    """The same password as in another field, if the form asked twice: pages do so only where no script can show it."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__(field, "The passwords do not match. Enter the same password twice.")
+
+    def __call__(self, form: wtforms.Form, field: wtforms.Field) -> None:
+        if field.raw_data:
+            super().__call__(form, field)
 
 
 class LoginForm(Form):
@@ -49,11 +55,11 @@ class LoginForm(Form):
 
 
 class SignUpForm(Form):
-    """Email, and the password twice."""
+    """Email and password."""
 
     email = EmailField("Email address", EMAIL)
     password1 = PasswordField("Password", [InputRequired("Choose a password.")])
-    password2 = PasswordField("Password again", [InputRequired("Enter the password again."), same_as("password1")])
+    password2 = PasswordField("Password again", [Repeats("password1")])
 
 
 class ResetForm(Form):
@@ -63,16 +69,14 @@ class ResetForm(Form):
 
 
 class NewPasswordForm(Form):
-    """A new password, twice."""
+    """A new password."""
 
     new_password1 = PasswordField("New password", [InputRequired("Choose a new password.")])
-    new_password2 = PasswordField(
-        "New password again", [InputRequired("Enter the new password again."), same_as("new_password1")]
-    )
+    new_password2 = PasswordField("New password again", [Repeats("new_password1")])
 
 
 class PasswordChangeForm(NewPasswordForm):
-    """The current password, and the new one twice."""
+    """The current password and the new one."""
 
     old_password = PasswordField("Current password", [InputRequired("Enter your current password."), MAX])
 

@@ -73,6 +73,7 @@ async def test_signing_up_leads_to_the_chat(nobody: Person) -> None:
         ("short 7", "short 7", "password1", "8 characters or more"),
         ("é" * 513, "é" * 513, "password1", "1,024 bytes"),
         (PASSWORD, PASSWORD + "x", "password2", "do not match"),
+        (PASSWORD, "", "password2", "do not match"),
         ("Dora.Long@Example.com", "Dora.Long@Example.com", "password1", "too similar to the email address"),
         ("dora.long", "dora.long", "password1", "too similar to the email address"),
         ("", "", "password1", "Choose a password"),
@@ -90,6 +91,14 @@ async def test_a_bad_password_is_explained_at_its_field(
     assert page.find("input", id="email")["value"] == "dora.long@example.com"
     assert "value" not in page.find("input", id="password1")
     assert not await User.exists(email="dora.long@example.com")
+
+
+async def test_one_password_is_enough(visitor: Person) -> None:
+    address = f"once-{uuid.uuid4().hex[:8]}@example.com"
+    response = await visitor.http.post("/accounts/signup/", data={"email": address, "password1": PASSWORD})
+
+    assert response.status_code == 303
+    assert await User.exists(email=address)
 
 
 @pytest.mark.parametrize(
