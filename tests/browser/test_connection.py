@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from uuid import UUID
 
+import pytest
 from playwright.async_api import expect
 
 from chat.models import AuthSession, ChatMessage, Role, User
 from tests.support.cast import Person
 from tests.support.cuts import cut, leave, sockets_of
-from tests.support.desk import NO_CONNECTION, ChatPage, Desk
+from tests.support.desk import NO_CONNECTION, PHONE, ChatPage, Desk
 from tests.support.rows import past_thread
 from tests.support.site import Site
+
+SECOND = 1_000  # ms
 
 
 async def opened(desk: Desk, person: Person, thread_id: str = "") -> ChatPage:
@@ -116,3 +119,65 @@ async def test_a_session_that_ended_elsewhere_leads_to_the_login_and_back(desk: 
     assert chat.thread_id == thread_id
     user = await User.get(email=alice.email)
     assert await AuthSession.filter(user_id=user.id).count() == 1
+
+
+# The state of the connection is shown only when something is wrong.
+
+
+async def paused(desk: Desk, person: Person, **options: object) -> ChatPage:
+    """A connected thread whose clock stands still."""
+    context = await desk.context(person, allowed=(NO_CONNECTION,), **options)
+    page = await context.new_page()
+    await page.clock.install()
+    chat = await ChatPage.opened(page, await past_thread(person))
+    await page.clock.pause_at(await page.evaluate("Date.now() / 1000 + 1"))
+    return chat
+
+
+@pytest.mark.parametrize("device", [{}, {"viewport": PHONE, "has_touch": True}], ids=["desktop", "phone"])
+async def test_an_outage_is_shown_and_announced_only_once_it_lasts(
+    desk: Desk, alice: Person, site: Site, device: dict[str, object]
+) -> None:
+    chat = await paused(desk, alice, **device)
+    retry = chat.page.get_by_role("button", name="Retry now")
+    heading = await chat.page.get_by_role("heading", level=1).bounding_box()
+    await expect(chat.status).to_be_hidden()
+    await cut(chat, alice, site)
+    await chat.page.clock.run_for(3.9 * SECOND)
+    await expect(chat.status).to_be_hidden()
+    await chat.page.clock.run_for(0.2 * SECOND)
+    await expect(chat.status).to_have_text("Reconnecting…", use_inner_text=True)
+    await expect(chat.status).to_be_in_viewport(ratio=1)
+    await chat.hears("Reconnecting…")
+    await expect(retry).to_be_hidden()
+    await chat.page.clock.run_for(8 * SECOND)
+    await expect(chat.status).to_contain_text("Disconnected")
+    await expect(retry).to_be_visible()
+    await expect(chat.status).to_be_in_viewport(ratio=1)
+    assert await chat.hears("Disconnected") == ["Reconnecting…", "Disconnected"]
+    assert await chat.page.get_by_role("heading", level=1).bounding_box() == heading
+    assert await chat.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+    await retry.press("Enter")
+    await expect(chat.status).to_contain_text("Reconnecting…")
+    await expect(retry).to_be_focused()
+    await chat.page.clock.run_for(12 * SECOND)
+    await expect(chat.status).to_contain_text("Disconnected")
+    await chat.page.context.set_offline(False)
+    await chat.is_connected()
+    await expect(chat.status).to_be_hidden()
+    await expect(chat.scroller).to_be_focused()
+    await chat.page.clock.run_for(2 * SECOND)
+    assert (await chat.hears("Connected"))[-1] == "Connected"
+
+
+async def test_a_short_outage_says_nothing(desk: Desk, alice: Person, site: Site) -> None:
+    chat = await paused(desk, alice)
+    await cut(chat, alice, site)
+    await chat.page.clock.run_for(3 * SECOND)
+    await chat.page.context.set_offline(False)
+    await chat.is_connected()
+    await chat.page.clock.run_for(20 * SECOND)
+
+    await expect(chat.status).to_be_hidden()
+    assert await chat.heard() == []

@@ -22,6 +22,7 @@ async def test_a_chat_is_deleted_by_keyboard_and_every_tab_says_so(desk: Desk, a
     other = await desk.chat(alice, kept)
     await expect(other.threads).to_have_count(2)
 
+    await here.page.get_by_label("Options").click()
     await here.page.get_by_role("link", name="Delete chat", exact=True).press("Enter")
     await expect(here.page.get_by_role("heading", name="Delete this chat?")).to_be_visible()
     await expect(here.page.get_by_role("link", name="Cancel")).to_be_focused()
@@ -39,6 +40,7 @@ async def test_a_chat_is_deleted_by_keyboard_and_every_tab_says_so(desk: Desk, a
 
 async def test_canceling_a_deletion_keeps_the_chat(desk: Desk, alice: Person) -> None:
     chat = await desk.chat(alice, await past_thread(alice))
+    await chat.page.get_by_label("Options").click()
     await chat.page.get_by_role("link", name="Delete chat", exact=True).click()
     await chat.page.get_by_role("link", name="Cancel").click()
     await chat.is_connected()
@@ -64,6 +66,7 @@ async def test_without_javascript_a_chat_is_deleted_too(desk: Desk, alice: Perso
     thread_id = await past_thread(alice)
     page = await (await desk.context(alice, java_script_enabled=False)).new_page()
     await page.goto(f"/chat/{thread_id}/")
+    await page.get_by_label("Options").click()
     await page.get_by_role("link", name="Delete chat", exact=True).click()
     await page.get_by_role("button", name="Delete").click()
     await expect(page.get_by_text("The chat is deleted.")).to_be_visible()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.async_api import Page, expect
 
 from tests.support.cast import Person
-from tests.support.desk import PHONE, REFUSED_FORM, Desk
+from tests.support.desk import REFUSED_FORM, Desk
 from tests.support.rows import past_thread
 
 OFFLINE = "ERR_INTERNET_DISCONNECTED"
@@ -19,15 +20,21 @@ class Title:
     def __init__(self, page: Page) -> None:
         self.page = page
         self.heading = page.get_by_role("heading", level=1)
-        self.pencil = page.get_by_label("Rename")
+        self.menu = page.get_by_label("Options")
+        self.item = page.get_by_role("link", name="Rename chat")
         self.field = page.get_by_label("Title", exact=True)
         self.save = page.get_by_role("button", name="Save")
         self.cancel = page.get_by_role("link", name="Cancel")
         self.error = page.locator("#rename-title-error")
 
+    async def open(self) -> None:
+        """Choose it from the menu."""
+        await self.menu.click()
+        await self.item.click()
+
     async def begin(self, text: str) -> None:
-        """Click the pencil and type."""
-        await self.pencil.click()
+        """Open the form and type."""
+        await self.open()
         await self.field.fill(text)
 
     async def is_shown(self, text: str) -> None:
@@ -42,7 +49,7 @@ async def test_a_new_title_is_seen_in_every_tab(desk: Desk, alice: Person) -> No
     elsewhere = await past_thread(alice, title="Another talk", days_ago=2)
     here, there, aside = [await desk.chat(alice, one) for one in (thread_id, thread_id, elsewhere)]
     title = Title(here.page)
-    await title.pencil.click()
+    await title.open()
     await expect(title.field).to_be_focused()
     await expect(title.field).to_have_value("The first words")
     await here.page.keyboard.type("  Eggs  & bacon ")
@@ -50,7 +57,7 @@ async def test_a_new_title_is_seen_in_every_tab(desk: Desk, alice: Person) -> No
 
     await title.is_shown("Eggs & bacon")
     await expect(title.field).to_be_hidden()
-    await expect(title.pencil).to_be_focused()
+    await expect(title.menu).to_be_focused()
     await here.hears("Chat renamed")
     await Title(there.page).is_shown("Eggs & bacon")
     await expect(aside.threads.locator(".thread-title")).to_have_text(["Eggs & bacon", "Another talk"])
@@ -62,27 +69,28 @@ async def test_a_new_title_is_seen_in_every_tab(desk: Desk, alice: Person) -> No
 async def test_escape_and_cancel_keep_the_title_and_return_the_focus(desk: Desk, alice: Person) -> None:
     chat = await desk.chat(alice, await past_thread(alice, title="The first words"))
     title = Title(chat.page)
-    for leave in ("Escape", "link", "pencil"):
-        await title.pencil.focus()
-        await title.pencil.press("Enter")
+    for leave in ("Escape", "link"):
+        await title.menu.focus()
+        await title.menu.press("ArrowDown")
+        await expect(title.item).to_be_focused()
+        await title.item.press("Enter")
+        await expect(title.item).to_be_hidden()
         await expect(title.field).to_be_focused()
         await expect(title.field).to_have_value("The first words")
         await title.field.fill("Something else")
         if leave == "Escape":
             await chat.page.keyboard.press("Escape")
-        elif leave == "link":
-            await title.cancel.click()
         else:
-            await title.pencil.press("Enter")
+            await title.cancel.click()
         await expect(title.field).to_be_hidden()
-        await expect(title.pencil).to_be_focused()
+        await expect(title.menu).to_be_focused()
         await title.is_shown("The first words")
 
 
 async def test_a_refused_title_stays_in_the_field_with_its_error(desk: Desk, alice: Person) -> None:
     chat = await desk.chat(alice, await past_thread(alice, title="The first words"), allowed=(REFUSED_FORM,))
     title = Title(chat.page)
-    await title.pencil.click()
+    await title.open()
     for text, sentence in (
         (" ", "Enter a title."),
         ("x" * 256, "The title has 256 characters. The maximum is 255."),
@@ -97,7 +105,7 @@ async def test_a_refused_title_stays_in_the_field_with_its_error(desk: Desk, ali
     await title.save.click()
 
     await title.is_shown("Better")
-    await title.pencil.click()
+    await title.open()
     await expect(title.error).to_be_hidden()
 
 
@@ -124,7 +132,7 @@ async def test_a_title_is_text_and_never_markup(desk: Desk, alice: Person) -> No
     await chat.page.reload()
 
     await title.is_shown(hostile)
-    await title.pencil.click()
+    await title.open()
     await expect(title.field).to_have_value(hostile)
 
 
@@ -143,24 +151,46 @@ async def test_renaming_during_an_answer_loses_nothing(desk: Desk, alice: Person
     await expect(chat.threads.locator(".thread-running")).to_be_hidden()
 
 
-async def test_on_a_phone_the_field_has_the_whole_bar(desk: Desk, alice: Person) -> None:
-    long = "A long title that does not fit beside the buttons of a phone"
-    thread_id = await past_thread(alice, title=long)
-    chat = await desk.chat(alice, thread_id, viewport=PHONE, has_touch=True, is_mobile=True)
+LONG = "A long title that fits neither beside the buttons of a phone nor beside those of a desktop. " * 3
+# The topmost elements along the middle of the bar's title, menu and buttons that the form must cover.
+UNCOVERED = """
+    (form) => {
+      const header = form.closest("header");
+      return [...header.querySelectorAll("h1, a, button, summary")]
+        .filter((it) => !form.contains(it) && it.checkVisibility({ visibilityProperty: true }))
+        .filter((it) => {
+          const [one, other] = [it.getBoundingClientRect(), form.getBoundingClientRect()];
+          return one.left < other.right && one.right > other.left;
+        })
+        .map((it) => it.outerHTML);
+    }
+"""
+
+
+@pytest.mark.parametrize("width", [320, 390, 640, 1024, 1280, 1920])
+async def test_the_form_covers_a_long_title_and_what_is_beside_it(desk: Desk, alice: Person, width: int) -> None:
+    thread_id = await past_thread(alice, title=LONG[:255])
+    chat = await desk.chat(alice, thread_id, viewport={"width": width, "height": 700}, has_touch=width < 1024)
     title = Title(chat.page)
-    await title.pencil.tap()
+    header = await chat.page.locator("#chat-header").bounding_box()
+    heading = await title.heading.bounding_box()
+    await title.open()
     await expect(title.field).to_be_focused()
     for part in (title.field, title.save, title.cancel):
         await expect(part).to_be_in_viewport(ratio=1)
-    await expect(chat.page.get_by_role("button", name="Open chats", exact=True)).to_be_hidden()
+    form = await chat.page.locator("#rename-form").bounding_box()
+    assert form and header and heading
+    assert (form["y"], form["height"]) == (header["y"], header["height"])
+    assert form["x"] <= heading["x"]
+    assert form["x"] + form["width"] >= heading["x"] + heading["width"]
+    assert await chat.page.locator("#rename-form").evaluate(UNCOVERED) == []
     assert (await title.field.bounding_box() or {})["width"] > 150
-    width = await chat.page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
-    assert width == [PHONE["width"], PHONE["width"]]
+    assert await chat.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     await title.field.fill("Short")
-    await title.save.tap()
+    await title.save.click()
 
     await expect(title.heading).to_have_text("Short")
-    await expect(chat.page.get_by_role("button", name="Open chats", exact=True)).to_be_visible()
+    await expect(title.menu).to_be_visible()
 
 
 async def test_without_javascript(desk: Desk, alice: Person) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from playwright.async_api import expect
 
 from chat.models import User
@@ -12,7 +10,7 @@ from tests.support.cast import Person
 from tests.support.desk import ChatPage
 from tests.support.site import Site
 
-LOST = re.compile("reconnecting|disconnected")
+LOST = "reconnecting"
 
 
 async def cut(chat: ChatPage, person: Person, site: Site) -> None:

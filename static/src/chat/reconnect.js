@@ -6,11 +6,7 @@ const FIRST_MS = 1_000;
 const OVERLOAD_MS = 5_000;
 const STABLE_MS = 60_000;
 
-/** From this many failures on, the page says "Disconnected" and offers to retry; it also keeps trying by itself. */
-const FAILURES_SHOWN = 5;
-
 export function phaseAfter(failures) {
-  if (failures >= FAILURES_SHOWN) return "disconnected";
   return failures > 0 ? "reconnecting" : "connecting";
 }
 

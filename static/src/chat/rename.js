@@ -3,35 +3,43 @@
 const NOT_SAVED = "The title was not saved because you are not connected. Try again.";
 
 export class Rename {
-  #details;
   #form;
   #field;
+  #opener;
   #page;
   #saving = false;
 
   /** `page.title()` is the current title; `page.save(address, title)` gives `{title}` as stored, or `{problem}`. */
-  constructor(details, page) {
-    this.#details = details;
-    this.#form = details.querySelector("form");
-    this.#field = this.#form.elements.title;
+  constructor(form, opener, page) {
+    this.#form = form;
+    this.#field = form.elements.title;
+    this.#opener = opener;
     this.#page = page;
     // An empty title gets a sentence at the field instead of the browser's message.
-    this.#form.noValidate = true;
-    details.querySelector("summary").addEventListener("click", (event) => this.#toggled(event));
-    details.querySelector("a").addEventListener("click", (event) => this.#cancelled(event));
-    this.#form.addEventListener("submit", (event) => this.#submitted(event));
-    details.addEventListener("keydown", (event) => this.#pressed(event));
+    form.noValidate = true;
+    opener.addEventListener("click", (event) => this.#open(event));
+    form.querySelector("a").addEventListener("click", (event) => this.#cancelled(event));
+    form.addEventListener("submit", (event) => this.#submitted(event));
+    form.addEventListener("keydown", (event) => this.#pressed(event));
   }
 
-  /** On the click, not on the `toggle` event: a phone shows its keyboard only in response to a touch. */
-  #toggled(event) {
+  /** In the click itself: a phone shows its keyboard only in response to a touch. */
+  #open(event) {
     event.preventDefault();
-    if (this.#details.open) return this.#close();
-    this.#details.open = true;
+    this.#menu.open = false;
+    this.#form.toggleAttribute("data-open", true);
     this.#say("");
     this.#field.value = this.#page.title();
     this.#field.focus();
     this.#field.select();
+  }
+
+  get #menu() {
+    return this.#opener.closest("details");
+  }
+
+  get #isOpen() {
+    return this.#form.matches(":target, [data-open]");
   }
 
   #cancelled(event) {
@@ -41,14 +49,15 @@ export class Rename {
 
   /** Escape also cancels a word in Japanese, Chinese and Korean input. */
   #pressed(event) {
-    if (event.key !== "Escape" || event.isComposing || !this.#details.open) return;
+    if (event.key !== "Escape" || event.isComposing) return;
     event.preventDefault();
     this.#close();
   }
 
   #close() {
-    this.#details.open = false;
-    this.#details.querySelector("summary").focus({ preventScroll: true });
+    this.#form.toggleAttribute("data-open", false);
+    if (this.#form.matches(":target")) window.location.hash = ""; // opened in a tab of its own
+    this.#menu.querySelector("summary").focus({ preventScroll: true });
   }
 
   async #submitted(event) {
@@ -57,7 +66,7 @@ export class Rename {
     this.#busy(true);
     const { problem } = await this.#page.save(this.#form.action, this.#field.value);
     this.#busy(false);
-    if (!this.#details.open) return; // cancelled in the meantime; the stored title is shown all the same
+    if (!this.#isOpen) return; // cancelled in the meantime; the stored title is shown all the same
     if (problem) this.#refused(problem);
     else this.#close();
   }

@@ -1,38 +1,35 @@
-/** The state of the connection: a dot, a spinner or a sentence; announced politely and rarely. */
+/** The state of the connection: words, and only once an outage has lasted; announced when they are shown. */
 
-const WORDS = {
-  connecting: "Connecting…",
-  connected: "Connected",
-  reconnecting: "Reconnecting…",
-  disconnected: "Disconnected",
-};
+const RECONNECTING = "Reconnecting…";
 
-// Don't announce a reconnect this quick.
-const SHOW_AFTER_MS = 600;
+// Most connections are made, or restored, before the reader would notice.
+const SHOWN_AFTER_MS = 4_000;
+const DISCONNECTED_AFTER_MS = 12_000;
 
 export class Status {
   #root;
   #text;
   #retry;
   #live;
-  #timer;
-  #announce;
+  #page;
+  #timers = [];
+  #wasConnected = false;
 
-  constructor(root, live, { announce, onRetry }) {
+  /** `page.leave()` takes the focus when the button that has it disappears. */
+  constructor(root, live, page) {
     this.#root = root;
     this.#text = root.querySelector(".status-text");
     this.#retry = root.querySelector("#retry-now");
     this.#live = live;
-    this.#announce = announce;
-    this.#retry.addEventListener("click", onRetry);
+    this.#page = page;
+    this.#retry.addEventListener("click", () => this.#retried());
   }
 
   show({ phase }) {
-    if (phase !== "connected") this.#putLive(true); // the next server sends `live` if updates are off
-    window.clearTimeout(this.#timer);
-    const isBrief = phase === "reconnecting" && this.#root.dataset.phase === "connected";
-    if (isBrief) this.#timer = window.setTimeout(() => this.#put(phase), SHOW_AFTER_MS);
-    else this.#put(phase);
+    this.#root.dataset.phase = phase;
+    if (phase === "connected") return this.#connected();
+    this.#live.hidden = true; // the next server sends `live` if updates are off
+    if (this.#timers.length === 0) this.#wait();
   }
 
   get isLive() {
@@ -41,28 +38,61 @@ export class Status {
 
   /** Off while Redis or the database is unavailable: stored text still arrives, with a delay. */
   showLive(isOn) {
-    this.#putLive(isOn);
-    this.#announce(isOn ? "Live updates resumed" : this.#live.textContent);
+    this.#live.hidden = isOn;
+    this.#page.announce(isOn ? "Live updates resumed" : this.#live.textContent);
   }
 
   /** The connection ended permanently; the notice on the page explains why. */
   end() {
-    window.clearTimeout(this.#timer);
-    this.#put("disconnected");
+    this.#root.dataset.phase = "ended";
+    this.#quiet();
+  }
+
+  #connected() {
+    const wasShown = !this.#root.hidden;
+    this.#wasConnected = true;
+    this.#quiet();
+    if (wasShown) this.#page.announce("Connected");
+  }
+
+  /** One outage, however many attempts it takes. */
+  #wait() {
     this.#retry.hidden = true;
+    const words = this.#wasConnected ? RECONNECTING : "Connecting…";
+    this.#later(SHOWN_AFTER_MS, () => this.#say(words));
+    this.#later(DISCONNECTED_AFTER_MS, () => this.#giveUp());
   }
 
-  #putLive(isOn) {
-    this.#live.hidden = isOn;
-    this.#root.toggleAttribute("data-delayed", !isOn);
+  #giveUp() {
+    this.#retry.hidden = false;
+    this.#say("Disconnected");
   }
 
-  #put(phase) {
-    const before = this.#root.dataset.phase;
-    if (before === phase) return;
-    this.#root.dataset.phase = phase;
-    this.#text.textContent = WORDS[phase];
-    this.#retry.hidden = phase !== "disconnected";
-    if (phase === "disconnected" || (phase === "connected" && before !== "connecting")) this.#announce(WORDS[phase]);
+  /** The button stays, since it has the focus. */
+  #retried() {
+    this.#stopWaiting();
+    this.#say(RECONNECTING);
+    this.#later(DISCONNECTED_AFTER_MS, () => this.#giveUp());
+    this.#page.onRetry();
+  }
+
+  #say(words) {
+    this.#root.hidden = false;
+    this.#text.textContent = words;
+    this.#page.announce(words);
+  }
+
+  #quiet() {
+    this.#stopWaiting();
+    if (this.#root.contains(document.activeElement)) this.#page.leave();
+    this.#root.hidden = true;
+  }
+
+  #later(ms, action) {
+    this.#timers.push(window.setTimeout(action, ms));
+  }
+
+  #stopWaiting() {
+    this.#timers.splice(0).forEach((timer) => window.clearTimeout(timer));
   }
 }

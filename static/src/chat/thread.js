@@ -73,11 +73,14 @@ class ThreadPage {
       onStop: (id) => this.#stop(id),
     });
     const announce = (text) => this.#announce(text);
-    const onRetry = () => this.#connection.open();
-    this.#status = new Status(part("connection-status"), part("live-notice"), { announce, onRetry });
+    this.#status = new Status(part("connection-status"), part("live-notice"), {
+      announce,
+      onRetry: () => this.#connection.open(),
+      leave: () => part("chat-scroll").focus({ preventScroll: true }),
+    });
     this.#silence = new Silence({ hears: () => this.#connection.isUp && this.#status.isLive, show: (id) => this.#showSilence(id) });
     this.#connection = new Connection(socketAddress(threadId), this.#forConnection());
-    new Rename(part("rename"), {
+    new Rename(part("rename-form"), part("rename-open"), {
       title: () => this.#state.title,
       save: (address, title) => this.#rename(address, title),
     });

@@ -434,7 +434,7 @@ async def test_a_refused_title_is_explained_at_the_field(reader: Person, title: 
 
     assert (program.status_code, answer.status_code) == (422, 422)
     assert (program.json()["code"], program.json()["message"]) == (code, sentence)
-    assert "open" in page.find("details", id="rename")
+    assert "data-open" in page.find("form", id="rename-form")
     assert page.error_of("rename-title") == sentence
     assert page.find("input", id="rename-title")["value"] == title
     assert page.find("h1", id="thread-title").text == "The first words"
