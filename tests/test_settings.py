@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from decimal import Decimal
 from pathlib import Path
 
@@ -53,6 +54,9 @@ def test_production_names_everything_that_is_missing_at_once() -> None:
         ("LOG_LEVEL", "LOUD"),
         ("PASSWORD_MIN_LENGTH", "7"),
         ("SMTP_TLS", "ssl"),
+        ("STARTERS", "a|b|c|d|e"),
+        ("STARTERS", "x" * 201),
+        ("STARTERS", "two\nlines"),
     ],
 )
 def test_a_bad_value_names_its_variable(name: str, value: str) -> None:
@@ -74,6 +78,25 @@ def test_production_refuses_the_administrator_of_development_and_says_what_to_do
 
 def test_an_empty_variable_counts_as_unset() -> None:
     assert Settings.from_environment({**PRODUCTION, "PORT": " ", "LLM_MODEL": ""}).port == 8000
+
+
+def test_starters_are_separated_by_bars_and_can_be_turned_off() -> None:
+    def starters_of(**environment: str) -> tuple[str, ...]:
+        return Settings.from_environment({**PRODUCTION, **environment}).starters
+
+    assert starters_of(STARTERS=" Plan, a trip | | כתוב שיר | 👩‍🚀! |") == ("Plan, a trip", "כתוב שיר", "👩‍🚀!")
+    assert starters_of(STARTERS=" ") == starters_of(STARTERS="|") == ()
+    assert len(starters_of()) == 4
+    assert starters_of(STARTERS=str(Settings().starters)) == starters_of()
+
+
+@pytest.mark.parametrize(
+    ("value", "advice"),
+    [("a|b|c|d|e", "at most 4, separated by |"), ("x" * 201, "shorten it to 200"), ("a\u2028b", "on one line")],
+)
+def test_starters_that_cannot_be_shown_are_refused_with_advice(value: str, advice: str) -> None:
+    with pytest.raises(SettingsError, match=re.escape(advice)):
+        Settings.from_environment({**PRODUCTION, "STARTERS": value})
 
 
 def test_lists_are_separated_by_commas() -> None:

@@ -12,6 +12,7 @@ from chat.llm.catalogue import DEFAULT_MODEL, Catalogue
 from chat.llm.price import PriceList
 from chat.settings.models import declared_models
 from chat.settings.parsing import Origin, Sender, parser_of
+from chat.settings.starters import Starters
 
 MODEL_MAX_LENGTH = 100  # the length of the columns that store a model's name
 SECRET_KEY_MIN_BYTES = 32
@@ -28,13 +29,17 @@ class SettingsError(Exception):
 
 
 def setting(default: Any, help: str, *, group: str = "", secret: bool = False, **limits: Any) -> Any:  # noqa: A002
-    """Declare one setting; `limits` are minimum, maximum, choices, and longest (characters in a name)."""
+    """Declare one setting; `limits` are minimum, maximum, choices, longest (characters in a name), and may_be_empty:
+    an empty variable is a value of its own.
+    """
     return field(default=default, repr=not secret, metadata={"help": help, "group": group, "secret": secret, **limits})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The environment, parsed. A field's variable is its name in capitals; an empty variable counts as unset."""
+    """The environment, parsed. A field's variable is its name in capitals; an empty variable counts as unset, but for
+    one that may be empty.
+    """
 
     debug: bool = setting(
         False,
@@ -75,6 +80,15 @@ class Settings:
     log_level: str = setting("INFO", "Log level.", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
     site_name: str = setting("Quart Chat", "The site's name, in page titles and emails.")
     site_notice: str = setting("", "A notice shown to everyone above the composer.")
+    starters: Starters = setting(
+        Starters.parse(
+            "Explain compound interest with an example | Plan a week of quick vegetarian dinners | "
+            "Help me write a friendly reminder | What time is it in Tokyo and in New York?"
+        ),
+        "Up to four messages that an empty chat suggests, separated by `|`. A click puts one into the message field. "
+        "Set to nothing (`STARTERS=`), it shows none.",
+        may_be_empty=True,
+    )
 
     database_url: str = setting(
         "",
@@ -213,7 +227,7 @@ class Settings:
         values: dict[str, Any] = {}
         for item in variables():
             text = environment.get(variable(item), "").strip()
-            if not text:
+            if not text and not (item.metadata.get("may_be_empty") and variable(item) in environment):
                 continue
             try:
                 values[item.name] = _within_limits(parser_of(hints[item.name])(text), item)

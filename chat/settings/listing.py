@@ -11,7 +11,7 @@ def environment_example() -> str:
     """The text of `.env.example`: every variable, commented out, with its meaning and default."""
     lines = [
         "# Copy to .env and set what you need; the real environment wins over this file.",
-        "# A variable that is unset or empty takes its default.",
+        "# A variable that is unset or empty takes its default; an empty STARTERS shows none.",
     ]
     for item in variables():
         if item.metadata["group"]:
@@ -26,15 +26,19 @@ def settings_document() -> str:
         "# Settings",
         "",
         "Settings come from the environment, or from a file `.env` in the working directory; the environment wins.",
-        "A variable that is unset or empty has its default. `chat serve` refuses to start on missing or weak values",
-        "and lists all of them.",
+        "A variable that is unset or empty has its default; only `STARTERS` may be empty. `chat serve` refuses to",
+        "start on missing or weak values and lists all of them.",
         "This page is generated: `chat settings > docs/settings.md`.",
     ]
     for item in variables():
         if group := item.metadata["group"]:
             lines += ["", f"## {group}", "", "| Variable | Default | Meaning |", "|---|---|---|"]
-        lines.append(f"| `{variable(item)}` | {_code(item.default)} | {item.metadata['help']} |")
+        lines.append(_row(f"`{variable(item)}`", _code(item.default), item.metadata["help"]))
     return "\n".join(lines) + "\n"
+
+
+def _row(*cells: str) -> str:
+    return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
 
 
 def _shown(default: Any) -> str:

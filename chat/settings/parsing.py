@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, NewType
 from urllib.parse import urlsplit
 
 from chat.llm.price import Price, PriceList, parse_price
+from chat.settings.starters import Starters
 
 TRUE_WORDS = {"1", "true", "yes", "on"}
 FALSE_WORDS = {"0", "false", "no", "off"}
@@ -92,6 +93,7 @@ PARSERS: dict[Any, Callable[[str], Any]] = {
     tuple[str, ...]: _names,
     Decimal | None: _decimal,
     PriceList: _prices,
+    Starters: Starters.parse,
 }
 
 
