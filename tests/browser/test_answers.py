@@ -123,7 +123,39 @@ async def test_the_button_copies_markdown(desk: Desk, alice: Person) -> None:
     await chat.answer.get_by_role("button", name="Copy answer").click()
 
     await chat.hears("Answer copied")
+    await expect(chat.answer.locator('[data-action="copy"]')).to_have_text("Copied")
     assert await chat.page.evaluate("navigator.clipboard.readText()") == COPIED
+    await expect(chat.answer.locator('[data-action="copy"]')).to_have_text("Copy")
+
+
+@pytest.mark.parametrize("name", ["Copy answer", "Copy bash code"])
+async def test_on_plain_http_the_button_copies_in_the_old_way(desk: Desk, alice: Person, name: str) -> None:
+    chat = await shown(desk, alice, COPIED)
+    await chat.page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+    await chat.answer.get_by_role("button", name=name).click()
+    await expect(chat.answer.get_by_role("button", name=name)).to_have_text("Copied")
+    await chat.field.focus()
+    await chat.page.keyboard.press("ControlOrMeta+V")
+
+    await expect(chat.field).to_have_value(COPIED if name == "Copy answer" else "echo hi")
+
+
+@pytest.mark.parametrize(("name", "content"), [("Copy answer", ".markdown-content"), ("Copy bash code", "pre")])
+async def test_what_cannot_be_copied_is_selected_and_the_button_says_so(
+    desk: Desk, alice: Person, name: str, content: str
+) -> None:
+    chat = await shown(desk, alice, COPIED)
+    await chat.page.evaluate(
+        "Object.defineProperty(navigator, 'clipboard', { value: undefined }); document.execCommand = () => false"
+    )
+    await chat.answer.get_by_role("button", name=name).click()
+
+    await expect(chat.answer.get_by_role("button", name=name)).to_have_text("Press Ctrl+C")
+    await chat.hears("Selected. Press Ctrl+C to copy.")
+    selected = await chat.page.evaluate(
+        f"getSelection().containsNode(document.querySelector('article:last-child {content}'), true)"
+    )
+    assert selected
 
 
 async def test_long_code_copies_without_blank_lines(desk: Desk, alice: Person) -> None:

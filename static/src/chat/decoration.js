@@ -1,5 +1,5 @@
 /** What the page adds to sanitized Markdown, by DOM code only: copy buttons, scrolling tables, hosts of links. */
-import { copyBy } from "../copy.js";
+import { copyBy, selected } from "../copy.js";
 import { appendLines } from "./code-lines.js";
 import { giveDirections } from "./direction.js";
 import { typeset } from "./formulas.js";
@@ -85,6 +85,6 @@ export function startCopyButtons(root, announce) {
     if (!button) return;
     const pre = button.closest(".code-block").querySelector("pre");
     const done = await copyBy(button, pre, pre.textContent.replace(/\n$/, ""));
-    announce(done ? "Code copied" : "Code selected. Press Ctrl+C to copy.");
+    announce(done ? "Code copied" : selected().sentence);
   });
 }
