@@ -96,6 +96,7 @@ class MessageView(msgspec.Struct, frozen=True):
     thinking: bool = False  # whether the model is thinking now
     retryable: bool = True  # of an answer that failed: whether trying again may help
     can_continue: bool = False  # the answer is final, but was cut off at its maximum length
+    continues: bool = False  # the answer continues the one before it, which otherwise was an earlier attempt
 
 
 class ToolCallView(msgspec.Struct, frozen=True):

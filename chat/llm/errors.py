@@ -54,7 +54,7 @@ class OutputIncomplete(CallFailed):
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
-        super().__init__("The answer was cut off because it reached its maximum length.", detail=reason)
+        super().__init__("This answer reached the length limit.", detail=reason)
 
 
 class OutputEmpty(CallFailed):

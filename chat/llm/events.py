@@ -44,7 +44,9 @@ FAILURES: dict[Code, Meaning] = {
     # 429
     Code.RATE_LIMITED: Meaning(True, False, "The model is receiving too many requests. Try again in a minute."),
     # 402, or a code or sentence about quota, credit, balance or billing: waiting does not help
-    Code.QUOTA_EXCEEDED: Meaning(False, False, "The site's model account is out of credit. Tell the administrator."),
+    Code.QUOTA_EXCEEDED: Meaning(
+        False, False, "The site has run out of credit with its model provider. An administrator has to top it up."
+    ),
     # 503 and 529, or a code or sentence that says so, also while a model is still being loaded
     Code.OVERLOADED: Meaning(True, False, "The model is overloaded or still starting. Try again in a minute."),
     # unknown host, connection refused or timed out, or the request could not be written: it never ran

@@ -8,7 +8,7 @@ from playwright.async_api import expect
 from chat.services.replies.send import Refused
 from tests.support import patches
 from tests.support.cast import Person
-from tests.support.desk import ChatPage, Desk
+from tests.support.desk import PHONE, ChatPage, Desk
 from tests.support.rows import past_thread
 from tests.support.site import Site
 
@@ -64,8 +64,20 @@ async def test_an_interrupted_answer_can_be_regenerated_or_continued(
     await chat.answer.get_by_role("button", name=name).click()
 
     await expect(chat.answers).to_have_count(3)
+    await expect(chat.field).to_be_focused()  # the pressed button is gone
     await expect(chat.questions).to_have_count(2)
     await expect(chat.page.get_by_role("button", name=name)).to_have_count(breaks_again)
+
+
+async def test_trying_again_on_a_phone_opens_no_keyboard(desk: Desk, alice: Person) -> None:
+    chat = await desk.chat(alice, await past_thread(alice), viewport=PHONE, has_touch=True, is_mobile=True)
+    await chat.say("say hello again [offline: cut=1 times=1]")
+    await chat.send_button.tap()
+    await chat.is_over("interrupted", answers=2)
+    await chat.answer.get_by_role("button", name="Try again").tap()
+
+    await chat.is_over("interrupted", answers=3)
+    await expect(chat.scroller).to_be_focused()
 
 
 async def test_an_answer_is_regenerated_without_javascript(desk: Desk, alice: Person) -> None:
@@ -96,7 +108,7 @@ async def test_a_broken_stream_keeps_the_received_text_and_says_it_is_incomplete
 
 
 async def test_an_answer_at_the_length_limit_says_so_and_can_be_continued(desk: Desk, alice: Person) -> None:
-    said = "The answer was cut off because it reached its maximum length."
+    said = "This answer reached the length limit."
     chat = await desk.chat(alice, await past_thread(alice))
     await chat.say("count to 20 [offline: incomplete times=1]")
     await chat.is_over(answers=2)
@@ -112,6 +124,21 @@ async def test_an_answer_at_the_length_limit_says_so_and_can_be_continued(desk: 
     await button.click()
     await chat.is_over(answers=3)
     await expect(chat.note).to_be_hidden()
+
+
+@pytest.mark.parametrize("java_script", [True, False])
+@pytest.mark.parametrize(("script", "retries"), [("status=500", 1), ("status=429 code=insufficient_quota", 0)])
+async def test_a_failure_before_the_page_was_loaded_is_retried_only_if_it_may_help(
+    desk: Desk, alice: Person, java_script: bool, script: str, retries: int
+) -> None:
+    posted = await alice.ask(f"say hello [offline: {script}]")
+    async with alice.tab(posted["thread_id"]) as tab:
+        await tab.until_finished(posted["reply_id"])
+    page = await (await desk.context(alice, java_script_enabled=java_script)).new_page()
+    await page.goto(f"/chat/{posted['thread_id']}/")
+
+    await expect(ChatPage(page).note).to_be_visible()
+    await expect(page.get_by_role("button", name="Try again")).to_have_count(retries)
 
 
 async def test_a_failure_that_will_last_is_not_retried(desk: Desk, alice: Person) -> None:

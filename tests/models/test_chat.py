@@ -49,7 +49,7 @@ async def test_a_chat_with_a_tool_continues(alice: Person) -> None:
 async def test_an_answer_at_the_limit_can_be_continued(alice: Person) -> None:
     cut, _, _ = await answered(alice, STORY)
     row = await ChatMessage.get(id=cut["id"])
-    assert (row.status, row.error) == (Status.FINAL, "The answer was cut off because it reached its maximum length.")
+    assert (row.status, row.error) == (Status.FINAL, "This answer reached the length limit.")
     thread_id = row.thread_id
     form = {"message_id": cut["id"], "go_on": "1"}
     posted = await alice.http.post(f"/chat/{thread_id}/again/", data=form, headers={"Accept": "application/json"})

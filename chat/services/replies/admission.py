@@ -28,7 +28,8 @@ FROM generation g WHERE g.id = $1
 """
 
 BUSY = "An answer is still being written. Wait until it finishes or stop it, then try again."
-TOO_MANY = "You already have {} answers being written. Wait until one finishes or stop one, then try again."
+TOO_MANY = "{} answers are already being written. Try again when one is done, or stop one."
+ONE_ALREADY = "An answer is already being written. Try again when it is done, or stop it."
 
 
 def not_draining(worker: ReplyWorker) -> None:
@@ -60,7 +61,8 @@ async def within_budget(deps: Deps, user: User, generation_id: UUID) -> None:
     if settings.rate_limits:
         alive = len(await query(ALIVE, user.id)) if await query(LOCK_USER, user.id) else 0
         if alive > settings.llm_concurrent_replies:
-            raise Refused("busy", TOO_MANY.format(settings.llm_concurrent_replies))
+            most = settings.llm_concurrent_replies
+            raise Refused("busy", ONE_ALREADY if most == 1 else TOO_MANY.format(most))
     if user.monthly_budget is None and settings.llm_monthly_budget is None:
         return
     asked = (await query(ASKED, generation_id))[0]

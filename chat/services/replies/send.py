@@ -219,4 +219,5 @@ async def _store_answer(
     model = thread["model"] if thread["model"] in models else models[0]  # the thread's choice may no longer be offered
     ids = (accepted.generation_id, thread_id, message_id, accepted.answer_id)
     await query(ADD_GENERATION, *ids, model, attempt, continues)
-    return accepted, MessageView(accepted.answer_id, None, Role.ASSISTANT, Status.STREAMING, "", "", created_at)
+    shown = (accepted.answer_id, None, Role.ASSISTANT, Status.STREAMING, "", "", created_at)
+    return accepted, MessageView(*shown, continues=continues)

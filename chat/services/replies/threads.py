@@ -42,7 +42,7 @@ SIZES = """
 SELECT number, octet_length(content) + octet_length(reasoning) AS bytes FROM chat_message
 WHERE thread_id = $1 AND number < $2 ORDER BY number DESC LIMIT $3
 """
-REASONS = "SELECT answer_id, reason FROM generation WHERE answer_id = ANY($1::uuid[]) AND reason <> ''"
+ATTEMPTS = "SELECT answer_id, reason, continues FROM generation WHERE answer_id = ANY($1::uuid[])"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +125,10 @@ async def message_page(thread_id: UUID, *, tools: Registry, before: str = "") ->
     ids = [message.id for message in page]
     rows = await calls_of(ids, characters=PREVIEW)
     calls = {answer_id: [shown(row, tools) for row in of_one] for answer_id, of_one in rows.items()}
-    reasons = {row["answer_id"]: row["reason"] for row in await query(REASONS, ids)}
+    attempts = {row.pop("answer_id"): row for row in await query(ATTEMPTS, ids)}
     has_older = len(sizes) > fitting
     return MessagePage(
-        [view(message, calls.get(message.id, ()), reasons.get(message.id, "")) for message in page],
+        [view(message, calls.get(message.id, ()), **attempts.get(message.id, {})) for message in page],
         has_older,
         str(numbers[-1]) if has_older else "",
     )
@@ -141,15 +141,15 @@ def _fitting(sizes: list[int]) -> int:
 
 
 def view(
-    message: ChatMessage, calls: Sequence[ToolCallView] = (), reason: str = "", *, text: str | None = None
+    message: ChatMessage, calls: Sequence[ToolCallView] = (), *, reason: str = "", continues: bool = False
 ) -> MessageView:
-    """The message as tabs get it, with the reason of its end; `text` replaces the content that is not stored yet."""
+    """The message as tabs get it, with the reason of its end."""
     return MessageView(
         id=message.id,
         client_id=message.client_id,
         role=message.role,
         status=message.status,
-        content=message.content if text is None else text,
+        content=message.content,
         error=message.error,
         created_at=message.created_at,
         tools=list(calls),
@@ -157,4 +157,5 @@ def view(
         reasoning_ms=message.reasoning_ms,
         retryable=can_retry(reason),
         can_continue=can_continue(message.status, reason),
+        continues=continues,
     )

@@ -1,5 +1,5 @@
 /** The chat page: wires the store, the socket and the parts of the page together. */
-import { copyBy } from "../copy.js";
+import { copyBy, selected } from "../copy.js";
 import { followTheme } from "../theme.js";
 import { Announcer } from "./announcer.js";
 import { Composer } from "./composer.js";
@@ -202,15 +202,22 @@ class ThreadPage {
     if (!message) return;
     if (action === "retry") this.#regenerate(message, false);
     if (action === "continue") this.#regenerate(message, true);
-    if (action === "copy") this.#copy(button, message.content);
+    if (action === "copy") this.#copy(button, message);
   }
 
   /** A finished answer is never changed: the new one comes after it. */
   async #regenerate({ id }, continues) {
     if (runningAnswer(this.#state) || hasPending(this.#state)) return;
+    this.#keepFocus();
     const refused = await regenerate(this.#state.threadId, id, continues);
     if (refused) this.#composer.say(refused);
     else this.#follower.toLatest();
+  }
+
+  /** The pressed button is hidden soon. On a phone the field would bring up the keyboard. */
+  #keepFocus() {
+    if (window.matchMedia("(pointer: fine)").matches) this.#composer.focus();
+    else document.getElementById("chat-scroll").focus({ preventScroll: true });
   }
 
   async #rename(address, title) {
@@ -222,10 +229,11 @@ class ThreadPage {
     return saved;
   }
 
-  async #copy(button, text) {
-    const content = button.closest("article").querySelector(".markdown-content");
-    const done = await copyBy(button.querySelector("span"), content, text);
-    this.#announce(done ? "Answer copied" : "Answer selected. Press Ctrl+C to copy.");
+  async #copy(button, { role, content }) {
+    const element = button.closest("article").querySelector(".markdown-content");
+    const done = await copyBy(button.querySelector("span"), element, content);
+    const copied = role === "user" ? "Message copied" : "Answer copied";
+    this.#announce(done ? copied : selected().sentence);
   }
 
   #addOlder(messages) {
