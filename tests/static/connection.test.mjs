@@ -3,6 +3,8 @@ import { beforeEach, describe, it } from "node:test";
 
 import { Connection } from "../../static/src/chat/connection.js";
 import { Outbox, helloFrame } from "../../static/src/chat/outbox.js";
+import { Storage } from "../../static/src/chat/storage.js";
+import { memory } from "./memory.mjs";
 
 /** A world with a clock that is moved by hand and sockets that do what the test says. */
 class World {
@@ -318,27 +320,40 @@ describe("a sync", () => {
 });
 
 describe("the outbox", () => {
-  function storage() {
-    const items = new Map();
-    return { getItem: (key) => items.get(key) ?? null, setItem: (key, value) => items.set(key, value), removeItem: (key) => items.delete(key), items };
-  }
-
   it("survives a reload until the message is settled", () => {
-    const tab = storage();
-    new Outbox(tab, "t").add({ client_id: "c1", content: "Hi" });
-    const reloaded = new Outbox(tab, "t");
+    const storage = new Storage(() => memory());
+    new Outbox(storage, "u:t").add({ client_id: "c1", content: "Hi" });
+    const reloaded = new Outbox(storage, "u:t");
     assert.deepEqual(reloaded.messages, [{ client_id: "c1", content: "Hi" }]);
     reloaded.settle("c1");
-    assert.equal(tab.items.size, 0);
-    assert.deepEqual(new Outbox(tab, "other").messages, []);
+    assert.deepEqual(storage.keys(""), []);
   });
 
-  it("works without a storage, and with one that refuses or holds nonsense", () => {
+  it("is not that of another thread, nor that of another user", () => {
+    const storage = new Storage(() => memory());
+    new Outbox(storage, "u:t").add({ client_id: "c1", content: "Hi" });
+    for (const other of ["u:other", "other:t"]) assert.deepEqual(new Outbox(storage, other).messages, []);
+  });
+
+  it("keeps what another tab of the thread has added", () => {
+    const storage = new Storage(() => memory());
+    const [one, two] = [new Outbox(storage, "u:t"), new Outbox(storage, "u:t")];
+    one.add({ client_id: "c1", content: "One" });
+    two.add({ client_id: "c2", content: "Two" });
+    one.settle("c1");
+    assert.deepEqual(new Outbox(storage, "u:t").messages, [{ client_id: "c2", content: "Two" }]);
+  });
+
+  it("works with a storage that is missing, refuses or holds nonsense, and then says what a closed page would lose", () => {
     const refusing = { getItem: () => "{nonsense", setItem: () => { throw new Error("full"); }, removeItem() {} };
-    for (const tab of [null, refusing]) {
-      const outbox = new Outbox(tab, "t");
+    for (const opened of [() => null, () => refusing, () => { throw new Error("private"); }]) {
+      const outbox = new Outbox(new Storage(opened), "u:t");
+      assert.equal(outbox.wouldLose, false);
       outbox.add({ client_id: "c1", content: "Hi" });
       assert.equal(outbox.messages.length, 1);
+      assert.equal(outbox.wouldLose, true);
+      outbox.settle("c1");
+      assert.equal(outbox.wouldLose, false);
     }
   });
 });

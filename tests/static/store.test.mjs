@@ -249,6 +249,14 @@ describe("one's own message", () => {
     assert.deepEqual(last, { resendIn: 5000 });
   });
 
+  it("stays when it was sent too quickly, or while an answer is still written that this tab knows of", () => {
+    for (const [state, code, retry] of [[page(), "rate_limited", 700], [page([assistant("So far")]), "busy", 1_000]]) {
+      const { state: after, last } = play(state, sent, { type: "nack", client_id: "client-1", code, message: "", retry_ms: 700 });
+      assert.equal(hasPending(after), true);
+      assert.deepEqual(last, { resendIn: retry });
+    }
+  });
+
   it("stays when the server is only draining", () => {
     const { state, last } = play(page(), sent, { type: "nack", client_id: "client-1", code: "draining", message: "", retry_ms: 500 });
     assert.equal(hasPending(state), true);

@@ -1,4 +1,4 @@
-/** The form at the bottom of the page: the field grows, a draft is kept, one message a second. */
+/** The form at the bottom of the page: the field grows, its text is kept until it is stored, one message a second. */
 import { EnterKey } from "./enter_key.js";
 
 const BETWEEN_MS = 1_000;
@@ -8,23 +8,23 @@ const COUNT_FROM = 0.9;
 export class Composer {
   #form;
   #field;
-  #clientId;
   #page;
   #draft;
   #limit;
   #enterKey;
   #running = null;
   #waits = false;
+  #isCut = false;
+  #isDue = false;
   #lastSent = -Infinity;
 
   /**
-   * `page.onSend(content, clientId, model)` and `page.onStop(messageId)`; without `onSend` (the first message of a
-   * thread) the form is posted as it is.
+   * `page.onSend(content, clientId, model)`, `page.onStop(messageId)` and `page.onEdit()`. With `page.keepsText` (the first
+   * message of a chat) the text stays in the field while it is sent.
    */
   constructor(form, { limit, draft, ...page }) {
     this.#form = form;
     this.#field = form.elements.message;
-    this.#clientId = form.elements.client_id;
     this.#page = page;
     this.#draft = draft;
     this.#limit = limit;
@@ -33,12 +33,11 @@ export class Composer {
     // Enter in an empty field needs no error message from the browser.
     form.noValidate = true;
     form.addEventListener("submit", (event) => this.#submitted(event));
-    this.#field.addEventListener("input", () => this.#typed());
+    this.#field.addEventListener("input", () => this.#edited());
     this.#field.addEventListener("keydown", (event) => this.#pressed(event));
     this.#stop.addEventListener("click", () => this.#page.onStop?.(this.#running));
-    // The browser may restore the page as it was left, with its button still disabled.
-    window.addEventListener("pageshow", () => this.#sendable(true));
     this.#typed();
+    if (!this.#field.value) draft.inherited().then((text) => text && this.fill(text));
     // On a phone the keyboard would cover half of the page.
     if (window.matchMedia("(pointer: fine)").matches) this.focus();
   }
@@ -47,25 +46,46 @@ export class Composer {
     this.#field.focus({ preventScroll: true });
   }
 
-  /** Puts a suggested text into the field, to be sent or changed; what is written there already stays. */
+  /** Puts a text into the field, to be sent or changed; what is written there already stays. */
   fill(text) {
     if (!this.#field.value.trim()) this.#field.value = text;
     this.#typed();
     this.focus();
   }
 
-  /** While an answer runs, Stop replaces Send; the next message can still be typed. */
-  show({ running, waits }) {
-    const isLeft = document.activeElement === (running ? this.#send : this.#stop);
+  /** The text was stored. */
+  empty() {
+    this.#field.value = "";
+    this.#draft.clear();
+    this.#typed();
+  }
+
+  /** Whether closing the page would lose text. */
+  get wouldLose() {
+    return !this.#draft.isKept && Boolean(this.#field.value.trim());
+  }
+
+  /** While an answer runs, Stop replaces Send; the next message can still be typed, and sent once the connection is lost. */
+  show({ running, waits, isCut }) {
     if (this.#running && !running) this.say("");
     this.#running = running;
-    this.#waits = waits;
+    this.#waits = waits && !isCut;
+    this.#isCut = isCut;
+    const left = running ? this.#send : this.#stop;
+    const isFocused = document.activeElement === left;
     this.#stop.hidden = !running;
-    this.#send.hidden = Boolean(running);
+    this.#send.hidden = Boolean(running) && !isCut;
     if (!running) this.#stop.removeAttribute("aria-disabled");
     // The focused button is hidden: the focus must not jump to the top of the page.
-    if (isLeft) this.focus();
-    this.#sendable(!waits);
+    if (isFocused && left.hidden) this.focus();
+    this.#sendable(!this.#waits);
+    this.#sendDue();
+  }
+
+  /** The text stays, and nothing else can be sent, until the server has answered. */
+  sending(isOn) {
+    this.#field.readOnly = isOn;
+    this.#sendable(!isOn);
   }
 
   /** The chosen model, or "" where there is no choice. */
@@ -82,9 +102,10 @@ export class Composer {
     this.#stop.setAttribute("aria-disabled", "true");
   }
 
-  /** Puts the text of a refused message back, above what was typed since. */
-  putBack(content, sentence) {
+  /** Puts the text of a refused message back, above what was typed since. It may have been stored with `clientId`, if given. */
+  putBack(content, sentence, clientId = null) {
     this.#field.value = [content, this.#field.value].filter(Boolean).join("\n\n");
+    if (clientId && this.#field.value === content) this.#draft.remember(content, clientId);
     this.#typed();
     this.say(sentence);
   }
@@ -121,40 +142,48 @@ export class Composer {
   }
 
   #submitted(event) {
-    const problem = this.#problem();
-    if (problem !== null || this.#page.onSend) event.preventDefault();
-    if (problem !== null) return problem && this.say(problem);
-    this.#lastSent = performance.now();
+    event.preventDefault();
+    if (this.#field.readOnly || !this.#field.value.trim()) return;
     this.say("");
-    if (!this.#page.onSend) return this.#leave();
+    this.#isDue = true;
+    this.#sendDue();
+  }
+
+  /** Sends at once, or when the last message was acknowledged and a second has passed: no one has to press a key twice. */
+  #sendDue() {
+    if (!this.#isDue || this.#field.readOnly) return;
+    const wait = this.#lastSent + BETWEEN_MS - performance.now();
+    if (wait > 0) return void window.setTimeout(() => this.#sendDue(), wait);
+    if (this.#waits) return this.say("Your last message is still being sent. This one follows.");
+    this.#isDue = false;
+    const problem = this.#problem();
+    this.say(problem);
+    if (!problem) this.#sendNow();
+  }
+
+  #sendNow() {
+    this.#lastSent = performance.now();
     const content = this.#field.value;
-    const clientId = this.#clientId.value;
-    this.#clientId.value = newId();
-    this.#field.value = "";
-    this.#typed();
+    const clientId = this.#draft.clientIdOf(content);
     this.#form.querySelector("#model-gone")?.remove(); // the chat has a new model now
     this.#page.onSend(content, clientId, this.model);
+    if (!this.#page.keepsText) this.empty();
   }
 
-  /** Why nothing can be sent now: a sentence, "" where silence is clearer, or null if the message can be sent. */
+  /** Why the message can't be sent now, or "". */
   #problem() {
-    if (this.#field.readOnly) return "";
-    if (!this.#field.value.trim()) return "";
-    if (this.#running) return "Wait for the answer or stop it first.";
-    if (this.#waits || performance.now() - this.#lastSent < BETWEEN_MS) return "Your last message is still being sent.";
+    if (this.#running && !this.#isCut) return "Wait for the answer or stop it first.";
     const over = this.#length() - this.#limit;
-    return over > 0 ? `Your message is ${over.toLocaleString("en")} ${over === 1 ? "character" : "characters"} too long.` : null;
+    return over > 0 ? `Your message is ${over.toLocaleString("en")} ${over === 1 ? "character" : "characters"} too long.` : "";
   }
 
-  /** The page is about to be replaced by the server's response. */
-  #leave() {
-    this.#draft.write("");
-    this.#waits = true;
-    this.#sendable(false);
+  #edited() {
+    this.#isDue = false;
+    this.#page.onEdit?.();
+    this.#typed();
   }
 
   #sendable(isOn) {
-    if (isOn && !this.#page.onSend) this.#waits = false;
     // Not `disabled`: a focused button that gets disabled sends keyboard users to the top of the page.
     if (isOn) this.#send.removeAttribute("aria-disabled");
     else this.#send.setAttribute("aria-disabled", "true");
@@ -187,13 +216,4 @@ function grow(field) {
   if (CSS.supports("field-sizing", "content")) return;
   field.style.height = "auto";
   field.style.height = `${field.scrollHeight}px`;
-}
-
-/** A random UUID; `crypto.randomUUID` is missing on plain http. */
-export function newId() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = (bytes[6] & 0x0f) | 0x40;
-  bytes[8] = (bytes[8] & 0x3f) | 0x80;
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
 }

@@ -71,6 +71,12 @@ export class Connection {
     if (this.#socket?.readyState === 1) this.#socket.send(JSON.stringify(frame));
   }
 
+  /** The user logs out. */
+  end() {
+    this.#ended = true;
+    this.#drop();
+  }
+
   /** The page is left. It may come back from the browser's cache: `hurry` then opens a new socket. */
   close() {
     this.#drop();

@@ -1,49 +1,50 @@
 /**
  * Pending messages: sent and not yet acknowledged. They are sent again after each reconnect.
  *
- * They are kept in the tab's own storage, so that a reload loses nothing. Sending twice is safe: the server stores a
- * message once per client_id.
+ * They are kept in the browser's storage, so that neither a reload nor a closed tab loses them. Tabs share it, and sending twice
+ * is safe: the server stores a message once per client_id.
  */
 export class Outbox {
   #storage;
   #key;
   #messages;
+  #isKept = true;
 
-  constructor(storage, threadId) {
+  /** `chat` names the user and the thread: no one sends what another user wrote. */
+  constructor(storage, chat) {
     this.#storage = storage;
-    this.#key = `outbox:${threadId}`;
-    this.#messages = new Map(this.#stored().map((message) => [message.client_id, message]));
+    this.#key = `outbox:${chat}`;
+    this.#messages = new Map(Object.entries(this.#stored()));
   }
 
   get messages() {
     return [...this.#messages.values()];
   }
 
+  /** Whether closing the page would lose a message. */
+  get wouldLose() {
+    return !this.#isKept && this.#messages.size > 0;
+  }
+
   add(message) {
     this.#messages.set(message.client_id, message);
-    this.#save();
+    this.#isKept = this.#save({ ...this.#stored(), [message.client_id]: message });
   }
 
   settle(clientId) {
-    if (this.#messages.delete(clientId)) this.#save();
+    if (!this.#messages.delete(clientId)) return;
+    const { [clientId]: settled, ...others } = this.#stored();
+    if (settled) this.#save(others);
   }
 
-  #save() {
-    // Private windows and full storage refuse: then messages last only until the page closes.
-    try {
-      if (this.#messages.size) this.#storage?.setItem(this.#key, JSON.stringify(this.messages));
-      else this.#storage?.removeItem(this.#key);
-    } catch {
-      this.#storage = null;
-    }
-  }
-
+  /** Another tab of the thread may have added some. */
   #stored() {
-    try {
-      return JSON.parse(this.#storage?.getItem(this.#key) ?? "[]");
-    } catch {
-      return [];
-    }
+    const stored = this.#storage.read(this.#key);
+    return stored && typeof stored === "object" ? stored : {};
+  }
+
+  #save(messages) {
+    return this.#storage.write(this.#key, Object.keys(messages).length ? messages : null);
   }
 }
 

@@ -9,7 +9,7 @@
 import { sha8 } from "./digest.js";
 import { endingOf } from "./reconnect.js";
 import {
-  answer, appended, complete, endedTools, findMessage, isFinished, settled, withoutPending, written,
+  answer, appended, complete, endedTools, findMessage, isFinished, runningAnswer, settled, withoutPending, written,
 } from "./message_updates.js";
 
 export function initialState({ threadId, cursor = "", rev = 0, title = "", messages = [] }) {
@@ -191,11 +191,15 @@ function acknowledged(message, clientId, id) {
 
 /** A server that is shutting down, or has no database, refuses temporarily: the message stays in the outbox. */
 function nack(state, frame) {
-  if (TEMPORARY.has(frame.code)) return changed(state, { resendIn: frame.retry_ms });
+  const isTooQuick = frame.code === "rate_limited" && frame.retry_ms > 0;
+  if (TEMPORARY.has(frame.code) || isTooQuick) return changed(state, { resendIn: frame.retry_ms });
+  // It was sent while the connection was lost, and its time has not come.
+  if (frame.code === "busy" && runningAnswer(state)) return changed(state, { resendIn: BUSY_RETRY_MS });
   return changed(withoutPending(state, frame.client_id), { nacked: frame });
 }
 
 const TEMPORARY = new Set(["draining", "unavailable"]);
+const BUSY_RETRY_MS = 1_000;
 
 /** Titles can arrive in any order: the one with the greater rev is newer. */
 function titleUpdated(state, { thread_id: id = state.threadId, title, rev = state.titleRev }) {

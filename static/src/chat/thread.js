@@ -5,12 +5,14 @@ import { Announcer } from "./announcer.js";
 import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
 import { startCopyButtons } from "./decoration.js";
-import { draftOf, tabStorage } from "./draft.js";
+import { draftOf } from "./draft.js";
 import { HistoryLoader } from "./history.js";
 import { isolated } from "./isolates.js";
+import { goToLogin, keepFromLeaving } from "./leaving.js";
 import { findMessage, hasPending, runningAnswer } from "./message_updates.js";
 import { MessageList } from "./messages.js";
 import { Narrator } from "./narrator.js";
+import { startNewChat } from "./new_chat.js";
 import { Outbox, sendFrame } from "./outbox.js";
 import { Reading } from "./reading.js";
 import { regenerate } from "./regenerate.js";
@@ -22,15 +24,19 @@ import { Silence } from "./silence.js";
 import { readableText, startCleanCopies } from "./selection.js";
 import { Sidebar } from "./sidebar.js";
 import { Status } from "./status.js";
+import { browserStorage } from "./storage.js";
 import { initialState, reduce } from "./store.js";
 
+const LOGOUT = "/accounts/logout/";
+const CUT_AFTER_MS = 1_000;
+const SENDS_WITHIN_MS = 86_400_000;
+
 export function startChat(main) {
-  const { threadId, maxLength } = main.dataset;
-  const settings = { limit: Number(maxLength), draft: draftOf(threadId) };
+  const { threadId, userId, maxLength } = main.dataset;
+  const settings = { limit: Number(maxLength), draft: draftOf(userId, threadId) };
   const form = main.querySelector("#composer");
-  // A new thread has no socket yet: its first message is a plain form post, which leads to the thread's own page.
   if (threadId) new ThreadPage(main, form, settings).start();
-  else startShortcuts(composerActions(new Composer(form, settings)));
+  else startShortcuts(composerActions(startNewChat(form, settings)));
   startRoving(document.getElementById("thread-list"));
 }
 
@@ -49,16 +55,20 @@ class ThreadPage {
   #silence;
   #sidebar;
   #history;
+  #draft;
   #outbox;
   #announcer;
   #narrator;
+  #isCut = false;
+  #cutTimer;
 
   constructor(main, form, settings) {
     const part = (id) => document.getElementById(id);
     const { threadId } = main.dataset;
     this.#main = main;
     this.#announcer = new Announcer(part("chat-announcer"));
-    this.#outbox = new Outbox(tabStorage(), threadId);
+    this.#draft = settings.draft;
+    this.#outbox = new Outbox(browserStorage(), `${main.dataset.userId}:${threadId}`);
     this.#follower = new Follower(part("chat-scroll"), part("jump-to-latest"));
     const templates = { user: part("message-template-user"), assistant: part("message-template-assistant") };
     this.#list = new MessageList(part("chat-messages"), templates, {
@@ -101,6 +111,8 @@ class ThreadPage {
     this.#narrator.begin(this.#state);
     this.#list.adopt(this.#state.messages);
     this.#follower.toLatest();
+    if (this.#draft.isAmong(messages)) this.#composer.empty();
+    this.#returnOld();
     for (const message of this.#outbox.messages) this.#dispatch({ type: "local.send", ...message });
     this.#render();
     this.#listen();
@@ -112,6 +124,9 @@ class ThreadPage {
     window.addEventListener("pagehide", () => this.#connection.close());
     window.addEventListener("pageshow", ({ persisted }) => persisted && this.#connection.hurry());
     document.addEventListener("visibilitychange", () => document.hidden || this.#connection.hurry());
+    // The closing of the socket would lead to the login page, faster than the form leads elsewhere.
+    document.addEventListener("submit", ({ target }) => target.action.endsWith(LOGOUT) && this.#connection.end());
+    keepFromLeaving(() => this.#composer.wouldLose || this.#outbox.wouldLose);
     this.#main.addEventListener("click", (event) => this.#clicked(event, event.target.closest("[data-action]")));
     const reading = new Reading(document.getElementById("chat-messages"), document.getElementById("chat-scroll"));
     document.getElementById("go-to-answer").addEventListener("click", () => reading.toAnswer());
@@ -129,7 +144,7 @@ class ThreadPage {
       pending: () => this.#outbox.messages,
       isWaiting: () => Boolean(runningAnswer(this.#state)) || hasPending(this.#state),
       onFrame: (frame) => this.#dispatch(frame),
-      onStatus: (status) => this.#connectionChanged(() => this.#status.show(status)),
+      onStatus: (status) => this.#statusChanged(status),
       onDoubt: () => this.#dispatch({ type: "local.doubt" }),
       onEnd: (ending) => this.#end(ending),
     };
@@ -164,7 +179,7 @@ class ThreadPage {
     const running = answer?.id ?? null;
     this.#list.show(this.#state.messages);
     this.#silence.watch(answer);
-    this.#composer.show({ running, waits: hasPending(this.#state) });
+    this.#composer.show({ running, waits: hasPending(this.#state), isCut: this.#isCut });
     this.#sidebar.update({ thread_id: this.#state.threadId, running: Boolean(running) });
   }
 
@@ -250,7 +265,7 @@ class ThreadPage {
   #refused({ client_id: clientId, message }) {
     const refused = this.#outbox.messages.find((other) => other.client_id === clientId);
     this.#outbox.settle(clientId);
-    this.#composer.putBack(refused?.content ?? "", message);
+    this.#composer.putBack(refused?.content ?? "", message, clientId);
   }
 
   #threadChanged(thread) {
@@ -266,14 +281,28 @@ class ThreadPage {
     this.#silence.restart();
   }
 
+  /** No text can come while the connection is lost, so the cursor rests; a server that restarts goes unnoticed. */
+  #statusChanged({ phase }) {
+    this.#connectionChanged(() => this.#status.show({ phase }));
+    window.clearTimeout(this.#cutTimer);
+    if (phase === "connected") this.#cut(false);
+    else if (phase !== "connecting") this.#cutTimer = window.setTimeout(() => this.#cut(true), CUT_AFTER_MS);
+  }
+
+  #cut(isCut) {
+    this.#isCut = isCut;
+    this.#main.toggleAttribute("data-cut", isCut);
+    this.#render();
+  }
+
   #showSilence(id) {
     this.#narrator.wait(this.#list.markWaiting(id));
   }
 
   #end({ action, text }) {
-    if (action === "login") return window.location.assign(`/accounts/login/?next=${encodeURIComponent(`/chat/${this.#state.threadId}/`)}`);
+    if (action !== "reload") this.#returnUnsent(action === "login" ? "" : "Your message was not sent.");
+    if (action === "login") return goToLogin(`/chat/${this.#state.threadId}/`);
     this.#connectionChanged(() => this.#status.end());
-    if (action === "stay") this.#returnUnsent();
     this.#composer.close();
     const notice = document.getElementById("chat-notice");
     notice.hidden = false;
@@ -281,10 +310,19 @@ class ThreadPage {
     notice.querySelector('[data-action="reload"]').hidden = action === "stay";
   }
 
-  /** The thread is gone, so pending messages go back into the field. */
-  #returnUnsent() {
+  /** Pending messages go back into the field: the thread or the login is gone. */
+  #returnUnsent(sentence) {
     for (const { client_id: clientId } of this.#outbox.messages) {
-      this.#dispatch({ type: "nack", client_id: clientId, code: "not_found", message: "Your message was not sent." });
+      this.#dispatch({ type: "nack", client_id: clientId, code: "not_found", message: sentence });
+    }
+  }
+
+  /** What a closed tab left in the outbox long ago is not sent without being asked for. */
+  #returnOld() {
+    for (const { client_id: clientId, content, created_at: at } of this.#outbox.messages) {
+      if (Date.parse(at) > Date.now() - SENDS_WITHIN_MS) continue;
+      this.#outbox.settle(clientId);
+      this.#composer.putBack(content, "Your message was not sent. Send it again.", clientId);
     }
   }
 

@@ -1,0 +1,41 @@
+/** The page of a new chat. It has no socket: its first message is a request, whose answer leads to the chat's own page. */
+import { Composer } from "./composer.js";
+import { FirstMessage } from "./first_message.js";
+import { goToLogin, keepFromLeaving } from "./leaving.js";
+
+const ADDRESS = "/chat/";
+const ENDED = "Your session has ended. Log in, then send your message.";
+
+/** Returns the composer. */
+export function startNewChat(form, settings) {
+  const stay = (sentence) => {
+    composer.sending(false);
+    composer.say(sentence);
+  };
+  const first = new FirstMessage({
+    onLater: stay,
+    onRefused: stay,
+    onStored: (threadId) => {
+      settings.draft.clear();
+      window.location.assign(`${ADDRESS}${threadId}/`);
+    },
+    onLogin: () => {
+      stay(ENDED);
+      goToLogin(ADDRESS);
+    },
+  });
+  const composer = new Composer(form, {
+    ...settings,
+    keepsText: true,
+    onEdit: () => first.cancel() && composer.say(""),
+    onSend: (content, clientId, model) => {
+      composer.sending(true);
+      first.send({ content, client_id: clientId, model });
+    },
+  });
+  window.addEventListener("online", () => first.hurry());
+  // Back from the chat that was opened, with the text that it was opened with.
+  window.addEventListener("pageshow", ({ persisted }) => persisted && window.location.reload());
+  keepFromLeaving(() => composer.wouldLose);
+  return composer;
+}
