@@ -29,7 +29,7 @@ export function addressAt(source) {
   return word.slice(0, Math.min(word.length, ...ends));
 }
 
-/** Where the sentence goes on without a space, as in `https://example.com/docs的`. */
+/** Where the sentence continues without a space, as in `https://example.com/docs的`. */
 function endOfAscii(word) {
   const particle = PARTICLE_AFTER_HOST.exec(word)?.[0].length;
   if (particle) return particle;

@@ -12,10 +12,14 @@ const MOST_LEVELS = 16;
 const TOO_DEEP = new RegExp(`^(?:[ \\t]*(?:>|(?:[-+*]|\\d{1,9}[.)])[ \\t])){${MOST_LEVELS + 1}}`);
 
 const MOST_EMPHASES = 8;
-const LONGEST_EMPHASIS = 4_000;
+const LONG_PARAGRAPH = 4_000;
+const LONGEST_EMPHASIS = 2_000; // in a long paragraph
+const STEPS_PER_MARKER = 40;
 const BEFORE_EMPHASIS = 100; // marked reads back over a run of stars
 const LONGEST_TEXT = 1_000;
+const LONGEST_TEXT_WITHOUT_EMAIL = 100;
 const LONGEST_WORD = 100;
+const LONGEST_EMAIL = 320;
 
 const BARE_TAG = /^<(?:br[ \t]*\/?|\/?(?:sub|sup|kbd))>/i;
 const LONGEST_TAG = 2_000;
@@ -113,6 +117,7 @@ export class Dialect extends Tokenizer {
 
   /** marked calls it first at each position, so formulas are recognized here. */
   escape(source) {
+    this.lexer.spendOnToken();
     const formula = this.lexer.formulaAt(source);
     if (formula) return formula;
     const bracket = /^\\[()[\]]/.exec(source)?.[0];
@@ -169,8 +174,9 @@ export class Dialect extends Tokenizer {
 
   url(source) {
     const address = addressAt(source);
+    this.lexer.spend(5 * address.length);
     // marked knows no letters outside ASCII in the name of a host.
-    const token = super.url(address ? address.replace(/[^\x00-\x7f]/g, "a") : source);
+    const token = super.url(address ? address.replace(/[^\x00-\x7f]/g, "a") : source.slice(0, LONGEST_EMAIL));
     if (!token || !address) return token && isAddress(token.href) ? token : undefined;
     const raw = address.slice(0, token.raw.length);
     const href = /^www\./i.test(raw) ? `http://${raw}` : raw;
@@ -179,22 +185,29 @@ export class Dialect extends Tokenizer {
 
   /** A single tilde means "about" or "to". */
   del(source, masked, before) {
-    return source.startsWith("~~") ? super.del(source, masked, before) : undefined;
+    return source.startsWith("~~") ? super.del(...this.#nearby(source, masked), before) : undefined;
   }
 
   /** Without bounds on length and nesting marked takes cubic time. */
   emStrong(source, masked, before) {
-    if (this.#emphases >= MOST_EMPHASES || dunderAt(source)) return undefined;
-    const position = masked.length - source.length;
+    if (this.#emphases >= MOST_EMPHASES || dunderAt(source) || !opensEmphasis(source, before)) return undefined;
     this.#emphases++;
     try {
-      const near = masked.slice(Math.max(0, position - BEFORE_EMPHASIS), position + LONGEST_EMPHASIS);
-      const token = super.emStrong(source.slice(0, LONGEST_EMPHASIS), near, before);
+      const token = super.emStrong(...this.#nearby(source, masked), before);
       if (!token || !isAccidental(token, before, source.charAt(token.raw.length))) return token;
       return asText(/^(.)\1*/.exec(source)[0]);
     } finally {
       this.#emphases--;
     }
+  }
+
+  /** The part of a long paragraph in which an emphasis can end. The search costs time per marker. */
+  #nearby(source, masked) {
+    const isLong = masked.length > LONG_PARAGRAPH;
+    const position = masked.length - source.length;
+    const near = isLong ? masked.slice(Math.max(0, position - BEFORE_EMPHASIS), position + LONGEST_EMPHASIS) : masked;
+    this.lexer.spend(STEPS_PER_MARKER * near.split(source[0]).length);
+    return [isLong ? source.slice(0, LONGEST_EMPHASIS) : source, near];
   }
 
   inlineText(source) {
@@ -204,11 +217,16 @@ export class Dialect extends Tokenizer {
   }
 }
 
+function opensEmphasis(source, before) {
+  return /^(?:\*+[^\s*]|_+[^\s_])/.test(source) && (source[0] === "*" || !/\w/.test(before));
+}
+
 /** At each word marked searches the rest of its input for an email address, so the input is cut. */
 function endOfWords(source) {
-  if (source.length <= LONGEST_TEXT) return source.length;
-  const space = Math.max(source.lastIndexOf(" ", LONGEST_TEXT), source.lastIndexOf("\n", LONGEST_TEXT));
-  return space > 0 ? space : LONGEST_TEXT;
+  const longest = source.slice(0, LONGEST_TEXT).includes("@") ? LONGEST_TEXT : LONGEST_TEXT_WITHOUT_EMAIL;
+  if (source.length <= longest) return source.length;
+  const space = Math.max(source.lastIndexOf(" ", longest), source.lastIndexOf("\n", longest));
+  return space > 0 ? space : longest;
 }
 
 /** A line without `|` below rows that begin with it is no row. */

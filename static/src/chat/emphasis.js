@@ -50,7 +50,7 @@ export const EMPHASIS = {
 };
 export const UNSPACED_ALPHANUMERIC = new RegExp(`(?!${CJK})[\\p{L}\\p{N}]`, "u");
 
-const LETTER = /[\p{L}\p{N}]/u;
+const ALPHANUMERIC = /[\p{L}\p{N}]/u;
 const OPERAND = /[\w)\]]/;
 // Names of Python and C, which are hardly ever meant as bold.
 const DUNDER =
@@ -64,7 +64,7 @@ export function dunderAt(source) {
 /** Products, powers, globs, comments and names are full of stars and underscores. */
 export function isAccidental({ type, raw, text }, before, after) {
   const isStrong = type === "strong";
-  if (raw[0] === "_") return !isStrong && LETTER.test(before);
+  if (raw[0] === "_") return !isStrong && ALPHANUMERIC.test(before);
   if (after === "/" && (before === "/" || text[0] === "/")) return true;
   if (before === "<" && text[0] === ">") return true;
   if (!OPERAND.test(before) || !/\w/.test(after)) return false;

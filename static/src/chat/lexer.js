@@ -7,12 +7,19 @@ import { namesEntities } from "./entities.js";
 import { escaped } from "./escape.js";
 import { formulasIn } from "./math.js";
 
+// Some texts, such as thousands of stars, take marked quadratic time: it scans far from each of them. A paragraph that takes
+// more steps than these is shown as its source. Text full of markup takes up to 15 steps per character.
+const LEAST_STEPS = 200_000;
+const STEPS_PER_CHARACTER = 40;
+const STEPS_PER_TOKEN = 50;
+
 export class LazyLexer extends Lexer {
   #source = "";
   #formulas = [];
   #pairs = new Set();
   #unread = new Map();
   #namesEntities = null; // of the paragraph or cell that is read
+  #steps = 0;
   isCell = false;
 
   /** `definitions` tells by its label whether a link definition is honored; without it, all definitions are text. */
@@ -50,10 +57,11 @@ export class LazyLexer extends Lexer {
     const source = this.#unread.get(tokens);
     this.#unread.delete(tokens);
     const before = tokens.length;
+    this.#steps = LEAST_STEPS + STEPS_PER_CHARACTER * source.length;
     try {
       this.inlineTokens(source, tokens);
     } catch {
-      tokens.splice(before, tokens.length, { type: "text", raw: source, text: source, escaped: false });
+      tokens.splice(before, tokens.length, { type: "html", raw: source, text: source, isSource: true });
     }
   }
 
@@ -61,6 +69,7 @@ export class LazyLexer extends Lexer {
     const outer = [this.#source, this.#formulas, this.#pairs, this.#namesEntities];
     [this.#source, this.#formulas, this.#pairs] = [source, formulasIn(source).reverse(), pairsIn(source)];
     this.#namesEntities ??= namesEntities(source, this.isCell);
+    this.spend(2 * source.length);
     try {
       return mended(super.inlineTokens(source, tokens), this.#namesEntities);
     } finally {
@@ -69,6 +78,16 @@ export class LazyLexer extends Lexer {
   }
 
   // -- for the dialect ----------------------------------------------------------------------------------
+
+  /** Counts the work on a paragraph; throws if it is too much. */
+  spend(steps) {
+    this.#steps -= steps;
+    if (this.#steps < 0) throw new RangeError("This text takes too long to read.");
+  }
+
+  spendOnToken() {
+    this.spend(STEPS_PER_TOKEN);
+  }
 
   formulaAt(rest) {
     const formula = this.#next(rest);

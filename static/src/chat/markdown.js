@@ -102,7 +102,8 @@ function linesHtml({ tokens }) {
 }
 
 /** A block is shown as its source. Inline, only allowed tags are HTML tokens. */
-function sourceHtml({ block, text }) {
+function sourceHtml({ block, isSource, text }) {
+  if (isSource) return `<span class="source">${escaped(text)}</span>`;
   return block ? `<p class="source">${escaped(text)}</p>` : text;
 }
 

@@ -7,6 +7,7 @@
 
 // More text than this between two delimiters is not a formula.
 const MOST_CHARACTERS = 4_000;
+const MOST_LINES = 100; // of a paragraph that may begin a formula
 const AMOUNT = /^[\d.,\s]+[kKmMbB%]?$/;
 const AMOUNT_AND_WORDS = /^\d[\d.,]*[kKmMbB%]?\s+\p{L}{2,}/u;
 const AMOUNT_AND_MORE = /^\d[\d.,]*[kKmMbB%]?[\s,;(][^\\^_={}<>+*/|-]*$/;
@@ -133,6 +134,7 @@ function closerOf(opening) {
 /** The offset in a paragraph of a formula on its own lines, or -1. */
 export function formulaBlockWithin(paragraph, source) {
   if (!/\$\$|\\[[b]/.test(paragraph)) return -1;
-  for (const { index } of paragraph.matchAll(BLOCK_LINE)) if (readFormulaBlock(source.slice(index + 1))) return index + 1;
-  return -1;
+  const lines = [...paragraph.matchAll(BLOCK_LINE)].slice(0, MOST_LINES);
+  const { index } = lines.find((line) => readFormulaBlock(source.slice(line.index + 1))) ?? { index: -2 };
+  return index + 1;
 }
