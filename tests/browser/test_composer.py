@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.async_api import expect
 
 from chat.models import User, UserSettings
 from tests.support.cast import Person
-from tests.support.desk import PHONE, ChatPage, Desk
+from tests.support.desk import DESKTOP, PHONE, ChatPage, Desk
 from tests.support.rows import past_thread
 
 LINE_PIXELS = 24
@@ -108,19 +110,58 @@ async def test_enter_that_confirms_an_input_method_word_does_not_send(desk: Desk
     assert await asked(alice, thread_id) == ["日本"]
 
 
-async def test_the_field_grows_to_five_lines_and_then_scrolls(desk: Desk, alice: Person) -> None:
-    chat = await desk.chat(alice)
+@pytest.mark.parametrize(
+    "viewport", [DESKTOP, PHONE, {"width": 390, "height": 360}], ids=["desktop", "phone", "keyboard"]
+)
+async def test_the_field_grows_to_two_fifths_of_the_window_and_then_scrolls(
+    desk: Desk, alice: Person, viewport: dict[str, int]
+) -> None:
+    chat = await desk.chat(alice, viewport=viewport, has_touch=viewport != DESKTOP)
+    most = viewport["height"] * 2 // 5
+    lines = (most - 2 * LINE_PIXELS) // LINE_PIXELS
     heights = []
-    for lines in range(1, 9):
-        await chat.field.fill("\n".join(["line"] * lines))
+    for count in (1, 2, lines, 40, 41):
+        await chat.field.fill("\n".join(["line"] * count))
         heights.append(await chat.field.evaluate("it => it.clientHeight"))
 
-    assert heights[4] - heights[0] == 4 * LINE_PIXELS
-    assert heights[:5] == sorted(set(heights[:5]))
-    assert set(heights[4:]) == {heights[4]}
+    assert heights[1] - heights[0] == LINE_PIXELS
+    assert heights[2] - heights[0] == (lines - 1) * LINE_PIXELS
+    assert heights[3] == heights[4] == pytest.approx(most, abs=1)
     assert await chat.field.evaluate("it => it.scrollHeight > it.clientHeight")
+    await expect(chat.send_button).to_be_in_viewport(ratio=1)
     await chat.field.fill("")
     assert await chat.field.evaluate("it => it.clientHeight") == heights[0]
+
+
+CONTRAST = """
+    (field) => {
+      const paint = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+      const light = (color) => {
+        paint.fillStyle = color;
+        paint.fillRect(0, 0, 1, 1);
+        const [r, g, b] = [...paint.getImageData(0, 0, 1, 1).data].map((it) => it / 255)
+          .map((it) => (it <= 0.04045 ? it / 12.92 : ((it + 0.055) / 1.055) ** 2.4));
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+      };
+      const box = getComputedStyle(field.parentElement);
+      const ring = box.boxShadow.match(/(?:rgb|oklch|color)[^)]*\\)(?= 0px 0px 0px 1px)/)?.[0];
+      const [one, other] = [ring ?? "white", getComputedStyle(document.body).backgroundColor].map(light);
+      return { ring, contrast: (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05) };
+    }
+"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+async def test_the_focus_of_the_field_is_quiet_and_visible(desk: Desk, alice: Person, theme: str) -> None:
+    chat = await desk.chat(alice, await past_thread(alice), color_scheme=theme)
+    await chat.field.focus()
+    seen = await chat.field.evaluate(CONTRAST)
+    assert seen["ring"]
+    assert seen["contrast"] >= 3
+    box = chat.field.locator("..")
+    await expect(box).to_have_css("outline-style", "none")
+    await chat.page.emulate_media(forced_colors="active")
+    await expect(box).to_have_css("outline", re.compile("solid 2px|2px solid"))
 
 
 async def test_an_empty_message_is_not_sent(desk: Desk, alice: Person) -> None:

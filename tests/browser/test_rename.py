@@ -152,11 +152,11 @@ async def test_renaming_during_an_answer_loses_nothing(desk: Desk, alice: Person
 
 
 LONG = "A long title that fits neither beside the buttons of a phone nor beside those of a desktop. " * 3
-# The topmost elements along the middle of the bar's title, menu and buttons that the form must cover.
+# The controls below the form, which must not take the focus.
 UNCOVERED = """
     (form) => {
       const header = form.closest("header");
-      return [...header.querySelectorAll("h1, a, button, summary")]
+      return [...header.querySelectorAll("a, button, summary")]
         .filter((it) => !form.contains(it) && it.checkVisibility({ visibilityProperty: true }))
         .filter((it) => {
           const [one, other] = [it.getBoundingClientRect(), form.getBoundingClientRect()];
