@@ -59,7 +59,7 @@ async def test_the_drawer_on_a_phone_opens_closes_and_returns_the_focus(desk: De
     await opener.tap()
     await drawer.get_by_role("link", name="New chat").tap()
 
-    await expect(chat.page.get_by_role("heading", name="What's on the agenda today?")).to_be_visible()
+    await expect(chat.page.get_by_role("heading", name="What would you like to know?")).to_be_visible()
     await expect(drawer).to_be_hidden()
     width = await chat.page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
     assert width == [PHONE["width"], PHONE["width"]]

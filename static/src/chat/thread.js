@@ -23,6 +23,7 @@ import { startShortcuts } from "./shortcuts.js";
 import { Silence } from "./silence.js";
 import { readableText, startCleanCopies } from "./selection.js";
 import { Sidebar } from "./sidebar.js";
+import { withStarters } from "./starters.js";
 import { Status } from "./status.js";
 import { browserStorage } from "./storage.js";
 import { initialState, reduce } from "./store.js";
@@ -36,7 +37,7 @@ export function startChat(main) {
   const settings = { limit: Number(maxLength), draft: draftOf(userId, threadId) };
   const form = main.querySelector("#composer");
   if (threadId) new ThreadPage(main, form, settings).start();
-  else startShortcuts(composerActions(startNewChat(form, settings)));
+  else startShortcuts(composerActions(withStarters(startNewChat(form, settings))));
   startRoving(document.getElementById("thread-list"));
 }
 

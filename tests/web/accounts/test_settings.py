@@ -48,7 +48,7 @@ async def test_saved_settings_are_confirmed_once_and_shown_again(alice: Person, 
     assert (await page_of(alice)).all("p", role="status") == []
     assert chosen(page) == ("Ada Lovelace", "dark")
     assert page.find("html")["data-theme"] == "dark"
-    assert "What's on the agenda today, Ada Lovelace?" in (await page_of(alice, "/chat/")).text
+    assert "What would you like to know, Ada Lovelace?" in (await page_of(alice, "/chat/")).text
     assert chosen(await page_of(bob)) == ("", "system")
 
 
