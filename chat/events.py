@@ -263,6 +263,23 @@ class ThreadDeleted(Frame, frozen=True, tag="thread.deleted"):
     thread_id: UUID
 
 
+class ListedThread(msgspec.Struct, frozen=True):
+    """A row of the list of chats."""
+
+    thread_id: UUID
+    title: str
+    last_message_at: datetime
+    rev: int
+    running: bool
+
+
+class ThreadList(Frame, frozen=True, tag="thread.list"):
+    """The user's newest chats, for a tab that may have missed a change."""
+
+    threads: list[ListedThread]
+    older_cursor: str  # for the chats after them; empty if there are none
+
+
 class ThemeChanged(Frame, frozen=True, tag="theme.changed"):
     """The new theme, for every tab of the user."""
 
@@ -322,6 +339,7 @@ Outbound = (
     | Logged
     | ThreadUpdated
     | ThreadDeleted
+    | ThreadList
     | ThemeChanged
     | EnterKeyChanged
     | Live

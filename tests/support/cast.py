@@ -74,10 +74,10 @@ class Person:
 
     @asynccontextmanager
     async def connection(self, thread_id: str, origin: str = "") -> AsyncIterator[websockets.ClientConnection]:
-        """A bare websocket with the cookies, before hello."""
+        """A bare websocket with the cookies, before hello; without a thread that of a new chat's page."""
         cookie = "; ".join(f"{name}={value}" for name, value in self.http.cookies.items())
         async with websockets.connect(
-            f"{self.site.socket_url}/ws/chat/{thread_id}/",
+            f"{self.site.socket_url}/ws/chat/{thread_id}/" if thread_id else f"{self.site.socket_url}/ws/chat/",
             origin=websockets.Origin(origin or self.site.url),
             additional_headers={"Cookie": cookie},
             compression=None,

@@ -23,7 +23,7 @@ from chat.services.replies.journal import ReplyJournal
 from chat.services.replies.live_text import LiveText
 from chat.web import compression, readiness, resources
 from chat.web.admin import changes, lists
-from chat.web.chat import feed, inbox, open_sockets, reconciler, socket
+from chat.web.chat import feed, inbox, open_sockets, reconciler, socket, user_feed
 
 
 @dataclass(frozen=True)
@@ -121,8 +121,9 @@ MESSAGE_RETRY_MS = Part(inbox, "UNAVAILABLE_RETRY_MS")
 HELLO_SECONDS = Part(socket, "HELLO_SECONDS")
 SUBSCRIBE_SECONDS = Part(socket, "SUBSCRIBE_SECONDS")
 SUBSCRIBED = Part(socket.Socket, "_subscribed")
-PING_SECONDS = Part(feed, "PING_SECONDS")
-PONG_SECONDS = Part(feed, "PONG_SECONDS")
+PING_SECONDS = Part(user_feed, "PING_SECONDS")
+PONG_SECONDS = Part(user_feed, "PONG_SECONDS")
+SESSION_SECONDS = Part(user_feed, "SESSION_SECONDS")
 FEED_VIEW_THREAD = Part(feed, "view_thread")
 TURN_SECONDS = Part(open_sockets, "TURN_SECONDS")
 RECONCILER = Part(resources, "Reconciler")

@@ -27,6 +27,7 @@ class Store:
         self.messages: list[dict[str, Any]] = [dict(message) for message in messages or []]
         self.parts: list[dict[str, Any]] = []
         self.syncs = 0
+        self.chats: dict[str, dict[str, Any]] = {}  # the sidebar's, by id
 
     def find(self, message_id: str) -> dict[str, Any] | None:
         """The message with this id."""
@@ -58,6 +59,7 @@ class Store:
             case "thread.title.updated":
                 self._title_updated(frame)
             case _:
+                self._listed(frame)
                 return
         if frame.get("cursor") and frame.get("rev", 0) > self.rev + (frame["type"] != "response.started"):
             self.syncs += 1  # a change arrived that does not follow the last one
@@ -72,6 +74,25 @@ class Store:
         self.messages = [self._settled(message) for message in self.parts]
         self.cursor, self.rev, self.title = frame["cursor"], frame["rev"], frame["title"]
         self.title_rev = self.rev
+
+    def _listed(self, frame: dict[str, Any]) -> None:
+        """The sidebar. Of two changes of a chat, the one with the greater rev is newer."""
+        match frame["type"]:
+            case "thread.deleted":
+                self.chats.pop(frame["thread_id"], None)
+            case "thread.updated":
+                self._change_chat(frame)
+            case "thread.list":
+                listed = {one["thread_id"] for one in frame["threads"]}
+                if not frame["older_cursor"]:
+                    self.chats = {key: chat for key, chat in self.chats.items() if key in listed}
+                for change in frame["threads"]:
+                    self._change_chat(change)
+
+    def _change_chat(self, change: dict[str, Any]) -> None:
+        known = self.chats.get(change["thread_id"])
+        if not known or change["rev"] >= known["rev"]:
+            self.chats[change["thread_id"]] = change
 
     def _title_updated(self, frame: dict[str, Any]) -> None:
         """The title with the greater rev is newer, in whichever order they arrive."""

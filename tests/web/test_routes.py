@@ -41,13 +41,13 @@ PUBLIC = {
     "accounts.email.verify_email_sent",
     "accounts.email.verify_required",
 }
-CHECKS_ITSELF = {"socket.thread_socket"}  # after accept, where a close code can say why
+CHECKS_ITSELF = {"socket.thread_socket", "socket.user_socket"}  # after accept, where a close code can say why
 UNKNOWN = [
     "/nowhere",
     "/chat/not-a-uuid/",
     "/accounts/",
     "/chat/api/",
-    "/ws/chat/",
+    "/ws/",
     "/index.php",
     "/%00",
     "/ü/🔑",

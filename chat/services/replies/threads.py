@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import accumulate
 from uuid import UUID
 
@@ -23,14 +22,7 @@ from chat.text import storable
 PAGE_SIZE = 50
 NUMBER_MAX = 2**31 - 1  # of PostgreSQL's integer
 PAGE_MAX_BYTES = 512 * 1024  # of text: twenty tabs that ask at once must not exhaust the memory
-SIDEBAR_SIZE = 200
 
-SIDEBAR = f"""
-SELECT t.id, t.title, t.last_message_at, t.rev,
-       EXISTS (SELECT 1 FROM generation g WHERE g.thread_id = t.id AND g.state IN {ALIVE_SQL}) AS running
-FROM chat_thread t WHERE t.user_id = $1 AND NOT t.archived
-ORDER BY t.last_message_at DESC LIMIT $2
-"""  # noqa: S608
 SET_TITLE = """
 UPDATE chat_thread SET title = $3, title_by = $4, rev = rev + 1
 WHERE user_id = $1 AND id = $2 AND (title_by <> 'user' OR $4 = 'user') RETURNING rev, last_message_at
@@ -46,17 +38,6 @@ ATTEMPTS = "SELECT answer_id, reason, continues FROM generation WHERE answer_id 
 
 
 @dataclass(frozen=True, slots=True)
-class SidebarThread:
-    """A row of the sidebar."""
-
-    id: UUID
-    title: str
-    last_message_at: datetime
-    rev: int
-    running: bool
-
-
-@dataclass(frozen=True, slots=True)
 class MessagePage:
     """Messages in order, and the cursor for older ones."""
 
@@ -68,11 +49,6 @@ class MessagePage:
 async def own_thread(user: User, thread_id: UUID) -> ChatThread | None:
     """The user's thread, or None."""
     return await ChatThread.get_or_none(id=thread_id, user_id=user.id)
-
-
-async def sidebar(user: User) -> list[SidebarThread]:
-    """The user's threads, newest first."""
-    return [SidebarThread(**row) for row in await query(SIDEBAR, user.id, SIDEBAR_SIZE)]
 
 
 async def rename(user: User, thread_id: UUID, title: str, *, broadcast: Broadcast) -> str | None:

@@ -16,8 +16,8 @@ from chat.models import User
 from chat.services.errors import Refused
 from chat.services.replies.send import send
 from chat.text import storable
-from chat.web.chat.feed import Feed
 from chat.web.chat.open_sockets import Leave
+from chat.web.chat.user_feed import UserFeed
 from chat.web.resources import Resources
 from chat.web.server_patches import FrameAllowance
 
@@ -26,16 +26,13 @@ UNAVAILABLE_RETRY_MS = 5000
 
 
 class Inbox:
-    """Owns the incoming side of one socket."""
+    """Owns the incoming side of one socket; by itself, of a page that shows no thread."""
 
-    def __init__(self, user: User, thread_id: UUID, subscription: Subscription, deps: Resources) -> None:
-        self._user = user
-        self._thread_id = thread_id
+    def __init__(self, subscription: Subscription) -> None:
         self._subscription = subscription
-        self._deps = deps
         self._allowance = FrameAllowance(FRAMES_AT_ONCE, FRAMES_PER_SECOND)
 
-    async def listen(self, tab: Websocket, feed: Feed) -> None:
+    async def listen(self, tab: Websocket, feed: UserFeed) -> None:
         """Handle frames until the tab violates the protocol. Raises Leave."""
         while True:
             data = await tab.receive()
@@ -53,19 +50,36 @@ class Inbox:
                     FrameRefused("unavailable", "The service is temporarily unavailable. Try again in a moment.")
                 )
 
-    async def _handle(self, frame: Inbound, feed: Feed) -> None:
+    async def _handle(self, frame: Inbound, feed: UserFeed) -> None:
         match frame:
-            case MessageSend():
-                self._subscription.put(await self._send(frame))
-            case ResponseCancel():
-                if not await self._deps.worker.stop(self._user, self._thread_id, frame.message_id):
-                    self._subscription.put(FrameRefused("not_running", "No answer is being written."))
             case Sync():
                 feed.request_snapshot()
             case Pong():
                 feed.pong()
             case Hello():
                 self._subscription.put(FrameRefused("bad_frame", "Only the first frame can be a hello."))
+            case _:
+                self._subscription.put(FrameRefused("bad_frame", "This socket has no thread."))
+
+
+class ThreadInbox(Inbox):
+    """Owns the incoming side of a thread's socket."""
+
+    def __init__(self, user: User, thread_id: UUID, subscription: Subscription, deps: Resources) -> None:
+        super().__init__(subscription)
+        self._user = user
+        self._thread_id = thread_id
+        self._deps = deps
+
+    async def _handle(self, frame: Inbound, feed: UserFeed) -> None:
+        match frame:
+            case MessageSend():
+                self._subscription.put(await self._send(frame))
+            case ResponseCancel():
+                if not await self._deps.worker.stop(self._user, self._thread_id, frame.message_id):
+                    self._subscription.put(FrameRefused("not_running", "No answer is being written."))
+            case _:
+                await super()._handle(frame, feed)
 
     async def _send(self, frame: MessageSend) -> Ack | Nack:
         try:

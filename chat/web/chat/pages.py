@@ -15,7 +15,7 @@ from chat.models import ChatThread, User
 from chat.security.limits import PAGE_POST
 from chat.services.accounts import deletion
 from chat.services.errors import Refused
-from chat.services.replies import send, snapshot, threads
+from chat.services.replies import send, snapshot, thread_list, threads
 from chat.services.replies.send import Accepted
 from chat.text import typed_lines
 from chat.web.auth import login_required, wants_json
@@ -126,6 +126,14 @@ async def try_again(user: User, thread_id: UUID) -> ResponseReturnValue:
     return _accepted(accepted)
 
 
+@blueprint.get("/api/threads/")
+@login_required
+async def list_threads(user: User) -> ResponseReturnValue:
+    """A page of the list of chats, after a cursor, as JSON."""
+    size = request.args.get("size", thread_list.PAGE_SIZE, int)
+    return _json(await thread_list.thread_list(user.id, before=request.args.get("before", ""), size=max(size, 1)))
+
+
 @blueprint.get("/api/threads/<uuid:thread_id>/messages/")
 @login_required
 async def older_messages(user: User, thread_id: UUID) -> ResponseReturnValue:
@@ -181,7 +189,7 @@ async def _page(user: User, found: ChatThread | None, **refused: str) -> str:
         "chat/thread.html",
         thread=found,
         title=view.title if view else "",
-        threads=await threads.sidebar(user),
+        listed=await thread_list.thread_list(user.id, before=request.args.get("chats", ""), current=found),
         messages=view.page.messages if view else [],
         has_older=view.page.has_older if view else False,
         older_cursor=view.page.older_cursor if view else "",

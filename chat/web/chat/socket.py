@@ -14,13 +14,14 @@ from chat import events
 from chat.broadcast import Subscription, thread_channel, user_channel
 from chat.database import DatabaseUnavailable
 from chat.events import Bye, Close, Hello
-from chat.models import AuthSession
+from chat.models import AuthSession, ChatThread, User
 from chat.security.limits import SOCKET_CONNECT
 from chat.services.accounts import sessions
 from chat.services.replies import threads
 from chat.web.chat.feed import Feed
-from chat.web.chat.inbox import Inbox, decoded
+from chat.web.chat.inbox import Inbox, ThreadInbox, decoded
 from chat.web.chat.open_sockets import Leave
+from chat.web.chat.user_feed import UserFeed
 from chat.web.resources import Resources, resources
 
 logger = logging.getLogger(__name__)
@@ -35,7 +36,18 @@ COME_BACK_MS = 1000  # at most; by then another process accepts connections, or 
 
 @blueprint.websocket("/ws/chat/<uuid:thread_id>/")
 async def thread_socket(thread_id: UUID) -> None:
-    """One tab of one thread; the drain waits until its close code is sent."""
+    """One tab of one thread."""
+    await _serve(thread_id)
+
+
+@blueprint.websocket("/ws/chat/")
+async def user_socket() -> None:
+    """One tab that shows no thread: the list of chats, and what else concerns all tabs of a user."""
+    await _serve(None)
+
+
+async def _serve(thread_id: UUID | None) -> None:
+    """The drain waits until the socket's close code is sent."""
     if not current_user.auth_id:
         abort(403, "Log in first.")
     deps = resources()
@@ -82,7 +94,7 @@ async def _hello() -> Hello:
 class Socket:
     """A tab's connection. It counts from the start, or a client that says nothing could open thousands."""
 
-    def __init__(self, thread_id: UUID, deps: Resources) -> None:
+    def __init__(self, thread_id: UUID | None, deps: Resources) -> None:
         self.thread_id = thread_id
         self._subscription: Subscription | None = None
         self._deps = deps
@@ -92,15 +104,21 @@ class Socket:
         async with self._deps.sockets.turn():
             session = await self._admitted()
         hello = await _hello()
-        thread = await threads.own_thread(session.user, self.thread_id)
-        if thread is None:
-            raise Leave(Close.NO_SUCH_THREAD)
-        channels = (thread_channel(self.thread_id), user_channel(session.user.id))
+        thread = await self._thread(session.user)
+        channels = (user_channel(session.user.id), *([thread_channel(thread.id)] if thread else ()))
         async with self._deps.broadcast.channels.subscribe(*channels) as subscription:
             self._subscription = subscription
             if self._deps.worker.draining:  # the tab came back to a worker that had just said bye
                 self.leave()
-            await self._run(subscription, hello, session, rev=thread.rev)
+            await self._run(subscription, hello, session, thread)
+
+    async def _thread(self, user: User) -> ChatThread | None:
+        if self.thread_id is None:
+            return None
+        thread = await threads.own_thread(user, self.thread_id)
+        if thread is None:
+            raise Leave(Close.NO_SUCH_THREAD)
+        return thread
 
     def leave(self) -> None:
         """The worker is about to stop: say bye, or after the hello if that has not come yet."""
@@ -118,23 +136,34 @@ class Socket:
             raise Leave(Close.OVERLOAD)
         return session
 
-    async def _run(self, subscription: Subscription, hello: Hello, session: AuthSession, *, rev: int) -> None:
+    async def _run(
+        self, subscription: Subscription, hello: Hello, session: AuthSession, thread: ChatThread | None
+    ) -> None:
         tab: Websocket = websocket._get_current_object()  # type: ignore[attr-defined]
-        feed = Feed(
-            self.thread_id,
-            session.id,
-            subscription,
-            broadcast=self._deps.broadcast,
-            tools=self._deps.tools,
-            reconciler=self._deps.reconciler,
-            send=tab.send,
-        )
+        feed, inbox = self._sides(subscription, session, thread, tab)
         await self._subscribed(subscription)
-        await feed.start(hello, rev=rev)
-        inbox = Inbox(session.user, self.thread_id, subscription, self._deps)
+        await feed.start(hello)
         async with asyncio.TaskGroup() as group:
             group.create_task(feed.run())
             group.create_task(inbox.listen(tab, feed))
+
+    def _sides(
+        self, subscription: Subscription, session: AuthSession, thread: ChatThread | None, tab: Websocket
+    ) -> tuple[UserFeed, Inbox]:
+        deps = self._deps
+        if thread is None:
+            return UserFeed(session, subscription, reconciler=deps.reconciler, send=tab.send), Inbox(subscription)
+        feed = Feed(
+            thread.id,
+            session,
+            subscription,
+            rev=thread.rev,
+            broadcast=deps.broadcast,
+            tools=deps.tools,
+            reconciler=deps.reconciler,
+            send=tab.send,
+        )
+        return feed, ThreadInbox(session.user, thread.id, subscription, deps)
 
     async def _subscribed(self, subscription: Subscription) -> None:
         """Wait before reading the log, or events in between would be missed. Without Redis the tab is fed from rows."""

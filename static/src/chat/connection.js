@@ -9,6 +9,7 @@ import { helloFrame, sendFrame } from "./outbox.js";
 import { delayAfterClose, endingOf, failuresAfter, phaseAfter } from "./reconnect.js";
 
 const NO_PONG = 4002;
+const LOGOUT = "/accounts/logout/";
 
 const WELCOME_MS = 10_000;
 const QUIET_MS = 15_000;
@@ -18,7 +19,7 @@ const HEARTBEAT_MS = 25_000;
 const LATE_PING_MS = 10_000; // as long as the server waits for the pong
 
 const browser = {
-  open: (url) => new WebSocket(url),
+  open: (path) => new WebSocket(new URL(path, window.location.origin.replace(/^http/, "ws"))),
   now: () => performance.now(),
   isHidden: () => document.hidden,
   setTimeout: (...args) => window.setTimeout(...args),
@@ -61,6 +62,16 @@ export class Connection {
   /** Reconnects without waiting: the browser is back online, the tab is visible again, or the reader asked. */
   hurry() {
     if (!this.#ended && !this.#socket) this.open();
+  }
+
+  /** Reconnects without waiting when that may help, and closes with the page. */
+  followPage() {
+    window.addEventListener("online", () => this.hurry());
+    window.addEventListener("pagehide", () => this.close());
+    window.addEventListener("pageshow", ({ persisted }) => persisted && this.hurry());
+    document.addEventListener("visibilitychange", () => document.hidden || this.hurry());
+    // The closing of the socket would lead to the login page, faster than the form leads elsewhere.
+    document.addEventListener("submit", ({ target }) => target.action.endsWith(LOGOUT) && this.end());
   }
 
   get isUp() {

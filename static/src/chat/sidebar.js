@@ -1,12 +1,23 @@
 /** The list of chats: follows what happens in any tab, newest first. */
+import { MoreThreads } from "./more_threads.js";
 
 export class Sidebar {
   #list;
+  #scroller;
   #template;
+  #more;
+  #announce;
 
-  constructor(list, template) {
-    this.#list = list;
-    this.#template = template;
+  constructor({ announce }) {
+    this.#list = document.getElementById("thread-list");
+    this.#scroller = document.getElementById("thread-scroll");
+    this.#template = document.getElementById("thread-template");
+    this.#announce = announce;
+    this.#more = new MoreThreads(document.getElementById("more-threads"), {
+      add: (threads) => this.#addOlder(threads),
+      addAgain: (threads) => this.#keepingCurrent(() => threads.forEach((thread) => this.update(thread))),
+    });
+    this.#more.addAgain(this.#list.children.length);
   }
 
   /** What a chat without a title is called. */
@@ -30,15 +41,47 @@ export class Sidebar {
     this.#showEmpty();
   }
 
-  /** Moves a row only when its place changes, and keeps the focus in it. */
+  /** The newest chats, as the server has them: a row that belongs among them and is not there was deleted meanwhile. */
+  renew({ threads, older_cursor: cursor }) {
+    const listed = new Set(threads.map((thread) => thread.thread_id));
+    const rows = [...this.#list.children].filter((row) => !listed.has(row.dataset.threadId));
+    const end = threads.at(-1) ? placeOf(threads.at(-1).thread_id, threads.at(-1).last_message_at) : null;
+    const isMissing = (row) => !cursor || isBefore(placeOfRow(row), end);
+    // Without a common row there may be chats between the two that neither has.
+    const isGap = cursor && rows.length === this.#list.children.length;
+    rows.filter((row) => isMissing(row) || (isGap && !isCurrent(row))).forEach((row) => row.remove());
+    threads.forEach((thread) => this.update(thread));
+    if (isGap) this.#more.beginAt(cursor);
+    this.#showEmpty();
+  }
+
+  #addOlder(threads) {
+    threads.forEach((thread) => this.update(thread));
+    this.#row(threads[0]?.thread_id)?.querySelector("a").focus({ preventScroll: true });
+    this.#announce(threads.length === 1 ? "1 more chat loaded" : `${threads.length} more chats loaded`);
+  }
+
+  /** What is added above or below the current chat does not move it. */
+  #keepingCurrent(change) {
+    const current = this.#list.querySelector("[aria-current]");
+    const top = () => current?.getBoundingClientRect().top ?? 0;
+    const before = top();
+    this.#scroller.style.overflowAnchor = "none"; // or the browser corrects the place as well
+    change();
+    if (current) this.#scroller.scrollTop += top() - before;
+    this.#scroller.style.overflowAnchor = "";
+  }
+
+  /** Moves a row only when its place changes, and keeps the focus in it. Older rows are added at the end, so it looks from there. */
   #place(row, lastMessageAt) {
     row.dataset.lastMessageAt = lastMessageAt;
-    const time = Date.parse(lastMessageAt);
+    const place = placeOfRow(row);
     const others = [...this.#list.children].filter((other) => other !== row);
-    const below = others.find((other) => !(Date.parse(other.dataset.lastMessageAt) > time)) ?? null;
-    if (row.parentNode === this.#list && row.nextElementSibling === below) return;
+    const above = others.findLast((other) => isBefore(placeOfRow(other), place)) ?? null;
+    if (row.parentNode === this.#list && row.previousElementSibling === above) return;
     const focused = row.contains(document.activeElement) ? document.activeElement : null;
-    this.#list.insertBefore(row, below);
+    if (above) above.after(row);
+    else this.#list.prepend(row);
     focused?.focus({ preventScroll: true });
   }
 
@@ -57,4 +100,22 @@ export class Sidebar {
     const empty = document.getElementById("thread-list-empty");
     if (empty) empty.hidden = this.#list.children.length > 0;
   }
+}
+
+function placeOfRow({ dataset: { threadId, lastMessageAt } }) {
+  return placeOf(threadId, lastMessageAt);
+}
+
+/** Times have microseconds, of which `Date` knows the first three digits. Of two chats of the same time, the greater id comes first. */
+function placeOf(id, time) {
+  const further = /\.\d{3}(\d{1,3})/.exec(time)?.[1] ?? "";
+  return [Date.parse(time) * 1000 + Number(further.padEnd(3, "0")), id];
+}
+
+function isBefore([time, id], [otherTime, otherId]) {
+  return time === otherTime ? id > otherId : time > otherTime;
+}
+
+function isCurrent(row) {
+  return Boolean(row.querySelector("[aria-current]"));
 }

@@ -4,7 +4,7 @@
  * The transport may repeat frames, reorder them at a reconnect, or lose them. Three rules make that harmless: everything
  * is an upsert by id, a finished status never goes back, and a delta fits by its position or is refused.
  * Effects say what the page must do:
- * {sync, acked, nacked, resendIn, announce, warn, thread, removed, ended, older, live, theme, enterKey}.
+ * {sync, acked, nacked, resendIn, announce, warn, thread, removed, ended, older, live, theme, enterKey, threads}.
  */
 import { sha8 } from "./digest.js";
 import { endingOf } from "./reconnect.js";
@@ -33,6 +33,7 @@ const HANDLERS = new Map([
   ["thread.title.updated", titleUpdated],
   ["thread.updated", threadUpdated],
   ["thread.deleted", threadDeleted],
+  ["thread.list", threadList],
   ["theme.changed", themeChanged],
   ["enter_key.changed", enterKeyChanged],
   ["live", live],
@@ -216,6 +217,12 @@ function threadUpdated(state, { type, ...thread }) {
 
 function threadDeleted(state, { thread_id: id }) {
   return changed(state, id === state.threadId ? { removed: id, ended: endingOf(DELETED) } : { removed: id });
+}
+
+/** The sidebar's chats. This thread's title is in it too, but without saying whether it is newer than what the tab shows. */
+function threadList(state, { threads, older_cursor }) {
+  const own = (thread) => (thread.thread_id === state.threadId ? { ...thread, title: state.title } : thread);
+  return changed(state, { threads: { threads: threads.map(own), older_cursor } });
 }
 
 const DELETED = 4505; // the close code for a deleted thread

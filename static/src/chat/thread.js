@@ -2,6 +2,7 @@
 import { copyBy, selected } from "../copy.js";
 import { followTheme } from "../theme.js";
 import { Announcer } from "./announcer.js";
+import { ChatList } from "./chat_list.js";
 import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
 import { startCopyButtons } from "./decoration.js";
@@ -28,7 +29,6 @@ import { Status } from "./status.js";
 import { browserStorage } from "./storage.js";
 import { initialState, reduce } from "./store.js";
 
-const LOGOUT = "/accounts/logout/";
 const CUT_AFTER_MS = 1_000;
 const SENDS_WITHIN_MS = 86_400_000;
 
@@ -36,9 +36,11 @@ export function startChat(main) {
   const { threadId, userId, maxLength } = main.dataset;
   const settings = { limit: Number(maxLength), draft: draftOf(userId, threadId) };
   const form = main.querySelector("#composer");
-  if (threadId) new ThreadPage(main, form, settings).start();
-  else startShortcuts(composerActions(withStarters(startNewChat(form, settings))));
   startRoving(document.getElementById("thread-list"));
+  if (threadId) return new ThreadPage(main, form, settings).start();
+  const composer = withStarters(startNewChat(form, settings));
+  startShortcuts(composerActions(composer));
+  new ChatList(composer).start();
 }
 
 function composerActions(composer) {
@@ -76,7 +78,7 @@ class ThreadPage {
       around: (paint) => this.#follower.around(paint),
       keeping: (paint) => this.#follower.steady(paint),
     });
-    this.#sidebar = new Sidebar(part("thread-list"), part("thread-template"));
+    this.#sidebar = new Sidebar({ announce: (text) => this.#announce(text) });
     this.#history = new HistoryLoader(part("older"), { add: (messages) => this.#addOlder(messages) });
     this.#composer = new Composer(form, {
       ...settings,
@@ -90,7 +92,7 @@ class ThreadPage {
       leave: () => part("chat-scroll").focus({ preventScroll: true }),
     });
     this.#silence = new Silence({ hears: () => this.#connection.isUp && this.#status.isLive, show: (id) => this.#showSilence(id) });
-    this.#connection = new Connection(socketAddress(threadId), this.#forConnection());
+    this.#connection = new Connection(`/ws/chat/${threadId}/`, this.#forConnection());
     new Rename(part("rename-form"), part("rename-open"), {
       title: () => this.#state.title,
       save: (address, title) => this.#rename(address, title),
@@ -121,12 +123,7 @@ class ThreadPage {
   }
 
   #listen() {
-    window.addEventListener("online", () => this.#connection.hurry());
-    window.addEventListener("pagehide", () => this.#connection.close());
-    window.addEventListener("pageshow", ({ persisted }) => persisted && this.#connection.hurry());
-    document.addEventListener("visibilitychange", () => document.hidden || this.#connection.hurry());
-    // The closing of the socket would lead to the login page, faster than the form leads elsewhere.
-    document.addEventListener("submit", ({ target }) => target.action.endsWith(LOGOUT) && this.#connection.end());
+    this.#connection.followPage();
     keepFromLeaving(() => this.#composer.wouldLose || this.#outbox.wouldLose);
     this.#main.addEventListener("click", (event) => this.#clicked(event, event.target.closest("[data-action]")));
     const reading = new Reading(document.getElementById("chat-messages"), document.getElementById("chat-scroll"));
@@ -159,7 +156,7 @@ class ThreadPage {
     this.#narrator.follow(state);
   }
 
-  #apply({ acked = [], nacked, resendIn, announce, warn, thread, removed, ended, older, live, theme, enterKey, sync }) {
+  #apply({ acked = [], nacked, resendIn, announce, warn, thread, removed, ended, older, live, theme, enterKey, threads, sync }) {
     acked.forEach((clientId) => this.#outbox.settle(clientId));
     if (nacked) this.#refused(nacked);
     if (resendIn) this.#connection.resendIn(resendIn);
@@ -167,6 +164,7 @@ class ThreadPage {
     if (warn) this.#composer.say(warn);
     if (thread) this.#threadChanged(thread);
     if (removed) this.#sidebar.remove(removed);
+    if (threads) this.#sidebar.renew(threads);
     if (ended) this.#end(ended);
     if (older) this.#history.beginAt(older);
     if (live !== undefined) this.#connectionChanged(() => this.#status.showLive(live));
@@ -330,9 +328,4 @@ class ThreadPage {
   #announce(text) {
     this.#announcer.say(text);
   }
-}
-
-function socketAddress(threadId) {
-  const scheme = window.location.protocol === "https:" ? "wss:" : "ws:";
-  return `${scheme}//${window.location.host}/ws/chat/${threadId}/`;
 }

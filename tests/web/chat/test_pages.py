@@ -14,6 +14,7 @@ import pytest
 from chat.events import MESSAGE_MAX_LENGTH
 from chat.models import ChatMessage, ChatThread, Generation, Role, Status, User
 from chat.security.limits import PAGE_POST
+from chat.services.replies.thread_list import PAGE_SIZE
 from tests.support.cast import Person
 from tests.support.offline import OfflineServer
 from tests.support.page import Page
@@ -603,6 +604,80 @@ async def test_the_sidebar_has_the_own_threads_newest_first(alice: Person, stran
     assert [link.get("aria-current") for link in links] == [None, "page", None]
     assert "Foreign" not in page.text
     assert "Archived" not in page.text
+
+
+async def many_threads(person: Person, count: int) -> list[ChatThread]:
+    """The person's threads, newest first; some have the same time."""
+    user = await user_of(person)
+    await ChatThread.bulk_create(ChatThread(user=user, title=f"Chat {number}") for number in range(count))
+    threads = await ChatThread.filter(user=user)
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    for number, thread in enumerate(threads):
+        thread.last_message_at = start + timedelta(microseconds=number // 3)
+    await ChatThread.bulk_update(threads, ["last_message_at"])
+    return sorted(threads, key=lambda thread: (thread.last_message_at, thread.id), reverse=True)
+
+
+def listed(page: Page) -> list[str]:
+    return [row["data-thread-id"] for row in page.all("li", class_="thread-row") if row["data-thread-id"]]
+
+
+async def test_every_chat_can_be_reached_by_links(alice: Person) -> None:
+    threads, seen = await many_threads(alice, 2 * PAGE_SIZE + 3), []
+    page = await page_of(alice, "/chat/")
+    assert "Show newest chats" not in page.text
+    while True:
+        seen += listed(page)
+        more = page.find("a", id="more-threads")
+        if "hidden" in more:
+            break
+        page = await page_of(alice, more["href"])
+        assert "Show newest chats" in [link.text for link in page.all("a", href="/chat/")]
+
+    assert seen == [str(thread.id) for thread in threads]
+
+
+async def test_the_list_continues_on_the_page_of_a_chat(alice: Person) -> None:
+    threads = await many_threads(alice, PAGE_SIZE + 2)
+    path = f"/chat/{threads[0].id}/"
+    page = await page_of(alice, (await page_of(alice, path)).find("a", id="more-threads")["href"])
+
+    assert listed(page) == [str(thread.id) for thread in [threads[0], *threads[-2:]]]
+    assert "Show newest chats" in [link.text for link in page.all("a", href=path)]
+
+
+async def test_the_current_chat_is_always_in_the_list(alice: Person) -> None:
+    threads = await many_threads(alice, PAGE_SIZE + 9)
+    page = await page_of(alice, f"/chat/{threads[-2].id}/")
+
+    assert listed(page) == [str(thread.id) for thread in [*threads[:PAGE_SIZE], threads[-2]]]
+    assert page.find("a", aria_current="page", class_="thread-link")["href"] == f"/chat/{threads[-2].id}/"
+
+
+async def test_the_list_as_json_continues_after_a_cursor(alice: Person, stranger: Person) -> None:
+    threads = await many_threads(alice, PAGE_SIZE + 9)
+    cursor = (await page_of(alice, "/chat/")).find("a", id="more-threads")["data-cursor"]
+    page = (await alice.http.get("/chat/api/threads/", params={"before": cursor, "size": 5})).json()
+    rest = (await alice.http.get("/chat/api/threads/", params={"before": page["older_cursor"]})).json()
+    foreign = (await stranger.http.get("/chat/api/threads/", params={"before": cursor})).json()
+
+    found = [thread["thread_id"] for thread in page["threads"] + rest["threads"]]
+    assert found == [str(thread.id) for thread in threads[PAGE_SIZE:]]
+    assert set(page["threads"][0]) == {"thread_id", "title", "last_message_at", "rev", "running"}
+    assert rest["older_cursor"] == ""
+    assert not {thread["thread_id"] for thread in foreign["threads"]} & {str(thread.id) for thread in threads}
+
+
+@pytest.mark.parametrize(
+    "cursor", ["", "x", "1", "-1", "9" * 30, f"{'9' * 17}-{'f' * 32}", "1-" + "g" * 32, "\x00", "٣-" + "0" * 32]
+)
+async def test_a_nonsense_cursor_of_the_list_means_the_newest(alice: Person, cursor: str) -> None:
+    threads = await many_threads(alice, 3)
+    for size in ("", "0", "-5", "x", "9" * 40):
+        answer = await alice.http.get("/chat/api/threads/", params={"before": cursor, "size": size})
+        assert answer.status_code == 200
+        assert answer.json()["threads"][0]["thread_id"] == str(threads[0].id)
+    assert listed(await page_of(alice, f"/chat/?chats={quote(cursor)}"))[0] == str(threads[0].id)
 
 
 async def test_a_message_moves_its_thread_to_the_top(alice: Person) -> None:
