@@ -93,9 +93,9 @@ async def test_a_bad_password_is_explained_at_its_field(
     assert not await User.exists(email="dora.long@example.com")
 
 
-async def test_one_password_is_enough(visitor: Person) -> None:
+async def test_one_password_is_enough(nobody: Person) -> None:
     address = f"once-{uuid.uuid4().hex[:8]}@example.com"
-    response = await visitor.http.post("/accounts/signup/", data={"email": address, "password1": PASSWORD})
+    response = await nobody.http.post("/accounts/signup/", data={"email": address, "password1": PASSWORD})
 
     assert response.status_code == 303
     assert await User.exists(email=address)
