@@ -28,7 +28,7 @@ FIXED = {
     # In a cell or a heading, which has the direction.
     "admin/row.html": {"row.email if row.email is string else table.singular"},
     "chat/_composer.html": {'form_error or ""'},  # sentences of the server
-    "admin/_bar.html": {"one.title"},
+    "admin/_bar.html": {"one.title", "table.title"},
     "admin/index.html": {"tool.name", "name", "value"},  # of Python functions
     "admin/table.html": {"table.title", "one.label", "value"},
     "pages/error.html": {"title"},
