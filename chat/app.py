@@ -24,6 +24,7 @@ from chat.text import contained, isolated
 from chat.web import accounts, admin, auth, compression, pages, rate_limits, security_headers
 from chat.web.chat import pages as chat_pages
 from chat.web.chat import socket
+from chat.web.kept import kept
 from chat.web.model_words import abilities
 from chat.web.resources import EXTENSION, CannotStart, opened
 from chat.web.server_patches import BoundedWebsocketConnection, TrustedProxies
@@ -145,7 +146,8 @@ def _install_error_pages(app: Quart) -> None:
             if wait := _wait_seconds(error):
                 said["retry_ms"] = wait * 1000
             return said, status, headers
-        return await render_template("pages/error.html", status=status, title=title, message=sentence), status, headers
+        values = {"status": status, "title": title, "message": sentence, "kept": await kept(status)}
+        return await render_template("pages/error.html", **values), status, headers
 
     @app.errorhandler(NotAdministrator)
     async def hide(error: NotAdministrator) -> ResponseReturnValue:
@@ -161,7 +163,7 @@ def _install_error_pages(app: Quart) -> None:
             return said, 503, headers
         if request.method == "GET":
             headers["Refresh"] = str(AWAY_RETRY_SECONDS)
-        return await render_template("pages/unavailable.html"), 503, headers
+        return await render_template("pages/unavailable.html", kept=await kept()), 503, headers
 
     @app.errorhandler(Exception)
     async def fail(error: Exception) -> ResponseReturnValue:

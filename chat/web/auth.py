@@ -7,13 +7,15 @@ from functools import wraps
 from typing import Any
 from urllib.parse import urlsplit
 
-from quart import abort, g, redirect, request, url_for
+from quart import abort, g, redirect, render_template, request, url_for
 from quart.typing import ResponseReturnValue
 from quart_auth import AuthUser, QuartAuth, current_user, login_user, logout_user
 
 from chat.models import AuthSession, User
 from chat.services.accounts import sessions
 from chat.settings import Settings
+from chat.web.forms import LoginForm
+from chat.web.kept import kept, remember_writer
 from chat.web.resources import resources
 
 View = Callable[..., Awaitable[ResponseReturnValue]]
@@ -52,7 +54,7 @@ async def signed_in_user() -> User | None:
 
 
 def login_required(view: View) -> View:
-    """Pass the user to the view. Visitors are sent to the login page, which leads back."""
+    """Pass the user to the view. Visitors get to the login page, which leads back; it has the text of a form."""
 
     @wraps(view)
     async def guarded(*args: Any, **kwargs: Any) -> ResponseReturnValue:
@@ -61,6 +63,9 @@ def login_required(view: View) -> View:
             return await view(user, *args, **kwargs)
         if wants_json():
             abort(401, "Log in first.")
+        if unsent := await kept():
+            values = {"form": LoginForm(), "next": unsent.page, "kept": unsent}
+            return await render_template("accounts/login.html", **values), 401
         target = request.full_path.rstrip("?") if request.method in ("GET", "HEAD") else "/chat/"
         return redirect(url_for("accounts.login.login", next=target), 303)
 
@@ -102,6 +107,8 @@ async def log_in(user: User, *, remember: bool, with_code: bool) -> None:
         with_code=with_code,
     )
     login_user(AuthUser(token), remember=remember)
+    remember_writer(user)
+    g.pop("auth_session", None)  # a page in the response to the login is already the user's
     if former:
         await sessions.end_session(former, broadcast=resources().broadcast)
 

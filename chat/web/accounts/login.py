@@ -8,10 +8,12 @@ from quart.typing import ResponseReturnValue
 from chat.models import User
 from chat.security.limits import LOGIN, PAGE_POST, PREFERENCE, SIGNUP
 from chat.services.errors import Refused, TooManyGuesses
+from chat.web.accounts import pending_login
 from chat.web.accounts.login_flow import (
     complete_logout,
     continue_login,
     form_page,
+    own_target,
     refused_page,
     to_mailbox,
 )
@@ -50,9 +52,12 @@ async def signup() -> ResponseReturnValue:
 @limited(LOGIN)
 async def login() -> ResponseReturnValue:
     """Log in and go to `next`."""
-    target = safe_target((await request.values).get("next"))
-    if request.method != "POST" and await signed_in_user():
-        return redirect(target, 303)
+    wanted = (await request.values).get("next")
+    target = safe_target(wanted) if wanted else pending_login.target()
+    if request.method != "POST" and (user := await signed_in_user()):
+        return redirect(await own_target(user, target), 303)
+    if request.method != "POST" and wanted:
+        pending_login.aim(target)
     form = LoginForm(await request.form)
     if request.method != "POST" or not form.validate():
         return await form_page("accounts/login.html", form, next=target)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+from uuid import UUID
 
 from quart import redirect, render_template, request, session, url_for
 from quart.typing import ResponseReturnValue, ResponseTypes
@@ -12,30 +14,51 @@ from chat.models import User
 from chat.models.ids import uuid7
 from chat.services.accounts import two_factor
 from chat.services.errors import Refused, TooManyGuesses
+from chat.services.replies import threads
 from chat.web.accounts import pending_login
 from chat.web.auth import log_in, log_out, signed_in_user
-from chat.web.forms import Form, add_error
+from chat.web.forms import CodeForm, Form, add_error
+from chat.web.kept import is_writer, kept_through_login
 from chat.web.rate_limits import client_address
 from chat.web.resources import resources
 
+THREAD = re.compile(r"/chat/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/")
 
-async def continue_login(user: User, *, target: str = "/chat/", remember: bool = True) -> ResponseReturnValue:
+
+async def continue_login(user: User, *, target: str = "", remember: bool = True) -> ResponseReturnValue:
     """Log in, or ask for a two-factor code first. Every kind of login comes through here."""
-    if await two_factor.factor_of(user):
-        pending_login.begin(user, target=target, remember=remember)
-        return redirect(url_for("accounts.two_factor.login_code"), 303)
-    return await complete_login(user, target=target, remember=remember, with_code=False)
+    target = target or pending_login.target()
+    if not await two_factor.factor_of(user):
+        return await complete_login(user, target=target, remember=remember, with_code=False)
+    pending_login.begin(user, target=target, remember=remember)
+    if unsent := kept_through_login(await request.form):
+        return await render_template("accounts/login_code.html", form=CodeForm(), kept=unsent)
+    return redirect(url_for("accounts.two_factor.login_code"), 303)
 
 
 async def complete_login(user: User, *, target: str, remember: bool, with_code: bool) -> ResponseReturnValue:
     """Start the session of a user who has passed every check."""
+    is_same = is_writer(user)
+    unsent = kept_through_login(await request.form) if is_same else None
+    target = target if is_same else await own_target(user, target)
     await log_in(user, remember=remember, with_code=with_code)
+    pending_login.forget(pending_login.TARGET)
+    if unsent:
+        return await render_template("pages/kept.html", kept=unsent)
     return redirect(target, 303)
+
+
+async def own_target(user: User, target: str) -> str:
+    """The target, or a new chat in place of another user's thread, from which that user may have been logged out."""
+    found = THREAD.match(target)
+    is_own = not found or await threads.own_thread(user, UUID(found[1]))
+    return target if is_own else "/chat/"
 
 
 async def complete_logout() -> ResponseReturnValue:
     """End the session, clear what the browser stored, and go to the front page."""
     await log_out()
+    pending_login.forget(pending_login.TARGET)
     response = redirect(url_for("pages.landing"), 303)
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response
@@ -111,7 +134,8 @@ def add_wait(form: Form, field: str, refused: TooManyGuesses) -> None:
 async def form_page(template: str, form: Form, **context: Any) -> ResponseReturnValue:
     """The page with its form: 422 after a POST, 429 if the form has a wait."""
     min_length = resources().settings.password_min_length
-    page = await render_template(template, form=form, password_min_length=min_length, **context)
+    unsent = kept_through_login(await request.form)
+    page = await render_template(template, form=form, kept=unsent, password_min_length=min_length, **context)
     if form.wait_ms:
         return page, 429, {"Retry-After": str(wait_seconds(form.wait_ms))}
     return page, 422 if request.method == "POST" else 200

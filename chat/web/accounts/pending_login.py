@@ -17,7 +17,7 @@ from chat.security.tokens import token_hash
 from chat.services.accounts import two_factor
 
 # Keys in cookies: with other names, logins would be lost during a rolling deploy.
-LOGIN, SET_UP = "unfinished_login", "unfinished_set_up"
+LOGIN, SET_UP, TARGET = "unfinished_login", "unfinished_set_up", "target"
 PENDING_SECONDS = 600
 TARGET_MAX_BYTES = 1_000  # as JSON, where é takes 6 bytes; browsers drop cookies of more than 4 kB
 
@@ -29,6 +29,18 @@ class PendingLogin:
     user: User
     target: str
     remember: bool
+
+
+def aim(target: str) -> None:
+    """Remember where a login leads, on its way through a sign-up, a reset or an email."""
+    if len(json.dumps(target)) <= TARGET_MAX_BYTES:
+        session[TARGET] = target
+
+
+def target() -> str:
+    """Where a login leads that was not told."""
+    aimed: str = session.get(TARGET, "/chat/")
+    return aimed
 
 
 def begin(user: User, *, target: str, remember: bool) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
 import msgspec
 from quart import Blueprint, abort, flash, redirect, render_template, request, url_for
@@ -171,6 +171,8 @@ async def _send(user: User, found: ChatThread | None, content: str, client_id: s
         chosen = UUID(client_id) if client_id else uuid4()
     except ValueError:
         raise Refused("bad_client_id", "client_id must be a UUID.") from None
+    if not wants_json():  # a form that is changed before it is sent again is another message
+        chosen = uuid5(chosen, content)
     return await send.send(resources(), user, found.id if found else None, MessageSend(chosen, content, model))
 
 

@@ -380,7 +380,7 @@ def without_nonce(answer: httpx.Response) -> str:
     return answer.text.replace(nonce, "")
 
 
-async def test_a_visitor_is_redirected_to_the_login(reader: Person, nobody: Person) -> None:
+async def test_a_visitor_gets_to_the_login(reader: Person, nobody: Person) -> None:
     thread = await stored_thread(reader, "A secret")
 
     page = await nobody.http.get(f"/chat/{thread.id}/")
@@ -388,7 +388,7 @@ async def test_a_visitor_is_redirected_to_the_login(reader: Person, nobody: Pers
     older = await nobody.http.get(f"/chat/api/threads/{thread.id}/messages/", headers=JSON)
 
     assert (page.status_code, page.headers["Location"]) == (303, f"/accounts/login/?next=/chat/{thread.id}/")
-    assert (sent.status_code, older.status_code) == (303, 401)
+    assert (sent.status_code, older.status_code) == (401, 401)
 
 
 # Titles
@@ -471,7 +471,7 @@ async def test_only_the_owner_gives_a_title(reader: Person, stranger: Person, no
     foreign, missing = answers
     assert [one.status_code for one in foreign + missing] == [404] * 8
     assert [without_nonce(one) for one in foreign] == [without_nonce(one) for one in missing]
-    assert (login.status_code, other_site.status_code) == (303, 403)
+    assert (login.status_code, other_site.status_code) == (401, 403)
     assert (await ChatThread.get(id=thread.id)).title == "Mine"
 
 
