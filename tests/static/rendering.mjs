@@ -13,7 +13,7 @@ const PIECES = [
   "$5 and $10\n\n", "$x$ and \\(y\\)\n", "$$\n", "\\[\na\n+ b\n", "\\]\n\n", "\\begin{align}\n", ":smile:\n\n", "\\\n", "\t- tab\n",
   "a\\\n\n", "#\n", "#x\n", "&amp; &lt;b&gt;\n\n", "<!-- c\n", "-->\n\n", "1) a\n2) b\n\n", "term\n: def\n\n",
   "http://auto.example/x\n\n", "\n\n\n", " \n", "  \n\n", "+\n", "-\n", "- \n\n", "0. zero\n", "|\n", "| a |\n", "|-|\n", "سلام\n\n",
-  "- مرحبا\n- b\n\n", "## two\n\n", "**「重要」**な\r\n", "> - a\n>   > b\n",
+  "- مرحبا\n- b\n\n", "## two\n\n", "**「重要」**な\r\n", "- n\n<prx\n", "b\n$$x$$\nc\n===\n", "<div\n a=\"b\"\n>\nx\n", "| `a|b` | c |\n", "> - a\n>   > b\n",
 ];
 
 export function element() {

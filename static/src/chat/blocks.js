@@ -10,7 +10,7 @@ import { HEADINGS, decorate, placeHeadings } from "./decoration.js";
 import { directionOf } from "./direction.js";
 import { FENCE_LINE } from "./fences.js";
 import { idle } from "./idle.js";
-import { blocksOf, clearPart, definitionsIn, htmlOf, normalized } from "./markdown.js";
+import { blocksOf, clearPart, definitionsIn, finalBlocksOf, htmlOf, normalized } from "./markdown.js";
 import { morphChildren, morphElement } from "./morph.js";
 import { sanitize } from "./sanitizer.js";
 import { addRows, newRowsOf } from "./tables.js";
@@ -186,16 +186,13 @@ export class Blocks {
     nodes.forEach((node) => node.remove());
   }
 
-  /**
-   * Blocks are final up to the last one that ends with a blank line, or cannot be continued, and is followed by two more:
-   * the next block may still become part of it, as `2` does when it becomes `2.`.
-   */
+  /** Final blocks are never painted again. */
   #settle(blocks, length) {
     if (blocks.reduce((sum, block) => sum + block.length, 0) !== length) return;
-    const last = blocks.findLastIndex(({ endsBlank, isWhole }, index) => (endsBlank || isWhole) && index + 2 < blocks.length);
-    for (const block of blocks.slice(0, last + 1)) this.#start += block.length;
-    for (const { nodes } of this.#open.splice(0, last + 1)) this.#keep(nodes);
-    this.#settled += last + 1;
+    const count = finalBlocksOf(blocks);
+    for (const block of blocks.slice(0, count)) this.#start += block.length;
+    for (const { nodes } of this.#open.splice(0, count)) this.#keep(nodes);
+    this.#settled += count;
   }
 
   #keep(nodes) {

@@ -66,8 +66,7 @@ export class Dialect extends Tokenizer {
   }
 
   html(source) {
-    const isAfterParagraph = this.lexer.state.lastToken?.type === "paragraph";
-    const length = lengthOfHtml(source, this.rules.other.htmlBeginRegex(3), isAfterParagraph);
+    const length = lengthOfHtml(source, this.rules.other.htmlBeginRegex(3));
     return length ? asSource(source.slice(0, length)) : undefined;
   }
 

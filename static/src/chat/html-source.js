@@ -13,11 +13,11 @@ const SENTENCE = /^ {0,3}<\/?[a-z][a-z0-9-]*(?:[ \t][^<>\n]*)?>[ \t]+(?=[^\s<])[
 const BLANK_LINE = /\n[ \t]*(?=\n)/;
 
 /** The length of the HTML at the beginning of `source`; `begins` recognizes CommonMark's HTML blocks. */
-export function lengthOfHtml(source, begins, isAfterParagraph) {
+export function lengthOfHtml(source, begins) {
   const near = source.slice(0, LONGEST_TAG);
   if (!/^ {0,3}</.test(near)) return 0;
-  const isLone = !isAfterParagraph && (LONE_TAG.test(near) || endsLater(near));
-  if (!isLone && (!begins.test(source) || SENTENCE.test(near))) return 0;
+  const isTag = LONE_TAG.test(near) || endsLater(near);
+  if (!isTag && (!begins.test(source) || SENTENCE.test(near))) return 0;
   return endOfHtml(source);
 }
 

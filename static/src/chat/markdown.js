@@ -51,6 +51,14 @@ export function blocksOf(text, definitions = new Set()) {
   return blocks;
 }
 
+/**
+ * The number of blocks that no later text can change: up to the last one that ends with a blank line, or cannot be continued,
+ * and is followed by two more. The next block may still become part of it, as `2` does when it becomes `2.`
+ */
+export function finalBlocksOf(blocks) {
+  return blocks.findLastIndex(({ endsBlank, isWhole }, index) => (endsBlank || isWhole) && index + 2 < blocks.length) + 1;
+}
+
 function blockTokensOf(lexer, text) {
   try {
     return lexer.blocksOf(text);
