@@ -8,6 +8,9 @@ import { startPasswordRules } from "./passwords.js";
 import { startTheme } from "./theme.js";
 import { startTimes } from "./times.js";
 
+const root = document.documentElement;
+root.classList.add("js"); // the page may have given up waiting for this script
+
 startTheme();
 startForms();
 startPasswordRules();
@@ -18,3 +21,4 @@ startTimes();
 
 const chat = document.getElementById("chat");
 if (chat) startChat(chat);
+root.dataset.started = "";

@@ -27,6 +27,14 @@ async def answered(person: Person, question: str, answer: str) -> str:
     return thread_id
 
 
+async def written(person: Person, *contents: str) -> str:
+    """A thread of these questions and answers in turn; returns its id."""
+    thread_id = await past_thread(person, messages=len(contents))
+    for number, content in enumerate(contents, start=1):
+        await ChatMessage.filter(thread_id=thread_id, number=number).update(content=content)
+    return thread_id
+
+
 def _message(thread_id: UUID, number: int) -> ChatMessage:
     role = Role.USER if number % 2 else Role.ASSISTANT
     return ChatMessage(thread_id=thread_id, number=number, role=role, content=f"Message {number}")

@@ -6,7 +6,7 @@ export class HistoryLoader {
   #url;
   #page;
 
-  /** `page.add(messages)` puts them on the page. */
+  /** `page.add(messages, beginAt)` puts them on the page, and calls `beginAt` meanwhile. */
   constructor(root, page) {
     this.#button = root.querySelector("#load-older");
     this.#note = root.querySelector("#load-older-note");
@@ -42,12 +42,20 @@ export class HistoryLoader {
   }
 
   #shown({ messages, has_older: hasOlder, older_cursor: cursor }) {
-    this.#page.add(messages);
-    this.beginAt({ has_older: hasOlder, older_cursor: cursor });
+    const isFocused = document.activeElement === this.#button;
+    const article = document.querySelector("#chat-messages > article");
+    this.#page.add(messages, () => this.beginAt({ has_older: hasOlder, older_cursor: cursor }));
+    if (isFocused) focusOn(article);
   }
 
   #say(text) {
     this.#note.textContent = text;
     this.#note.hidden = !text;
   }
+}
+
+/** The button is far above now, or gone: the focus goes to the message that the reader saw. */
+function focusOn(article) {
+  article?.setAttribute("tabindex", "-1");
+  article?.focus({ preventScroll: true });
 }

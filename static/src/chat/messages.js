@@ -15,21 +15,19 @@ const AT_ONCE_CHARACTERS = 10_000;
 export class MessageList {
   #root;
   #templates;
-  #painted;
-  #keeping;
+  #around;
   #reasoning = new ReasoningView();
   #views = new Map();
   #wanted = [];
   #scheduled = false;
   #restUntil = 0;
 
-  /** `around` and `keeping` call the painting that they are given, and keep the scroll position at the end or elsewhere. */
-  constructor(root, templates, { around, keeping }) {
+  /** `around` calls the painting that it is given, and keeps what the reader sees in place. */
+  constructor(root, templates, around) {
     this.#root = root;
     this.#templates = templates;
-    this.#painted = around;
-    this.#keeping = keeping;
-    whenFormulasLoad(() => keeping(() => typeset(root)));
+    this.#around = around;
+    whenFormulasLoad(() => around(() => typeset(root)));
     // `toggle` does not bubble.
     root.addEventListener("toggle", ({ target }) => this.#toggled(target), true);
   }
@@ -51,8 +49,11 @@ export class MessageList {
     }));
   }
 
-  /** Takes over the articles that the server rendered, and renders their Markdown, the last articles first. */
-  adopt(messages) {
+  /**
+   * Takes over the articles that the server rendered, and renders their Markdown: first the last ones, or those from the
+   * message on that the reader returns to.
+   */
+  adopt(messages, from = null) {
     for (const message of messages) {
       const article = this.#root.querySelector(`article[data-message-id="${CSS.escape(message.id)}"]`);
       if (!article) continue;
@@ -61,14 +62,22 @@ export class MessageList {
       showTools(article, message.tools);
     }
     const ids = [...this.#views.keys()];
-    for (let seen = 0; ids.length && seen < AT_ONCE_CHARACTERS; ) seen += this.#paintAdopted(ids.pop());
+    if (this.#views.has(from)) this.#adoptFrom(ids, ids.indexOf(from));
+    else for (let seen = 0; ids.length && seen < AT_ONCE_CHARACTERS; ) seen += this.#paintAdopted(ids.pop());
     this.#adoptRest(ids);
+  }
+
+  /** The first one whole: the reader's place in it is measured from its top. */
+  #adoptFrom(ids, index) {
+    const { article, message } = this.#views.get(ids[index]);
+    paintContent(article, message);
+    for (let seen = 0; index < ids.length && seen < AT_ONCE_CHARACTERS; ) seen += this.#paintAdopted(ids.splice(index, 1)[0]);
   }
 
   async #adoptRest(ids) {
     while (ids.length) {
       await idle();
-      this.#keeping(() => this.#paintAdopted(ids.pop()));
+      this.#around(() => this.#paintAdopted(ids.pop()));
     }
   }
 
@@ -76,7 +85,8 @@ export class MessageList {
   #paintAdopted(id) {
     const view = this.#views.get(id);
     if (!view) return 0;
-    paintContent(view.article, view.message, this.#keeping);
+    paintContent(view.article, view.message, this.#around);
+    whenLaidOut(view.article);
     return view.message.content.length;
   }
 
@@ -96,7 +106,7 @@ export class MessageList {
 
   /** The element with a message's text, painted up to now. */
   contentOf(id) {
-    this.#painted(() => this.#paint());
+    this.#around(() => this.#paint());
     return contentOf(this.#views.get(id).article);
   }
 
@@ -110,7 +120,7 @@ export class MessageList {
     requestAnimationFrame(() => {
       this.#scheduled = false;
       const began = performance.now();
-      this.#painted(() => this.#paint());
+      this.#around(() => this.#paint());
       const ended = performance.now();
       this.#restUntil = ended + (ended - began) * REST_FACTOR;
     });
@@ -140,6 +150,7 @@ export class MessageList {
   #articleOf(message) {
     const key = this.#adoptedKey(message);
     const view = this.#views.get(key) ?? { article: this.#blank(message.role), message: null };
+    if (!view.message) whenLaidOut(view.article);
     if (view.message !== message) this.#repaint(view, message);
     this.#views.set(key, { article: view.article, message });
     return view.article;
@@ -176,6 +187,11 @@ function keyOf({ id }) {
   return id;
 }
 
+/** The styles skip the layout of articles that are far above; the browser has to know their heights, or the page jumps. */
+function whenLaidOut(article) {
+  requestAnimationFrame(() => requestAnimationFrame(() => (article.dataset.laidOut = "")));
+}
+
 function contentOf(article) {
   return article.querySelector(".markdown-content");
 }
@@ -198,6 +214,7 @@ function paint(article, message, before, notes) {
 /** A user's text stays exactly as typed; an answer is Markdown. */
 function paintContent(article, message, keeping) {
   const target = contentOf(article);
+  target.dataset.shown = ""; // until then its source is hidden
   if (message.role !== "assistant") {
     if (target.textContent !== message.content) target.textContent = message.content;
     return;

@@ -15,6 +15,7 @@ import { MessageList } from "./messages.js";
 import { Narrator } from "./narrator.js";
 import { startNewChat } from "./new_chat.js";
 import { Outbox, sendFrame } from "./outbox.js";
+import { Place } from "./place.js";
 import { Reading } from "./reading.js";
 import { regenerate } from "./regenerate.js";
 import { Rename, saveTitle } from "./rename.js";
@@ -26,8 +27,9 @@ import { readableText, startCleanCopies } from "./selection.js";
 import { Sidebar } from "./sidebar.js";
 import { withStarters } from "./starters.js";
 import { Status } from "./status.js";
-import { browserStorage } from "./storage.js";
+import { browserStorage, tabStorage } from "./storage.js";
 import { initialState, reduce } from "./store.js";
+import { startViewport } from "./viewport.js";
 
 const CUT_AFTER_MS = 1_000;
 const SENDS_WITHIN_MS = 86_400_000;
@@ -35,6 +37,7 @@ const SENDS_WITHIN_MS = 86_400_000;
 export function startChat(main) {
   const { threadId, userId, maxLength } = main.dataset;
   const settings = { limit: Number(maxLength), draft: draftOf(userId, threadId) };
+  startViewport(document.getElementById("chat-panel"));
   const form = main.querySelector("#composer");
   startRoving(document.getElementById("thread-list"));
   if (threadId) return new ThreadPage(main, form, settings).start();
@@ -52,6 +55,7 @@ class ThreadPage {
   #state;
   #list;
   #follower;
+  #place;
   #composer;
   #connection;
   #status;
@@ -72,14 +76,12 @@ class ThreadPage {
     this.#announcer = new Announcer(part("chat-announcer"));
     this.#draft = settings.draft;
     this.#outbox = new Outbox(browserStorage(), `${main.dataset.userId}:${threadId}`);
-    this.#follower = new Follower(part("chat-scroll"), part("jump-to-latest"));
+    this.#follower = new Follower(part("chat-scroll"), part("chat-messages"), part("jump-to-latest"));
+    this.#place = new Place(tabStorage(), threadId);
     const templates = { user: part("message-template-user"), assistant: part("message-template-assistant") };
-    this.#list = new MessageList(part("chat-messages"), templates, {
-      around: (paint) => this.#follower.around(paint),
-      keeping: (paint) => this.#follower.steady(paint),
-    });
+    this.#list = new MessageList(part("chat-messages"), templates, (paint) => this.#follower.around(paint));
     this.#sidebar = new Sidebar({ announce: (text) => this.#announce(text) });
-    this.#history = new HistoryLoader(part("older"), { add: (messages) => this.#addOlder(messages) });
+    this.#history = new HistoryLoader(part("older"), { add: (messages, beginAt) => this.#addOlder(messages, beginAt) });
     this.#composer = new Composer(form, {
       ...settings,
       onSend: (content, clientId, model) => this.#send(content, clientId, model),
@@ -112,18 +114,21 @@ class ThreadPage {
     const title = document.getElementById("thread-title").dataset.title;
     this.#state = initialState({ threadId, cursor, rev: Number(rev), title, messages });
     this.#narrator.begin(this.#state);
-    this.#list.adopt(this.#state.messages);
-    this.#follower.toLatest();
+    this.#connection.open();
+    const place = this.#place.read();
+    this.#list.adopt(this.#state.messages, place?.id);
+    this.#follower.open(place);
+    document.getElementById("chat-scroll").removeAttribute("data-opening");
     if (this.#draft.isAmong(messages)) this.#composer.empty();
     this.#returnOld();
     for (const message of this.#outbox.messages) this.#dispatch({ type: "local.send", ...message });
     this.#render();
     this.#listen();
-    this.#connection.open();
   }
 
   #listen() {
     this.#connection.followPage();
+    window.addEventListener("pagehide", () => this.#place.write(this.#follower.place));
     keepFromLeaving(() => this.#composer.wouldLose || this.#outbox.wouldLose);
     this.#main.addEventListener("click", (event) => this.#clicked(event, event.target.closest("[data-action]")));
     const reading = new Reading(document.getElementById("chat-messages"), document.getElementById("chat-scroll"));
@@ -188,7 +193,8 @@ class ThreadPage {
     const message = { client_id: clientId, content, model, created_at: new Date().toISOString() };
     this.#outbox.add(message);
     this.#dispatch({ type: "local.send", ...message });
-    this.#follower.toLatest();
+    this.#list.flush();
+    this.#follower.toQuestion();
     if (this.#connection.isUp) this.#connection.send(sendFrame(message));
     else this.#connection.hurry();
     this.#connection.watch();
@@ -225,7 +231,7 @@ class ThreadPage {
     this.#keepFocus();
     const refused = await regenerate(this.#state.threadId, id, continues);
     if (refused) this.#composer.say(refused);
-    else this.#follower.toLatest();
+    else this.#follower.toQuestion();
   }
 
   /** The pressed button is hidden soon. On a phone the field would bring up the keyboard. */
@@ -250,11 +256,11 @@ class ThreadPage {
     this.#announce(done ? copied : selected().sentence);
   }
 
-  #addOlder(messages) {
-    const anchor = document.querySelector("#chat-messages > article");
-    this.#follower.keeping(anchor, () => {
+  #addOlder(messages, beginAt) {
+    this.#follower.around(() => {
       this.#dispatch({ type: "local.older", messages });
       this.#list.flush();
+      beginAt();
     });
     this.#announce(messages.length === 1 ? "1 older message loaded" : `${messages.length} older messages loaded`);
   }
