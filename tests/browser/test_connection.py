@@ -6,10 +6,10 @@ import re
 from uuid import UUID
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Page, expect
 
 from chat.models import AuthSession, ChatMessage, Role, User
-from tests.support.cast import Person
+from tests.support.cast import PASSWORD, Person
 from tests.support.cuts import cut, leave, sockets_of
 from tests.support.desk import NO_CONNECTION, PHONE, ChatPage, Desk
 from tests.support.rows import past_thread
@@ -17,12 +17,24 @@ from tests.support.site import Site
 
 SECOND = 1_000  # ms
 
+BREATHING = """
+    () => document.getAnimations()
+      .filter((one) => one.animationName === "breathe" && one.effect.target.closest("article"))
+      .map((one) => one.playState)
+"""
+
 
 async def opened(desk: Desk, person: Person, thread_id: str = "") -> ChatPage:
     """A thread in a browser whose random waits are long ones, so that a test can step in between."""
     context = await desk.context(person, allowed=(NO_CONNECTION,))
     await context.add_init_script("Math.random = () => 0.9")
     return await ChatPage.opened(await context.new_page(), thread_id or await past_thread(person))
+
+
+async def log_in(page: Page, person: Person) -> None:
+    await page.get_by_label("Email address").fill(person.email)
+    await page.get_by_label("Password", exact=True).fill(PASSWORD)
+    await page.get_by_role("button", name="Log in").click()
 
 
 async def test_a_lost_connection_is_shown_and_restored_automatically(desk: Desk, alice: Person, site: Site) -> None:
@@ -106,15 +118,108 @@ async def test_a_message_in_the_outbox_is_sent_when_the_tab_returns_to_the_threa
     assert [message["role"] for message in await alice.messages(thread_id)] == ["user", "assistant"] * 2
 
 
+async def test_while_an_answer_is_cut_off_messages_wait_in_the_outbox_and_the_cursor_rests(
+    desk: Desk, alice: Person, site: Site
+) -> None:
+    thread_id = await past_thread(alice)
+    chat = await opened(desk, alice, thread_id)
+    await chat.say("count to 300 [offline: pace=10]")
+    await chat.has_text(10, answers=2)
+    assert await chat.page.evaluate(BREATHING) == ["running"]
+    await cut(chat, alice, site)
+    await expect(chat.send_button).to_be_visible()
+    assert await chat.page.evaluate(BREATHING) == ["paused"]
+    await chat.stop_button.click()
+    await expect(chat.error).to_have_text("Not connected. You can stop the answer when the connection is back.")
+    await chat.say("say one")
+    await chat.say("say two")
+    pending = chat.page.locator('#chat-messages > article[data-status="pending"] .markdown-content')
+    await expect(pending).to_have_text(["say one", "say two"])
+    await expect(chat.field).to_have_value("")
+    await expect(chat.error).to_be_hidden()
+    await chat.page.context.set_offline(False)
+
+    await chat.is_over(answers=4)
+    stored = [message["content"] for message in await alice.messages(thread_id) if message["role"] == "user"]
+    assert stored[1:] == ["count to 300 [offline: pace=10]", "say one", "say two"]
+    await expect(chat.messages).to_have_count(8)
+
+
+async def test_a_message_sent_right_after_another_is_sent_when_it_can_be(desk: Desk, alice: Person) -> None:
+    chat = await desk.chat(alice, await past_thread(alice))
+    await chat.say("say one")
+    await chat.is_over(answers=2)
+    await chat.say("say two")
+
+    await chat.is_over(answers=3)
+    await expect(chat.error).to_be_hidden()
+    await expect(chat.field).to_have_value("")
+
+
+async def test_logging_out_of_a_chat_leads_to_the_front_page(desk: Desk, alice: Person, bob: Person) -> None:
+    chat = await desk.chat(alice, await past_thread(alice))
+    await chat.field.fill("not sent")
+    await chat.page.get_by_label("Account").click()
+    await chat.page.get_by_role("button", name="Log out").click()
+    await expect(chat.page.get_by_role("link", name="Create an account")).to_be_visible()
+    await chat.page.get_by_role("link", name="Log in").first.click()
+    await log_in(chat.page, bob)
+
+    await expect(chat.field).to_have_value("")
+    assert chat.page.url.endswith("/chat/")
+    assert not await chat.page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}]).includes('not sent')")
+
+
+async def test_an_ended_session_leads_back_to_the_text_and_no_one_else_to_the_chat(
+    desk: Desk, alice: Person, bob: Person, site: Site
+) -> None:
+    thread_id = await past_thread(alice)
+    chat = await opened(desk, alice, thread_id)
+    await cut(chat, alice, site)
+    await AuthSession.filter(user_id=(await User.get(email=alice.email)).id).delete()
+    await chat.say("say hello")
+    await expect(chat.questions.last).to_have_attribute("data-status", "pending")
+    await chat.page.context.set_offline(False)
+    await log_in(chat.page, bob)
+    await expect(chat.field).to_have_value("")
+    assert chat.page.url.endswith("/chat/")
+    await AuthSession.filter(user_id=(await User.get(email=bob.email)).id).delete()
+    await chat.page.goto(f"/chat/{thread_id}/")
+    await log_in(chat.page, alice)
+    await expect(chat.field).to_have_value("say hello")
+    await expect(chat.questions).to_have_count(1)
+    await chat.field.press("Enter")
+
+    await chat.is_over(answers=2)
+    assert await ChatMessage.filter(thread_id=UUID(thread_id), role=Role.USER).count() == 2
+
+
+async def test_a_message_that_was_stored_before_the_session_ended_is_not_asked_for_again(
+    desk: Desk, alice: Person, site: Site
+) -> None:
+    thread_id = await past_thread(alice)
+    chat = await opened(desk, alice, thread_id)
+    await cut(chat, alice, site)
+    await chat.say("say hello")
+    pending = chat.questions.last
+    await expect(pending).to_have_attribute("data-status", "pending")
+    await alice.post("say hello", thread_id, await pending.get_attribute("data-client-id") or "")
+    await AuthSession.filter(user_id=(await User.get(email=alice.email)).id).delete()
+    await chat.page.context.set_offline(False)
+    await log_in(chat.page, alice)
+
+    await chat.is_connected()
+    await expect(chat.questions).to_have_count(2)
+    await expect(chat.field).to_have_value("")
+
+
 async def test_a_session_that_ended_elsewhere_leads_to_the_login_and_back(desk: Desk, alice: Person) -> None:
     thread_id = await past_thread(alice)
     chat = await desk.chat(alice, thread_id)
     await alice.http.post("/accounts/logout/")
 
     await expect(chat.page.get_by_role("heading", name="Log in")).to_be_visible()
-    await chat.page.get_by_label("Email address").fill(alice.email)
-    await chat.page.get_by_label("Password", exact=True).fill("a-good-long-passphrase-7")
-    await chat.page.get_by_role("button", name="Log in").click()
+    await log_in(chat.page, alice)
     await chat.is_connected()
     assert chat.thread_id == thread_id
     user = await User.get(email=alice.email)
