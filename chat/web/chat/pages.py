@@ -11,11 +11,11 @@ from quart.typing import ResponseReturnValue
 from quart.wrappers import Response
 
 from chat.events import MESSAGE_MAX_LENGTH, MessageSend, MessageView
-from chat.models import ChatThread, User
+from chat.models import ChatThread, Role, User
 from chat.security.limits import PAGE_POST
 from chat.services.accounts import deletion
 from chat.services.errors import Refused
-from chat.services.replies import send, snapshot, thread_list, threads
+from chat.services.replies import attempts, send, snapshot, thread_list, threads
 from chat.services.replies.send import Accepted
 from chat.text import typed_lines
 from chat.web.auth import login_required, wants_json
@@ -24,6 +24,7 @@ from chat.web.resources import resources
 
 blueprint = Blueprint("chat", __name__, url_prefix="/chat")
 
+SHOWN = (Role.USER, Role.ASSISTANT)
 STATUS_OF = {
     "busy": HTTPStatus.CONFLICT,
     "rate_limited": HTTPStatus.TOO_MANY_REQUESTS,
@@ -192,7 +193,7 @@ async def _page(user: User, found: ChatThread | None, **refused: str) -> str:
         thread=found,
         title=view.title if view else "",
         listed=await thread_list.thread_list(user.id, before=request.args.get("chats", ""), current=found),
-        messages=view.page.messages if view else [],
+        messages=attempts.folded(message for message in view.page.messages if message.role in SHOWN) if view else [],
         has_older=view.page.has_older if view else False,
         older_cursor=view.page.older_cursor if view else "",
         cursor=str(view.position) if view else "",

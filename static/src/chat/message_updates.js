@@ -19,7 +19,7 @@ export function findMessage(state, id) {
 
 export function complete(message) {
   const empty = { client_id: null, status: "final", content: "", error: null, created_at: null, tools: [] };
-  return { ...empty, reasoning: "", reasoning_ms: null, thinking: false, retryable: true, can_continue: false, ...message };
+  return { ...empty, reasoning: "", reasoning_ms: null, thinking: false, retryable: true, can_continue: false, continues: false, ...message };
 }
 
 export function answer(id) {

@@ -1,7 +1,9 @@
 /** The list of messages on the page: one article per message, keyed by id, painted at most once a frame. */
+import { foldOf, folded, place } from "./attempts.js";
 import { showMarkdown } from "./blocks.js";
 import { typeset, whenFormulasLoad } from "./formulas.js";
 import { idle } from "./idle.js";
+import { openWhereScrolled, showSize } from "./long_text.js";
 import { ReasoningView, hasThought, readReasoning } from "./reasoning.js";
 import { readTools, showTools } from "./tools.js";
 
@@ -28,6 +30,7 @@ export class MessageList {
     this.#templates = templates;
     this.#around = around;
     whenFormulasLoad(() => around(() => typeset(root)));
+    openWhereScrolled(root);
     // `toggle` does not bubble.
     root.addEventListener("toggle", ({ target }) => this.#toggled(target), true);
   }
@@ -45,6 +48,7 @@ export class MessageList {
       tools: readTools(article),
       retryable: !article.hasAttribute("data-final-failure"),
       can_continue: article.hasAttribute("data-can-continue"),
+      continues: article.hasAttribute("data-continues"),
       ...readReasoning(article),
     }));
   }
@@ -128,13 +132,13 @@ export class MessageList {
 
   #paint() {
     this.#removeGone();
-    let after = null;
-    for (const message of this.#wanted) {
-      const article = this.#articleOf(message);
-      const place = after ? after.nextElementSibling : this.#root.firstElementChild;
-      if (place !== article) this.#root.insertBefore(article, place);
-      after = article;
-    }
+    place(this.#root, folded(this.#wanted).flatMap(({ earlier, message }) => [...this.#fold(earlier), this.#articleOf(message)]));
+    this.#root.querySelectorAll(".earlier-attempts:not(:has(article))").forEach((fold) => fold.remove());
+  }
+
+  #fold(earlier) {
+    if (!earlier.length) return [];
+    return [foldOf(earlier.map((message) => this.#articleOf(message)), earlier, document.getElementById("attempts-template"))];
   }
 
   #removeGone() {
@@ -217,6 +221,7 @@ function paintContent(article, message, keeping) {
   target.dataset.shown = ""; // until then its source is hidden
   if (message.role !== "assistant") {
     if (target.textContent !== message.content) target.textContent = message.content;
+    showSize(article, message.content);
     return;
   }
   showMarkdown(target, message.content, { isGrowing: message.status === "streaming", keeping });
