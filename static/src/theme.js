@@ -9,6 +9,7 @@
 const KEY = "theme";
 const CHOICES = ["system", "light", "dark"];
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
+const paper = window.matchMedia("print");
 const toggles = document.querySelectorAll("[data-theme-toggle]");
 const radios = document.querySelectorAll("[data-theme-choice]");
 let saving = 0;
@@ -17,6 +18,10 @@ export function startTheme() {
   toggles.forEach((button) => button.addEventListener("click", () => choose(after(current()))));
   radios.forEach((radio) => radio.addEventListener("change", () => choose(radio.value)));
   dark.addEventListener("change", () => show(current()));
+  // Paper has no dark theme.
+  paper.addEventListener("change", () => show(current()));
+  window.addEventListener("beforeprint", () => document.documentElement.classList.remove("dark"));
+  window.addEventListener("afterprint", () => show(current()));
   window.addEventListener("storage", ({ key, newValue }) => key === KEY && show(newValue));
   show(current());
 }
@@ -51,7 +56,7 @@ function show(choice) {
   const theme = CHOICES.includes(choice) ? choice : "system";
   const root = document.documentElement;
   root.dataset.theme = theme;
-  root.classList.toggle("dark", theme === "dark" || (theme === "system" && dark.matches));
+  root.classList.toggle("dark", (theme === "dark" || (theme === "system" && dark.matches)) && !paper.matches);
   for (const button of toggles) button.setAttribute("aria-label", `Theme: ${theme}. Change to ${after(theme)}`);
   for (const radio of radios) radio.checked = radio.value === theme;
 }
