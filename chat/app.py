@@ -126,6 +126,7 @@ def _install_templates(app: App, settings: Settings) -> None:
             session = None
         return {
             "site_name": isolated(settings.site_name),
+            "site_url": settings.public_url,
             "nonce": security_headers.nonce(),
             "user": session.user if session else None,
             "theme": session.user.settings.theme if session else None,

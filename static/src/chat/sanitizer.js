@@ -59,18 +59,20 @@ function keepKnownClasses(node, attribute) {
 }
 
 function mendElement(node) {
-  if (node.tagName === "A" && node.hasAttribute("href") && !isOwn(node.getAttribute("href"))) {
-    node.setAttribute("rel", "noopener noreferrer nofollow");
-    node.setAttribute("target", "_blank");
-  }
+  if (node.tagName === "A" && node.hasAttribute("href")) mendLink(node, node.getAttribute("href"));
   if (node.tagName !== "INPUT") return;
   if (node.getAttribute("type") !== "checkbox") return node.remove();
   node.setAttribute("disabled", "");
 }
 
-/** A page of this site opens in the same tab. */
-function isOwn(address) {
-  return URL.canParse(address, window.location.href) && new URL(address, window.location.href).origin === window.location.origin;
+/** A page of this site opens in the same tab. Under the site's public name the reader may not be logged in, so the link gets this one. */
+function mendLink(link, address) {
+  const { href, origin } = window.location;
+  const url = URL.canParse(address, href) ? new URL(address, href) : null;
+  if (url?.origin === origin) return;
+  if (url && url.origin === document.documentElement.dataset.site) return link.setAttribute("href", url.href.slice(url.origin.length));
+  link.setAttribute("rel", "noopener noreferrer nofollow");
+  link.setAttribute("target", "_blank");
 }
 
 /** The host of an absolute web address, in ASCII form (look-alike letters show as xn--…); "" for anything else. */

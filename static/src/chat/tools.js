@@ -1,4 +1,5 @@
 /** The tool calls of an answer, each as one line that opens. */
+import { withChatLinks } from "./chat_links.js";
 
 /** Deeper levels are indented like this one: a model can nest as deep as it likes. */
 const MAX_INDENT = 20;
@@ -49,7 +50,11 @@ function newRow(place, callId) {
 
 function show(section, text) {
   section.hidden = !text;
-  put(section.querySelector("pre"), readable(text ?? ""));
+  const place = section.querySelector("pre");
+  const words = readable(text ?? "");
+  const nodes = withChatLinks(words);
+  const lacksLinks = nodes.length > 1 && !place.children.length; // as the server rendered it
+  if (place.textContent !== words || lacksLinks) place.replaceChildren(...nodes);
 }
 
 function put(place, text) {
