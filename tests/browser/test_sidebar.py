@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.async_api import expect
 
 from tests.support.cast import Person
@@ -63,3 +64,33 @@ async def test_the_drawer_on_a_phone_opens_closes_and_returns_the_focus(desk: De
     await expect(drawer).to_be_hidden()
     width = await chat.page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
     assert width == [PHONE["width"], PHONE["width"]]
+
+
+CONTRAST = """(dot) => {
+  const pixel = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const luminance = (color) => {
+    pixel.fillStyle = color;
+    pixel.fillRect(0, 0, 1, 1);
+    const linear = (value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
+    const [red, green, blue] = [...pixel.getImageData(0, 0, 1, 1).data].map((value) => linear(value / 255));
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+  };
+  const found = [dot, dot.closest("a")].map((element) => luminance(getComputedStyle(element).backgroundColor));
+  return (Math.max(...found) + 0.05) / (Math.min(...found) + 0.05);
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_the_running_dot_can_be_seen_on_the_current_row(desk: Desk, alice: Person, scheme: str) -> None:
+    posted = await alice.ask("say hello [offline: delay_first=30]")
+    chat = await desk.chat(alice, posted["thread_id"], color_scheme=scheme)
+    dot = chat.threads.first.locator(".thread-running")
+    await expect(dot).to_be_visible()
+
+    assert await dot.evaluate(CONTRAST) >= 3
+    faint = (
+        "(dot) => dot.getAnimations().flatMap((it) => it.effect.getKeyframes()).filter((it) => 'opacity' in it).length"
+    )
+    assert await dot.evaluate(faint) == 0
+    await chat.stop_button.click()
+    await expect(dot).to_be_hidden()
