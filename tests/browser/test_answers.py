@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,8 @@ COPIED = (
     "Read [the guide](https://docs.example/guide).\n\n```bash\necho hi\n```\n\n"
     "| a | b |\n|---|---|\n| 1 | 2 |\n\nThen \\(x^2\\)."
 )
+
+SELECTED = "Read the guide.\necho hi\na\tb\n1\t2\nThen\n\\[ x^2 \\]"
 
 
 async def shown(desk: Desk, person: Person, answer: str) -> ChatPage:
@@ -115,6 +118,43 @@ async def test_a_selection_copies_the_text_alone(desk: Desk, alice: Person) -> N
     )
     assert "<table" in html and "<td" in html
     assert "Copy" not in html and "docs.example)" not in html
+
+
+SELECT = {
+    "whole page": "document.activeElement.blur() || getSelection().selectAllChildren(document.body)",
+    "answer": "getSelection().selectAllChildren(document.querySelector('article:last-child'))",
+    "table": "getSelection().selectAllChildren(document.querySelector('table'))",
+    "code": "getSelection().selectAllChildren(document.querySelector('pre code'))",
+    "formula": "getSelection().selectAllChildren(document.querySelector('.katex-html'))",
+    "bubble": "getSelection().selectAllChildren(document.querySelector('article .markdown-content'))",
+}
+ALONE = {
+    "whole page": f"You\n?\nAssistant\n{SELECTED}",
+    "answer": f"Assistant\n{SELECTED}",
+    "table": "a\tb\n1\t2",
+    "code": "echo hi",
+    "formula": "\\[ x^2 \\]",
+    "bubble": "?",
+}
+
+
+@pytest.mark.parametrize("part", SELECT)
+async def test_a_selection_of_any_part_copies_what_was_written(desk: Desk, alice: Person, part: str) -> None:
+    chat = await shown(desk, alice, COPIED.replace("\\(x^2\\).", "\n\n\\[\nx^2\n\\]"))
+    page = chat.page
+    await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await expect(chat.answer.locator(".katex")).to_have_count(1)
+    await page.evaluate(SELECT[part])
+    await page.keyboard.press("ControlOrMeta+C")
+
+    text = await page.evaluate("navigator.clipboard.readText()")
+    assert "\n".join(line.strip() for line in text.split("\n") if line.strip()) == ALONE[part]
+    html = await page.evaluate(
+        'navigator.clipboard.read().then(([item]) => item.getType("text/html")).then((blob) => blob.text())'
+    )
+    assert not re.search(r"style=|Copy|docs\.example\)|katex|Sending", html)
+    assert ("<table" in html) == (part in {"whole page", "answer", "table"})
+    assert ("<pre" in html) == (part in {"whole page", "answer", "code"})
 
 
 async def test_the_button_copies_markdown(desk: Desk, alice: Person) -> None:

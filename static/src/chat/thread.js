@@ -102,10 +102,10 @@ class ThreadPage {
     this.#narrator = new Narrator({
       say: announce,
       hears: () => this.#connection.isUp,
-      textOf: (id) => readableText(this.#list.contentOf(id), main),
+      textOf: (id) => readableText(this.#list.contentOf(id)),
     });
     startCopyButtons(main, announce);
-    startCleanCopies(main);
+    startCleanCopies(part("chat-messages"));
   }
 
   start() {
