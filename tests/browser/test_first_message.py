@@ -49,6 +49,9 @@ async def is_stored_once(chat: ChatPage, person: Person) -> None:
     assert [str(thread.id) for thread in threads] == [chat.thread_id]
     assert [one.content for one in await ChatMessage.filter(thread_id=UUID(chat.thread_id), role="user")] == [TEXT]
     await expect(chat.field).to_have_value("")
+    await chat.page.go_back()
+    await expect(chat.page.get_by_role("heading", level=1)).to_be_visible()
+    await expect(chat.field).to_have_value("")
     await chat.page.goto("/chat/")
     await expect(chat.field).to_have_value("")
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from playwright.async_api import expect
 
-from tests.support.cast import Person
+from chat.models import AuthSession, User
+from tests.support.cast import PASSWORD, Person
 from tests.support.desk import REFUSED_FORM, ChatPage, Desk
 from tests.support.rows import answered
 
@@ -50,6 +51,35 @@ async def test_a_refused_message_returns_with_an_error(desk: Desk, alice: Person
 
     await expect(chat.error).to_have_text("Your message has 32,001 characters. The maximum is 32,000. Shorten it.")
     await expect(chat.field).to_have_value("x" * 32_001)
+
+
+async def test_a_text_that_no_one_read_is_in_the_form_again_after_going_back(desk: Desk, alice: Person) -> None:
+    context = await desk.context(alice, java_script_enabled=False, allowed=(REFUSED_FORM,))
+    chat = await ChatPage.opened(await context.new_page())
+    await chat.field.fill("x" * 600_000)
+    await chat.send_button.click()
+    await expect(chat.page.get_by_role("heading", name="Request too large")).to_be_visible()
+    await chat.page.go_back()
+
+    await expect(chat.field).to_have_value("x" * 600_000)
+
+
+async def test_an_ended_login_keeps_the_message(desk: Desk, alice: Person) -> None:
+    context = await desk.context(alice, java_script_enabled=False, allowed=(REFUSED_FORM,))
+    chat = await ChatPage.opened(await context.new_page())
+    text = "\n    if x:\n        y()\n\n"
+    await chat.field.fill(text)
+    await AuthSession.filter(user_id=(await User.get(email=alice.email)).id).delete()
+    await chat.send_button.click()
+    await expect(chat.page.get_by_label("Your message")).to_have_value(text)
+    await chat.page.get_by_label("Email address").fill(alice.email)
+    await chat.page.get_by_label("Password", exact=True).fill(PASSWORD)
+    await chat.page.get_by_role("button", name="Log in").click()
+    await expect(chat.page.get_by_label("Your message")).to_have_value(text)
+    await chat.page.get_by_role("button", name="Send again").click()
+
+    await expect(chat.answers).to_have_count(1)
+    assert await chat.questions.locator(".markdown-content").text_content() == text
 
 
 async def test_logging_out(desk: Desk, alice: Person) -> None:

@@ -29,6 +29,8 @@ export class Composer {
     this.#draft = draft;
     this.#limit = limit;
     this.#enterKey = new EnterKey(this.#field, form.dataset.enterKey);
+    // Without JavaScript, Back restores the text of a refused page; the draft knows what was sent in the meantime.
+    this.#field.autocomplete = "off";
     this.#field.value ||= draft.read();
     // Enter in an empty field needs no error message from the browser.
     form.noValidate = true;
