@@ -44,7 +44,7 @@ async def test_escape_stops_it_with_a_text_in_the_field_which_stays(chat: ChatPa
 
 async def test_escape_first_closes_a_menu(chat: ChatPage, alice: Person) -> None:
     await chat.page.get_by_label("Account").click()
-    email = chat.page.get_by_text(alice.email)
+    email = chat.page.locator("#account-menu").get_by_text(alice.email)
     await expect(email).to_be_visible()
     await chat.page.keyboard.press("Escape")
     await expect(email).to_be_hidden()

@@ -6,9 +6,9 @@ export function startRoving(list) {
   let stop = list.querySelector('[aria-current="page"]');
   const links = () => [...list.querySelectorAll("a[href]")];
   const settle = () => {
-    const all = links();
-    if (!all.includes(stop)) stop = all[0];
-    for (const link of all) link.tabIndex = link === stop ? 0 : -1;
+    const every = links();
+    if (!every.includes(stop)) stop = every[0];
+    for (const link of every) link.tabIndex = link === stop ? 0 : -1;
   };
   list.addEventListener("focusin", ({ target }) => {
     stop = target;

@@ -1,4 +1,4 @@
-/** Keyboard shortcuts: one table binds them and fills their list. No single letters: speech input types those. */
+/** Keyboard shortcuts: one table binds them and fills their list. Each needs a modifier: speech input presses plain keys. */
 
 // `command` is Ctrl, on a Mac also ⌘. Where `shift` is missing it may be held: "/" needs it on many keyboards.
 const SHORTCUTS = [
@@ -13,7 +13,7 @@ const SHORTCUTS = [
 const IS_MAC = /mac|iphone|ipad/i.test(navigator.platform);
 const NAMES = { Escape: "Esc", ArrowDown: "↓", ArrowUp: "↑" };
 
-/** `actions`: what the page can do, by `does`; false means that there was nothing to do. */
+/** `actions`: what the page can do, by `does`; false if there is nothing to do. */
 export function startShortcuts(actions) {
   const dialog = document.getElementById("shortcuts");
   fill(dialog);
@@ -37,7 +37,7 @@ function fits({ key, command = false, alt = false, shift }, event) {
   return (shift === undefined || shift === event.shiftKey) && isKey(key, event);
 }
 
-/** A letter is found by its place on keyboards that have other letters. */
+/** On keyboards of other scripts a key is found by its place. */
 function isKey(key, { key: typed, code }) {
   return typed.toUpperCase() === key.toUpperCase() || (/^[A-Z]$/.test(key) && typed > "\x7f" && code === `Key${key}`);
 }

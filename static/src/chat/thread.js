@@ -9,6 +9,7 @@ import { startCopyButtons } from "./decoration.js";
 import { draftOf } from "./draft.js";
 import { HistoryLoader } from "./history.js";
 import { isolated } from "./isolates.js";
+import { startKeyboard } from "./keyboard.js";
 import { goToLogin, keepFromLeaving } from "./leaving.js";
 import { findMessage, hasPending, runningAnswer } from "./message_updates.js";
 import { MessageList } from "./messages.js";
@@ -16,12 +17,9 @@ import { Narrator } from "./narrator.js";
 import { startNewChat } from "./new_chat.js";
 import { Outbox, sendFrame } from "./outbox.js";
 import { Place } from "./place.js";
-import { Reading } from "./reading.js";
 import { regenerate } from "./regenerate.js";
 import { Rename, saveTitle } from "./rename.js";
-import { startRoving } from "./roving.js";
 import { Follower } from "./scroll.js";
-import { startShortcuts } from "./shortcuts.js";
 import { Silence } from "./silence.js";
 import { readableText, startCleanCopies } from "./selection.js";
 import { Sidebar } from "./sidebar.js";
@@ -39,15 +37,10 @@ export function startChat(main) {
   const settings = { limit: Number(maxLength), draft: draftOf(userId, threadId) };
   startViewport(document.getElementById("chat-panel"));
   const form = main.querySelector("#composer");
-  startRoving(document.getElementById("thread-list"));
   if (threadId) return new ThreadPage(main, form, settings).start();
   const composer = withStarters(startNewChat(form, settings));
-  startShortcuts(composerActions(composer));
+  startKeyboard({ focusField: () => composer.focus() });
   new ChatList(composer).start();
-}
-
-function composerActions(composer) {
-  return { focusField: () => composer.focus() };
 }
 
 class ThreadPage {
@@ -131,14 +124,7 @@ class ThreadPage {
     window.addEventListener("pagehide", () => this.#place.write(this.#follower.place));
     keepFromLeaving(() => this.#composer.wouldLose || this.#outbox.wouldLose);
     this.#main.addEventListener("click", (event) => this.#clicked(event, event.target.closest("[data-action]")));
-    const reading = new Reading(document.getElementById("chat-messages"), document.getElementById("chat-scroll"));
-    document.getElementById("go-to-answer").addEventListener("click", () => reading.toAnswer());
-    startShortcuts({
-      ...composerActions(this.#composer),
-      stop: () => this.#stopRunning(),
-      toAnswer: () => reading.toAnswer(),
-      toPrevious: () => reading.toPrevious(),
-    });
+    startKeyboard({ focusField: () => this.#composer.focus(), stop: () => this.#stopRunning() });
   }
 
   #forConnection() {

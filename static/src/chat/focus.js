@@ -1,0 +1,31 @@
+/** Keeps the focus on the page: from the top of the document, keyboards and screen readers would have to find their way back. */
+
+const LOOKS = { visibilityProperty: true };
+
+/** When the element with the focus disappears, whatever the reason, `next(home)` gets it; `home` is the part it was in, if it matched. */
+export function keepFocus(homes, next) {
+  let last = null;
+  let home = null;
+  let isDue = false;
+  const check = () => {
+    isDue = false;
+    const { activeElement: here, body } = document;
+    const lost = here === body ? last : here;
+    if (!lost || isThere(lost) || document.querySelector("dialog[open]")) return;
+    last = null;
+    next(home).focus({ preventScroll: true });
+  };
+  document.addEventListener("focusin", ({ target }) => {
+    last = target;
+    home = target.closest(homes);
+  });
+  // In the frame in which it disappears, before the browser notices.
+  new MutationObserver(() => {
+    if (!isDue) requestAnimationFrame(check);
+    isDue = true;
+  }).observe(document.body, { subtree: true, childList: true, attributes: true });
+}
+
+function isThere(element) {
+  return element.isConnected && (element.checkVisibility?.(LOOKS) ?? true);
+}

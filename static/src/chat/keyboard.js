@@ -1,0 +1,28 @@
+/** What the keyboard does on a chat's page: the list of chats, shortcuts, and a focus that is never lost. */
+import { keepFocus } from "./focus.js";
+import { Reading } from "./reading.js";
+import { startRoving } from "./roving.js";
+import { startShortcuts } from "./shortcuts.js";
+
+const part = (id) => document.getElementById(id);
+
+/** `actions` are those of shortcuts.js; the ways through the messages are added to them. */
+export function startKeyboard(actions) {
+  startRoving(part("thread-list"));
+  keepFocus("#thread-list, #older", focusAfter);
+  startShortcuts({ ...(part("chat-messages") ? startReading() : {}), ...actions });
+}
+
+function startReading() {
+  const reading = new Reading(part("chat-messages"), part("chat-scroll"));
+  const toAnswer = () => reading.toAnswer();
+  part("go-to-answer").addEventListener("click", toAnswer);
+  return { toAnswer, toPrevious: () => reading.toPrevious() };
+}
+
+/** A chat that is gone leads to another one, older messages that are all there to the conversation, the rest to the message field. */
+function focusAfter(home) {
+  // The field would bring up a phone's keyboard.
+  const isInConversation = home?.id === "older" || window.matchMedia("(pointer: coarse)").matches;
+  return home?.querySelector('a[tabindex="0"]') ?? part(isInConversation ? "chat-scroll" : "message");
+}
