@@ -14,23 +14,10 @@ from jinja2 import UndefinedError
 from chat.checkout import TEMPLATES
 from chat.mailer import Email, Mailer
 from chat.settings.parsing import PARSERS, Sender
-from tests.support.mailing import CAROL, CONTEXT, URL, part, send, settings
+from tests.support.mailing import CAROL, CONTEXT, EXAMPLE, URL, emails, part, send, settings
 from tests.support.page import Page
 
 LONGEST = f"{'c' * 64}@{'.'.join(['d' * 60] * 3)}.tst.de"  # an address has at most 254 characters
-# The values that all emails together need, except the site's name and address.
-EXAMPLE = {
-    "url": URL,
-    "reset_url": "https://chat.example.com/accounts/password_reset/",
-    "lifetime": "1 day",
-    "email": "carol.new@example.com",
-    "left": 9,
-    "failures": 100,
-}
-
-
-def emails() -> list[str]:
-    return sorted(path.stem for path in (TEMPLATES / "emails").glob("[!_]*"))
 
 
 @pytest.mark.parametrize("name", emails())

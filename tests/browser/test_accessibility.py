@@ -9,13 +9,17 @@ from decimal import Decimal
 import pytest
 from playwright.async_api import Browser, Page, expect
 
+from chat.mailer import Email, Mailer
 from chat.models import AuthSession, LLMCallLog, PasswordResetToken, User
 from chat.security.tokens import new_token, token_hash
-from tests.support.accessibility import AXE, violations
+from tests.support.accessibility import AXE, tree, violations
 from tests.support.cast import Person
-from tests.support.desk import PHONE, REFUSED_FORM, Desk
-from tests.support.rows import answered
-from tests.support.site import Beside
+from tests.support.cuts import cut
+from tests.support.desk import DESKTOP, NO_CONNECTION, PHONE, REFUSED_FORM, Desk
+from tests.support.mailing import CAROL, EXAMPLE, emails, part, settings
+from tests.support.rows import answered, past_thread
+from tests.support.scripted import ScriptedAnswer
+from tests.support.site import Beside, Site
 from tests.support.waiting import eventually
 
 ANSWER = """\
@@ -125,6 +129,90 @@ async def test_a_refused_title(desk: Desk, alice: Person, axe: str) -> None:
     await chat.page.get_by_role("button", name="Save").click()
     await expect(chat.page.get_by_text("Enter a title.")).to_be_visible()
     assert await violations(chat.page, axe) == []
+
+
+async def test_what_opens_over_a_thread(desk: Desk, alice: Person, axe: str) -> None:
+    chat = await desk.chat(alice, await answered(alice, "What is what?", ANSWER))
+    page = chat.page
+    await page.get_by_label("Options").click()
+    assert await violations(page, axe) == []
+    await page.keyboard.press("Escape")
+    await page.set_viewport_size({"width": DESKTOP["width"], "height": DESKTOP["height"]})
+    await page.get_by_label("Account").click()
+    assert await violations(page, axe) == []
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("Control+/")
+    await expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+    assert await violations(page, axe) == []
+    await page.keyboard.press("Escape")
+    await page.set_viewport_size({"width": PHONE["width"], "height": PHONE["height"]})
+    await page.get_by_label("Open chats").click()
+    await expect(page.get_by_label("Close chats")).to_be_visible()
+    assert await violations(page, axe) == []
+
+
+async def test_an_answer_that_thinks_uses_tools_and_was_stopped(desk: Desk, alice: Person, axe: str) -> None:
+    async with ScriptedAnswer.begun(alice) as answer:
+        chat = await desk.chat(alice, str(answer.thread_id))
+        await expect(chat.answer.locator(".message-thinking")).to_be_visible()
+        assert await violations(chat.page, axe) == []
+        await answer.thinks("Which **time zone**?", ms=2_000)
+        await chat.answer.locator(".message-reasoning summary").click()
+        await answer.uses("current_time", title="Checking the time", detail="Asia/Tokyo")
+        await expect(chat.answer.locator(".tool-call")).to_be_visible()
+        await answer.has_thought(3_000)
+        await answer.says("It is")
+        await expect(chat.answer.get_by_text("It is")).to_be_visible()
+        assert await violations(chat.page, axe) == []
+        await chat.stop_button.click()
+        await chat.is_over("stopped")
+        assert await violations(chat.page, axe) == []
+
+
+async def test_a_message_that_waits_for_the_connection(desk: Desk, alice: Person, site: Site, axe: str) -> None:
+    chat = await desk.chat(alice, await past_thread(alice), allowed=(NO_CONNECTION,))
+    await cut(chat, alice, site)
+    await chat.say("say hello")
+    await expect(chat.questions.last).to_have_attribute("data-status", "pending")
+    await expect(chat.page.get_by_role("button", name="Retry now")).to_be_visible()
+    assert await violations(chat.page, axe) == []
+
+
+async def test_a_chat_that_was_deleted_elsewhere(desk: Desk, alice: Person, axe: str) -> None:
+    async with ScriptedAnswer.begun(alice) as answer:
+        chat = await desk.chat(alice, str(answer.thread_id))
+    await expect(chat.page.locator("#chat-notice")).to_be_visible()
+    assert await violations(chat.page, axe) == []
+
+
+async def test_the_emails(desk: Desk, axe: str) -> None:
+    page = await (await desk.context()).new_page()
+    for name in emails():
+        message = Mailer(settings()).render(Email(CAROL, name, EXAMPLE))
+        await page.set_content(part(message, "html"))
+        assert await violations(page, axe, is_email=True) == [], name
+
+
+async def test_a_thread_as_a_screen_reader_walks_it(desk: Desk, alice: Person) -> None:
+    chat = await desk.chat(alice, await answered(alice, "What is what?", "# Title\n\nText\n\n### Deeper\n\n- one"))
+    await expect(chat.answer.get_by_role("heading", name="Deeper")).to_be_visible()
+    landmarks = {"banner", "complementary", "navigation", "main", "region", "log", "article", "heading"}
+
+    assert [node for node in await tree(chat.page) if node[0] in landmarks] == [
+        ("complementary", "Chats", None),
+        ("navigation", "Your chats", None),
+        ("banner", "", None),
+        ("heading", "An older talk", 1),
+        ("main", "", None),
+        ("region", "Conversation", None),
+        ("log", "Messages", None),
+        ("article", "You", None),
+        ("heading", "You", 2),
+        ("article", "Assistant", None),
+        ("heading", "Assistant", 2),
+        ("heading", "Title", 3),
+        ("heading", "Deeper", 4),
+    ]
 
 
 async def test_a_choice_of_models(browser: Browser, beside: Beside, axe: str) -> None:

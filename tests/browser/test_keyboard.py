@@ -36,7 +36,7 @@ async def test_the_tab_order_of_a_thread(desk: Desk, alice: Person) -> None:
     order = await tabbed(chat.page, 30)
     start = order.index("Skip to the conversation")
 
-    assert order[start : start + 12] == [
+    assert order[start : start + 13] == [
         "Skip to the conversation",
         "Skip to the message field",
         "Quart Chat",
@@ -46,6 +46,7 @@ async def test_the_tab_order_of_a_thread(desk: Desk, alice: Person) -> None:
         order[start + 6],
         "Account",
         "Conversation",
+        "Copy message",
         "Copy answer",
         "Go to the answer",
         "Message",

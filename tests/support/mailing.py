@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from email.message import EmailMessage
 
+from chat.checkout import TEMPLATES
 from chat.mailer import Mailer
 from chat.settings import Settings
 from chat.settings.parsing import Sender
@@ -14,8 +15,22 @@ CAROL = "carol@example.com"
 TOKEN = "t0k3n" * 8
 URL = f"https://chat.example.com/accounts/verify-email/{TOKEN}/"
 CONTEXT = {"url": URL, "lifetime": "1 day"}
+# The values that all emails together need, except the site's name and address.
+EXAMPLE = {
+    "url": URL,
+    "reset_url": "https://chat.example.com/accounts/password_reset/",
+    "lifetime": "1 day",
+    "email": "carol.new@example.com",
+    "left": 9,
+    "failures": 100,
+}
 AT_ONCE = (0.0, 0.0, 0.0)
 CLOSED_PORT = 1
+
+
+def emails() -> list[str]:
+    """The names of their templates."""
+    return sorted(path.stem for path in (TEMPLATES / "emails").glob("[!_]*"))
 
 
 def settings(port: int = CLOSED_PORT, **more: object) -> Settings:
