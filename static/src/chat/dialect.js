@@ -174,7 +174,7 @@ export class Dialect extends Tokenizer {
   url(source) {
     const address = addressAt(source);
     this.lexer.spend(5 * address.length);
-    // marked knows no letters outside ASCII in the name of a host.
+    // marked knows only ASCII in the name of a host.
     const token = super.url(address ? address.replace(/[^\x00-\x7f]/g, "a") : source.slice(0, LONGEST_EMAIL));
     if (!token || !address) return token && isAddress(token.href) ? token : undefined;
     const raw = address.slice(0, token.raw.length);
