@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,11 +17,13 @@ from hypothesis import strategies as st
 from jinja2 import Environment, FileSystemLoader
 
 from chat.services.replies.attempts import folded
+from chat.services.replies.emoji import NAMES, with_emoji
 from chat.text import isolated, sha8, utf16_length
 from tests.support.tab import REASONING, Store
 
 ROOT = Path(__file__).parents[1]
 STATIC = Path(__file__).parent / "static"
+EMOJI_SCRIPT = ROOT / "static" / "src" / "chat" / "emoji.js"
 RECORDINGS = sorted((STATIC / "frames").glob("*.jsonl"))
 ANSWER, QUESTION = "answer-1", "question-1"
 START = "ab12cd34:1"
@@ -231,3 +234,32 @@ def test_the_page_and_its_template_fold_the_same_messages() -> None:
     page = subprocess.run(node, stdout=subprocess.PIPE, text=True, timeout=50, check=True)
 
     assert json.loads(page.stdout) == [rendered, [str(macros.size_of(text)) for text in texts]]
+
+
+def test_the_page_and_titles_show_the_same_emoji() -> None:
+    chance = Random(5)
+    parts = [
+        ":wave:",
+        ":+1:",
+        ":unknown:",
+        ":heart:.",
+        "(:tada:)",
+        "user:key:1",
+        "fe80::1:100:2",
+        "12:30:45",
+        "שלום",
+        "😀",
+        ":",
+        "a",
+    ]
+    lines = [chance.choice(["", " "]).join(chance.choices(parts, k=chance.randint(1, 5))) for _ in range(500)]
+    script = f"""
+        import {{ withEmoji }} from '{ROOT}/static/src/chat/emoji.js';
+        const whole = (line) => withEmoji(line, {{ isFirst: true, isLast: true }});
+        console.log(JSON.stringify({json.dumps([*lines, NAMES])}.map(whole)));
+    """
+    node = ["node", "--input-type=module", "--eval", script]
+    page = subprocess.run(node, stdout=subprocess.PIPE, text=True, timeout=50, check=True)
+
+    assert json.loads(page.stdout) == [with_emoji(line) for line in [*lines, NAMES]]
+    assert NAMES.split() == re.search("const NAMES = `(.*?)`", EMOJI_SCRIPT.read_text(), re.DOTALL)[1].split()  # type: ignore[index]

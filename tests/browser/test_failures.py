@@ -113,7 +113,7 @@ async def test_an_answer_at_the_length_limit_says_so_and_can_be_continued(desk: 
     await chat.say("count to 20 [offline: incomplete times=1]")
     await chat.is_over(answers=2)
     await expect(chat.note).to_have_text(said)
-    await chat.hears(said)
+    await chat.hears(f"{said} {len((await chat.text()).split())} words")
     button = chat.answer.get_by_role("button", name="Continue")
     await expect(button).to_be_visible()
     await expect(chat.answer.get_by_role("button", name="Try again")).to_be_hidden()

@@ -12,6 +12,7 @@ from chat.llm.errors import CallFailed
 from chat.models import TITLE_MAX_LENGTH, TitleBy
 from chat.services.deps import Deps
 from chat.services.replies import prompt
+from chat.services.replies.emoji import with_emoji
 from chat.services.replies.lease import Claim
 from chat.services.replies.threads import is_visible, set_title, tidy_title
 from chat.services.usage.ledger import UsageJournal
@@ -87,7 +88,7 @@ async def _ask(question: str, answer: str, claim: Claim, deps: Deps) -> str:
 
 def _cleaned(title: str) -> str:
     """The title without the quotation marks, Markdown and period that models add anyway."""
-    title = tidy_title(title).strip("\"'`*_# “”„«»").removesuffix(".")[:TITLE_MAX_LENGTH].strip()
+    title = with_emoji(tidy_title(title)).strip("\"'`*_# “”„«»").removesuffix(".")[:TITLE_MAX_LENGTH].strip()
     return title if is_visible(title) else ""
 
 
@@ -101,7 +102,7 @@ def title_from(content: str) -> str:
 
 
 def _unmarked(line: str) -> str:
-    return "" if NO_WORDS.match(line) else INLINE_MARKS.sub(_words, LEADING_MARKS.sub("", line)).strip()
+    return "" if NO_WORDS.match(line) else with_emoji(INLINE_MARKS.sub(_words, LEADING_MARKS.sub("", line)).strip())
 
 
 def _words(mark: re.Match[str]) -> str:

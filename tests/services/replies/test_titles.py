@@ -150,6 +150,7 @@ async def test_titles_can_be_switched_off(alice: Person, model: OfflineServer) -
         ("“Brød hjemme”", "Brød hjemme"),
         ("x" * 300, "x" * 255),
         ("Why bake?", "Why bake?"),
+        ("Bread :bread: and a :cat:", "Bread :bread: and a 🐱"),
         ("  ", ""),
         ("a\x00b", "a\ufffdb"),
         ("\u200b\u202e", ""),
@@ -185,6 +186,8 @@ def test_decoration_that_models_add_to_titles_is_removed(said: str, kept: str) -
         ("<b>stays</b> & so does this", "<b>stays</b> & so does this"),
         ("2024. A good year", "2024. A good year"),
         ("![a cat](cat.png)", "a cat"),
+        (":wave: **hello** :tada:!", "👋 hello 🎉!"),
+        ("# :unknown: in user:key:1 at 12:30:45", ":unknown: in user:key:1 at 12:30:45"),
     ],
 )
 def test_a_title_is_the_first_words(content: str, title: str) -> None:
