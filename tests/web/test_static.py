@@ -193,7 +193,7 @@ def built(tmp_path: Path) -> Path:
 
 
 def compressed(folder: Path) -> Path:
-    subprocess.run(["node", str(ROOT / "bin/compress-static.mjs"), str(folder)], check=True)
+    subprocess.run(["node", str(ROOT / "bin/finish-static.mjs"), str(folder)], check=True)
     return folder
 
 
@@ -400,5 +400,5 @@ def test_every_build_compresses() -> None:
     """Hosts run `npm run build`, and so does `make`."""
     scripts = json.loads((ROOT / "package.json").read_text())["scripts"]
 
-    assert scripts["build"].endswith("&& npm run build:compressed")
+    assert scripts["build"].endswith("&& npm run build:finish")
     assert "sourcemap" not in scripts["build:js"]

@@ -1,12 +1,13 @@
-// Write a .br and a .gz beside each text file of static/dist and static/images, and the list of what they were made of.
-// The server sends a variant only if both hashes of the list hold: see chat/web/static_files.py.
+// The last step of a build. It writes a .br and a .gz beside each text file of static/dist and static/images, and the list
+// of what they were made of: the server sends a variant only if both hashes hold, see chat/web/static_files.py.
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { join, relative, sep } from "node:path";
+import { basename, join, relative, sep } from "node:path";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 
 const [root = "static"] = process.argv.slice(2);
 const MANIFEST = "dist/compressed.json";
+const METAFILE = "dist/metafile.json"; // esbuild's
 const TEXTS = /\.(css|js|svg|json|webmanifest|txt)$/;
 const AT_LEAST_BYTES = 1024; // smaller ones fit into one packet anyway
 const CODINGS = {
@@ -14,10 +15,24 @@ const CODINGS = {
   gzip: [".gz", (content) => withoutSystem(gzipSync(content, { level: 9 }))],
 };
 
+dropEmptyImports();
 const files = ["dist", "images"].flatMap((folder) => filesIn(join(root, folder)));
 for (const file of files) if (isLeftOver(file)) rmSync(file);
 const manifest = Object.fromEntries(files.filter(isCompressed).toSorted().map((file) => [nameOf(file), compressed(file)]));
 write(join(root, MANIFEST), JSON.stringify(manifest, null, 1));
+
+/** esbuild lets each script import the chunk of esbuild's helpers, needed or not: a round trip before the script runs. */
+function dropEmptyImports() {
+  if (!existsSync(join(root, METAFILE))) return;
+  const { outputs } = JSON.parse(readFileSync(join(root, METAFILE), "utf8"));
+  const scripts = Object.keys(outputs);
+  const helpers = scripts.filter((path) => Object.keys(outputs[path].inputs).length === 0).map((path) => basename(path));
+  for (const path of scripts) {
+    const code = readFileSync(path, "utf8");
+    const kept = helpers.reduce((text, name) => text.replace(new RegExp(`^import"[./]+(chunks/)?${name}";`), ""), code);
+    if (kept !== code) write(path, kept);
+  }
+}
 
 /** Of a file and its variants the hashes. */
 function compressed(file) {
@@ -37,13 +52,13 @@ function filesIn(folder) {
   return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath ?? entry.path, entry.name));
 }
 
-/** Variants of an earlier build, and its source maps. */
+/** Variants of an earlier build, source maps of a watcher, and what esbuild says about this build. */
 function isLeftOver(file) {
-  return /\.(br|gz|map)$/.test(file) || nameOf(file) === MANIFEST;
+  return /\.(br|gz|map)$/.test(file) || [MANIFEST, METAFILE].includes(nameOf(file));
 }
 
 function isCompressed(file) {
-  return TEXTS.test(file) && nameOf(file) !== MANIFEST && readFileSync(file).length >= AT_LEAST_BYTES;
+  return TEXTS.test(file) && !isLeftOver(file) && readFileSync(file).length >= AT_LEAST_BYTES;
 }
 
 function nameOf(file) {
