@@ -15,7 +15,7 @@ from tests.support.desk import Desk
 from tests.support.rows import past_thread
 
 BUDGET = 80_000
-LONG_PAGE = 16_000
+SHORT_PAGE, LONG_PAGE = 9_000, 16_000
 THREADS, MESSAGES = 200, 50
 TITLES = [
     "How long to boil an egg",
@@ -79,12 +79,13 @@ async def test_a_first_load_of_the_chat_is_light(desk: Desk, alice: Person) -> N
     assert sizes.total() <= BUDGET, sizes
 
 
-async def test_a_first_load_of_one_chat_is_light(desk: Desk, alice: Person) -> None:
+async def test_a_chat_needs_no_other_files(desk: Desk, alice: Person) -> None:
     thread_id = await past_thread(alice, messages=8)
     sizes = await load(await (await desk.context(alice)).new_page(), f"/chat/{thread_id}/")
 
-    assert sizes.total() <= BUDGET, sizes
     assert [path for path in sizes if "/chunks/" in path] == []
+    assert sizes.pop(f"/chat/{thread_id}/") <= SHORT_PAGE
+    assert sizes.total() <= BUDGET - 5_000, sizes
 
 
 async def test_a_user_with_many_chats_and_long_ones_pays_for_their_text(desk: Desk, alice: Person) -> None:
