@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -201,6 +202,21 @@ async def test_the_text_is_sent_to_no_other_site(alice: Person, path: str) -> No
     answer = await alice.http.post("/accounts/login/", data=fields)
 
     assert (answer.status_code, answer.headers["Location"]) == (303, "/chat/")
+
+
+async def test_a_reason_is_kept_while_the_password_is_asked_for_again(root: Person, bob: Person) -> None:
+    user, admin = await User.get(email=bob.email), await User.get(email=root.email)
+    await AuthSession.filter(user_id=admin.id).update(authenticated_at=datetime.now(UTC) - timedelta(minutes=16))
+    path = f"/admin/users/{user.id}/disable/"
+    asks = (await root.http.post(path, data={"reason": "Spam, by three reports"})).text
+    fields = fields_of(asks) | {"password": PASSWORD}
+    page = (await root.http.post(f"/admin/confirm/?next={path}", data=fields)).text
+    assert action_of(page) == path
+    assert fields_of(page) == {"reason": "Spam, by three reports"}
+    assert (await User.get(id=user.id)).is_active
+    await root.http.post(path, data=fields_of(page))
+
+    assert not (await User.get(id=user.id)).is_active
 
 
 # Where a login leads

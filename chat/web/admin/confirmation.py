@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import wraps
 from typing import Any, cast
 
-from quart import Blueprint, redirect, request, url_for
+from quart import Blueprint, redirect, render_template, request, url_for
 from quart.typing import ResponseReturnValue
 
 from chat.models import AuthSession, User
@@ -15,6 +15,7 @@ from chat.security.limits import PREFERENCE
 from chat.web.accounts.login_flow import form_page, is_confirmed
 from chat.web.auth import current_session, renew, safe_target, staff_required
 from chat.web.forms import ConfirmForm
+from chat.web.kept import kept, kept_through_login
 from chat.web.rate_limits import limited
 
 blueprint = Blueprint("confirmation", __name__)
@@ -29,6 +30,9 @@ def recently_confirmed(view: Callable[..., Awaitable[ResponseReturnValue]]) -> A
     async def guarded(*args: Any, **kwargs: Any) -> ResponseReturnValue:
         session = cast(AuthSession, await current_session())
         if datetime.now(UTC) - session.authenticated_at > LASTS:
+            if unsent := await kept():
+                values = {"form": ConfirmForm(), "target": request.path, "kept": unsent}
+                return await render_template("admin/confirm.html", **values)
             return redirect(url_for("admin.confirmation.confirm", next=request.path), 303)
         return await view(*args, **kwargs)
 
@@ -44,4 +48,6 @@ async def confirm(user: User) -> ResponseReturnValue:
     if request.method != "POST" or not await is_confirmed(form, user):
         return await form_page("admin/confirm.html", form, target=target)
     await renew(cast(AuthSession, await current_session()))
+    if unsent := kept_through_login(await request.form):
+        return await render_template("pages/kept.html", kept=unsent)
     return redirect(target if target.startswith("/admin/") else url_for("admin.overview.index"), 303)
