@@ -91,6 +91,7 @@ async def test_the_socket_is_opened_before_old_messages_are_rendered(desk: Desk,
 
 async def test_a_reload_keeps_the_place(desk: Desk, alice: Person) -> None:
     chat = await desk.chat(alice, await past_thread(alice, messages=50))
+    await expect(chat.answers.first.locator(".is-rendered")).to_be_attached()
     await chat.scroller.evaluate("it => it.scrollTo(0, 900)")
     await expect(chat.page.get_by_role("button", name="Jump to latest")).to_be_visible()
     place = await top_of(chat, "Message 16")

@@ -104,6 +104,20 @@ async def test_open_reasoning_stays_open_and_in_place_while_it_grows(desk: Desk,
         assert await fold.text.evaluate("it => it.scrollHeight - it.scrollTop - it.clientHeight") <= 1
 
 
+async def test_growing_reasoning_does_not_pull_its_reader_back(
+    chat: ChatPage, answer: ScriptedAnswer, fold: Fold
+) -> None:
+    await answer.thinks(LONG, ms=1_000)
+    await fold.summary.click()
+    await expect(fold.text).to_contain_text("Thought 199")
+    await fold.text.evaluate("it => { it.scrollTo(0, it.scrollHeight); it.scrollBy(0, -5); }")
+    read = fold.text.get_by_text("Thought 195")
+    place = await read.evaluate(TOP)
+    await answer.thinks("\n\nThought 200", ms=2_000)
+    await expect(fold.text).to_contain_text("Thought 200")
+    assert abs(await read.evaluate(TOP) - place) <= 1
+
+
 async def test_screen_readers_hear_the_beginning_and_the_end_but_no_seconds(
     chat: ChatPage, answer: ScriptedAnswer, fold: Fold
 ) -> None:

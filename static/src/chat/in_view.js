@@ -10,8 +10,8 @@ export function readNow(scroller, articles) {
   for (let index = articles.length - 1; index >= 0; index -= 1) {
     const article = articles[index];
     const { top, bottom } = article.getBoundingClientRect();
+    if (top >= view.bottom || top === bottom) continue; // below the view, or hidden
     if (bottom <= view.top) break;
-    if (top >= view.bottom) continue;
     const text = article.querySelector(".markdown-content");
     if (text?.hasChildNodes() && text.getBoundingClientRect().top < view.bottom) return [blockIn(text, view), text, article];
     seen = [article];

@@ -3,8 +3,8 @@ import { showMarkdown, showPlain } from "./blocks.js";
 import { durationOf, thoughtFor } from "./durations.js";
 
 const THINKING = "Thinking…";
-// Growing reasoning scrolls along if the reader is this near to its end.
-const NEAR_PX = 24;
+// Growing reasoning scrolls along if the reader is at its end. Scroll positions are fractions of a pixel, heights are rounded.
+const AT_END_PX = 1;
 
 /** The reasoning that the server rendered, in the store's form. */
 export function readReasoning(article) {
@@ -90,7 +90,7 @@ function paintText(root, { reasoning, thinking }) {
     if (!thinking) showPlain(target, reasoning);
     return;
   }
-  const isAtEnd = target.scrollHeight - target.scrollTop - target.clientHeight <= NEAR_PX;
+  const isAtEnd = target.scrollHeight - target.scrollTop - target.clientHeight <= AT_END_PX;
   showMarkdown(target, reasoning, { isGrowing: thinking });
   if (thinking && isAtEnd) target.scrollTop = target.scrollHeight;
 }

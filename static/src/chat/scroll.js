@@ -7,6 +7,7 @@ import { readNow } from "./in_view.js";
 // Scroll positions are fractions of a pixel, heights are rounded.
 const AT_END_PX = 1;
 const NEAR_PX = 48;
+const TAP_PX = 3; // a finger that taps moves, too
 const UPWARD_KEYS = new Set(["ArrowUp", "PageUp", "Home"]);
 
 export class Follower {
@@ -86,7 +87,7 @@ export class Follower {
     on("wheel", ({ deltaY }) => deltaY < 0);
     on("keydown", ({ key, shiftKey }) => UPWARD_KEYS.has(key) || (key === " " && shiftKey));
     on("touchstart", ({ touches }) => void (touched = touches[0].clientY));
-    on("touchmove", ({ touches }) => touches[0].clientY > touched);
+    on("touchmove", ({ touches }) => touches[0].clientY > touched + TAP_PX);
     // Opened details are read from their beginning: the summary stays where it was clicked.
     on("click", ({ target }) => target.closest("summary"));
     document.addEventListener("selectionchange", () => this.#isSelecting() && this.#leave());
