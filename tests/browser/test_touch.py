@@ -197,6 +197,7 @@ async def test_nothing_is_under_the_notch_or_the_home_bar(
     assert await chat.page.evaluate(OUTSIDE, insets) == []
     await chat.page.get_by_role("button", name="Open chats").tap()
     await expect(chat.page.get_by_role("button", name="Close chats")).to_be_in_viewport(ratio=1)
+    await chat.page.evaluate("Promise.all(document.getAnimations().map((one) => one.finished))")
     assert await chat.page.evaluate(OUTSIDE, insets) == []
     for path in ("/", "/accounts/settings/", "/usage/"):
         await chat.page.goto(path)
