@@ -8,7 +8,7 @@ from quart.typing import ResponseReturnValue
 from chat.models import User
 from chat.security.limits import LOGIN, PAGE_POST, PREFERENCE, SIGNUP
 from chat.services.errors import Refused, TooManyGuesses
-from chat.web.accounts import pending_login
+from chat.web.accounts import login_target
 from chat.web.accounts.login_flow import (
     complete_logout,
     continue_login,
@@ -53,11 +53,11 @@ async def signup() -> ResponseReturnValue:
 async def login() -> ResponseReturnValue:
     """Log in and go to `next`."""
     wanted = (await request.values).get("next")
-    target = safe_target(wanted) if wanted else pending_login.target()
+    target = safe_target(wanted) if wanted else login_target.remembered()
     if request.method != "POST" and (user := await signed_in_user()):
         return redirect(await own_target(user, target), 303)
     if request.method != "POST" and wanted:
-        pending_login.aim(target)
+        login_target.remember(target)
     form = LoginForm(await request.form)
     if request.method != "POST" or not form.validate():
         return await form_page("accounts/login.html", form, next=target)

@@ -15,7 +15,7 @@ from chat.models.ids import uuid7
 from chat.services.accounts import two_factor
 from chat.services.errors import Refused, TooManyGuesses
 from chat.services.replies import threads
-from chat.web.accounts import pending_login
+from chat.web.accounts import login_target, pending_login
 from chat.web.auth import log_in, log_out, signed_in_user
 from chat.web.forms import CodeForm, Form, add_error
 from chat.web.kept import is_writer, kept_through_login
@@ -27,7 +27,7 @@ THREAD = re.compile(r"/chat/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/")
 
 async def continue_login(user: User, *, target: str = "", remember: bool = True) -> ResponseReturnValue:
     """Log in, or ask for a two-factor code first. Every kind of login comes through here."""
-    target = target or pending_login.target()
+    target = target or login_target.remembered()
     if not await two_factor.factor_of(user):
         return await complete_login(user, target=target, remember=remember, with_code=False)
     pending_login.begin(user, target=target, remember=remember)
@@ -42,7 +42,7 @@ async def complete_login(user: User, *, target: str, remember: bool, with_code: 
     unsent = kept_through_login(await request.form) if is_same else None
     target = target if is_same else await own_target(user, target)
     await log_in(user, remember=remember, with_code=with_code)
-    pending_login.forget(pending_login.TARGET)
+    login_target.forget()
     if unsent:
         return await render_template("pages/kept.html", kept=unsent)
     return redirect(target, 303)
@@ -58,7 +58,7 @@ async def own_target(user: User, target: str) -> str:
 async def complete_logout() -> ResponseReturnValue:
     """End the session, clear what the browser stored, and go to the front page."""
     await log_out()
-    pending_login.forget(pending_login.TARGET)
+    login_target.forget()
     response = redirect(url_for("pages.landing"), 303)
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response

@@ -5,7 +5,6 @@ Both are kept in the signed form session, not in the database, and no session ro
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -15,11 +14,11 @@ from quart import session
 from chat.models import SecondFactor, User
 from chat.security.tokens import token_hash
 from chat.services.accounts import two_factor
+from chat.web.accounts import login_target
 
 # Keys in cookies: with other names, logins would be lost during a rolling deploy.
-LOGIN, SET_UP, TARGET = "unfinished_login", "unfinished_set_up", "target"
+LOGIN, SET_UP = "unfinished_login", "unfinished_set_up"
 PENDING_SECONDS = 600
-TARGET_MAX_BYTES = 1_000  # as JSON, where é takes 6 bytes; browsers drop cookies of more than 4 kB
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,21 +30,9 @@ class PendingLogin:
     remember: bool
 
 
-def aim(target: str) -> None:
-    """Remember where a login leads, on its way through a sign-up, a reset or an email."""
-    if len(json.dumps(target)) <= TARGET_MAX_BYTES:
-        session[TARGET] = target
-
-
-def target() -> str:
-    """Where a login leads that was not told."""
-    aimed: str = session.get(TARGET, "/chat/")
-    return aimed
-
-
 def begin(user: User, *, target: str, remember: bool) -> None:
     """Remember that the password was right; the code comes next."""
-    target = target if len(json.dumps(target)) <= TARGET_MAX_BYTES else "/chat/"
+    target = target if login_target.fits(target) else "/chat/"
     begun = {"user": str(user.id), "password": _stamp(user), "target": target, "remember": remember}
     session[LOGIN] = begun | {"at": int(time.time())}
 

@@ -242,7 +242,7 @@ async def test_a_repeated_message_does_not_change_the_chosen_model(alice: Sender
 
 
 async def test_a_message_with_more_tokens_than_the_model_is_shown_is_refused_with_its_count(alice: Sender) -> None:
-    refusal = await alice.refused("word " * 600, chat_history_tokens=500)
+    refusal = await alice.refused(" ".join(["word"] * 600), chat_history_tokens=500)
 
     assert refusal.code == "too_long"
     assert str(refusal) == "Your message has 600 tokens. The maximum is 500. Shorten it."
