@@ -1,10 +1,8 @@
 /** Starts the scripts of the page. */
 import { startChat } from "./chat/thread.js";
 import { startCopying } from "./copy.js";
-import { startCountdowns } from "./countdown.js";
 import { startForms } from "./forms.js";
 import { startMenus } from "./menu.js";
-import { startPasswordRules } from "./passwords.js";
 import { startTheme } from "./theme.js";
 import { startTimes } from "./times.js";
 
@@ -13,11 +11,12 @@ root.classList.add("js"); // the page may have given up waiting for this script
 
 startTheme();
 startForms();
-startPasswordRules();
-startCountdowns();
 startCopying();
 startMenus();
 startTimes();
+// Only pages outside the chat have these: a first load of the chat does without them.
+if (document.querySelector("[data-password-rules]")) (await import("./passwords.js")).startPasswordRules();
+if (document.querySelector("form[data-wait-seconds]")) (await import("./countdown.js")).startCountdowns();
 
 const chat = document.getElementById("chat");
 if (chat) startChat(chat);
