@@ -340,6 +340,7 @@ describe("the outbox", () => {
     const [one, two] = [new Outbox(storage, "u:t"), new Outbox(storage, "u:t")];
     one.add({ client_id: "c1", content: "One" });
     two.add({ client_id: "c2", content: "Two" });
+    assert.deepEqual(new Outbox(storage, "u:t").messages.map(({ content }) => content), ["One", "Two"]);
     one.settle("c1");
     assert.deepEqual(new Outbox(storage, "u:t").messages, [{ client_id: "c2", content: "Two" }]);
   });
