@@ -112,7 +112,7 @@ async def test_each_shortcut_that_the_list_names_works(desk: Desk, alice: Person
         "Stop the answer Esc",
         "Go to the message field Shift Esc",
         "Go to the newest answer Alt Shift ↓",
-        "Go to the message before Alt Shift ↑",
+        "Go to the previous message Alt Shift ↑",
         "New chat Ctrl Shift O",
         "Show this list Ctrl /",
     ]

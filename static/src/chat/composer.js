@@ -156,7 +156,7 @@ export class Composer {
     if (!this.#isDue || this.#field.readOnly) return;
     const wait = this.#lastSent + BETWEEN_MS - performance.now();
     if (wait > 0) return void window.setTimeout(() => this.#sendDue(), wait);
-    if (this.#waits) return this.say("Your last message is still being sent. This one follows.");
+    if (this.#waits) return this.say("Your last message is still being sent. This one will follow.");
     this.#isDue = false;
     const problem = this.#problem();
     this.say(problem);

@@ -5,7 +5,7 @@ const SHORTCUTS = [
   { key: "Escape", shift: false, does: "stop", words: "Stop the answer" },
   { key: "Escape", shift: true, does: "focusField", words: "Go to the message field" },
   { key: "ArrowDown", alt: true, shift: true, does: "toAnswer", words: "Go to the newest answer" },
-  { key: "ArrowUp", alt: true, shift: true, does: "toPrevious", words: "Go to the message before" },
+  { key: "ArrowUp", alt: true, shift: true, does: "toPrevious", words: "Go to the previous message" },
   { key: "O", command: true, shift: true, does: "newChat", words: "New chat" },
   { key: "/", command: true, does: "list", words: "Show this list" },
 ];
