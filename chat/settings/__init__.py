@@ -29,16 +29,16 @@ class SettingsError(Exception):
 
 
 def setting(default: Any, help: str, *, group: str = "", secret: bool = False, **limits: Any) -> Any:  # noqa: A002
-    """Declare one setting; `limits` are minimum, maximum, choices, longest (characters in a name), and may_be_empty:
-    an empty variable is a value of its own.
+    """Declare one setting; `limits` are minimum, maximum, choices, longest (characters in a name), and may_be_empty
+    (an empty variable is a value rather than unset).
     """
     return field(default=default, repr=not secret, metadata={"help": help, "group": group, "secret": secret, **limits})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The environment, parsed. A field's variable is its name in capitals; an empty variable counts as unset, but for
-    one that may be empty.
+    """The environment, parsed. A field's variable is its name in capitals; an empty variable counts as unset
+    unless the setting may be empty.
     """
 
     debug: bool = setting(
@@ -86,7 +86,7 @@ class Settings:
             "Help me write a friendly reminder | What time is it in Tokyo and in New York?"
         ),
         "Up to four messages that an empty chat suggests, separated by `|`. A click puts one into the message field. "
-        "Set to nothing (`STARTERS=`), it shows none.",
+        "Set it to nothing (`STARTERS=`) to suggest none.",
         may_be_empty=True,
     )
 

@@ -11,7 +11,7 @@ def environment_example() -> str:
     """The text of `.env.example`: every variable, commented out, with its meaning and default."""
     lines = [
         "# Copy to .env and set what you need; the real environment wins over this file.",
-        "# A variable that is unset or empty takes its default; an empty STARTERS shows none.",
+        "# A variable that is unset or empty takes its default; only STARTERS can be set to nothing.",
     ]
     for item in variables():
         if item.metadata["group"]:
@@ -26,8 +26,8 @@ def settings_document() -> str:
         "# Settings",
         "",
         "Settings come from the environment, or from a file `.env` in the working directory; the environment wins.",
-        "A variable that is unset or empty has its default; only `STARTERS` may be empty. `chat serve` refuses to",
-        "start on missing or weak values and lists all of them.",
+        "A variable that is unset or empty has its default; only `STARTERS` can be set to nothing. `chat serve`",
+        "refuses to start on missing or weak values and lists all of them.",
         "This page is generated: `chat settings > docs/settings.md`.",
     ]
     for item in variables():
