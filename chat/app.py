@@ -70,7 +70,7 @@ class App(Quart):
             return self.url_map.bind("", path_info=request.path, default_method=request.method) if request else None
 
     async def send_static_file(self, filename: str) -> Response:
-        """Quart's own knows neither compressed variants nor versions."""
+        """Quart's own handler knows neither compressed variants nor versions."""
         return await self.files.respond(filename)
 
 

@@ -96,7 +96,7 @@ class MessageView(msgspec.Struct, frozen=True):
     thinking: bool = False  # whether the model is thinking now
     retryable: bool = True  # of an answer that failed: whether trying again may help
     can_continue: bool = False  # the answer is final, but was cut off at its maximum length
-    continues: bool = False  # the answer continues the one before it, which otherwise was an earlier attempt
+    continues: bool = False  # the answer before it; otherwise that answer is an earlier attempt
 
 
 class ToolCallView(msgspec.Struct, frozen=True):
@@ -108,7 +108,7 @@ class ToolCallView(msgspec.Struct, frozen=True):
     arguments: str
     output: str
     title: str = ""  # for people: what the tool does, or did
-    detail: str = ""  # what about: an argument of the model's, cut to one short line
+    detail: str = ""  # one of its arguments, cut to one short line
 
 
 class Welcome(Frame, frozen=True, tag="welcome"):

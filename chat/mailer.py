@@ -230,7 +230,7 @@ def _one_line(text: str) -> str:
 
 
 def _in_a_line(name: str, value: str) -> str:
-    """A value for the middle of a line; an address of a page stays as it is."""
+    """A value for the middle of a line; a URL stays as it is."""
     return _one_line(value) if name.endswith("url") else isolated(_one_line(value))
 
 

@@ -1,4 +1,4 @@
-"""Text that can be stored, that browsers count alike, that spreadsheets do not execute and that stays in its place."""
+"""Text that is safe to store, to count in browsers, to open in spreadsheets and to put beside other text."""
 
 import re
 from hashlib import sha256
@@ -72,7 +72,7 @@ def contained(text: str) -> str:
 
 
 def isolated(text: str) -> str:
-    """The text for the middle of a plain line, such as a tab's title: each keeps its own direction."""
+    """The text for the middle of a plain line, such as a tab's title; text and line each keep their own direction."""
     return f"{FIRST_STRONG}{contained(text)}{CLOSE_ISOLATE}" if DIRECTED.search(text) else text
 
 

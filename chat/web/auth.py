@@ -54,7 +54,7 @@ async def signed_in_user() -> User | None:
 
 
 def login_required(view: View) -> View:
-    """Pass the user to the view. Visitors get to the login page, which leads back; it has the text of a form."""
+    """Pass the user to the view. Visitors get the login page, which leads back and keeps the text of a form."""
 
     @wraps(view)
     async def guarded(*args: Any, **kwargs: Any) -> ResponseReturnValue:

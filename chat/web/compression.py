@@ -18,8 +18,8 @@ AT_LEAST_BYTES = 8 * 1024
 LEVEL = 6  # a page of 211 kB becomes 16.7 kB in 2.3 ms; level 1: 20.4 kB in 0.8 ms; level 9: 16.0 kB in 6 ms
 PADDING_BYTES = 100
 LEAST = 1e-9
-# The length of a compressed page tells what its parts have in common (BREACH). These pages have nothing in them that
-# another site could choose with a link: docs/decisions.md explains it, and why all other pages stay as they are.
+# The length of a compressed page reveals what its parts have in common (BREACH). These pages contain nothing that
+# another site could choose with a link; docs/decisions.md explains why all other pages stay uncompressed.
 COMPRESSED = {"chat.new_thread", "chat.thread", "chat.older_messages"}
 
 
@@ -51,7 +51,7 @@ async def _compress(response: Response) -> Response:
 
 
 def _is_safe(response: Response) -> bool:
-    """A refused form repeats what was posted, and a query could become part of a page."""
+    """False for a refused form, which repeats what was posted, and for a query, which may be part of the page."""
     return (
         request.endpoint in COMPRESSED
         and response.status_code == HTTPStatus.OK
@@ -62,7 +62,7 @@ def _is_safe(response: Response) -> bool:
 
 
 def _gzipped(page: bytes) -> bytes:
-    """With a file name of random length in the header, so that a length tells less ("heal the BREACH")."""
+    """With a file name of random length in the header, so that lengths reveal less ("heal the BREACH")."""
     name = "a" * (1 + secrets.randbelow(PADDING_BYTES))
     packed = BytesIO()
     with gzip.GzipFile(name, "wb", LEVEL, packed, mtime=0) as file:

@@ -36,7 +36,7 @@ class Form(wtforms.Form):
 
 
 class Repeats(EqualTo):
-    """The same password as in another field, if the form asked twice: pages do so only where no script can show it."""
+    """Requires the same password as another field, if both were sent: pages ask twice only without JavaScript."""
 
     def __init__(self, field: str) -> None:
         super().__init__(field, "The passwords do not match. Enter the same password twice.")

@@ -1,6 +1,6 @@
-"""What a person wrote into a form that was refused: the page that says so has it too, ready to be sent again.
+"""The text of a refused form: the page that reports the refusal has it too, ready to be sent again.
 
-Without JavaScript the text would be gone with the page. Passwords and codes are never among it.
+Without JavaScript the text would be lost with the page. Passwords and codes are never kept.
 """
 
 from __future__ import annotations
@@ -47,29 +47,29 @@ class Kept:
 
     @property
     def page(self) -> str:
-        """Where a person who logs in continues: the chat, or the page of the form."""
+        """Where the user continues after a login: the chat, or the page of the form."""
         return self.path.removesuffix("title/")
 
 
 async def kept(status: int = 0) -> Kept | None:
-    """What this request has sent, if anyone wrote any of it; `status` is that of the error page."""
+    """The text that this request has sent, if any; `status` is that of the error page."""
     if request.method != "POST":
         return None
     try:
         form = await request.form
-    except HTTPException:  # too much to be read
+    except HTTPException:  # too large
         return None
     is_message = bool(CHAT.fullmatch(request.path))
     match status:
         case HTTPStatus.NOT_FOUND:  # deleted in the meantime: the message can open another chat
             return _kept("/chat/", form, can_be_sent=is_message)
-        case HTTPStatus.FORBIDDEN:  # perhaps another site filled in the form: a message can be sent, since it is seen
+        case HTTPStatus.FORBIDDEN:  # perhaps from another site's form: the user sees a message, so it can be sent
             return _kept(request.path, form, can_be_sent=is_message)
     return _kept(request.path, form)
 
 
 def kept_through_login(form: Mapping[str, str]) -> Kept | None:
-    """What the login form carries along."""
+    """The text that the login form carries along."""
     path = form.get(WRITTEN_TO, "")
     carried = {name.removeprefix(PREFIX): text for name, text in form.items() if name.startswith(PREFIX)}
     return _kept(path, carried) if OWN_PATH.fullmatch(path) else None
@@ -81,7 +81,7 @@ def remember_writer(user: User) -> None:
 
 
 def is_writer(user: User) -> bool:
-    """Whether this user, or no one that is known, was logged in before in this browser."""
+    """Whether this user was the last one known to be logged in here, or none is known."""
     return bool(session.get(WRITER, str(user.id)) == str(user.id))
 
 

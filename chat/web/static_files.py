@@ -21,7 +21,7 @@ from werkzeug.security import safe_join
 from chat.web.compression import preferred
 from chat.web.security_headers import ONE_YEAR_SECONDS
 
-SUFFIXES = {"br": ".br", "gzip": ".gz"}  # of the content codings, the better one first
+SUFFIXES = {"br": ".br", "gzip": ".gz"}  # by content coding, the better one first
 MANIFEST = "dist/compressed.json"
 NAMED_BY_CONTENT = ("dist/chunks/", "dist/fonts/")
 KEPT_BYTES = 4 * 1024 * 1024  # a larger file is read from disk each time
@@ -29,7 +29,7 @@ KEPT_BYTES = 4 * 1024 * 1024  # a larger file is read from disk each time
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".woff2": "font/woff2"}
 FileBody.buffer_size = 1024 * 1024  # the default of 8 KiB makes a thread hop for each: ten times slower
 
-# Of each file, the SHA-256 that it ("identity") and its variants had when they were built.
+# For each file, the SHA-256 of it ("identity") and of its variants when they were built.
 Manifest = dict[str, dict[str, str]]
 
 
@@ -82,7 +82,7 @@ class StaticFiles:
         return _cut(response, offered[coding].size) if response.status_code == HTTPStatus.OK else response
 
     def _find(self, name: str) -> File | None:
-        """Every other spelling of a name would be cached as another version, and variants are no files of their own."""
+        """None for other spellings of a name, which would be cached as other versions, and for variants of a file."""
         base, suffix = splitext(name)
         if normpath(name) != name or (suffix == ".map" and not self._with_source_maps):
             return None
@@ -91,7 +91,7 @@ class StaticFiles:
         return self._read(name)
 
     def _variants(self, name: str, file: File) -> dict[str, File]:
-        """Those of this content: an unfinished build leaves others."""
+        """The variants of this content; an unfinished build leaves older ones."""
         built = self._built().get(name, {})
         if built.get("identity") != file.digest:
             return {}
@@ -109,7 +109,7 @@ class StaticFiles:
         path = safe_join(str(self._folder), name)
         try:
             return self._current(name, Path(path)) if path else None
-        except (OSError, ValueError):  # it is missing, or no file of any name can be meant
+        except (OSError, ValueError):  # it is missing, or no file can have this name
             return None
 
     def _current(self, name: str, path: Path) -> File | None:

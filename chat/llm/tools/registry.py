@@ -141,7 +141,7 @@ class Registry:
         return name in self._tools and self._tools[name].idempotent
 
     def words(self, name: str) -> Words:
-        """How people are told of a call; of a tool that does not exist, or no longer does, its name."""
+        """The words for calls of a tool; the name of an unknown or removed tool, as words."""
         return self._tools[name].words if name in self._tools else words_of(name)
 
     async def dispatch(self, name: str, arguments_json: str, context: Mapping[type, object] = NO_CONTEXT) -> ToolResult:

@@ -1,4 +1,4 @@
-"""How people are told of a tool call: what it does or did, and what about, in a few words."""
+"""How a tool call is described to people: what the tool does or did, and to what, in a few words."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def words_of(name: str, doing: str = "", done: str = "", about: str = "", *, par
     if bool(doing) != bool(done):
         raise TypeError(f"{name}: give both `doing` and `done`, or neither")
     if about and about not in parameters:
-        raise TypeError(f"{name}: `about` is {about!r}, which is not an argument of the model's")
+        raise TypeError(f"{name}: `about` is {about!r}, which is not a parameter that the model fills in")
     return Words(doing or _from_name(name), done or _from_name(name), about)
 
 
@@ -55,7 +55,7 @@ def _short(text: str) -> str:
 
 
 def _arguments(text: str) -> dict[str, object]:
-    """No arguments where the model's JSON is broken, or was cut for its preview."""
+    """No arguments if the model's JSON is broken, or was cut off for the preview."""
     try:
         arguments = msgspec.json.decode(text.encode("utf-8", "replace"))
     except (msgspec.MsgspecError, RecursionError):

@@ -1,4 +1,4 @@
-"""Answers that were tried again: they are folded above the answer that came after them."""
+"""Earlier attempts at an answer, which are folded above the newest one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Shown:
 
 
 def folded(messages: Iterable[MessageView]) -> list[Shown]:
-    """The messages of a chat as they are read; an answer that another one continues is not an earlier attempt.
+    """The messages of a chat as they are shown; an answer that another one continues is not an earlier attempt.
 
     `static/src/chat/attempts.js` does the same.
     """

@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 END_THREAD = """
 UPDATE chat_thread SET rev = rev + 1, log_epoch = $2, log_s = $3 WHERE id = $1 RETURNING rev, title, last_message_at
 """
-UNFINISHED = "It did not finish."  # the output of a tool that was running when its answer ended; tabs say the same
+UNFINISHED = "It did not finish."  # the output of a tool that was still running at the end; tabs show the same
 END_TOOLS = """
 UPDATE tool_call SET state = 'failed', output = $2, finished_at = now()
 WHERE generation_id = $1 AND state = 'running'

@@ -1,4 +1,4 @@
-"""A user's chats, newest first, a page at a time: each page begins after a place, however many chats come before it."""
+"""A user's chats, newest first, a page at a time; each page begins after a cursor."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chat.events import ListedThread, ThreadList
 from chat.models import ALIVE_SQL, ChatThread
 
 PAGE_SIZE = 50
-PAGE_MAX_SIZE = 500  # of a page that is asked for at once, to show a list again that had grown
+PAGE_MAX_SIZE = 500  # of one request, which restores a list that had grown
 
 CURSOR = re.compile(r"(\d{1,17})-([0-9a-f]{32})", re.ASCII)  # microseconds since 1970, and the id
 EPOCH, MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
@@ -31,7 +31,7 @@ async def thread_list(
 ) -> ThreadList:
     """A page of the user's chats; an invalid cursor means the newest page.
 
-    The current chat is always in it, in its order, so that a page shows where one is.
+    The current chat is always included, in order, so that the list shows where the user is.
     """
     size = min(size, PAGE_MAX_SIZE)
     rows = await query(PAGE, user_id, *_place(before), size + 1)

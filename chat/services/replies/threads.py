@@ -91,7 +91,7 @@ def is_visible(title: str) -> bool:
 async def message_page(thread_id: UUID, *, tools: Registry, before: str = "") -> MessagePage:
     """The last messages before a cursor, oldest first; an invalid cursor means the newest page.
 
-    `tools` are those whose calls are named. A page has 1 to `PAGE_SIZE` messages, and fewer if their text is long.
+    `tools` has the words for tool calls. A page has 1 to `PAGE_SIZE` messages, and fewer if their text is long.
     """
     is_number = before.isascii() and before.isdigit() and len(before) < len(str(NUMBER_MAX))
     sizes = await query(SIZES, thread_id, int(before) if is_number else NUMBER_MAX, PAGE_SIZE + 1)

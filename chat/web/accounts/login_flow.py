@@ -49,7 +49,7 @@ async def complete_login(user: User, *, target: str, remember: bool, with_code: 
 
 
 async def own_target(user: User, target: str) -> str:
-    """The target, or a new chat in place of another user's thread, from which that user may have been logged out."""
+    """The target, or a new chat if it is another user's thread, such as one that this browser showed before."""
     found = THREAD.match(target)
     is_own = not found or await threads.own_thread(user, UUID(found[1]))
     return target if is_own else "/chat/"

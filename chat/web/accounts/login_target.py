@@ -1,4 +1,4 @@
-"""Where a login leads, remembered in the form session on its way through a sign-up, a reset or an email."""
+"""Where a login leads, remembered in the form session during a sign-up, a reset or an email confirmation."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ UNAVAILABLE_RETRY_MS = 5000
 
 
 class Inbox:
-    """Owns the incoming side of one socket; by itself, of a page that shows no thread."""
+    """Owns the incoming side of one socket; used directly for a page without a thread."""
 
     def __init__(self, subscription: Subscription) -> None:
         self._subscription = subscription

@@ -42,7 +42,7 @@ async def thread_socket(thread_id: UUID) -> None:
 
 @blueprint.websocket("/ws/chat/")
 async def user_socket() -> None:
-    """One tab that shows no thread: the list of chats, and what else concerns all tabs of a user."""
+    """One tab without a thread: it gets the list of chats, and whatever else concerns all tabs of its user."""
     await _serve(None)
 
 

@@ -1,4 +1,4 @@
-"""What every tab of a user is sent, on whichever page: the list of chats, changes of it, and pings."""
+"""What every tab of a user is sent, on any page: the list of chats, changes to it, and pings."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ PING_SECONDS = 25.0  # keeps a PaaS router's idle window of 55 s open
 PONG_SECONDS = 10.0
 SEND_SECONDS = 10.0  # a tab that reads nothing for this long is disconnected
 SESSION_SECONDS = 60.0  # Redis may have been unavailable when the session ended
-LIST_SECONDS = 5.0  # until a list is sent, at most: after a restart thousands of tabs come at once
+LIST_SECONDS = 5.0  # at most, until a list is sent: after a restart thousands of tabs come at once
 
 
 class UserFeed:
-    """Owns the outgoing side of one socket; by itself, of a page that shows no thread."""
+    """Owns the outgoing side of one socket; used directly for a page without a thread."""
 
     thread_id: UUID | None = None
 
@@ -95,11 +95,11 @@ class UserFeed:
         self._timers.pop("pong", None)
 
     def request_snapshot(self) -> None:
-        """The tab says that it misses something."""
+        """The tab reports that it has missed something."""
         self._list_soon()
 
     async def _catch_up(self) -> None:
-        """Events may be missing. Those of a user are not logged: the list that follows says it all."""
+        """Events may be missing. Events of a user are not logged: the list that follows makes up for them."""
 
     async def _on_event(self, event: Event) -> None:
         match message := decode_between_workers(event.frame):
@@ -134,7 +134,7 @@ class UserFeed:
             await self._send_list()
 
     def _list_soon(self) -> None:
-        """Each gap postpones it: without Redis there is one after the other, and no list until Redis is back."""
+        """Each gap postpones the list: without Redis gaps keep coming, and the list waits until Redis is back."""
         self._timers["list"] = self._loop.time() + LIST_SECONDS * (0.2 + secrets.randbelow(800) / 1000)
 
     async def _send_list(self) -> None:
