@@ -1,5 +1,5 @@
-// The last step of a build. It writes a .br and a .gz beside each text file of static/dist and static/images, and the list
-// of what they were made of: the server sends a variant only if both hashes hold, see chat/web/static_files.py.
+// The last step of a build. It writes a .br and a .gz beside each text file of static/dist and static/images, and a list of
+// their hashes: the server sends a variant only if its hash and the file's match, see chat/web/static_files.py.
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join, relative, sep } from "node:path";
@@ -21,7 +21,7 @@ for (const file of files) if (isLeftOver(file)) rmSync(file);
 const manifest = Object.fromEntries(files.filter(isCompressed).toSorted().map((file) => [nameOf(file), compressed(file)]));
 write(join(root, MANIFEST), JSON.stringify(manifest, null, 1));
 
-/** esbuild lets each script import the chunk of esbuild's helpers, needed or not: a round trip before the script runs. */
+/** esbuild makes each script import the chunk of its helpers, needed or not: a round trip before the script runs. */
 function dropEmptyImports() {
   if (!existsSync(join(root, METAFILE))) return;
   const { outputs } = JSON.parse(readFileSync(join(root, METAFILE), "utf8"));
@@ -34,7 +34,7 @@ function dropEmptyImports() {
   }
 }
 
-/** Of a file and its variants the hashes. */
+/** Writes the variants of a file; returns the hashes of all. */
 function compressed(file) {
   const content = readFileSync(file);
   const hashes = { identity: hashOf(content) };
@@ -69,13 +69,13 @@ function hashOf(content) {
   return createHash("sha256").update(content).digest("hex");
 }
 
-/** gzip notes the system that it ran on: every one writes the same here. */
+/** gzip records the operating system: the same byte everywhere keeps builds reproducible. */
 function withoutSystem(packed) {
   packed[9] = 255;
   return packed;
 }
 
-/** Whole or not at all, also while a server reads. */
+/** Atomically, since a server may be reading the file. */
 function write(file, content) {
   writeFileSync(`${file}.part`, content);
   renameSync(`${file}.part`, file);

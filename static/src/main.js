@@ -7,7 +7,7 @@ import { startTheme } from "./theme.js";
 import { startTimes } from "./times.js";
 
 const root = document.documentElement;
-root.classList.add("js"); // the page may have given up waiting for this script
+root.classList.add("js"); // removed if the page gave up waiting for this script
 
 startTheme();
 startForms();

@@ -1,4 +1,4 @@
-/** Menus are <details>, which work without JavaScript; here they learn to close, and to be walked through, like menus. */
+/** Menus are <details>, which work without JavaScript; here they get the closing and the arrow keys of menus. */
 
 const STEPS = new Map([["ArrowDown", 1], ["ArrowUp", -1]]);
 

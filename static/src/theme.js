@@ -3,7 +3,7 @@
  *
  * An account's choice is kept on the server, a visitor's in localStorage; the script in the page's head has already put
  * the right class on <html>. All open tabs follow at once: this browser's through localStorage, other browsers' through
- * the sockets of their threads.
+ * their sockets.
  */
 
 const KEY = "theme";

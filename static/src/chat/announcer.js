@@ -20,7 +20,7 @@ export class Announcer {
     this.#env = env;
   }
 
-  /** Of several messages within a second the last one is announced: states that are over need no words. */
+  /** Of several messages within a second only the last is announced: past states need no words. */
   say(text) {
     this.#next = text;
     if (text && !this.#isBusy) this.#put();

@@ -1,4 +1,4 @@
-/** Answers that were tried again: they are folded above the answer that came after them. */
+/** Earlier attempts at an answer, which are folded above the newest one. */
 
 /** Each message that is shown, with the earlier attempts before it. `chat/services/replies/attempts.py` does the same. */
 export function folded(messages) {
@@ -30,7 +30,7 @@ export function foldOf(articles, earlier, template) {
   return fold;
 }
 
-/** Puts the nodes first and in this order; those that stand there already are not touched. */
+/** Puts the nodes first and in this order; nodes that are already in place are not touched. */
 export function place(parent, nodes) {
   let next = parent.firstElementChild;
   for (const node of nodes) {

@@ -37,7 +37,7 @@ export class ChatList {
       onFrame: (frame) => this.#frames[frame.type]?.(frame),
       onStatus: () => {},
       onDoubt: () => {},
-      // The session has ended or the account was deleted. All else can wait for the next page.
+      // The session has ended or the account was deleted. Anything else can wait for the next page.
       onEnd: ({ action }) => action !== "reload" && goToLogin("/chat/"),
     };
   }

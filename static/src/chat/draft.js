@@ -69,7 +69,7 @@ export class Draft {
     this.write(content);
   }
 
-  /** Whether this very text was sent as one of the messages, which the server has stored. */
+  /** Whether this text was sent as one of these messages, which the server has stored. */
   isAmong(messages) {
     const { content, client_id: id } = this.#sent ?? {};
     return this.read() === content && messages.some((message) => message.client_id === id);

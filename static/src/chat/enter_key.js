@@ -12,7 +12,7 @@ export class EnterKey {
   constructor(field, choice) {
     this.#field = field;
     this.choose(choice);
-    // A tablet is put into its keyboard, or taken out of it.
+    // A keyboard is attached to a tablet, or detached.
     for (const media of [touch, fine]) media.addEventListener("change", () => this.#label());
   }
 

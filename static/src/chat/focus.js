@@ -2,7 +2,7 @@
 
 const LOOKS = { visibilityProperty: true };
 
-/** When the element with the focus disappears, whatever the reason, `next(home)` gets it; `home` is the part it was in, if it matched. */
+/** When the focused element disappears, `next(home)` gets the focus; `home` is the part of the page it was in, if in one of `homes`. */
 export function keepFocus(homes, next) {
   let last = null;
   let home = null;

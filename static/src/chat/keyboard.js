@@ -6,7 +6,7 @@ import { startShortcuts } from "./shortcuts.js";
 
 const part = (id) => document.getElementById(id);
 
-/** `actions` are those of shortcuts.js; the ways through the messages are added to them. */
+/** `actions` are those of shortcuts.js; moving between messages is added to them. */
 export function startKeyboard(actions) {
   startRoving(part("thread-list"));
   keepFocus("#thread-list, #older", focusAfter);
@@ -20,7 +20,7 @@ function startReading() {
   return { toAnswer, toPrevious: () => reading.toPrevious() };
 }
 
-/** A chat that is gone leads to another one, older messages that are all there to the conversation, the rest to the message field. */
+/** From a deleted chat to another chat, from "Load older messages" to the conversation, from anything else to the message field. */
 function focusAfter(home) {
   // The field would bring up a phone's keyboard.
   const isInConversation = home?.id === "older" || window.matchMedia("(pointer: coarse)").matches;

@@ -54,8 +54,8 @@ export class MessageList {
   }
 
   /**
-   * Takes over the articles that the server rendered, and renders their Markdown: first the last ones, or those from the
-   * message on that the reader returns to.
+   * Takes over the articles that the server rendered, and renders their Markdown: first the last ones, or
+   * those from the message `from` on, to which the reader returns.
    */
   adopt(messages, from = null) {
     for (const message of messages) {

@@ -16,15 +16,15 @@ export class MoreThreads {
     link.addEventListener("click", (event) => this.#clicked(event));
   }
 
-  /** Where the next ones begin; nowhere if there are none. */
+  /** Where the next chats begin; "" if there are none. */
   beginAt(cursor) {
     this.#link.dataset.cursor = cursor;
     this.#link.hidden = !cursor;
   }
 
-  /** A list that was longer before one went to another chat grows again, once. */
+  /** A list that was longer on the previous page grows again, once. */
   async addAgain(count) {
-    // Kept with the place in the list, by the script of the page that runs before the first paint.
+    // Stored with the list's scroll position, by the inline script that runs before the first paint.
     const missing = (tabStorage().read("chats")?.count ?? 0) - count;
     if (missing > 0 && !this.#link.hidden) await this.#load(missing, (threads) => this.#page.addAgain(threads), "");
   }

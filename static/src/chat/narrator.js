@@ -125,7 +125,7 @@ function endingOf({ status, error }) {
   return [ENDINGS[status] ?? "Answer finished", error].filter(Boolean).join(". ");
 }
 
-/** With the answer itself if it is short, or else with its length: reason enough to go to it or not. */
+/** With the answer itself if it is short, or else its length, which helps to decide whether to go to it. */
 function ended(answer, textOf) {
   const { id, status, error, content } = answer;
   const ending = endingOf(answer);

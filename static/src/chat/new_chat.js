@@ -1,4 +1,4 @@
-/** The page of a new chat. It has no socket: its first message is a request, whose answer leads to the chat's own page. */
+/** The page of a new chat: its first message is a request, whose response leads to the chat's own page. */
 import { Composer } from "./composer.js";
 import { FirstMessage } from "./first_message.js";
 import { goToLogin, keepFromLeaving } from "./leaving.js";
@@ -34,7 +34,7 @@ export function startNewChat(form, settings) {
     },
   });
   window.addEventListener("online", () => first.hurry());
-  // Back from the chat that was opened, with the text that it was opened with.
+  // The browser's Back button shows this page again, with the text that was sent.
   window.addEventListener("pageshow", ({ persisted }) => persisted && window.location.reload());
   keepFromLeaving(() => composer.wouldLose);
   return composer;

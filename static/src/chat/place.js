@@ -11,13 +11,13 @@ export class Place {
     this.#key = `place:${threadId}`;
   }
 
-  /** {id, top, hasRoom}: where the message with this id was; null if the page was opened by a link. */
+  /** {id, top, hasRoom}: where the message with this id was; null for the end, or if the page was opened by a link. */
   read() {
     const [navigation] = performance.getEntriesByType("navigation");
     return RETURNS.has(navigation?.type) ? this.#tab.read(this.#key) : null;
   }
 
-  /** Null is the end. */
+  /** `null` means the end. */
   write(place) {
     this.#tab.write(this.#key, place);
   }

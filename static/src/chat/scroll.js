@@ -44,14 +44,14 @@ export class Follower {
     else this.toLatest();
   }
 
-  /** For `open` of the next page; null is the end. */
+  /** For `open` after a reload; null means the end. */
   get place() {
     const article = readNow(this.#scroller, this.#list.children).at(-1);
     if (this.#follows || !article) return null;
     return { id: article.dataset.messageId, top: this.#topOf(article), hasRoom: "room" in this.#list.dataset };
   }
 
-  /** Wraps a repaint: what is read stays where it is, or the end does. */
+  /** Wraps a repaint: the text in view stays where it is, or the view stays at the end. */
   around(paint) {
     this.#look();
     const isAtEnd = this.#below <= AT_END_PX;

@@ -15,7 +15,7 @@ export function startCleanCopies(root) {
   });
 }
 
-/** Of the whole page only the conversation is copied. */
+/** Only the conversation is copied, even if the whole page is selected. */
 function within(root, selected) {
   const range = selected.cloneRange();
   if (!root.contains(range.startContainer)) range.setStart(root, 0);

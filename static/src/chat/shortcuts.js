@@ -19,7 +19,7 @@ export function startShortcuts(actions) {
   fill(dialog);
   const all = { ...actions, list: () => dialog.showModal(), newChat: () => document.getElementById("new-chat").click() };
   document.querySelectorAll("[data-shortcuts]").forEach((button) => button.addEventListener("click", all.list));
-  // Before anything on the page hears of the key: Escape closes what is open, and must find it open here.
+  // In the capture phase: Escape closes what is open, which this handler must still find open.
   document.addEventListener("keydown", (event) => pressed(event, all), true);
 }
 
@@ -37,7 +37,7 @@ function fits({ key, command = false, alt = false, shift }, event) {
   return (shift === undefined || shift === event.shiftKey) && isKey(key, event);
 }
 
-/** On keyboards of other scripts a key is found by its place. */
+/** On keyboards for other scripts, keys are found by their position. */
 function isKey(key, { key: typed, code }) {
   return typed.toUpperCase() === key.toUpperCase() || (/^[A-Z]$/.test(key) && typed > "\x7f" && code === `Key${key}`);
 }

@@ -47,7 +47,7 @@ export class Sidebar {
     const rows = [...this.#list.children].filter((row) => !listed.has(row.dataset.threadId));
     const end = threads.at(-1) ? placeOf(threads.at(-1).thread_id, threads.at(-1).last_message_at) : null;
     const isMissing = (row) => !cursor || isBefore(placeOfRow(row), end);
-    // Without a common row there may be chats between the two that neither has.
+    // Without a common row, chats between the two lists may be missing.
     const isGap = cursor && rows.length === this.#list.children.length;
     rows.filter((row) => isMissing(row) || (isGap && !isCurrent(row))).forEach((row) => row.remove());
     threads.forEach((thread) => this.update(thread));
@@ -61,7 +61,7 @@ export class Sidebar {
     this.#announce(threads.length === 1 ? "1 more chat loaded" : `${threads.length} more chats loaded`);
   }
 
-  /** What is added above or below the current chat does not move it. */
+  /** Keeps the current chat in place while rows are added around it. */
   #keepingCurrent(change) {
     const current = this.#list.querySelector("[aria-current]");
     const top = () => current?.getBoundingClientRect().top ?? 0;
@@ -106,7 +106,7 @@ function placeOfRow({ dataset: { threadId, lastMessageAt } }) {
   return placeOf(threadId, lastMessageAt);
 }
 
-/** Times have microseconds, of which `Date` knows the first three digits. Of two chats of the same time, the greater id comes first. */
+/** Times have microseconds, of which `Date` knows the first three digits. If the times are equal, the greater id comes first. */
 function placeOf(id, time) {
   const further = /\.\d{3}(\d{1,3})/.exec(time)?.[1] ?? "";
   return [Date.parse(time) * 1000 + Number(further.padEnd(3, "0")), id];

@@ -39,7 +39,7 @@ export function tabStorage() {
   return new Storage(() => window.sessionStorage);
 }
 
-/** Is shared by all tabs, and outlives them. */
+/** Shared by all tabs, and outlives them. */
 export function browserStorage() {
   return new Storage(() => window.localStorage);
 }

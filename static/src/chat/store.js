@@ -194,7 +194,7 @@ function acknowledged(message, clientId, id) {
 function nack(state, frame) {
   const isTooQuick = frame.code === "rate_limited" && frame.retry_ms > 0;
   if (TEMPORARY.has(frame.code) || isTooQuick) return changed(state, { resendIn: frame.retry_ms });
-  // It was sent while the connection was lost, and its time has not come.
+  // It was sent while the connection was lost, and an answer is still running.
   if (frame.code === "busy" && runningAnswer(state)) return changed(state, { resendIn: BUSY_RETRY_MS });
   return changed(withoutPending(state, frame.client_id), { nacked: frame });
 }
@@ -219,7 +219,7 @@ function threadDeleted(state, { thread_id: id }) {
   return changed(state, id === state.threadId ? { removed: id, ended: endingOf(DELETED) } : { removed: id });
 }
 
-/** The sidebar's chats. This thread's title is in it too, but without saying whether it is newer than what the tab shows. */
+/** The sidebar's chats. This thread keeps the title that the tab shows, since the list's may be older. */
 function threadList(state, { threads, older_cursor }) {
   const own = (thread) => (thread.thread_id === state.threadId ? { ...thread, title: state.title } : thread);
   return changed(state, { threads: { threads: threads.map(own), older_cursor } });

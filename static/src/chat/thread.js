@@ -308,7 +308,7 @@ class ThreadPage {
     }
   }
 
-  /** What a closed tab left in the outbox long ago is not sent without being asked for. */
+  /** A message that a closed tab left in the outbox more than a day ago is not sent by itself. */
   #returnOld() {
     for (const { client_id: clientId, content, created_at: at } of this.#outbox.messages) {
       if (Date.parse(at) > Date.now() - SENDS_WITHIN_MS) continue;

@@ -1,6 +1,6 @@
 /** Keeps the conversation and the message field in what is left of the window by keyboards, zoom and rotation. */
 
-// Less than this is the browser's own bars.
+// A smaller difference comes from the browser's own bars.
 const LEAST_KEYBOARD_PX = 120;
 
 export function startViewport(panel) {
