@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 # 32,000 characters of four bytes, percent-encoded, are 384 KB.
 MAX_FORM_BYTES = 512 * 1024
-AWAY_RETRY_SECONDS = 5
+UNAVAILABLE_RETRY_SECONDS = 5
 MINUTE_SECONDS = 60
 
 
@@ -158,12 +158,12 @@ def _install_error_pages(app: Quart) -> None:
     async def explain_outage(error: DatabaseUnavailable) -> ResponseReturnValue:
         logger.warning("PostgreSQL is unavailable: %s %s, %s", request.method, request.path, error)
         g.auth_session = None  # the page must not query it
-        headers = {"Retry-After": str(AWAY_RETRY_SECONDS), "Cache-Control": "no-store"}
+        headers = {"Retry-After": str(UNAVAILABLE_RETRY_SECONDS), "Cache-Control": "no-store"}
         if auth.wants_json():
-            said = {"code": "unavailable", "message": SENTENCES[503][1], "retry_ms": AWAY_RETRY_SECONDS * 1000}
+            said = {"code": "unavailable", "message": SENTENCES[503][1], "retry_ms": UNAVAILABLE_RETRY_SECONDS * 1000}
             return said, 503, headers
         if request.method == "GET":
-            headers["Refresh"] = str(AWAY_RETRY_SECONDS)
+            headers["Refresh"] = str(UNAVAILABLE_RETRY_SECONDS)
         return await render_template("pages/unavailable.html", kept=await kept()), 503, headers
 
     @app.errorhandler(Exception)

@@ -116,7 +116,7 @@ AUDIT_CONTEXTS = (Part(changes, "audit_context"), Part(lists, "audit_context"))
 # The site and its websockets
 READINESS_LIMIT_SECONDS = Part(readiness, "LIMIT_SECONDS")
 GZIPPED = Part(compression, "_gzipped")
-PAGE_RETRY_SECONDS = Part(app, "AWAY_RETRY_SECONDS")
+PAGE_RETRY_SECONDS = Part(app, "UNAVAILABLE_RETRY_SECONDS")
 MESSAGE_RETRY_MS = Part(inbox, "UNAVAILABLE_RETRY_MS")
 HELLO_SECONDS = Part(socket, "HELLO_SECONDS")
 SUBSCRIBE_SECONDS = Part(socket, "SUBSCRIBE_SECONDS")

@@ -1,6 +1,6 @@
 /** Keeps the focus on the page: from the top of the document, keyboards and screen readers would have to find their way back. */
 
-const LOOKS = { visibilityProperty: true };
+const VISIBLE = { visibilityProperty: true };
 
 /** When the focused element disappears, `next(home)` gets the focus; `home` is the part of the page it was in, if in one of `homes`. */
 export function keepFocus(homes, next) {
@@ -27,5 +27,5 @@ export function keepFocus(homes, next) {
 }
 
 function isThere(element) {
-  return element.isConnected && (element.checkVisibility?.(LOOKS) ?? true);
+  return element.isConnected && (element.checkVisibility?.(VISIBLE) ?? true);
 }
