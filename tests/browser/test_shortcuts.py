@@ -80,6 +80,22 @@ async def test_escape_first_closes_the_list_of_shortcuts(chat: ChatPage) -> None
     await chat.is_over("stopped")
 
 
+async def test_the_account_menu_opens_the_list_and_gets_the_focus_back(desk: Desk, alice: Person) -> None:
+    chat = await desk.chat(alice, await past_thread(alice))
+    menu = chat.page.get_by_label("Account")
+    await menu.focus()
+    await chat.page.keyboard.press("ArrowDown")
+    item = chat.page.locator("#account-menu").get_by_role("button", name="Keyboard shortcuts")
+    await item.press("Enter")
+    dialog = chat.page.get_by_role("dialog", name="Keyboard shortcuts")
+    await expect(dialog).to_be_visible()
+    await expect(item).to_be_hidden()
+
+    await chat.page.keyboard.press("Escape")
+    await expect(dialog).to_be_hidden()
+    await expect(menu).to_be_focused()
+
+
 async def test_escape_that_cancels_a_word_being_composed_stops_nothing(chat: ChatPage) -> None:
     for composing in ("{ key: 'Escape', isComposing: true }", "{ key: 'Escape', keyCode: 229 }"):
         event = f"new KeyboardEvent('keydown', {{ bubbles: true, cancelable: true, ...{composing} }})"

@@ -5,7 +5,7 @@ const SHORTCUTS = [
   { key: "Escape", shift: false, does: "stop", words: "Stop the answer" },
   { key: "Escape", shift: true, does: "focusField", words: "Go to the message field" },
   { key: "ArrowDown", alt: true, shift: true, does: "toAnswer", words: "Go to the newest answer" },
-  { key: "ArrowUp", alt: true, shift: true, does: "toPrevious", words: "Go to the previous message" },
+  { key: "ArrowUp", alt: true, shift: true, does: "toPrevious", words: "Go to the message before" },
   { key: "O", command: true, shift: true, does: "newChat", words: "New chat" },
   { key: "/", command: true, does: "list", words: "Show this list" },
 ];
@@ -18,9 +18,15 @@ export function startShortcuts(actions) {
   const dialog = document.getElementById("shortcuts");
   fill(dialog);
   const all = { ...actions, list: () => dialog.showModal(), newChat: () => document.getElementById("new-chat").click() };
-  document.querySelectorAll("[data-shortcuts]").forEach((button) => button.addEventListener("click", all.list));
-  // In the capture phase: Escape closes what is open, which this handler must still find open.
+  document.querySelectorAll("[data-shortcuts]").forEach((button) => button.addEventListener("click", () => openFrom(button, dialog)));
+  // Before anything on the page hears of the key: Escape closes what is open, and must find it open here.
   document.addEventListener("keydown", (event) => pressed(event, all), true);
+}
+
+/** The focus comes back to what has it now: not to an item of a menu that has closed meanwhile. */
+function openFrom(button, dialog) {
+  button.closest("details")?.querySelector("summary").focus();
+  dialog.showModal();
 }
 
 function pressed(event, actions) {
@@ -37,7 +43,7 @@ function fits({ key, command = false, alt = false, shift }, event) {
   return (shift === undefined || shift === event.shiftKey) && isKey(key, event);
 }
 
-/** On keyboards for other scripts, keys are found by their position. */
+/** On keyboards of other scripts a key is found by its place. */
 function isKey(key, { key: typed, code }) {
   return typed.toUpperCase() === key.toUpperCase() || (/^[A-Z]$/.test(key) && typed > "\x7f" && code === `Key${key}`);
 }
