@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from uuid import UUID
 
@@ -29,7 +30,10 @@ async def broken(*_: object, **__: object) -> None:
 
 
 async def new_chat(desk: Desk, person: Person) -> ChatPage:
-    return await desk.chat(person, allowed=(FAILED,))
+    """A new chat whose list of chats hears nothing: an ended login is met by the message, not by the list's socket."""
+    page = await (await desk.context(person, allowed=(FAILED,))).new_page()
+    await page.route_web_socket(re.compile(r"/ws/chat/$"), lambda _: None)
+    return await ChatPage.opened(page)
 
 
 async def end_sessions(person: Person) -> None:

@@ -83,6 +83,7 @@ async def test_pages_of_an_account(desk: Desk, alice: Person) -> None:
 async def test_pages_of_administrators(desk: Desk, root: Person, alice: Person) -> None:
     page = await (await desk.context(root, allowed=(REFUSED_FORM,))).new_page()
     user = await User.get(email=alice.email)
+    await User.create(email=f"{user.id}-{'long' * 20}@mail.example.com", password_hash="none")
     for path in (*ADMIN, f"users/{user.id}/", f"users/{user.id}/disable/"):
         await fits(page, f"/admin/{path}")
 

@@ -49,7 +49,7 @@ export class Rename {
 
   /** Escape also cancels a word in Japanese, Chinese and Korean input. */
   #pressed(event) {
-    if (event.key !== "Escape" || event.isComposing) return;
+    if (event.key !== "Escape" || event.isComposing || event.keyCode === 229) return;
     event.preventDefault();
     this.#close();
   }

@@ -64,6 +64,9 @@ function without(root, read) {
   const ours = [...root.querySelectorAll(OURS)];
   ours.forEach(({ style }) => style.setProperty("display", "none", "important"));
   const text = read();
-  ours.forEach(({ style }) => style.removeProperty("display"));
+  ours.forEach((node) => {
+    node.style.removeProperty("display");
+    if (!node.getAttribute("style")) node.removeAttribute("style");
+  });
   return text;
 }

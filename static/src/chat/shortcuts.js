@@ -5,7 +5,7 @@ const SHORTCUTS = [
   { key: "Escape", shift: false, does: "stop", words: "Stop the answer" },
   { key: "Escape", shift: true, does: "focusField", words: "Go to the message field" },
   { key: "ArrowDown", alt: true, shift: true, does: "toAnswer", words: "Go to the newest answer" },
-  { key: "ArrowUp", alt: true, shift: true, does: "toPrevious", words: "Go to the message before" },
+  { key: "ArrowUp", alt: true, shift: true, does: "toPrevious", words: "Go to the previous message" },
   { key: "O", command: true, shift: true, does: "newChat", words: "New chat" },
   { key: "/", command: true, does: "list", words: "Show this list" },
 ];
@@ -19,11 +19,11 @@ export function startShortcuts(actions) {
   fill(dialog);
   const all = { ...actions, list: () => dialog.showModal(), newChat: () => document.getElementById("new-chat").click() };
   document.querySelectorAll("[data-shortcuts]").forEach((button) => button.addEventListener("click", () => openFrom(button, dialog)));
-  // Before anything on the page hears of the key: Escape closes what is open, and must find it open here.
+  // In the capture phase: Escape closes what is open, which this handler must still find open.
   document.addEventListener("keydown", (event) => pressed(event, all), true);
 }
 
-/** The focus comes back to what has it now: not to an item of a menu that has closed meanwhile. */
+/** When the dialog closes, the focus returns to what has it now: the item itself is in a menu that has closed by then. */
 function openFrom(button, dialog) {
   button.closest("details")?.querySelector("summary").focus();
   dialog.showModal();
@@ -43,7 +43,7 @@ function fits({ key, command = false, alt = false, shift }, event) {
   return (shift === undefined || shift === event.shiftKey) && isKey(key, event);
 }
 
-/** On keyboards of other scripts a key is found by its place. */
+/** On keyboards for other scripts, keys are found by their position. */
 function isKey(key, { key: typed, code }) {
   return typed.toUpperCase() === key.toUpperCase() || (/^[A-Z]$/.test(key) && typed > "\x7f" && code === `Key${key}`);
 }
