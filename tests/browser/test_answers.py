@@ -77,8 +77,26 @@ async def test_a_formula_that_katex_refuses_is_its_source(desk: Desk, alice: Per
     content = chat.answer.locator(".markdown-content")
 
     await expect(content.locator(".katex").first).to_be_visible()
-    await expect(content.locator("code")).to_have_text([r"\(\nosuch{x}\)"])
+    await expect(content.locator("code")).to_have_text([r"\(\nosuch{x}\)", r"\(\href{javascript:alert(1)}{x}\)"])
     await expect(content.locator("a")).to_have_count(0)
+
+
+async def test_a_column_of_a_table_has_one_edge(desk: Desk, alice: Person) -> None:
+    text = "| שם | מספר |\n|--|--:|\n| 1 | 2 |\n| word | שתיים |"
+    content = (await shown(desk, alice, f"{text}\n\nEnglish.\n\n| A | B |\n|--|--:|\n| שלום | שתיים |")).answer
+    edges = "(nodes) => nodes.map((node) => getComputedStyle(node).textAlign)"
+
+    assert await content.locator("table").first.locator("th, td").evaluate_all(edges) == ["right", "left"] * 3
+    assert await content.locator("table").last.locator("th, td").evaluate_all(edges) == ["left", "right"] * 2
+
+
+async def test_what_belongs_to_a_task_is_below_its_words(desk: Desk, alice: Person) -> None:
+    content = (await shown(desk, alice, "- [ ] todo\n  - nested\n- plain\n  - nested too")).answer
+    todo, nested, plain, too = await content.locator("li").evaluate_all(
+        "(items) => items.map((item) => item.getBoundingClientRect().left)"
+    )
+    assert (todo, nested) == (plain, too)
+    assert nested > todo
 
 
 async def test_each_block_has_its_own_direction(desk: Desk, alice: Person) -> None:

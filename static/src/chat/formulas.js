@@ -5,7 +5,7 @@ const MOST_KEPT = 300;
 const AGAIN_MS = 10_000;
 const DELIMITERS = /^(?:\$\$?|\\[([])([\s\S]*?)(?:\$\$?|\\[)\]])$/;
 const SOURCE = 'code[class^="math-"]';
-const OPTIONS = { throwOnError: true, trust: false, strict: "ignore", maxSize: 20, maxExpand: 1_000 };
+const OPTIONS = { throwOnError: true, trust: refuse, strict: "ignore", maxSize: 20, maxExpand: 1_000 };
 
 const kept = new Map(); // an open block is painted often, and typesetting takes 3 ms per formula
 let katex = null;
@@ -55,6 +55,11 @@ function formulaOf(code) {
     kept.set(key, rendered(code.textContent, code.className));
   }
   return kept.get(key).cloneNode(true);
+}
+
+/** KaTeX by itself would show the name of a command like `\href`, without the text in it. */
+function refuse({ command }) {
+  throw new Error(`${command} is not allowed`);
 }
 
 /** The invisible source is the text that a selection copies. */
