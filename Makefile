@@ -8,7 +8,8 @@ LOCAL_DONE := .venv/.local-installed
 NODE_DONE := node_modules/.installed
 BUILT := static/dist/.built
 SOURCES := $(shell find static/src templates -type f 2>/dev/null)
-PYTEST := .venv/bin/python -m pytest -n 2 --dist worksteal
+# Three for two cores: tests in the browser wait more than they compute.
+PYTEST := .venv/bin/python -m pytest -n 3 --dist worksteal
 MODELS := .venv/bin/python -m pytest tests/models --timeout 300
 FAULTS := .venv/bin/python -m pytest -n 4 --dist worksteal tests/faults
 COMPILE := .venv/bin/python -m uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header
