@@ -128,7 +128,8 @@ asyncio.run(main(os.environ["DATABASE_URL"], sys.argv[1], int(sys.argv[2])))
 
 
 async def test_each_migration_can_be_reverted_and_applied_again(empty: Settings) -> None:
-    newest_first = sorted((path.name for path in (database.MIGRATIONS / "models").glob("[0-9]*.py")), reverse=True)
+    names = [path.name for path in (database.MIGRATIONS / "models").glob("[0-9]*.py")]
+    newest_first = sorted(names, key=lambda name: int(name.partition("_")[0]), reverse=True)
     run = await asyncio.create_subprocess_exec(
         sys.executable, "-c", TAKE_BACK, SCHEMA, str(len(newest_first) - 1), env={"DATABASE_URL": empty.database_url},
         cwd=database.MIGRATIONS.parent, stdout=asyncio.subprocess.PIPE,

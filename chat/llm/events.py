@@ -45,7 +45,7 @@ FAILURES: dict[Code, Meaning] = {
     Code.RATE_LIMITED: Meaning(True, False, "The model is receiving too many requests. Try again in a minute."),
     # 402, or a code or sentence about quota, credit, balance or billing: waiting does not help
     Code.QUOTA_EXCEEDED: Meaning(
-        False, False, "The site has run out of credit with its model provider. An administrator has to top it up."
+        False, False, "The site has run out of credit with its model provider. Tell the administrator to top it up."
     ),
     # 503 and 529, or a code or sentence that says so, also while a model is still being loaded
     Code.OVERLOADED: Meaning(True, False, "The model is overloaded or still starting. Try again in a minute."),

@@ -116,7 +116,7 @@ async def test_logging_out(desk: Desk, alice: Person) -> None:
     await expect(address).to_be_hidden()
     await expect(menu).to_be_focused()
     await chat.page.keyboard.press("Enter")
-    assert await tabbed(chat.page, 4) == ["Chats", "Usage", "Settings", "Log out"]
+    assert await tabbed(chat.page, 5) == ["Chats", "Usage", "Settings", "Keyboard shortcuts", "Log out"]
     await chat.page.keyboard.press("Enter")
 
     await expect(chat.page.get_by_role("link", name="Log in").first).to_be_visible()

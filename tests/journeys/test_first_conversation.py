@@ -11,7 +11,7 @@ import websockets
 from chat.models import ChatMessage, Generation, LLMCallLog
 from tests.support.cast import Person
 from tests.support.offline import OfflineServer
-from tests.support.page import Element, Page
+from tests.support.page import Page
 from tests.support.tab import Tab
 
 HOW_FAR = ", ".join(str(number) for number in range(1, 301))
@@ -32,12 +32,11 @@ class Reloaded:
                 "status": article["data-status"],
                 "content": content.text,
             }
-            for article, content in zip(self.page.all("article"), self._contents(), strict=True)
+            for article, content in zip(
+                self.page.all("article"), self.page.all("div", class_="markdown-content"), strict=True
+            )
             if article["data-message-id"]
         ]
-
-    def _contents(self) -> list[Element]:
-        return [one for one in self.page.all("div") if "markdown-content" in one.get("class", "").split()]
 
     @classmethod
     async def of(cls, person: Person, path: str) -> Reloaded:

@@ -38,9 +38,14 @@ class Page(HTMLParser):
         return " ".join(self.find("body").text.split())
 
     def all(self, tag: str, **attributes: str) -> list[Element]:
-        """The elements that have this tag and these attributes; `data_rev` is data-rev, `class_` is class."""
+        """The elements that have this tag and these attributes; `data_rev` is data-rev. `class_`: has these classes."""
+        classes = set(attributes.pop("class_", "").split())
         wanted = {name.rstrip("_").replace("_", "-"): value for name, value in attributes.items()}
-        return [one for one in self.elements if one.tag == tag and wanted.items() <= one.items()]
+        return [
+            one
+            for one in self.elements
+            if one.tag == tag and wanted.items() <= one.items() and classes <= set(one.get("class", "").split())
+        ]
 
     def find(self, tag: str, **attributes: str) -> Element:
         """The only such element."""

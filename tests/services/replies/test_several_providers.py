@@ -11,6 +11,7 @@ import pytest
 from chat.models import ChatThread, Generation, LLMCallLog, User, UserMonthlyUsage, UserSettings
 from tests.support.cast import Person
 from tests.support.offline import OfflineServer, start_offline_model
+from tests.support.page import Page
 from tests.support.replies import answered, ended
 from tests.support.site import Beside, Site
 from tests.support.waiting import eventually
@@ -104,7 +105,7 @@ async def test_chats_and_settings_with_a_removed_model_continue_with_the_default
     assert (message["content"], opened["content"]) == ("two", "three")
     assert (generation.model, row.model_asked, row.provider) == ("first/same", "first/same", "first")
     page = await carol.http.get(f"/chat/{posted['thread_id']}/")
-    assert "removed/model is no longer available. First answers instead." in page.text
+    assert "removed/model is no longer available. First answers instead." in Page(page.text).text
 
 
 async def test_an_answer_that_was_queued_for_a_removed_model_is_given_by_the_default(both: Site, carol: Person) -> None:

@@ -63,7 +63,7 @@ async def test_every_answer_of_a_long_chat_fits(carol: Person, model: OfflineSer
 
 
 async def test_a_message_that_no_context_holds_is_refused_before_it_is_sent(carol: Person) -> None:
-    response = await carol.post("word " * 2000)
+    response = await carol.post(" ".join(["word"] * 2000))
 
     assert response.status_code == 422
     assert "Your message has 2,000 tokens. The maximum is" in response.text
