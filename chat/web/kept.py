@@ -53,7 +53,7 @@ class Kept:
 
 async def kept(status: int = 0) -> Kept | None:
     """The text that this request has sent, if any; `status` is that of the error page."""
-    if request.method != "POST":
+    if request.method != "POST" or status == HTTPStatus.REQUEST_TIMEOUT:  # or its form would be waited for again
         return None
     try:
         form = await request.form
