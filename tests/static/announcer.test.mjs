@@ -2,22 +2,13 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 
 import { Announcer } from "../../static/src/chat/announcer.js";
+import { clock } from "./story.mjs";
 
 /** A region whose texts are kept with their times, and a clock that the test moves. */
 function story() {
-  const timers = [];
-  const it = { now: 0, heard: [] };
+  const it = Object.assign(clock(), { heard: [] });
   const region = { set textContent(text) { it.heard.push([it.now, text]); } };
-  it.announcer = new Announcer(region, { setTimeout: (action, ms) => timers.push({ action, at: it.now + ms }) });
-  it.pass = (ms) => {
-    const end = it.now + ms;
-    for (let due; (due = timers.findIndex(({ at }) => at <= end)) >= 0; ) {
-      const [{ action, at }] = timers.splice(due, 1);
-      it.now = at;
-      action();
-    }
-    it.now = end;
-  };
+  it.announcer = new Announcer(region, { setTimeout: it.setTimeout });
   return it;
 }
 

@@ -4,21 +4,13 @@ import { describe, it } from "node:test";
 import { Narrator } from "../../static/src/chat/narrator.js";
 import { reduce } from "../../static/src/chat/store.js";
 import { countWords } from "../../static/src/chat/words.js";
-import { ANSWER, assistant, delta, page, snapshot, user } from "./story.mjs";
+import { ANSWER, assistant, clock, delta, page, snapshot, user } from "./story.mjs";
 
 /** A tab whose narrator hears frames, with a clock that the test moves; `said` are its words, in order. */
 function story(...messages) {
-  const timers = new Map();
-  const it = { now: 0, hears: true, hidden: false, said: [], state: page(messages) };
-  const env = {
-    isHidden: () => it.hidden,
-    setTimeout: (action, ms) => {
-      const id = Symbol("timer");
-      timers.set(id, { action, at: it.now + ms });
-      return id;
-    },
-    clearTimeout: (id) => timers.delete(id),
-  };
+  const time = clock();
+  const it = { hears: true, hidden: false, said: [], state: page(messages) };
+  const env = { isHidden: () => it.hidden, setTimeout: time.setTimeout, clearTimeout: time.clearTimeout };
   const textOf = (id) => `(${it.state.messages.find((message) => message.id === id).content})`;
   it.narrator = new Narrator({ say: (text) => it.said.push(text), hears: () => it.hears, textOf }, env);
   it.narrator.begin(it.state);
@@ -30,14 +22,7 @@ function story(...messages) {
     return it.said;
   };
   it.pass = (ms) => {
-    const end = it.now + ms;
-    for (let due; (due = [...timers].find(([, { at }]) => at <= end)); ) {
-      const [id, { action, at }] = due;
-      timers.delete(id);
-      it.now = at;
-      action();
-    }
-    it.now = end;
+    time.pass(ms);
     return it.said;
   };
   return it;

@@ -2,29 +2,19 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 
 import { Silence } from "../../static/src/chat/silence.js";
-import { assistant } from "./story.mjs";
+import { assistant, clock } from "./story.mjs";
 
 /** A page with a clock that the test moves; `shown` is what it was told, in order. */
 function story() {
-  const timers = [];
-  const it = { now: 0, hears: true, shown: [], armed: 0 };
+  const it = Object.assign(clock(), { hears: true, shown: [], armed: 0 });
   const env = {
     now: () => it.now,
     setTimeout: (action, ms) => {
       it.armed += 1;
-      timers.push({ action, at: it.now + ms });
+      it.setTimeout(action, ms);
     },
   };
   it.silence = new Silence({ hears: () => it.hears, show: (id) => it.shown.push(id) }, env);
-  it.pass = (ms) => {
-    const end = it.now + ms;
-    for (let due; (due = timers.findIndex(({ at }) => at <= end)) >= 0; ) {
-      const [{ action, at }] = timers.splice(due, 1);
-      it.now = at;
-      action();
-    }
-    it.now = end;
-  };
   return it;
 }
 

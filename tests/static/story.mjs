@@ -42,3 +42,28 @@ export function textOf(state, id = ANSWER) {
 export function statusOf(state, id = ANSWER) {
   return state.messages.find((message) => message.id === id)?.status;
 }
+
+/** A clock that the test moves by `pass`: timers that fall due run in the order in which they were set. */
+export function clock() {
+  const timers = new Map();
+  const it = {
+    now: 0,
+    setTimeout(action, ms) {
+      const id = Symbol("timer");
+      timers.set(id, { action, at: it.now + ms });
+      return id;
+    },
+    clearTimeout: (id) => timers.delete(id),
+    pass(ms) {
+      const end = it.now + ms;
+      for (let due; (due = [...timers].find(([, { at }]) => at <= end)); ) {
+        const [id, { action, at }] = due;
+        timers.delete(id);
+        it.now = at;
+        action();
+      }
+      it.now = end;
+    },
+  };
+  return it;
+}
