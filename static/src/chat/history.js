@@ -1,15 +1,18 @@
 /** "Load older messages": they are added above, and what the reader sees does not move. */
+import { NextPage } from "./next_page.js";
+
+const FAILED = "The messages could not be loaded. Try again.";
 
 export class HistoryLoader {
   #button;
-  #note;
+  #next;
   #url;
   #page;
 
   /** `page.add(messages, beginAt)` puts them on the page, and calls `beginAt` meanwhile. */
   constructor(root, page) {
     this.#button = root.querySelector("#load-older");
-    this.#note = root.querySelector("#load-older-note");
+    this.#next = new NextPage(this.#button, root.querySelector("#load-older-note"));
     this.#url = root.dataset.url;
     this.#page = page;
     this.#button.addEventListener("click", () => this.#load());
@@ -21,24 +24,9 @@ export class HistoryLoader {
     this.#button.hidden = !hasOlder;
   }
 
-  async #load() {
-    if (this.#button.getAttribute("aria-busy") === "true") return;
-    this.#button.setAttribute("aria-busy", "true");
-    this.#say("");
-    try {
-      this.#shown(await this.#fetched());
-    } catch {
-      this.#say("The messages could not be loaded. Try again.");
-    } finally {
-      this.#button.removeAttribute("aria-busy");
-    }
-  }
-
-  async #fetched() {
+  #load() {
     const address = `${this.#url}?before=${encodeURIComponent(this.#button.dataset.cursor)}`;
-    const response = await fetch(address, { headers: { Accept: "application/json" } });
-    if (!response.ok) throw new Error(`HTTP ${response.status}`);
-    return response.json();
+    return this.#next.load(address, (page) => this.#shown(page), FAILED);
   }
 
   #shown({ messages, has_older: hasOlder, older_cursor: cursor }) {
@@ -46,11 +34,6 @@ export class HistoryLoader {
     const article = document.querySelector("#chat-messages > article");
     this.#page.add(messages, () => this.beginAt({ has_older: hasOlder, older_cursor: cursor }));
     if (isFocused) focusOn(article);
-  }
-
-  #say(text) {
-    this.#note.textContent = text;
-    this.#note.hidden = !text;
   }
 }
 

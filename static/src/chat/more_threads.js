@@ -1,17 +1,18 @@
 /** "Show more chats": older chats below the ones that the page came with. Without JavaScript it is a link to a page that shows them. */
+import { NextPage } from "./next_page.js";
 import { tabStorage } from "./storage.js";
 
 const FAILED = "The chats could not be loaded. Try again.";
 
 export class MoreThreads {
   #link;
-  #note;
+  #next;
   #page;
 
   /** `page.add(threads)` shows them below, `page.addAgain(threads)` those that the page before this one had shown. */
   constructor(link, page) {
     this.#link = link;
-    this.#note = document.getElementById("more-threads-note");
+    this.#next = new NextPage(link, document.getElementById("more-threads-note"));
     this.#page = page;
     link.addEventListener("click", (event) => this.#clicked(event));
   }
@@ -35,30 +36,12 @@ export class MoreThreads {
     this.#load(0, (threads) => this.#page.add(threads), FAILED);
   }
 
-  async #load(size, show, problem) {
-    if (this.#link.getAttribute("aria-busy") === "true") return;
-    this.#link.setAttribute("aria-busy", "true");
-    this.#say("");
-    try {
-      const { threads, older_cursor: cursor } = await this.#fetched(size);
+  #load(size, show, problem) {
+    const asked = new URLSearchParams({ before: this.#link.dataset.cursor, ...(size && { size }) });
+    const shown = ({ threads, older_cursor: cursor }) => {
       show(threads);
       this.beginAt(cursor);
-    } catch {
-      this.#say(problem);
-    } finally {
-      this.#link.removeAttribute("aria-busy");
-    }
-  }
-
-  async #fetched(size) {
-    const asked = new URLSearchParams({ before: this.#link.dataset.cursor, ...(size && { size }) });
-    const response = await fetch(`/chat/api/threads/?${asked}`, { headers: { Accept: "application/json" } });
-    if (!response.ok) throw new Error(`HTTP ${response.status}`);
-    return response.json();
-  }
-
-  #say(text) {
-    this.#note.textContent = text;
-    this.#note.hidden = !text;
+    };
+    return this.#next.load(`/chat/api/threads/?${asked}`, shown, problem);
   }
 }
