@@ -15,7 +15,7 @@ export function folded(messages) {
 }
 
 /** An answer that was continued is one attempt with its continuation. */
-function attemptWords(earlier) {
+export function attemptWords(earlier) {
   const count = Math.max(earlier.filter(({ continues }) => !continues).length, 1);
   return `${count} earlier ${count === 1 ? "attempt" : "attempts"}`;
 }

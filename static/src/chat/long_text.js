@@ -5,7 +5,7 @@ const MAX_LINES = 12;
 const MAX_CHARACTERS = 1_500;
 
 /** How much is folded, in words; "" if nothing is. The same rules as in _message.html. */
-function sizeOf(text) {
+export function sizeOf(text) {
   const lines = text.split("\n").length;
   if (lines > MAX_LINES) return `${lines.toLocaleString("en")} lines`;
   if (text.length <= MAX_CHARACTERS) return "";
