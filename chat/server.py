@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+import hypercorn.protocol
 import hypercorn.protocol.ws_stream
 import uvloop
 from hypercorn.asyncio import serve as hypercorn_serve
@@ -30,6 +31,7 @@ from chat.llm import tokens
 from chat.settings import Settings
 from chat.web.resources import EXTENSION, Resources
 from chat.web.server_patches import LimitedConnection
+from chat.web.strict_http import StrictProtocol
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +51,7 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 # frame can unpack to hundreds of megabytes. hypercorn has no setting to refuse it.
 hypercorn.protocol.ws_stream.server_extensions_handshake = lambda *_: None  # type: ignore[attr-defined]
 hypercorn.protocol.ws_stream.Connection = LimitedConnection  # type: ignore[attr-defined]
+hypercorn.protocol.H11Protocol = StrictProtocol  # type: ignore[attr-defined]
 
 
 def serve(settings: Settings, *, on_listening: Callable[[], None] | None = None) -> int:
