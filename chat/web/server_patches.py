@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import time
 from collections.abc import Generator
+from ipaddress import ip_address
 from typing import Any
 
 from quart.asgi import ASGIWebsocketConnection
@@ -108,7 +110,7 @@ class TrustedProxies:
 
     def _corrected(self, scope: Any) -> dict[str, Any]:
         corrected: dict[str, Any] = {}
-        if address := self._forwarded(scope, b"x-forwarded-for"):
+        if address := client_address(self._forwarded(scope, b"x-forwarded-for")):
             corrected["client"] = (address, 0)
         if scheme := self._forwarded(scope, b"x-forwarded-proto"):
             secure = scheme.lower() in ("https", "wss")
@@ -123,3 +125,23 @@ class TrustedProxies:
         lines = [value.decode("latin-1") for key, value in scope["headers"] if key.lower() == name]
         values = [part.strip() for part in ",".join(lines).split(",") if part.strip()]
         return values[-self._hops] if len(values) >= self._hops else ""
+
+
+def client_address(forwarded: str) -> str:
+    """The IP address that an X-Forwarded-For entry means, in one spelling; empty if it means none.
+
+    Proxies write `192.0.2.1:4711`, `[2001:db8::1]` and `"[2001:db8::1]:4711"` too. Limits count per address, so every
+    spelling must be the same address, and garbage must not be one of its own.
+    """
+    text = forwarded.strip().strip('"').strip()
+    bracketed = re.fullmatch(r"\[([^\[\]]*)\](?::\d{1,5})?", text)
+    host, colon, port = text.rpartition(":")
+    if bracketed:
+        text = bracketed[1]
+    elif colon and ":" not in host and port.isascii() and port.isdigit():
+        text = host
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return ""
+    return str(getattr(address, "ipv4_mapped", None) or address)

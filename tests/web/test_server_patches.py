@@ -69,6 +69,34 @@ async def test_as_many_hops_as_are_trusted_are_counted_from_the_right(
     assert (await corrected(hops, x_forwarded_for=sent))["client"][0] == client
 
 
+@pytest.mark.parametrize(
+    ("sent", "client"),
+    [
+        ("203.0.113.9:4711", "203.0.113.9"),
+        ("[2001:db8::7]", "2001:db8::7"),
+        ("[2001:db8::7]:4711", "2001:db8::7"),
+        ('"[2001:db8::7]:4711"', "2001:db8::7"),
+        ('"203.0.113.9"', "203.0.113.9"),
+        ("2001:DB8:0:0:0:0:0:7", "2001:db8::7"),
+        ("fe80::1%eth0", "fe80::1"),
+        ("::ffff:203.0.113.9", "203.0.113.9"),
+        ("[::ffff:203.0.113.9]:1", "203.0.113.9"),
+    ],
+)
+async def test_every_spelling_of_an_address_is_the_same_client(sent: str, client: str) -> None:
+    assert (await corrected(1, x_forwarded_for=sent))["client"][0] == client
+
+
+@pytest.mark.parametrize(
+    "sent",
+    ["unknown", "_hidden", "203.0.113", "203.0.113.9.1", "203.0.113.09", "203.0.113.9:", "203.0.113.9:x", "a:1", "[",
+     "[]", "[203.0.113.9", "2001:db8::7]:1", "[2001:db8::7]1", "\t", "٢.0.113.9", "203.0.113.9/8", "127.1",
+     "0x7f000001", "<script>", "203.0.113.9 203.0.113.8", ":" * 2000],
+)  # fmt: skip
+async def test_what_is_no_address_is_not_a_client_of_its_own(sent: str) -> None:
+    assert (await corrected(1, x_forwarded_for=sent))["client"][0] == "10.0.0.1"
+
+
 async def test_the_host_is_that_of_the_outside() -> None:
     scope = await corrected(1, x_forwarded_host="evil.example, chat.example.com")
 
