@@ -6,7 +6,7 @@ import re
 from datetime import UTC, date, datetime
 
 OLDEST_YEAR = 2000
-MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
+MONTH = re.compile(r"[12][0-9]{3}-(0[1-9]|1[0-2])")
 
 
 def month_from(text: str) -> date | None:
