@@ -18,6 +18,7 @@ ADMIN = {f"/admin/{table.path}/": table for table in TABLES.values()}
 # Everything that a view reads by its own name; `v` is that of static files.
 OWN = {
     "month": "/usage/",
+    "chats": "/chat/{thread}/",
     "before": "/chat/api/threads/{thread}/messages/",
     "next": "/admin/confirm/",
     "again": "/accounts/verify-email/sent/",
