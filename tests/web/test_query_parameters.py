@@ -22,6 +22,7 @@ OWN = {
     "before": "/chat/api/threads/{thread}/messages/",
     "next": "/admin/confirm/",
     "again": "/accounts/verify-email/sent/",
+    "size": "/chat/api/threads/",
     "v": "/static/images/favicon.svg",
 }
 NUMBERS = st.integers(-(10**30), 10**30).map(str) | st.floats(allow_nan=True).map(str)
