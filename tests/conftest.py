@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -14,6 +15,7 @@ from chat.devservices.offline_model.launch import offline_model_server
 from chat.devservices.offline_model.prices import LLM_PRICES
 from chat.models import User
 from chat.settings import Settings
+from tests.support import environment as surroundings
 from tests.support import patches
 from tests.support.cast import Person
 from tests.support.mailbox import Mailbox
@@ -22,6 +24,8 @@ from tests.support.production import PRODUCTION, Production
 from tests.support.site import Beside, Site, serving, serving_beside
 from tests.support.stores import Stores
 from tests.support.waiting import LONG_SECONDS
+
+surroundings.clean(os.environ)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -50,6 +50,16 @@ def test_an_invalid_url_is_explained(url: str) -> None:
         credentials(url)
 
 
+async def test_the_url_alone_says_where_the_database_is(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PGHOST", "PGUSER", "PGDATABASE", "PGSERVICE", "PGSSLMODE", "PGHOSTADDR", "PGOPTIONS"):
+        monkeypatch.setenv(name, "of-another-program")
+    monkeypatch.setenv("PGPORT", "1")
+
+    connection = await asyncpg.connect(**credentials(stores.database_url.replace("postgres@/postgres", "")))
+    assert await connection.fetchval("SELECT current_user || '/' || current_database()") == "postgres/postgres"
+    await connection.close()
+
+
 @pytest.fixture
 async def empty(stores: Stores, environment: dict[str, str]) -> AsyncIterator[Settings]:
     """A new, empty database."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
@@ -19,9 +18,12 @@ from chat.llm.events import Code, Created, TextDelta, ToolCall
 from chat.llm.pricing import Prices
 from chat.llm.tools import tool
 from chat.settings import Settings
+from tests.support.environment import INHERITED
 
 DOTENV = {name: value for name, value in dotenv_values(Path(__file__).parents[2] / ".env").items() if value}
-SETTINGS = Settings.from_environment({**DOTENV, **os.environ, "DEBUG": "True"})
+WANTED = {**DOTENV, **INHERITED}
+# What is set for another program may be no setting of ours, and must not stop the other tests.
+SETTINGS = Settings.from_environment((WANTED if WANTED.get("TEST_APIS") else {}) | {"DEBUG": "True"})
 MAX_OUTPUT_TOKENS = 2000
 EFFORT = SETTINGS.llm_reasoning_effort
 
