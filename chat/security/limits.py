@@ -90,6 +90,7 @@ COUNTED_BY_SERVICES = {  # the other limits are on routes
     "Time between confirmation emails to one address; then 2, 4 and 8 minutes": RESEND_BACKOFF.first_wait,
 }
 OWN_MAX_KEYS = 10_000  # keys that a worker counts on its own
+ONCE_MS = 30_000  # longer than any request takes, so that its repetition is counted with it
 
 
 class Limits:
@@ -102,14 +103,17 @@ class Limits:
         self._enabled = enabled
         self._own = OwnCount()
 
-    async def wait_ms(self, limit: Limit, key: str) -> int:
-        """Count one and return 0 if it is allowed now; otherwise return the milliseconds to wait."""
+    async def wait_ms(self, limit: Limit, key: str, *, once: str = "") -> int:
+        """Count one and return 0 if it is allowed now; otherwise return the milliseconds to wait.
+
+        `once` names what is counted: the same again within ONCE_MS, on any worker, is allowed and counts nothing.
+        """
         if not self._enabled:
             return 0
         try:
-            return await self._run(limit, key, "count")
+            return await self._run(limit, key, "count", once)
         except (RedisError, OSError):
-            return self._own.wait_ms(limit, _key(limit, key))
+            return self._own.wait_ms(limit, _key(limit, key), once)
 
     async def refund(self, limit: Limit, key: str) -> None:
         """Undo one count, for an attempt that succeeded; all others stay counted.
@@ -142,8 +146,10 @@ class Limits:
             own = _key(backoff.first_wait, key)
             return self._own.wait_ms(backoff.first_wait, own) if step == "count" else self._own.left_ms(own)
 
-    async def _run(self, limit: Limit, key: str, step: str) -> int:
-        return int(await self._script(keys=[_key(limit, key)], args=[limit.interval_ms, limit.count, step]))
+    async def _run(self, limit: Limit, key: str, step: str, once: str = "") -> int:
+        name = _key(limit, key)
+        keys = [name, _mark(name, once)] if once else [name]
+        return int(await self._script(keys=keys, args=[limit.interval_ms, limit.count, step, ONCE_MS]))
 
     async def reset(self, limit: Limit, key: str) -> None:
         """Forget all counts of a key."""
@@ -160,19 +166,26 @@ class OwnCount:
     def __init__(self) -> None:
         self._due_ms: dict[str, float] = {}
 
-    def wait_ms(self, limit: Limit, key: str) -> int:
+    def wait_ms(self, limit: Limit, key: str, once: str = "") -> int:
         """Like `Limits.wait_ms`."""
         now = time.monotonic() * 1000
+        if once and self._due_ms.get(_mark(key, once), 0) > now:
+            return 0
         due = max(self._due_ms.get(key, 0), now)
         wait = due - now - limit.interval_ms * (limit.count - 1)
         if wait > 0:
             return int(wait) + 1
+        self._keep(key, due + limit.interval_ms, now)
+        if once:
+            self._keep(_mark(key, once), now + ONCE_MS, now)
+        return 0
+
+    def _keep(self, key: str, due: float, now: float) -> None:
         if len(self._due_ms) >= OWN_MAX_KEYS:
             self._due_ms = {key: due for key, due in self._due_ms.items() if due > now}
         if len(self._due_ms) >= OWN_MAX_KEYS:
             self._due_ms.pop(next(iter(self._due_ms)))
-        self._due_ms[key] = due + limit.interval_ms
-        return 0
+        self._due_ms[key] = due
 
     def refund(self, limit: Limit, key: str) -> None:
         """Like `Limits.refund`."""
@@ -190,6 +203,11 @@ class OwnCount:
 
 def _key(limit: Limit, key: str) -> str:
     return f"limit:{limit.name}:{key}"
+
+
+def _mark(key: str, once: str) -> str:
+    """The braces keep it in the same slot of a Redis cluster as the limit's key."""
+    return f"{{{key}}}:{once}"
 
 
 def network(address: str) -> str:

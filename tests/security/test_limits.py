@@ -86,6 +86,17 @@ async def test_a_refund_applies_where_it_was_counted(limits: Limits, key: str) -
     assert await limits.wait_ms(FIVE, key) > 0
 
 
+async def test_the_same_thing_counts_once_under_one_key(limits: Limits, key: str) -> None:
+    waits = await asyncio.gather(*(limits.wait_ms(FIVE, key, once="this") for _ in range(20)))
+    others = [await limits.wait_ms(FIVE, key, once=str(number)) == 0 for number in range(5)]
+
+    assert set(waits) == {0}
+    assert others == [True] * 4 + [False]
+    assert await limits.wait_ms(FIVE, key, once="4") > 0  # what was refused is no such thing
+    assert await limits.wait_ms(FIVE, key, once="this") == 0
+    assert await limits.wait_ms(FIVE, key + "other", once="4") == 0
+
+
 async def test_after_the_interval_one_more_passes(limits: Limits, key: str) -> None:
     quick = Limit("quick", 1, 1)
     assert await limits.wait_ms(quick, key) == 0
@@ -117,6 +128,8 @@ async def test_without_redis_each_worker_counts_by_itself(key: str, monkeypatch:
     assert [wait == 0 for wait in waits] == [True] * 5 + [False] * 2
     assert 11_000 < waits[-1] <= 12_001
     assert await limits.wait_ms(FIVE, key + "other") == 0
+    await limits.reset(FIVE, key)
+    assert [await limits.wait_ms(FIVE, key, once="this") for _ in range(9)] == [0] * 9
     await limits.reset(FIVE, key)
     assert await limits.wait_ms(FIVE, key) == 0
     for _ in range(3):

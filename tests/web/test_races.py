@@ -6,12 +6,10 @@ import asyncio
 import base64
 import hashlib
 import uuid
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import asyncpg
 import httpx
 import pytest
 from tortoise.transactions import in_transaction
@@ -21,13 +19,13 @@ from chat.security.tokens import new_token, token_hash
 from chat.services.accounts.credentials import ensure_superuser
 from tests.support import patches
 from tests.support.cast import PASSWORD, Person
+from tests.support.locks import held
 from tests.support.mailbox import Mailbox
 from tests.support.page import Page
 from tests.support.production import Production
 from tests.support.rows import past_thread
 from tests.support.site import Site
 from tests.support.stores import Stores
-from tests.support.waiting import eventually
 
 CHANGED, RESET = "a changed passphrase 1", "a passphrase from a link 2"
 LOCK_USER = "SELECT 1 FROM users WHERE email = $1 FOR UPDATE"
@@ -38,45 +36,12 @@ FREE_USER = "SELECT 1 FROM users WHERE email = $1 FOR NO KEY UPDATE SKIP LOCKED"
 FREE_SESSIONS = """
 SELECT s.id FROM auth_session s JOIN users u ON u.id = s.user_id WHERE u.email = $1 FOR UPDATE OF s SKIP LOCKED
 """
-# The second transaction waits for the first one that waits.
-WAITING = """
-WITH RECURSIVE waiting AS (
-    SELECT pid FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))
-    UNION SELECT l.pid FROM pg_locks l JOIN waiting w ON NOT l.granted AND w.pid = ANY(pg_blocking_pids(l.pid))
-) SELECT count(*) FROM waiting
-"""
-
-
-class Held:
-    """A separate transaction, which others wait for."""
-
-    def __init__(self, connection: asyncpg.Connection) -> None:
-        self.connection = connection
-
-    async def waiting(self, count: int) -> None:
-        """Wait until this number of transactions wait."""
-
-        async def do() -> bool:
-            return bool(await self.connection.fetchval(WAITING) >= count)
-
-        await eventually(do)
 
 
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Don't mistake a stalled machine for an unavailable database."""
     patches.QUERY_SECONDS.replace(monkeypatch, 60)
-
-
-@asynccontextmanager
-async def held(stores: Stores, lock: str, value: object) -> AsyncIterator[Held]:
-    connection = await asyncpg.connect(stores.database_url)
-    try:
-        async with connection.transaction():
-            await connection.execute(lock, value)
-            yield Held(connection)
-    finally:
-        await connection.close()
 
 
 async def is_logged_in(person: Person) -> bool:

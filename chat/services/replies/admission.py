@@ -44,10 +44,13 @@ async def no_answer_runs(thread_id: UUID) -> None:
         raise Refused("busy", BUSY)
 
 
-async def within_limits(user: User, limits: Limits) -> None:
-    """Limits on messages per second and per minute."""
+async def within_limits(user: User, limits: Limits, *, once: str) -> None:
+    """Limits on messages per second and per minute.
+
+    `once` names what can be stored only once: a copy that arrives before the first is stored counts nothing.
+    """
     for limit in (MESSAGE_EACH_SECOND, MESSAGE_EACH_MINUTE):
-        if wait_ms := await limits.wait_ms(limit, str(user.id)):
+        if wait_ms := await limits.wait_ms(limit, str(user.id), once=once):
             sentence = f"You're sending messages too quickly. Try again in {in_words(wait_seconds(wait_ms))}."
             raise Refused("rate_limited", sentence, retry_ms=wait_ms)
 

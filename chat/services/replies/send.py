@@ -31,6 +31,14 @@ JOIN chat_message answer ON answer.id = g.answer_id
 JOIN chat_thread t ON t.id = question.thread_id
 WHERE t.user_id = $1 AND t.id = $2 AND question.client_id = $3
 """
+REGENERATED = """
+SELECT again.user_message_id AS message_id, again.answer_id, again.id AS generation_id
+FROM generation g
+JOIN generation again ON again.user_message_id = g.user_message_id AND again.attempt = g.attempt + 1
+JOIN chat_message answer ON answer.id = again.answer_id
+JOIN chat_thread t ON t.id = g.thread_id AND t.message_count = answer.number
+WHERE t.user_id = $1 AND t.id = $2 AND g.answer_id = $3 AND again.continues = $4
+"""
 # FOR SHARE locks the row that the deletion of an account locks first, so that no thread outlives its user.
 NEW_THREAD = """
 INSERT INTO chat_thread (id, user_id, title, model, archived, rev, fence, log_epoch, log_s, message_count, created_at,
@@ -86,49 +94,62 @@ async def send(deps: Deps, user: User, thread_id: UUID | None, message: MessageS
 
     Without a thread it opens one, whose id follows from the user and the client id: a form sent twice opens one thread.
     """
-    admission.not_draining(deps.worker)
     return await deps.worker.shielded(_send(deps, user, thread_id, message), "message")
 
 
 async def regenerate(deps: Deps, user: User, thread_id: UUID, answer_id: UUID, *, continues: bool = False) -> Accepted:
     """Start another answer beside the last one, which stays as it is. Raises Refused.
 
-    With `continues` the model is shown the last answer and continues it where it was cut off.
+    With `continues` the model is shown the last answer and continues it where it was cut off. The same request again
+    gets the answer that the first one started, as long as that is the last one.
     """
-    admission.not_draining(deps.worker)
     return await deps.worker.shielded(_regenerate(deps, user, thread_id, answer_id, continues), "message")
 
 
 async def _send(deps: Deps, user: User, thread_id: UUID | None, message: MessageSend) -> Accepted:
+    """No refusal before the look at what is stored, and one after each refusal: it may be the same message, faster.
+
+    Two copies at once pass the limits as one message; then the lock on the thread lets the second one find the first.
+    """
     thread = thread_id or uuid5(user.id, str(message.client_id))
     if stored := await _stored(user, thread, message.client_id):
         return stored
     try:
+        admission.not_draining(deps.worker)
         content = await _checked(message, deps)
         await admission.no_answer_runs(thread)
-        await admission.within_limits(user, deps.limits)
+        await admission.within_limits(user, deps.limits, once=f"{thread}:{message.client_id}")
         async with in_transaction():
             if thread_id is None:
                 await query(NEW_THREAD, thread, user.id, title_from(content))
             asked = await _store_message(user, thread, message, content, deps.settings.models)
             await admission.within_budget(deps, user, asked.accepted.generation_id)
     except (Refused, IntegrityError) as error:
-        if stored := await _stored(user, thread, message.client_id):  # the same message, sent again, was faster
+        if stored := await _stored(user, thread, message.client_id):
             return stored
-        raise error if isinstance(error, Refused) else Refused("busy", admission.BUSY) from None
+        raise _refusal(error) from None
     return await _begin(deps, user, asked)
 
 
 async def _regenerate(deps: Deps, user: User, thread_id: UUID, answer_id: UUID, continues: bool) -> Accepted:
-    await admission.no_answer_runs(thread_id)
-    await admission.within_limits(user, deps.limits)
+    if regenerated := await _regenerated(user, thread_id, answer_id, continues):
+        return regenerated
     try:
+        admission.not_draining(deps.worker)
+        await admission.no_answer_runs(thread_id)
+        await admission.within_limits(user, deps.limits, once=f"{thread_id}:{answer_id}:{continues}")
         async with in_transaction():
             asked = await _store_attempt(user, thread_id, answer_id, continues, deps.settings.models)
             await admission.within_budget(deps, user, asked.accepted.generation_id)
-    except IntegrityError:  # a double click
-        raise Refused("busy", admission.BUSY) from None
+    except (Refused, IntegrityError) as error:
+        if regenerated := await _regenerated(user, thread_id, answer_id, continues):  # a double click
+            return regenerated
+        raise _refusal(error) from None
     return await _begin(deps, user, asked)
+
+
+def _refusal(error: Refused | IntegrityError) -> Refused:
+    return error if isinstance(error, Refused) else Refused("busy", admission.BUSY)
 
 
 async def _begin(deps: Deps, user: User, asked: _Asked) -> Accepted:
@@ -167,6 +188,11 @@ def _too_long(count: int, unit: str, most: int) -> Refused:
 
 async def _stored(user: User, thread_id: UUID, client_id: UUID) -> Accepted | None:
     rows = await query(STORED, user.id, thread_id, client_id)
+    return Accepted(thread_id=thread_id, **rows[0], fresh=False) if rows else None
+
+
+async def _regenerated(user: User, thread_id: UUID, answer_id: UUID, continues: bool) -> Accepted | None:
+    rows = await query(REGENERATED, user.id, thread_id, answer_id, continues)
     return Accepted(thread_id=thread_id, **rows[0], fresh=False) if rows else None
 
 

@@ -56,14 +56,17 @@ class Sender:
         *,
         model: str = "",
         models: tuple[str, ...] = MODELS,
+        draining: bool = False,
         **settings: Any,
     ) -> Accepted:
+        worker = IdleWorker()
+        worker.draining = draining
         choice = {"llm_model": models[0], "llm_models": models[1:]}
         deps = replace(
             self.site.resources,
             settings=replace(self.site.resources.settings, **choice, **settings),
             llm=Priced(self.prices),
-            worker=IdleWorker(),
+            worker=worker,
         )
         message = MessageSend(client_id or uuid.uuid4(), content, model)
         return await send.send(deps, self.user, thread_id, message)
@@ -121,6 +124,17 @@ async def test_the_same_message_many_times_at_once_is_stored_once(alice: Sender)
     assert len({one.message_id for one in results}) == 1
     assert sum(one.fresh for one in results) == 1
     assert await ChatThread.filter(user_id=alice.user.id).count() == 1
+
+
+async def test_what_is_stored_is_acknowledged_whatever_would_refuse_it_now(alice: Sender) -> None:
+    client_id = uuid.uuid4()
+    first = await alice.send("Hello", client_id=client_id, model="small")
+    draining = await alice.send("Hello", first.thread_id, client_id, draining=True)
+    withdrawn = await alice.send("Hello", first.thread_id, client_id, model="small", models=("large",))
+    costly = await alice.send("Hello", None, client_id, llm_monthly_budget=Decimal("0.001"))
+
+    assert {one.message_id for one in (draining, withdrawn, costly)} == {first.message_id}
+    assert (await alice.refused("Hello", draining=True)).code == "draining"
 
 
 async def test_one_of_many_concurrent_messages_is_accepted_and_the_others_are_busy(alice: Sender) -> None:
