@@ -21,7 +21,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from chat.checkout import TEMPLATES
 from chat.settings import Settings
-from chat.text import isolated
+from chat.text import isolated, printable
 
 logger = logging.getLogger(__name__)
 
@@ -248,8 +248,8 @@ def _address(email: str) -> Address:
 def _print(message: EmailMessage) -> None:
     """Print the text part to the terminal, where links can be clicked."""
     text = message.get_body(("plain",))
-    sys.stdout.write(f"\n--- Email to {message['To']}: {message['Subject']}\n")
-    sys.stdout.write(f"{text.get_content() if text else ''}---\n\n")
+    lines = [f"--- Email to {message['To']}: {message['Subject']}", *(text.get_content() if text else "").split("\n")]
+    sys.stdout.write("\n" + "\n".join(map(printable, lines)) + "---\n\n")
     sys.stdout.flush()
 
 

@@ -24,7 +24,7 @@ from hypercorn.config import Config
 from hypercorn.utils import LifespanFailureError
 from quart import Quart
 
-from chat import database
+from chat import database, logs
 from chat.app import create_app
 from chat.events import FRAME_MAX_BYTES
 from chat.llm import tokens
@@ -56,9 +56,7 @@ hypercorn.protocol.H11Protocol = StrictProtocol  # type: ignore[attr-defined]
 
 def serve(settings: Settings, *, on_listening: Callable[[], None] | None = None) -> int:
     """Serve until SIGTERM or SIGINT, and return the exit code. Needs the main thread. Raises SettingsError."""
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for name in ("httpx2", "tortoise"):  # they log every request and every shutdown
-        logging.getLogger(name).setLevel(logging.WARNING)
+    logs.start(settings.log_level)
     tokens.load()  # or the first answer would wait for it at its end, in a drain too long; forked processes share it
     database.credentials(settings.database_url)  # a malformed URL is reported like any other bad setting
     try:

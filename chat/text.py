@@ -25,6 +25,17 @@ def storable(text: str) -> str:
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").replace("\x00", REPLACEMENT)
 
 
+def printable(text: str) -> str:
+    """The text on one line, for logs and terminals; control and invisible characters as escapes like `\\n`."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() or one == "\t" else _escaped(one) for one in text)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode()
+
+
 def typed_lines(text: str) -> str:
     """The text of a form's field with the line ends that were typed: browsers submit each as CR LF."""
     return text.replace("\r\n", "\n")

@@ -21,6 +21,7 @@ from chat.cli.routes import routes_document
 from chat.services.errors import Refused
 from chat.settings import Settings, SettingsError
 from chat.settings.listing import environment_example, settings_document
+from chat.text import printable
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -158,5 +159,5 @@ def _routes(_: argparse.Namespace) -> int:
 
 
 def _fail(sentence: str, code: int) -> None:
-    sys.stderr.write(sentence + "\n")
+    sys.stderr.write("\n".join(map(printable, sentence.split("\n"))) + "\n")  # a server's words can be in it
     sys.exit(code)

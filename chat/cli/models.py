@@ -14,6 +14,7 @@ from chat.llm.context import context_of
 from chat.llm.discovery import NoList, OfferedModel, offered_models
 from chat.llm.pricing import Prices
 from chat.settings import Settings, SettingsError
+from chat.text import printable
 
 LEGEND = "✓ offered · ✗ not offered · ? no list · - offered and not configured\n"
 LISTED = 20  # models that are not configured, without --all
@@ -29,11 +30,12 @@ def models(arguments: argparse.Namespace) -> int:
     if arguments.write:
         sys.stdout.write(stub(catalogue, listings))
         failures = [(provider, listing) for provider, listing in listings.items() if isinstance(listing, NoList)]
-        sys.stderr.write("".join(f"{provider.name} {listing}.\n" for provider, listing in failures))
+        sys.stderr.write("".join(f"{printable(f'{provider.name} {listing}')}.\n" for provider, listing in failures))
         return 1 if failures else 0
     prices = Prices(settings.llm_prices, catalogue=catalogue)
     for provider, listing in listings.items():
-        sys.stdout.write("\n".join(_described(provider, listing, catalogue, prices, every=arguments.all)) + "\n\n")
+        lines = _described(provider, listing, catalogue, prices, every=arguments.all)
+        sys.stdout.write("\n".join(map(printable, lines)) + "\n\n")  # servers choose the names of their models
     sys.stdout.write(LEGEND)
     return 0 if all(_is_fine(provider, listing, catalogue) for provider, listing in listings.items()) else 1
 

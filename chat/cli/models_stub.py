@@ -113,7 +113,9 @@ def _abilities(
 
 
 def _text(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)  # a string of JSON without control characters is one of TOML
+    """A string of TOML: one of JSON, except for the characters beyond ASCII that terminals obey."""
+    quoted = json.dumps(text, ensure_ascii=False)
+    return "".join(one if one.isprintable() else f"\\U{ord(one):08X}" for one in quoted)
 
 
 def _list(words: Sequence[str]) -> str:

@@ -17,7 +17,7 @@ from chat.services.admin import pruning
 from chat.services.admin.audit import AuditContext
 from chat.services.admin.pruning import LONGEST_DAYS, SHORTEST_DAYS, Pruned
 from chat.services.usage import months, report
-from chat.text import cell
+from chat.text import cell, printable
 
 MONTH_COLUMNS = ("email", "calls", "unpriced_calls", "input_tokens", "output_tokens", "total_tokens", "cost")
 
@@ -80,7 +80,7 @@ async def _print_users(found: AsyncIterator[dict[str, Any]]) -> None:
 
 def _line(confirmed: str, admin: str, active: str, seen: str, cost: str, email: str) -> None:
     """The email address comes last, since its length varies."""
-    sys.stdout.write(f"{confirmed:<9}  {admin:<5}  {active:<6}  {seen:<16}  {cost:>24}  {email}\n")
+    sys.stdout.write(f"{confirmed:<9}  {admin:<5}  {active:<6}  {seen:<16}  {cost:>24}  {printable(email)}\n")
 
 
 async def _print_month(first_day: date) -> None:
@@ -89,10 +89,8 @@ async def _print_month(first_day: date) -> None:
     names = ("calls", "total_tokens", "cost", "unpriced_calls")
     total = {"email": "total", **{name: sum(row[name] for row in rows) for name in names}}
     for row in (*rows, total):
-        cost = _money(row["cost"], row["unpriced_calls"])
-        sys.stdout.write(
-            f"{row['calls']:>9,}  {row['total_tokens']:>14,}  {cost:>24}  {row['email'] or '(deleted or no user)'}\n"
-        )
+        cost, email = _money(row["cost"], row["unpriced_calls"]), printable(row["email"] or "(deleted or no user)")
+        sys.stdout.write(f"{row['calls']:>9,}  {row['total_tokens']:>14,}  {cost:>24}  {email}\n")
 
 
 async def _write_csv(first_day: date) -> None:

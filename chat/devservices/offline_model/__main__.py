@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -13,6 +14,7 @@ from typing import Any, cast
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
+from chat import logs
 from chat.devservices.offline_model.app import PACE_SECONDS, OfflineModel
 from chat.devservices.offline_model.servers import DIALECTS
 
@@ -30,6 +32,7 @@ def main() -> None:
         sys.stdout.flush()
         like = "plain" if arguments.plain else arguments.like
         model = OfflineModel(pace_seconds=arguments.pace_ms / 1000, like=like, script=arguments.script)
+        logs.start("WARNING")
         asyncio.run(_serve(listener, model))
 
 
@@ -48,7 +51,7 @@ async def _serve(listener: socket.socket, model: OfflineModel) -> None:
     config.bind = [f"fd://{listener.fileno()}"]
     config.backlog = BACKLOG
     config.keep_alive_timeout = IDLE_SECONDS
-    config.loglevel = "WARNING"
+    config.errorlog = logging.getLogger("hypercorn")
     await serve(cast(Any, model), config, shutdown_trigger=asyncio.Event().wait)
 
 
