@@ -107,9 +107,9 @@ async def regenerate(deps: Deps, user: User, thread_id: UUID, answer_id: UUID, *
 
 
 async def _send(deps: Deps, user: User, thread_id: UUID | None, message: MessageSend) -> Accepted:
-    """No refusal before the look at what is stored, and one after each refusal: it may be the same message, faster.
+    """What is stored is read before anything refuses the message, and again after that: a copy may have been faster.
 
-    Two copies at once pass the limits as one message; then the lock on the thread lets the second one find the first.
+    Two copies at once pass the limits as one message; then the second waits for the first one's lock on the thread.
     """
     thread = thread_id or uuid5(user.id, str(message.client_id))
     if stored := await _stored(user, thread, message.client_id):
