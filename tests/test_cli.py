@@ -30,10 +30,11 @@ from chat.models import (
     User,
     UserMonthlyUsage,
 )
+from chat.security.password_rules import GUESSABLE
 from chat.security.tokens import new_token, token_hash
 from chat.services.usage.months import this_month
 from tests.support import programs
-from tests.support.cast import Person
+from tests.support.cast import PASSWORD, Person
 from tests.support.programs import Program
 from tests.support.two_factor import turned_on
 
@@ -113,6 +114,30 @@ async def test_the_budget_of_a_user_is_set(alice: Person, environment: dict[str,
         "'a lot' is not an amount. Enter one in USD, such as 12.50, or none for the site's default.\n",
     )
     assert (unknown[0], unknown[2]) == (1, "There is no user with the email address nobody@example.com.\n")
+
+
+async def created(environment: dict[str, str], email: str, password: str) -> tuple[int | None, str]:
+    """`chat create-admin` with a password from standard input: its exit code, and what it said."""
+    words = (Path(sysconfig.get_path("scripts"), "chat"), "create-admin", email)
+    program = await asyncio.create_subprocess_exec(
+        *words,
+        env={**os.environ, **environment},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    async with asyncio.timeout(programs.PROMPTLY_SECONDS):
+        said, _ = await program.communicate(f"{password}\n".encode())
+    return program.returncode, said.decode()
+
+
+async def test_an_administrator_needs_a_good_password(alice: Person, environment: dict[str, str]) -> None:
+    refused = await created(environment, alice.email, "password1234567")
+    assert refused == (1, f"{GUESSABLE}\n")
+    assert not (await User.get(email=alice.email)).is_staff
+
+    assert await created(environment, alice.email, PASSWORD) == (0, f"{alice.email} is now an administrator.\n")
+    assert (await User.get(email=alice.email)).is_staff
 
 
 async def test_two_factor_authentication_is_reset_for_a_user_who_lost_app_and_codes(

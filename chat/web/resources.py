@@ -19,7 +19,7 @@ from chat import broadcast, database, tools
 from chat.broadcast import Broadcast
 from chat.llm.client import LLMClient
 from chat.mailer import Mailer
-from chat.security import password_rules
+from chat.security import guessing
 from chat.security.limits import Limits
 from chat.security.passwords import Passwords
 from chat.services.accounts.credentials import Accounts
@@ -73,7 +73,7 @@ async def opened(settings: Settings) -> AsyncIterator[Resources]:
     for loop in loops:
         loop.add_done_callback(_end_process)
     try:
-        await asyncio.to_thread(password_rules.common_passwords)  # so that no sign-up waits for it
+        await asyncio.to_thread(guessing.common_words)  # so that no sign-up waits for it
         await deps.llm.warm_up()
         yield deps
     finally:

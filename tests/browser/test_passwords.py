@@ -11,6 +11,7 @@ import pytest
 from playwright.async_api import Page, Request, Route, expect
 
 from chat.models import PasswordResetToken, User
+from chat.security.password_rules import GUESSABLE
 from chat.security.tokens import new_token, token_hash
 from tests.support.cast import PASSWORD, Person
 from tests.support.desk import REFUSED_FORM, Desk
@@ -42,6 +43,14 @@ async def test_an_error_appears_after_a_pause_and_disappears_when_fixed(page: Pa
     await expect(error).to_be_empty()
     assert await field.get_attribute("aria-invalid") is None
     assert await field.get_attribute("aria-describedby") == "password1-hint"
+
+
+async def test_a_predictable_password_is_refused_before_it_is_sent(page: Page) -> None:
+    field, error = page.get_by_label("Password", exact=True), page.locator("#password1-error")
+    await field.fill("password1234567")
+    await expect(error).to_have_text(GUESSABLE)
+    await field.fill("purple banana dragon")
+    await expect(error).to_be_empty()
 
 
 async def test_a_password_that_is_still_being_typed_shows_no_error(page: Page) -> None:
