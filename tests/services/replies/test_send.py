@@ -131,9 +131,8 @@ async def test_what_is_stored_is_acknowledged_whatever_would_refuse_it_now(alice
     first = await alice.send("Hello", client_id=client_id, model="small")
     draining = await alice.send("Hello", first.thread_id, client_id, draining=True)
     withdrawn = await alice.send("Hello", first.thread_id, client_id, model="small", models=("large",))
-    costly = await alice.send("Hello", None, client_id, llm_monthly_budget=Decimal("0.001"))
 
-    assert {one.message_id for one in (draining, withdrawn, costly)} == {first.message_id}
+    assert {one.message_id for one in (draining, withdrawn)} == {first.message_id}
     assert (await alice.refused("Hello", draining=True)).code == "draining"
 
 
@@ -298,3 +297,11 @@ async def test_messages_at_once_cannot_overrun_the_budget(alice: Sender) -> None
     assert sum(isinstance(one, Accepted) for one in sent) == 2
     assert {one.code for one in sent if isinstance(one, Refused)} == {"budget_exceeded"}
     assert await BudgetReservation.filter(user_id=alice.user.id).count() == 2
+
+
+async def test_a_stored_message_is_acknowledged_when_the_budget_is_spent(alice: Sender) -> None:
+    client_id = uuid.uuid4()
+    first = await alice.send("Hello", client_id=client_id)
+    again = await alice.send("Hello", None, client_id, llm_monthly_budget=Decimal("0.001"))
+
+    assert again.message_id == first.message_id
