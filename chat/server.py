@@ -31,7 +31,7 @@ from chat.llm import tokens
 from chat.settings import Settings
 from chat.web.resources import EXTENSION, Resources
 from chat.web.server_patches import LimitedConnection
-from chat.web.strict_http import StrictProtocol
+from chat.web.strict_http import MAX_HEAD_BYTES, StrictProtocol
 
 logger = logging.getLogger(__name__)
 
@@ -123,7 +123,7 @@ def hypercorn_config(listener: socket.socket) -> Config:
     config.backlog = BACKLOG
     config.keep_alive_timeout = 5  # seconds; also ends clients that send their headers a byte at a time
     config.graceful_timeout = GRACEFUL_SECONDS
-    config.h11_max_incomplete_size = 16 * 1024
+    config.h11_max_incomplete_size = MAX_HEAD_BYTES
     config.websocket_max_message_size = FRAME_MAX_BYTES
     config.websocket_ping_interval = None  # our protocol has its own ping, which expects an answer
     config.include_server_header = False

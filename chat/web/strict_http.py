@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from typing import Any
 
@@ -11,15 +12,21 @@ from h11._util import LocalProtocolError
 from hypercorn.protocol.h11 import H11Protocol
 
 VERSIONS = {b"1.0", b"1.1"}
+LENGTH, ENCODING, UPGRADE = b"content-length", b"transfer-encoding", b"upgrade"
+CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")  # all but the tab
+CHUNK = re.compile(rb"[0-9A-Fa-f]{1,16}(?:;[^\x00-\x08\x0a-\x1f\x7f]{0,250})?\r\n")
+MAX_CHUNKS = 10_000  # of a body; one of a single byte costs 20 µs
+MAX_HEAD_BYTES = 16 * 1024
 
 
 class StrictBuffer(ReceiveBuffer):
-    """h11 also accepts lines that end with LF alone, and headers that continue on the next line.
+    """h11 also accepts lines that end with LF alone, headers that continue on the next line, and repeated lengths.
 
     A proxy that does not would see other headers, or another end of the request, than we do (request smuggling).
     """
 
     _taken: bytes | bytearray = b""
+    _chunks = 0
 
     def _extract(self, count: int) -> bytearray:
         self._taken = taken = super()._extract(count)
@@ -30,11 +37,30 @@ class StrictBuffer(ReceiveBuffer):
         lines = super().maybe_extract_lines()
         if lines is None:
             return None
+        self._chunks = 0
+        if len(self._taken) > MAX_HEAD_BYTES:  # h11 bounds only heads that are still incomplete
+            status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+            raise LocalProtocolError("the headers are too long", error_status_hint=status)
         if self._taken.count(b"\n") != self._taken.count(b"\r\n"):
-            raise LocalProtocolError("lines must end with CR LF", error_status_hint=HTTPStatus.BAD_REQUEST)
+            raise _refused("lines must end with CR LF")
         if any(line.startswith((b" ", b"\t")) for line in lines):
-            raise LocalProtocolError("headers must not be folded", error_status_hint=HTTPStatus.BAD_REQUEST)
+            raise _refused("headers must not be folded")
+        if any(CONTROL.search(line) for line in lines):
+            raise _refused("headers must not contain control characters")
+        lengths = [value for name, _, value in (line.partition(b":") for line in lines) if name.lower() == LENGTH]
+        if len(lengths) > 1 or any(b"," in length for length in lengths):
+            raise _refused("the length is given twice")
         return lines
+
+    def maybe_extract_next_line(self) -> bytearray | None:
+        """The line before a chunk, once it is complete. Raises LocalProtocolError."""
+        line = super().maybe_extract_next_line()
+        if line is None:
+            return None
+        self._chunks += 1
+        if self._chunks > MAX_CHUNKS or not CHUNK.fullmatch(line):
+            raise _refused("the chunks are too many, or one is malformed")
+        return line
 
 
 class StrictConnection(h11.Connection):
@@ -68,8 +94,19 @@ class StrictProtocol(H11Protocol):
 
 def _refuse_ambiguous(request: h11.Request) -> None:
     names = {name for name, _ in request.headers}
+    has_body = bool(names & {LENGTH, ENCODING}) and (LENGTH, b"0") not in list(request.headers)
     if request.http_version not in VERSIONS:
         status = HTTPStatus.HTTP_VERSION_NOT_SUPPORTED
         raise LocalProtocolError("only HTTP/1.1 is spoken here", error_status_hint=status)
-    if b"transfer-encoding" in names and (b"content-length" in names or request.http_version == b"1.0"):
-        raise LocalProtocolError("the body has two lengths", error_status_hint=HTTPStatus.BAD_REQUEST)
+    if ENCODING in names and (LENGTH in names or request.http_version == b"1.0"):
+        raise _refused("the body has two lengths")
+    if request.method != request.method.upper():  # hypercorn would take `post` for POST, a proxy's rules may not
+        raise _refused("methods are written in capitals")
+    if not request.target.startswith(b"/") or b"#" in request.target:  # a whole URL would name a second host
+        raise _refused("the target must be a path")
+    if UPGRADE in names and has_body and request.method == b"GET":  # the first frames of a websocket, or its body?
+        raise _refused("an upgrade has no body")
+
+
+def _refused(reason: str) -> LocalProtocolError:
+    return LocalProtocolError(reason, error_status_hint=HTTPStatus.BAD_REQUEST)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 
+import h11
 import httpx
 import pytest
 
+from chat.web.strict_http import MAX_CHUNKS, MAX_HEAD_BYTES, StrictConnection
 from tests.support.site import Site
 from tests.support.waiting import LONG_SECONDS
 
@@ -55,6 +58,43 @@ def head(*lines: bytes, method: bytes = b"POST", version: bytes = b"1.1") -> byt
         pytest.param(head(b"X-One: a\x00b\r\n", method=b"GET"), id="NUL"),
         pytest.param(head(b"Host: other\r\n", method=b"GET"), id="two hosts"),
         pytest.param(b"\n" + SMUGGLED, id="an empty line first"),
+        pytest.param(head(b"Content-Length: 5\r\n", b"content-length: 5\r\n") + b"hello", id="one length twice"),
+        pytest.param(head(b"Content-Length: 5, 5\r\n") + b"hello", id="one length twice in a line"),
+        pytest.param(head(b"Content-Length: 5,\r\n") + b"hello", id="a comma"),
+        pytest.param(head(b"Content-Length: \xb2\r\n") + b"hello", id="a superscript digit"),
+        pytest.param(head(b"Content-Length: 0\r\n", b"Transfer-Encoding:\tCHUNKED\r\n") + b"0\r\n\r\n", id="both, tab"),
+        pytest.param(head(b"Transfer-Encoding:\x0bchunked\r\n") + b"0\r\n\r\n", id="a vertical tab"),
+        pytest.param(head(b"X-One: a\x1b[2Jb\r\n", method=b"GET"), id="an escape sequence"),
+        pytest.param(head(b"X-One: a\x7f\r\n", method=b"GET"), id="DEL"),
+        pytest.param(head(b"X-One: a\r\r\n", method=b"GET"), id="CR CR LF"),
+        pytest.param(head(b"X-\xe9: a\r\n", method=b"GET"), id="a name that is not ASCII"),
+        pytest.param(head(b": a\r\n", method=b"GET"), id="no name"),
+        pytest.param(head(b" X-One: a\r\n", method=b"GET"), id="a fold first"),
+        pytest.param(head(method=b"get"), id="a method in small letters"),
+        pytest.param(b"GET  /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", id="two spaces"),
+        pytest.param(b"GET\t/healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", id="a tab"),
+        pytest.param(b"GET /healthz HTTP/1.1 \r\nHost: localhost\r\n\r\n", id="a space at the end"),
+        pytest.param(b"GET /healthz http/1.1\r\nHost: localhost\r\n\r\n", id="http in small letters"),
+        pytest.param(b"GET /healthz\r\n\r\n", id="HTTP/0.9"),
+        pytest.param(b"GET /healthz HTTP/1.1\r\n\r\n", id="no host"),
+        pytest.param(b"GET http://other/healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", id="a second host"),
+        pytest.param(b"GET ?a=b HTTP/1.1\r\nHost: localhost\r\n\r\n", id="no path"),
+        pytest.param(b"GET http://[ HTTP/1.1\r\nHost: localhost\r\n\r\n", id="no URL"),
+        pytest.param(b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n", id="an asterisk"),
+        pytest.param(b"CONNECT localhost:443 HTTP/1.1\r\nHost: localhost:443\r\n\r\n", id="a tunnel"),
+        pytest.param(b"GET /healthz#/../admin/ HTTP/1.1\r\nHost: localhost\r\n\r\n", id="a fragment"),
+        pytest.param(
+            head(b"Upgrade: websocket\r\n", b"Connection: Upgrade\r\n", b"Content-Length: 5\r\n", method=b"GET")
+            + b"hello",
+            id="an upgrade with a length",
+        ),
+        pytest.param(
+            head(
+                b"Upgrade: websocket\r\n", b"Connection: Upgrade\r\n", b"Transfer-Encoding: chunked\r\n", method=b"GET"
+            )
+            + b"0\r\n\r\n",
+            id="an upgrade with chunks",
+        ),
     ],
 )
 async def test_what_can_be_read_in_two_ways_is_refused_and_closed(site: Site, request_: bytes) -> None:
@@ -72,11 +112,49 @@ async def test_other_transfer_encodings_are_refused(site: Site, encoding: bytes)
     assert said.startswith(b"HTTP/1.1 501 ") and said.count(b"HTTP/1.1") == 1
 
 
-async def test_trailers_are_as_strict(site: Site) -> None:
-    body = b"0\r\nX-Trailer: a\nX-Other: b\r\n\r\n"
-    said = await answer(site, head(b"Transfer-Encoding: chunked\r\n") + body + SMUGGLED)
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"5;a\rb\r\nhello\r\n0\r\n\r\n",
+        b"5;a\nb\r\nhello\r\n0\r\n\r\n",
+        b"5\nhello\r\n0\r\n\r\n",
+        b"5 \r\nhello\r\n0\r\n\r\n",
+        b" 5\r\nhello\r\n0\r\n\r\n",
+        b"+5\r\nhello\r\n0\r\n\r\n",
+        b"0x5\r\nhello\r\n0\r\n\r\n",
+        b"-1\r\nhello\r\n0\r\n\r\n",
+        b"10000000000000005\r\nhello\r\n0\r\n\r\n",
+        b"5;" + b"a" * 20_000 + b"\r\nhello\r\n0\r\n\r\n",
+        b"5\r\nhelloXX0\r\n\r\n",
+        b"5\r\nhello\n0\r\n\r\n",
+    ],
+)
+async def test_malformed_chunks_end_the_connection(site: Site, body: bytes) -> None:
+    said = await answer(
+        site, head(b"Sec-Fetch-Site: same-origin\r\n", b"Transfer-Encoding: chunked\r\n") + body + SMUGGLED
+    )
 
     assert b"HTTP/1.1 200 " not in said
+
+
+@pytest.mark.parametrize(("count", "is_read"), [(MAX_CHUNKS - 1, True), (MAX_CHUNKS + 1, False)])
+def test_a_body_may_come_in_many_chunks_but_not_in_any_number(count: int, is_read: bool) -> None:
+    connection = StrictConnection(h11.SERVER)
+    connection.receive_data(head(b"Transfer-Encoding: chunked\r\n") + b"1\r\nx\r\n" * count + b"0\r\n\r\n")
+    seen = []
+    with contextlib.nullcontext() if is_read else pytest.raises(h11.RemoteProtocolError):
+        while not isinstance(event := connection.next_event(), h11.EndOfMessage):
+            seen.append(event)
+
+    assert len(seen) - 1 == min(count, MAX_CHUNKS)
+
+
+async def test_trailers_are_as_strict(site: Site) -> None:
+    for trailer in (b"X-Trailer: a\nX-Other: b", b"X-Trailer: a\r\n b", b"X-Trailer: \x1b", b"X-Trailer"):
+        body = b"0\r\n" + trailer + b"\r\n\r\n"
+        said = await answer(site, head(b"Transfer-Encoding: chunked\r\n") + body + SMUGGLED)
+
+        assert b"HTTP/1.1 200 " not in said, trailer
 
 
 async def test_a_head_that_comes_byte_by_byte_is_as_strict(site: Site) -> None:
@@ -85,15 +163,39 @@ async def test_a_head_that_comes_byte_by_byte_is_as_strict(site: Site) -> None:
     assert (await answer(site, *[bytes([byte]) for byte in request_])).startswith(b"HTTP/1.1 400 ")
 
 
-async def test_http_2_without_tls_is_not_spoken(site: Site) -> None:
-    said = await answer(site, PREFACE)
+@pytest.mark.parametrize("size", [MAX_HEAD_BYTES, 60_000])
+async def test_a_head_that_is_too_long_is_refused(site: Site, size: int) -> None:
+    said = await answer(site, head(b"X-Long: " + b"a" * size + b"\r\n", method=b"GET"))
+
+    assert said.startswith(b"HTTP/1.1 431 ")
+
+
+@pytest.mark.parametrize(
+    "preface",
+    [PREFACE, PREFACE.replace(b"2.0", b"1.2"), PREFACE.replace(b"2.0", b"3.0"), head(method=b"GET", version=b"0.9")],
+)
+async def test_http_2_without_tls_is_not_spoken(site: Site, preface: bytes) -> None:
+    said = await answer(site, preface)
 
     assert said.startswith(b"HTTP/1.1 505 ") and b"connection: close" in said.lower()
 
 
 @pytest.mark.parametrize(
     "upgrade",
-    [H2C, b"Upgrade: TLS/1.0\r\nConnection: Upgrade\r\n", b"Upgrade: websocket, h2c\r\nConnection: Upgrade\r\n"],
+    [
+        H2C,
+        H2C.replace(b"h2c", b"H2C"),
+        H2C.replace(b"h2c", b"h2"),
+        H2C.replace(b"h2c", b"h2c/1"),
+        H2C + b"Upgrade: h2c\r\n",
+        H2C.replace(b"Upgrade: h2c", b"Upgrade: h2c\r\nUpgrade: tls/1.0"),
+        H2C.replace(b"Connection: Upgrade, HTTP2-Settings", b"Connection: upgrade,http2-settings"),
+        b"Upgrade: TLS/1.0\r\nConnection: Upgrade\r\n",
+        b"Upgrade: websocket, h2c\r\nConnection: Upgrade\r\n",
+        b"Upgrade: websocket/13\r\nConnection: Upgrade\r\n",
+        b"Upgrade: websocket\r\n",
+        b"Upgrade:\r\nConnection: Upgrade\r\n",
+    ],
 )
 async def test_every_other_upgrade_is_ignored(site: Site, upgrade: bytes) -> None:
     first = head(upgrade, method=b"GET")
