@@ -6,10 +6,11 @@ import logging
 from collections.abc import AsyncGenerator
 from typing import Any, cast
 
+from markupsafe import escape
 from quart import Quart, g, has_websocket_context, render_template, request, websocket
 from quart.routing import QuartRule
 from quart.typing import ResponseReturnValue
-from quart.wrappers import BaseRequestWebsocket, Response
+from quart.wrappers import BaseRequestWebsocket, Request, Response, Websocket
 from quart_rate_limiter import RateLimitExceeded
 from werkzeug.exceptions import BadHost, HTTPException, InternalServerError, MethodNotAllowed, NotFound
 from werkzeug.routing import MapAdapter
@@ -21,7 +22,7 @@ from chat.services.accounts.sessions import ABSOLUTE
 from chat.services.errors import NotAdministrator
 from chat.settings import Settings
 from chat.text import contained, isolated
-from chat.web import accounts, admin, auth, compression, pages, rate_limits, security_headers
+from chat.web import accounts, admin, auth, compression, form_parser, pages, rate_limits, security_headers
 from chat.web.chat import pages as chat_pages
 from chat.web.chat import socket
 from chat.web.kept import kept
@@ -53,9 +54,47 @@ class App(Quart):
     url_rule_class = AliasRule
     asgi_websocket_class = BoundedWebsocketConnection
 
-    def __init__(self, *arguments: Any, files: StaticFiles, **more: Any) -> None:
+    def __init__(self, *arguments: Any, files: StaticFiles, https: bool, **more: Any) -> None:
         self.files = files
+        self._https = https
         super().__init__(*arguments, **more)
+        self.debug = False  # QUART_DEBUG in the environment would show tracebacks to visitors
+
+    async def handle_request(self, request: Request) -> Any:
+        """Answer even if an error page cannot be made, or the request's session cannot be opened."""
+        try:
+            return await super().handle_request(request)
+        except Exception:
+            logger.exception("%s %s failed twice", request.method, request.path)
+            return self._last_resort()
+
+    async def handle_websocket(self, websocket: Websocket) -> Any:
+        """As for requests; after the handshake, the response is not sent."""
+        try:
+            return await super().handle_websocket(websocket)
+        except Exception:
+            logger.exception("The websocket %s failed twice", websocket.path)
+            return self._last_resort()
+
+    async def process_response(self, response: Any, request_context: Any = None) -> Any:
+        """What runs after a view adds the security headers: without it, the response must not be sent."""
+        try:
+            return await super().process_response(response, request_context)
+        except Exception:
+            logger.exception("The response to %s %s failed", request.method, request.path)
+            return self._last_resort()
+
+    async def postprocess_websocket(self, response: Any, websocket_context: Any = None) -> Any:
+        """As for responses to requests."""
+        try:
+            return await super().postprocess_websocket(response, websocket_context)
+        except Exception:
+            logger.exception("The response to the websocket %s failed", websocket.path)
+            return self._last_resort()
+
+    def _last_resort(self) -> Response:
+        title, message = SENTENCES[500]
+        return Response(BARE_PAGE % (title, title, message), 500, security_headers.constant_headers(https=self._https))
 
     def log_exception(self, exception_info: Any) -> None:
         """Log with a traceback, except CannotStart, whose sentence the server prints."""
@@ -77,7 +116,14 @@ class App(Quart):
 def create_app(settings: Settings) -> Quart:
     """The app for these settings; its resources are opened when it begins to serve."""
     files = StaticFiles(ROOT / "static", with_source_maps=settings.debug)
-    app = App(__name__, files=files, root_path=str(ROOT), static_folder="static", template_folder="templates")
+    app = App(
+        __name__,
+        files=files,
+        https=not settings.debug,
+        root_path=str(ROOT),
+        static_folder="static",
+        template_folder="templates",
+    )
     app.secret_key = settings.secret_key
     app.config.update(
         MAX_CONTENT_LENGTH=MAX_FORM_BYTES,
@@ -91,6 +137,7 @@ def create_app(settings: Settings) -> Quart:
     )
     auth.install(app, settings)
     security_headers.install(app, settings)
+    form_parser.install(app)
     rate_limits.install(app)
     compression.install(app)
     for area in (pages, accounts, chat_pages, usage_pages, socket, admin):
@@ -147,8 +194,7 @@ def _install_error_pages(app: Quart) -> None:
             if wait := _wait_seconds(error):
                 said["retry_ms"] = wait * 1000
             return said, status, headers
-        values = {"status": status, "title": title, "message": sentence, "kept": await kept(status)}
-        return await render_template("pages/error.html", **values), status, headers
+        return await _error_page("pages/error.html", title, sentence, status), status, headers
 
     @app.errorhandler(NotAdministrator)
     async def hide(error: NotAdministrator) -> ResponseReturnValue:
@@ -156,21 +202,43 @@ def _install_error_pages(app: Quart) -> None:
 
     @app.errorhandler(DatabaseUnavailable)
     async def explain_outage(error: DatabaseUnavailable) -> ResponseReturnValue:
-        logger.warning("PostgreSQL is unavailable: %s %s, %s", request.method, request.path, error)
+        logger.warning("PostgreSQL is unavailable: %s, %s", _what(), error)
         g.auth_session = None  # the page must not query it
+        if has_websocket_context():
+            return SENTENCES[503][1], 503
         headers = {"Retry-After": str(UNAVAILABLE_RETRY_SECONDS), "Cache-Control": "no-store"}
         if auth.wants_json():
             said = {"code": "unavailable", "message": SENTENCES[503][1], "retry_ms": UNAVAILABLE_RETRY_SECONDS * 1000}
             return said, 503, headers
         if request.method == "GET":
             headers["Refresh"] = str(UNAVAILABLE_RETRY_SECONDS)
-        return await render_template("pages/unavailable.html", kept=await kept()), 503, headers
+        return await _error_page("pages/unavailable.html", *SENTENCES[503], 503), 503, headers
 
     @app.errorhandler(Exception)
     async def fail(error: Exception) -> ResponseReturnValue:
-        what = f"The websocket {websocket.path}" if has_websocket_context() else f"{request.method} {request.path}"
-        logger.exception("%s failed", what, exc_info=error)
+        logger.exception("%s failed", _what(), exc_info=error)
+        if not hasattr(g, "auth_session"):
+            g.auth_session = None  # its lookup may be what failed
         return await explain(InternalServerError())
+
+
+def _what() -> str:
+    return f"The websocket {websocket.path}" if has_websocket_context() else f"{request.method} {request.path}"
+
+
+async def _error_page(template: str, title: str, message: str, status: int) -> str:
+    """The page; as for visitors if it fails, because what failed may be its lookup of the session; or a bare one."""
+    values = {"status": status, "title": title, "message": message}
+    try:
+        return await render_template(template, kept=await kept(status), **values)
+    except Exception:
+        logger.exception("The error page for %s failed", _what())
+    g.auth_session = None
+    try:
+        return await render_template(template, kept=None, **values)
+    except Exception:
+        logger.exception("The error page for %s failed again", _what())
+    return BARE_PAGE % (escape(title), escape(title), escape(message))
 
 
 def _said(error: HTTPException) -> tuple[str, str]:
@@ -193,6 +261,10 @@ def _headers_of(error: HTTPException) -> dict[str, str]:
     return {}
 
 
+BARE_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>%s</title></head>
+<body><h1>%s</h1><p>%s</p></body></html>
+"""
 SENTENCES = {
     404: ("Not found", "There is no such page, or it is not yours."),
     405: ("Page not available here", "This address does not accept that request. Go back and try again."),

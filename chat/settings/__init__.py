@@ -61,7 +61,8 @@ class Settings:
     web_concurrency: int = setting(1, "Number of server processes that share the port.", minimum=1, maximum=64)
     allowed_hosts: tuple[str, ...] = setting(
         (),
-        "Host names to answer in addition to that of `PUBLIC_URL`, separated by commas. Unset in development: any.",
+        "Host names to answer in addition to that of `PUBLIC_URL`, separated by commas. In development the names of "
+        "this machine always work.",
     )
     csrf_trusted_origins: tuple[str, ...] = setting(
         (), "Origins that may post forms and open websockets, in addition to the site's own, separated by commas."

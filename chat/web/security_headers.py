@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import re
 import secrets
+from typing import Any
 from urllib.parse import urlsplit
 
-from quart import Quart, abort, g, request, websocket
+from quart import Quart, abort, g, redirect, request, websocket
+from quart.typing import ResponseReturnValue
 from quart.wrappers import Response
 
 from chat.settings import Settings
 from chat.web.auth import signed_in_user
+from chat.web.server_patches import PLAIN_HTTP
 
 SLASHES = re.compile("/+")  # the router redirects repeated slashes to one
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 PROBES = {"pages.healthz", "pages.readyz"}
 ONE_YEAR_SECONDS = 31_536_000
+TRANSPORT = f"max-age={2 * ONE_YEAR_SECONDS}"
+LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1"}
+EVERY_ADDRESS = {"0.0.0.0", "::"}  # noqa: S104  # names for HOST, not of a host
+HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::[0-9]{1,5})?")
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "strict-origin-when-cross-origin",
@@ -34,21 +41,59 @@ def install(app: Quart, settings: Settings) -> None:
     app.before_request(checks.hide_administration)  # before the rate limits, whose 429 would show that a page exists
     app.before_websocket(checks.check_socket)
     app.after_request(checks.add_headers)
+    app.after_websocket(checks.add_headers_to_refusal)
+
+
+def constant_headers(*, https: bool) -> dict[str, str]:
+    """The headers of a page without scripts, for when nothing else works."""
+    policy = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    transport = {"Strict-Transport-Security": TRANSPORT} if https else {}
+    return {**HEADERS, "Content-Security-Policy": policy, "Cache-Control": "no-store", **transport}
+
+
+def is_local(host: str) -> bool:
+    """Whether a host name or address always means the machine itself."""
+    return host in LOCAL_HOSTS or host.endswith(".localhost")
 
 
 class _Checks:
     def __init__(self, settings: Settings) -> None:
         own = urlsplit(settings.public_url)
         self._public_origin = f"{own.scheme}://{own.netloc}" if settings.public_url else ""
-        self._hosts = {host.lower() for host in (own.hostname, *settings.allowed_hosts) if host}
-        self._check_hosts = not settings.debug or bool(settings.allowed_hosts)
+        self._own_host = own.hostname or ""
+        self._hosts = {host.lower() for host in (self._own_host, *settings.allowed_hosts) if host}
+        if settings.debug and settings.host not in EVERY_ADDRESS:
+            self._hosts.add(settings.host.lower())
+        self._with_local_hosts = settings.debug
         self._trusted = {origin.rstrip("/").lower() for origin in settings.csrf_trusted_origins}
         self._https = not settings.debug
 
-    async def check_host(self) -> None:
-        """Links, cookies and the origin check rely on the host name. Health checks use the IP address."""
-        if self._check_hosts and request.endpoint not in PROBES and _hostname(request.host) not in self._hosts:
+    async def check_host(self) -> ResponseReturnValue | None:
+        """Links, cookies and the origin check rely on the host name. Health checks use the IP address.
+
+        Development answers to the names of this machine only: another site could give its own name this address (DNS
+        rebinding), and would then be the same origin for the browser.
+        """
+        if request.endpoint in PROBES:
+            return None
+        if not self._is_known(request.host):
             abort(400, "This host name is not allowed. If it is yours, add it to ALLOWED_HOSTS.")
+        return self._to_https() if self._https and request.scope.get(PLAIN_HTTP) else None
+
+    def _is_known(self, host: str) -> bool:
+        name = _hostname(host)
+        return name in self._hosts or (self._with_local_hosts and is_local(name))
+
+    def _to_https(self) -> ResponseReturnValue:
+        """A proxy said that the browser sent this unencrypted. What a form sent is lost anyway: others have read it."""
+        if request.method not in ("GET", "HEAD"):
+            abort(403, "This site is served over https only. Open it there and send the form again.")
+        name = _hostname(request.host)
+        origin = self._public_origin if name == self._own_host else f"https://{name}"
+        path, query = request.scope["raw_path"].decode("latin-1"), request.query_string.decode("latin-1")
+        response = redirect(f"{origin}{path}{'?' if query else ''}{query}", 308)
+        response.headers["Cache-Control"] = "no-store"
+        return response
 
     async def check_origin(self) -> None:
         """Prevent cross-site request forgery without tokens: unsafe methods must come from this site.
@@ -76,8 +121,10 @@ class _Checks:
         origin = websocket.headers.get("Origin", "").lower()
         if origin not in self._trusted and not self._is_own(origin, websocket.host):
             abort(403, "This socket was not opened by a page of this site.")
-        if self._check_hosts and _hostname(websocket.host) not in self._hosts:
+        if not self._is_known(websocket.host):
             abort(400, "This host name is not allowed.")
+        if self._https and websocket.scope.get(PLAIN_HTTP):
+            abort(403, "This site is served over https only.")
 
     async def add_headers(self, response: Response) -> Response:
         """Nothing loads from other sites, scripts need the nonce, and no site can frame this one."""
@@ -85,10 +132,14 @@ class _Checks:
             response.headers.setdefault(name, value)
         response.headers["Content-Security-Policy"] = self._content_security_policy()
         if self._https:
-            response.headers["Strict-Transport-Security"] = f"max-age={2 * ONE_YEAR_SECONDS}"
+            response.headers["Strict-Transport-Security"] = TRANSPORT
         if getattr(g, "auth_session", None):
             response.headers.setdefault("Cache-Control", "no-store")
         return response
+
+    async def add_headers_to_refusal(self, response: Any) -> Any:
+        """A refused handshake has a response like any other; an accepted one has none."""
+        return await self.add_headers(response) if response else None
 
     def _content_security_policy(self) -> str:
         sockets = self._public_origin.replace("http", "ws", 1)  # old Safari does not apply 'self' to sockets
@@ -117,7 +168,6 @@ def nonce() -> str:
 
 
 def _hostname(host: str) -> str:
-    try:
-        return (urlsplit(f"//{host}").hostname or "").lower()
-    except ValueError:
-        return ""
+    """The name in a Host header, without its port; empty if it is no name. An IPv6 address is without brackets."""
+    found = HOST.fullmatch(host.lower())
+    return (found[1] or found[2]) if found else ""

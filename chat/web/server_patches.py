@@ -16,6 +16,7 @@ from wsproto.events import CloseConnection, Event, Message
 
 from chat.events import Close
 
+PLAIN_HTTP = "chat.plain_http"  # in the scope of what a trusted proxy received unencrypted
 QUEUE_MAX_FRAMES = 64
 LAST_FRAMES_SECONDS = 1.0
 FRAMES_AT_ONCE, FRAMES_PER_SECOND = 256.0, 64.0  # of every kind; our tabs send a few a minute
@@ -116,6 +117,7 @@ class TrustedProxies:
             secure = scheme.lower() in ("https", "wss")
             names = ("ws", "wss") if scope["type"] == "websocket" else ("http", "https")
             corrected["scheme"] = names[secure]
+            corrected[PLAIN_HTTP] = not secure
         if host := self._forwarded(scope, b"x-forwarded-host"):
             others = [(name, value) for name, value in scope["headers"] if name != b"host"]
             corrected["headers"] = [(b"host", host.encode("latin-1")), *others]

@@ -101,7 +101,7 @@ def _refuse_ambiguous(request: h11.Request) -> None:
     if ENCODING in names and (LENGTH in names or request.http_version == b"1.0"):
         raise _refused("the body has two lengths")
     if request.method != request.method.upper():  # hypercorn would take `post` for POST, a proxy's rules may not
-        raise _refused("methods are written in capitals")
+        raise _refused("methods are written in upper case")
     if not request.target.startswith(b"/") or b"#" in request.target:  # a whole URL would name a second host
         raise _refused("the target must be a path")
     if UPGRADE in names and has_body and request.method == b"GET":  # the first frames of a websocket, or its body?

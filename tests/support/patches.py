@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from quart import formparser
+from quart.sessions import SecureCookieSessionInterface
+from werkzeug.sansio.multipart import MultipartDecoder
 
 from chat import app, broadcast, database, mailer, server
 from chat.broadcast import channels
@@ -21,7 +24,7 @@ from chat.services.admin import audit, grid_sql, pruning
 from chat.services.replies import lease, send, snapshot, takeover, threads, tool_calls, worker
 from chat.services.replies.journal import ReplyJournal
 from chat.services.replies.live_text import LiveText
-from chat.web import compression, readiness, resources
+from chat.web import auth, compression, kept, readiness, resources, security_headers
 from chat.web.admin import changes, lists
 from chat.web.chat import feed, inbox, open_sockets, reconciler, socket, user_feed
 
@@ -117,6 +120,15 @@ AUDIT_CONTEXTS = (Part(changes, "audit_context"), Part(lists, "audit_context"))
 READINESS_LIMIT_SECONDS = Part(readiness, "LIMIT_SECONDS")
 GZIPPED = Part(compression, "_gzipped")
 PAGE_RETRY_SECONDS = Part(app, "UNAVAILABLE_RETRY_SECONDS")
+RENDERED_ERROR = Part(app, "render_template")
+ESCAPE = Part(app, "escape")
+DISPATCH_WEBSOCKET = Part(app.App, "dispatch_websocket")
+OPEN_SESSION = Part(SecureCookieSessionInterface, "open_session")
+NONCE = Part(security_headers, "nonce")
+WANTS_JSON = Part(auth, "wants_json")
+KEPT = Part(kept, "_kept")
+PARSED_FIELDS = Part(formparser, "parse_qsl")
+PARSED_PART = Part(MultipartDecoder, "next_event")
 MESSAGE_RETRY_MS = Part(inbox, "UNAVAILABLE_RETRY_MS")
 HELLO_SECONDS = Part(socket, "HELLO_SECONDS")
 SUBSCRIBE_SECONDS = Part(socket, "SUBSCRIBE_SECONDS")

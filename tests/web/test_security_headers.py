@@ -15,8 +15,9 @@ import websockets
 from tests.support.cast import Person
 from tests.support.client import new_client
 from tests.support.page import Page
-from tests.support.production import Production
+from tests.support.production import PRODUCTION, Production
 from tests.support.site import Beside, Site
+from tests.support.stores import Stores
 from tests.support.waiting import LONG_SECONDS
 
 FRIEND = "https://friend.example"
@@ -213,6 +214,104 @@ async def test_health_checks_come_by_address(production: Production) -> None:
         assert [(await probe.get(path)).status_code for path in ("/healthz", "/readyz", "/")] == [200, 200, 400]
 
 
+@pytest.mark.parametrize(
+    "host",
+    ["evil@chat.example.com", "chat.example.com/evil", "chat.example.com?", "chat.example.com#", "chat.example.com:",
+     "chat.example.com:x", "chat.example.com:443:80", "chat.example.com,evil.example", "chat.example.com\\",
+     "[chat.example.com]", "chat.example.com."],
+)  # fmt: skip
+async def test_what_only_contains_the_own_host_name_is_another(production: Production, host: str) -> None:
+    own = {"X-Forwarded-For": "10.9.9.9", "X-Forwarded-Proto": "https"}
+    async with new_client(base_url=production.site.url) as proxy:
+        for name in ("Host", "X-Forwarded-Host"):
+            answer = await proxy.get("/accounts/login/", headers=own | {"Host": "chat.example.com", name: host})
+            assert answer.status_code == 400, name
+
+
+async def test_development_answers_to_the_names_of_this_machine_only(site: Site, beside: Beside) -> None:
+    async def statuses(one: Site, *hosts: str) -> list[int]:
+        async with new_client(base_url=one.url) as browser:
+            return [(await browser.get("/accounts/login/", headers={"Host": host})).status_code for host in hosts]
+
+    local = ("localhost", "localhost:8000", "127.0.0.1", "LOCALHOST", "[::1]:8000", "chat.localhost")
+    others = (
+        "evil.example",
+        "evil.example:8000",
+        "localhost.evil.example",
+        "192.168.1.5",
+        "127.0.0.1.nip.io",
+        "0.0.0.0",
+    )
+    assert await statuses(site, *local, *others) == [200] * len(local) + [400] * len(others)
+    async with beside(ALLOWED_HOSTS="box.lan, 192.168.1.5") as asked:
+        assert await statuses(asked, "box.lan:8000", "192.168.1.5", "localhost", "evil.example") == [200, 200, 200, 400]
+
+
+# https
+
+
+@pytest.mark.parametrize(
+    ("host", "path", "location"),
+    [
+        ("chat.example.com", "/", "https://chat.example.com/"),
+        ("CHAT.example.com:80", "/accounts/login/?next=/chat/%3Fa%3Db", "https://chat.example.com/accounts/login/?next=/chat/%3Fa%3Db"),
+        ("chat.example.com", "/a//%2e%2e/%C3%A4?", "https://chat.example.com/a//%2e%2e/%C3%A4"),
+        ("chat.example.com", "/admin/", "https://chat.example.com/admin/"),
+        ("chat.example.com", "/static/images/favicon.svg", "https://chat.example.com/static/images/favicon.svg"),
+        ("chat.example.com", "/nowhere/", "https://chat.example.com/nowhere/"),
+        ("other.example.com:8080", "/", "https://other.example.com/"),
+    ],
+)  # fmt: skip
+async def test_what_came_unencrypted_is_sent_to_https(
+    plain: httpx.AsyncClient, host: str, path: str, location: str
+) -> None:
+    for method in ("GET", "HEAD"):
+        answer = await plain.request(method, path, headers={"Host": host})
+
+        assert (answer.status_code, answer.headers["Location"]) == (308, location)
+        assert answer.headers["Strict-Transport-Security"] == "max-age=63072000"
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert "Set-Cookie" not in answer.headers
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PATCH"])
+async def test_what_changes_something_is_refused_unencrypted(plain: httpx.AsyncClient, method: str) -> None:
+    answer = await plain.request(method, "/accounts/login/", headers={"Origin": "https://chat.example.com"})
+
+    assert answer.status_code == 403
+    assert "https" in answer.text
+
+
+async def test_unencrypted_health_checks_and_other_hosts_are_not_sent_anywhere(plain: httpx.AsyncClient) -> None:
+    assert (await plain.get("/healthz")).status_code == 200
+    assert (await plain.get("/readyz")).status_code == 200
+    assert (await plain.get("/", headers={"Host": "evil.example"})).status_code == 400
+
+
+async def test_without_a_proxy_that_says_so_nothing_is_sent_anywhere(production: Production, nobody: Person) -> None:
+    """A proxy that does not tell would otherwise cause a loop, and so would a client's own header."""
+    async with new_client(base_url=production.site.url, headers={"Host": "chat.example.com"}) as silent:
+        assert (await silent.get("/accounts/login/")).status_code == 200
+    assert (await nobody.http.get("/accounts/login/", headers={"X-Forwarded-Proto": "http"})).status_code == 200
+
+
+@pytest.fixture(scope="module")
+async def plain(beside: Beside, stores: Stores) -> AsyncIterator[httpx.AsyncClient]:
+    """A proxy of a site as in production, that passes on what came by http."""
+    settings = PRODUCTION | {
+        "DEBUG": "False",
+        "DATABASE_URL": stores.database_url,
+        "REDIS_URL": stores.redis_url,
+        "RATE_LIMITS": "on",
+        "TRUSTED_PROXIES": "1",
+        "ALLOWED_HOSTS": "other.example.com",
+    }
+    async with beside(**settings) as site:
+        sent = {"Host": "chat.example.com", "X-Forwarded-Proto": "http", "X-Forwarded-For": "10.8.8.8"}
+        async with new_client(base_url=site.url, headers=sent) as proxy:
+            yield proxy
+
+
 # Websockets
 
 
@@ -274,6 +373,12 @@ async def test_without_a_cookie_there_is_no_socket(nobody: Person, member: Perso
     assert (await handshake(member, Cookie="chat=forged")).status_code == 403
 
 
+async def test_a_site_with_another_name_for_this_machine_opens_no_socket(member: Person) -> None:
+    answer = await handshake(member, Host="evil.example:8000", Origin="http://evil.example:8000")
+
+    assert answer.status_code == 400
+
+
 async def test_no_compression_is_agreed_on_though_it_was_offered(member: Person) -> None:
     answer = await handshake(member)
 
@@ -298,6 +403,8 @@ async def test_sockets_in_production_come_by_https_and_by_name(production: Produ
     assert (await handshake(nobody, **own)).status_code == 101
     assert (await handshake(nobody, **own | {"Origin": "http://chat.example.com"})).status_code == 403
     assert (await handshake(nobody, **own | {"Origin": "https://evil.example"})).status_code == 403
+    assert (await handshake(nobody, **own | {"X-Forwarded-Proto": "http"})).status_code == 403
+    assert (await handshake(nobody, **own | {"X-Forwarded-Proto": "ws"})).status_code == 403
     assert (await handshake(nobody, **own | {"Host": "evil.example"})).status_code == 400
     assert (
         await handshake(nobody, **own | {"Host": "evil.example", "Origin": "https://evil.example"})
@@ -334,5 +441,5 @@ async def test_a_host_that_cannot_be_a_name_is_not_a_mistake_of_ours(
     async with production.visitor() as visitor:
         strict = await visitor.http.get("/", headers={"Host": host})
 
-    assert (development.status_code, strict.status_code) == (200, 400)
+    assert (development.status_code, strict.status_code) == (400, 400)
     assert "host name is not allowed" in strict.text
