@@ -5,7 +5,15 @@ from hashlib import sha256
 from typing import Any
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 - Excel takes the wide ones too
+# What begins a formula, also in forms that a program could take for these.
+SIGNS = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "﹦", "﹢", "﹣", "﹫", "⁼", "⁺", "₌", "₊", "⩵", "⩶", "﬩")  # noqa: RUF001
+FORMULAS = (*SIGNS, "\t", "\r", "\n")
+_SIGN = f"[{re.escape(''.join(SIGNS))}]"
+_BLANK = "[ \xa0\u1680\u2000-\u200f\u202a-\u202f\u205f-\u206f\u3000\ufeff]"
+# Signs behind whatever a program may take for the end of a cell: blanks, too, if something follows the sign.
+LATER_FORMULA = re.compile(
+    f"((?:[\x00-\x1f\x85\u2028\u2029,;|:'\"`]|^(?={_BLANK})){_BLANK}*+)({_SIGN})|(?<={_BLANK})({_SIGN})(?=\\S|$)"
+)
 FIRST_STRONG, CLOSE_ISOLATE = "\u2068", "\u2069"
 OPEN_ISOLATE = "\u2066\u2067" + FIRST_STRONG
 # Right-to-left characters, and those that change a text's direction.
@@ -64,8 +72,12 @@ def depth(value: Any, most: int) -> int:
 
 
 def cell(text: str) -> str:
-    """Text for a spreadsheet cell, escaped if it looks like a formula: users choose their own names."""
-    return f"'{text}" if text.startswith(FORMULAS) else text
+    """Text for a spreadsheet cell, with an apostrophe before whatever could be a formula: users choose their own names.
+
+    Also inside the text: a program that expects another separator, or no quotation marks, splits the text there.
+    """
+    escaped = LATER_FORMULA.sub(r"\1'\2\3", text)
+    return f"'{escaped}" if text.startswith(FORMULAS) else escaped
 
 
 def contained(text: str) -> str:

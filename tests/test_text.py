@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+import csv
+import io
+from itertools import chain, product
+
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chat.text import contained, from_utf16, isolated, sha8, storable, utf16_length
+from chat.text import FORMULAS, SIGNS, cell, contained, from_utf16, isolated, sha8, storable, utf16_length
 
 
 @given(st.text())
@@ -52,3 +57,60 @@ def test_only_a_text_with_a_direction_is_isolated() -> None:
     assert isolated("بيض (3)") == "\u2068بيض (3)\u2069"
     assert isolated("\u202egpj.exe") == "\u2068\u202egpj.exe\u2069"
     assert isolated("a\u2069b\u2067c") == "\u2068ab\u2067c\u2069\u2069"
+
+
+SEPARATORS = [",", ";", "\t", "|", " ", ":"]
+CELL_PIECES = [*FORMULAS, *SEPARATORS, '"', "'", "\n", "\r", "\xa0", "\u200b", "\ufeff", "`", "a", "1", "A1", "cmd|"]
+QUOTINGS = [{"quotechar": '"'}, {"quoting": csv.QUOTE_NONE}, {"quotechar": '"', "doublequote": False}]
+
+
+@given(st.lists(st.lists(st.sampled_from(CELL_PIECES), max_size=8).map("".join), min_size=1, max_size=4))
+@settings(max_examples=500)
+def test_no_cell_is_a_formula_however_a_program_splits_the_lines(texts: list[str]) -> None:
+    file = io.StringIO()
+    csv.writer(file).writerow([cell(text) for text in texts])
+    for separator, quoting, skips in product(SEPARATORS, QUOTINGS, [True, False]):
+        lines = io.StringIO(file.getvalue(), newline="")
+        reader = csv.reader(lines, delimiter=separator, skipinitialspace=skips, **quoting)  # type: ignore[arg-type]
+        for found in chain.from_iterable(reader):
+            assert not is_formula(found), (file.getvalue(), separator, quoting, found)
+
+
+def is_formula(found: str) -> bool:
+    """Whether a program that trims cells, and takes wide signs for narrow ones, would calculate something."""
+    trimmed = found.strip(" \xa0\ufeff\u200b\t\r\n")
+    return trimmed.startswith(SIGNS) and len(trimmed) > 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a@b.example",
+        "a+b@c.example",
+        "gpt-6-luna",
+        "Ada Lovelace",
+        "read on 2026-11-29, at 10:30",
+        "a - b",
+        "1 + 1 = 2",
+    ],
+)
+def test_ordinary_cells_stay_as_they_are(text: str) -> None:
+    assert cell(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("=1+1", "'=1+1"),
+        ("＝1", "'＝1"),  # noqa: RUF001
+        ("\tx", "'\tx"),
+        (" =x", " '=x"),
+        ("a;=x", "a;'=x"),
+        ("a; = x", "a; '= x"),
+        ('a"=x', "a\"'=x"),
+        ("a\n=x", "a\n'=x"),
+        ("a =x", "a '=x"),
+    ],
+)
+def test_a_cell_that_could_be_a_formula_is_escaped(text: str, shown: str) -> None:
+    assert cell(text) == shown

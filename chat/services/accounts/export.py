@@ -6,6 +6,7 @@ Each page is one statement, so that a slow client holds nothing of the database.
 from __future__ import annotations
 
 import asyncio
+import re
 import unicodedata
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from datetime import UTC, datetime
@@ -17,12 +18,14 @@ import msgspec
 
 from chat.database import query
 from chat.models.ids import NO_ID
+from chat.services.accounts.transcripts import block, inert
 
 PAGE = 50  # rows; an answer can be long
 PIECE_BYTES = 64 * 1024
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 ZIP_EPOCH = datetime(1980, 1, 1, tzinfo=UTC)  # zip files cannot say an earlier time
 TITLE_MAX_CHARACTERS = 40  # of up to 4 bytes, within the 255 bytes of a file name
+NOT_IN_NAMES = re.compile(r"[^\w.-]")  # of tools, which the model can invent
 SPEAKERS = {"user": "You", "assistant": "Assistant"}
 
 ACCOUNT = """
@@ -122,8 +125,8 @@ def _file_name(number: int, thread: Row) -> str:
 
 
 async def _transcript(user_id: UUID, thread: Row) -> AsyncIterator[str]:
-    """The thread as Markdown."""
-    yield f"# {thread['title'] or 'New chat'}\n\nStarted {thread['created_at']:%Y-%m-%d %H:%M} UTC.\n"
+    """The thread as Markdown that any program may open."""
+    yield f"# {inert(thread['title']) or 'New chat'}\n\nStarted {thread['created_at']:%Y-%m-%d %H:%M} UTC.\n"
     async for message in _messages(user_id, thread["id"]):
         for paragraph in _paragraphs(message):
             yield paragraph
@@ -132,24 +135,17 @@ async def _transcript(user_id: UUID, thread: Row) -> AsyncIterator[str]:
 def _paragraphs(message: Row) -> Iterator[str]:
     yield f"\n## {SPEAKERS.get(message['role'], message['role'])}, {message['created_at']:%Y-%m-%d %H:%M} UTC\n\n"
     if message["reasoning"]:
-        yield f"Reasoning:\n\n{_quoted(message['reasoning'])}\n\n"
+        yield f"Reasoning:\n\n{_quoted(inert(message['reasoning']))}\n\n"
     for call in message["tool_calls"]:
-        yield f"Tool `{call['name']}`:\n\n{_block(call['arguments'])}\n{_block(call['output'])}\n"
-    yield f"{message['content']}\n"
+        yield f"Tool `{NOT_IN_NAMES.sub('_', call['name'])}`:\n\n"
+        yield f"{block(call['arguments'])}\n\n{block(call['output'])}\n\n"
+    yield f"{inert(message['content'])}\n"
     if message["status"] not in ("final", "streaming"):
-        yield f"\n*{message['error'] or 'Stopped before the end.'}*\n"
+        yield f"\n*{inert(message['error']) or 'Stopped before the end.'}*\n"
 
 
 def _quoted(text: str) -> str:
     return "\n".join(f"> {line}".rstrip() for line in text.splitlines())
-
-
-def _block(text: str) -> str:
-    """The text in a code fence that is longer than any fence in it."""
-    fence = "```"
-    while fence in text:
-        fence += "`"
-    return f"{fence}\n{text}\n{fence}\n"
 
 
 async def _json(user_id: UUID) -> AsyncIterator[str]:

@@ -119,4 +119,6 @@ def _cell(value: Any) -> str:
             return f"{value:f}"
         case datetime():
             return value.isoformat()
-    return str(value)
+        case int():
+            return str(value)
+    return cell(str(value))

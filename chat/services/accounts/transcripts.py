@@ -1,0 +1,125 @@
+"""Markdown of models and users, for a file that any program may open: nothing in it loads or runs.
+
+Programs read Markdown in different ways. So what is between code blocks contains neither images nor HTML for any of
+them, and code blocks, which stay as they are, get fences that all of them see.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+# A fence, also right behind the mark of a quote or of a list item.
+OPENING = re.compile(
+    r"(?P<before>[ \t>]*(?:[-*+][ \t]+|\d{1,9}[.)][ \t]+)*)(?P<fence>`{3,}(?=[^`]*$)|~{3,})(?P<info>.*)"
+)
+CLOSING = re.compile(r"[ \t>]*(`{3,}|~{3,})[ \t]*")
+LANGUAGE = re.compile(r"^\s*([\w+#.-]{1,30})")
+TICKS = re.compile("`+")
+TAG = re.compile(r"<(?=[A-Za-z/!?])")
+AUTOLINK = re.compile(r"<(https?://[^\s<>]+)>")
+# Signs by which some programs see a formula, a comment or a cell where others see text or code.
+AMBIGUOUS = re.compile(r"[|$\\%{}]")
+BRACKETS = re.compile(r"[\[\]<&^=]")
+# What can span lines, and in some programs code blocks.
+SPANNING = {"\\[": "\\]", "\\(": "\\)", "\\begin{": "\\end{"}
+CONTROLS = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(0x20), *range(0x7F, 0xA0)) if code not in (9, 10)}
+
+
+def inert(text: str) -> str:
+    """The Markdown with images and HTML as text. Its last code block is closed."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").translate(CONTROLS).split("\n")
+    return "\n".join(_parts(lines))
+
+
+def block(code: str, language: str = "") -> str:
+    """The code in a fence that is longer than any in it."""
+    fence = "`" * max(3, 1 + max(map(len, TICKS.findall(code)), default=0))
+    return f"{fence}{language}\n{code.translate(CONTROLS)}\n{fence}"
+
+
+def _parts(lines: list[str]) -> Iterator[str]:
+    at = begin = 0
+    while at < len(lines):
+        opening = OPENING.fullmatch(lines[at])
+        if not opening:
+            at += 1
+            continue
+        yield from _prose(lines[begin:at])
+        if mark := opening["before"].strip(" \t>"):
+            yield mark
+        end = _end(lines, at, opening)
+        code = [_without(opening["before"], line) for line in lines[at + 1 : end]]
+        yield block("\n".join(code), *LANGUAGE.findall(opening["info"])[:1])
+        at = begin = end + 1
+    yield from _prose(lines[begin:])
+
+
+def _end(lines: list[str], at: int, opening: re.Match[str]) -> int:
+    """The line that closes the fence, or that would come next."""
+    fence = opening["fence"]
+    for end in range(at + 1, len(lines)):
+        closing = CLOSING.fullmatch(lines[end])
+        if closing and closing[1][0] == fence[0] and len(closing[1]) >= len(fence):
+            return end
+    return len(lines)
+
+
+def _without(before: str, line: str) -> str:
+    """A line of code without the indentation and the marks of its quote."""
+    length = len(before)
+    start = line[:length]
+    return start.lstrip(" \t>" if ">" in before else " \t") + line[length:]
+
+
+def _prose(lines: list[str]) -> Iterator[str]:
+    text = "\n".join(lines)
+    entities = {"%%": "&#37;&#37;", "~~~": "&#126;&#126;&#126;"}
+    if text.count("$$") % 2:
+        entities["$$"] = "&#36;&#36;"
+    for opening, closing in SPANNING.items():
+        if text.rfind(opening) > text.rfind(closing):
+            entities[opening] = "&#92;" + opening[1:]
+    for line in map(_line, lines):
+        shown = line
+        for sign, entity in entities.items():
+            shown = shown.replace(sign, entity)
+        yield shown
+
+
+def _line(line: str) -> str:
+    """The line with nothing active outside code. A span of code stays as it is if every program sees one there."""
+    parts, spans = _split(line)
+    is_clear = not AMBIGUOUS.search(line) and not any(map(BRACKETS.search, parts))
+    shown = [_passive(parts[0])]
+    for span, part in zip(spans, parts[1:], strict=True):
+        shown += [span if is_clear else _passive(span), _passive(part)]
+    return "".join(shown)
+
+
+def _split(line: str) -> tuple[list[str], list[str]]:
+    """The parts of a line outside spans of code, and the spans between them. Single ticks become entities."""
+    runs = [(match.start(), match.end()) for match in TICKS.finditer(line)]
+    following: dict[int, list[int]] = {}
+    for index in reversed(range(len(runs))):
+        following.setdefault(runs[index][1] - runs[index][0], []).append(index)
+    parts, spans, at, index = [""], [], 0, 0
+    while index < len(runs):
+        begin, end = runs[index]
+        same = following[end - begin]
+        while same and same[-1] <= index:
+            same.pop()
+        parts[-1] += line[at:begin]
+        if same and not parts[-1].endswith("\\"):
+            at, index = runs[same[-1]][1], same[-1] + 1
+            spans.append(line[begin:at])
+            parts.append("")
+        else:
+            parts[-1] += "&#96;" * (end - begin)
+            at, index = end, index + 1
+    parts[-1] += line[at:]
+    return parts, spans
+
+
+def _passive(text: str) -> str:
+    return TAG.sub("&lt;", AUTOLINK.sub(r"\1", text)).replace("![", "!\\[")
