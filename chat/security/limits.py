@@ -51,7 +51,9 @@ class Backoff:
 LOGIN = Limit("login", 30, 60, by_address=True)
 LOGIN_FAILURE_ACCOUNT = Limit("login-failure-account", 5, 300)
 LOGIN_FAILURE_ADDRESS = Limit("login-failure-address", 10, 60)
-PASSWORD_AGAIN = Limit("password-again", 5, 300)  # by user, so that guesses at the login do not use it up
+# By user, so that guesses at the login do not use them up: what outsiders do must not stop those who are logged in.
+PASSWORD_AGAIN = Limit("password-again", 5, 300)
+PASSWORD_AGAIN_IN_A_ROW = Limit("password-again-in-a-row", 100, 30 * 86_400)  # a month: as long as a session
 CODE_GUESS_ACCOUNT = Limit("code-guess-account", 5, 300)
 CODE_GUESS_DAY = Limit("code-guess-day", 50, 86_400)  # the limit above alone allows 1,440 a day
 CODE_GUESS_ADDRESS = Limit("code-guess-address", 10, 60)
@@ -63,7 +65,7 @@ PASSWORD_CHECK = Limit("password-check", 60, 60, by_address=True)
 VERIFICATION = Limit("verification", 20, 3600, by_address=True)
 RESEND = Limit("resend", 20, 3600, by_address=True)
 RESEND_BACKOFF = Backoff("resend-to", 60, 480, 86_400)  # by email address
-EXPORT = Limit("export", 1, 3600)
+EXPORT = Limit("export", 1, 3600)  # counted once the password is right
 DOWNLOAD = Limit("download", 30, 3600)  # of an administrators' list: reads a whole table and writes to the audit log
 CHANGE_EMAIL = Limit("change-email", 10, 3600)
 CONFIRM_TO = Limit("confirm-to", 20, 86_400)  # by email address: the backoff alone allows 180 a day
@@ -78,6 +80,8 @@ COUNTED_BY_SERVICES = {  # the other limits are on routes
     "Password attempts for one account": LOGIN_FAILURE_ACCOUNT,
     "Failed logins from one network address": LOGIN_FAILURE_ADDRESS,
     "Password confirmations of a logged-in user": PASSWORD_AGAIN,
+    "Wrong ones in a row of a logged-in user": PASSWORD_AGAIN_IN_A_ROW,
+    "Downloads of a user's own data": EXPORT,
     "Two-factor codes tried for one account": CODE_GUESS_ACCOUNT,
     "Two-factor codes tried for one account, per day": CODE_GUESS_DAY,
     "Two-factor codes tried from one network address": CODE_GUESS_ADDRESS,

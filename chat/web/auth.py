@@ -53,6 +53,12 @@ async def signed_in_user() -> User | None:
     return session.user if session else None
 
 
+async def is_confirmed_recently() -> bool:
+    """Whether this session's user entered the password within the last minutes."""
+    session = await current_session()
+    return session is not None and await sessions.is_confirmed(session)
+
+
 def login_required(view: View) -> View:
     """Pass the user to the view. Visitors get the login page, which leads back and keeps the text of a form."""
 

@@ -25,6 +25,7 @@ from chat.security.limits import (
     LOGIN_FAILURE_ACCOUNT,
     LOGIN_FAILURE_ADDRESS,
     PASSWORD_AGAIN,
+    PASSWORD_AGAIN_IN_A_ROW,
     RESEND_BACKOFF,
     Limit,
     Limits,
@@ -109,15 +110,19 @@ class Accounts:
     async def is_password_of(self, user: User, password: str) -> bool:
         """Whether this is the password of a logged-in user, confirmed before changes that cannot be undone.
 
-        Raises TooManyGuesses, counted by user: only someone with a session gets here.
+        Raises TooManyGuesses, counted by user: only someone with a session gets here. Guesses at the login page, even a
+        hundred, neither stop this nor are forgotten because of it.
         """
-        if user.needs_reset:  # no secret here: the user is logged in
+        key = str(user.id)
+        await self.count_guess((PASSWORD_AGAIN, key))
+        if await self.limits.wait_ms(PASSWORD_AGAIN_IN_A_ROW, key):  # no secret here: the user is logged in
             raise TooManyGuesses(0, "Too many wrong passwords. Log out, then choose “Forgot your password?”.")
-        await self.count_guess((PASSWORD_AGAIN, str(user.id)))
         right = await self.passwords.verify(user.password_hash, password)
         if right:
-            await self.limits.reset(PASSWORD_AGAIN, str(user.id))
-            await _end_failures(user)
+            await self.limits.reset(PASSWORD_AGAIN, key)
+            await self.limits.reset(PASSWORD_AGAIN_IN_A_ROW, key)
+            if not user.needs_reset:
+                await _end_failures(user)
         else:
             await self._count_failure(user.email)
         return right
@@ -170,7 +175,9 @@ async def ensure_superuser(email: str, password: str, *, passwords: Passwords) -
         user.password_hash = await passwords.hash(password)
     was_verified = user.email_verified
     user.is_staff = user.is_active = user.email_verified = True
-    await user.save(update_fields=["password_hash", "is_staff", "is_active", "email_verified"])  # locks the row
+    user.login_failures = 0  # the way back in for an administrator whom guessers locked out, even without email
+    columns = ["password_hash", "is_staff", "is_active", "email_verified", "login_failures"]
+    await user.save(update_fields=columns)  # locks the row
     await AuthSession.filter(user_id=user.id).delete()  # sessions from before must not gain administrator rights
     # Nor must a pending change of the address: its link would hand over the account.
     await EmailVerificationToken.filter(user_id=user.id).delete()

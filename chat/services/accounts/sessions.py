@@ -20,6 +20,7 @@ from chat.security.tokens import new_token, token_hash
 IDLE, ABSOLUTE = timedelta(days=14), timedelta(days=30)
 UNREMEMBERED_IDLE = timedelta(days=1)  # the cookie ends with the browser, but browsers are left open or restored
 STAFF_IDLE, STAFF_ABSOLUTE = timedelta(hours=1), timedelta(hours=12)
+CONFIRMED_FOR = timedelta(minutes=15)  # afterwards downloads and administrators' changes ask for the password again
 LISTED = 50
 
 
@@ -49,6 +50,8 @@ SELECT s.*, count(*) OVER () AS total FROM auth_session s JOIN users u ON u.id =
 WHERE s.user_id = $1 AND {active_sql()} ORDER BY s.last_seen_at DESC, s.id DESC LIMIT {LISTED}
 """  # noqa: S608 - constants
 IS_ACTIVE = f"SELECT 1 FROM auth_session s JOIN users u ON u.id = s.user_id WHERE s.id = $1 AND {active_sql()}"  # noqa: S608
+IS_CONFIRMED = f"SELECT 1 FROM auth_session WHERE id = $1 AND authenticated_at > now() - {_sql(CONFIRMED_FOR)}"  # noqa: S608
+RENEW = "UPDATE auth_session SET token_sha256 = $2, authenticated_at = now() WHERE id = $1"
 DELETE = "DELETE FROM auth_session WHERE id = ANY($1::uuid[])"
 SEEN_EVERY = timedelta(minutes=1)  # a write for each request would be the site's busiest query
 
@@ -81,8 +84,13 @@ async def start_session(
 async def renew_session(session: AuthSession) -> str:
     """Replace the token of a session. Its sockets stay open, and the old token stops working."""
     token = new_token()
-    await AuthSession.filter(id=session.id).update(token_sha256=token_hash(token), authenticated_at=datetime.now(UTC))
+    await query(RENEW, session.id, token_hash(token))
     return token
+
+
+async def is_confirmed(session: AuthSession) -> bool:
+    """Whether the password was entered recently: logging in counts too."""
+    return bool(await query(IS_CONFIRMED, session.id))
 
 
 async def find_session(token: str) -> AuthSession | None:

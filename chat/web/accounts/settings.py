@@ -15,9 +15,9 @@ from chat.services.accounts.user_agents import browser_name
 from chat.services.errors import Refused
 from chat.web import downloads
 from chat.web.accounts.login_flow import complete_logout, form_page, is_confirmed, refused_page
-from chat.web.auth import current_session, login_required
+from chat.web.auth import current_session, is_confirmed_recently, login_required
 from chat.web.forms import ConfirmForm, SettingsForm
-from chat.web.rate_limits import limited
+from chat.web.rate_limits import count, limited
 from chat.web.resources import resources
 
 blueprint = Blueprint("settings", __name__)
@@ -85,15 +85,19 @@ async def end_other_sessions(user: User) -> ResponseReturnValue:
 @blueprint.get("/data/")
 @login_required
 async def data(user: User) -> ResponseReturnValue:
-    """What the download contains, and the button."""
-    return await render_template("accounts/data.html")
+    """What the download contains, and the button; the password, if it was not entered recently."""
+    return await form_page("accounts/data.html", ConfirmForm(), asks=not await is_confirmed_recently())
 
 
 @blueprint.post("/data/")
-@limited(EXPORT)
+@limited(PREFERENCE)
 @login_required
 async def download(user: User) -> ResponseReturnValue:
-    """The zip file, made while it is sent."""
+    """The zip file, made while it is sent. A browser that was left open is not enough for it."""
+    form = ConfirmForm(await request.form)
+    if not await is_confirmed_recently() and not await is_confirmed(form, user):
+        return await form_page("accounts/data.html", form, asks=True)
+    await count(EXPORT, str(user.id))
     return downloads.download(export.archive(user.id), "chats.zip", content_type="application/zip")
 
 

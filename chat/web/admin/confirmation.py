@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
 from functools import wraps
 from typing import Any, cast
 
@@ -13,30 +12,32 @@ from quart.typing import ResponseReturnValue
 from chat.models import AuthSession, User
 from chat.security.limits import PREFERENCE
 from chat.web.accounts.login_flow import form_page, is_confirmed
-from chat.web.auth import current_session, renew, safe_target, staff_required
+from chat.web.auth import current_session, is_confirmed_recently, renew, safe_target, staff_required
 from chat.web.forms import ConfirmForm
 from chat.web.kept import kept, kept_through_login
 from chat.web.rate_limits import limited
 
 blueprint = Blueprint("confirmation", __name__)
 
-LASTS = timedelta(minutes=15)
-
 
 def recently_confirmed(view: Callable[..., Awaitable[ResponseReturnValue]]) -> Any:
-    """Below `staff_required`: ask for the password first, unless it was entered within LASTS."""
+    """Below `staff_required`: ask for the password first, unless it was entered recently."""
 
     @wraps(view)
     async def guarded(*args: Any, **kwargs: Any) -> ResponseReturnValue:
-        session = cast(AuthSession, await current_session())
-        if datetime.now(UTC) - session.authenticated_at > LASTS:
-            if unsent := await kept():
-                values = {"form": ConfirmForm(), "target": request.path, "kept": unsent}
-                return await render_template("admin/confirm.html", **values)
-            return redirect(url_for("admin.confirmation.confirm", next=request.path), 303)
-        return await view(*args, **kwargs)
+        if await is_confirmed_recently():
+            return await view(*args, **kwargs)
+        if unsent := await kept():
+            values = {"form": ConfirmForm(), "target": request.path, "kept": unsent}
+            return await render_template("admin/confirm.html", **values)
+        return to_confirmation(request.path)
 
     return guarded
+
+
+def to_confirmation(target: str) -> ResponseReturnValue:
+    """Ask for the password, then go to the target."""
+    return redirect(url_for("admin.confirmation.confirm", next=target), 303)
 
 
 @blueprint.route("/confirm/", methods=["GET", "POST"])

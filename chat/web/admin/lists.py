@@ -8,9 +8,10 @@ from collections.abc import AsyncIterator, Iterable
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
-from quart import Blueprint, abort, render_template, request
+from quart import Blueprint, abort, render_template, request, url_for
 from quart.typing import ResponseReturnValue
 
 from chat.models import User
@@ -22,8 +23,9 @@ from chat.services.admin.grid import Column, InvalidQuery, Row, Table
 from chat.text import cell
 from chat.web import downloads
 from chat.web.admin.audit_context import audit_context
+from chat.web.admin.confirmation import to_confirmation
 from chat.web.admin.tables import TABLES
-from chat.web.auth import staff_required
+from chat.web.auth import is_confirmed_recently, staff_required
 from chat.web.rate_limits import limited
 from chat.web.usage.charts import money_words
 
@@ -60,13 +62,16 @@ async def row(_: User, name: str, row_id: UUID) -> ResponseReturnValue:
 @limited(DOWNLOAD)
 @staff_required
 async def download(user: User, name: str) -> ResponseReturnValue:
-    """All rows of the list as CSV, made while they are sent."""
+    """All rows of the list as CSV, made while they are sent. Asking for the password leads back to the list."""
     declaration, arguments, context = declared(name), (await request.form).to_dict(), await audit_context(user, None)
     try:
         grid_sql.check(declaration, arguments)
     except InvalidQuery as invalid:
         abort(422, str(invalid))
     details = grid_sql.recorded_query(declaration, arguments)
+    if not await is_confirmed_recently():
+        asked = urlencode({name: arguments[name] for name in details})
+        return to_confirmation(f"{url_for('.table', name=name)}?{asked}")
     await commands.record_access(context, f"{declaration.name}.download", details=details)
     lines = _lines(declaration, arguments, context)
     return downloads.download(lines, f"{name}.csv", content_type="text/csv; charset=utf-8")

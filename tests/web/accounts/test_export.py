@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import tracemalloc
+from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
 from typing import Any
 from zipfile import ZipFile
@@ -13,9 +14,9 @@ from zipfile import ZipFile
 import pytest
 
 from chat.database import query
-from chat.models import ChatThread, User
+from chat.models import AuthSession, ChatThread, User
 from chat.services.accounts.export import PIECE_BYTES, archive
-from tests.support.cast import Person
+from tests.support.cast import PASSWORD, Person
 from tests.support.page import Page
 from tests.support.replies import answered as replied
 from tests.support.rows import answered, past_thread
@@ -184,6 +185,24 @@ async def test_exports_are_limited_to_one_an_hour_per_user(throttled: Site, alic
 
     assert [answer.status_code for answer in answers] == [200, 429, 200]
     assert int(answers[1].headers["Retry-After"]) > 3000
+
+
+async def test_after_15_minutes_an_export_asks_for_the_password(throttled: Site, alice: Person) -> None:
+    """Wrong passwords do not use up the download of the hour."""
+    async with Person.visiting(throttled) as carol:
+        carol.http.cookies.update(dict(alice.http.cookies))
+        assert not Page((await carol.http.get(PATH)).text).all("input", id="password")
+        long_ago = datetime.now(UTC) - timedelta(minutes=16)
+        await AuthSession.filter(user__email=alice.email).update(authenticated_at=long_ago)
+        page = Page((await carol.http.get(PATH)).text)
+        assert page.find("input", id="password")["autocomplete"] == "current-password"
+
+        for fields, sentence in (({}, "Enter your password."), ({"password": "wrong"}, "This is not your password.")):
+            refused = await carol.http.post(PATH, data=fields)
+            assert refused.status_code == 422
+            assert Page(refused.text).error_of("password").startswith(sentence)
+        given = await carol.http.post(PATH, data={"password": PASSWORD})
+        assert (given.status_code, given.headers["Content-Type"]) == (200, "application/zip")
 
 
 async def test_an_export_needs_a_login_and_a_click(alice: Person, nobody: Person) -> None:

@@ -22,6 +22,7 @@ from chat.models import (
     User,
     UserSettings,
 )
+from chat.security.limits import PASSWORD_AGAIN_IN_A_ROW
 from chat.security.tokens import new_token, token_hash
 from tests.support.cast import PASSWORD, Person
 from tests.support.client import new_client
@@ -233,12 +234,47 @@ async def test_guesses_at_the_change_form_do_not_lock_the_login(production: Prod
         assert (await elsewhere.log_in(carol.email)).status_code == 303
 
 
-async def test_after_a_hundred_wrong_passwords_the_page_explains_what_to_do(alice: Person) -> None:
-    await User.filter(email=alice.email).update(login_failures=MOST_LOGIN_FAILURES)
-    response = await change(alice)
+async def test_after_a_hundred_wrong_passwords_in_a_row_the_page_explains_what_to_do(production: Production) -> None:
+    async with resettable(production) as carol:
+        await carol.log_in(carol.email)
+        user, limits = await User.get(email=carol.email), production.site.resources.limits
+        for _ in range(PASSWORD_AGAIN_IN_A_ROW.count):
+            assert await limits.wait_ms(PASSWORD_AGAIN_IN_A_ROW, str(user.id)) == 0
+        response = await change(carol)
 
     assert response.status_code == 422
     assert "Forgot your password?" in Page(response.text).error_of("old_password")
+
+
+async def test_a_right_password_starts_the_count_of_wrong_ones_in_a_row_again(production: Production) -> None:
+    async with resettable(production) as carol:
+        await carol.log_in(carol.email)
+        user, limits = await User.get(email=carol.email), production.site.resources.limits
+        for _ in range(PASSWORD_AGAIN_IN_A_ROW.count - 1):
+            await limits.wait_ms(PASSWORD_AGAIN_IN_A_ROW, str(user.id))
+        assert (await change(carol)).status_code == 303
+
+        assert (await change(carol, old="wrong")).status_code == 422
+        assert (await change(carol, old=NEW, new="yet another passphrase")).status_code == 303
+
+
+async def test_a_hundred_guesses_of_strangers_stop_nothing_in_an_open_session(production: Production) -> None:
+    """Nor does what its user enters there open the login: a new password does."""
+    async with resettable(production) as carol, production.visitor() as stranger, production.visitor() as elsewhere:
+        await carol.log_in(carol.email)
+        await User.filter(email=carol.email).update(login_failures=MOST_LOGIN_FAILURES - 1)
+        await stranger.log_in(carol.email, "the last guess")
+        assert (await User.get(email=carol.email)).needs_reset
+
+        asked = await carol.http.post(
+            "/accounts/change-email/", data={"email": f"new-{carol.email}", "password": PASSWORD}
+        )
+        assert asked.status_code == 303, "the password was right"
+        assert (await User.get(email=carol.email)).needs_reset
+        assert (await elsewhere.log_in(carol.email)).status_code == 422
+
+        assert (await change(carol)).status_code == 303
+        assert (await elsewhere.log_in(carol.email, NEW)).status_code == 303
 
 
 async def test_the_owner_is_notified_by_email(production: Production, mailbox: Mailbox) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 import httpx
@@ -14,6 +15,7 @@ import websockets
 
 from chat.events import Close
 from chat.models import (
+    MOST_LOGIN_FAILURES,
     AuditEntry,
     AuthSession,
     ChatThread,
@@ -338,6 +340,33 @@ async def test_after_15_minutes_the_password_is_asked_for_before_a_change(root: 
     right = await root.http.post(confirm, data={"password": PASSWORD})
     assert (right.status_code, right.headers["Location"]) == (303, path)
     await done(root, f"users/{user.id}/disable")
+
+
+async def test_guesses_of_strangers_stop_no_administrator_who_is_logged_in(root: Person, alice: Person) -> None:
+    user = await user_of(alice)
+    await confirmed_long_ago(root)
+    await User.filter(email=root.email).update(login_failures=MOST_LOGIN_FAILURES)
+    confirmed = await root.http.post("/admin/confirm/", data={"password": PASSWORD})
+    assert confirmed.status_code == 303
+
+    await done(root, f"users/{user.id}/disable")
+    assert not (await user_of(alice)).is_active
+
+
+async def test_after_15_minutes_the_password_is_asked_for_before_a_download(root: Person, alice: Person) -> None:
+    await confirmed_long_ago(root)
+    asked = {"q": alice.email, "sort": "email", "unknown": "x", "_external": "1"}
+    refused = await root.http.post("/admin/users/csv/", data=asked)
+    assert refused.status_code == 303
+    assert alice.email not in refused.text
+    assert not await AuditEntry.exists(actor_email=root.email)
+
+    confirmed = await root.http.post(refused.headers["Location"], data={"password": PASSWORD})
+    back = confirmed.headers["Location"]
+    assert back == f"/admin/users/?{urlencode({'q': alice.email, 'sort': 'email'})}"
+    form = Page((await root.http.get(back)).text).find("form", action="/admin/users/csv/")
+    assert form["method"] == "post"
+    assert alice.email in (await root.http.post("/admin/users/csv/", data=asked)).text
 
 
 @pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example/", "/chat/", "/admin/\\evil", ""])
