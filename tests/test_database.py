@@ -8,6 +8,7 @@ import ssl
 import sys
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
@@ -15,11 +16,13 @@ import pytest
 from tortoise.transactions import in_transaction
 
 from chat import database
-from chat.database import DatabaseUnavailable, credentials, query
+from chat.database import DatabaseUnavailable, credentials, query, urgent
 from chat.database.pool import POOL
 from chat.models import AuditEntry
+from chat.services.replies import lease
 from chat.settings import Settings, SettingsError
 from tests.support import patches
+from tests.support.cast import Person
 from tests.support.site import Site
 from tests.support.stores import Stores
 from tests.support.waiting import LONG_SECONDS
@@ -243,7 +246,9 @@ async def test_a_statement_without_a_reply_closes_its_connection(site: Site, mon
     assert await query("SELECT 1 AS one") == [{"one": 1}]
 
 
-async def test_waiting_for_a_connection_is_limited(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+@asynccontextmanager
+async def every_connection_held() -> AsyncIterator[None]:
+    """The pool has no connection left until the block ends."""
     held, enough = asyncio.Semaphore(0), asyncio.Event()
 
     async def hold() -> None:
@@ -254,14 +259,31 @@ async def test_waiting_for_a_connection_is_limited(site: Site, monkeypatch: pyte
     holders = [asyncio.create_task(hold()) for _ in range(POOL["maxsize"])]
     for _ in holders:
         await asyncio.wait_for(held.acquire(), LONG_SECONDS)
-    patches.ACQUIRE_SECONDS.replace(monkeypatch, 0.2)
-    patches.RETRY_WITHIN_SECONDS.replace(monkeypatch, 0.1)
     try:
-        with pytest.raises(DatabaseUnavailable):
-            await asyncio.wait_for(query("SELECT 1"), LONG_SECONDS)
+        yield
     finally:
         enough.set()
         await asyncio.gather(*holders)
+
+
+async def test_waiting_for_a_connection_is_limited_and_urgent_statements_do_not_wait(
+    site: Site, nobody: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patches.ACQUIRE_SECONDS.replace(monkeypatch, 0.2)
+    patches.RETRY_WITHIN_SECONDS.replace(monkeypatch, 0.1)
+    async with every_connection_held():
+        with pytest.raises(DatabaseUnavailable):
+            await asyncio.wait_for(query("SELECT 1"), LONG_SECONDS)
+        assert await asyncio.wait_for(urgent("SELECT 1 AS one"), LONG_SECONDS) == [{"one": 1}]
+        assert await lease.renew("a worker", [uuid.uuid4()]) == {}
+        assert (await nobody.http.get("/readyz")).status_code == 200
+
+
+async def test_an_urgent_statement_survives_the_loss_of_its_connection(site: Site, admin: asyncpg.Connection) -> None:
+    await urgent("SELECT 1")
+    await admin.execute(KILL)
+
+    assert await urgent("SELECT 1 AS one") == [{"one": 1}]
 
 
 async def test_an_error_in_a_statement_is_not_an_outage(site: Site) -> None:

@@ -6,7 +6,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import asyncpg
@@ -14,10 +14,10 @@ from aerich import Command
 from tortoise import Tortoise, connections
 
 from chat.checkout import MIGRATIONS
-from chat.database.pool import POOL, DatabaseUnavailable
+from chat.database.pool import POOL, Client, DatabaseUnavailable
 from chat.settings import Settings, SettingsError
 
-__all__ = ["DatabaseUnavailable", "migrate", "open_database", "opened", "ping", "query"]
+__all__ = ["DatabaseUnavailable", "migrate", "open_database", "opened", "ping", "query", "urgent"]
 
 MIGRATION_LOCK = 0x63686174  # "chat": the advisory lock of the one process that migrates
 SERVER_SETTINGS = {
@@ -113,13 +113,18 @@ async def opened(settings: Settings) -> AsyncIterator[None]:
 
 async def ping() -> None:
     """Raise DatabaseUnavailable if PostgreSQL does not answer."""
-    await query("SELECT 1")
+    await urgent("SELECT 1")
 
 
 async def query(sql: str, *values: Any) -> list[dict[str, Any]]:
     """Rows of one statement with `$1` parameters, in the caller's transaction if there is one."""
     rows: list[dict[str, Any]] = await connections.get("default").execute_query_dict(sql, list(values))
     return rows
+
+
+async def urgent(sql: str, *values: Any) -> list[dict[str, Any]]:
+    """Rows of a statement that may run twice and must not wait for a connection of the pool, whatever the load."""
+    return await cast(Client, connections.get("default")).execute_urgent(sql, list(values))
 
 
 async def migrate(settings: Settings) -> list[str]:

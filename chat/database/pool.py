@@ -14,10 +14,12 @@ from tortoise.connection import get_connections
 
 Result = TypeVar("Result")
 
+# In addition to one for urgent statements.
 POOL = {"minsize": 1, "maxsize": 10}  # a small managed PostgreSQL has 20 connections in total
 ACQUIRE_SECONDS = 3.0  # to get a connection from the pool, or open a new one
 QUERY_SECONDS = 6.0  # together with the above below the ten seconds that a request may take
 RETRY_SECONDS = (*[0.0] * POOL["maxsize"], 0.2, 1.0)  # after a restart each dead connection of the pool fails once
+CLOSE_SECONDS = 1.0
 RETRY_WITHIN_SECONDS = 2.0  # a caller that had to wait, and was not refused at once, does not wait twice
 UNAVAILABLE = (
     OSError,
@@ -78,13 +80,39 @@ class Client(AsyncpgDBClient):
     """Tortoise's client, with retries where they do no harm: for SELECTs and for beginning a transaction."""
 
     connection_class = Connection
+    _urgent: Pool | None = None
 
     async def create_pool(self, **options: Any) -> Pool:
-        """Like asyncpg.create_pool, with our class."""
+        """Like asyncpg.create_pool, with our class, and beside it the connection for urgent statements."""
         plain = {"max_queries": 50_000, "max_inactive_connection_lifetime": 300.0, "record_class": asyncpg.Record}
         plain |= dict.fromkeys(("connect", "setup", "init", "reset"))
         pool: Pool = await Pool(**plain | options)
+        self._urgent = await Pool(**plain | options | {"min_size": 0, "max_size": 1})
         return pool
+
+    async def execute_urgent(self, query: str, values: list[Any]) -> list[dict[str, Any]]:
+        """Rows of a statement that may run twice, over a connection which no other statements wait for."""
+        await self.acquire_connection().ensure_connection()
+        return await _with_retries(lambda: self._fetch_urgent(query, values))
+
+    async def _fetch_urgent(self, query: str, values: list[Any]) -> list[dict[str, Any]]:
+        if self._urgent is None:
+            raise DatabaseUnavailable("the pool is closed")
+        connection = await self._urgent.acquire()
+        try:
+            return [dict(row) for row in await connection.fetch(query, *values)]
+        finally:
+            await self._urgent.release(connection)
+
+    async def _close(self) -> None:
+        urgent, self._urgent = self._urgent, None
+        if urgent:
+            try:
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await urgent.close()
+            except TimeoutError:
+                urgent.terminate()
+        await super()._close()
 
     def _in_transaction(self) -> Transaction:
         return Transaction(OneConnection(self), self._pool_init_lock)

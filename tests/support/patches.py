@@ -21,7 +21,7 @@ from chat.llm.provider import connections, retries
 from chat.security import limits
 from chat.services.accounts import sessions
 from chat.services.admin import audit, grid_sql, pruning
-from chat.services.replies import lease, send, snapshot, takeover, threads, tool_calls, worker
+from chat.services.replies import capacity, lease, send, snapshot, takeover, threads, tool_calls, worker
 from chat.services.replies.journal import ReplyJournal
 from chat.services.replies.live_text import LiveText
 from chat.web import auth, compression, kept, readiness, resources, security_headers
@@ -67,6 +67,7 @@ SERVER_SETTINGS = Part(database, "SERVER_SETTINGS")
 ACQUIRE_SECONDS = Part(pool, "ACQUIRE_SECONDS")
 QUERY_SECONDS = Part(pool, "QUERY_SECONDS")
 RETRY_WITHIN_SECONDS = Part(pool, "RETRY_WITHIN_SECONDS")
+POOL_ACQUIRE = Part(pool.Pool, "acquire")
 
 # The model
 MAX_RUNS = Part(ledger, "MAX_RUNS")
@@ -89,6 +90,9 @@ OWN_MAX_KEYS = Part(limits, "OWN_MAX_KEYS")
 HEARTBEAT_SECONDS = Part(worker, "HEARTBEAT_SECONDS")
 SELF_FENCE_SECONDS = Part(worker, "SELF_FENCE_SECONDS")
 REAPER_SECONDS = Part(worker, "REAPER_SECONDS")
+IS_FULL = Part(capacity.Capacity, "is_full")
+CLAIM_AND_RUN = Part(worker.Worker, "_claim_and_run")
+STORE_PAUSE_SECONDS = Part(lease, "PAUSE_SECONDS")
 LEASE = Part(lease, "LEASE")
 LEASE_STATEMENTS = (Part(lease, "CLAIM"), Part(lease, "RENEW"))
 EXPIRED_STATEMENT = Part(lease, "EXPIRED")
@@ -118,6 +122,7 @@ AUDIT_CONTEXTS = (Part(changes, "audit_context"), Part(lists, "audit_context"))
 
 # The site and its websockets
 READINESS_LIMIT_SECONDS = Part(readiness, "LIMIT_SECONDS")
+READINESS_DOWN_SECONDS = Part(readiness, "DOWN_SECONDS")
 GZIPPED = Part(compression, "_gzipped")
 PAGE_RETRY_SECONDS = Part(app, "UNAVAILABLE_RETRY_SECONDS")
 RENDERED_ERROR = Part(app, "render_template")

@@ -38,7 +38,7 @@ class ReplyJournal:
     async def begin(self, plan: Plan) -> None:
         """Commit that a request is about to be sent. Raises BudgetExceeded, Fenced."""
         at = self._live_text.checkpoint()
-        await lease.retry(lambda: self._store_begin(plan, at))
+        await lease.while_leased(lambda: self._store_begin(plan, at))
         self._unrecorded.clear()
         self.round, self.round_start, self.response_id = plan.number, at.length, None
         self.model = plan.model

@@ -9,6 +9,7 @@ Lock order: thread, generation, reservation, user. Taking them in another order 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from chat.broadcast import LogPosition
-from chat.database import DatabaseUnavailable, query
+from chat.database import DatabaseUnavailable, query, urgent
 from chat.models import ALIVE_SQL, State
 
 LEASE = "12 seconds"
@@ -164,7 +165,7 @@ async def asking(claim: Claim, at: Checkpoint, *, model: str, background: bool) 
 
 async def response_created(claim: Claim, response_id: str, sequence: int) -> None:
     """Committed before any text of the response is shown."""
-    await retry(lambda: _fenced(CREATED, claim, response_id, sequence))
+    await while_leased(lambda: _fenced(CREATED, claim, response_id, sequence))
 
 
 async def checkpoint(claim: Claim, at: Checkpoint) -> None:
@@ -183,8 +184,11 @@ async def finish(claim: Claim, state: State, *, reason: str) -> None:
 
 
 async def renew(owner: str, generation_ids: list[UUID]) -> dict[UUID, bool]:
-    """Renew a worker's leases; returns those it still has, each with whether the user asked to stop."""
-    return {row["id"]: row["cancelled"] for row in await query(RENEW, owner, generation_ids)}
+    """Renew a worker's leases; returns those it still has, each with whether the user asked to stop.
+
+    Urgent: under load every other statement can wait, but answers whose leases expire are lost.
+    """
+    return {row["id"]: row["cancelled"] for row in await urgent(RENEW, owner, generation_ids)}
 
 
 async def expired() -> list[UUID]:
@@ -198,9 +202,14 @@ async def request_stop(user_id: UUID, thread_id: UUID, answer_id: UUID) -> UUID 
     return rows[0]["id"] if rows else None
 
 
-async def retry(store: Callable[[], Awaitable[Stored]]) -> Stored:
+async def while_leased(work: Callable[[], Awaitable[Stored]]) -> Stored:
+    """Retry while PostgreSQL is unavailable or too busy, as long as the lease is held: losing it cancels the caller."""
+    return await retry(work, seconds=math.inf)
+
+
+async def retry(store: Callable[[], Awaitable[Stored]], *, seconds: float = RETRY_SECONDS) -> Stored:
     """Store what was paid for, retrying while PostgreSQL is unavailable. `store` may run twice: the fence decides."""
-    deadline = time.monotonic() + RETRY_SECONDS
+    deadline = time.monotonic() + seconds
     while True:
         try:
             return await store()

@@ -142,8 +142,8 @@ class Reply:
         return self._deps.settings.llm_background and self._journal.response_id is not None
 
     async def _release(self) -> None:
-        await lease.checkpoint(self._claim, self.live_text.checkpoint())
-        await lease.release(self._claim)
+        await lease.retry(lambda: lease.checkpoint(self._claim, self.live_text.checkpoint()))
+        await lease.retry(lambda: lease.release(self._claim))
         await self._deps.broadcast.announce(Publish(control_channel(), Released(self._claim.generation_id)))
 
     async def _stream(self) -> Outcome | None:
@@ -168,7 +168,7 @@ class Reply:
 
     async def _read_model(self) -> Outcome:
         model = self._deps.llm.model(self._claim.model).name
-        recovered = Recovered(partial(conversation, self._claim, model=model), self._deps.settings.catalogue)
+        recovered = Recovered(partial(self._conversation, model), self._deps.settings.catalogue)
         try:
             await self._call_model(recovered)
         except CallFailed as failure:
@@ -181,9 +181,12 @@ class Reply:
             return finish.BROKEN
         return recovered.told(finish.ANSWERED)
 
+    async def _conversation(self, model: str, max_tokens: int) -> list[InputItem]:
+        return await lease.while_leased(lambda: conversation(self._claim, max_tokens, model))
+
     async def _call_model(self, recovered: Recovered) -> None:
         """Call the model and show the tabs its text. Raises CallFailed."""
-        recovered.turns, options = await model_input(self._claim, self._deps)
+        recovered.turns, options = await lease.while_leased(lambda: model_input(self._claim, self._deps))
         if options["tools"]:
             options["tools"] = ToolCalls(self._claim, self.live_text, self._deps.tools, self._journal)
         options |= {"journal": self._journal, "resume": self._resumed.at if self._resumed else None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from chat.llm.tokens import count_tokens
 from chat.llm.tools import Registry, ToolResult
 from chat.models import PROVIDER_ID_MAX_LENGTH, TOOL_NAME_MAX_LENGTH, ChatThread, ToolState, User
 from chat.models.ids import uuid7
+from chat.services.replies import lease
 from chat.services.replies.journal import ReplyJournal
 from chat.services.replies.lease import Claim
 from chat.services.replies.live_text import LiveText
@@ -81,14 +83,15 @@ class ToolCalls:
         """Run one call as its user; a call that ended before its worker was lost is not run again."""
         generation_id, call_id = self._claim.generation_id, fitting(call.call_id, PROVIDER_ID_MAX_LENGTH)
         row = (call_id, call.name[:TOOL_NAME_MAX_LENGTH], call.arguments, self._journal.round)
-        if not await query(STARTED, uuid7(), generation_id, *row):
-            for ended in await query(ENDED_BEFORE, generation_id, call_id):
+        started = partial(query, STARTED, uuid7(), generation_id, *row)
+        if not await lease.while_leased(started):
+            for ended in await lease.while_leased(partial(query, ENDED_BEFORE, generation_id, call_id)):
                 return ToolResult(ended["output"], ok=ended["state"] == ToolState.DONE)
         await self._tell(call, ToolState.RUNNING, "")
-        result = await self._registry.dispatch(call.name, call.arguments, await self._its_context())
+        result = await self._registry.dispatch(call.name, call.arguments, await lease.while_leased(self._its_context))
         state = ToolState.DONE if result.ok else ToolState.FAILED
         [tokens] = await count_tokens([f"{call.name}{call.arguments}{result.output}"])
-        await query(ENDED, generation_id, call_id, result.output, state, tokens)
+        await lease.while_leased(partial(query, ENDED, generation_id, call_id, result.output, state, tokens))
         await self._tell(call, state, result.output)
         return result
 
