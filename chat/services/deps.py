@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
@@ -27,6 +28,9 @@ class ReplyWorker(Protocol):
 
     def start(self, generation_id: UUID) -> None:
         """Answer in a task of the worker's."""
+
+    def room(self, sentence: str = ...) -> AbstractContextManager[None]:
+        """Take a place among this process's answers while a message is stored and its answer begins. Raises Refused."""
 
     async def shielded(self, work: Coroutine[Any, Any, Result], name: str) -> Result:
         """Finish the work even if the caller is cancelled."""

@@ -175,6 +175,13 @@ class Settings:
     llm_concurrent_replies: int = setting(
         2, "How many answers may be running for one user at the same time.", minimum=1, maximum=1000
     )
+    llm_replies_per_process: int = setting(
+        100,
+        "How many answers one server process writes at once. Further messages wait in their tabs, which say that the "
+        "site is busy. Lower it for a slow CPU; for more answers, raise `WEB_CONCURRENCY`.",
+        minimum=1,
+        maximum=10_000,
+    )
     llm_log_text: bool = setting(False, "Store the input of each model call in its log, in addition to the output.")
     test_apis: bool = setting(False, "Let `tests/live/` call the real API, which costs money.")
 

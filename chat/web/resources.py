@@ -91,7 +91,7 @@ def _assembled(settings: Settings) -> Resources:
     redis = broadcast.connect(settings.redis_url)
     live, limits = Broadcast(redis), Limits(redis, enabled=settings.rate_limits)
     passwords, mailer = Passwords(), Mailer(settings)
-    worker, sockets = Worker(), OpenSockets()
+    worker, sockets = Worker(most_replies=settings.llm_replies_per_process), OpenSockets()
     return Resources(
         settings=settings,
         redis=redis,

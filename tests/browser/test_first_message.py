@@ -86,6 +86,36 @@ async def test_it_is_sent_when_the_server_has_restarted(desk: Desk, alice: Perso
     await is_stored_once(chat, alice)
 
 
+async def test_it_is_sent_when_a_full_server_has_room(
+    desk: Desk, alice: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chat = await new_chat(desk, alice)
+    with monkeypatch.context() as full:
+        patches.IS_FULL.replace(full, True)
+        await chat.say(TEXT)
+        await expect(chat.error).to_have_text("The site is busy. Your message will be sent in a moment.")
+
+    await is_stored_once(chat, alice)
+
+
+async def test_a_wait_for_a_full_server_can_be_canceled(
+    desk: Desk, alice: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chat = await new_chat(desk, alice)
+    cancel = chat.page.get_by_role("button", name="Cancel")
+    await expect(cancel).to_be_hidden()
+    with monkeypatch.context() as full:
+        patches.IS_FULL.replace(full, True)
+        await chat.say(TEXT)
+        await cancel.click()
+
+    await expect(chat.error).to_be_hidden()
+    await expect(cancel).to_be_hidden()
+    await expect(chat.field).to_have_value(TEXT)
+    await expect(chat.field).to_be_focused()
+    assert await ChatThread.filter(user__email=alice.email).count() == 0
+
+
 async def test_it_is_sent_when_the_connection_is_back(desk: Desk, alice: Person) -> None:
     chat = await new_chat(desk, alice)
     await chat.page.context.set_offline(True)

@@ -16,6 +16,7 @@ from tests.support.rows import past_thread
 from tests.support.site import Site
 
 NOTICE = "Live updates are paused. This page refreshes automatically."
+BUSY = "The site is busy. Your message will be sent in a moment."
 REFUSED_PAGE = r"the server responded with a status of 503"
 
 
@@ -73,6 +74,39 @@ async def test_a_message_that_could_not_be_stored_is_sent_again(
 
     await expect(chat.questions).to_have_count(2)
     await expect(chat.error).to_be_hidden()
+
+
+async def test_a_message_waits_until_a_full_server_has_room(
+    desk: Desk, alice: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chat = await desk.chat(alice, await past_thread(alice))
+    with monkeypatch.context() as full:
+        patches.IS_FULL.replace(full, True)
+        await chat.say("say hello")
+        await expect(chat.questions.last.get_by_text(BUSY)).to_be_visible()
+        await expect(chat.questions.last.get_by_text("Sending…")).to_have_css("visibility", "hidden")
+        await chat.hears(BUSY)
+    await chat.is_over(answers=2)
+
+    await expect(chat.questions).to_have_count(2)
+    await expect(chat.page.get_by_text(BUSY)).to_be_hidden()
+
+
+async def test_a_message_that_waits_for_a_full_server_can_be_canceled(
+    desk: Desk, alice: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chat = await desk.chat(alice, await past_thread(alice))
+    with monkeypatch.context() as full:
+        patches.IS_FULL.replace(full, True)
+        await chat.say("say hello")
+        await chat.questions.last.get_by_role("button", name="Cancel").click()
+        await expect(chat.questions).to_have_count(1)
+        await expect(chat.field).to_have_value("say hello")
+        await expect(chat.field).to_be_focused()
+    await chat.page.reload()
+
+    await expect(chat.questions).to_have_count(1)
+    await expect(chat.field).to_have_value("say hello")
 
 
 async def test_a_page_without_its_database_says_so_and_retries_automatically(

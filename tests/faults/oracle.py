@@ -194,7 +194,7 @@ class Oracle:
                 self._due.pop("answer", None)
                 if frame["on"] and self.wants_snapshot:
                     await self._doubt()
-            case "nack" if frame["code"] in ("draining", "unavailable"):
+            case "nack" if frame["code"] in ("draining", "overloaded", "unavailable"):
                 self._in("again", frame["retry_ms"] / 1000 * (1 + self.chance.random()))
             case "ack" | "nack":
                 self.outbox.pop(frame["client_id"], None)

@@ -75,6 +75,15 @@ describe("the first message", () => {
     assert.deepEqual(world.heard, [["later", ""]]);
   });
 
+  it("waits with the server's words when the server is full", async () => {
+    const world = new World([503, '{"code": "overloaded", "message": "The site is busy.", "retry_ms": 2000}'], stored);
+    await world.first.send(MESSAGE);
+    assert.deepEqual(world.heard, [["later", "The site is busy."]]);
+    assert.deepEqual(world.delays, [3_000]);
+    await world.pass();
+    assert.deepEqual(world.heard.at(-1), ["stored", "t"]);
+  });
+
   it("is not sent again when it was refused permanently, or the login has ended", async () => {
     const refusals = [
       [[402, '{"code": "budget_exceeded", "message": "Used up.", "retry_ms": 0}'], ["refused", "Used up."]],

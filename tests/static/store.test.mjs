@@ -257,6 +257,19 @@ describe("one's own message", () => {
     }
   });
 
+  it("stays when the server is full, says so once, and can be canceled", () => {
+    const nack = { type: "nack", client_id: "client-1", code: "overloaded", message: "The site is busy.", retry_ms: 2000 };
+    const { state, last } = play(page(), sent, nack);
+    assert.equal(state.messages[0].held, "The site is busy.");
+    assert.deepEqual(last, { resendIn: 2000, announce: "The site is busy." });
+    assert.deepEqual(play(state, nack).last, { resendIn: 2000 });
+    const ack = { type: "ack", client_id: "client-1", message_id: "question-1", reply_id: ANSWER };
+    assert.ok(!play(state, ack).state.messages[0].held);
+    const cancelled = play(state, { type: "nack", client_id: "client-1", code: "cancelled", message: "" });
+    assert.equal(cancelled.state.messages.length, 0);
+    assert.equal(cancelled.last.nacked.client_id, "client-1");
+  });
+
   it("stays when the server is only draining", () => {
     const { state, last } = play(page(), sent, { type: "nack", client_id: "client-1", code: "draining", message: "", retry_ms: 500 });
     assert.equal(hasPending(state), true);

@@ -18,6 +18,7 @@ from chat.models.ids import uuid7
 from chat.services.deps import Deps
 from chat.services.errors import Refused
 from chat.services.replies import admission
+from chat.services.replies.capacity import TRY_AGAIN
 from chat.services.replies.endings import can_continue
 from chat.services.replies.history import allowance
 from chat.services.replies.titles import title_from
@@ -116,19 +117,20 @@ async def _send(deps: Deps, user: User, thread_id: UUID | None, message: Message
         return stored
     try:
         admission.not_draining(deps.worker)
-        content = await _checked(message, deps)
-        await admission.no_answer_runs(thread)
-        await admission.within_limits(user, deps.limits, once=f"{thread}:{message.client_id}")
-        async with in_transaction():
-            if thread_id is None:
-                await query(NEW_THREAD, thread, user.id, title_from(content))
-            asked = await _store_message(user, thread, message, content, deps.settings.models)
-            await admission.within_budget(deps, user, asked.accepted.generation_id)
+        with deps.worker.room():
+            content = await _checked(message, deps)
+            await admission.no_answer_runs(thread)
+            await admission.within_limits(user, deps.limits, once=f"{thread}:{message.client_id}")
+            async with in_transaction():
+                if thread_id is None:
+                    await query(NEW_THREAD, thread, user.id, title_from(content))
+                asked = await _store_message(user, thread, message, content, deps.settings.models)
+                await admission.within_budget(deps, user, asked.accepted.generation_id)
+            return await _begin(deps, user, asked)
     except (Refused, IntegrityError) as error:
         if stored := await _stored(user, thread, message.client_id):
             return stored
         raise _refusal(error) from None
-    return await _begin(deps, user, asked)
 
 
 async def _regenerate(deps: Deps, user: User, thread_id: UUID, answer_id: UUID, continues: bool) -> Accepted:
@@ -136,16 +138,17 @@ async def _regenerate(deps: Deps, user: User, thread_id: UUID, answer_id: UUID, 
         return regenerated
     try:
         admission.not_draining(deps.worker)
-        await admission.no_answer_runs(thread_id)
-        await admission.within_limits(user, deps.limits, once=f"{thread_id}:{answer_id}:{continues}")
-        async with in_transaction():
-            asked = await _store_attempt(user, thread_id, answer_id, continues, deps.settings.models)
-            await admission.within_budget(deps, user, asked.accepted.generation_id)
+        with deps.worker.room(TRY_AGAIN):
+            await admission.no_answer_runs(thread_id)
+            await admission.within_limits(user, deps.limits, once=f"{thread_id}:{answer_id}:{continues}")
+            async with in_transaction():
+                asked = await _store_attempt(user, thread_id, answer_id, continues, deps.settings.models)
+                await admission.within_budget(deps, user, asked.accepted.generation_id)
+            return await _begin(deps, user, asked)
     except (Refused, IntegrityError) as error:
         if regenerated := await _regenerated(user, thread_id, answer_id, continues):  # a double click
             return regenerated
         raise _refusal(error) from None
-    return await _begin(deps, user, asked)
 
 
 def _refusal(error: Refused | IntegrityError) -> Refused:

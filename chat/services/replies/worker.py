@@ -9,16 +9,19 @@ import secrets
 import socket
 import time
 from collections.abc import Coroutine, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
 
 from chat.broadcast import Event, Publish, control_channel
+from chat.database import DatabaseUnavailable
 from chat.events import Released, StopRequested, decode_between_workers
 from chat.models import User
 from chat.services.deps import Deps
 from chat.services.errors import NotAdministrator, Refused
 from chat.services.replies import finish, lease, takeover, titles
+from chat.services.replies.capacity import OVERLOADED, Capacity
 from chat.services.replies.finish import Outcome
 from chat.services.replies.lease import Claim
 from chat.services.replies.reply import Reply, Resumed
@@ -46,9 +49,11 @@ class Worker:
 
     _deps: Deps
 
-    def __init__(self) -> None:
+    def __init__(self, *, most_replies: int) -> None:
         self.name = f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
         self.draining = False
+        self.capacity = Capacity(most_replies)
+        self._started: set[UUID] = set()  # generations, until their replies have ended here
         self._replies: dict[UUID, Reply] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -67,7 +72,16 @@ class Worker:
 
     def start(self, generation_id: UUID) -> None:
         """Claim and answer in a task of this worker, which closing every tab does not end."""
-        self._keep(self._claim_and_run(generation_id), f"reply {generation_id}")
+        if generation_id in self._started:  # the reaper found it again while it waits for the database
+            return
+        self._started.add(generation_id)
+        self.capacity.take()
+        task = self._keep(self._claim_and_run(generation_id), f"reply {generation_id}")
+        task.add_done_callback(lambda _: self._over(generation_id))
+
+    def room(self, sentence: str = OVERLOADED) -> AbstractContextManager[None]:
+        """Take a place among the answers while a message is stored and its answer begins. Raises Refused."""
+        return self.capacity.room(sentence)
 
     async def stop(self, user: User, thread_id: UUID, answer_id: UUID) -> bool:
         """Stop the user's running answer, on any worker. False if none is running."""
@@ -113,6 +127,10 @@ class Worker:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=1)
 
+    def _over(self, generation_id: UUID) -> None:
+        self._started.discard(generation_id)
+        self.capacity.leave()
+
     def _end(self, generation_id: UUID, outcome: Outcome) -> bool:
         reply = self._replies.get(generation_id)
         if reply:
@@ -132,19 +150,25 @@ class Worker:
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) and not isinstance(error, Refused | NotAdministrator):
-            logger.error("%s failed", task.get_name(), exc_info=error)
+        error = None if task.cancelled() else task.exception()
+        match error:
+            case None | Refused() | NotAdministrator():
+                pass
+            case DatabaseUnavailable():  # a lost reply is taken over when its lease expires
+                logger.warning("%s: PostgreSQL is unavailable: %s", task.get_name(), error)
+            case _:
+                logger.error("%s failed", task.get_name(), exc_info=error)
 
     async def _claim_and_run(self, generation_id: UUID) -> None:
-        claim = await lease.claim(generation_id, owner=self.name)
+        claim = await lease.retry(lambda: lease.claim(generation_id, owner=self.name))
         if claim is None:
             return
         if not (claim.asked or claim.cancelled):
             await self._run_reply(claim)
-        elif resumed := await takeover.resumed(claim, self._deps):
+        elif resumed := await lease.retry(lambda: takeover.resumed(claim, self._deps)):
             await self._run_reply(claim, resumed)
         else:
-            await takeover.end_lost(claim, self._deps)
+            await lease.retry(lambda: takeover.end_lost(claim, self._deps))
 
     async def _run_reply(self, claim: Claim, resumed: Resumed | None = None) -> None:
         reply = self._replies[claim.generation_id] = Reply(claim, self._deps, resumed)
@@ -195,7 +219,7 @@ class Worker:
                 logger.warning("Ignored an unknown event on the control channel")
             case StopRequested():
                 self._end(message.generation_id, finish.STOPPED)
-            case Released() if not self.draining:
+            case Released() if not self.draining and self.capacity.free:
                 self.start(message.generation_id)
 
     async def _look_for_lost(self) -> None:
@@ -209,5 +233,12 @@ class Worker:
             except Exception as error:  # noqa: BLE001 - the next round comes in three seconds
                 logger.warning("Could not look for lost replies: %r", error)
                 continue
-            for generation_id in lost:
-                self.start(generation_id)
+            self._take_over(lost)
+
+    def _take_over(self, lost: Sequence[UUID]) -> None:
+        """As many as fit; places for the rest are kept free, so that new messages don't keep them waiting."""
+        others = [one for one in lost if one not in self._started]
+        fitting = others[: self.capacity.free]
+        self.capacity.reserve(len(others) - len(fitting))
+        for generation_id in fitting:
+            self.start(generation_id)

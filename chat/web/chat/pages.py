@@ -10,6 +10,7 @@ from quart import Blueprint, abort, flash, redirect, render_template, request, u
 from quart.typing import ResponseReturnValue
 from quart.wrappers import Response
 
+from chat.durations import wait_seconds
 from chat.events import MESSAGE_MAX_LENGTH, MessageSend, MessageView
 from chat.models import ChatThread, Role, User
 from chat.security.limits import PAGE_POST
@@ -24,12 +25,14 @@ from chat.web.resources import resources
 
 blueprint = Blueprint("chat", __name__, url_prefix="/chat")
 
+NOT_SENT = "The site is busy. Your message was not sent. Send it again in a moment."  # a form is not sent by itself
 SHOWN = (Role.USER, Role.ASSISTANT)
 STATUS_OF = {
     "busy": HTTPStatus.CONFLICT,
     "rate_limited": HTTPStatus.TOO_MANY_REQUESTS,
     "not_found": HTTPStatus.NOT_FOUND,
     "draining": HTTPStatus.SERVICE_UNAVAILABLE,
+    "overloaded": HTTPStatus.SERVICE_UNAVAILABLE,
     "budget_exceeded": HTTPStatus.PAYMENT_REQUIRED,
     "unknown_model": HTTPStatus.UNPROCESSABLE_ENTITY,
 }
@@ -150,7 +153,8 @@ async def _post(user: User, found: ChatThread | None) -> ResponseReturnValue:
     try:
         accepted = await _send(user, found, content, form.get("client_id", ""), model)
     except Refused as refused:
-        return await _refusal(refused, user, found, form_error=str(refused), draft=content, model=model)
+        sentence = NOT_SENT if refused.code == "overloaded" else str(refused)
+        return await _refusal(refused, user, found, form_error=sentence, draft=content, model=model)
     return _accepted(accepted)
 
 
@@ -179,9 +183,10 @@ async def _send(user: User, found: ChatThread | None, content: str, client_id: s
 
 async def _refusal(refused: Refused, user: User, found: ChatThread | None, **shown: str) -> ResponseReturnValue:
     status = STATUS_OF.get(refused.code, HTTPStatus.UNPROCESSABLE_ENTITY)
+    headers = {"Retry-After": str(wait_seconds(refused.retry_ms))} if refused.retry_ms else {}
     if wants_json():
-        return {"code": refused.code, "message": str(refused), "retry_ms": refused.retry_ms}, status
-    return await _page(user, found, **shown), status
+        return {"code": refused.code, "message": str(refused), "retry_ms": refused.retry_ms}, status, headers
+    return await _page(user, found, **shown), status, headers
 
 
 async def _page(user: User, found: ChatThread | None, **refused: str) -> str:

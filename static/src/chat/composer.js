@@ -19,7 +19,7 @@ export class Composer {
   #lastSent = -Infinity;
 
   /**
-   * `page.onSend(content, clientId, model)`, `page.onStop(messageId)` and `page.onEdit()`. With `page.keepsText` (the first
+   * `page.onSend(content, clientId, model)`, `page.onStop(messageId)`, `page.onEdit()` and `page.onCancel()`. With `page.keepsText` (the first
    * message of a chat) the text stays in the field while it is sent.
    */
   constructor(form, { limit, draft, ...page }) {
@@ -37,6 +37,7 @@ export class Composer {
     form.addEventListener("submit", (event) => this.#submitted(event));
     this.#field.addEventListener("input", () => this.#edited());
     this.#field.addEventListener("keydown", (event) => this.#pressed(event));
+    this.#cancel.addEventListener("click", () => this.#page.onCancel?.());
     this.#stop.addEventListener("click", () => this.#page.onStop?.(this.#running));
     this.#typed();
     if (!this.#field.value) draft.inherited().then((text) => text && this.fill(text));
@@ -116,8 +117,14 @@ export class Composer {
     const place = this.#form.querySelector("#composer-error");
     place.textContent = sentence;
     place.hidden = !sentence;
+    this.canCancel(false);
     if (sentence) this.#field.setAttribute("aria-describedby", place.id);
     else ["aria-describedby", "aria-invalid"].forEach((name) => this.#field.removeAttribute(name));
+  }
+
+  /** Whether what `say` said is a wait that Cancel ends. */
+  canCancel(isOn) {
+    this.#cancel.hidden = !isOn;
   }
 
   close() {
@@ -131,6 +138,10 @@ export class Composer {
 
   get #send() {
     return this.#form.querySelector("#send");
+  }
+
+  get #cancel() {
+    return this.#form.querySelector("#cancel-sending");
   }
 
   get #stop() {

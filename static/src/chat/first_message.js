@@ -39,7 +39,7 @@ export class FirstMessage {
     if (this.#timer !== null) this.#attempt();
   }
 
-  /** The text was changed. Returns whether it was waiting to be sent again. */
+  /** The text was changed, or the reader canceled. Returns whether it was waiting to be sent again. */
   cancel() {
     const isWaiting = this.#timer !== null;
     this.#wait(null);
@@ -75,9 +75,10 @@ async function posted({ content, client_id, model }, send) {
   }
 }
 
-function outcome(status, { thread_id: threadId, message = NOT_SENT, retry_ms: retryMs }) {
+function outcome(status, { thread_id: threadId, code, message = NOT_SENT, retry_ms: retryMs }) {
   if (threadId) return { threadId };
   if (status === 401) return { login: true };
   if (!retryMs) return { refused: message };
+  if (code === "overloaded") return { later: message, retryMs };
   return { later: status === 429 ? "" : UNAVAILABLE, retryMs }; // sent too quickly: it's sent in a moment
 }

@@ -211,6 +211,7 @@ function paint(article, message, before, notes) {
   if (message.client_id) article.dataset.clientId = message.client_id;
   if (message.created_at) article.dataset.createdAt = message.created_at;
   if (message.status !== before?.status || message.content !== before?.content) paintContent(article, message);
+  if (message.held !== before?.held) paintHeld(article, message.held);
   if (message.tools !== before?.tools) showTools(article, message.tools);
   if (message.status !== before?.status || message.error !== before?.error) paintNote(article, message, notes);
 }
@@ -225,6 +226,14 @@ function paintContent(article, message, keeping) {
     return;
   }
   showMarkdown(target, message.content, { isGrowing: message.status === "streaming", keeping });
+}
+
+/** Why a message is not sent yet, or "". */
+function paintHeld(article, sentence = "") {
+  const place = article.querySelector(".message-held");
+  if (!place) return;
+  place.hidden = !sentence;
+  place.firstElementChild.textContent = sentence;
 }
 
 function paintNote(article, message, notes) {

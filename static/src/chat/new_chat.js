@@ -12,8 +12,12 @@ export function startNewChat(form, settings) {
     composer.sending(false);
     composer.say(sentence);
   };
+  const later = (sentence) => {
+    stay(sentence);
+    composer.canCancel(Boolean(sentence));
+  };
   const first = new FirstMessage({
-    onLater: stay,
+    onLater: later,
     onRefused: stay,
     onStored: (threadId) => {
       settings.draft.clear();
@@ -28,6 +32,11 @@ export function startNewChat(form, settings) {
     ...settings,
     keepsText: true,
     onEdit: () => first.cancel() && composer.say(""),
+    onCancel: () => {
+      first.cancel();
+      composer.say("");
+      composer.focus();
+    },
     onSend: (content, clientId, model) => {
       composer.sending(true);
       first.send({ content, client_id: clientId, model });

@@ -1,6 +1,6 @@
 /** A copied selection contains the written text: no buttons, language names, hosts or styles, and each formula as its source. */
 
-const OURS = ".code-bar, .link-host, .katex, .katex-display, .message-actions, .message-thinking, .message-pending, [hidden]";
+const OURS = ".code-bar, .link-host, .katex, .katex-display, .message-actions, .message-thinking, .message-pending, .message-held, [hidden]";
 // Without it, copied rows, items and lines are not pasted as a table, a list or code.
 const STRUCTURE = "tr, thead, tbody, table, ul, ol, code, pre";
 

@@ -187,16 +187,24 @@ function ack(state, { client_id: clientId, message_id: id, reply_id: replyId }) 
 }
 
 function acknowledged(message, clientId, id) {
-  return message.pending && message.client_id === clientId ? { ...message, id, pending: false } : message;
+  return message.pending && message.client_id === clientId ? { ...message, id, pending: false, held: "" } : message;
 }
 
-/** A server that is shutting down, or has no database, refuses temporarily: the message stays in the outbox. */
+/** A server that is shutting down, is full or has no database refuses temporarily: the message stays in the outbox. */
 function nack(state, frame) {
   const isTooQuick = frame.code === "rate_limited" && frame.retry_ms > 0;
+  if (frame.code === "overloaded") return held(state, frame);
   if (TEMPORARY.has(frame.code) || isTooQuick) return changed(state, { resendIn: frame.retry_ms });
   // It was sent while the connection was lost, and an answer is still running.
   if (frame.code === "busy" && runningAnswer(state)) return changed(state, { resendIn: BUSY_RETRY_MS });
   return changed(withoutPending(state, frame.client_id), { nacked: frame });
+}
+
+/** The wait can be long: the message says why, and the reader can cancel it. */
+function held(state, { client_id: clientId, message, retry_ms: resendIn }) {
+  const isHeld = state.messages.some((other) => other.client_id === clientId && other.held === message);
+  const messages = state.messages.map((other) => (other.pending && other.client_id === clientId ? { ...other, held: message } : other));
+  return changed({ ...state, messages }, { resendIn, ...(isHeld ? {} : { announce: message }) });
 }
 
 const TEMPORARY = new Set(["draining", "unavailable"]);

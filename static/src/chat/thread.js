@@ -208,6 +208,7 @@ class ThreadPage {
     if (!message) return;
     if (action === "retry") this.#regenerate(message, false);
     if (action === "continue") this.#regenerate(message, true);
+    if (action === "cancel") this.#takeBack(message);
     if (action === "copy") this.#copy(button, message);
   }
 
@@ -224,6 +225,14 @@ class ThreadPage {
   #keepFocus() {
     if (window.matchMedia("(pointer: fine)").matches) this.#composer.focus();
     else document.getElementById("chat-scroll").focus({ preventScroll: true });
+  }
+
+  /** A message that waits for room at the server goes back into the field. */
+  #takeBack({ client_id, pending }) {
+    if (!pending) return;
+    this.#dispatch({ type: "nack", client_id, code: "cancelled", message: "" });
+    this.#composer.focus();
+    this.#announce("Message not sent");
   }
 
   async #rename(address, title) {

@@ -47,6 +47,7 @@ class Sender:
     user: User
     site: Site
     prices: Prices = PRICES
+    room: int = 1
 
     async def send(
         self,
@@ -59,7 +60,7 @@ class Sender:
         draining: bool = False,
         **settings: Any,
     ) -> Accepted:
-        worker = IdleWorker()
+        worker = IdleWorker(most_replies=self.room)
         worker.draining = draining
         choice = {"llm_model": models[0], "llm_models": models[1:]}
         deps = replace(
@@ -305,3 +306,16 @@ async def test_a_stored_message_is_acknowledged_when_the_budget_is_spent(alice: 
     again = await alice.send("Hello", None, client_id, llm_monthly_budget=Decimal("0.001"))
 
     assert again.message_id == first.message_id
+
+
+async def test_a_full_server_stores_and_counts_nothing_but_still_acknowledges_what_it_has(alice: Sender) -> None:
+    stored = await alice.send("Before")
+    client_id = (await ChatMessage.get(id=stored.message_id)).client_id
+    await finished(stored)
+    alice.room = 0
+    refused = await alice.refused("Now", stored.thread_id)
+    first = await alice.refused("Now")
+    again = await alice.send("Before", stored.thread_id, client_id)
+    assert {refused.code, first.code} == {"overloaded"}
+    assert (again.message_id, again.fresh) == (stored.message_id, False)
+    assert await ChatMessage.filter(thread__user=alice.user).count() == 2

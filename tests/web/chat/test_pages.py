@@ -15,6 +15,7 @@ from chat.events import MESSAGE_MAX_LENGTH
 from chat.models import ChatMessage, ChatThread, Generation, Role, Status, User
 from chat.security.limits import PAGE_POST
 from chat.services.replies.thread_list import PAGE_SIZE
+from tests.support import patches
 from tests.support.cast import Person
 from tests.support.offline import OfflineServer
 from tests.support.page import Page
@@ -332,6 +333,26 @@ async def test_a_draining_server_accepts_no_new_message(site: Site, reader: Pers
     assert (program.status_code, program.json()["code"], program.json()["retry_ms"]) == (503, "draining", 1000)
     assert page.status_code == 503
     assert Page(page.text).find("textarea", name="message").text.strip() == "Say later"
+
+
+async def test_a_full_server_stores_nothing_and_says_when_to_try_again(
+    reader: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patches.IS_FULL.replace(monkeypatch, True)
+    chats = await reader.http.get("/chat/api/threads/")
+    program = await reader.post("Say later")
+    page = await reader.http.post("/chat/", data={"message": "Say later"})
+    after = await reader.http.get("/chat/api/threads/")
+
+    assert (program.status_code, program.json()["code"], program.headers["Retry-After"]) == (503, "overloaded", "2")
+    assert program.json()["message"] == "The site is busy. Your message will be sent in a moment."
+    assert (page.status_code, page.headers["Retry-After"]) == (503, "2")
+    found = Page(page.text)
+    assert found.find("textarea", name="message").text.strip() == "Say later"
+    assert found.find("p", id="composer-error").text == (
+        "The site is busy. Your message was not sent. Send it again in a moment."
+    )
+    assert after.json() == chats.json()
 
 
 async def test_a_message_may_name_its_model(beside: Beside) -> None:
