@@ -12,7 +12,14 @@ from quart.routing import QuartRule
 from quart.typing import ResponseReturnValue
 from quart.wrappers import BaseRequestWebsocket, Request, Response, Websocket
 from quart_rate_limiter import RateLimitExceeded
-from werkzeug.exceptions import BadHost, HTTPException, InternalServerError, MethodNotAllowed, NotFound
+from werkzeug.exceptions import (
+    BadHost,
+    HTTPException,
+    InternalServerError,
+    MethodNotAllowed,
+    NotFound,
+    ServiceUnavailable,
+)
 from werkzeug.routing import MapAdapter
 
 from chat.checkout import ROOT
@@ -188,7 +195,7 @@ def _install_error_pages(app: Quart) -> None:
         headers = _headers_of(error)
         title, sentence = _said(error)
         if has_websocket_context():  # browsers show no page for a refused handshake
-            return sentence, status
+            return sentence, status, headers
         if auth.wants_json():
             said: dict[str, Any] = {"code": error.name.lower().replace(" ", "_"), "message": sentence}
             if wait := _wait_seconds(error):
@@ -256,6 +263,8 @@ def _headers_of(error: HTTPException) -> dict[str, str]:
     match error:
         case RateLimitExceeded():
             return {"Retry-After": str(error.retry_after)}
+        case ServiceUnavailable(retry_after=int(seconds)):
+            return {"Retry-After": str(seconds)}
         case MethodNotAllowed(valid_methods=methods) if methods:
             return {"Allow": ", ".join(sorted(methods))}
     return {}

@@ -136,6 +136,8 @@ class Oracle:
             except websockets.ConnectionClosed as closed:
                 self.codes.append(closed.rcvd.code if closed.rcvd else 1006)
                 self.ended = self.codes[-1] if 4500 <= self.codes[-1] <= 4999 else 0
+            except websockets.InvalidStatus as refused:
+                self.codes.append(refused.response.status_code)
             except (OSError, TimeoutError, websockets.WebSocketException):
                 self.codes.append(0)
             self._due.clear()

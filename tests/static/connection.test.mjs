@@ -162,6 +162,24 @@ describe("a connection", () => {
   });
 });
 
+describe("a restart", () => {
+  it("is over within seconds: until then the tab tries often, also when its handshakes are refused", () => {
+    world.welcome();
+    world.say({ type: "bye", reason: "restart", retry_ms: 1_000 });
+    world.socket.onclose({ code: 1012 });
+    world.pass(500);
+    const tries = [];
+    for (let refused = 0; refused < 12; refused += 1) {
+      world.socket.onclose({ code: 1006 });
+      const since = world.time;
+      world.passUntilNextSocket();
+      tries.push(world.time - since);
+    }
+    assert.deepEqual(tries.slice(0, 5), [500, 1_000, 2_000, 2_500, 2_500]);
+    assert.equal(Math.max(...tries), 2_500);
+  });
+});
+
 describe("while live updates are unavailable", () => {
   it("silence does not cause a sync, and the socket stays", () => {
     world.isWaiting = true;

@@ -20,6 +20,13 @@ describe("the delay before coming back", () => {
   it("is spread over the time that the server asked for in its bye", () => {
     assert.equal(delayAfterClose({ code: 1012, failures: 4, retryMs: 3_000 }, highest), 3_000);
   });
+
+  it("stays short for a minute after a bye, however often a handshake is refused", () => {
+    const limits = [0, 1, 2, 3, 4, 9].map((failures) => delayAfterClose({ code: 1006, failures, sinceByeMs: 59_999 }, highest));
+    assert.deepEqual(limits, [1_000, 1_000, 2_000, 4_000, 5_000, 5_000]);
+    assert.equal(delayAfterClose({ code: 1006, failures: 9, sinceByeMs: 60_000 }, highest), 30_000);
+    assert.equal(delayAfterClose({ code: 1013, failures: 0, sinceByeMs: 0 }, lowest), 5_000);
+  });
 });
 
 describe("a failure", () => {

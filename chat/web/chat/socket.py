@@ -9,11 +9,12 @@ from uuid import UUID
 import msgspec
 from quart import Blueprint, Websocket, abort, websocket
 from quart_auth import current_user
+from werkzeug.exceptions import ServiceUnavailable
 
 from chat import events
 from chat.broadcast import Subscription, thread_channel, user_channel
 from chat.database import DatabaseUnavailable
-from chat.events import Bye, Close, Hello
+from chat.events import Bye, Close, Hello, encode
 from chat.models import AuthSession, ChatThread, User
 from chat.security.limits import SOCKET_CONNECT
 from chat.services.accounts import sessions
@@ -47,15 +48,23 @@ async def user_socket() -> None:
 
 
 async def _serve(thread_id: UUID | None) -> None:
-    """The drain waits until the socket's close code is sent."""
+    """The drain waits until the socket's close code is sent.
+
+    A worker that drains refuses new sockets before anything counts them, so that a balancer tries another host.
+    """
+    deps = resources()
+    if deps.worker.draining:
+        raise ServiceUnavailable(retry_after=COME_BACK_MS // 1000)
     if not current_user.auth_id:
         abort(403, "Log in first.")
-    deps = resources()
     socket = Socket(thread_id, deps)
     deps.sockets.add(socket)
     try:
         await websocket.accept()
-        await _close(await _end_of(socket))
+        code = await _end_of(socket)
+        if code is Close.RESTART:
+            await socket.refund()
+        await _close(code)
     finally:
         deps.sockets.discard(socket)
 
@@ -98,6 +107,7 @@ class Socket:
         self.thread_id = thread_id
         self._subscription: Subscription | None = None
         self._deps = deps
+        self._counted = ""  # the key of the limit on connects, once this socket was counted
 
     async def serve(self) -> None:
         """Serve until Leave is raised, or cancelled because the tab has disconnected."""
@@ -108,7 +118,7 @@ class Socket:
         channels = (user_channel(session.user.id), *([thread_channel(thread.id)] if thread else ()))
         async with self._deps.broadcast.channels.subscribe(*channels) as subscription:
             self._subscription = subscription
-            if self._deps.worker.draining:  # the tab came back to a worker that had just said bye
+            if self._deps.worker.draining:
                 self.leave()
             await self._run(subscription, hello, session, thread)
 
@@ -121,11 +131,19 @@ class Socket:
         return thread
 
     def leave(self) -> None:
-        """The worker is about to stop: say bye, or after the hello if that has not come yet."""
+        """The worker is about to stop: say bye, or once the tab is admitted and has said hello."""
         if self._subscription:
             self._subscription.put(Bye("restart", COME_BACK_MS))
 
+    async def refund(self) -> None:
+        """The tab did not want to leave: coming back costs it nothing."""
+        if self._counted:
+            await self._deps.limits.refund(SOCKET_CONNECT, self._counted)
+
     async def _admitted(self) -> AuthSession:
+        if self._deps.worker.draining:  # it waited for its turn, and others wait behind it
+            await websocket.send(encode(Bye("restart", COME_BACK_MS)))
+            raise Leave(Close.RESTART)
         session = await sessions.find_session(current_user.auth_id or "")
         if session is None:
             raise Leave(Close.SESSION_ENDED)
@@ -134,6 +152,7 @@ class Socket:
         self._deps.sockets.assign(self, session.user.id)
         if await self._deps.limits.wait_ms(SOCKET_CONNECT, str(session.user.id)):
             raise Leave(Close.OVERLOAD)
+        self._counted = str(session.user.id)
         return session
 
     async def _run(

@@ -36,6 +36,7 @@ export class Connection {
   #failures = 0;
   #upSince = null;
   #retryMs;
+  #byeAt = -Infinity;
   #ended = false;
   #lastSync = -Infinity;
   #live = true;
@@ -139,6 +140,7 @@ export class Connection {
         return this.send({ type: "pong", n: frame.n, cursor: this.#page.position().cursor });
       case "bye":
         this.#retryMs = frame.retry_ms;
+        this.#byeAt = this.#env.now();
         return;
       case "live":
         this.#setLive(frame.on);
@@ -175,7 +177,8 @@ export class Connection {
       this.#ended = true;
       return this.#page.onEnd(ending);
     }
-    const delay = delayAfterClose({ code, failures: this.#failures, retryMs: this.#retryMs }, this.#env.random);
+    const sinceByeMs = this.#env.now() - this.#byeAt;
+    const delay = delayAfterClose({ code, failures: this.#failures, retryMs: this.#retryMs, sinceByeMs }, this.#env.random);
     this.#failures = failuresAfter(this.#failures, upMs);
     this.#retryMs = undefined;
     this.#page.onStatus({ phase: phaseAfter(this.#failures) });

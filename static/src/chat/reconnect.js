@@ -5,22 +5,27 @@ const LONGEST_MS = 30_000;
 const FIRST_MS = 1_000;
 const OVERLOAD_MS = 5_000;
 const STABLE_MS = 60_000;
+const RESTART_MS = 60_000; // from a bye until the server, or another one, is surely back
+const LONGEST_IN_RESTART_MS = 5_000;
 
 export function phaseAfter(failures) {
   return failures > 0 ? "reconnecting" : "connecting";
 }
 
 /** Full jitter: after a restart a thousand tabs must not reconnect in the same second. */
-export function delayMs(failures, random = Math.random) {
+export function delayMs(failures, random = Math.random, longest = LONGEST_MS) {
   if (failures === 0) return random() * FIRST_MS;
-  return random() * Math.min(LONGEST_MS, SHORTEST_MS * 2 ** failures);
+  return random() * Math.min(longest, SHORTEST_MS * 2 ** failures);
 }
 
-/** The delay after a close: what the server asks for (close code, or the `retry_ms` of its `bye`), or backoff. */
-export function delayAfterClose({ code, failures, retryMs }, random = Math.random) {
+/**
+ * The delay after a close: what the server asks for (close code, or the `retry_ms` of its `bye`), or backoff.
+ * `sinceByeMs`: a restart ends soon, and until then handshakes are refused, so the wait does not grow as in an outage.
+ */
+export function delayAfterClose({ code, failures, retryMs, sinceByeMs = Infinity }, random = Math.random) {
   if (code === 1013) return Math.max(OVERLOAD_MS, retryMs ?? 0) + random() * OVERLOAD_MS;
   if (retryMs !== undefined) return random() * Math.max(retryMs, FIRST_MS);
-  return delayMs(failures, random);
+  return delayMs(failures, random, sinceByeMs < RESTART_MS ? LONGEST_IN_RESTART_MS : LONGEST_MS);
 }
 
 /** A connection that lasted a minute resets the count; a shorter one counts as a failure, or a flapping server is flooded. */
