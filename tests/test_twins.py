@@ -171,11 +171,16 @@ def test_the_page_and_the_twin_come_to_the_same_end() -> None:
     assert sum(1 for _, _, _, syncs, *_ in twins if syncs) > 100
 
 
+def pages() -> Environment:
+    """The templates without the app."""
+    found = Environment(loader=FileSystemLoader(ROOT / "templates"), autoescape=True)
+    found.filters["contained"] = str  # of components that these tests do without
+    return found
+
+
 def test_the_page_and_its_template_name_the_same_durations() -> None:
     times = [0, 1, 999, 1_000, 12_345, 59_999, 60_000, 61_000, 119_999, 3_723_000]
-    pages = Environment(loader=FileSystemLoader(ROOT / "templates"), autoescape=True)
-    pages.filters["contained"] = str  # of the components, which the durations do without
-    message = pages.get_template("chat/_message.html")
+    message = pages().get_template("chat/_message.html")
     rendered = [str(message.module.thought_for(ms)) for ms in times]  # type: ignore[attr-defined]
     script = f"import {{ thoughtFor }} from '{ROOT}/static/src/chat/durations.js';"
     script += f"console.log(JSON.stringify({times}.map(thoughtFor)))"
@@ -214,9 +219,7 @@ def test_the_page_and_its_template_fold_the_same_messages() -> None:
         "😀" * 1_501,
         "y\n" * 2_000,
     ]
-    template = Environment(loader=FileSystemLoader(ROOT / "templates"), autoescape=True).get_template(
-        "chat/_message.html"
-    )
+    template = pages().get_template("chat/_message.html")
     macros: Any = template.module
     shown = [folded([SimpleNamespace(**message) for message in chat]) for chat in chats]  # type: ignore[misc]
     rendered = [
