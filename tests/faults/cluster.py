@@ -18,12 +18,13 @@ import httpx
 from chat.devservices.offline_model.launch import offline_model_server
 from chat.devservices.offline_model.prices import LLM_PRICES
 from tests.faults import launch, stores
+from tests.faults.balancer import Balancer
 from tests.faults.proxy import ChaosProxy
-from tests.support.cast import Person
+from tests.faults.visitors import Visitor, new_account
 from tests.support.client import new_client
 from tests.support.offline import OfflineServer
+from tests.support.production import PRODUCTION
 from tests.support.programs import Program, free_port
-from tests.support.site import Site
 
 START_SECONDS = 50  # one or two on a quiet machine
 SILENCE_SECONDS = 20  # of the model, until it is left
@@ -32,8 +33,9 @@ SILENCE_SECONDS = 20  # of the model, until it is left
 class Worker:
     """`chat serve` in a separate process."""
 
-    def __init__(self, process: Program, port: int, faults: str, log: Path) -> None:
+    def __init__(self, process: Program, name: str, port: int, faults: str, log: Path) -> None:
         self.process = process
+        self.name = name
         self.faults = faults
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
@@ -92,6 +94,8 @@ class Cluster:
         self.valkey = stores.valkey(folder / "valkey")
         self.model_proxy = ChaosProxy(("127.0.0.1", httpx.URL(model.root).port or 0))
         self._launched: list[Worker] = []
+        self._connection: asyncpg.Connection | None = None
+        self._asking = asyncio.Lock()
 
     @classmethod
     @asynccontextmanager
@@ -117,30 +121,36 @@ class Cluster:
         await asyncio.gather(*(worker.until_ready() for worker in group))
         return group
 
+    @asynccontextmanager
+    async def balanced(self, *workers: Worker) -> AsyncIterator[Balancer]:
+        """A load balancer in front of these workers."""
+        async with Balancer([worker.url for worker in workers]).running() as balancer:
+            yield balancer
+
     def launch(self, command: str, faults: str = "", **settings: str) -> Worker:
         """A new process, which may need a second until it is ready."""
         port = free_port()
-        log = self.folder / f"worker-{len(self._launched)}.log"
-        environment = {
+        name = f"worker-{len(self._launched)}"
+        log = self.folder / f"{name}.log"
+        database = f"postgres://postgres@127.0.0.1:{self.postgres.proxy.port}/postgres"
+        environment = PRODUCTION | {
             "PATH": os.environ["PATH"],
             "FAULTS": faults,
             "PORT": str(port),
-            "DEBUG": "True",
-            "SECRET_KEY": "only-for-tests-0123456789-abcdefghijklmnop",
-            "DATABASE_URL": f"postgres://postgres@127.0.0.1:{self.postgres.proxy.port}/postgres?sslmode=disable",
+            "DATABASE_URL": f"{database}?sslmode=disable&application_name={name}",
             "REDIS_URL": f"redis://127.0.0.1:{self.valkey.proxy.port}",
             "OPENAI_API_KEY": "test",
             "OPENAI_BASE_URL": f"{self.model_proxy.url}/v1",
             "LLM_PRICES": LLM_PRICES,
             "LLM_TITLES": "off",
             "LLM_TIMEOUT_SECONDS": str(SILENCE_SECONDS),
-            "RATE_LIMITS": "off",
-            "EMAIL_VERIFICATION_REQUIRED": "False",
+            "TRUSTED_PROXIES": "1",
+            "EMAIL_VERIFICATION_REQUIRED": "False",  # no test is about new accounts
             "LOG_LEVEL": "INFO",
             **settings,
         }
         process = Program(launch.main, command, environment=environment, folder=self.folder, output=log)
-        self._launched.append(Worker(process, port, faults, log))
+        self._launched.append(Worker(process, name, port, faults, log))
         return self._launched[-1]
 
     def heal(self) -> None:
@@ -162,22 +172,29 @@ class Cluster:
 
     async def rows(self, sql: str, *values: Any) -> list[dict[str, Any]]:
         """Query the database directly, past the proxy."""
-        connection = await asyncpg.connect(self.postgres.url)
-        try:
-            if not values and ";" in sql:
-                await connection.execute(sql)
-                return []
-            return [dict(row) for row in await connection.fetch(sql, *values)]
-        finally:
-            await connection.close()
+        async with self._asking:
+            try:
+                return await self._rows(sql, *values)
+            except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError):  # it was restarted
+                self._connection = None
+                return await self._rows(sql, *values)
+
+    async def _rows(self, sql: str, *values: Any) -> list[dict[str, Any]]:
+        """On one connection: a new one for each of a thousand questions would be most of the load."""
+        if not self._connection:
+            writable = {"default_transaction_read_only": "off"}  # also when the workers' connections are not
+            self._connection = await asyncpg.connect(self.postgres.url, server_settings=writable)
+        if not values and ";" in sql:
+            await self._connection.execute(sql)
+            return []
+        return [dict(row) for row in await self._connection.fetch(sql, *values)]
 
     async def redis(self, *words: str | int) -> Any:
         """One command, past the proxy, as redis-cli takes it."""
         return await stores.command(self.valkey, *words)
 
     @asynccontextmanager
-    async def alice(self, at: Worker | str) -> AsyncIterator[Person]:
+    async def alice(self, at: Worker | str) -> AsyncIterator[Visitor]:
         """A new account, whose browser talks to this worker."""
-        url = at if isinstance(at, str) else at.url
-        async with Person.signed_up(Site(None, url), "alice") as person:  # type: ignore[arg-type]
+        async with new_account(at if isinstance(at, str) else at.url) as person:
             yield person

@@ -21,6 +21,7 @@ from typing import Any
 from redis.asyncio.connection import AbstractConnection
 
 from chat import cli, server
+from chat.security.limits import MESSAGE_EACH_SECOND, SOCKET_CONNECT, Limit
 from chat.services.replies.live_text import LiveText
 from tests.support import patches
 from tests.support.patches import Part
@@ -117,6 +118,17 @@ def start_slowly() -> None:
     patches.SERVE_HERE.replace_in_this_process(serve_here)
 
 
+def raise_limits() -> None:
+    """A person of these tests does in seconds what others do in minutes. The limits are on, and high for these two."""
+    original = patches.LIMITS_WAIT.value
+
+    async def wait_ms(self: Any, limit: Limit, key: str, **named: Any) -> int:
+        busy = limit in (MESSAGE_EACH_SECOND, SOCKET_CONNECT)
+        return int(await original(self, replace(limit, count=limit.count * 100) if busy else limit, key, **named))
+
+    patches.LIMITS_WAIT.replace_in_this_process(wait_ms)
+
+
 def hasten() -> None:
     """All times of the ownership divided by four, so that two hundred takeovers do not take an hour."""
     patches.HEARTBEAT_SECONDS.replace_in_this_process(0.75)
@@ -187,6 +199,7 @@ FAULTS: dict[str, Callable[[], Any]] = {
     "cut_under_commands": cut_under_commands,
     "clock_ahead": lambda: set_the_clock(+3600),
     "clock_behind": lambda: set_the_clock(-3600),
+    "strict_limits": lambda: None,  # production's
     "small_buffers": buffer_little,
     "hasty": hasten,
     "respawn_always": lambda: respawn(0),
@@ -203,7 +216,10 @@ FAULTS: dict[str, Callable[[], Any]] = {
 def main(*words: str) -> None:
     """The command, as it is typed."""
     server.end_with_parent()
-    for name in os.environ.get("FAULTS", "").split():
+    wanted = os.environ.get("FAULTS", "").split()
+    if "strict_limits" not in wanted:
+        raise_limits()
+    for name in wanted:
         FAULTS[name]()
     sys.argv = ["chat", *words]
     cli.main()

@@ -14,7 +14,7 @@ from typing import Any
 
 import websockets
 
-from tests.support.cast import Person
+from tests.faults.visitors import Visitor
 from tests.support.tab import Store, Tab
 
 QUIET = ("welcome", "ping", "bye", "live", "error")  # these say nothing of an answer
@@ -39,7 +39,7 @@ class Rules:
 class Oracle:
     """One tab of a thread. It connects to any of its addresses, as behind a load balancer."""
 
-    person: Person
+    person: Visitor
     thread_id: str
     urls: Sequence[str]
     rules: Rules = field(default_factory=Rules)
@@ -150,13 +150,9 @@ class Oracle:
         return self.chance.random() * self.rules.retry_seconds
 
     async def _connected(self, url: str) -> None:
-        cookie = "; ".join(f"{name}={value}" for name, value in self.person.http.cookies.items())
-        async with websockets.connect(
-            f"{url.replace('http', 'ws', 1)}/ws/chat/{self.thread_id}/",
-            origin=websockets.Origin(url),
-            additional_headers={"Cookie": cookie},
-            compression=None,
-            max_size=None,
+        async with self.person.handshake(
+            self.thread_id,
+            url,
             ping_interval=None,
             open_timeout=self.rules.welcome_seconds,
             close_timeout=0.1,

@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.faults.cluster import Cluster, Worker
 from tests.faults.oracle import FINISHED, Oracle, Rules
-from tests.support.cast import Person
+from tests.faults.visitors import Visitor
 from tests.support.waiting import eventually
 
 STATES = {"final": "completed", "stopped": "cancelled", "interrupted": "interrupted", "error": "failed"}
@@ -42,7 +42,7 @@ class Story:
     """An answer. `text` is the complete text of the provider's script, after so many thoughts (None: unknown)."""
 
     cluster: Cluster
-    person: Person
+    person: Visitor
     thread_id: str
     reply_id: str
     text: str
@@ -69,6 +69,8 @@ class Story:
     async def over(self, seconds: float, *, rounds: int = 1) -> dict[str, Any]:
         """The stored answer, once row and tabs have the same end; they have to within this time."""
         async with asyncio.timeout(seconds):
+            for tab in self.tabs:  # before the row, which has to be asked for again and again
+                await tab.until(lambda tab=tab: tab.status(self.reply_id) in FINISHED, seconds=seconds)
             row = await eventually(self._ended, seconds=seconds)
             for tab in self.tabs:
                 await tab.until(

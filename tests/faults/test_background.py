@@ -46,10 +46,12 @@ async def test_row_2_and_35_a_worker_dies_during_an_answer_and_another_completes
     cluster: Cluster, pair: tuple[Worker, Worker]
 ) -> None:
     one, two = pair
-    async with asked(cluster, *counting(600, 10, "repeat"), at=one, tabs=[[one.url, two.url], two]) as story:
+    async with (
+        cluster.balanced(one, two) as site,
+        asked(cluster, *counting(600, 10, "repeat"), at=one, tabs=[site.url] * 2) as story,
+    ):
         await story.until_text(random.randrange(1, 400))
         one.kill()
-        story.tabs[0].urls = [two.url]
         await whole(story, TAKEOVER_SECONDS + 10)
 
 
@@ -57,10 +59,12 @@ async def test_row_7_a_worker_that_gets_sigterm_hands_over_its_answers(
     cluster: Cluster, pair: tuple[Worker, Worker]
 ) -> None:
     one, two = pair
-    async with asked(cluster, *counting(600, 15), at=one, tabs=[[one.url, two.url], two]) as story:
+    async with (
+        cluster.balanced(one, two) as site,
+        asked(cluster, *counting(600, 15), at=one, tabs=[site.url] * 2) as story,
+    ):
         await story.until_text(50)
         one.process.send_signal(signal.SIGTERM)
-        story.tabs[0].urls = [two.url]
         assert await one.end() == 0
         await whole(story, TAKEOVER_SECONDS + 10)
         assert (await story.row())["takeovers"] == 1

@@ -10,12 +10,12 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
-import websockets
 
 from tests.faults.cluster import Cluster, Worker
 from tests.faults.proxy import ChaosProxy
 from tests.faults.scale import SOCKETS
 from tests.faults.story import asked, counting
+from tests.faults.visitors import HOST, ORIGIN
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(240)
@@ -59,16 +59,7 @@ async def test_row_39_a_tab_that_reads_nothing_is_closed_after_10_s_and_costs_no
         line = socket.socket()
         line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         line.connect(("127.0.0.1", one.port))
-        cookie = "; ".join(f"{name}={value}" for name, value in story.person.http.cookies.items())
-        deaf = await websockets.connect(
-            f"{one.url.replace('http', 'ws', 1)}/ws/chat/{story.thread_id}/",
-            sock=line,
-            origin=websockets.Origin(one.url),
-            additional_headers={"Cookie": cookie},
-            compression=None,
-            max_queue=1,
-            max_size=None,
-        )
+        deaf = await story.person.handshake(story.thread_id, sock=line, max_queue=1)
         before, began = resident_kib(one), time.monotonic()
         await deaf.send('{"type": "hello", "v": 1, "cursor": "", "rev": 0}')
         await eventually(one.says(f"Closing a socket of thread {story.thread_id}: slow"), seconds=15)
@@ -123,7 +114,7 @@ async def never_send_the_body(worker: Worker) -> tuple[bytes, float]:
     """The status line, and after how many seconds."""
     reader, writer = await asyncio.open_connection("127.0.0.1", worker.port)
     began = time.monotonic()
-    lines = ["POST /accounts/login/ HTTP/1.1", f"Host: 127.0.0.1:{worker.port}", f"Origin: {worker.url}"]
+    lines = ["POST /accounts/login/ HTTP/1.1", f"Host: {HOST}", f"Origin: {ORIGIN}", "X-Forwarded-Proto: https"]
     form = ["Content-Type: application/x-www-form-urlencoded", "Content-Length: 100", "", "email="]
     writer.write("\r\n".join(lines + form).encode())
     status = await reader.readline()
@@ -145,7 +136,7 @@ async def test_row_42_a_crowd_of_sockets_reconnects_within_15_s_when_its_worker_
         await asyncio.gather(*(tab.until(lambda tab=tab: tab.connections == 1, seconds=60) for tab in tabs))
         for tab in tabs:
             tab.urls = [two.url]
-        stories[0].person.http.base_url = two.url
+        stories[0].person.site.url = two.url
         one.kill()
         began = time.monotonic()
         back = asyncio.gather(*(tab.until(lambda tab=tab: tab.connections == 2, seconds=15) for tab in tabs))

@@ -5,29 +5,23 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
 
 import httpx
 import pytest
 
-from tests.faults.cluster import Cluster, Worker
+from tests.faults.cluster import Cluster
 from tests.faults.stores import Store
 from tests.faults.story import asked, counting
+from tests.faults.visitors import visitor
 from tests.support.cast import PASSWORD, Person
-from tests.support.site import Site
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(120)
 JSON = {"Accept": "application/json"}
 REQUEST_SECONDS = 10.0
 SLACK_SECONDS = 1.0  # two cores, three processes
-
-
-@asynccontextmanager
-async def visitor(worker: Worker) -> AsyncIterator[Person]:
-    async with Person.visiting(Site(None, worker.url)) as person:  # type: ignore[arg-type]
-        yield person
 
 
 async def timed(request: Awaitable[httpx.Response]) -> tuple[httpx.Response, float]:
@@ -61,7 +55,7 @@ async def test_without_redis_everything_except_live_text_works_and_nothing_waits
     cluster: Cluster, how: str
 ) -> None:
     [one] = await cluster.workers(1)
-    async with asked(cluster, *counting(5), at=one, tabs=[one]) as story, visitor(one) as nobody:
+    async with asked(cluster, *counting(5), at=one, tabs=[one]) as story, visitor(one.url) as nobody:
         await story.over(10)
         [tab] = story.tabs
         with away(cluster.valkey, how):
@@ -90,9 +84,9 @@ async def test_without_redis_everything_except_live_text_works_and_nothing_waits
 
 
 async def test_without_redis_a_worker_counts_wrong_passwords_by_itself(cluster: Cluster) -> None:
-    one = cluster.launch("serve", "none", RATE_LIMITS="on")
+    one = cluster.launch("serve", "strict_limits")
     await one.until_ready()
-    async with cluster.alice(one) as alice, visitor(one) as stranger:
+    async with cluster.alice(one) as alice, visitor(one.url) as stranger:
         with away(cluster.valkey):
             guesses = [await stranger.log_in(alice.email, "wrong-" * 3) for _ in range(7)]
             page = await alice.http.get("/chat/")
@@ -106,7 +100,7 @@ async def test_without_redis_a_worker_counts_wrong_passwords_by_itself(cluster: 
 @pytest.mark.parametrize("how", ["stopped", "frozen"])
 async def test_without_postgres_every_request_has_its_503_and_sockets_stay(cluster: Cluster, how: str) -> None:
     [one] = await cluster.workers(1)
-    async with asked(cluster, *counting(5), at=one, tabs=[one]) as story, visitor(one) as nobody:
+    async with asked(cluster, *counting(5), at=one, tabs=[one]) as story, visitor(one.url) as nobody:
         await story.over(10)
         [tab] = story.tabs
         with away(cluster.postgres, how):

@@ -14,7 +14,7 @@ from tests.faults.story import asked, counting
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(120)
-EVERYBODY_ELSE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'chat'"
+EVERYBODY_ELSE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'worker-%'"
 READ_ONLY = "ALTER DATABASE postgres {} default_transaction_read_only{}"
 
 

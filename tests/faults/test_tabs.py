@@ -15,9 +15,9 @@ from tests.faults.cluster import Cluster, Worker
 from tests.faults.oracle import Rules
 from tests.faults.proxy import ChaosProxy
 from tests.faults.story import asked, counting
-from tests.support.cast import PASSWORD, Person
+from tests.faults.visitors import visitor
+from tests.support.cast import PASSWORD
 from tests.support.mailbox import Mailbox
-from tests.support.site import Site
 from tests.support.sockets import never_closing
 from tests.support.waiting import eventually
 
@@ -126,7 +126,7 @@ async def test_row_44_an_unavailable_mail_server_is_retried_and_no_page_reveals_
         mails = {"EMAIL_BACKEND": "smtp", "SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(way.port), "SMTP_TLS": "none"}
         one = cluster.launch("serve", "none", EMAIL_VERIFICATION_REQUIRED="True", **mails)
         await one.until_ready()
-        async with Person.visiting(Site(None, one.url)) as nobody:  # type: ignore[arg-type]
+        async with visitor(one.url) as nobody:
             page = await nobody.sign_up(address)
         await eventually(one.says("was not sent in attempt 1"), seconds=10)
         way.heal()
@@ -167,8 +167,7 @@ async def test_row_46_an_account_deleted_during_an_answer_leaves_nothing_behind(
         await cluster.model.open(until=1)
         [user] = await cluster.rows("SELECT id FROM users WHERE email = $1", story.person.email)
         generation_id = (await story.row())["generation_id"]
-        story.person.http.base_url = one.url  # which is not the owner
-        story.person.http.headers["Origin"] = one.url
+        story.person.site.url = one.url  # which is not the owner
         began = time.monotonic()
         deleted = await story.person.http.post("/accounts/delete/", data={"password": PASSWORD})
         for tab in story.tabs:

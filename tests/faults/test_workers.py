@@ -18,18 +18,22 @@ TAKEOVER_SECONDS = 20  # from the fault until every tab shows the stored end
 
 async def test_row_1_a_worker_dies_and_all_tabs_keep_the_text_they_showed_within_20_s(cluster: Cluster) -> None:
     one, two = await cluster.workers(2)
-    async with asked(cluster, *counting(2000), at=one, tabs=[[one.url, two.url], two, two]) as story:
+    async with (
+        cluster.balanced(one, two) as site,
+        asked(cluster, *counting(2000), at=one, tabs=[site.url] * 4) as story,
+    ):
         await story.until_text(random.randrange(1, 800))
         seen = [tab.text(story.reply_id) for tab in story.tabs]
         one.kill()
-        story.tabs[0].urls = [two.url]
         row = await story.over(TAKEOVER_SECONDS)
         again = await story.tabs[0].post("say Once more")
         await story.tabs[0].until(lambda: again in story.tabs[0].said)
 
     assert (row["status"], row["reason"], row["takeovers"]) == ("interrupted", "lost", 1)
     assert all(row["content"].startswith(text) for text in seen)
-    assert [tab.shrunk for tab in story.tabs] == [0, 0, 0]
+    assert [tab.shrunk for tab in story.tabs] == [0] * 4
+    assert sorted(tab.connections for tab in story.tabs) == [1, 1, 2, 2], "two tabs were at the worker that died"
+    assert site.failed_handshakes == 0
     assert story.tabs[0].said[again]["type"] == "ack"
 
 
@@ -104,7 +108,10 @@ async def test_row_9_a_paused_owner_wakes_without_its_lease_and_writes_nothing(c
 
 async def test_row_10_a_loop_blocked_for_15_s_loses_its_answer_and_duplicates_nothing(cluster: Cluster) -> None:
     [healthy], [blocked] = await asyncio.gather(cluster.workers(1), cluster.workers(1, "block_the_loop"))
-    async with asked(cluster, *counting(2000), at=blocked, tabs=[healthy, [blocked.url, healthy.url]]) as story:
+    async with (
+        cluster.balanced(blocked, healthy) as site,
+        asked(cluster, *counting(2000), at=blocked, tabs=[site.url] * 2) as story,
+    ):
         row = await story.over(TAKEOVER_SECONDS + 5)
         await eventually(blocked.says("now belongs to another worker"), seconds=20)
 

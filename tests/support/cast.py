@@ -72,14 +72,19 @@ class Person:
         found: list[dict[str, Any]] = response.json()["messages"]
         return found
 
+    @property
+    def socket_headers(self) -> dict[str, str]:
+        """Of a handshake, as the browser writes them."""
+        cookie = "; ".join(f"{name}={value}" for name, value in self.http.cookies.items())
+        return {"Host": httpx.URL(self.site.url).netloc.decode(), "Origin": self.site.url, "Cookie": cookie}
+
     @asynccontextmanager
     async def connection(self, thread_id: str, origin: str = "") -> AsyncIterator[websockets.ClientConnection]:
         """A bare websocket with the cookies, before hello; without a thread that of a new chat's page."""
-        cookie = "; ".join(f"{name}={value}" for name, value in self.http.cookies.items())
         async with websockets.connect(
             f"{self.site.socket_url}/ws/chat/{thread_id}/" if thread_id else f"{self.site.socket_url}/ws/chat/",
             origin=websockets.Origin(origin or self.site.url),
-            additional_headers={"Cookie": cookie},
+            additional_headers={"Cookie": self.socket_headers["Cookie"]},
             compression=None,
             max_size=None,
             open_timeout=10,

@@ -6,8 +6,9 @@ from typing import Any
 
 import httpx
 
+SHORTER_THAN_THE_SERVER = httpx.Limits(keepalive_expiry=2)  # it never asks on a connection that just closes
+
 
 def new_client(**options: Any) -> httpx.AsyncClient:
     """Reading the certificates for https takes 60 ms of each one, and no server of the tests speaks it."""
-    shorter_than_the_server = httpx.Limits(keepalive_expiry=2)  # it never asks on one that just closes
-    return httpx.AsyncClient(verify=False, **{"timeout": 20, "limits": shorter_than_the_server, **options})
+    return httpx.AsyncClient(verify=False, **{"timeout": 20, "limits": SHORTER_THAN_THE_SERVER, **options})

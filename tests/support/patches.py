@@ -83,6 +83,7 @@ RETRIES_ASYNCIO = Part(retries, "asyncio")
 WAITING_MAX = Part(mailer, "WAITING_MAX")
 REPLY_SECONDS = Part(mailer, "REPLY_SECONDS")
 CLOSE_SECONDS = Part(mailer, "CLOSE_SECONDS")
+LIMITS_WAIT = Part(limits.Limits, "wait_ms")
 LIMIT_INTERVAL_MS = Part(limits.Limit, "interval_ms")
 OWN_MAX_KEYS = Part(limits, "OWN_MAX_KEYS")
 

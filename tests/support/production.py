@@ -12,7 +12,7 @@ from ipaddress import ip_address
 import httpx
 
 from tests.support.cast import Person
-from tests.support.client import new_client
+from tests.support.client import SHORTER_THAN_THE_SERVER, new_client
 from tests.support.site import Site
 
 PRODUCTION = {
@@ -51,8 +51,8 @@ class TlsProxy(httpx.AsyncHTTPTransport):
     """The proxy in front of the server: accepts https for the public host and adds the forwarding headers."""
 
     def __init__(self, site: Site, *, address: str) -> None:
-        super().__init__(verify=False)
-        self._target = httpx.URL(site.url)
+        super().__init__(verify=False, limits=SHORTER_THAN_THE_SERVER)
+        self._site = site
         self._address = address
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -61,7 +61,8 @@ class TlsProxy(httpx.AsyncHTTPTransport):
         headers = httpx.Headers(request.headers)
         hops = [value for value in (headers.get("X-Forwarded-For"), self._address) if value]
         headers.update({"X-Forwarded-For": ", ".join(hops), "X-Forwarded-Proto": "https"})
-        url = request.url.copy_with(scheme="http", host=self._target.host, port=self._target.port)
+        target = httpx.URL(self._site.url)
+        url = request.url.copy_with(scheme="http", host=target.host, port=target.port)
         passed_on = httpx.Request(
             request.method, url, headers=headers, stream=request.stream, extensions=request.extensions
         )

@@ -29,10 +29,9 @@ async def closed(connection: websockets.ClientConnection) -> int:
 async def never_closing(person: Person, thread_id: str) -> AsyncIterator[None]:
     """A client that opens a socket, sends hello, and replies to nothing after it, not even a close."""
     target = httpx.URL(person.site.url)
-    cookie = "; ".join(f"{name}={value}" for name, value in person.http.cookies.items())
     lines = [
-        f"GET /ws/chat/{thread_id}/ HTTP/1.1", f"Host: {target.netloc.decode()}", f"Origin: {person.site.url}",
-        f"Cookie: {cookie}", "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13",
+        f"GET /ws/chat/{thread_id}/ HTTP/1.1", *(f"{name}: {value}" for name, value in person.socket_headers.items()),
+        "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13",
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "", "",
     ]  # fmt: skip
     hello = Frame(Opcode.TEXT, b'{"type":"hello","v":1}').serialize(mask=True)
