@@ -5,6 +5,7 @@ SHELL := /bin/sh
 PYTHON_DONE := .venv/.run-installed
 TESTS_DONE := .venv/.test-installed
 LOCAL_DONE := .venv/.local-installed
+AUDIT_DONE := .venv/.audit-installed
 NODE_DONE := node_modules/.installed
 BUILT := static/dist/.built
 SOURCES := $(shell find static/src templates -type f 2>/dev/null)
@@ -17,7 +18,7 @@ COMPILE := .venv/bin/python -m uv pip compile --quiet --universal --generate-has
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: run run-local test test-models faults faults-once check lint bench lock clean help FORCE
+.PHONY: run run-local test test-models faults faults-once check lint bench lock audit sbom clean help FORCE
 
 run: $(BUILT) $(PYTHON_DONE) ## start everything (PORT=8001 make run: on another port)
 	@exec .venv/bin/chat dev
@@ -54,7 +55,21 @@ lock: $(TESTS_DONE) ## write the lock files anew (UPGRADE=--upgrade: with newer 
 	$(COMPILE) $(UPGRADE) pyproject.toml -o requirements-dev.txt -c requirements.txt --group services
 	$(COMPILE) $(UPGRADE) pyproject.toml -o requirements-test.txt -c requirements.txt --group services --group test
 	$(COMPILE) $(UPGRADE) -o requirements-local.txt --no-deps --only-binary xllamacpp --emit-build-options --group local
+	$(COMPILE) $(UPGRADE) -o requirements-audit.txt -c requirements-test.txt --group audit
 	npm $(if $(UPGRADE),update,install) --package-lock-only
+
+# By what is known today, so an unchanged lock can fail. --strict: a package that could not be looked up fails, too.
+audit: $(AUDIT_DONE) ## look up the packages of every lock in the lists of known vulnerabilities
+	.venv/bin/pip-audit --strict --disable-pip --require-hashes -r requirements-test.txt
+	.venv/bin/pip-audit --strict --disable-pip --require-hashes -r requirements-local.txt
+	.venv/bin/pip-audit --strict --disable-pip --require-hashes -r requirements-audit.txt
+	npm audit --package-lock-only
+
+# Optional packages are binaries of build tools, one for each system.
+sbom: $(AUDIT_DONE) ## write the bill of materials of a release, as CycloneDX, into var/sbom/
+	@mkdir -p var/sbom
+	.venv/bin/cyclonedx-py requirements requirements.txt --pyproject pyproject.toml --output-reproducible --of JSON -o var/sbom/python.cdx.json
+	npm sbom --sbom-format cyclonedx --sbom-type application --package-lock-only --omit dev --omit optional >var/sbom/javascript.cdx.json
 
 clean: ## remove what was installed and built; var/, with your data, stays
 	rm -rf .venv node_modules static/dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
@@ -76,6 +91,10 @@ $(LOCAL_DONE): requirements-local.txt $(PYTHON_DONE)
 	@bin/install-python requirements-local.txt
 	@touch $@
 
+$(AUDIT_DONE): requirements-audit.txt $(TESTS_DONE)
+	@bin/install-python requirements-audit.txt
+	@touch $@
+
 $(NODE_DONE): package.json package-lock.json .npmrc
 	@bin/install-node
 	@touch $@
@@ -87,6 +106,6 @@ $(BUILT): $(NODE_DONE) $(SOURCES) static/src templates
 # A virtual environment has its own place written into it, so one that was moved is made again.
 ifneq ($(wildcard .venv/.place),)
 ifneq ($(shell cat .venv/.place),$(shell pwd -P))
-$(PYTHON_DONE) $(TESTS_DONE) $(LOCAL_DONE): FORCE
+$(PYTHON_DONE) $(TESTS_DONE) $(LOCAL_DONE) $(AUDIT_DONE): FORCE
 endif
 endif
