@@ -153,6 +153,7 @@ def main() -> None:
             "DATABASE_URL": database_url,
             "REDIS_URL": stack.enter_context(embedded_valkey(Path(folder) / "valkey")),
             "OPENAI_API_KEY": "none",
+            "SIGNUP": "open",
             "EMAIL_VERIFICATION_REQUIRED": "True",
             "EMAIL_BACKEND": "smtp",
             "DEFAULT_FROM_EMAIL": "chat@example.com",

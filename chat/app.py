@@ -26,6 +26,7 @@ from chat.checkout import ROOT
 from chat.database import DatabaseUnavailable
 from chat.durations import in_words, wait_in_words
 from chat.services.accounts.sessions import ABSOLUTE
+from chat.services.accounts.sign_up_rules import SignUpRules
 from chat.services.errors import NotAdministrator
 from chat.settings import Settings
 from chat.text import contained, isolated
@@ -172,6 +173,8 @@ def _install_templates(app: App, settings: Settings) -> None:
     for words in (abilities, contained, isolated):
         app.add_template_filter(words)
 
+    rules = SignUpRules.of(settings)
+
     @app.context_processor
     async def common() -> dict[str, Any]:
         try:
@@ -185,6 +188,7 @@ def _install_templates(app: App, settings: Settings) -> None:
             "user": session.user if session else None,
             "theme": session.user.settings.theme if session else None,
             "static_url": static_url,
+            "sign_up": rules,
         }
 
 

@@ -24,6 +24,7 @@ from chat.models import (
     AuditEntry,
     AuthSession,
     EmailVerificationToken,
+    Invitation,
     LLMCallLog,
     LLMCallText,
     RecoveryCode,
@@ -37,6 +38,7 @@ from chat.services.usage.months import this_month
 from tests.support import programs
 from tests.support.cast import PASSWORD, Person
 from tests.support.programs import Program
+from tests.support.sign_up import invitation_for, new_address, row_of
 from tests.support.two_factor import turned_on
 
 PROJECT = Path(__file__).parents[1]
@@ -228,6 +230,27 @@ async def test_the_usage_of_a_month_is_a_table_or_csv_with_every_decimal(
     assert (wrong[0], "Use the format 2026-11" in wrong[2]) == (2, True)
 
 
+async def test_an_invitation_is_printed_where_no_mail_can_be_sent(environment: dict[str, str]) -> None:
+    address = new_address()
+    (one, several), wrong = (
+        [await chat(environment, "invite", address), await chat(environment, "invite", "--uses", "3")],
+        [
+            await chat(environment, "invite", address, "--uses", "2"),
+            await chat(environment, "invite", "--uses", "0"),
+            await chat(environment, "invite", "nothing"),
+        ],
+    )
+    rows = [await row_of(out.strip().rpartition("/invitation/")[2].rstrip("/")) for _, out, _ in (one, several)]
+
+    assert [(row.email, row.uses, row.is_mailed, row.maker_id) for row in rows] == [
+        (address, 1, False, None),
+        ("", 3, False, None),
+    ]
+    assert f"Send this link to {address}; it expires after 7 days" in one[1]
+    assert [code for code, _, _ in wrong] == [1, 1, 1]
+    assert [entry.action for entry in await AuditEntry.filter(object_id=str(rows[0].id))] == ["invitations.create"]
+
+
 async def test_expired_rows_are_pruned_and_everything_else_stays(alice: Person, environment: dict[str, str]) -> None:
     """The counts are those of the whole site, where other tests leave rows too."""
     user, now = await User.get(email=alice.email), datetime.now(UTC)
@@ -238,6 +261,9 @@ async def test_expired_rows_are_pruned_and_everything_else_stays(alice: Person, 
     living = await EmailVerificationToken.create(token_sha256=token_hash(new_token()), **link)
     over = link | {"expires_at": now - timedelta(minutes=1)}
     await EmailVerificationToken.create(token_sha256=token_hash(new_token()), **over)
+    invitations = [await row_of(await invitation_for()) for _ in range(3)]
+    await Invitation.filter(id__in=[one.id for one in invitations[1:]]).update(expires_at=now - timedelta(minutes=1))
+    await User.filter(id=user.id).update(invitation_id=invitations[2].id)
     entry = {"actor_id": user.id, "actor_email": user.email, "action": "users.disable", "object_id": "1"}
     audit = await AuditEntry.create(**entry)
     mine = AuditEntry.filter(id__gt=audit.id, actor_email=BY, action__startswith="prune.").order_by("created_at")
@@ -248,13 +274,14 @@ async def test_expired_rows_are_pruned_and_everything_else_stays(alice: Person, 
     assert await AuthSession.filter(id=ended.id).exists()
     verbs, counts, whats = zip(*parsed(would), strict=True)
     assert set(verbs) == {"Would delete"}
-    assert whats[:3] == (
+    assert whats[:4] == (
         "expired sessions.",
         "expired email confirmation links.",
         "expired password reset links.",
+        "expired invitations that no one accepted.",
     )
-    assert whats[3].startswith("model requests before ")
-    assert min(counts[0], counts[1], counts[3]) > 0
+    assert whats[4].startswith("model requests before ")
+    assert min(counts[0], counts[1], counts[3], counts[4]) > 0
     assert not await mine.exists()
     did = await chat(environment, "prune", *every)
 
@@ -267,6 +294,7 @@ async def test_expired_rows_are_pruned_and_everything_else_stays(alice: Person, 
     assert not await AuthSession.filter(id=ended.id).exists()
     assert (await alice.http.get("/chat/")).status_code == 200
     assert await EmailVerificationToken.filter(user=user).values_list("id", flat=True) == [living.id]
+    assert [await Invitation.exists(id=one.id) for one in invitations] == [True, False, True]
     assert await AuditEntry.filter(id=audit.id).exists()
     removed = Counter[tuple[str, ...]]()
     for one in await mine:
@@ -275,6 +303,7 @@ async def test_expired_rows_are_pruned_and_everything_else_stays(alice: Person, 
         ("prune.sessions", "auth_session"),
         ("prune.tokens", "email_verification_token"),
         ("prune.tokens", "password_reset_token"),
+        ("prune.tokens", "invitation"),
         ("prune.logs", "llm_call_log"),
     ]
     assert [removed[kind] for kind in kinds] == [count for _, count, _ in parsed(did)]

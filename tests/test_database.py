@@ -153,7 +153,7 @@ async def test_each_migration_can_be_reverted_and_applied_again(empty: Settings)
     assert eval(written) == ([[name] for name in newest_first[:-1]], newest_first[-2::-1], True)
 
 
-PARTIAL_INDEXES = {"one_active", "generation_alive", "llm_call_log_odd"}
+PARTIAL_INDEXES = {"one_active", "generation_alive", "llm_call_log_odd", "users_unapproved"}
 CHECKS = {
     "email_lower_case",
     "known_theme",
@@ -163,6 +163,9 @@ CHECKS = {
     "known_state",
     "known_tool_state",
     "known_title_by",
+    "one_row",
+    "uses_in_range",
+    "an_address_is_one_person",
 }
 
 

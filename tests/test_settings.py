@@ -30,7 +30,15 @@ def test_production_names_everything_that_is_missing_at_once() -> None:
         Settings.from_environment({})
 
     named = {problem.split()[0] for problem in refused.value.problems}
-    assert named == {"SECRET_KEY", "PUBLIC_URL", "DATABASE_URL", "REDIS_URL", "OPENAI_API_KEY", "EMAIL_BACKEND"}
+    assert named == {
+        "SECRET_KEY",
+        "PUBLIC_URL",
+        "DATABASE_URL",
+        "REDIS_URL",
+        "OPENAI_API_KEY",
+        "EMAIL_BACKEND",
+        "SIGNUP",
+    }
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,16 @@ def _add_changes(commands: Commands) -> None:
         "make a user an administrator, or create one; asks for the password",
     )
     admin.add_argument("email")
+    invite = _add(
+        commands,
+        "invite",
+        changes.invite,
+        "invite people to sign up: by email, or with a link to pass on if there is no address or no mail server",
+    )
+    invite.add_argument("email", nargs="?", default="", metavar="ADDRESS", help="only this person can use the link")
+    invite.add_argument(
+        "--uses", type=int, default=1, metavar="N", help="without an address: how many people can use the link"
+    )
     budget = _add(
         commands,
         "set-budget",

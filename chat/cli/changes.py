@@ -9,6 +9,7 @@ import os
 import pwd
 import socket
 import sys
+from dataclasses import replace
 from uuid import UUID
 
 from chat import database
@@ -16,10 +17,12 @@ from chat.cli.environment import settings_with_database
 from chat.mailer import Mailer
 from chat.security.passwords import Passwords
 from chat.services.accounts.credentials import check_password
-from chat.services.admin import commands
+from chat.services.admin import commands, invitations
 from chat.services.admin.audit import AuditContext, CommandLine
+from chat.services.admin.invitations import Invited
 from chat.services.usage import budgets
 from chat.settings import Settings
+from chat.settings.parsing import Origin
 
 EMAIL_SECONDS = 60  # a command waits until its email is sent
 
@@ -67,6 +70,31 @@ async def _store_budget(email: str, amount: str, settings: Settings) -> None:
     async with database.opened(settings):
         user = await commands.user_with_email(email)
         await commands.set_budget(command_context(user.id, value=amount))
+
+
+def invite(arguments: argparse.Namespace) -> int:
+    """Invite a person by email, or print a link."""
+    settings = settings_with_database()
+    if not settings.public_url:  # `make run`
+        settings = replace(settings, public_url=Origin(f"http://127.0.0.1:{settings.port}"))
+    invited = asyncio.run(_invite(arguments.email, arguments.uses, settings))
+    if invited.link:
+        people = invited.email or ("1 person" if arguments.uses == 1 else f"{arguments.uses} people")
+        sys.stdout.write(f"Send this link to {people}; it expires after 7 days:\n{invited.link}\n")
+    else:
+        sys.stdout.write(f"An invitation was emailed to {invited.email}; it expires after 7 days.\n")
+    return 0
+
+
+async def _invite(email: str, uses: int, settings: Settings) -> Invited:
+    mailer = Mailer(settings)
+    async with database.opened(settings):
+        invited = await invitations.invite(
+            command_context(), email, uses, mailer=mailer, limits=None, settings=settings
+        )
+        await mailer.drain(seconds=EMAIL_SECONDS)
+        await mailer.close()
+    return invited
 
 
 def reset_two_factor(arguments: argparse.Namespace) -> int:

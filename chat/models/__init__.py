@@ -28,6 +28,7 @@ from chat.models.generations import (
     ToolCall,
     ToolState,
 )
+from chat.models.sign_up import ApprovalNotice, Invitation
 from chat.models.threads import TITLE_MAX_LENGTH, ChatMessage, ChatThread, Role, Status, TitleBy
 from chat.models.usage import (
     CALLER_MAX_LENGTH,
@@ -58,6 +59,7 @@ __all__ = [
     "TITLE_MAX_LENGTH",
     "TOOL_NAME_MAX_LENGTH",
     "USER_AGENT_MAX_LENGTH",
+    "ApprovalNotice",
     "AuditEntry",
     "AuthSession",
     "BudgetReservation",
@@ -66,6 +68,7 @@ __all__ = [
     "Confirms",
     "EmailVerificationToken",
     "Generation",
+    "Invitation",
     "LLMCallLog",
     "LLMCallText",
     "PasswordResetToken",

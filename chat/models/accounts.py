@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 from uuid import UUID
 
-from tortoise import fields
+from tortoise import fields, timezone
 from tortoise.models import Model
 
 from chat.models.ids import uuid7
 from chat.settings import MODEL_MAX_LENGTH
+
+if TYPE_CHECKING:
+    from chat.models.sign_up import Invitation
 
 EMAIL_MAX_LENGTH = 254  # RFC 5321's longest address
 DISPLAY_NAME_MAX_LENGTH = 100
@@ -35,11 +40,24 @@ class User(Model):
     created_at = fields.DatetimeField(auto_now_add=True)
     last_seen_at = fields.DatetimeField(null=True)
     monthly_budget = fields.DecimalField(max_digits=12, decimal_places=4, null=True)  # USD; null: the site's setting
+    # Null while the user waits for an administrator's approval, and after it was declined.
+    approved_at: datetime | None = fields.DatetimeField(null=True, default=timezone.now)
+    declined_at = fields.DatetimeField(null=True)
+    is_announced = fields.BooleanField(default=False)  # administrators were told that this user waits
+    invitation: fields.ForeignKeyNullableRelation[Invitation] = fields.ForeignKeyField(
+        "models.Invitation", related_name="users", on_delete=fields.SET_NULL, null=True, db_index=True
+    )
 
     settings: fields.OneToOneRelation[UserSettings]
+    invitation_id: UUID | None
 
     class Meta:
         table = "users"  # "user" is a reserved word
+
+    @property
+    def waits(self) -> bool:
+        """Whether an administrator has yet to approve the account."""
+        return self.approved_at is None
 
     @property
     def needs_reset(self) -> bool:

@@ -66,6 +66,7 @@ VERIFICATION = Limit("verification", 20, 3600, by_address=True)
 RESEND = Limit("resend", 20, 3600, by_address=True)
 RESEND_BACKOFF = Backoff("resend-to", 60, 480, 86_400)  # by email address
 EXPORT = Limit("export", 1, 3600)  # counted once the password is right
+INVITE = Limit("invite", 60, 3600)
 DOWNLOAD = Limit("download", 30, 3600)  # of an administrators' list: reads a whole table and writes to the audit log
 CHANGE_EMAIL = Limit("change-email", 10, 3600)
 CONFIRM_TO = Limit("confirm-to", 20, 86_400)  # by email address: the backoff alone allows 180 a day
@@ -90,7 +91,7 @@ COUNTED_BY_SERVICES = {  # the other limits are on routes
     "Messages of one user": MESSAGE_EACH_MINUTE,
     "Messages of one user, per second": MESSAGE_EACH_SECOND,
     "“You already have an account” emails to one address": ACCOUNT_EXISTS,
-    "Confirmation emails to one address, after the first": CONFIRM_TO,
+    "Confirmation emails to one address, after the first, and invitations": CONFIRM_TO,
     "Time between confirmation emails to one address; then 2, 4 and 8 minutes": RESEND_BACKOFF.first_wait,
 }
 OWN_MAX_KEYS = 10_000  # keys that a worker counts on its own

@@ -12,6 +12,7 @@ from chat.llm.catalogue import DEFAULT_MODEL, Catalogue
 from chat.llm.price import PriceList
 from chat.settings.models import declared_models
 from chat.settings.parsing import Origin, Sender, parser_of
+from chat.settings.sign_up import Domains, SignUp
 from chat.settings.starters import Starters
 
 MODEL_MAX_LENGTH = 100  # the length of the columns that store a model's name
@@ -185,10 +186,21 @@ class Settings:
     llm_log_text: bool = setting(False, "Store the input of each model call in its log, in addition to the output.")
     test_apis: bool = setting(False, "Let `tests/live/` call the real API, which costs money.")
 
+    signup: SignUp | None = setting(
+        None,
+        "Who may sign up: `open` (anyone), `invite` (people with an invitation), `domain` (addresses in "
+        "`SIGNUP_DOMAINS`), `approval` (anyone, and an administrator approves each account) or `closed` (no one). "
+        "Required in production. Unset in development: `open`.",
+        group="Accounts and email",
+    )
+    signup_domains: Domains = setting(
+        Domains(()),
+        "For `SIGNUP=domain`: the domains of the addresses that may sign up, separated by commas, like "
+        "`example.com,*.example.org`. `*.` stands for subdomains at any depth, without the domain itself.",
+    )
     email_verification_required: bool = setting(
         True,
         "New accounts confirm their email address before the first login. `chat dev` turns this off by default.",
-        group="Accounts and email",
     )
     email_verification_timeout: int = setting(
         86_400, "Lifetime of the link that confirms an address, in seconds.", minimum=60
@@ -210,6 +222,11 @@ class Settings:
     dev_superuser_password: str = setting("", "Development only: the password of that administrator.", secret=True)
 
     declared_models: Catalogue | None = None  # of the models file
+
+    @property
+    def sign_up(self) -> SignUp:
+        """Who may sign up."""
+        return self.signup or SignUp.OPEN
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -243,6 +260,7 @@ class Settings:
                 problems.append(f"{variable(item)} {error}")
         settings = cls(**values, declared_models=declared_models(environment, problems))
         problems += _malformed_urls(settings)
+        problems += _contradictions(settings, already={problem.split()[0] for problem in problems})
         if not settings.debug:
             problems += _unfit_for_production(settings, already={problem.split()[0] for problem in problems})
         if problems:
@@ -289,6 +307,20 @@ def _malformed_urls(settings: Settings) -> list[str]:
     ]
 
 
+def _contradictions(settings: Settings, *, already: set[str]) -> list[str]:
+    """Settings that exclude each other; variables in `already` have a complaint and get no second one."""
+    is_domain, unconfirmed = settings.sign_up is SignUp.DOMAIN, not settings.email_verification_required
+    checks = [
+        ("SIGNUP", is_domain and unconfirmed,
+         "is domain, but no address would be confirmed: set EMAIL_VERIFICATION_REQUIRED=True"),
+        ("SIGNUP_DOMAINS", is_domain and not settings.signup_domains,
+         "is missing: SIGNUP is domain. List the domains, like example.com,*.example.org"),
+        ("SIGNUP_DOMAINS", bool(settings.signup_domains) and not is_domain and "SIGNUP" not in already,
+         f"is set, but SIGNUP is {settings.signup or 'unset'}: set SIGNUP=domain, or unset SIGNUP_DOMAINS"),
+    ]  # fmt: skip
+    return [f"{name} {problem}" for name, wrong, problem in checks if wrong and name not in already]
+
+
 def _unfit_for_production(settings: Settings, *, already: set[str]) -> list[str]:
     """What a public site must not start with; variables in `already` have a complaint and get no second one."""
     key, has_models = settings.secret_key, bool(settings.models_file or settings.models_toml)
@@ -301,6 +333,8 @@ def _unfit_for_production(settings: Settings, *, already: set[str]) -> list[str]
         ("REDIS_URL", not settings.redis_url, "is missing: a Redis or Valkey server is needed"),
         ("OPENAI_API_KEY", not (settings.openai_api_key or has_models),
          "is missing: no model can answer without it"),
+        ("SIGNUP", settings.signup is None,
+         f"is missing: say who may sign up. Choose one of {', '.join(SignUp)}"),
         ("RATE_LIMITS", not settings.rate_limits, "is off: rate limits must be on in production"),
         ("EMAIL_BACKEND", settings.email_verification_required and settings.email_backend == "console",
          "is console, so no one could confirm an address: set smtp, or EMAIL_VERIFICATION_REQUIRED=False"),

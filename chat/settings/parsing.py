@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, NewType
 from urllib.parse import urlsplit
 
 from chat.llm.price import Price, PriceList, parse_price
+from chat.settings.sign_up import Domains, SignUp
 from chat.settings.starters import Starters
 
 TRUE_WORDS = {"1", "true", "yes", "on"}
@@ -94,6 +95,8 @@ PARSERS: dict[Any, Callable[[str], Any]] = {
     Decimal | None: _decimal,
     PriceList: _prices,
     Starters: Starters.parse,
+    SignUp | None: SignUp.parse,
+    Domains: Domains.parse,
 }
 
 

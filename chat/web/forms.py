@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 import wtforms
-from wtforms import BooleanField, EmailField, PasswordField, RadioField, SelectField, StringField
+from wtforms import BooleanField, EmailField, IntegerField, PasswordField, RadioField, SelectField, StringField
 from wtforms.validators import DataRequired, EqualTo, InputRequired, Length, ValidationError
 
 from chat.llm.catalogue import ModelSpec
@@ -60,6 +60,13 @@ class SignUpForm(Form):
     email = EmailField("Email address", EMAIL)
     password1 = PasswordField("Password", [InputRequired("Choose a password.")])
     password2 = PasswordField("Password again", [Repeats("password1")])
+
+
+class InviteForm(Form):
+    """One person by address, or the number of people who may use the link."""
+
+    email = EmailField("Email address", [Length(max=EMAIL_MAX_LENGTH, message=EMAIL_TOO_LONG)], filters=[typed])
+    uses = IntegerField("Number of people", [InputRequired("Enter a number.")], default=1)
 
 
 class ResetForm(Form):

@@ -19,15 +19,18 @@ from chat import broadcast, database, tools
 from chat.broadcast import Broadcast
 from chat.llm.client import LLMClient
 from chat.mailer import Mailer
+from chat.models import User
 from chat.security import guessing
 from chat.security.limits import Limits
 from chat.security.passwords import Passwords
+from chat.services.accounts import approval
 from chat.services.accounts.credentials import Accounts
 from chat.services.admin.worker_stats import WorkerLoad, WorkerStats
 from chat.services.deps import Deps
 from chat.services.replies.worker import Worker
 from chat.services.usage import ledger
 from chat.settings import Settings
+from chat.settings.sign_up import SignUp
 from chat.web.chat.open_sockets import OpenSockets
 from chat.web.chat.reconciler import Reconciler
 from chat.web.readiness import Readiness
@@ -64,12 +67,16 @@ async def opened(settings: Settings) -> AsyncIterator[Resources]:
     await _open_database(settings)
     deps = _assembled(settings)
     _check_prices(settings, deps.llm)
+    await _look_for_administrator()
     loops = [
         asyncio.create_task(deps.broadcast.run(), name="broadcast"),
         asyncio.create_task(deps.worker.run(deps), name="worker"),
         asyncio.create_task(deps.reconciler.run(), name="reconciler"),
         asyncio.create_task(deps.worker_stats.run(), name="worker stats"),
     ]
+    if settings.sign_up is SignUp.APPROVAL:
+        announcing = approval.keep_announcing(mailer=deps.mailer, settings=settings)
+        loops.append(asyncio.create_task(announcing, name="approval"))
     for loop in loops:
         loop.add_done_callback(_end_process)
     try:
@@ -117,6 +124,15 @@ async def _open_database(settings: Settings) -> None:
         await database.close_database()
         why = str(error) or type(error).__name__
         raise CannotStart(f"Cannot use PostgreSQL ({why}). Check DATABASE_URL.") from error
+
+
+async def _look_for_administrator() -> None:
+    try:
+        found = await User.exists(is_staff=True, is_active=True)
+    except (OSError, BaseORMException):  # not migrated yet, or unavailable again: this is no reason not to start
+        return
+    if not found:
+        logger.warning("This site has no administrator. Create the first one with `chat create-admin EMAIL`.")
 
 
 def _check_prices(settings: Settings, llm: LLMClient) -> None:

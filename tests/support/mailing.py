@@ -23,6 +23,8 @@ EXAMPLE = {
     "email": "carol.new@example.com",
     "left": 9,
     "failures": 100,
+    "count": 3,
+    "minutes": 15,
 }
 AT_ONCE = (0.0, 0.0, 0.0)
 CLOSED_PORT = 1

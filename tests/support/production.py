@@ -21,6 +21,7 @@ PRODUCTION = {
     "DATABASE_URL": "postgres://chat:secret@db/chat?sslmode=require",
     "REDIS_URL": "rediss://:secret@redis:6379/0",
     "OPENAI_API_KEY": "sk-test",
+    "SIGNUP": "open",
     "EMAIL_BACKEND": "smtp",
     "SMTP_HOST": "mail.example.com",
     "DEFAULT_FROM_EMAIL": "Chat <noreply@example.com>",

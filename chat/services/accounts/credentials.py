@@ -1,15 +1,16 @@
-"""Signing up, checking passwords, and making administrators."""
+"""New users, checking passwords, and making administrators."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
+from typing import Any
 
+from tortoise import timezone
 from tortoise.exceptions import IntegrityError
 from tortoise.transactions import in_transaction
 
 from chat.database import query
-from chat.mailer import Email, Mailer
+from chat.mailer import Mailer
 from chat.models import (
     MOST_LOGIN_FAILURES,
     AuthSession,
@@ -21,17 +22,14 @@ from chat.models import (
 )
 from chat.security import password_rules
 from chat.security.limits import (
-    ACCOUNT_EXISTS,
     LOGIN_FAILURE_ACCOUNT,
     LOGIN_FAILURE_ADDRESS,
     PASSWORD_AGAIN,
     PASSWORD_AGAIN_IN_A_ROW,
-    RESEND_BACKOFF,
     Limit,
     Limits,
 )
 from chat.security.passwords import Passwords
-from chat.services.accounts import email_links
 from chat.services.accounts.addresses import normalized_email, storable_email
 from chat.services.errors import Refused, TooManyGuesses
 from chat.settings import Settings
@@ -43,50 +41,16 @@ WITH quickly AS (SELECT set_config('synchronous_commit', 'off', true))
 UPDATE users SET login_failures = login_failures + 1 FROM quickly WHERE email = $1
 RETURNING login_failures, is_active
 """
-# A taken address does not wait for the disk, so a new one must not either. Storing the link, later, waits for both.
-DO_NOT_WAIT = "SET LOCAL synchronous_commit TO off"
 
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """Signs users up and authenticates them."""
+    """Authenticates users, and has what signing up needs."""
 
     settings: Settings
     passwords: Passwords
     mailer: Mailer
     limits: Limits
-
-    def check_sign_up(self, email: str, password: str) -> str:
-        """The normalized address for `sign_up`. Raises Refused if no account could have this address or password."""
-        email = normalized_email(email)
-        check_password(password, email=email, settings=self.settings)
-        return email
-
-    async def sign_up(self, email: str, password: str) -> User | None:
-        """Create a user from what `check_sign_up` accepted.
-
-        For a taken address: with email verification returns None, and its owner gets an email; without, raises
-        Refused, since it cannot be hidden. With verification, everything that depends on whether the address is taken,
-        but for the row itself, happens after the response: neither page nor response time reveals who has an account.
-        """
-        password_hash = await self.passwords.hash(password)
-        user = await _new_user(email, password_hash)
-        if self.settings.email_verification_required:
-            await self.limits.back_off(RESEND_BACKOFF, email)
-            self.mailer.write_later("sign_up", partial(self._email_to, email, user))
-        elif user is None:
-            raise Refused("email_taken", "An account with this email already exists. Log in instead.", field="email")
-        return user
-
-    async def _email_to(self, email: str, user: User | None) -> Email | None:
-        """The link for a new user, or a notice to an existing one, whose password stays unchanged."""
-        if user:
-            return await email_links.first_email(user, settings=self.settings)
-        if await self.limits.wait_ms(ACCOUNT_EXISTS, email):
-            return None
-        accounts_url = f"{self.settings.public_url}/accounts"
-        links = {"url": f"{accounts_url}/login/", "reset_url": f"{accounts_url}/password_reset/"}
-        return Email(email, "account_exists", links)
 
     async def authenticate(self, email: str, password: str, *, address: str) -> User | None:
         """The active user with this email and password; takes the same time if there is none.
@@ -170,13 +134,22 @@ async def ensure_superuser(email: str, password: str, *, passwords: Passwords) -
     email = normalized_email(email)
     user = await User.get_or_none(email=email)
     if user is None:
-        user = await _new_user(email, await passwords.hash(password)) or await User.get(email=email)
+        user = await new_user(email, await passwords.hash(password)) or await User.get(email=email)
     elif not await passwords.verify(user.password_hash, password):
         user.password_hash = await passwords.hash(password)
     was_verified = user.email_verified
     user.is_staff = user.is_active = user.email_verified = True
     user.login_failures = 0  # the way back in for an administrator whom guessers locked out, even without email
-    columns = ["password_hash", "is_staff", "is_active", "email_verified", "login_failures"]
+    user.approved_at, user.declined_at = user.approved_at or timezone.now(), None
+    columns = [
+        "password_hash",
+        "is_staff",
+        "is_active",
+        "email_verified",
+        "login_failures",
+        "approved_at",
+        "declined_at",
+    ]
     await user.save(update_fields=columns)  # locks the row
     await AuthSession.filter(user_id=user.id).delete()  # sessions from before must not gain administrator rights
     # Nor must a pending change of the address: its link would hand over the account.
@@ -206,12 +179,11 @@ async def _end_failures(user: User) -> None:
         await User.filter(id=user.id).update(login_failures=0)
 
 
-async def _new_user(email: str, password_hash: str) -> User | None:
+async def new_user(email: str, password_hash: str, **rights: Any) -> User | None:
     """The new user with settings; None if the address is taken, even by a concurrent sign-up."""
     try:
-        async with in_transaction():
-            await query(DO_NOT_WAIT)
-            user = await User.create(email=email, password_hash=password_hash)
+        async with in_transaction():  # a savepoint, if the caller has a transaction
+            user = await User.create(email=email, password_hash=password_hash, **rights)
             await UserSettings.create(user_id=user.id)
     except IntegrityError:
         return None

@@ -17,6 +17,7 @@ from chat.models import Confirms, EmailVerificationToken, PasswordResetToken, Us
 from chat.security.limits import ACCOUNT_EXISTS, CONFIRM_TO, RESEND_BACKOFF, Limits
 from chat.security.tokens import new_token, token_hash
 from chat.services.accounts.addresses import normalized_email
+from chat.services.accounts.sign_up_rules import SignUpRules
 from chat.services.errors import Refused
 from chat.settings import Settings
 
@@ -79,6 +80,7 @@ async def request_change(user: User, email: str, *, limits: Limits, mailer: Mail
     neither the page nor its response time reveals who has one.
     """
     email = normalized_email(email)
+    SignUpRules.of(settings).check_domain(email)
     if email == user.email:
         raise Refused("same_email", "This is already your email address. Enter a different one.", field="email")
     await database.ping()  # while the database is unavailable, the page must not promise an email
@@ -108,15 +110,16 @@ async def verify(token: str) -> User | None:
         return link.user
 
 
-async def change(token: str, *, mailer: Mailer) -> User | None:
-    """Use up a link that changes the address; None if it does not work any more, or the address was taken meanwhile.
+async def change(token: str, *, mailer: Mailer, settings: Settings) -> User | None:
+    """Use up a link that changes the address; None if it does not work any more, or the address was taken meanwhile or
+    has a domain that is no longer accepted.
 
     Links that were sent to the old address stop working.
     """
     try:
         async with in_transaction():
             link = await _use(token, Confirms.CHANGE)
-            if link is None:
+            if link is None or not SignUpRules.of(settings).admits_domain_of(link.email):
                 return None
             user, old = link.user, link.user.email
             user.email, user.email_verified = link.email, True

@@ -32,8 +32,13 @@ ACCOUNT = """
 SELECT email, display_name, email_verified, is_staff,
     monthly_budget,
     (SELECT confirmed_at FROM second_factor WHERE user_id = $1) AS second_factor_since,
-    created_at, last_seen_at
+    created_at, last_seen_at, approved_at,
+    (SELECT created_at FROM invitation WHERE id = users.invitation_id) AS invited_at
 FROM users WHERE id = $1
+"""
+INVITATIONS = """
+SELECT created_at, email, uses, uses_left, is_mailed, expires_at, revoked_at FROM invitation
+WHERE maker_id = $1 ORDER BY created_at LIMIT 1000
 """
 SETTINGS = "SELECT theme, model, enter_key FROM user_settings WHERE user_id = $1"
 SESSIONS = """
@@ -154,7 +159,7 @@ async def _json(user_id: UUID) -> AsyncIterator[str]:
     for name, sql in (("account", ACCOUNT), ("settings", SETTINGS)):
         rows = await query(sql, user_id)
         yield f',\n"{name}": {_encoded(rows[0] if rows else None)}'
-    for name, sql in (("sessions", SESSIONS), ("usage_by_month", MONTHS)):
+    for name, sql in (("sessions", SESSIONS), ("invitations", INVITATIONS), ("usage_by_month", MONTHS)):
         yield f',\n"{name}": {_encoded(await query(sql, user_id))}'
     yield ',\n"calls": ['
     async for comma, call in _separated(_calls(user_id)):

@@ -19,7 +19,7 @@ from chat.database import query
 from chat.mailer import Mailer
 from chat.models import ALIVE_SQL, AuthSession, Confirms, EmailVerificationToken, User
 from chat.security.passwords import Passwords
-from chat.services.accounts import sessions, two_factor
+from chat.services.accounts import invitations, sessions, two_factor
 from chat.services.accounts.addresses import normalized_email
 from chat.services.accounts.credentials import ensure_superuser
 from chat.services.accounts.deletion import LOCK_ADMINISTRATORS
@@ -48,16 +48,17 @@ GONE = "This no longer exists. Go back and reload the list."
 
 async def verify(context: AuditContext) -> None:
     """Mark the user's email address as confirmed, and delete the links that would confirm it."""
-    async with _as_administrator(context):
+    async with as_administrator(context):
         await _change(context, "users.verify", email_verified=True)
         await EmailVerificationToken.filter(user_id=context.object_id, confirms=Confirms.SIGN_UP).delete()
 
 
 async def disable(context: AuditContext, *, worker: Worker, broadcast: Broadcast) -> None:
-    """Close the account to logins, end its sessions and stop its running replies. Raises Refused."""
+    """Close the account to logins, end its sessions, its invitations and its running replies. Raises Refused."""
     _refuse_self(context, "disable your own account")
-    async with _as_administrator(context):
+    async with as_administrator(context):
         await _change(context, "users.disable", is_active=False)
+        await invitations.revoke_all(context.object_id)
         ended = await sessions.delete_sessions(AuthSession.filter(user_id=context.object_id))
     await sessions.announce_ended(ended, broadcast=broadcast)
     # After the transaction: the end of a reply locks its generation before the user, so this would deadlock with it.
@@ -67,13 +68,13 @@ async def disable(context: AuditContext, *, worker: Worker, broadcast: Broadcast
 
 async def enable(context: AuditContext) -> None:
     """Let the user log in again."""
-    async with _as_administrator(context):
+    async with as_administrator(context):
         await _change(context, "users.enable", is_active=True)
 
 
 async def end_sessions(context: AuditContext, *, broadcast: Broadcast) -> None:
     """Log the user out on all devices."""
-    async with _as_administrator(context):
+    async with as_administrator(context):
         ended = await sessions.delete_sessions(AuthSession.filter(user_id=context.object_id))
         if ended:
             await audit.record(context, "users.end_sessions", before={"sessions": len(ended)}, after={"sessions": 0})
@@ -83,29 +84,32 @@ async def end_sessions(context: AuditContext, *, broadcast: Broadcast) -> None:
 async def set_budget(context: AuditContext) -> None:
     """Set the user's monthly budget to `context.value`. Raises Refused if that is not an amount."""
     amount = budgets.parse_amount(context.value.strip())
-    async with _as_administrator(context):
+    async with as_administrator(context):
         await _change(context, "users.set_budget", monthly_budget=amount)
 
 
 async def make_staff(context: AuditContext) -> None:
-    """Make the user an administrator. Raises Refused for a disabled account."""
-    async with _as_administrator(context):
+    """Make the user an administrator. Raises Refused for an account that is disabled or not approved."""
+    async with as_administrator(context):
         user = await _locked_user(context)
         if not user.is_active:
             raise Refused("inactive", "This account is disabled. Enable it first.")
+        if user.waits:
+            raise Refused("not_approved", "This account waits for approval. Approve it first.")
         await _change(context, "users.make_staff", is_staff=True)
 
 
 async def remove_staff(context: AuditContext) -> None:
-    """Remove the user's administrator rights. Raises Refused."""
+    """Remove the user's administrator rights, and end the user's invitations. Raises Refused."""
     _refuse_self(context, "remove your own administrator rights; ask another administrator")
-    async with _as_administrator(context):
+    async with as_administrator(context):
         await _change(context, "users.remove_staff", is_staff=False)
+        await invitations.revoke_all(context.object_id)
 
 
 async def end_session(context: AuditContext, *, broadcast: Broadcast) -> None:
     """End one session. Raises Refused if it has ended."""
-    async with _as_administrator(context):
+    async with as_administrator(context):
         ended = await sessions.delete_sessions(AuthSession.filter(id=context.object_id))
         if not ended:
             raise Refused("gone", GONE)
@@ -118,7 +122,7 @@ async def stop(context: AuditContext, *, worker: Worker) -> None:
     # The reply is locked before the users: a reply that starts a round holds its own row when it reads its user.
     async with in_transaction():
         running = await query(LOCK_REPLY, context.object_id)
-        async with _as_administrator(context):
+        async with as_administrator(context):
             if not running:
                 raise Refused("over", "This reply has already ended.")
             if running[0]["cancel_at"] is None:
@@ -133,7 +137,7 @@ async def reset_two_factor(context: AuditContext, *, mailer: Mailer, settings: S
     The user is notified by email.
     """
     _refuse_self(context, "reset your own two-factor authentication; turn it off in your settings, with a code")
-    async with _as_administrator(context):
+    async with as_administrator(context):
         user = await _locked_user(context)
         if not await two_factor.remove(user):
             raise Refused("off", f"{user.email} does not use two-factor authentication. There is nothing to reset.")
@@ -143,7 +147,7 @@ async def reset_two_factor(context: AuditContext, *, mailer: Mailer, settings: S
 
 async def record_access(context: AuditContext, action: str, *, details: Any = None) -> None:
     """Record that private content is about to be shown, or a list downloaded."""
-    async with _as_administrator(context):
+    async with as_administrator(context):
         await audit.record(context, action, after=details)
 
 
@@ -152,7 +156,7 @@ async def create_administrator(context: AuditContext, email: str, password: str,
 
     Raises Refused.
     """
-    async with _as_administrator(context):
+    async with as_administrator(context):
         before = await User.get_or_none(email=normalized_email(email))
         user = await ensure_superuser(email, password, passwords=passwords)
         old = before and {"is_staff": before.is_staff, "is_active": before.is_active}
@@ -174,7 +178,7 @@ async def is_still_administrator(context: AuditContext) -> bool:
 
 
 @asynccontextmanager
-async def _as_administrator(context: AuditContext) -> AsyncIterator[None]:
+async def as_administrator(context: AuditContext) -> AsyncIterator[None]:
     """A transaction in which the actor stays an administrator to its end. Raises NotAdministrator.
 
     Such transactions take turns: of two administrators who demote each other one comes first, so one always remains.

@@ -11,6 +11,8 @@ from typing import Any
 
 from chat.database import query
 from chat.models import ALIVE_SQL, FINE
+from chat.services.accounts.approval import waiting_count
+from chat.settings import Settings
 
 DAYS = 30  # including today
 
@@ -103,15 +105,20 @@ class Overview:
     active: int
     active_today: int
     running: int
+    waiting: int
 
 
-async def overview() -> Overview:
+async def overview(settings: Settings) -> Overview:
     """The current figures. The queries run in parallel: each reads all requests of the thirty days."""
     today = datetime.now(UTC).date()
     days = [today - timedelta(days=back) for back in reversed(range(DAYS))]
     start, midnight = (datetime.combine(day, time(), UTC) for day in (days[0], today))
-    by_day, latencies, [latency], [now] = await asyncio.gather(
-        query(BY_DAY, start), query(LATENCIES, start), query(LATENCY, start), query(NOW, start, midnight)
+    by_day, latencies, [latency], [now], waiting = await asyncio.gather(
+        query(BY_DAY, start),
+        query(LATENCIES, start),
+        query(LATENCY, start),
+        query(NOW, start, midnight),
+        waiting_count(settings),
     )
     totals, total = {day: RequestTotals() for day in days}, RequestTotals()
     for row in by_day:
@@ -124,6 +131,7 @@ async def overview() -> Overview:
         latencies=[latency_of.get(day, Latency()) for day in days],
         total=total,
         latency=_latency(latency),
+        waiting=waiting,
         **now,
     )
 

@@ -23,6 +23,8 @@ LONGEST_DAYS = 36_500  # a hundred years; `datetime` ends at year 1
 
 EXPIRED_SESSIONS = f"SELECT s.id FROM auth_session s JOIN users u ON u.id = s.user_id WHERE {expired_sql()}"  # noqa: S608
 EXPIRED_LINKS = "SELECT id FROM {table} WHERE expires_at < now()"
+# An invitation that someone accepted stays, since it says who invited whom.
+UNUSED = "AND NOT EXISTS (SELECT FROM users WHERE invitation_id = invitation.id)"
 OLD_CALLS = "SELECT id FROM llm_call_log WHERE created_at < $1"
 
 
@@ -46,10 +48,13 @@ async def tokens(context: AuditContext | None) -> list[Pruned]:
         "email_verification_token": "email confirmation links",
         "password_reset_token": "password reset links",
     }
-    return [
+    pruned = [
         Pruned(await _prune(context, "tokens", table, EXPIRED_LINKS.format(table=table)), f"expired {what}")
         for table, what in kinds.items()
     ]
+    unused = f"{EXPIRED_LINKS.format(table='invitation')} {UNUSED}"
+    count = await _prune(context, "tokens", "invitation", unused)
+    return [*pruned, Pruned(count, "expired invitations that no one accepted")]
 
 
 async def logs(context: AuditContext | None, older_than_days: int) -> list[Pruned]:

@@ -117,6 +117,7 @@ async def _send(deps: Deps, user: User, thread_id: UUID | None, message: Message
         return stored
     try:
         admission.not_draining(deps.worker)
+        await admission.is_approved(user)
         with deps.worker.room():
             content = await _checked(message, deps)
             await admission.no_answer_runs(thread)
@@ -138,6 +139,7 @@ async def _regenerate(deps: Deps, user: User, thread_id: UUID, answer_id: UUID, 
         return regenerated
     try:
         admission.not_draining(deps.worker)
+        await admission.is_approved(user)
         with deps.worker.room(TRY_AGAIN):
             await admission.no_answer_runs(thread_id)
             await admission.within_limits(user, deps.limits, once=f"{thread_id}:{answer_id}:{continues}")

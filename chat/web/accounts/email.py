@@ -110,7 +110,7 @@ async def confirm_change(token: str) -> ResponseReturnValue:
     if request.method != "POST" or not await is_confirmed_by(form, found.user):
         asks = not await is_own(found.user)
         return await form_page("accounts/confirm_change.html", form, token=token, email=found.email, asks=asks)
-    user = await email_links.change(token, mailer=resources().mailer)
+    user = await email_links.change(token, mailer=resources().mailer, settings=resources().settings)
     if user is None:
         return await _dead_change()
     await flash(f"Your email address is now {isolated(user.email)}. Log in with it from now on.")

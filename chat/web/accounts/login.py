@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from quart import Blueprint, redirect, request, url_for
+from quart import Blueprint, redirect, render_template, request, url_for
 from quart.typing import ResponseReturnValue
 
 from chat.models import User
-from chat.security.limits import LOGIN, PAGE_POST, PREFERENCE, SIGNUP
+from chat.security.limits import LOGIN, PAGE_POST, PREFERENCE
+from chat.services.accounts.sign_up_rules import SignUpRules
 from chat.services.errors import Refused, TooManyGuesses
 from chat.web.accounts import login_target
 from chat.web.accounts.login_flow import (
@@ -15,11 +16,12 @@ from chat.web.accounts.login_flow import (
     form_page,
     own_target,
     refused_page,
+    signed_up,
     to_mailbox,
 )
 from chat.web.auth import safe_target, signed_in_user
 from chat.web.forms import LoginForm, SignUpForm, add_error
-from chat.web.rate_limits import client_address, count, limited
+from chat.web.rate_limits import client_address, limited
 from chat.web.resources import resources
 
 blueprint = Blueprint("login", __name__)
@@ -34,18 +36,14 @@ async def signup() -> ResponseReturnValue:
     if request.method != "POST" and await signed_in_user():
         return redirect(url_for("chat.new_thread"), 303)
     form = SignUpForm(await request.form)
+    if not SignUpRules.of(resources().settings).has_form:
+        return await render_template("accounts/signup_closed.html"), 403 if request.method == "POST" else 200
     if request.method != "POST" or not form.validate():
         return await form_page("accounts/signup.html", form)
-    accounts = resources().accounts
     try:
-        email = accounts.check_sign_up(form.email.data, form.password1.data)
-        await count(SIGNUP, client_address())  # typos and rejected passwords do not count
-        user = await accounts.sign_up(email, form.password1.data)
+        return await signed_up(form.email.data, form.password1.data)
     except Refused as refused:
         return await refused_page("accounts/signup.html", form, refused)
-    if user and accounts.may_log_in(user):
-        return await continue_login(user)
-    return to_mailbox("verify_email_sent", email, user=user)
 
 
 @blueprint.route("/login/", methods=["GET", "POST"])

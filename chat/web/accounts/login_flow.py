@@ -12,17 +12,30 @@ from quart.typing import ResponseReturnValue, ResponseTypes
 from chat.durations import wait_seconds
 from chat.models import User
 from chat.models.ids import uuid7
-from chat.services.accounts import two_factor
+from chat.security.limits import SIGNUP
+from chat.services.accounts import invitations, sign_up, two_factor
 from chat.services.errors import Refused, TooManyGuesses
 from chat.services.replies import threads
 from chat.web.accounts import login_target, pending_login
 from chat.web.auth import log_in, log_out, signed_in_user
 from chat.web.forms import CodeForm, Form, add_error
 from chat.web.kept import is_writer, kept_through_login
-from chat.web.rate_limits import client_address
+from chat.web.rate_limits import client_address, count
 from chat.web.resources import resources
 
 THREAD = re.compile(r"/chat/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/")
+
+
+async def signed_up(email: str, password: str, *, token: str = "") -> ResponseReturnValue:
+    """Create the account, and log in or go to the page that says which mailbox to check. Raises Refused."""
+    accounts = resources().accounts
+    invitation = await invitations.find(token) if token else None
+    email = sign_up.check(email, password, accounts=accounts, invitation=invitation)
+    await count(SIGNUP, client_address())  # typos and rejected passwords do not count
+    user = await sign_up.sign_up(email, password, accounts=accounts, token=token)
+    if user and accounts.may_log_in(user):
+        return await continue_login(user)
+    return to_mailbox("verify_email_sent", email, user=user)
 
 
 async def continue_login(user: User, *, target: str = "", remember: bool = True) -> ResponseReturnValue:
@@ -147,6 +160,8 @@ async def refused_page(
     """The form again with the service's error; `guessed` is the field that TooManyGuesses belongs to."""
     if isinstance(refused, TooManyGuesses):
         add_wait(form, guessed, refused)
-    else:
+    elif refused.field:
         add_error(form, refused.field, str(refused))
+    else:
+        form.form_errors.append(str(refused))
     return await form_page(template, form, **context)

@@ -5,11 +5,11 @@ from typing import Any
 from quart import Blueprint, redirect, request
 from quart.typing import ResponseReturnValue
 
-from chat.web.admin import changes, confirmation, lists, overview
+from chat.web.admin import approval, changes, confirmation, invitations, lists, overview
 from chat.web.admin.tables import TABLES
 
 blueprint = Blueprint("admin", __name__, url_prefix="/admin")
-for pages in (overview, confirmation, lists, changes):
+for pages in (overview, confirmation, approval, invitations, lists, changes):
     blueprint.register_blueprint(pages.blueprint)
 
 

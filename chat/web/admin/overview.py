@@ -23,7 +23,7 @@ blueprint = Blueprint("overview", __name__)
 async def index(_: User) -> ResponseReturnValue:
     """Figures and charts, recent sign-ups, and the tools that the model can call."""
     opened = resources()
-    found = await overview.overview()
+    found = await overview.overview(opened.settings)
     return await render_template(
         "admin/index.html",
         overview=found,

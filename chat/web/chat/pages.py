@@ -33,6 +33,7 @@ STATUS_OF = {
     "not_found": HTTPStatus.NOT_FOUND,
     "draining": HTTPStatus.SERVICE_UNAVAILABLE,
     "overloaded": HTTPStatus.SERVICE_UNAVAILABLE,
+    "not_approved": HTTPStatus.FORBIDDEN,
     "budget_exceeded": HTTPStatus.PAYMENT_REQUIRED,
     "unknown_model": HTTPStatus.UNPROCESSABLE_ENTITY,
 }
@@ -191,6 +192,8 @@ async def _refusal(refused: Refused, user: User, found: ChatThread | None, **sho
 
 async def _page(user: User, found: ChatThread | None, **refused: str) -> str:
     """The page; `refused` holds the fields of a refused form, and the reason."""
+    if user.waits:
+        return await render_template("chat/waiting.html")
     deps = resources()
     view = await snapshot.view_thread(found.id, broadcast=deps.broadcast, tools=deps.tools) if found else None
     return await render_template(

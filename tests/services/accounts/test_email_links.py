@@ -58,7 +58,10 @@ async def test_a_link_works_only_for_its_own_purpose(alice: Person) -> None:
 
     assert await email_links.find(change, Confirms.SIGN_UP) is None
     assert await email_links.verify(change) is None
-    assert await email_links.change(sign_up, mailer=alice.site.resources.mailer) is None
+    assert (
+        await email_links.change(sign_up, mailer=alice.site.resources.mailer, settings=alice.site.resources.settings)
+        is None
+    )
     assert await User.exists(email=alice.email, email_verified=False)
 
 
@@ -80,7 +83,9 @@ async def test_a_change_ends_links_sent_to_the_old_address(alice: Person) -> Non
     user = await User.get(email=alice.email)
     later = datetime.now(UTC) + timedelta(hours=1)
     await PasswordResetToken.create(token_sha256="0" * 64, user=user, email=alice.email, expires_at=later)
-    changed = await email_links.change(await change_link(alice, new), mailer=alice.site.resources.mailer)
+    changed = await email_links.change(
+        await change_link(alice, new), mailer=alice.site.resources.mailer, settings=alice.site.resources.settings
+    )
 
     assert changed and (changed.email, changed.email_verified) == (new, True)
     assert not await PasswordResetToken.exists(user_id=user.id)
@@ -91,6 +96,9 @@ async def test_an_address_that_another_account_got_meanwhile_is_not_taken_over(a
     token = await change_link(alice, f"new-{alice.email}")
     await EmailVerificationToken.filter(user__email=alice.email).update(email=bob.email)
 
-    assert await email_links.change(token, mailer=alice.site.resources.mailer) is None
+    assert (
+        await email_links.change(token, mailer=alice.site.resources.mailer, settings=alice.site.resources.settings)
+        is None
+    )
     assert await User.exists(email=alice.email)
     assert await User.exists(email=bob.email)

@@ -1,14 +1,16 @@
 """All lists of the administration, in the order of the navigation bar. Each model is listed or excused."""
 
-from chat.models import LLMCallText, RecoveryCode, RoundItem, SecondFactor, UserSettings
+from chat.models import ApprovalNotice, LLMCallText, RecoveryCode, RoundItem, SecondFactor, UserSettings
 from chat.web.admin.tables.accounts import AUDIT, RESETS, SESSIONS, USERS, VERIFICATIONS
 from chat.web.admin.tables.chats import GENERATIONS, MESSAGES, THREADS, TOOL_CALLS
 from chat.web.admin.tables.costs import CALLS, MONTHS, RESERVATIONS
+from chat.web.admin.tables.invitations import INVITATIONS
 
 TABLES = {
     table.name: table
     for table in (
         USERS,
+        INVITATIONS,
         SESSIONS,
         VERIFICATIONS,
         RESETS,
@@ -24,6 +26,7 @@ TABLES = {
 }
 
 EXCUSED = {
+    ApprovalNotice: "a single time",
     UserSettings: "one row per user, shown with the user",
     SecondFactor: "shown with the user as on or off; the rest is secret",
     RecoveryCode: "secret",

@@ -13,9 +13,10 @@ from chat.models import (
 )
 from chat.models.ids import NO_ID
 from chat.services.accounts.sessions import active_sql
-from chat.services.admin import commands
+from chat.services.admin import approval, commands
 from chat.services.admin.grid import (
     Action,
+    ChoiceFilter,
     Column,
     Section,
     Sort,
@@ -32,6 +33,11 @@ THIS_MONTH = f"""coalesce((SELECT {{}} FROM user_monthly_usage
     WHERE user_id = t.id AND month = {CURRENT_MONTH_SQL}), 0)"""  # noqa: S608 - a constant
 HAS_TWO_FACTOR = "EXISTS (SELECT 1 FROM second_factor WHERE user_id = t.id AND confirmed_at IS NOT NULL)"
 IS_ACTIVE = active_sql("t")
+APPROVAL = {
+    "waiting": "t.approved_at IS NULL AND t.declined_at IS NULL",
+    "approved": "t.approved_at IS NOT NULL",
+    "declined": "t.declined_at IS NOT NULL",
+}
 
 USERS = Table(
     name="users",
@@ -50,6 +56,9 @@ USERS = Table(
     ),
     details=(
         Column("created_at", "Signed up (UTC)", kind="time"),
+        Column("approved_at", "Approved (UTC)", kind="time"),
+        Column("declined_at", "Declined (UTC)", kind="time"),
+        Column("invitation", "Invitation", "t.invitation_id", "id", link="'invitations/' || t.invitation_id"),
         Column("display_name", "Name"),
         Column("monthly_budget", "Monthly budget (empty: site default)", kind="usd"),
         Column("login_failures", "Failed logins in a row", kind="number"),
@@ -64,6 +73,8 @@ USERS = Table(
         yes_no("email_verified", "Confirmed"),
         yes_no("is_active", "Active"),
         yes_no("is_staff", "Administrator"),
+        ChoiceFilter("approval", "Approval", APPROVAL),
+        ValueFilter("invitation", "Invitation", "t.invitation_id = {}", identifier),
     ),
     sorts=(
         Sort("newest", "Newest first"),
@@ -79,6 +90,15 @@ USERS = Table(
         Section("audit", "object"),
     ),
     actions=(
+        Action(
+            "approve", "Approve account", "The user can then use the site, and is told by email.",
+            approval.approve, lambda user: user["approved_at"] is None,
+        ),
+        Action(
+            "decline", "Decline account", "Logs the user out and closes the account. The user is told by email. "
+            "You can still approve the account later.",
+            approval.decline, lambda user: user["approved_at"] is None and user["declined_at"] is None, is_danger=True,
+        ),
         Action(
             "verify", "Confirm email address", "Marks the email address as confirmed, without a confirmation link.",
             commands.verify, lambda user: not user["email_verified"],
@@ -112,7 +132,7 @@ USERS = Table(
         ),
         Action(
             "enable", "Enable account", "The user can log in again, with the same password.",
-            commands.enable, lambda user: not user["is_active"],
+            commands.enable, lambda user: not user["is_active"] and user["declined_at"] is None,
         ),
     ),
 )  # fmt: skip
