@@ -271,7 +271,7 @@ async def test_an_open_socket_ends_with_its_session(alice: Person) -> None:
 
 async def test_a_modified_cookie_is_invalid(site: Site, members: Person) -> None:
     cookie = members.http.cookies["chat"]
-    changed = [cookie[:-3] + "abc", cookie[1:], cookie.split(".")[0], "", "x" * 3000, cookie + cookie, "\x7f", '""']
+    changed = [cookie[:-3] + "abc", cookie[1:], cookie.split(".")[0], "", "x" * 3000, cookie + cookie, '""']
     for value in changed:
         async with new_client(base_url=site.url, headers={"Cookie": f"chat={value}"}) as forger:
             assert (await forger.get("/chat/")).status_code == 303, value
