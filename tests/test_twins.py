@@ -82,10 +82,13 @@ class Line:
                     reasoning += piece
                 case "done":
                     self._write("response.reasoning.done", message_id=ANSWER, ms=ms)
-        end = {"content_length": utf16_length(text), "content_sha8": sha8(text)}
-        end |= {"reasoning_length": utf16_length(reasoning), "reasoning_ms": 99}
-        self._write("final", rev=3, message_id=ANSWER, status="final", **end)
         self.text, self.reasoning = text, reasoning
+        self._end()
+
+    def _end(self) -> None:
+        end = {"content_length": utf16_length(self.text), "content_sha8": sha8(self.text)}
+        end |= {"reasoning_length": utf16_length(self.reasoning), "reasoning_ms": 99}
+        self._write("final", rev=3, message_id=ANSWER, status="final", **end)
 
     def act(self, name: str, amount: int) -> None:
         """Any fault of a connection."""
@@ -98,21 +101,43 @@ class Line:
             case "go back":
                 self.position = max(self.position - amount, 0)
             case "snapshot":
-                self.frames.append(self.snapshot())
+                self.frames.append(self.snapshot(self.position))
+            case "outage":  # of Redis, after which the server sends what the log has
+                self.act("rows", amount)
+                self.act("snapshot", 0)
+            case "rows":  # without Redis: they are behind what was published, and the log has no position
+                self.frames.append(self.snapshot(self._behind(amount)) | {"cursor": ""})
+            case "word":  # of a worker that took the answer over from a checkpoint
+                [*_, answer] = self.snapshot(self._behind(amount))["messages"]
+                told = {name: answer[name] for name in REASONING} | {"text": answer["content"]}
+                self.frames.append({"type": "response.text", "message_id": ANSWER, **told})
 
-    def snapshot(self) -> Frame:
-        """The thread at this moment, which may be shown again later."""
-        seen = self.log[: self.position]
-        text = "".join(frame["delta"] for frame in seen if frame["type"] == "response.output_text.delta")
+    def _behind(self, amount: int) -> int:
+        return min(max(self.position - amount, 1), len(self.log) - 1)
+
+    def snapshot(self, position: int) -> Frame:
+        """The thread at a moment, which may be shown again later. The answer is stored with its question."""
+        seen = self.log[:position]
+        text = self._text_of(seen)
         thoughts = [frame for frame in seen if frame["type"].startswith("response.reasoning.")]
-        status = "final" if self.position == len(self.log) else "streaming"
+        status = "final" if position == len(self.log) else "streaming"
         messages = [frame["message"] for frame in seen[:1]]
-        if self.position > 1:
+        if position:
             message = {"id": ANSWER, "role": "assistant", "status": status, "content": text, "tools": []}
             messages.append(message | self._thought(thoughts, running=status == "streaming"))
-        rev = 3 if status == "final" else min(1 + self.position, 2)
-        place = {"cursor": f"ab12cd34:{self.position + 1}", "rev": rev}
+        rev = 3 if status == "final" else min(1 + position, 2)
+        place = {"cursor": f"ab12cd34:{position + 1}", "rev": rev}
         return {"type": "thread.snapshot", "title": "", "part": 1, "parts": 1, "messages": messages, **place}
+
+    def _text_of(self, seen: list[Frame]) -> str:
+        text = ""
+        for frame in seen:
+            match frame["type"]:
+                case "response.text":
+                    text = frame["text"]
+                case "response.output_text.delta":
+                    text += frame["delta"]
+        return text
 
     def _thought(self, seen: list[Frame], *, running: bool) -> Frame:
         reasoning = "".join(frame.get("delta", "") for frame in seen)
@@ -124,7 +149,27 @@ class Line:
         self.log.append({"type": kind, "cursor": f"ab12cd34:{len(self.log) + 2}", **fields})
 
 
-ACTIONS = ["pass", "lose", "go back", "snapshot"]
+@dataclass
+class TakenOver(Line):
+    """Another worker begins where the checkpoint of the first one ended, and its model says something else."""
+
+    others: list[str] = field(default_factory=list)
+    kept: int = 0  # characters
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.first = self.text
+        del self.log[-1]
+        text = self.first[: self.kept]
+        self._write("response.text", message_id=ANSWER, text=text, reasoning=self.reasoning, reasoning_ms=98)
+        for piece in self.others:
+            self._write("response.output_text.delta", message_id=ANSWER, pos=utf16_length(text), delta=piece)
+            text += piece
+        self.text = text
+        self._end()
+
+
+ACTIONS = ["pass", "lose", "go back", "snapshot", "rows", "word"]
 acts = st.lists(st.tuples(st.sampled_from(ACTIONS), st.integers(1, 6)), max_size=30)
 
 
@@ -136,26 +181,59 @@ def test_over_any_connection_a_tab_shows_a_prefix_of_text_and_reasoning_and_fina
     line, tab = Line(pieces), store()
     for name, amount in [*happened, ("pass", 99)]:
         line.act(name, amount)
+    shown = ("", "")
     for frame in line.frames:
-        tab.apply(frame)
-        assert line.text.startswith(ended(tab)[0])
-        assert line.reasoning.startswith(thought(tab)[0])
+        before, shown = shown, shows(tab, frame)
+        assert line.text.startswith(shown[0])
+        assert line.reasoning.startswith(shown[1])
+        assert shown >= before or not tab.find(ANSWER), "text never steps back"
 
     text, status, cursor, syncs = ended(tab)
     if cursor == line.log[-1]["cursor"]:  # otherwise it missed the end, which the reconciler finds
         right = (text, status, thought(tab)) == (line.text, "final", [line.reasoning, 99, False])
         assert right or syncs, "a tab that is wrong knows it"
-    tab.apply(line.snapshot())
+    tab.apply(line.snapshot(len(line.log)))
     assert [*ended(tab)[:2], *thought(tab)] == [line.text, "final", line.reasoning, 99, False]
+
+
+def shows(tab: Store, frame: Frame) -> tuple[str, str]:
+    """The text and the reasoning after a frame."""
+    tab.apply(frame)
+    return ended(tab)[0], thought(tab)[0]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.sampled_from(PIECES), max_size=8),
+    st.integers(0, 20),
+    st.lists(st.sampled_from(PIECES), max_size=8),
+    st.lists(st.tuples(st.sampled_from(["pass", "pass", "outage"]), st.integers(1, 4)), max_size=30),
+)
+def test_the_text_of_a_worker_that_is_not_the_first_ones_replaces_it(
+    pieces: list[str], kept: int, others: list[str], happened: list[tuple[str, int]]
+) -> None:
+    line, tab = TakenOver([("text", piece) for piece in pieces], others=others, kept=kept), store()
+    for name, amount in [*happened, ("pass", 99)]:
+        line.act(name, amount)
+    for frame in line.frames:
+        text, _ = shows(tab, frame)
+        assert line.first.startswith(text) or line.text.startswith(text)
+
+    text, status, _, syncs = ended(tab)
+    assert (text, status) == (line.text, "final") or syncs
+    tab.apply(line.snapshot(len(line.log)))
+    assert ended(tab)[:2] == [line.text, "final"]
 
 
 def test_the_page_and_the_twin_come_to_the_same_end() -> None:
     chance, lines = Random(7), []
     for _ in range(500):
         count = chance.randint(0, 12)
-        line = Line(list(zip(chance.choices(KINDS, k=count), chance.choices(PIECES, k=count), strict=True)))
+        pieces = list(zip(chance.choices(KINDS, k=count), chance.choices(PIECES, k=count), strict=True))
+        others = chance.choices(PIECES, k=chance.randint(0, 4))
+        line = chance.choice([Line(pieces), TakenOver(pieces, others=others, kept=chance.randint(0, 20))])
         for _ in range(chance.randint(1, 30)):
-            line.act(chance.choices(ACTIONS, weights=[5, 1, 1, 1])[0], chance.randint(1, 4))
+            line.act(chance.choices(ACTIONS, weights=[5, 1, 1, 1, 1, 1])[0], chance.randint(1, 4))
         lines.append(line)
     twins = []
     for line in lines:

@@ -218,10 +218,11 @@ class Oracle:
             await self._say(letter)
 
     def _check_text(self) -> None:
-        """A text that was shown may grow, and after a loss be shorter; it never becomes another."""
+        """A text that was shown grows, and never becomes another. Only the end may show that some of it was lost."""
         for message, name in itertools.product(self.store.messages, ("content", "reasoning")):
             shown, text = self._shown.get((message["id"], name), ""), message.get(name, "")
             if len(text) < len(shown):
+                assert message["status"] != "streaming", f"{shown[len(text) :]!r} went while the answer was written"
                 self.shrunk += 1
                 shown, text = text, shown
             assert text.startswith(shown), f"{shown[-60:]!r} became {text[-60:]!r}"

@@ -119,6 +119,7 @@ async def test_row_15_tabs_continue_from_the_database_when_redis_returns_empty(c
 
     assert row["status"] == "stopped"
     assert [tab.codes for tab in story.tabs] == [[], []], "sockets stay"
+    assert [tab.shrunk for tab in story.tabs] == [0, 0]
 
 
 async def test_row_16_redis_is_frozen_and_nothing_waits_for_it_longer_than_2_s(cluster: Cluster) -> None:
@@ -140,6 +141,7 @@ async def test_row_16_redis_is_frozen_and_nothing_waits_for_it_longer_than_2_s(c
     assert slowest < 0.2
     assert story.tabs[0].said[client_id]["code"] == "busy"
     assert row["status"] == "stopped"
+    assert [tab.shrunk for tab in story.tabs] == [0, 0]
 
 
 async def slowest_answers(worker: Worker, *, seconds: float) -> float:
@@ -167,6 +169,7 @@ async def test_row_17_a_full_redis_causes_no_error_on_a_page_or_in_an_answer(clu
 
     assert page.status_code == 200
     assert row["status"] == "final"
+    assert [tab.shrunk for tab in story.tabs] == [0, 0]
 
 
 async def test_row_18_an_older_copy_of_redis_is_promoted_and_no_tab_shows_a_wrong_text(cluster: Cluster) -> None:
@@ -209,6 +212,7 @@ async def test_row_19_a_tab_slept_until_its_log_was_gone_and_gets_a_snapshot(clu
     assert row["status"] == "final"
     assert [frame["mode"] for frame in sleeper.frames if frame["type"] == "welcome"][-1] == "snapshot"
     assert not [frame for frame in sleeper.frames if frame["type"] == "error"]
+    assert sleeper.shrunk == 0
 
 
 async def test_row_20_the_meta_of_a_log_is_evicted_and_a_new_epoch_begins(cluster: Cluster) -> None:

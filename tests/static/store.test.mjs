@@ -125,6 +125,47 @@ describe("a whole text", () => {
   });
 });
 
+describe("the server's word, while it is behind what the tab shows", () => {
+  const rows = (message) => snapshot([user("Hi"), message], { cursor: "" });
+  const shows = (...frames) => textOf(play(page([user("Hi"), assistant("Hello wor")]), ...frames).state);
+
+  it("does not shorten a running answer, whether it is a snapshot or a whole text", () => {
+    assert.equal(shows(rows(assistant("Hello"))), "Hello wor");
+    assert.equal(shows({ type: "response.text", message_id: ANSWER, text: "He" }), "Hello wor");
+    assert.equal(shows(rows(assistant("Hello")), rows(assistant("Hello w")), rows(assistant("Hello world"))), "Hello world");
+  });
+
+  it("counts positions by that word: the same again changes nothing, and a hole in it is noticed", () => {
+    const behind = rows(assistant("Hello"));
+    assert.equal(shows(behind, delta(5, " wo"), delta(8, "rld")), "Hello world");
+    const { state, last } = play(page([assistant("Hello wor")]), behind, delta(8, "r"));
+    assert.deepEqual([textOf(state), last], ["Hello wor", { sync: true }]);
+  });
+
+  it("is shown when it says something else", () => {
+    assert.equal(shows(rows(assistant("Help"))), "Help");
+    assert.equal(shows(rows(assistant("Hello")), delta(5, ", you")), "Hello, you");
+    assert.equal(shows(rows(assistant("Hello", "interrupted"))), "Hello");
+  });
+
+  it("ends with a digest of what is shown, or with another snapshot", () => {
+    const end = { type: "final", message_id: ANSWER, status: "final", content_length: 9 };
+    const failure = { type: "response.error", message_id: ANSWER, code: "x", message: "Busy." };
+    const syncs = (frame) => play(page([assistant("Hello wor")]), rows(assistant("Hello")), frame).syncs;
+    assert.deepEqual([syncs(end), syncs({ ...end, content_length: 5 }), syncs(failure)], [0, 1, 1]);
+  });
+
+  it("leaves the reasoning and its time alone in the same way", () => {
+    const shown = assistant("", "streaming", { reasoning: "First I", reasoning_ms: 900, thinking: true });
+    const behind = rows(assistant("", "streaming", { reasoning: "First", reasoning_ms: 400, thinking: false }));
+    const piece = { type: "response.reasoning.delta", message_id: ANSWER, pos: 5, delta: " I", ms: 800 };
+    const [message] = play(page([shown]), behind).state.messages.slice(-1);
+    assert.deepEqual([message.reasoning, message.reasoning_ms, message.thinking], ["First I", 900, true]);
+    const [next] = play(page([shown]), behind, piece, { ...piece, pos: 7, delta: " look", ms: 950 }).state.messages.slice(-1);
+    assert.deepEqual([next.reasoning, next.reasoning_ms], ["First I look", 950]);
+  });
+});
+
 describe("a snapshot", () => {
   it("replaces all", () => {
     const { state } = play(page([user("Hi"), assistant("wrong")]), snapshot([user("Hi"), assistant("right", "final")]));

@@ -11,12 +11,13 @@ from typing import Any
 import websockets
 
 from chat.services.replies.finish import UNFINISHED
-from chat.text import from_utf16, sha8, utf16_length
+from chat.text import from_utf16, sha8, up_to_utf16, utf16_length
 
 RECEIVE_SECONDS = 40  # twice the longest time from a killed worker until the stored end
 
 CALL = ("call_id", "name", "status", "arguments", "output", "title", "detail")
 REASONING: dict[str, Any] = {"reasoning": "", "reasoning_ms": None, "thinking": False}  # of a message that has none
+AHEAD = {"content": "ahead", "reasoning": "thoughts_ahead"}  # UTF-16 units shown beyond the server's word
 
 
 class Store:
@@ -50,8 +51,8 @@ class Store:
             case "response.reasoning.delta" | "response.reasoning.done":
                 self._reasoning(frame)
             case "response.text":
-                reasoning = {name: frame.get(name, unset) for name, unset in REASONING.items()}
-                self._written(frame["message_id"], {"content": frame["text"], **reasoning})
+                now = {"content": frame["text"]} | {name: frame.get(name, unset) for name, unset in REASONING.items()}
+                self._written(frame["message_id"], _furthest(self.find(frame["message_id"]) or {}, now))
             case "response.tool_call":
                 self._tool_call(frame)
             case "final" | "response.error":
@@ -100,10 +101,11 @@ class Store:
             self.title, self.title_rev = frame["title"], frame["rev"]
 
     def _settled(self, incoming: dict[str, Any]) -> dict[str, Any]:
-        """A finished message never runs again."""
+        """A finished message never runs again, and the text of a running one gets no shorter."""
         known = self.find(incoming["id"])
-        goes_back = known and known["status"] != "streaming" and incoming["status"] == "streaming"
-        return dict(known if known and goes_back else incoming)
+        if not known or incoming["status"] != "streaming":
+            return dict(incoming)
+        return incoming | _furthest(known, incoming) if known["status"] == "streaming" else dict(known)
 
     def _written(self, message_id: str, change: dict[str, Any]) -> None:
         message = self.find(message_id)
@@ -115,29 +117,32 @@ class Store:
             message |= change
 
     def _delta(self, frame: dict[str, Any]) -> None:
-        message = self.find(frame["message_id"])
-        if message and message["status"] != "streaming":
+        message = self.find(frame["message_id"]) or {}
+        if message.get("status", "streaming") != "streaming":
             return
-        content = message["content"] if message else ""
-        overlap = utf16_length(content) - frame["pos"]
-        if overlap < 0:
-            self.syncs += 1
-            return
-        self._written(frame["message_id"], {"content": content + from_utf16(frame["delta"], overlap)})
+        if joined := self._joined(message, "content", frame):
+            self._written(frame["message_id"], joined)
 
     def _reasoning(self, frame: dict[str, Any]) -> None:
-        message = self.find(frame["message_id"])
-        if message and message["status"] != "streaming":
+        message = self.find(frame["message_id"]) or {}
+        if message.get("status", "streaming") != "streaming":
             return
         now = {"reasoning_ms": frame["ms"], "thinking": frame["type"] == "response.reasoning.delta"}
+        joined: dict[str, Any] | None = {"thoughts_ahead": message.get("thoughts_ahead", 0)}
         if now["thinking"]:
-            reasoning = message.get("reasoning", "") if message else ""
-            overlap = utf16_length(reasoning) - frame["pos"]
-            if overlap < 0:
-                self.syncs += 1
-                return
-            now["reasoning"] = reasoning + from_utf16(frame["delta"], overlap)
-        self._written(frame["message_id"], now)
+            joined = self._joined(message, "reasoning", frame)
+        if joined:
+            self._written(frame["message_id"], joined | ({} if joined["thoughts_ahead"] else now))
+
+    def _joined(self, message: dict[str, Any], name: str, frame: dict[str, Any]) -> dict[str, Any] | None:
+        """The text after a delta; None, and a sync, if something before it is missing."""
+        shown, ahead = message.get(name, ""), message.get(AHEAD[name], 0)
+        word = up_to_utf16(shown, utf16_length(shown) - ahead)
+        overlap = utf16_length(word) - frame["pos"]
+        if overlap < 0:
+            self.syncs += 1
+            return None
+        return _longer(name, shown, word + from_utf16(frame["delta"], overlap))
 
     def _tool_call(self, frame: dict[str, Any]) -> None:
         self._written(frame["message_id"], {})
@@ -165,9 +170,25 @@ class Store:
             if call["status"] == "running":
                 call |= {"status": "failed", "output": UNFINISHED}
         content, reasoning = message["content"], message.get("reasoning", "")
-        whole = failed or (frame["content_length"], frame["content_sha8"]) == (utf16_length(content), sha8(content))
+        told = (frame.get("content_length"), frame.get("content_sha8"))
+        whole = not message.get("ahead") if failed else told == (utf16_length(content), sha8(content))
         if not whole or frame.get("reasoning_length", 0) != utf16_length(reasoning):
             self.syncs += 1
+
+
+def _furthest(known: dict[str, Any], incoming: dict[str, Any]) -> dict[str, Any]:
+    """What only begins as the shown text does is behind: the rest stays, ahead of the server's word."""
+    now = {}
+    for name in AHEAD:
+        now |= _longer(name, known.get(name, ""), incoming.get(name, ""))
+    time = known if any(now[name] for name in AHEAD.values()) else incoming
+    return now | {name: time.get(name, REASONING[name]) for name in ("reasoning_ms", "thinking")}
+
+
+def _longer(name: str, shown: str, word: str) -> dict[str, Any]:
+    if shown.startswith(word):
+        return {name: shown, AHEAD[name]: utf16_length(shown) - utf16_length(word)}
+    return {name: word, AHEAD[name]: 0}
 
 
 class Tab:

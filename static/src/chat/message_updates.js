@@ -19,18 +19,56 @@ export function findMessage(state, id) {
 
 export function complete(message) {
   const empty = { client_id: null, status: "final", content: "", error: null, created_at: null, tools: [] };
-  return { ...empty, reasoning: "", reasoning_ms: null, thinking: false, retryable: true, can_continue: false, continues: false, ...message };
+  const thought = { reasoning: "", reasoning_ms: null, thinking: false, ahead: 0, thoughtsAhead: 0 };
+  return { ...empty, ...thought, retryable: true, can_continue: false, continues: false, ...message };
 }
 
 export function answer(id) {
   return complete({ id, role: "assistant", status: "streaming" });
 }
 
-/** The incoming message, unless it would make a finished one run again; tool calls that only this tab knows are kept. */
+/** The incoming message, unless it would make a finished one run again; what only this tab knows of it is kept. */
 export function settled(known, incoming) {
   if (!known) return incoming;
   if (isFinished(known) && !isFinished(incoming)) return known;
-  return { ...incoming, tools: incoming.tools.length ? incoming.tools : known.tools };
+  const next = { ...incoming, tools: incoming.tools.length ? incoming.tools : known.tools };
+  return isFinished(incoming) ? next : { ...next, ...furthest(known, next) };
+}
+
+/**
+ * A running answer's text never steps back. Rows are up to a second behind what tabs have seen, and without Redis they are all
+ * that a snapshot has: if the server's word is only the beginning of what the tab shows, the rest stays, `ahead` of that word,
+ * until the server says the same or something else. Positions count the server's word only.
+ */
+export function furthest(known, { content, reasoning, reasoning_ms, thinking }) {
+  const [shown, ahead] = longer(known.content, content);
+  const [thoughts, thoughtsAhead] = longer(known.reasoning, reasoning);
+  const time = ahead || thoughtsAhead ? known : { reasoning_ms, thinking };
+  return { content: shown, ahead, reasoning: thoughts, thoughtsAhead, reasoning_ms: time.reasoning_ms, thinking: time.thinking };
+}
+
+function longer(shown, word) {
+  return shown.startsWith(word) ? [shown, shown.length - word.length] : [word, 0];
+}
+
+/** The text after a delta; null if something before the delta is missing. */
+export function withDelta({ content = "", ahead = 0 } = {}, pos, piece) {
+  const joined = joinedAt(content, ahead, pos, piece);
+  return joined && { content: joined[0], ahead: joined[1] };
+}
+
+/** The same for the reasoning. Its time is that of the text which is shown. */
+export function withThoughts({ reasoning = "", thoughtsAhead = 0 } = {}, { pos, delta: piece, ms }) {
+  const joined = joinedAt(reasoning, thoughtsAhead, pos, piece);
+  if (!joined) return null;
+  const time = joined[1] ? {} : { reasoning_ms: ms, thinking: true };
+  return { reasoning: joined[0], thoughtsAhead: joined[1], ...time };
+}
+
+function joinedAt(shown, ahead, pos, piece) {
+  const overlap = shown.length - ahead - pos;
+  if (overlap < 0) return null;
+  return longer(shown, shown.slice(0, shown.length - ahead) + piece.slice(overlap));
 }
 
 /** Changes one answer; an answer that the tab does not know yet begins here. */

@@ -9,7 +9,8 @@
 import { sha8 } from "./digest.js";
 import { endingOf } from "./reconnect.js";
 import {
-  answer, appended, complete, endedTools, findMessage, isFinished, runningAnswer, settled, withoutPending, written,
+  answer, appended, complete, endedTools, findMessage, furthest, isFinished, runningAnswer, settled, withDelta, withoutPending,
+  withThoughts, written,
 } from "./message_updates.js";
 
 export function initialState({ threadId, cursor = "", rev = 0, title = "", messages = [] }) {
@@ -107,33 +108,30 @@ function started(state, { message_id: id }) {
 function delta(state, frame) {
   const message = findMessage(state, frame.message_id);
   if (message && isFinished(message)) return unchanged(state);
-  const content = message?.content ?? "";
-  const overlap = content.length - frame.pos;
-  if (overlap < 0) return needsSync(state);
-  return changed(written(state, frame.message_id, { content: content + frame.delta.slice(overlap) }));
+  const next = withDelta(message, frame.pos, frame.delta);
+  return next ? changed(written(state, frame.message_id, next)) : needsSync(state);
 }
 
 /** The same rules as for text. */
-function reasoningDelta(state, { message_id: id, pos, delta: piece, ms }) {
-  const message = findMessage(state, id);
+function reasoningDelta(state, frame) {
+  const message = findMessage(state, frame.message_id);
   if (message && isFinished(message)) return unchanged(state);
-  const reasoning = message?.reasoning ?? "";
-  const overlap = reasoning.length - pos;
-  if (overlap < 0) return needsSync(state);
-  return changed(written(state, id, { reasoning: reasoning + piece.slice(overlap), reasoning_ms: ms, thinking: true }));
+  const next = withThoughts(message, frame);
+  return next ? changed(written(state, frame.message_id, next)) : needsSync(state);
 }
 
 function reasoningDone(state, { message_id: id, ms }) {
   const message = findMessage(state, id);
   if (message && isFinished(message)) return unchanged(state);
+  if (message?.thoughtsAhead) return unchanged(state);
   return changed(written(state, id, { reasoning_ms: ms, thinking: false }));
 }
 
 /** A server of an older release leaves the reasoning out. */
-function wholeText(state, { message_id: id, text, reasoning = "", reasoning_ms = null, thinking = false }) {
+function wholeText(state, { message_id: id, text: content, reasoning = "", reasoning_ms = null, thinking = false }) {
   const message = findMessage(state, id);
   if (message && isFinished(message)) return unchanged(state);
-  return changed(written(state, id, { content: text, reasoning, reasoning_ms, thinking }));
+  return changed(written(state, id, furthest(message ?? answer(id), { content, reasoning, reasoning_ms, thinking })));
 }
 
 function toolCall(state, frame) {
@@ -161,8 +159,9 @@ function thought({ reasoning_ms = null }) {
   return { thinking: false, reasoning_ms };
 }
 
-function isWhole({ content, reasoning = "" }, { content_length: length, content_sha8: digest, reasoning_length = 0 }) {
-  if (length !== undefined && length !== content.length) return false;
+/** An error does not say how long the text is: then what is ahead of the server's word may not be of this answer. */
+function isWhole({ content, ahead, reasoning = "" }, { content_length: length, content_sha8: digest, reasoning_length = 0 }) {
+  if (length === undefined ? ahead > 0 : length !== content.length) return false;
   if (reasoning_length !== reasoning.length) return false;
   return !digest || digest === sha8(content);
 }
