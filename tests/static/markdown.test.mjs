@@ -4,6 +4,7 @@ import { describe, it } from "node:test";
 
 import { Tokenizer } from "marked";
 
+import { LazyLexer } from "../../static/src/chat/lexer.js";
 import { clearPart, toHtml } from "../../static/src/chat/markdown.js";
 import { formulasIn } from "../../static/src/chat/math.js";
 import { hostOf } from "../../static/src/chat/sanitizer.js";
@@ -56,6 +57,21 @@ describe("markdown", () => {
 });
 
 const MOST_SEARCHED = 1_000;
+
+/** Counts the characters that these methods of marked's are given; the second of a pair is the position of their text. */
+function counted(test, methods) {
+  const count = { searched: 0 };
+  for (const [name, position] of methods) {
+    const search = Tokenizer.prototype[name];
+    Tokenizer.prototype[name] = function (...sources) {
+      count.searched += sources[position].length;
+      return search.apply(this, sources);
+    };
+    test.after(() => (Tokenizer.prototype[name] = search));
+  }
+  return count;
+}
+
 const HAS_HIDDEN_LETTERS = /[<&|]|:fire:|```|~~~|\]\(|\]: /;
 
 describe("hostile text", () => {
@@ -95,25 +111,24 @@ describe("hostile text", () => {
   });
 
   // Counted, not timed: the characters that marked's expensive searches are given.
-  for (const unit of read("hostile")) {
-    it(`is shown in time, also 40 kB of ${JSON.stringify(unit)}`, (test) => {
-      const text = unit.repeat(40_000 / unit.length);
-      let searched = 0;
-      for (const [name, position] of [["emStrong", 1], ["del", 1], ["url", 0], ["inlineText", 0], ["tag", 0]]) {
-        const search = Tokenizer.prototype[name];
-        Tokenizer.prototype[name] = function (...sources) {
-          searched += sources[position].length;
-          return search.apply(this, sources);
-        };
-        test.after(() => (Tokenizer.prototype[name] = search));
-      }
+  for (const [prefix, unit] of read("hostile").map((one) => (Array.isArray(one) ? one : ["", one]))) {
+    it(`is shown in time, also 40 kB of ${JSON.stringify(unit)} after ${JSON.stringify(prefix)}`, (test) => {
+      const text = prefix + unit.repeat(40_000 / unit.length);
+      const inline = counted(test, [["emStrong", 1], ["del", 1], ["url", 0], ["inlineText", 0], ["tag", 0]]);
+      const others = counted(test, [["table", 0], ["lheading", 0], ["codespan", 0]]);
       const html = toHtml(text);
-      assert.ok(searched <= MOST_SEARCHED * text.length, `${searched / text.length} times`);
-      if (HAS_HIDDEN_LETTERS.test(unit)) return;
+      for (const { searched } of [inline, others]) assert.ok(searched <= MOST_SEARCHED * text.length, `${searched / text.length} times`);
+      if (HAS_HIDDEN_LETTERS.test(prefix + unit)) return;
       const letters = (string) => string.replace(/<[^>]*>|&\w+;|[^a-z]/g, "").length;
       assert.equal(letters(html), letters(text));
     });
   }
+
+  it("meets no rule that looks without a bound for an end that may not come", () => {
+    const { block, inline } = new LazyLexer().tokenizer.rules;
+    for (const rule of [inline.tag, inline.anyPunctuationOutsideCode]) assert.doesNotMatch(rule.source, /\[\\s\\S\]\*/);
+    assert.ok(block.paragraph.source.length < block.paragraph.source.indexOf(":?-+:?") + 100, "it reads no rows of tables");
+  });
 
   it("does not break a block that cannot be read", (test) => {
     test.mock.method(Tokenizer.prototype, "codespan", () => {

@@ -40,9 +40,9 @@ function endOfAscii(word) {
 /** The first closing bracket that was opened outside. */
 function unopened(word) {
   const open = [];
-  for (let at = 0; at < word.length; at++) {
-    if (word[at] in CLOSERS) open.push(CLOSERS[word[at]]);
-    else if (")]}".includes(word[at]) && open.pop() !== word[at]) return at;
+  for (const { 0: bracket, index } of word.matchAll(/[()[\]{}]/g)) {
+    if (bracket in CLOSERS) open.push(CLOSERS[bracket]);
+    else if (open.pop() !== bracket) return index;
   }
   return -1;
 }

@@ -23,6 +23,8 @@ const LONGEST_EMAIL = 320;
 
 const BARE_TAG = /^<(?:br[ \t]*\/?|\/?(?:sub|sup|kbd))>/i;
 const LONGEST_TAG = 2_000;
+const TABLE_HEAD = /^ *[^\n ].*\n[ :|-]+(?=\n|$)/;
+const LONGEST_TITLE = 1_000; // marked looks at each line of a list item how far a title could extend
 const UNDERLINED_TITLE = /\n {0,3}={3,}[ \t]*\n*$/;
 const PATH_OR_PATTERN = /\\[A-Za-z]/;
 
@@ -78,26 +80,26 @@ export class Dialect extends Tokenizer {
     return isFirst && this.#definitions(token.tag) ? token : undefined;
   }
 
+  /** marked reads all lines below before it counts the columns, so the first two are read alone. */
   table(source) {
+    const queue = this.lexer.inlineQueue;
+    const before = queue.length;
+    const head = TABLE_HEAD.exec(source)?.[0];
+    const isTable = Boolean(head && super.table(head));
+    queue.length = before;
+    if (!isTable) return undefined;
     const token = super.table(endOfTable(source));
-    token?.raw.split("\n").slice(2).forEach((line, index) => this.#setCells(token.rows[index], line));
+    const queued = new Map(queue.slice(before).map((entry) => [entry.tokens, entry]));
+    token?.raw.split("\n").slice(2).forEach((line, index) => setCells(token.rows[index], line, queued));
     return token;
-  }
-
-  #setCells(row, line) {
-    if (!row || !/[`$]|\|.*\|/.test(line)) return;
-    cellsOf(line, row.length).forEach((text, column) => {
-      const cell = row[column];
-      if (cell.text === text) return;
-      cell.text = text;
-      this.lexer.inlineQueue.findLast(({ tokens }) => tokens === cell.tokens).src = text;
-    });
   }
 
   /** A line of `-` is a rule: as an underline it would briefly turn the paragraph before a list into a heading. */
   lheading(source) {
-    const token = super.lheading(source);
-    if (token && UNDERLINED_TITLE.test(token.raw)) return token;
+    const near = source.slice(0, LONGEST_TITLE);
+    const token = super.lheading(near);
+    const isCut = near.length < source.length && token?.raw.length === near.length;
+    if (token && !isCut && UNDERLINED_TITLE.test(token.raw)) return token;
     if (token) this.lexer.inlineQueue.pop();
     return undefined;
   }
@@ -209,11 +211,26 @@ export class Dialect extends Tokenizer {
     return [isLong ? source.slice(0, LONGEST_EMPHASIS) : source, near];
   }
 
+  /** marked searches all of the text for the end, again at each run of backticks without one. */
+  codespan(source) {
+    return super.codespan(source.slice(0, this.lexer.lengthOfCode(source)));
+  }
+
   inlineText(source) {
     const dunder = dunderAt(source);
     if (dunder) return asText(dunder);
     return super.inlineText(source.slice(0, Math.min(this.lexer.distanceToFormula(source), endOfWords(source))));
   }
+}
+
+function setCells(row, line, queued) {
+  if (!row || !/[`$]|\|.*\|/.test(line)) return;
+  cellsOf(line, row.length).forEach((text, column) => {
+    const cell = row[column];
+    if (cell.text === text) return;
+    cell.text = text;
+    queued.get(cell.tokens).src = text;
+  });
 }
 
 function opensEmphasis(source, before) {

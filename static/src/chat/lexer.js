@@ -5,7 +5,7 @@ import { withEmoji } from "./emoji.js";
 import { EMPHASIS, UNSPACED_ALPHANUMERIC } from "./emphasis.js";
 import { namesEntities } from "./entities.js";
 import { escaped } from "./escape.js";
-import { formulasIn } from "./math.js";
+import { endOfCode, formulasIn, tickRuns } from "./math.js";
 
 // Some texts, such as thousands of stars, take marked quadratic time: it scans far from each of them. A paragraph that takes
 // more steps than these is shown as its source. Text full of markup takes up to 15 steps per character.
@@ -13,10 +13,26 @@ const LEAST_STEPS = 200_000;
 const STEPS_PER_CHARACTER = 40;
 const STEPS_PER_TOKEN = 50;
 
+// marked's rules that search all of the text behind each place where they could begin, with bounds. A table ends a paragraph
+// by its first two lines, a tag or a code span that is longer than this hides no emphasis.
+const LONGEST_HIDDEN = 1_000;
+const { block, inline } = Lexer.rules;
+const TABLE = block.gfm.table.source.slice(1);
+const TABLE_HEAD = `${TABLE.slice(0, TABLE.indexOf("(?:\\n((?:"))}(?:\\n|$)`;
+const BLOCK = { paragraph: new RegExp(block.gfm.paragraph.source.replace(TABLE, () => TABLE_HEAD)) };
+const INLINE = {
+  ...EMPHASIS,
+  tag: new RegExp(inline.gfm.tag.source.replaceAll("[\\s\\S]*?", `[^]{0,${LONGEST_HIDDEN}}?`)),
+  anyPunctuationOutsideCode: new RegExp(
+    inline.gfm.anyPunctuationOutsideCode.source.replace("[\\s\\S]*?", `[^]{0,${LONGEST_HIDDEN}}?`), "gu",
+  ),
+};
+
 export class LazyLexer extends Lexer {
   #source = "";
   #formulas = [];
   #pairs = new Set();
+  #ticks = new Map();
   #unread = new Map();
   #namesEntities = null; // of the paragraph or cell that is read
   #steps = 0;
@@ -27,7 +43,7 @@ export class LazyLexer extends Lexer {
     super({ ...getDefaults(), gfm: true, breaks: true, tokenizer: new Dialect(definitions), hooks: { emStrongMask } });
     const { rules } = this.tokenizer;
     const other = { ...rules.other, unicodeAlphaNumeric: UNSPACED_ALPHANUMERIC };
-    this.tokenizer.rules = { ...rules, other, inline: { ...rules.inline, ...EMPHASIS } };
+    this.tokenizer.rules = { ...rules, other, block: { ...rules.block, ...BLOCK }, inline: { ...rules.inline, ...INLINE } };
     // Otherwise marked searches every paragraph for references, which can take a second.
     if (!definitions) this.tokens.links = null;
   }
@@ -66,14 +82,15 @@ export class LazyLexer extends Lexer {
   }
 
   inlineTokens(source, tokens = []) {
-    const outer = [this.#source, this.#formulas, this.#pairs, this.#namesEntities];
+    const outer = [this.#source, this.#formulas, this.#pairs, this.#ticks, this.#namesEntities];
     [this.#source, this.#formulas, this.#pairs] = [source, formulasIn(source).reverse(), pairsIn(source)];
+    this.#ticks = tickRuns(source);
     this.#namesEntities ??= namesEntities(source, this.isCell);
     this.spend(2 * source.length);
     try {
       return mended(super.inlineTokens(source, tokens), this.#namesEntities);
     } finally {
-      [this.#source, this.#formulas, this.#pairs, this.#namesEntities] = outer;
+      [this.#source, this.#formulas, this.#pairs, this.#ticks, this.#namesEntities] = outer;
     }
   }
 
@@ -110,6 +127,14 @@ export class LazyLexer extends Lexer {
   /** Is this escaped bracket one of a pair? */
   isPaired(bracket) {
     return this.#pairs.has("()".includes(bracket[1]) ? "\\(" : "\\[");
+  }
+
+  /** The length of the code span at the beginning of the rest of the text; 0 if there is none. */
+  lengthOfCode(rest) {
+    const length = /^`*/.exec(rest)[0].length;
+    const position = this.#source.length - rest.length;
+    const end = length ? endOfCode(this.#ticks, length, position) : position;
+    return end > position + length ? end - position : 0;
   }
 
   #next(rest) {

@@ -57,7 +57,7 @@ function marksOf(source) {
 }
 
 /** Length of a run of backticks → where such runs begin, the first one last. */
-function tickRuns(source) {
+export function tickRuns(source) {
   const runs = new Map();
   for (const { 0: run, index } of source.matchAll(/`+/g)) {
     if (!runs.has(run.length)) runs.set(run.length, []);
@@ -67,7 +67,8 @@ function tickRuns(source) {
   return runs;
 }
 
-function endOfCode(runs, length, start) {
+/** The end of the code span that begins at `start`, or of its backticks. Called for starts in order: earlier runs are dropped. */
+export function endOfCode(runs, length, start) {
   const starts = runs.get(length) ?? [];
   while (starts.length && starts.at(-1) <= start) starts.pop();
   return (starts.at(-1) ?? start) + length;
