@@ -19,7 +19,7 @@ from chat.devservices.offline_model import ledger
 from chat.llm import client, tokens
 from chat.llm.provider import connections, retries
 from chat.security import limits
-from chat.services.accounts import sessions
+from chat.services.accounts import approval, sessions
 from chat.services.admin import audit, grid_sql, pruning
 from chat.services.replies import capacity, lease, send, snapshot, takeover, threads, tool_calls, worker
 from chat.services.replies.journal import ReplyJournal
@@ -84,6 +84,8 @@ WAITING_MAX = Part(mailer, "WAITING_MAX")
 REPLY_SECONDS = Part(mailer, "REPLY_SECONDS")
 CLOSE_SECONDS = Part(mailer, "CLOSE_SECONDS")
 LIMITS_WAIT = Part(limits.Limits, "wait_ms")
+ANNOUNCE = Part(approval, "announce")
+LOOK_SECONDS = Part(approval, "LOOK_SECONDS")
 LIMIT_INTERVAL_MS = Part(limits.Limit, "interval_ms")
 OWN_MAX_KEYS = Part(limits, "OWN_MAX_KEYS")
 
