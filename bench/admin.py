@@ -11,10 +11,10 @@ import asyncio
 import os
 import platform
 import re
+import secrets
 import sys
 import tempfile
 import time
-import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -195,7 +195,7 @@ def main() -> None:
         environment = {
             "DEBUG": "True",
             "RATE_LIMITS": "off",
-            "SECRET_KEY": uuid.uuid4().hex * 2,
+            "SECRET_KEY": secrets.token_urlsafe(48),
             "PUBLIC_URL": url,
             "PORT": str(port),
             "DATABASE_URL": database_url,

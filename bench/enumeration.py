@@ -11,6 +11,7 @@ import asyncio
 import os
 import platform
 import random
+import secrets
 import statistics
 import sys
 import tempfile
@@ -147,7 +148,7 @@ def main() -> None:
         environment = {
             "DEBUG": "True",
             "RATE_LIMITS": "off",
-            "SECRET_KEY": uuid.uuid4().hex * 2,
+            "SECRET_KEY": secrets.token_urlsafe(48),
             "PUBLIC_URL": url,
             "PORT": str(port),
             "DATABASE_URL": database_url,

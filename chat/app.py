@@ -134,6 +134,7 @@ def create_app(settings: Settings) -> Quart:
     )
     app.secret_key = settings.secret_key
     app.config.update(
+        SECRET_KEY_FALLBACKS=list(settings.secret_key_fallbacks),
         MAX_CONTENT_LENGTH=MAX_FORM_BYTES,
         BODY_TIMEOUT=10,
         SESSION_COOKIE_NAME="chat_form" if settings.debug else "__Host-chat_form",

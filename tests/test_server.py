@@ -349,6 +349,15 @@ async def test_missing_settings_are_all_named(start: Start) -> None:
     assert "Traceback" not in errors
 
 
+async def test_debug_is_refused_where_others_can_reach_the_site(start: Start) -> None:
+    server = await start(wait=False, HOST="0.0.0.0", TRUSTED_PROXIES="1")
+    code, errors = await server.end()
+
+    assert code == 2
+    assert "  - HOST is 0.0.0.0, and DEBUG is on: " in errors
+    assert "  - TRUSTED_PROXIES is 1, and DEBUG is on: " in errors
+
+
 async def test_a_busy_port_is_reported_in_a_sentence(start: Start) -> None:
     with socket.socket() as busy:
         busy.bind(("127.0.0.1", 0))

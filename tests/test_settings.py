@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
+import secrets
+import uuid
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,7 +15,9 @@ import pytest
 
 from chat.settings import Settings, SettingsError, variable, variables
 from chat.settings.listing import environment_example, settings_document
+from chat.settings.local import exposed_by_debug
 from chat.settings.parsing import parser_of
+from chat.settings.secret_key import is_guessable
 from tests.support.production import PRODUCTION
 
 ROOT = Path(__file__).parents[1]
@@ -72,6 +78,98 @@ def test_a_bad_value_names_its_variable(name: str, value: str) -> None:
         Settings.from_environment({**PRODUCTION, name: value})
 
     assert [problem.split()[0] for problem in refused.value.problems] == [name]
+
+
+GUESSABLE = [
+    "correct-horse-battery-staple-correct-horse", "elephant umbrella mountain river sky",
+    "The quick brown fox jumps over the lazy dog", "this-is-the-secret-key-of-our-chat-server",
+    "Donaudampfschifffahrtsgesellschaftskapitaen", "nevergonnagiveyouupnevergonnaletyoudown",
+    "TheCompanyName-Chat-SecretKey-Prod-2026-v1", "MySecretKey2024!ForChatApp#Production",
+    "s3cr3t-k3y-f0r-my-ch4t-4pp-pr0duct10n", "P@ssw0rd!P@ssw0rd!P@ssw0rd!P@ssw0rd!",
+    "your-super-secret-jwt-token-with-at-least-32-characters-long", "only-for-tests-0123456789-abcdefghijklmnop",
+    "django-insecure-" + secrets.token_urlsafe(40), "CHANGE_ME_TO_A_COMPLEX_RANDOM_SECRET",
+    "a-string-secret-at-least-256-bits-long", "cryptography_not_found_storing_passwords_in_plain_text",
+    "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
+    "192B9BDD22AB9ED4D12E236C78AFCB9A393EC15F71BBF5DC987D54727823BCBF",
+    "'c292a0a3aa32397cdb050e233733900f'", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+    "qwertyuiopasdfghjklzxcvbnm1234567890", "1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik9ol0p",
+    "zaq12wsxcde34rfvbgt56yhnmju78ik,.lo9", "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ",
+    "aabbccddeeffgghhiijjkkllmmnnooppqqrrss", "a1b2c3d4e5f6g7h8i9j0k1l2m3n4o5p6q7r8",
+    "0123456789abcdef0123456789abcdef", "deadbeefdeadbeefdeadbeefdeadbeefcafe",
+    "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f", "3141592653589793238462643383279502884197",
+    "ffeeddccbbaa99887766554433221100ffeeddccbbaa99887766554433221100", secrets.token_hex(8) * 4,
+    secrets.token_urlsafe(6) * 8, secrets.token_hex(8) + "-" * 40, "password" * 4 + secrets.token_hex(4),
+    "пароль-от-нашего-чата-на-сервере", "秘密" * 20, "passwörter-sind-keine-schlüssel-für-server",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("key", GUESSABLE, ids=range(len(GUESSABLE)))
+def test_a_key_that_can_be_guessed_is_refused(key: str) -> None:
+    for name in ("SECRET_KEY", "SECRET_KEY_FALLBACKS"):
+        with pytest.raises(SettingsError) as refused:
+            Settings.from_environment({**PRODUCTION, name: key})
+
+        assert [problem.split()[0] for problem in refused.value.problems] == [name]
+        assert key not in str(refused.value)
+
+
+RANDOM: dict[str, Callable[[], str]] = {
+    "token_hex(16)": lambda: secrets.token_hex(16),
+    "token_hex(32)": lambda: secrets.token_hex(32),
+    "upper case": lambda: secrets.token_hex(32).upper(),
+    "token_urlsafe(24)": lambda: secrets.token_urlsafe(24),
+    "token_urlsafe(32)": lambda: secrets.token_urlsafe(32),
+    "token_urlsafe(48)": lambda: secrets.token_urlsafe(48),
+    "token_urlsafe(96)": lambda: secrets.token_urlsafe(96),
+    "base64": lambda: base64.b64encode(secrets.token_bytes(32)).decode(),
+    "base32": lambda: base64.b32encode(secrets.token_bytes(25)).decode(),
+    "two UUIDs": lambda: f"{uuid.uuid4()}{uuid.uuid4()}",
+    "Django's": lambda: "".join(
+        secrets.choice("abcdefghijklmnopqrstuvwxyz0123456789!@#$%^&*(-_=+)") for _ in range(50)
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", RANDOM)
+def test_no_random_key_is_refused(kind: str) -> None:
+    """The bounds leave one in a hundred million; see the figures in chat/settings/secret_key.py."""
+    assert [key for key in (RANDOM[kind]() for _ in range(300)) if is_guessable(key)] == []
+
+
+def test_former_keys_are_separated_by_commas_and_secret() -> None:
+    former = secrets.token_urlsafe(48), secrets.token_urlsafe(48)
+    settings = Settings.from_environment({**PRODUCTION, "SECRET_KEY_FALLBACKS": " , ".join(former)})
+
+    assert settings.secret_key_fallbacks == former
+    assert former[0] not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HOST", "0.0.0.0"),
+        ("HOST", "::"),
+        ("HOST", "192.168.1.5"),
+        ("PUBLIC_URL", "https://chat.example.com"),
+        ("PUBLIC_URL", "http://localhost.example.com"),
+        ("ALLOWED_HOSTS", "localhost, chat.example.com"),
+        ("TRUSTED_PROXIES", "1"),
+    ],
+)
+def test_a_site_that_others_can_reach_is_not_served_with_debug_on(name: str, value: str) -> None:
+    settings = Settings.from_environment({"DEBUG": "True", name: value})
+
+    assert [problem.split()[0] for problem in exposed_by_debug(settings)] == [name]
+    assert "DEBUG=False" in exposed_by_debug(settings)[0]
+    assert exposed_by_debug(Settings.from_environment({**PRODUCTION, "HOST": "0.0.0.0"})) == []
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost"])
+def test_a_site_for_this_machine_may_have_debug_on(host: str) -> None:
+    url = f"http://[{host}]:8000" if ":" in host else f"http://{host}:8000"
+    local = {"DEBUG": "True", "HOST": host, "PUBLIC_URL": url, "ALLOWED_HOSTS": "chat.localhost"}
+
+    assert exposed_by_debug(Settings.from_environment(local)) == []
 
 
 def test_production_refuses_the_administrator_of_development_and_says_what_to_do_instead() -> None:

@@ -21,6 +21,7 @@ from chat.cli.routes import routes_document
 from chat.services.errors import Refused
 from chat.settings import Settings, SettingsError
 from chat.settings.listing import environment_example, settings_document
+from chat.settings.local import exposed_by_debug
 from chat.text import printable
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -141,7 +142,10 @@ def _dev(arguments: argparse.Namespace) -> int:
 
 
 def _serve(_: argparse.Namespace) -> int:
-    return server.serve(Settings.from_environment(os.environ))
+    settings = Settings.from_environment(os.environ)
+    if problems := exposed_by_debug(settings):
+        raise SettingsError(problems)
+    return server.serve(settings)
 
 
 def _migrate(_: argparse.Namespace) -> int:

@@ -32,6 +32,12 @@ def _counted(text: str) -> int:
     return sum(len(_encoding().encode_ordinary(piece)) for piece in pieces)
 
 
+def token_ids(text: str) -> list[tuple[int, int]]:
+    """The number of each token, which is its rank by frequency, and its length in bytes."""
+    encoding = _encoding()
+    return [(token, len(encoding.decode_single_token_bytes(token))) for token in encoding.encode_ordinary(text)]
+
+
 def most_tokens(text: str) -> int:
     """A cheap upper bound: no text has more tokens than bytes."""
     return len(text.encode())

@@ -150,6 +150,7 @@ class SecondFactor(Model):
 
     The shared secret is derived from SECRET_KEY and `nonce`, so the table alone reveals no code. A login requires a
     code once `confirmed_at` is set; `last_step` is the newest time step whose code was used, and is not accepted again.
+    `key_change` is the derived secret XOR the real one if SECRET_KEY has changed since the set-up: random without keys.
     """
 
     user: fields.OneToOneRelation[User] = fields.OneToOneField(
@@ -158,6 +159,7 @@ class SecondFactor(Model):
     nonce = fields.CharField(max_length=64)
     confirmed_at = fields.DatetimeField(null=True)
     last_step = fields.BigIntField(default=0)
+    key_change = fields.BinaryField(null=True)
 
     user_id: UUID
 

@@ -21,13 +21,28 @@ RECOVERY_CODE = re.compile(f"[{RECOVERY_ALPHABET}]{{{RECOVERY_LENGTH}}}")
 LOOK_ALIKES = str.maketrans("oil", "011")
 
 
-def shared_secret(key: str, owner: str, nonce: str) -> str:
+def shared_secret(key: str, owner: str, nonce: str, change: bytes | None = None) -> str:
     """The secret shared with the app, in base32. Derived from the site's key, so a stolen table reveals no code.
 
-    The owner is part of it: a row copied to another user does not work there.
+    The owner is part of it: a row copied to another user does not work there. `change` leads from this key's secret to
+    the one in the app, if the app was set up under another key.
     """
-    made = hmac.digest(key.encode(), f"second factor:{owner}:{nonce}".encode(), hashlib.sha256)
-    return base64.b32encode(made[:SECRET_BYTES]).decode()
+    made = _derived(key, owner, nonce)
+    return base64.b32encode(_xor(made, change) if change else made).decode()
+
+
+def key_change(secret: str, key: str, owner: str, nonce: str) -> bytes | None:
+    """What leads from this key's secret to that of the app; None if they are the same."""
+    change = _xor(_derived(key, owner, nonce), base64.b32decode(secret))
+    return change if any(change) else None
+
+
+def _derived(key: str, owner: str, nonce: str) -> bytes:
+    return hmac.digest(key.encode(), f"second factor:{owner}:{nonce}".encode(), hashlib.sha256)[:SECRET_BYTES]
+
+
+def _xor(one: bytes, other: bytes) -> bytes:
+    return bytes(a ^ b for a, b in zip(one, other, strict=True))
 
 
 def app_link(secret: str, *, email: str, site_name: str) -> str:

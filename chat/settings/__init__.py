@@ -12,12 +12,12 @@ from chat.llm.catalogue import DEFAULT_MODEL, Catalogue
 from chat.llm.price import PriceList
 from chat.settings.models import declared_models
 from chat.settings.parsing import Origin, Sender, parser_of
+from chat.settings.secret_key import is_guessable
 from chat.settings.sign_up import Domains, SignUp
 from chat.settings.starters import Starters
 
 MODEL_MAX_LENGTH = 100  # the length of the columns that store a model's name
-SECRET_KEY_MIN_BYTES = 32
-SECRET_KEY_MIN_DISTINCT = 8  # "aaaa…" or a repeated "changeme" is long and still weak
+KEY_ADVICE = "set the output of `python -c 'import secrets; print(secrets.token_urlsafe(48))'`"
 ONLY_FOR_DEVELOPMENT = "is for development only: remove it, and create administrators with `chat create-admin`"
 
 
@@ -50,8 +50,14 @@ class Settings:
     secret_key: str = setting(
         "",
         "Signs the session cookie. At least 32 random bytes. Changing it logs everyone out and breaks authenticator "
-        "apps; recovery codes keep working. "
+        "apps, unless the old key stays in `SECRET_KEY_FALLBACKS`. "
         "Generate one with `python -c 'import secrets; print(secrets.token_urlsafe(48))'`.",
+        secret=True,
+    )
+    secret_key_fallbacks: tuple[str, ...] = setting(
+        (),
+        "Former keys that are still accepted, separated by commas: sessions and authenticator apps survive a change of "
+        "`SECRET_KEY`. Never a key that has leaked.",
         secret=True,
     )
     public_url: Origin = setting(
@@ -323,10 +329,13 @@ def _contradictions(settings: Settings, *, already: set[str]) -> list[str]:
 
 def _unfit_for_production(settings: Settings, *, already: set[str]) -> list[str]:
     """What a public site must not start with; variables in `already` have a complaint and get no second one."""
-    key, has_models = settings.secret_key, bool(settings.models_file or settings.models_toml)
-    weak_key = len(key.encode()) < SECRET_KEY_MIN_BYTES or len(set(key)) < SECRET_KEY_MIN_DISTINCT
+    has_models = bool(settings.models_file or settings.models_toml)
     checks = [
-        ("SECRET_KEY", weak_key, f"is missing or weak: set at least {SECRET_KEY_MIN_BYTES} random bytes"),
+        ("SECRET_KEY", not settings.secret_key, f"is missing: {KEY_ADVICE}"),
+        ("SECRET_KEY", bool(settings.secret_key) and is_guessable(settings.secret_key),
+         f"is short, or can be guessed: {KEY_ADVICE}"),
+        ("SECRET_KEY_FALLBACKS", any(map(is_guessable, settings.secret_key_fallbacks)),
+         "has a key that is short or can be guessed: remove it, although that logs everyone out"),
         ("PUBLIC_URL", not settings.public_url, "is missing: links in emails start with it"),
         ("PUBLIC_URL", settings.public_url.startswith("http:"), "must be https in production"),
         ("DATABASE_URL", not settings.database_url, "is missing: a PostgreSQL database is needed"),

@@ -12,6 +12,7 @@ from quart.typing import ResponseReturnValue
 from quart.wrappers import Response
 
 from chat.settings import Settings
+from chat.settings.local import EVERY_ADDRESS, is_local
 from chat.web.auth import signed_in_user
 from chat.web.server_patches import PLAIN_HTTP
 
@@ -20,8 +21,6 @@ SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 PROBES = {"pages.healthz", "pages.readyz"}
 ONE_YEAR_SECONDS = 31_536_000
 TRANSPORT = f"max-age={2 * ONE_YEAR_SECONDS}"
-LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1"}
-EVERY_ADDRESS = {"0.0.0.0", "::"}  # noqa: S104  # names for HOST, not of a host
 HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::[0-9]{1,5})?")
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -49,11 +48,6 @@ def constant_headers(*, https: bool) -> dict[str, str]:
     policy = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     transport = {"Strict-Transport-Security": TRANSPORT} if https else {}
     return {**HEADERS, "Content-Security-Policy": policy, "Cache-Control": "no-store", **transport}
-
-
-def is_local(host: str) -> bool:
-    """Whether a host name or address always means the machine itself."""
-    return host in LOCAL_HOSTS or host.endswith(".localhost")
 
 
 class _Checks:

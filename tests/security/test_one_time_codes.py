@@ -13,6 +13,7 @@ from chat.security.one_time_codes import (
     RECOVERY_ALPHABET,
     app_link,
     bare_recovery_code,
+    key_change,
     matching_step,
     new_recovery_code,
     shared_secret,
@@ -76,6 +77,19 @@ def test_a_secret_needs_the_key_the_user_and_the_nonce() -> None:
     assert len(secrets) == 8
     assert shared_secret(KEY, "alice", "one") == shared_secret(KEY, "alice", "one")
     assert all(re.fullmatch("[A-Z2-7]{32}", secret) for secret in secrets)
+
+
+def test_the_secret_of_an_app_can_be_reached_from_every_key() -> None:
+    secret = shared_secret(KEY, "alice", "one")
+    second = key_change(secret, "second", "alice", "one")
+    third = key_change(shared_secret("second", "alice", "one", second), "third", "alice", "one")
+
+    assert second and third
+    assert shared_secret("third", "alice", "one", third) == secret
+    assert key_change(secret, KEY, "alice", "one") is None
+    assert secret not in {shared_secret(key, "alice", "one") for key in ("second", "third")}
+    assert secret not in {shared_secret("third", "bob", "one", third), shared_secret("third", "alice", "two", third)}
+    assert len({second, third, base64.b32decode(secret)}) == 3
 
 
 def test_the_link_names_the_account_and_the_site() -> None:

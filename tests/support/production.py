@@ -16,7 +16,7 @@ from tests.support.client import SHORTER_THAN_THE_SERVER, new_client
 from tests.support.site import Site
 
 PRODUCTION = {
-    "SECRET_KEY": "kJ8s-2nQ_vX0zR4bT6yU1wE3mP5hG7dF9aLcViOo",
+    "SECRET_KEY": secrets.token_urlsafe(48),
     "PUBLIC_URL": "https://chat.example.com",
     "DATABASE_URL": "postgres://chat:secret@db/chat?sslmode=require",
     "REDIS_URL": "rediss://:secret@redis:6379/0",

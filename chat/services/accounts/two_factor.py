@@ -12,7 +12,14 @@ from chat.database import query
 from chat.mailer import Mailer
 from chat.models import AuthSession, RecoveryCode, SecondFactor, User
 from chat.security.limits import CODE_GUESS_ACCOUNT, CODE_GUESS_ADDRESS, CODE_GUESS_DAY
-from chat.security.one_time_codes import app_link, bare_recovery_code, matching_step, new_recovery_code, shared_secret
+from chat.security.one_time_codes import (
+    app_link,
+    bare_recovery_code,
+    key_change,
+    matching_step,
+    new_recovery_code,
+    shared_secret,
+)
 from chat.security.tokens import token_hash
 from chat.services.accounts.credentials import Accounts
 from chat.services.accounts.sessions import end_sessions
@@ -25,15 +32,16 @@ WRONG_FIRST_CODE = "This is not the code your app shows now. Check that your pho
 
 BEGIN = """
 INSERT INTO second_factor (user_id, nonce, last_step) SELECT id, $2, 0 FROM users WHERE id = $1 FOR KEY SHARE
-ON CONFLICT (user_id) DO UPDATE SET nonce = excluded.nonce, last_step = 0 WHERE second_factor.confirmed_at IS NULL
+ON CONFLICT (user_id) DO UPDATE SET nonce = excluded.nonce, last_step = 0, key_change = NULL
+WHERE second_factor.confirmed_at IS NULL
 """
 CONFIRM = """
-UPDATE second_factor SET confirmed_at = now(), last_step = $3
+UPDATE second_factor SET confirmed_at = now(), last_step = $3, key_change = $4
 WHERE user_id = $1 AND nonce = $2 AND confirmed_at IS NULL RETURNING user_id
 """
 # The row decides: of two concurrent requests with the same code, only one finds a smaller step.
 USE_STEP = """
-UPDATE second_factor SET last_step = $3
+UPDATE second_factor SET last_step = $3, key_change = $4
 WHERE user_id = $1 AND nonce = $2 AND confirmed_at IS NOT NULL AND last_step < $3 RETURNING user_id
 """
 USE_RECOVERY_CODE = """
@@ -65,8 +73,26 @@ async def pending_set_up(user: User, nonce: str) -> SecondFactor | None:
 
 
 def secret_of(factor: SecondFactor, *, settings: Settings) -> str:
-    """The secret for the app, in base32. It is derived from SECRET_KEY, changes with it, and is stored nowhere."""
-    return shared_secret(settings.secret_key, str(factor.user_id), factor.nonce)
+    """The secret for the app, in base32. It is derived from SECRET_KEY, and stored nowhere."""
+    return _secrets(factor, settings)[0]
+
+
+def _secrets(factor: SecondFactor, settings: Settings) -> list[str]:
+    """What the app's secret is if the row was last used under SECRET_KEY, or under one of its fallbacks."""
+    keys = (settings.secret_key, *settings.secret_key_fallbacks)
+    return [shared_secret(key, str(factor.user_id), factor.nonce, factor.key_change) for key in keys]
+
+
+def _accepted(factor: SecondFactor, typed: str, settings: Settings) -> tuple[int, bytes | None] | None:
+    """The time step of a right code, and the row's `key_change` under SECRET_KEY; None if the code is wrong.
+
+    Stored with the step: from then on the app needs no fallback.
+    """
+    now = time.time()
+    for secret in _secrets(factor, settings):
+        if (step := matching_step(secret, typed, now=now)) is not None:
+            return step, key_change(secret, settings.secret_key, str(factor.user_id), factor.nonce)
+    return None
 
 
 def link_of(factor: SecondFactor, user: User, *, settings: Settings) -> str:
@@ -81,12 +107,12 @@ async def turn_on(
 
     Raises Refused. Ends all other sessions, which were started without a code.
     """
-    step = matching_step(secret_of(factor, settings=accounts.settings), code, now=time.time())
-    if step is None:
+    accepted = _accepted(factor, code, accounts.settings)
+    if accepted is None:
         raise Refused("wrong_code", WRONG_FIRST_CODE, field="code")
     async with in_transaction():
         await _lock(user)
-        if not await query(CONFIRM, user.id, factor.nonce, step):
+        if not await query(CONFIRM, user.id, factor.nonce, *accepted):
             return None
         codes = await _store_codes(user)
     await end_sessions(user, but=session, broadcast=broadcast)
@@ -146,8 +172,8 @@ async def _use_step(user: User, typed: str, accounts: Accounts) -> bool:
     factor = await factor_of(user)
     if factor is None:
         return False
-    step = matching_step(secret_of(factor, settings=accounts.settings), typed, now=time.time())
-    return step is not None and bool(await query(USE_STEP, user.id, factor.nonce, step))
+    accepted = _accepted(factor, typed, accounts.settings)
+    return accepted is not None and bool(await query(USE_STEP, user.id, factor.nonce, *accepted))
 
 
 async def _use_recovery_code(user: User, typed: str, accounts: Accounts) -> bool:

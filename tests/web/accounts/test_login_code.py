@@ -27,6 +27,7 @@ from chat.services.accounts.two_factor import WRONG_CODE
 from chat.services.errors import TooManyGuesses
 from chat.web.accounts.pending_login import LOGIN as PENDING
 from tests.support.cast import PASSWORD, Person
+from tests.support.client import new_client
 from tests.support.mailbox import Mailbox
 from tests.support.page import Page
 from tests.support.production import Production
@@ -416,6 +417,96 @@ async def test_with_another_key_of_the_site_only_recovery_codes_work(
         assert (await send(browser, factor.code())).status_code == 422
         assert (await send(browser, factor.codes[0])).status_code == 303
         assert (await browser.http.get(PAGE)).status_code == 200
+
+
+KEYS = [f"key-{number}-0123456789-abcdefghijklmnop" for number in range(3)]
+
+
+async def code_with(beside: Beside, alice: Person, code: str, key: str, *fallbacks: str) -> int:
+    """The status of a code at a site with these keys: 303 if it is right."""
+    async with (
+        beside(SECRET_KEY=key, SECRET_KEY_FALLBACKS=",".join(fallbacks)) as site,
+        Person.visiting(site) as browser,
+    ):
+        browser.email = alice.email
+        await half_way(browser)
+        return (await send(browser, code)).status_code
+
+
+async def may_use_codes_again(person: Person) -> None:
+    """As if the time of the codes used so far were over."""
+    user = await User.get(email=person.email)
+    await SecondFactor.filter(user_id=user.id).update(last_step=0)
+
+
+async def test_a_changed_key_breaks_no_app_and_its_fallback_can_go(
+    beside: Beside, environment: dict[str, str], alice: Person, factor: Factor
+) -> None:
+    first, second = environment["SECRET_KEY"], KEYS[0]
+    for key, fallbacks in [
+        (second, [first]),  # the change
+        (second, []),  # the fallback can go, since a code was used
+        (first, [second]),  # and back again, as an undone deploy
+    ]:
+        assert await code_with(beside, alice, factor.code(), key, *fallbacks) == 303
+        await may_use_codes_again(alice)
+    row = await SecondFactor.get(user__email=alice.email)
+    assert row.key_change is None
+
+
+async def test_during_a_change_processes_with_either_key_accept_codes(
+    beside: Beside, environment: dict[str, str], alice: Person, factor: Factor
+) -> None:
+    old, new = environment["SECRET_KEY"], KEYS[0]
+    for key, fallback in [(new, old), (old, new), (new, old)]:
+        assert await code_with(beside, alice, factor.code(), key, fallback) == 303
+        await may_use_codes_again(alice)
+
+
+async def test_a_fallback_that_went_too_early_or_never_was_is_no_key(
+    beside: Beside, environment: dict[str, str], alice: Person, factor: Factor
+) -> None:
+    assert await code_with(beside, alice, factor.code(), KEYS[0], KEYS[1]) == 422
+    assert await code_with(beside, alice, factor.code(), KEYS[0]) == 422
+    row = await SecondFactor.get(user__email=alice.email)
+    assert (row.key_change, row.last_step) == (None, 0)
+    assert await code_with(beside, alice, factor.code(), KEYS[0], KEYS[1], environment["SECRET_KEY"]) == 303
+
+
+async def test_with_a_fallback_each_code_works_once_too(
+    beside: Beside, environment: dict[str, str], alice: Person, factor: Factor
+) -> None:
+    code = factor.code()
+    assert await code_with(beside, alice, code, KEYS[0], environment["SECRET_KEY"]) == 303
+    assert await code_with(beside, alice, code, KEYS[0], environment["SECRET_KEY"]) == 422
+    assert await code_with(beside, alice, code, KEYS[0]) == 422
+
+
+async def test_a_changed_key_logs_no_one_out(beside: Beside, environment: dict[str, str], alice: Person) -> None:
+    cookies = dict(alice.http.cookies)
+    for fallbacks, status in ((environment["SECRET_KEY"], 200), ("", 303)):
+        async with (
+            beside(SECRET_KEY=KEYS[0], SECRET_KEY_FALLBACKS=fallbacks) as site,
+            new_client(base_url=site.url, cookies=cookies) as http,
+        ):
+            assert (await http.get("/chat/")).status_code == status
+
+
+async def test_a_set_up_that_began_before_a_change_can_be_completed(
+    beside: Beside, environment: dict[str, str], alice: Person
+) -> None:
+    await alice.http.post(PAGE, data={"password": PASSWORD})
+    user = await User.get(email=alice.email)
+    row = await SecondFactor.get(user=user)
+    app = Factor(two_factor.secret_of(row, settings=alice.site.resources.settings), [])
+    async with (
+        beside(SECRET_KEY=KEYS[0], SECRET_KEY_FALLBACKS=environment["SECRET_KEY"]) as site,
+        new_client(base_url=site.url, cookies=dict(alice.http.cookies), headers={"Origin": site.url}) as http,
+    ):
+        done = await http.post(f"{PAGE}set-up/", data={"code": app.code()})
+        assert "recovery codes" in done.text.lower()
+    await may_use_codes_again(alice)
+    assert await code_with(beside, alice, app.code(), KEYS[0]) == 303
 
 
 async def test_the_owner_is_notified_of_a_used_recovery_code(production: Production, mailbox: Mailbox) -> None:
