@@ -123,7 +123,7 @@ class App(Quart):
 
 def create_app(settings: Settings) -> Quart:
     """The app for these settings; its resources are opened when it begins to serve."""
-    files = StaticFiles(ROOT / "static", with_source_maps=settings.debug)
+    files = StaticFiles(ROOT / "static", with_sources=settings.debug)
     app = App(
         __name__,
         files=files,

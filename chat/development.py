@@ -25,6 +25,7 @@ from chat.devservices import ServiceError, embedded_postgres, embedded_valkey
 from chat.devservices.local_model.launch import LABEL, local_model_server, without_other_models
 from chat.devservices.offline_model.launch import offline_model_server
 from chat.devservices.offline_model.prices import LLM_PRICES
+from chat.devservices.private import private_folder
 from chat.security.passwords import Passwords
 from chat.services.accounts.credentials import is_superuser, password_problems
 from chat.services.admin import commands
@@ -47,7 +48,7 @@ def run(environment: Mapping[str, str] | None = None, *, root: Path = ROOT, loca
     var = root / "var"
     _stop_on_every_signal()
     try:
-        var.mkdir(exist_ok=True)
+        private_folder(var)
         chosen = _chosen(os.environ if environment is None else environment, root / ".env")
         chosen = without_other_models(chosen) if local_model else chosen
         code = _run({**DEFAULTS, "SECRET_KEY": _kept_secret(var / "secret_key"), **chosen}, var, local_model)
@@ -129,6 +130,7 @@ def _checked(environment: Mapping[str, str]) -> Settings:
 def _only_run(path: Path, address: str) -> Iterator[None]:
     """Lock this checkout. The kernel releases the lock when the process ends, however it ends."""
     with path.open("a+") as file:
+        os.fchmod(file.fileno(), 0o600)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -182,8 +184,10 @@ def _start_model(
         started = stack.enter_context(local_model_server(log=var / "local-model.log")).variables()
     elif not any(name in environment for name in (*MODEL_FILES, "OPENAI_API_KEY")):
         _say("Starting the offline model …")
-        started["OPENAI_BASE_URL"] = stack.enter_context(offline_model_server(log=var / "offline-model.log"))
-        started |= {"OPENAI_API_KEY": "offline", "SITE_NOTICE": OFFLINE_NOTICE, "LLM_PRICES": LLM_PRICES}
+        key = secrets.token_urlsafe(24)  # or other users of this machine could use its port
+        server = offline_model_server(log=var / "offline-model.log", key=key)
+        started["OPENAI_BASE_URL"] = stack.enter_context(server)
+        started |= {"OPENAI_API_KEY": key, "SITE_NOTICE": OFFLINE_NOTICE, "LLM_PRICES": LLM_PRICES}
     return started
 
 

@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -139,6 +140,36 @@ def test_a_restart_keeps_the_secret_key_and_creates_no_second_administrator(star
     assert asyncio.run(recorded(folder)) == [MADE]
     assert (folder / "var" / "secret_key").read_text() == secret
     assert (folder / "var" / "secret_key").stat().st_mode & 0o777 == 0o600
+
+
+def readable_by_others(folder: Path) -> list[str]:
+    """What is in a folder, and the folder itself, if other users can read or enter it."""
+    found = [path for path in (folder, *folder.rglob("*")) if not path.is_symlink() and path.stat().st_mode & 0o077]
+    return [str(path.relative_to(folder)) for path in found]
+
+
+def test_what_it_keeps_is_private_although_it_was_not(start: Start, folder: Path) -> None:
+    (folder / "var" / "valkey").mkdir(parents=True)
+    for name in ("secret_key", "run.lock", "offline-model.log", "valkey.log", "postgres.log", "valkey/old.rdb"):
+        (folder / "var" / name).write_text("k" * 64 if name == "secret_key" else "")
+        (folder / "var" / name).chmod(0o644)
+    (folder / "var").chmod(0o755)
+    (folder / "var" / "valkey").chmod(0o777)
+    banner(start())
+
+    assert readable_by_others(folder / "var") == []
+
+
+def test_other_users_of_the_machine_cannot_use_the_model(start: Start, folder: Path) -> None:
+    banner(start())
+    line = (folder / "var" / "offline-model.log").read_text().splitlines()[0]
+    base = line.removeprefix("offline model on ").removesuffix("/v1")
+    for headers in ({}, {"Authorization": "Bearer offline"}, {"Authorization": "Bearer "}, {"Authorization": "x"}):
+        for path in ("/v1/models", "/v1/responses/resp_x", "/control/requests", "/control/bill", "/nowhere"):
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                urllib.request.urlopen(urllib.request.Request(base + path, headers=headers), timeout=10)
+            with refused.value as answer:
+                assert answer.code == 401
 
 
 def test_a_busy_port_is_named_before_anything_starts(start: Start, folder: Path, port: int) -> None:

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from chat.devservices.private import private_file
+
 Answer = TypeVar("Answer")
 
 START_LIMIT_SECONDS = 30.0
@@ -57,7 +59,7 @@ class Program:
             child.stop(self.last_signal)
 
     def start(self, log: Path) -> subprocess.Popen[bytes]:
-        with log.open("wb") as output:
+        with private_file(log) as output:
             return subprocess.Popen(  # noqa: S603
                 [*self._launcher(), *self.command],
                 cwd=self.folder,
@@ -65,6 +67,7 @@ class Program:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                umask=0o077,  # what it writes is private too
                 start_new_session=True,  # hides a terminal's Ctrl-C: the server drains first, then this ends
             )
 

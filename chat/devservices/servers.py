@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from chat.devservices.postgres_programs import package_folder, programs_for
+from chat.devservices.private import private_folder
 from chat.devservices.program import Account, Program, ServiceError, last_lines, wait_for_predecessor
 
 SOCKET_FOLDER_LIMIT_BYTES = 70  # the path of a socket may have 107 bytes, on macOS 103
@@ -53,7 +54,7 @@ def embedded_postgres(data: Path, *, durable: bool = True) -> Iterator[str]:
 def embedded_valkey(data: Path, *, durable: bool = True) -> Iterator[str]:
     """Run Valkey on this folder, creating it if needed; yields its REDIS_URL. It saves hourly and when stopped."""
     data = data.absolute()
-    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(data)
     wait_for_predecessor(data / "valkey.pid")
     with _socket_folder(data, None) as sockets:
         path = sockets / "valkey.sock"

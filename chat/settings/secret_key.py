@@ -10,11 +10,11 @@ from chat.llm.tokens import token_ids
 MIN_BYTES = 32
 MIN_DISTINCT = 8
 # Bits per character, as `_bits` counts them. Of 400,000 keys by `secrets.token_hex(16)`, the least had 4.2; of 200,000
-# by `token_urlsafe(24)` 5.0, and 4.2 with digits read as letters. Ten times as many keys have 0.25 less, so fewer than
+# by `token_urlsafe(24)` 5.0, and 4.2 with digits read as text. Ten times as many keys have 0.25 less, so fewer than
 # one in a hundred million is below these bounds, and of longer keys none. Sentences have 2 to 3.8.
 LEAST_HEX, LEAST, LEAST_READ = 3.2, 3.9, 3.4
 HEX = re.compile(r"[0-9a-f-]+", re.IGNORECASE)
-DIGITS_AS_LETTERS = str.maketrans("0134578@$!", "oleastbasi")
+DIGITS_AS_TEXT = str.maketrans("0134578@$!", "oleastbasi")
 KEYBOARD = (
     "1234567890 qwertyuiop asdfghjkl zxcvbnm azertyuiop qsdfghjklm qwertzuiop yxcvbnm !@#$%^&*() "
     "1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik9ol0p 8ik,9ol.0p;/ zaq12wsxcde34rfvbgt56yhnmju78ik,.lo90p;/"
@@ -46,12 +46,12 @@ def is_guessable(key: str) -> bool:
         return True
     if HEX.fullmatch(key):
         return _bits(key, key) < LEAST_HEX * len(key)
-    read = folded.translate(DIGITS_AS_LETTERS)
+    read = folded.translate(DIGITS_AS_TEXT)
     return _bits(key, key) < LEAST * len(key) or _bits(key, read) < LEAST_READ * len(key)
 
 
 def _bits(key: str, read: str) -> float:
-    """The information in a key, read as a tokenizer of text does: a common word costs as much as three random letters.
+    """The information in a key, as a tokenizer of text reads it: a common word costs as much as 3 random characters.
 
     A token's number is its rank, so its logarithm is its cost. A token that only continues a pattern costs nothing.
     """

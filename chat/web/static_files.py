@@ -23,6 +23,8 @@ from chat.web.security_headers import ONE_YEAR_SECONDS
 
 SUFFIXES = {"br": ".br", "gzip": ".gz"}  # by content coding, the better one first
 MANIFEST = "dist/compressed.json"
+BUILD_ENDINGS = (".json", ".part")  # in dist/: what the build writes for itself and for the server
+SOURCES = "src/"
 NAMED_BY_CONTENT = ("dist/chunks/", "dist/fonts/")
 KEPT_BYTES = 4 * 1024 * 1024  # a larger file is read from disk each time
 # Python asks the system for these, and on some systems scripts are text/plain, which no browser runs.
@@ -55,9 +57,9 @@ class File:
 class StaticFiles:
     """The files of a folder. Compressed variants are sent only if the build made them from exactly this content."""
 
-    def __init__(self, folder: Path, *, with_source_maps: bool) -> None:
+    def __init__(self, folder: Path, *, with_sources: bool) -> None:
         self._folder = folder
-        self._with_source_maps = with_source_maps
+        self._with_sources = with_sources
         self._files: dict[str, File] = {}
 
     def version(self, name: str) -> str:
@@ -84,7 +86,9 @@ class StaticFiles:
     def _find(self, name: str) -> File | None:
         """None for other spellings of a name, which would be cached as other versions, and for variants of a file."""
         base, suffix = splitext(name)
-        if normpath(name) != name or (suffix == ".map" and not self._with_source_maps):
+        if normpath(name) != name or _is_of_the_build(name.lower()):
+            return None
+        if not self._with_sources and (suffix.lower() == ".map" or name.lower().startswith(SOURCES)):
             return None
         if suffix in SUFFIXES.values() and self._read(base):
             return None
@@ -120,6 +124,12 @@ class StaticFiles:
         if name not in self._files or self._files[name].stamp != stamp:
             self._files[name] = _file(path, stamp, found.st_size)
         return self._files[name]
+
+
+def _is_of_the_build(name: str) -> bool:
+    """Hidden files, lists and marks: they tell about the checkout and are no part of a page."""
+    is_hidden = any(part.startswith(".") for part in name.split("/"))
+    return is_hidden or (name.startswith("dist/") and name.endswith(BUILD_ENDINGS))
 
 
 def _file(path: Path, stamp: tuple[int, ...], size: int) -> File:

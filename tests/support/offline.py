@@ -33,7 +33,7 @@ class OfflineServer:
 
 def start_offline_model(*arguments: str) -> tuple[subprocess.Popen[str], str]:
     """Start one, and read from its only line where it listens."""
-    command = [sys.executable, "-m", "chat.devservices.offline_model", "--port", "0", *arguments]
+    command = [sys.executable, "-m", "chat.devservices.offline_model", "--port", "0", "--any-key", *arguments]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=PROJECT)
     assert process.stdout is not None
     return process, process.stdout.readline().rpartition(" ")[2].strip()

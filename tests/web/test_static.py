@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -169,6 +170,42 @@ async def test_production_has_no_source_maps(production: Production) -> None:
         assert (await visitor.http.get("/static/dist/app.js.map")).status_code == 404
 
 
+async def test_production_gives_away_the_files_of_pages_and_nothing_else(production: Production) -> None:
+    found = sorted(path for path in (ROOT / "static").rglob("*") if path.is_file())
+    names = [path.relative_to(ROOT / "static").as_posix() for path in found]
+    shown = {name for name in names if re.fullmatch(r"(dist|images)/([\w/-]+\.)+(js|css|svg|woff2|png|ico)", name)}
+    assert {"dist/app.js", "dist/app.css", "images/favicon.svg"} <= shown
+    assert {"dist/.built", "dist/compressed.json", "src/main.js", "src/chat/store.js", "dist/app.js.gz"} <= {
+        *names
+    } - shown
+
+    async with production.visitor() as visitor:
+        for name in names:
+            answer = await visitor.http.get(f"/static/{name}")
+            assert answer.status_code == (200 if name in shown else 404), name
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["dist/.built", "dist/compressed.json", "dist/metafile.json", "dist/app.js.part", ".env", ".git/config",
+     "images/.DS_Store", "dist/.hidden/app.js", "dist/Compressed.JSON"],
+)  # fmt: skip
+@pytest.mark.parametrize("with_sources", [True, False])
+async def test_what_is_not_of_a_page_is_never_sent(built: Path, name: str, with_sources: bool) -> None:
+    (built / name).parent.mkdir(parents=True, exist_ok=True)
+    (built / name).write_bytes(CODE)
+
+    assert (await Asker(built, with_sources=with_sources)(name))[0] == 404
+
+
+@pytest.mark.parametrize("name", ["src/main.js", "SRC/main.js", "dist/app.js.map", "dist/app.js.MAP"])
+async def test_sources_are_for_development(built: Path, name: str) -> None:
+    (built / name).parent.mkdir(parents=True, exist_ok=True)
+    (built / name).write_bytes(CODE)
+
+    assert [(await Asker(built, with_sources=shown)(name))[0] for shown in (True, False)] == [200, 404]
+
+
 @pytest.mark.parametrize("name", ["dist/app.js.br", "dist/app.js.gz", "dist/app.css.br"])
 async def test_variants_have_no_address_of_their_own(nobody: Person, name: str) -> None:
     assert (ROOT / "static" / name).exists()
@@ -200,8 +237,8 @@ def compressed(folder: Path) -> Path:
 class Asker:
     """Asks for files of a folder, as a browser does."""
 
-    def __init__(self, folder: Path, *, with_source_maps: bool = False) -> None:
-        self._files = StaticFiles(folder, with_source_maps=with_source_maps)
+    def __init__(self, folder: Path, *, with_sources: bool = False) -> None:
+        self._files = StaticFiles(folder, with_sources=with_sources)
         self._app = Quart(__name__)
 
     async def __call__(self, name: str, accepted: str = "br, gzip", **headers: str) -> tuple[int, str, bytes]:
@@ -375,7 +412,7 @@ async def test_source_maps_are_for_development(built: Path, ask: Asker) -> None:
     (built / "dist/app.js.map").write_bytes(b"{}")
 
     assert (await ask("dist/app.js.map"))[0] == 404
-    assert (await Asker(built, with_source_maps=True)("dist/app.js.map"))[0] == 200
+    assert (await Asker(built, with_sources=True)("dist/app.js.map"))[0] == 200
 
 
 async def test_a_large_file_is_sent_from_disk(built: Path, ask: Asker) -> None:

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import logging
 import os
+import secrets
 import signal
 import socket
 import sys
@@ -16,9 +17,10 @@ from hypercorn.config import Config
 
 from chat import logs
 from chat.devservices.offline_model.app import PACE_SECONDS, OfflineModel
+from chat.devservices.offline_model.key import KEY_VARIABLE
 from chat.devservices.offline_model.servers import DIALECTS
 
-HOST = "127.0.0.1"  # it has no accounts and accepts any key, so only this machine may reach it
+HOST = "127.0.0.1"  # it has no accounts, so only this machine may reach it
 BACKLOG = 1024
 IDLE_SECONDS = 75  # longer than clients keep an idle connection, so that they never write into a closed one
 
@@ -29,16 +31,24 @@ def main() -> None:
         signal.signal(signal.SIGTERM, _exit)
         signal.signal(signal.SIGINT, _exit)
         sys.stdout.write(f"offline model on http://{HOST}:{listener.getsockname()[1]}/v1\n")
+        key = "" if arguments.any_key else os.environ.get(KEY_VARIABLE) or _new_key()
         sys.stdout.flush()
         like = "plain" if arguments.plain else arguments.like
-        model = OfflineModel(pace_seconds=arguments.pace_ms / 1000, like=like, script=arguments.script)
+        model = OfflineModel(pace_seconds=arguments.pace_ms / 1000, like=like, script=arguments.script, key=key)
         logs.start("WARNING")
         asyncio.run(_serve(listener, model))
+
+
+def _new_key() -> str:
+    key = secrets.token_urlsafe(24)
+    sys.stdout.write(f"its key is {key} (set {KEY_VARIABLE} to choose one)\n")
+    return key
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m chat.devservices.offline_model", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="0 chooses a free port")
+    parser.add_argument("--any-key", action="store_true", help="accept any key, also from other users of this machine")
     parser.add_argument("--pace-ms", type=float, default=PACE_SECONDS * 1000, help="milliseconds per delta")
     parser.add_argument("--like", choices=DIALECTS, default="strict", help="the server whose dialect it speaks")
     parser.add_argument("--plain", action="store_true", help="the same as --like plain: a minimal compatible server")

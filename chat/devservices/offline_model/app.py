@@ -23,6 +23,7 @@ from chat.devservices.offline_model.http import (
     send_whole,
     while_connected,
 )
+from chat.devservices.offline_model.key import check_key
 from chat.devservices.offline_model.ledger import Ledger
 from chat.devservices.offline_model.reasoning import check_reasoning
 from chat.devservices.offline_model.refusing import refuse
@@ -42,11 +43,14 @@ Handler = Callable[[Request, Send, str], Awaitable[None]]
 class OfflineModel:
     """An ASGI application. Each object is one provider with its own ledger; `like` names its dialect.
 
-    `script` are words that apply to every create, before those of its message.
+    `script` are words that apply to every create, before those of its message. Without a `key`, any is accepted.
     """
 
-    def __init__(self, *, pace_seconds: float = PACE_SECONDS, like: str = "strict", script: str = "") -> None:
+    def __init__(
+        self, *, pace_seconds: float = PACE_SECONDS, like: str = "strict", script: str = "", key: str = ""
+    ) -> None:
         self._script = script
+        self._key = key
         self.dialect = DIALECTS[like]()
         self.ledger = Ledger(pace_seconds=pace_seconds, dialect=self.dialect)
         self._routes: tuple[tuple[str, re.Pattern[str], Handler], ...] = (
@@ -79,8 +83,7 @@ class OfflineModel:
             await send_json(send, problem.status, problem.body, headers)
 
     def _route(self, request: Request) -> tuple[Handler, str]:
-        if request.path.startswith("/v1/") and not request.headers.get("authorization", "").startswith("Bearer "):
-            raise ProblemError(HTTPStatus.UNAUTHORIZED, "You didn't provide an API key.", code="invalid_api_key")
+        check_key(request, self._key)
         for method, pattern, handler in self._routes:
             if method == request.method and (match := pattern.fullmatch(request.path)):
                 return handler, match[1] if match.groups() else ""

@@ -9,18 +9,24 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from chat.devservices.offline_model.key import KEY_VARIABLE
 from chat.devservices.program import Program
 
 GREETING = "offline model on "
 
 
 @contextlib.contextmanager
-def offline_model_server(*arguments: str, log: Path | None = None) -> Iterator[str]:
-    """Run the offline model on a free port; yields its base URL. `arguments` are for its command line."""
+def offline_model_server(*arguments: str, log: Path | None = None, key: str = "") -> Iterator[str]:
+    """Run the offline model on a free port; yields its base URL. `arguments` are for its command line.
+
+    It requires the key, or accepts any if there is none.
+    """
     with contextlib.ExitStack() as stack:
         output = log or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chat-")), "model.log")
         command = [sys.executable, "-u", "-m", "chat.devservices.offline_model", "--port", "0", *arguments]
-        program = Program(name="The offline model", command=command, folder=Path.cwd(), environment=os.environ)
+        command += [] if key else ["--any-key"]
+        environment = {**os.environ, KEY_VARIABLE: key}  # other users can read a command line, but no environment
+        program = Program(name="The offline model", command=command, folder=Path.cwd(), environment=environment)
         child = stack.enter_context(program.running(output))
         yield child.wait_for(lambda: _announced_address(output))
 
