@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -12,12 +13,30 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import asyncpg
 from aerich import Command
 from tortoise import Tortoise, connections
+from tortoise.expressions import RawSQL
 
 from chat.checkout import MIGRATIONS
-from chat.database.pool import POOL, Client, DatabaseUnavailable
+from chat.database.outages import DatabaseUnavailable, OutageLog, retried
+from chat.database.pool import POOL, Client
 from chat.settings import Settings, SettingsError
 
-__all__ = ["DatabaseUnavailable", "migrate", "open_database", "opened", "ping", "query", "urgent"]
+__all__ = [
+    "NOW",
+    "DatabaseUnavailable",
+    "OutageLog",
+    "migrate",
+    "now",
+    "open_database",
+    "opened",
+    "ping",
+    "query",
+    "retried",
+    "urgent",
+]
+
+# The database's time, in a filter or an update. Whatever expires is compared with it alone: the clocks of the hosts
+# that serve the site differ.
+NOW = RawSQL("now()")
 
 MIGRATION_LOCK = 0x63686174  # "chat": the advisory lock of the one process that migrates
 SERVER_SETTINGS = {
@@ -125,6 +144,12 @@ async def query(sql: str, *values: Any) -> list[dict[str, Any]]:
 async def urgent(sql: str, *values: Any) -> list[dict[str, Any]]:
     """Rows of a statement that may run twice and must not wait for a connection of the pool, whatever the load."""
     return await cast(Client, connections.get("default")).execute_urgent(sql, list(values))
+
+
+async def now() -> datetime:
+    """The database's time, for what can't be compared in a statement."""
+    time: datetime = (await query("SELECT now() AS now"))[0]["now"]
+    return time
 
 
 async def migrate(settings: Settings) -> list[str]:

@@ -9,30 +9,21 @@ from typing import Any, TypeVar
 
 import asyncpg
 from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
-from tortoise.backends.base.client import TransactionContextPooled
+from tortoise.backends.base.client import NestedTransactionContext, TransactionContextPooled
 from tortoise.connection import get_connections
+
+from chat.database.outages import DatabaseUnavailable, is_outage, unavailable
 
 Result = TypeVar("Result")
 
-# In addition to one for urgent statements.
-POOL = {"minsize": 1, "maxsize": 10}  # a small managed PostgreSQL has 20 connections in total
+# In addition to one for urgent statements: a small managed PostgreSQL has 20 connections in total. No minimum, because
+# asyncpg would restore it during an outage, with a traceback in the log for each attempt.
+POOL = {"minsize": 0, "maxsize": 10}
 ACQUIRE_SECONDS = 3.0  # to get a connection from the pool, or open a new one
 QUERY_SECONDS = 6.0  # together with the above below the ten seconds that a request may take
 RETRY_SECONDS = (*[0.0] * POOL["maxsize"], 0.2, 1.0)  # after a restart each dead connection of the pool fails once
 CLOSE_SECONDS = 1.0
 RETRY_WITHIN_SECONDS = 2.0  # a caller that had to wait, and was not refused at once, does not wait twice
-UNAVAILABLE = (
-    OSError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,  # starting, stopping or crashing, or a statement took too long
-    asyncpg.LockNotAvailableError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.ReadOnlySQLTransactionError,  # the disk is full, or the server became a replica
-)
-
-
-class DatabaseUnavailable(ConnectionError):
-    """PostgreSQL does not answer or accepts no writes. A COMMIT that was sent may have taken effect."""
 
 
 class Connection(asyncpg.Connection):
@@ -50,6 +41,10 @@ class Connection(asyncpg.Connection):
         with self._limited():
             return await super().fetchrow(*args, **more)
 
+    async def executemany(self, *args: Any, **more: Any) -> Any:
+        with self._limited():
+            return await super().executemany(*args, **more)
+
     @contextmanager
     def _limited(self) -> Iterator[None]:
         timer = asyncio.get_running_loop().call_later(QUERY_SECONDS, self.terminate)
@@ -57,11 +52,15 @@ class Connection(asyncpg.Connection):
             yield
         except asyncpg.InternalClientError as error:  # the server announced its shutdown while the connection was idle
             self.terminate()
-            raise DatabaseUnavailable(str(error)) from error
-        except (*UNAVAILABLE, asyncpg.InterfaceError) as error:
-            if isinstance(error, asyncpg.InterfaceError) and not self.is_closed():
+            raise unavailable(error) from error
+        except asyncpg.InterfaceError as error:
+            if not self.is_closed():
                 raise
-            raise DatabaseUnavailable(str(error) or type(error).__name__) from error
+            raise unavailable(error) from error
+        except (OSError, asyncpg.PostgresError) as error:
+            if not is_outage(error):
+                raise
+            raise unavailable(error) from error
         finally:
             timer.cancel()
 
@@ -72,8 +71,15 @@ class Pool(asyncpg.Pool):
     async def acquire(self, *, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - asyncpg's own signature
         try:
             return await super().acquire(timeout=timeout or ACQUIRE_SECONDS)
-        except UNAVAILABLE as error:
-            raise DatabaseUnavailable(str(error) or type(error).__name__) from error
+        except (OSError, asyncpg.PostgresError, asyncpg.InternalClientError) as error:
+            raise unavailable(error) from error  # whatever the reason is: it accepts no connection
+
+    async def release(self, connection: Any, *, timeout: float | None = None) -> Any:  # noqa: ASYNC109
+        """A connection that is lost after its last statement is closed, and changes nothing about the result."""
+        try:
+            return await super().release(connection, timeout=timeout)
+        except (OSError, asyncpg.PostgresError):
+            return None
 
 
 class Client(AsyncpgDBClient):
@@ -86,8 +92,8 @@ class Client(AsyncpgDBClient):
         """Like asyncpg.create_pool, with our class, and beside it the connection for urgent statements."""
         plain = {"max_queries": 50_000, "max_inactive_connection_lifetime": 300.0, "record_class": asyncpg.Record}
         plain |= dict.fromkeys(("connect", "setup", "init", "reset"))
-        pool: Pool = await Pool(**plain | options)
-        self._urgent = await Pool(**plain | options | {"min_size": 0, "max_size": 1})
+        pool: Pool = await Pool(**plain | options | {"init_size": 1})
+        self._urgent = await Pool(**plain | options | {"max_size": 1})
         return pool
 
     async def execute_urgent(self, query: str, values: list[Any]) -> list[dict[str, Any]]:
@@ -129,6 +135,9 @@ client_class = Client  # the name that Tortoise looks up
 
 class OneConnection(TransactionWrapper):
     """The client inside a transaction, where nothing is retried."""
+
+    def _in_transaction(self) -> NestedTransactionContext:
+        return NestedTransactionContext(OneConnection(self))
 
     async def _translate_exceptions(self, *args: Any, **more: Any) -> Any:
         try:

@@ -76,6 +76,12 @@ CRASH_LOOP = Outcome(
     "crash_loop",
     retryable=True,
 )
+OUTAGE = Outcome(
+    Status.INTERRUPTED,
+    State.INTERRUPTED,
+    "outage",
+    "The service was temporarily unavailable while this answer was being written.",
+)
 BROKEN = Outcome(
     Status.ERROR,
     State.FAILED,
@@ -116,7 +122,8 @@ async def finish(
     answer = live_text.so_far
     with suppress(Unavailable):  # before the transaction: if the worker dies in it, the log has all of the text
         await live_text.flush()
-    thread, call_log_id = await lease.retry(lambda: _store(claim, live_text, outcome, answer, journal))
+    thread, call_log_id = await lease.while_leased(lambda: _store(claim, live_text, outcome, answer, journal))
+    claim.lease.is_over = True
     await live_text.tell(_last_event(claim, outcome, answer, thread["rev"], journal.logs, call_log_id), terminal=True)
     updated = ThreadUpdated(
         claim.thread_id, thread["title"], thread["last_message_at"], running=False, rev=thread["rev"]
@@ -126,13 +133,17 @@ async def finish(
 
 async def settle_deleted(claim: Claim, journal: ReplyJournal, *, broadcast: Broadcast) -> bool:
     """After Fenced: record the cost if the thread was deleted. False if the thread still exists."""
-    if await query(GENERATION, claim.generation_id):
+    if await lease.while_leased(lambda: query(GENERATION, claim.generation_id)):
         return False
-    async with in_transaction():
-        await journal.settle()
+    await lease.while_leased(lambda: _settle(journal))
     with suppress(Unavailable):  # events published after the deletion
         await broadcast.log.forget([claim.thread_id])
     return True
+
+
+async def _settle(journal: ReplyJournal) -> None:
+    async with in_transaction():
+        await journal.settle()
 
 
 async def _store(

@@ -8,20 +8,19 @@ Lock order: thread, generation, reservation, user. Taking them in another order 
 
 from __future__ import annotations
 
-import asyncio
-import math
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import UUID
 
 from chat.broadcast import LogPosition
-from chat.database import DatabaseUnavailable, query, urgent
+from chat.database import query, retried, urgent
 from chat.models import ALIVE_SQL, State
 
 LEASE = "12 seconds"
-RETRY_SECONDS = 30.0  # while PostgreSQL is unavailable; the fence protects a worker that took over meanwhile
+SELF_FENCE_SECONDS = 9.0  # shorter than the lease: this worker stops before another can begin
+RETRY_SECONDS = 30.0  # to claim a generation
 PAUSE_SECONDS = 0.5
 
 Stored = TypeVar("Stored")
@@ -68,11 +67,26 @@ UPDATE generation SET state = $3, reason = $4, finished_at = now(), lease_until 
     partial_reasoning = '', partial_reasoning_ms = NULL, partial_thinking = false
 WHERE {OWNED} RETURNING id
 """  # noqa: S608
+# A row that is locked, by its own checkpoint or end as a rule, must not delay the other leases.
 RENEW = f"""
-UPDATE generation SET lease_until = now() + interval '{LEASE}'
-WHERE owner = $1 AND state = 'running' AND id = ANY($2::uuid[])
-RETURNING id, cancel_at IS NOT NULL AS cancelled
+WITH mine AS (
+    SELECT id FROM generation WHERE owner = $1 AND state = 'running' AND id = ANY($2::uuid[])
+    FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE generation g SET lease_until = now() + interval '{LEASE}' FROM mine WHERE g.id = mine.id
+RETURNING g.id, g.cancel_at IS NOT NULL AS cancelled
 """  # noqa: S608
+FENCES = "SELECT id, fence FROM generation WHERE id = ANY($1::uuid[])"
+# After an outage every lease has expired, and its owner may still have the answer's text. This statement proves that
+# PostgreSQL accepts writes again, and gives the owner the time of another heartbeat. Workers look every 2 to 4 seconds:
+# a lease that has expired for longer has outlasted an outage, and an attempt that began during it can take 9 seconds.
+SPARE = """
+UPDATE generation
+SET lease_until = now() + CASE WHEN lease_until < now() - interval '6 seconds' THEN interval '9 seconds'
+    ELSE interval '1.5 seconds' END
+WHERE id = $1 AND state = 'running' AND owner IS NOT NULL AND lease_until < now()
+RETURNING extract(epoch FROM lease_until - now())::float8 AS seconds
+"""
 EXPIRED = """
 SELECT id FROM generation
 WHERE (state = 'running' AND lease_until < now())
@@ -124,6 +138,24 @@ class Checkpoint:
         return self.position.epoch, self.position.offset, answer.reasoning, answer.reasoning_ms, answer.thinking
 
 
+@dataclass(slots=True)
+class Lease:
+    """How long this worker may act as the owner, by the monotonic time before the statement that renewed it."""
+
+    renewed_at: float = field(default_factory=time.monotonic)
+    is_over: bool = False  # the end is stored, so that no other worker will own the generation
+
+    @property
+    def is_current(self) -> bool:
+        """Whether no other worker can own the generation: otherwise nothing may be published."""
+        return self.is_over or self.seconds_old < SELF_FENCE_SECONDS
+
+    @property
+    def seconds_old(self) -> float:
+        """The seconds since it was renewed."""
+        return time.monotonic() - self.renewed_at
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A generation that this worker owns, as it was when claimed."""
@@ -145,17 +177,19 @@ class Claim:
     background: bool  # the provider finishes the last request without us
     round_start: int  # UTF-16 code units of the answer before the current round
     checkpoint: Checkpoint
+    lease: Lease = field(default_factory=Lease, compare=False)
 
 
 async def claim(generation_id: UUID, *, owner: str) -> Claim | None:
     """Own a generation; None if another worker owns it or it has ended. One of two concurrent claims wins."""
+    lease = Lease()
     rows = await query(CLAIM, generation_id, owner)
     if not rows:
         return None
     row = rows[0]
     position = LogPosition(row.pop("ckpt_epoch"), row.pop("ckpt_s"))
     kept = Checkpoint(AnswerSoFar.stored(row), row.pop("partial_len"), row.pop("up_seq"), position)
-    return Claim(**row, checkpoint=kept)
+    return Claim(**row, checkpoint=kept, lease=lease)
 
 
 async def asking(claim: Claim, at: Checkpoint, *, model: str, background: bool) -> None:
@@ -191,6 +225,17 @@ async def renew(owner: str, generation_ids: list[UUID]) -> dict[UUID, bool]:
     return {row["id"]: row["cancelled"] for row in await urgent(RENEW, owner, generation_ids)}
 
 
+async def fences(generation_ids: list[UUID]) -> dict[UUID, int]:
+    """The fences of these generations; those of deleted ones are missing."""
+    return {row["id"]: row["fence"] for row in await urgent(FENCES, generation_ids)}
+
+
+async def spare(generation_id: UUID) -> float:
+    """Let the owner of an expired lease renew it, if it is still there; returns for how many seconds."""
+    rows = await query(SPARE, generation_id)
+    return rows[0]["seconds"] if rows else 0.0
+
+
 async def expired() -> list[UUID]:
     """Generations whose lease has expired, or that no worker ever claimed."""
     return [row["id"] for row in await query(EXPIRED)]
@@ -203,20 +248,16 @@ async def request_stop(user_id: UUID, thread_id: UUID, answer_id: UUID) -> UUID 
 
 
 async def while_leased(work: Callable[[], Awaitable[Stored]]) -> Stored:
-    """Retry while PostgreSQL is unavailable or too busy, as long as the lease is held: losing it cancels the caller."""
-    return await retry(work, seconds=math.inf)
+    """Retry while PostgreSQL is unavailable or too busy, through a long outage: no other worker can claim meanwhile.
+
+    A lost lease cancels the caller, or the fence raises Fenced.
+    """
+    return await retried(work)
 
 
-async def retry(store: Callable[[], Awaitable[Stored]], *, seconds: float = RETRY_SECONDS) -> Stored:
-    """Store what was paid for, retrying while PostgreSQL is unavailable. `store` may run twice: the fence decides."""
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            return await store()
-        except DatabaseUnavailable:
-            if time.monotonic() > deadline:
-                raise
-        await asyncio.sleep(PAUSE_SECONDS)
+async def retry(store: Callable[[], Awaitable[Stored]]) -> Stored:
+    """Retry while PostgreSQL is unavailable, for as long as a claim may take. `store` may run twice."""
+    return await retried(store, seconds=RETRY_SECONDS)
 
 
 async def _fenced(sql: str, claim: Claim, *values: object) -> None:

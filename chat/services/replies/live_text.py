@@ -116,7 +116,7 @@ class LiveText:
             if self._text.length or self._thoughts.changes:
                 await self._show_everything()
         except Unavailable as error:
-            logger.warning("Redis is unavailable at the start of an answer, which continues: %s", error)
+            logger.warning("The start of an answer was not published, which continues: %s", error)
 
     async def publish_always(self) -> None:
         """Publish until cancelled: the first piece at once, then gathered. Raises Fenced."""
@@ -150,7 +150,7 @@ class LiveText:
                 if epoch not in ("", self._position.epoch) and not terminal:
                     await self._show_everything()
         except Unavailable as error:
-            logger.warning("Redis is unavailable, tabs get %s from the database: %s", type(event).__name__, error)
+            logger.warning("Not published, tabs get %s from the database: %s", type(event).__name__, error)
 
     async def _gather(self) -> None:
         self._enough.clear()
@@ -213,7 +213,12 @@ class LiveText:
         self._told_changes = changes
 
     async def _append(self, event: Frame, *, any_epoch: bool = False, terminal: bool = False) -> bool:
-        """False if the log is in a new epoch, which has to begin with the whole text."""
+        """False if the log is in a new epoch, which has to begin with the whole text.
+
+        Raises Unavailable while another worker could own the answer: until the next heartbeat, the text is gathered.
+        """
+        if not self._claim.lease.is_current:
+            raise Unavailable("the lease was not renewed in time")
         appended = await self._log.append(
             Append(
                 self._claim.thread_id,

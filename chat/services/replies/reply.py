@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 
 from chat.broadcast import Publish, control_channel
+from chat.database import DatabaseUnavailable
 from chat.events import Released
 from chat.llm.call import InputShortened, ModelReplaced, Options, RoundFinished, TextCorrected
 from chat.llm.errors import CallFailed
@@ -83,7 +83,7 @@ class Reply:
     """One answer that this worker owns; `run` it once, `end` it early from outside."""
 
     def __init__(self, claim: Claim, deps: Deps, resumed: Resumed | None = None) -> None:
-        self._claim = claim
+        self.claim = claim
         self._deps = deps
         self._resumed = resumed
         self.live_text = LiveText(
@@ -97,7 +97,6 @@ class Reply:
         self._reading: asyncio.Task[Outcome] | None = None
         self._ending: Outcome | None = None
         self._abandoned = False
-        self.leased_at = time.monotonic()  # when the lease was last renewed
         self._handed_over = False
 
     def end(self, outcome: Outcome) -> None:
@@ -129,10 +128,10 @@ class Reply:
             if outcome is None:
                 await self._release()
                 return
-            await finish.finish(self._claim, self.live_text, outcome, self._journal, broadcast=self._deps.broadcast)
+            await finish.finish(self.claim, self.live_text, outcome, self._journal, broadcast=self._deps.broadcast)
         except Fenced:
-            if not await finish.settle_deleted(self._claim, self._journal, broadcast=self._deps.broadcast):
-                logger.warning("Generation %s now belongs to another worker", self._claim.generation_id)
+            if not await finish.settle_deleted(self.claim, self._journal, broadcast=self._deps.broadcast):
+                logger.warning("Generation %s now belongs to another worker", self.claim.generation_id)
                 return
             outcome = finish.STOPPED
         if outcome is finish.STOPPED and self._outlives_us():
@@ -142,9 +141,9 @@ class Reply:
         return self._deps.settings.llm_background and self._journal.response_id is not None
 
     async def _release(self) -> None:
-        await lease.retry(lambda: lease.checkpoint(self._claim, self.live_text.checkpoint()))
-        await lease.retry(lambda: lease.release(self._claim))
-        await self._deps.broadcast.announce(Publish(control_channel(), Released(self._claim.generation_id)))
+        await lease.retry(lambda: lease.checkpoint(self.claim, self.live_text.checkpoint()))
+        await lease.retry(lambda: lease.release(self.claim))
+        await self._deps.broadcast.announce(Publish(control_channel(), Released(self.claim.generation_id)))
 
     async def _stream(self) -> Outcome | None:
         """How the reply ended; None if it is left to another worker."""
@@ -157,7 +156,7 @@ class Reply:
             for task in done - {self._reading}:
                 task.result()  # these end only by an error: Fenced
             if self._abandoned:
-                raise Fenced(self._claim.generation_id)
+                raise Fenced(self.claim.generation_id)
             if self._reading.cancelled() and (self._ending or self._handed_over):
                 return self._ending
             return self._reading.result()
@@ -167,7 +166,7 @@ class Reply:
             await asyncio.gather(self._reading, *beside, return_exceptions=True)
 
     async def _read_model(self) -> Outcome:
-        model = self._deps.llm.model(self._claim.model).name
+        model = self._deps.llm.model(self.claim.model).name
         recovered = Recovered(partial(self._conversation, model), self._deps.settings.catalogue)
         try:
             await self._call_model(recovered)
@@ -176,19 +175,23 @@ class Reply:
             return recovered.told_failure(failure, finish.outcome_of(failure, thought=thought))
         except Fenced:
             raise
+        except DatabaseUnavailable:  # nothing of it is shown: a worker starts it again
+            if not self.live_text.so_far.text:
+                raise
+            return finish.OUTAGE
         except Exception:
-            logger.exception("A reply failed, generation %s", self._claim.generation_id)
+            logger.exception("A reply failed, generation %s", self.claim.generation_id)
             return finish.BROKEN
         return recovered.told(finish.ANSWERED)
 
     async def _conversation(self, model: str, max_tokens: int) -> list[InputItem]:
-        return await lease.while_leased(lambda: conversation(self._claim, max_tokens, model))
+        return await lease.while_leased(lambda: conversation(self.claim, max_tokens, model))
 
     async def _call_model(self, recovered: Recovered) -> None:
         """Call the model and show the tabs its text. Raises CallFailed."""
-        recovered.turns, options = await lease.while_leased(lambda: model_input(self._claim, self._deps))
+        recovered.turns, options = await lease.while_leased(lambda: model_input(self.claim, self._deps))
         if options["tools"]:
-            options["tools"] = ToolCalls(self._claim, self.live_text, self._deps.tools, self._journal)
+            options["tools"] = ToolCalls(self.claim, self.live_text, self._deps.tools, self._journal)
         options |= {"journal": self._journal, "resume": self._resumed.at if self._resumed else None}
         options["shorten"] = recovered.shorten
         async with aclosing(self._deps.llm.stream(recovered.turns, **options)) as events:
@@ -214,10 +217,12 @@ class Reply:
             if now == kept:
                 continue
             try:
-                await lease.checkpoint(self._claim, now)
+                await lease.checkpoint(self.claim, now)
             except Fenced:
                 raise
-            except Exception as error:  # noqa: BLE001 - the next one tries again; the lease ends it if heartbeats fail too
+            except DatabaseUnavailable:  # the heartbeats fail too, and log it; the next checkpoint tries again
+                continue
+            except Exception as error:  # noqa: BLE001 - the next one tries again
                 logger.warning("A checkpoint was not stored: %r", error)
             else:
                 kept = now

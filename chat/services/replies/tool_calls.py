@@ -17,25 +17,28 @@ from chat.models import PROVIDER_ID_MAX_LENGTH, TOOL_NAME_MAX_LENGTH, ChatThread
 from chat.models.ids import uuid7
 from chat.services.replies import lease
 from chat.services.replies.journal import ReplyJournal
-from chat.services.replies.lease import Claim
+from chat.services.replies.lease import Claim, Fenced
 from chat.services.replies.live_text import LiveText
 from chat.text import fitting
 
 UNLIMITED = 2**31 - 1  # longer than any text in PostgreSQL
 PREVIEW = 2_000  # characters of a tool's arguments and output that tabs are shown
 
-STARTED = """
+STARTED = f"""
 INSERT INTO tool_call (id, generation_id, call_id, name, arguments, round, output, state, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, '', 'running', now()) ON CONFLICT (generation_id, call_id) DO NOTHING RETURNING id
-"""
+SELECT $3::uuid, id, $4::varchar, $5::varchar, $6::text, $7::int, '', 'running', now()
+FROM generation WHERE {lease.OWNED}
+ON CONFLICT (generation_id, call_id) DO NOTHING RETURNING id
+"""  # noqa: S608 - constants
 CALLS = """
 SELECT g.answer_id, c.round, c.call_id, c.name, c.state, left(c.arguments, $2) AS arguments,
     left(c.output, $2) AS output
 FROM tool_call c JOIN generation g ON g.id = c.generation_id
 WHERE g.answer_id = ANY($1::uuid[]) ORDER BY c.created_at, c.id
 """
-ENDED_BEFORE = """
-SELECT output, state FROM tool_call WHERE generation_id = $1 AND call_id = $2 AND state <> 'running'
+STARTED_BEFORE = """
+SELECT c.output, c.state FROM tool_call c JOIN generation g ON g.id = c.generation_id
+WHERE g.id = $1 AND g.fence = $2 AND c.call_id = $3
 """
 ENDED = """
 UPDATE tool_call SET output = $3, state = $4, token_count = $5, finished_at = now()
@@ -80,13 +83,10 @@ class ToolCalls:
         return self._registry.schemas()
 
     async def run(self, call: ToolCall) -> ToolResult:
-        """Run one call as its user; a call that ended before its worker was lost is not run again."""
+        """Run one call as its user; a call that ended before its worker was lost is not run again. Raises Fenced."""
         generation_id, call_id = self._claim.generation_id, fitting(call.call_id, PROVIDER_ID_MAX_LENGTH)
-        row = (call_id, call.name[:TOOL_NAME_MAX_LENGTH], call.arguments, self._journal.round)
-        started = partial(query, STARTED, uuid7(), generation_id, *row)
-        if not await lease.while_leased(started):
-            for ended in await lease.while_leased(partial(query, ENDED_BEFORE, generation_id, call_id)):
-                return ToolResult(ended["output"], ok=ended["state"] == ToolState.DONE)
+        if known := await self._start(call, call_id):
+            return known
         await self._tell(call, ToolState.RUNNING, "")
         result = await self._registry.dispatch(call.name, call.arguments, await lease.while_leased(self._its_context))
         state = ToolState.DONE if result.ok else ToolState.FAILED
@@ -94,6 +94,19 @@ class ToolCalls:
         await lease.while_leased(partial(query, ENDED, generation_id, call_id, result.output, state, tokens))
         await self._tell(call, state, result.output)
         return result
+
+    async def _start(self, call: ToolCall, call_id: str) -> ToolResult | None:
+        """Store the call before it runs; its result, if it has ended before."""
+        owned = (self._claim.generation_id, self._claim.fence)
+        row = (call_id, call.name[:TOOL_NAME_MAX_LENGTH], call.arguments, self._journal.round)
+        if await lease.while_leased(partial(query, STARTED, *owned, uuid7(), *row)):
+            return None
+        before = await lease.while_leased(partial(query, STARTED_BEFORE, *owned, call_id))
+        if not before:
+            raise Fenced(self._claim.generation_id)
+        if before[0]["state"] == ToolState.RUNNING:
+            return None
+        return ToolResult(before[0]["output"], ok=before[0]["state"] == ToolState.DONE)
 
     async def _its_context(self) -> dict[type, object]:
         if not self._context:

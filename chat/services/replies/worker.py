@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from chat.broadcast import Event, Publish, control_channel
-from chat.database import DatabaseUnavailable
+from chat.database import DatabaseUnavailable, OutageLog
 from chat.events import Released, StopRequested, decode_between_workers
 from chat.models import User
 from chat.services.deps import Deps
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 HEARTBEAT_SECONDS = 3.0
-SELF_FENCE_SECONDS = 9.0  # shorter than the lease: this worker stops before another can begin
+SPARED_SECONDS = 0.05  # beyond the expiry of a spared lease
 STORE_SECONDS = 3.0  # to store the ends of the replies that a drain has stopped
 REAPER_SECONDS = (2.0, 4.0)
 
@@ -56,6 +56,7 @@ class Worker:
         self._started: set[UUID] = set()  # generations, until their replies have ended here
         self._replies: dict[UUID, Reply] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._outages = OutageLog(logger)
 
     @property
     def running(self) -> int:
@@ -70,13 +71,13 @@ class Worker:
             group.create_task(self._listen(), name="control")
             group.create_task(self._look_for_lost(), name="reaper")
 
-    def start(self, generation_id: UUID) -> None:
+    def start(self, generation_id: UUID, *, lost: bool = False) -> None:
         """Claim and answer in a task of this worker, which closing every tab does not end."""
         if generation_id in self._started:  # the reaper found it again while it waits for the database
             return
         self._started.add(generation_id)
         self.capacity.take()
-        task = self._keep(self._claim_and_run(generation_id), f"reply {generation_id}")
+        task = self._keep(self._claim_and_run(generation_id, lost=lost), f"reply {generation_id}")
         task.add_done_callback(lambda _: self._over(generation_id))
 
     def room(self, sentence: str = OVERLOADED) -> AbstractContextManager[None]:
@@ -155,12 +156,19 @@ class Worker:
             case None | Refused() | NotAdministrator():
                 pass
             case DatabaseUnavailable():  # a lost reply is taken over when its lease expires
-                logger.warning("%s: PostgreSQL is unavailable: %s", task.get_name(), error)
+                self._outages.tell(task.get_name(), error)
             case _:
                 logger.error("%s failed", task.get_name(), exc_info=error)
 
-    async def _claim_and_run(self, generation_id: UUID) -> None:
-        claim = await lease.retry(lambda: lease.claim(generation_id, owner=self.name))
+    async def _claim(self, generation_id: UUID, *, lost: bool) -> Claim | None:
+        """A lost one only after its owner had the time to renew its lease, if it is still there after an outage."""
+        if not lost:
+            return await lease.retry(lambda: lease.claim(generation_id, owner=self.name))
+        await asyncio.sleep(await lease.spare(generation_id) + SPARED_SECONDS)
+        return None if self.draining else await lease.claim(generation_id, owner=self.name)
+
+    async def _claim_and_run(self, generation_id: UUID, *, lost: bool) -> None:
+        claim = await self._claim(generation_id, lost=lost)
         if claim is None:
             return
         if not (claim.asked or claim.cancelled):
@@ -181,30 +189,45 @@ class Worker:
 
     async def _keep_leases(self) -> None:
         while True:
-            await asyncio.sleep(HEARTBEAT_SECONDS)
-            owned, now = dict(self._replies), time.monotonic()
-            if not owned:
-                continue
-            try:
-                kept = await lease.renew(self.name, list(owned))
-            except Exception as error:  # noqa: BLE001 - whatever it is, the leases keep running
-                logger.warning("Leases were not renewed: %r", error)
-                too_old = time.monotonic() - SELF_FENCE_SECONDS
-                self._abandon([one for one, reply in owned.items() if reply.leased_at < too_old])
-                continue
-            for generation_id in kept:
-                owned[generation_id].leased_at = now
-            self._abandon([one for one in owned if one not in kept])
-            for generation_id in (one for one, cancelled in kept.items() if cancelled):
-                self._end(generation_id, finish.STOPPED)
+            all_renewed = await self._renew_leases()
+            await asyncio.sleep(HEARTBEAT_SECONDS if all_renewed else min(HEARTBEAT_SECONDS, lease.PAUSE_SECONDS))
 
-    def _abandon(self, generation_ids: list[UUID]) -> None:
-        """Write nothing more for these: another worker may own them by now."""
-        for generation_id in generation_ids:
-            if reply := self._replies.get(generation_id):
-                late = time.monotonic() - reply.leased_at
-                logger.warning("Abandoned generation %s: its lease was last renewed %.1f s ago", generation_id, late)
-                reply.abandon()
+    async def _renew_leases(self) -> bool:
+        """False if a lease was not renewed."""
+        owned = dict(self._replies)
+        if not owned:
+            return True
+        now = time.monotonic()
+        try:
+            kept = await lease.renew(self.name, list(owned))
+            missing = [reply for generation_id, reply in owned.items() if generation_id not in kept]
+            fences = await lease.fences([reply.claim.generation_id for reply in missing]) if missing else {}
+        except DatabaseUnavailable as error:
+            self._outages.tell("renewing leases", error)
+            return False
+        except Exception:  # whatever it is, the leases keep running
+            logger.exception("Leases were not renewed")
+            return False
+        for generation_id, cancelled in kept.items():
+            owned[generation_id].claim.lease.renewed_at = now
+            if cancelled:
+                owned[generation_id].end(finish.STOPPED)
+        for reply in missing:
+            self._abandon_lost(reply, fences.get(reply.claim.generation_id))
+        return not missing
+
+    def _abandon_lost(self, reply: Reply, fence: int | None) -> None:
+        """With its own fence, the row was locked or the reply has just ended; with another one, it is lost.
+
+        Without a row the thread was deleted.
+        """
+        claim = reply.claim
+        if fence == claim.fence:
+            return
+        if fence is not None:
+            late = claim.lease.seconds_old
+            logger.warning("Abandoned generation %s: its lease was last renewed %.1f s ago", claim.generation_id, late)
+        reply.abandon()
 
     async def _listen(self) -> None:
         async with self._deps.broadcast.channels.subscribe(control_channel()) as control:
@@ -230,8 +253,11 @@ class Worker:
                 continue
             try:
                 lost = await lease.expired()
-            except Exception as error:  # noqa: BLE001 - the next round comes in three seconds
-                logger.warning("Could not look for lost replies: %r", error)
+            except DatabaseUnavailable as error:
+                self._outages.tell("looking for lost replies", error)
+                continue
+            except Exception:  # the next round comes in three seconds
+                logger.exception("Could not look for lost replies")
                 continue
             self._take_over(lost)
 
@@ -241,4 +267,4 @@ class Worker:
         fitting = others[: self.capacity.free]
         self.capacity.reserve(len(others) - len(fitting))
         for generation_id in fitting:
-            self.start(generation_id)
+            self.start(generation_id, lost=True)

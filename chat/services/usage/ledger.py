@@ -11,7 +11,7 @@ import msgspec
 from msgspec.structs import replace
 from tortoise.transactions import in_transaction
 
-from chat.database import query
+from chat.database import query, retried
 from chat.llm.client import LLMClient
 from chat.llm.journal import CallLog, Plan
 from chat.llm.pricing import Prices
@@ -98,7 +98,10 @@ class UsageJournal:
         """Nothing is stored before the end."""
 
     async def end(self, log: CallLog) -> None:
-        """Store the round."""
+        """Store the round, which is paid for, after an outage if there is one."""
+        await retried(lambda: self._store(log))
+
+    async def _store(self, log: CallLog) -> None:
         async with in_transaction():
             # The lock order of a reply's end: both lock the month and the user's expired reservations.
             if self._about:

@@ -31,7 +31,7 @@ class Recorder(Worker):
         self.claimed: list[uuid.UUID] = []
         self.enough = asyncio.Event()
 
-    async def _claim_and_run(self, generation_id: uuid.UUID) -> None:
+    async def _claim_and_run(self, generation_id: uuid.UUID, *, lost: bool = False) -> None:
         self.claimed.append(generation_id)
         await self.enough.wait()
 

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import uuid
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
 from chat.broadcast import Append, LogPosition
 from chat.events import MessageSend, TextDelta
+from chat.llm.events import ToolCall as ToolCallEvent
 from chat.llm.journal import CallLog
 from chat.llm.tokens import count_tokens
 from chat.models import ChatMessage, ChatThread, Generation, LLMCallLog, ToolCall, User, UserMonthlyUsage
 from chat.services.deps import Deps
 from chat.services.replies import lease, prompt
+from chat.services.replies.journal import ReplyJournal
+from chat.services.replies.live_text import LiveText
 from chat.services.replies.send import send
+from chat.services.replies.tool_calls import ToolCalls
 from tests.support import patches
 from tests.support.cast import Person
 from tests.support.offline import OfflineServer
@@ -201,7 +207,7 @@ async def lost(person: Person, text: str, **columns: object) -> tuple[dict[str, 
         await tab.until_finished(posted["reply_id"])
     generation = await Generation.get(answer_id=posted["reply_id"])
     await ChatMessage.filter(id=posted["reply_id"]).update(status="streaming", content="")
-    past = generation.created_at.replace(year=2020)
+    past = datetime.now(UTC) - timedelta(seconds=1)
     values = {"state": "running", "owner": "gone:1:x", "lease_until": past, "partial": text, "ckpt_s": 0, **columns}
     await Generation.filter(id=generation.id).update(**values)
     return posted, generation
@@ -278,7 +284,15 @@ async def test_one_of_two_concurrent_claims_wins_a_thousand_times(alice: Person)
     await Generation.filter(id=generation.id).update(state="completed")
 
 
-async def test_an_owner_that_lost_its_lease_writes_nothing(alice: Person) -> None:
+def tools_of(claim: lease.Claim, site: Site) -> ToolCalls:
+    """The tools of an answer, as this owner runs them."""
+    deps = site.resources
+    live_text = LiveText(claim, broadcast=deps.broadcast, flush_seconds=0)
+    journal = ReplyJournal(claim, live_text, settings=deps.settings, prices=deps.llm.prices)
+    return ToolCalls(claim, live_text, deps.tools, journal)
+
+
+async def test_an_owner_that_lost_its_lease_writes_nothing_and_runs_no_tool(alice: Person, site: Site) -> None:
     posted = await alice.ask("say Hello")
     async with alice.tab(posted["thread_id"]) as tab:
         await tab.until_finished(posted["reply_id"])
@@ -301,6 +315,11 @@ async def test_an_owner_that_lost_its_lease_writes_nothing(alice: Person) -> Non
     ):
         with pytest.raises(lease.Fenced):
             await write
+    call = ToolCallEvent(call_id="one", name="secret_number", arguments="{}", sequence=1)
+    for owner, runs in ((first, False), (second, True), (second, True), (first, False)):
+        with contextlib.nullcontext() if runs else pytest.raises(lease.Fenced):
+            await tools_of(owner, site).run(call)
+        assert await ToolCall.filter(generation_id=generation.id).count() <= 1
     assert (await Generation.get(id=generation.id)).partial == ""
     await Generation.filter(id=generation.id).update(state="completed")
 
