@@ -23,7 +23,7 @@ from werkzeug.exceptions import (
 from werkzeug.routing import MapAdapter
 
 from chat.checkout import ROOT
-from chat.database import DatabaseUnavailable
+from chat.database import DatabaseUnavailable, OutageLog
 from chat.durations import in_words, wait_in_words
 from chat.services.accounts.sessions import ABSOLUTE
 from chat.services.accounts.sign_up_rules import SignUpRules
@@ -33,6 +33,7 @@ from chat.text import contained, isolated
 from chat.web import accounts, admin, auth, compression, form_parser, pages, rate_limits, security_headers
 from chat.web.chat import pages as chat_pages
 from chat.web.chat import socket
+from chat.web.cookies import FormSessions
 from chat.web.kept import kept
 from chat.web.model_words import abilities
 from chat.web.resources import EXTENSION, CannotStart, opened
@@ -60,6 +61,7 @@ class App(Quart):
     """Quart, with our own static files, rules and websockets."""
 
     url_rule_class = AliasRule
+    session_interface = FormSessions()
     asgi_websocket_class = BoundedWebsocketConnection
 
     def __init__(self, *arguments: Any, files: StaticFiles, https: bool, **more: Any) -> None:
@@ -194,6 +196,8 @@ def _install_templates(app: App, settings: Settings) -> None:
 
 
 def _install_error_pages(app: Quart) -> None:
+    outages = OutageLog(logger)
+
     @app.errorhandler(HTTPException)
     async def explain(error: HTTPException) -> ResponseReturnValue:
         status = error.code or 500
@@ -214,7 +218,7 @@ def _install_error_pages(app: Quart) -> None:
 
     @app.errorhandler(DatabaseUnavailable)
     async def explain_outage(error: DatabaseUnavailable) -> ResponseReturnValue:
-        logger.warning("PostgreSQL is unavailable: %s, %s", _what(), error)
+        outages.tell(_what(), error)
         g.auth_session = None  # the page must not query it
         if has_websocket_context():
             return SENTENCES[503][1], 503

@@ -95,6 +95,7 @@ class AuthSession(Model):
     remembered = fields.BooleanField(default=True)  # otherwise the cookie ends with the browser
 
     user_id: UUID
+    found_at: datetime  # by the database's clock, if found by its token; not a column
 
     class Meta:
         table = "auth_session"

@@ -14,6 +14,7 @@ from quart_auth import AuthUser, QuartAuth, current_user, login_user, logout_use
 from chat.models import AuthSession, User
 from chat.services.accounts import sessions
 from chat.settings import Settings
+from chat.web.cookies import AuthSerializer
 from chat.web.forms import LoginForm
 from chat.web.kept import kept, remember_writer
 from chat.web.resources import resources
@@ -35,6 +36,7 @@ def install(app: Any, settings: Settings) -> None:
         cookie_samesite="Lax",
         cookie_http_only=True,
         duration=int(sessions.ABSOLUTE.total_seconds()),
+        serializer_class=AuthSerializer,
     )
 
 

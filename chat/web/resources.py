@@ -17,6 +17,7 @@ from tortoise.exceptions import BaseORMException
 
 from chat import broadcast, database, tools
 from chat.broadcast import Broadcast
+from chat.database.clock import ClockCheck
 from chat.llm.client import LLMClient
 from chat.mailer import Mailer
 from chat.models import User
@@ -73,6 +74,7 @@ async def opened(settings: Settings) -> AsyncIterator[Resources]:
         asyncio.create_task(deps.worker.run(deps), name="worker"),
         asyncio.create_task(deps.reconciler.run(), name="reconciler"),
         asyncio.create_task(deps.worker_stats.run(), name="worker stats"),
+        asyncio.create_task(ClockCheck().run(), name="clock"),
     ]
     if settings.sign_up is SignUp.APPROVAL:
         announcing = approval.keep_announcing(mailer=deps.mailer, settings=settings)

@@ -7,6 +7,7 @@ the delivery one by one: a test proves that the oracle notices each.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import itertools
 import os
 import signal
@@ -24,6 +25,7 @@ from chat import cli, server
 from chat.security.limits import MESSAGE_EACH_SECOND, SOCKET_CONNECT, Limit
 from chat.services.replies.live_text import LiveText
 from tests.support import patches
+from tests.support.clocks import clock
 from tests.support.patches import Part
 
 BLOCKED_SECONDS = 15
@@ -73,9 +75,9 @@ def block_the_loop() -> None:
 
 
 def set_the_clock(seconds: float) -> None:
-    real, real_ns = time.time, time.time_ns
-    time.time = lambda: real() + seconds
-    time.time_ns = lambda: real_ns() + int(seconds * 1e9)
+    shifted = clock(seconds)
+    shifted.__enter__()
+    atexit.register(shifted.__exit__, None, None, None)
 
 
 def cut_under_commands() -> None:
@@ -136,6 +138,7 @@ def hasten() -> None:
     patches.REAPER_SECONDS.replace_in_this_process((0.5, 1))
     for statement in patches.LEASE_STATEMENTS:
         statement.replace_in_this_process(replaced(statement.value, patches.LEASE.value, "3 seconds"))
+    patches.SPARE.replace_in_this_process(replaced(patches.SPARE.value, "1.5 seconds", "0.6 seconds"))
     expired = patches.EXPIRED_STATEMENT
     expired.replace_in_this_process(replaced(expired.value, "3 seconds", "1 second"))
 
@@ -199,6 +202,8 @@ FAULTS: dict[str, Callable[[], Any]] = {
     "cut_under_commands": cut_under_commands,
     "clock_ahead": lambda: set_the_clock(+3600),
     "clock_behind": lambda: set_the_clock(-3600),
+    "clock_2_s_ahead": lambda: set_the_clock(+2),
+    "clock_2_s_behind": lambda: set_the_clock(-2),
     "strict_limits": lambda: None,  # production's
     "small_buffers": buffer_little,
     "hasty": hasten,

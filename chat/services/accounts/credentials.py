@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from tortoise import timezone
 from tortoise.exceptions import IntegrityError
 from tortoise.transactions import in_transaction
 
-from chat.database import query
+from chat.database import now, query
 from chat.mailer import Mailer
 from chat.models import (
     MOST_LOGIN_FAILURES,
@@ -140,7 +139,7 @@ async def ensure_superuser(email: str, password: str, *, passwords: Passwords) -
     was_verified = user.email_verified
     user.is_staff = user.is_active = user.email_verified = True
     user.login_failures = 0  # the way back in for an administrator whom guessers locked out, even without email
-    user.approved_at, user.declined_at = user.approved_at or timezone.now(), None
+    user.approved_at, user.declined_at = user.approved_at or await now(), None
     columns = [
         "password_hash",
         "is_staff",
@@ -183,7 +182,7 @@ async def new_user(email: str, password_hash: str, **rights: Any) -> User | None
     """The new user with settings; None if the address is taken, even by a concurrent sign-up."""
     try:
         async with in_transaction():  # a savepoint, if the caller has a transaction
-            user = await User.create(email=email, password_hash=password_hash, **rights)
+            user = await User.create(email=email, password_hash=password_hash, created_at=await now(), **rights)
             await UserSettings.create(user_id=user.id)
     except IntegrityError:
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
@@ -41,7 +41,7 @@ EMAIL_AND_PATH = {
 
 async def first_email(user: User, *, settings: Settings) -> Email:
     """The email that a new user gets after signing up."""
-    await User.filter(id=user.id).update(verification_sent_at=datetime.now(UTC))
+    await User.filter(id=user.id).update(verification_sent_at=database.NOW)
     return await _email_with_new_link(user.id, user.email, Confirms.SIGN_UP, new_token(), settings)
 
 
@@ -144,9 +144,7 @@ async def _use(token: str, confirms: Confirms) -> EmailVerificationToken | None:
 
 
 def _unexpired(token: str, confirms: Confirms) -> QuerySet[EmailVerificationToken]:
-    return EmailVerificationToken.filter(
-        token_sha256=token_hash(token), confirms=confirms, expires_at__gt=datetime.now(UTC)
-    )
+    return EmailVerificationToken.filter(token_sha256=token_hash(token), confirms=confirms, expires_at__gt=database.NOW)
 
 
 def _may_confirm(link: EmailVerificationToken, user: User) -> bool:
@@ -171,7 +169,7 @@ async def _change_email(user: User, email: str, limits: Limits, settings: Settin
 
 
 async def _email_with_new_link(user_id: UUID, email: str, confirms: Confirms, token: str, settings: Settings) -> Email:
-    expires_at = datetime.now(UTC) + timedelta(seconds=settings.email_verification_timeout)
+    expires_at = await database.now() + timedelta(seconds=settings.email_verification_timeout)
     async with in_transaction():
         await EmailVerificationToken.filter(user_id=user_id, confirms=confirms).delete()
         await EmailVerificationToken.create(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from tortoise.queryset import QuerySet
 from tortoise.transactions import in_transaction
 
 from chat.broadcast import Broadcast
-from chat.database import ping
+from chat.database import NOW, now, ping
 from chat.durations import in_words
 from chat.mailer import Email
 from chat.models import AuthSession, Confirms, EmailVerificationToken, PasswordResetToken, User
@@ -107,14 +107,14 @@ async def _reset_email(user: User, *, settings: Settings) -> Email:
             token_sha256=token_hash(token),
             user_id=user.id,
             email=user.email,
-            expires_at=datetime.now(UTC) + timedelta(seconds=settings.password_reset_timeout),
+            expires_at=await now() + timedelta(seconds=settings.password_reset_timeout),
         )
     url = f"{settings.public_url}/accounts/reset/{token}/"
     return Email(user.email, "password_reset", {"url": url, "lifetime": in_words(settings.password_reset_timeout)})
 
 
 def _working(token: str) -> QuerySet[PasswordResetToken]:
-    return PasswordResetToken.filter(token_sha256=token_hash(token), expires_at__gt=datetime.now(UTC))
+    return PasswordResetToken.filter(token_sha256=token_hash(token), expires_at__gt=NOW)
 
 
 def _notify_owner(user: User, *, accounts: Accounts) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from contextlib import suppress
+from datetime import timedelta
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -12,9 +13,10 @@ from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
 from chat.broadcast import Broadcast, Publish, user_channel
-from chat.database import query
+from chat.database import NOW, DatabaseUnavailable, query
 from chat.events import SessionEnded
 from chat.models import IP_MAX_LENGTH, USER_AGENT_MAX_LENGTH, AuthSession, SecondFactor, User, UserSettings
+from chat.models.ids import uuid7
 from chat.security.tokens import new_token, token_hash
 
 IDLE, ABSOLUTE = timedelta(days=14), timedelta(days=30)
@@ -41,8 +43,15 @@ def active_sql(session: str = "s", user: str = "u") -> str:
     return f"({user}.is_active AND NOT {expired_sql(session, user)})"
 
 
+# Times are the database's: a host whose clock is behind would end the session at once.
+START = """
+INSERT INTO auth_session (id, token_sha256, user_id, ip, user_agent, remembered, created_at, last_seen_at,
+    authenticated_at)
+VALUES ($1, $2, $3, $4, $5, $6, now(), now(), now())
+"""
 FIND = """
-SELECT {columns} FROM auth_session s JOIN users u ON u.id = s.user_id JOIN user_settings p ON p.user_id = u.id
+SELECT {columns}, now() AS found_at
+FROM auth_session s JOIN users u ON u.id = s.user_id JOIN user_settings p ON p.user_id = u.id
 WHERE s.token_sha256 = $1 AND {active}
 """
 ACTIVE_SESSIONS = f"""
@@ -63,21 +72,16 @@ async def start_session(
 
     `with_code`: the user has entered a two-factor code.
     """
-    token = new_token()
-    session = await AuthSession.create(
-        token_sha256=token_hash(token),
-        user_id=user.id,
-        ip=ip[:IP_MAX_LENGTH],
-        user_agent=user_agent[:USER_AGENT_MAX_LENGTH],
-        remembered=remembered,
-    )
+    session_id, token = uuid7(), new_token()
+    where = (ip[:IP_MAX_LENGTH], user_agent[:USER_AGENT_MAX_LENGTH])
+    await query(START, session_id, token_hash(token), user.id, *where, remembered)
     # Race: since the check, the password may have changed or two-factor authentication may have been turned on. Both
     # ended all sessions, so this one ends too.
     is_on = not with_code and await SecondFactor.exists(user_id=user.id, confirmed_at__isnull=False)
     if is_on or not await User.exists(id=user.id, password_hash=user.password_hash):
-        await session.delete()
+        await query(DELETE, [session_id])
     else:
-        await User.filter(id=user.id).update(last_seen_at=session.last_seen_at)
+        await User.filter(id=user.id).update(last_seen_at=NOW)
     return token
 
 
@@ -102,10 +106,11 @@ async def find_session(token: str) -> AuthSession | None:
     rows = await query(_find_sql(), token_hash(token))
     if not rows:
         return None
-    session, now = _from_row(rows[0]), datetime.now(UTC)
-    if now - session.last_seen_at > SEEN_EVERY:
-        await AuthSession.filter(id=session.id).update(last_seen_at=now)
-        await User.filter(id=session.user.id).update(last_seen_at=now)
+    session = _from_row(rows[0])
+    if session.found_at - session.last_seen_at > SEEN_EVERY:
+        with suppress(DatabaseUnavailable):  # pages can be read while it accepts no writes
+            await AuthSession.filter(id=session.id).update(last_seen_at=NOW)
+            await User.filter(id=session.user.id).update(last_seen_at=NOW)
     return session
 
 
@@ -164,7 +169,9 @@ def _find_sql() -> str:
 def _from_row(row: dict[str, Any]) -> AuthSession:
     settings = UserSettings.construct(_saved_in_db=True, **_of(row, "p"))
     user = User.construct(_saved_in_db=True, settings=settings, **_of(row, "u"))
-    return AuthSession.construct(_saved_in_db=True, user=user, **_of(row, "s"))
+    session: AuthSession = AuthSession.construct(_saved_in_db=True, user=user, **_of(row, "s"))
+    session.found_at = row["found_at"]
+    return session
 
 
 def _of(row: dict[str, Any], table: str) -> dict[str, Any]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import secrets
-import time
 
 from tortoise.transactions import in_transaction
 
 from chat.broadcast import Broadcast
-from chat.database import query
+from chat.database import now, query
 from chat.mailer import Mailer
 from chat.models import AuthSession, RecoveryCode, SecondFactor, User
 from chat.security.limits import CODE_GUESS_ACCOUNT, CODE_GUESS_ADDRESS, CODE_GUESS_DAY
@@ -83,14 +82,14 @@ def _secrets(factor: SecondFactor, settings: Settings) -> list[str]:
     return [shared_secret(key, str(factor.user_id), factor.nonce, factor.key_change) for key in keys]
 
 
-def _accepted(factor: SecondFactor, typed: str, settings: Settings) -> tuple[int, bytes | None] | None:
+async def _accepted(factor: SecondFactor, typed: str, settings: Settings) -> tuple[int, bytes | None] | None:
     """The time step of a right code, and the row's `key_change` under SECRET_KEY; None if the code is wrong.
 
     Stored with the step: from then on the app needs no fallback.
     """
-    now = time.time()
+    at = (await now()).timestamp()
     for secret in _secrets(factor, settings):
-        if (step := matching_step(secret, typed, now=now)) is not None:
+        if (step := matching_step(secret, typed, now=at)) is not None:
             return step, key_change(secret, settings.secret_key, str(factor.user_id), factor.nonce)
     return None
 
@@ -107,7 +106,7 @@ async def turn_on(
 
     Raises Refused. Ends all other sessions, which were started without a code.
     """
-    accepted = _accepted(factor, code, accounts.settings)
+    accepted = await _accepted(factor, code, accounts.settings)
     if accepted is None:
         raise Refused("wrong_code", WRONG_FIRST_CODE, field="code")
     async with in_transaction():
@@ -172,7 +171,7 @@ async def _use_step(user: User, typed: str, accounts: Accounts) -> bool:
     factor = await factor_of(user)
     if factor is None:
         return False
-    accepted = _accepted(factor, typed, accounts.settings)
+    accepted = await _accepted(factor, typed, accounts.settings)
     return accepted is not None and bool(await query(USE_STEP, user.id, factor.nonce, *accepted))
 
 

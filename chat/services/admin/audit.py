@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from chat.database import now
 from chat.models import EMAIL_MAX_LENGTH, IP_MAX_LENGTH, USER_AGENT_MAX_LENGTH, AuditEntry, User
 from chat.models.ids import NO_ID
 
@@ -46,4 +47,5 @@ async def record(context: AuditContext, action: str, *, before: Any = None, afte
         after=after,
         ip=context.ip[:IP_MAX_LENGTH],
         user_agent=context.user_agent[:USER_AGENT_MAX_LENGTH],
+        created_at=await now(),
     )

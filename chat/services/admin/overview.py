@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
+from chat import database
 from chat.database import query
 from chat.models import ALIVE_SQL, FINE
 from chat.services.accounts.approval import waiting_count
@@ -110,7 +111,7 @@ class Overview:
 
 async def overview(settings: Settings) -> Overview:
     """The current figures. The queries run in parallel: each reads all requests of the thirty days."""
-    today = datetime.now(UTC).date()
+    today = (await database.now()).astimezone(UTC).date()
     days = [today - timedelta(days=back) for back in reversed(range(DAYS))]
     start, midnight = (datetime.combine(day, time(), UTC) for day in (days[0], today))
     by_day, latencies, [latency], [now], waiting = await asyncio.gather(

@@ -7,12 +7,12 @@ even if the run is interrupted, and the next run continues. Without an audit con
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from typing import Any
 
 from tortoise.transactions import in_transaction
 
-from chat.database import query
+from chat.database import now, query
 from chat.services.accounts.sessions import expired_sql
 from chat.services.admin import audit
 from chat.services.admin.audit import AuditContext
@@ -59,7 +59,7 @@ async def tokens(context: AuditContext | None) -> list[Pruned]:
 
 async def logs(context: AuditContext | None, older_than_days: int) -> list[Pruned]:
     """Model requests with their text. Monthly totals stay, and with them budgets and costs."""
-    before = datetime.now(UTC) - timedelta(days=older_than_days)
+    before = (await now()).astimezone(UTC) - timedelta(days=older_than_days)
     count = await _prune(context, "logs", "llm_call_log", OLD_CALLS, before, older_than_days=older_than_days)
     return [Pruned(count, f"model requests before {before:%Y-%m-%d %H:%M} UTC, with their text (monthly totals stay)")]
 

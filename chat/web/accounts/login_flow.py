@@ -43,7 +43,7 @@ async def continue_login(user: User, *, target: str = "", remember: bool = True)
     target = target or login_target.remembered()
     if not await two_factor.factor_of(user):
         return await complete_login(user, target=target, remember=remember, with_code=False)
-    pending_login.begin(user, target=target, remember=remember)
+    await pending_login.begin(user, target=target, remember=remember)
     if unsent := kept_through_login(await request.form):
         return await render_template("accounts/login_code.html", form=CodeForm(), kept=unsent)
     return redirect(url_for("accounts.two_factor.login_code"), 303)

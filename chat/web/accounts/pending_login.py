@@ -5,12 +5,12 @@ Both are kept in the signed form session, not in the database, and no session ro
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import Any
 
 from quart import session
 
+from chat.database import now
 from chat.models import SecondFactor, User
 from chat.security.tokens import token_hash
 from chat.services.accounts import two_factor
@@ -30,16 +30,16 @@ class PendingLogin:
     remember: bool
 
 
-def begin(user: User, *, target: str, remember: bool) -> None:
+async def begin(user: User, *, target: str, remember: bool) -> None:
     """Remember that the password was right; the code comes next."""
     target = target if login_target.fits(target) else "/chat/"
     begun = {"user": str(user.id), "password": _stamp(user), "target": target, "remember": remember}
-    session[LOGIN] = begun | {"at": int(time.time())}
+    session[LOGIN] = begun | {"at": await _time()}
 
 
 async def find() -> PendingLogin | None:
     """The pending login; None if it is too old, or if the password, the user or two-factor authentication changed."""
-    begun = _fresh(LOGIN)
+    begun = await _fresh(LOGIN)
     user = await User.get_or_none(id=begun["user"], is_active=True) if begun else None
     if begun is None or user is None or _stamp(user) != begun["password"] or not await two_factor.factor_of(user):
         return None
@@ -48,12 +48,12 @@ async def find() -> PendingLogin | None:
 
 async def begin_set_up(user: User) -> None:
     """Remember that the password was right; the app's first code comes next."""
-    session[SET_UP] = {"nonce": await two_factor.begin_set_up(user), "at": int(time.time())}
+    session[SET_UP] = {"nonce": await two_factor.begin_set_up(user), "at": await _time()}
 
 
 async def find_set_up(user: User) -> SecondFactor | None:
     """The set-up that this browser began; None if it is too old, completed or replaced."""
-    begun = _fresh(SET_UP)
+    begun = await _fresh(SET_UP)
     return await two_factor.pending_set_up(user, begun["nonce"]) if begun else None
 
 
@@ -62,9 +62,14 @@ def forget(name: str) -> None:
     session.pop(name, None)
 
 
-def _fresh(name: str) -> dict[str, Any] | None:
+async def _fresh(name: str) -> dict[str, Any] | None:
     begun: dict[str, Any] | None = session.get(name)
-    return begun if begun and time.time() - begun["at"] <= PENDING_SECONDS else None
+    return begun if begun and await _time() - begun["at"] <= PENDING_SECONDS else None
+
+
+async def _time() -> int:
+    """By the database's clock: the next request can reach another host."""
+    return int((await now()).timestamp())
 
 
 def _stamp(user: User) -> str:
