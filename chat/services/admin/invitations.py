@@ -18,7 +18,11 @@ from chat.services.errors import Refused
 from chat.settings import Settings
 from chat.settings.sign_up import SignUp
 
-STATES = {"approved": "already has an account", "waits": "waits for approval", "declined": "was declined"}
+STATES = {
+    "approved": "already has an account. Nothing to do.",
+    "waits": "waits for approval. Approve the account instead.",
+    "declined": "was declined. Approve the account instead, on its page under Users.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,4 +85,4 @@ async def _has_no_account(email: str) -> None:
     rows = await query("SELECT approved_at, declined_at FROM users WHERE email = $1", email)
     if rows:
         state = "declined" if rows[0]["declined_at"] else "approved" if rows[0]["approved_at"] else "waits"
-        raise Refused("has_account", f"{email} {STATES[state]}.", field="email")
+        raise Refused("has_account", f"{email} {STATES[state]}", field="email")

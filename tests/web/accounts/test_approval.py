@@ -78,7 +78,7 @@ async def test_a_sign_up_waits_once_its_address_is_confirmed(
     assert email in waiting
     assert page.find("h1").text == "Waiting for approval"
     assert not page.all("textarea")
-    assert "Accounts that wait for approval" in overview.text
+    assert "Waiting for approval" in overview.text
     assert overview.all("a", href="/admin/approval/")
 
 

@@ -19,9 +19,15 @@ from quart.sessions import SecureCookieSessionInterface
 
 from chat.models import MOST_LOGIN_FAILURES, SecondFactor, User
 from tests.support.cast import PASSWORD, Person
+from tests.support.mailbox import Mailbox
+from tests.support.offline import OfflineServer
 from tests.support.production import Production
+from tests.support.sign_up import accept, in_mode, invitation_for
+from tests.support.site import Beside
+from tests.support.stores import Stores
 
 Answers = list[httpx.Response]
+SENT = "/accounts/verify-email/sent/"
 SECONDS = re.compile(rb'(data-wait-seconds=")\d+')
 
 
@@ -68,6 +74,9 @@ KINDS: dict[str, dict[str, Any]] = {
     "not yet verified": {"email_verified": False},
     "switched off": {"email_verified": True, "is_active": False},
     "an administrator": {"email_verified": True, "is_staff": True},
+    "waiting for approval": {"email_verified": True, "approved_at": None},
+    "declined": {"email_verified": True, "approved_at": None, "declined_at": datetime.now(UTC), "is_active": False},
+    "invited": {"invited": True},
     "with two-factor authentication": {"email_verified": True, "second_factor": True},
 }
 
@@ -79,6 +88,10 @@ async def known(production: Production) -> AsyncIterator[Callable[[dict[str, Any
     made: list[str] = []
 
     async def make(kind: dict[str, Any]) -> str:
+        if "invited" in kind:
+            address = new_address()
+            await invitation_for(address)
+            return address
         columns = {name: value for name, value in kind.items() if name != "second_factor"}
         user = await User.create(email=new_address(), password_hash=password_hash, **columns)
         if "second_factor" in kind:
@@ -88,6 +101,34 @@ async def known(production: Production) -> AsyncIterator[Callable[[dict[str, Any
 
     yield make
     await User.filter(email__in=made).delete()
+
+
+@pytest.fixture(scope="module", params=["open", "approval", "domain", "invite"])
+async def another(
+    request: pytest.FixtureRequest, beside: Beside, stores: Stores, model: OfflineServer, mailbox: Mailbox
+) -> AsyncIterator[Production]:
+    """The same site with each mode of signing up in which an address matters."""
+    async with in_mode(beside, stores, model, mailbox)(request.param) as site:
+        yield site
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+async def test_signing_up_answers_alike_in_every_mode(
+    another: Production, known: Callable[[dict[str, Any]], Awaitable[str]], kind: dict[str, Any]
+) -> None:
+    """With the form, and with a link for several people."""
+    seen = []
+    for address in [await known(kind), new_address()]:
+        token = await invitation_for(uses=1)
+        async with another.visitor() as person, another.visitor() as guest:
+            answers = [await person.sign_up(address, "another " + PASSWORD), await person.http.get(SENT)]
+            answers += [await accept(guest, token, address, "another " + PASSWORD), await guest.http.get(SENT)]
+            again = await accept(guest, token, new_address())
+            seen.append(
+                [comparable(answer, address, another.site.app) for answer in answers] + [{"again": again.status_code}]
+            )
+
+    assert seen[0] == seen[1]
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)

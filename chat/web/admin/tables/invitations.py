@@ -30,7 +30,7 @@ INVITATIONS = Table(
         Column("maker", "Made by (empty: command line)", MAKER, link="'users/' || t.maker_id"),
         Column("state", "State", STATE),
         Column("accepted", "Accepted", "t.uses - t.uses_left", "number"),
-        Column("uses", "Places", kind="number"),
+        Column("uses", "Uses", kind="number"),
         Column("expires_at", "Expires (UTC)", kind="time"),
     ),
     details=(
