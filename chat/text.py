@@ -1,6 +1,7 @@
 """Text that is safe to store, to count in browsers, to open in spreadsheets and to put beside other text."""
 
 import re
+import unicodedata
 from hashlib import sha256
 from typing import Any
 
@@ -21,6 +22,22 @@ DIRECTED = re.compile(
     "[\u0590-\u08ff\u200e\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufefc"
     "\U00010800-\U00010fff\U0001e800-\U0001efff]"
 )
+# Characters that show nothing by themselves, of Unicode's Default_Ignorable_Code_Point and the annotation marks.
+IGNORABLE = (
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
+    "\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+# Text has no use for these: tags spell hidden words, the others are deprecated or unassigned.
+NEVER = re.compile("[\u206a-\u206f\ufff0-\ufffb\U000e0000-\U000e00ff\U000e01f0-\U000e0fff]")
+VARIANTS, HAN_VARIANTS = ("\ufe00", "\ufe0f"), ("\U000e0100", "\U000e01ef")
+HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+# The flags of England, Scotland and Wales are the only emoji that are spelled by tags.
+_CODES = "|".join("".join(chr(0xE0000 + ord(one)) for one in f"{code}\x7f") for code in ("gbeng", "gbsct", "gbwls"))
+FLAG = f"\U0001f3f4(?:{_CODES})"
+HIDDEN = re.compile(f"{FLAG}|([{HAN}]?)([{IGNORABLE}]+)")
+LONGEST_HIDDEN = 8  # joiners, direction marks and selectors in a row; more of them is a message of its own
+BLANK = re.compile(f"[\u2800{IGNORABLE}]")
+UNSEEN = ("Cc", "Cf", "Cs")
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -31,6 +48,33 @@ def storable(text: str) -> str:
     if not UNSTORABLE.search(text):
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").replace("\x00", REPLACEMENT)
+
+
+def without_hidden(text: str) -> str:
+    """The text without characters that nobody sees and models read: tags, stray variation selectors, and long runs.
+
+    What scripts and emoji need stays: joiners, direction marks, soft hyphens, one selector behind a character.
+    """
+    return text if text.isascii() else HIDDEN.sub(_needed, text)
+
+
+def _needed(found: re.Match[str]) -> str:
+    if not found[2]:
+        return found[0]
+    run = NEVER.sub("", found[2])
+    kept = "".join(one for index, one in enumerate(run) if not _is_stray(one, index, found[1]))
+    return found[1] + (kept if len(kept) <= LONGEST_HIDDEN else "")
+
+
+def _is_stray(character: str, index: int, before: str) -> bool:
+    if HAN_VARIANTS[0] <= character <= HAN_VARIANTS[1]:
+        return bool(index) or not before
+    return bool(index) and VARIANTS[0] <= character <= VARIANTS[1]
+
+
+def is_visible(text: str) -> bool:
+    """Whether the text has a character that can be seen."""
+    return any(not one.isspace() and unicodedata.category(one) not in UNSEEN for one in BLANK.sub("", text))
 
 
 def printable(text: str) -> str:

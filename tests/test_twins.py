@@ -18,7 +18,7 @@ from jinja2 import Environment, FileSystemLoader
 
 from chat.services.replies.attempts import folded
 from chat.services.replies.emoji import NAMES, with_emoji
-from chat.text import isolated, sha8, utf16_length
+from chat.text import isolated, sha8, utf16_length, without_hidden
 from tests.support.tab import REASONING, Store
 
 ROOT = Path(__file__).parents[1]
@@ -278,6 +278,30 @@ def test_the_page_and_the_server_isolate_the_same_titles() -> None:
     page = subprocess.run(node, stdout=subprocess.PIPE, text=True, timeout=50, check=True)
 
     assert json.loads(page.stdout) == [isolated(title) for title in titles]
+
+
+def test_the_page_and_the_server_hide_the_same_characters() -> None:
+    chance = Random(19)
+    flag = "".join(chr(0xE0000 + ord(one)) for one in "gbeng\x7f")
+    pieces = [
+        *"aé卵\U00020000😀🏴",
+        f"🏴{flag}",
+        *flag,
+        *map(chr, range(0x2060, 0x2070)),
+        *"\u200b\u200c\u200d\u200e\ufe0f\ufe00",
+    ]
+    pieces += [
+        chr(code)
+        for code in (0xAD, 0x34F, 0x115F, 0x180B, 0x180F, 0xFFF0, 0xFFFB, 0xE0100, 0xE01EF, 0xE01F0, 0xE0FFF, 0xFEFF)
+    ]
+    texts = ["".join(chance.choices(pieces, k=chance.randint(0, 14))) for _ in range(3_000)]
+    script = f"import {{ withoutHidden }} from '{ROOT}/static/src/chat/invisible.js';"
+    script += "let given = ''; for await (const piece of process.stdin) given += piece;"
+    script += "console.log(JSON.stringify(JSON.parse(given).map(withoutHidden)))"
+    node = ["node", "--input-type=module", "--eval", script]
+    page = subprocess.run(node, input=json.dumps(texts), stdout=subprocess.PIPE, text=True, timeout=50, check=True)
+
+    assert json.loads(page.stdout) == [without_hidden(text) for text in texts]
 
 
 def test_the_page_and_its_template_fold_the_same_messages() -> None:

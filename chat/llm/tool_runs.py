@@ -8,7 +8,7 @@ from chat.llm.call import Toolbox, ToolCallFinished
 from chat.llm.events import ToolCall
 from chat.llm.items import InputItem, output_item
 from chat.llm.tools import ToolResult
-from chat.text import storable
+from chat.text import storable, without_hidden
 
 
 class ToolRuns:
@@ -35,7 +35,7 @@ class ToolRuns:
         call = self.running.pop(task)
         # Only Round.close cancels these, so the tool itself awaited something cancelled: no reason to end the call.
         result = ToolResult(f"{call.name} was cancelled.", ok=False) if task.cancelled() else task.result()
-        output = self._outputs[call.call_id] = storable(result.output)
+        output = self._outputs[call.call_id] = without_hidden(storable(result.output))
         return ToolCallFinished(call.call_id, call.name, call.arguments, output, result.ok)
 
     def outputs(self) -> tuple[InputItem, ...]:

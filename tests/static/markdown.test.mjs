@@ -28,6 +28,12 @@ describe("markdown", () => {
     }
   });
 
+  it("shows no hidden characters, and what emoji and scripts need", () => {
+    const tags = String.fromCodePoint(...[..."hidden"].map((letter) => 0xe0000 + letter.codePointAt(0)));
+    assert.equal(toHtml(`a${tags}b \`c${tags}\``), "<p>ab <code>c</code></p>\n");
+    for (const text of ["👩‍❤️‍👨", "1️⃣", "می‌خواهم", "क्‍ष"]) assert.equal(toHtml(text), `<p>${text}</p>\n`);
+  });
+
   it("names the language of a fence, and leaves its code to the highlighter", () => {
     assert.equal(toHtml("```python\nimport x\n```"), '<pre><code class="language-python">import x\n</code></pre>');
     assert.match(toHtml("```nosuch\n<b>\n```"), /&lt;b&gt;/);

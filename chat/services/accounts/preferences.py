@@ -9,7 +9,8 @@ from tortoise.transactions import in_transaction
 from chat.broadcast import Broadcast, Publish, user_channel
 from chat.events import EnterKeyChanged, ThemeChanged
 from chat.models import User, UserSettings
-from chat.services.replies.threads import is_visible, tidy_title
+from chat.services.replies.threads import tidy_title
+from chat.text import is_visible
 
 
 async def save(

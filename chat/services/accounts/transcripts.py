@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from chat.text import without_hidden
+
 # A fence, also right behind the mark of a quote or of a list item.
 OPENING = re.compile(
     r"(?P<before>[ \t>]*(?:[-*+][ \t]+|\d{1,9}[.)][ \t]+)*)(?P<fence>`{3,}(?=[^`]*$)|~{3,})(?P<info>.*)"
@@ -28,14 +30,14 @@ CONTROLS = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(0x20), *range(
 
 def inert(text: str) -> str:
     """The Markdown with images and HTML as text. Its last code block is closed."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").translate(CONTROLS).split("\n")
+    lines = without_hidden(text).replace("\r\n", "\n").replace("\r", "\n").translate(CONTROLS).split("\n")
     return "\n".join(_parts(lines))
 
 
 def block(code: str, language: str = "") -> str:
     """The code in a fence that is longer than any in it."""
     fence = "`" * max(3, 1 + max(map(len, TICKS.findall(code)), default=0))
-    return f"{fence}{language}\n{code.translate(CONTROLS)}\n{fence}"
+    return f"{fence}{language}\n{without_hidden(code).translate(CONTROLS)}\n{fence}"
 
 
 def _parts(lines: list[str]) -> Iterator[str]:

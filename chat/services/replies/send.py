@@ -22,7 +22,7 @@ from chat.services.replies.capacity import TRY_AGAIN
 from chat.services.replies.endings import can_continue
 from chat.services.replies.history import allowance
 from chat.services.replies.titles import title_from
-from chat.text import storable
+from chat.text import is_visible, storable, without_hidden
 
 STORED = """
 SELECT question.id AS message_id, answer.id AS answer_id, g.id AS generation_id
@@ -172,9 +172,11 @@ async def _begin(deps: Deps, user: User, asked: _Asked) -> Accepted:
 
 async def _checked(message: MessageSend, deps: Deps) -> str:
     settings = deps.settings
-    content = storable(message.content)  # all of it: the indentation of pasted code is text
-    if not content.strip():
-        raise Refused("empty", "Enter a message.")
+    content = without_hidden(storable(message.content))  # all the rest of it: the indentation of pasted code is text
+    if not is_visible(content):
+        raise Refused(
+            "empty", "Enter a message that has visible characters." if message.content.strip() else "Enter a message."
+        )
     if len(content) > MESSAGE_MAX_LENGTH:
         raise _too_long(len(content), "characters", MESSAGE_MAX_LENGTH)
     if message.model and message.model not in settings.models:

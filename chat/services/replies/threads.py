@@ -17,7 +17,7 @@ from chat.models import ALIVE_SQL, TITLE_MAX_LENGTH, ChatMessage, ChatThread, Ti
 from chat.services.errors import Refused
 from chat.services.replies.endings import can_continue, can_retry
 from chat.services.replies.tool_calls import PREVIEW, calls_of, shown
-from chat.text import storable
+from chat.text import is_visible, storable, without_hidden
 
 PAGE_SIZE = 50
 NUMBER_MAX = 2**31 - 1  # of PostgreSQL's integer
@@ -79,13 +79,8 @@ async def set_title(user_id: UUID, thread_id: UUID, title: str, by: TitleBy, *, 
 
 
 def tidy_title(title: str) -> str:
-    """The title on one line, with single spaces, without characters that PostgreSQL cannot store."""
-    return " ".join(storable(title).split())
-
-
-def is_visible(title: str) -> bool:
-    """Whether the text has any visible character."""
-    return any(character.isprintable() and character != " " for character in title)
+    """The title on one line, with single spaces, without hidden characters and those that PostgreSQL cannot store."""
+    return " ".join(without_hidden(storable(title)).split())
 
 
 async def message_page(thread_id: UUID, *, tools: Registry, before: str = "") -> MessagePage:

@@ -14,8 +14,9 @@ from chat.services.deps import Deps
 from chat.services.replies import prompt
 from chat.services.replies.emoji import with_emoji
 from chat.services.replies.lease import Claim
-from chat.services.replies.threads import is_visible, set_title, tidy_title
+from chat.services.replies.threads import set_title, tidy_title
 from chat.services.usage.ledger import UsageJournal
+from chat.text import is_visible
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +96,7 @@ def _cleaned(title: str) -> str:
 def title_from(content: str) -> str:
     """The first words of the first line that has any, without Markdown."""
     lines = [" ".join(line[:TITLE_LOOK].split()) for line in content.split("\n", TITLE_LINES)[:TITLE_LINES]]
-    line = next(filter(None, map(_unmarked, lines)), lines[0])
+    line = next(filter(is_visible, map(_unmarked, lines)), lines[0])
     if len(line) <= TITLE_AIM:
         return line
     return line[:TITLE_AIM].rsplit(" ", 1)[0] + "…"

@@ -19,7 +19,7 @@ from chat.services.replies import lease
 from chat.services.replies.journal import ReplyJournal
 from chat.services.replies.lease import Claim, Fenced
 from chat.services.replies.live_text import LiveText
-from chat.text import fitting
+from chat.text import fitting, without_hidden
 
 UNLIMITED = 2**31 - 1  # longer than any text in PostgreSQL
 PREVIEW = 2_000  # characters of a tool's arguments and output that tabs are shown
@@ -56,13 +56,13 @@ async def calls_of(answer_ids: list[UUID], *, characters: int = UNLIMITED) -> di
 
 def shown(row: dict[str, Any], tools: Registry) -> ToolCallView:
     """A call's row as tabs get it, with words for people; arguments and output are cut."""
-    words, arguments = tools.words(row["name"]), row["arguments"][:PREVIEW]
+    words, arguments = tools.words(row["name"]), without_hidden(row["arguments"][:PREVIEW])
     return ToolCallView(
         call_id=row["call_id"],
         name=row["name"],
         status=row["state"],
         arguments=arguments,
-        output=row["output"][:PREVIEW],
+        output=without_hidden(row["output"][:PREVIEW]),
         title=words.done if row["state"] == ToolState.DONE else words.doing,
         detail=words.detail(arguments),
     )

@@ -10,6 +10,7 @@ import { HEADINGS, decorate, placeHeadings } from "./decoration.js";
 import { directionOf } from "./direction.js";
 import { FENCE_LINE } from "./fences.js";
 import { idle } from "./idle.js";
+import { withoutHidden } from "./invisible.js";
 import { blocksOf, clearPart, definitionsIn, finalBlocksOf, htmlOf, normalized } from "./markdown.js";
 import { morphChildren, morphElement } from "./morph.js";
 import { sanitize } from "./sanitizer.js";
@@ -40,7 +41,8 @@ export function showPlain(target, text) {
   shown.delete(target);
   target.classList.remove("is-rendered");
   target.dir = "auto";
-  if (target.textContent !== text) target.textContent = text;
+  const shownText = withoutHidden(text);
+  if (target.textContent !== shownText) target.textContent = shownText;
 }
 
 export class Blocks {

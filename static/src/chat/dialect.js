@@ -16,6 +16,7 @@ const LONG_PARAGRAPH = 4_000;
 const LONGEST_EMPHASIS = 2_000; // in a long paragraph
 const STEPS_PER_MARKER = 40;
 const BEFORE_EMPHASIS = 100; // marked reads back over a run of stars
+const LONGEST_BREAK = 200;
 const LONGEST_TEXT = 1_000;
 const LONGEST_TEXT_WITHOUT_EMAIL = 100;
 const LONGEST_WORD = 100;
@@ -214,6 +215,11 @@ export class Dialect extends Tokenizer {
   /** marked searches all of the text for the end, again at each run of backticks without one. */
   codespan(source) {
     return super.codespan(source.slice(0, this.lexer.lengthOfCode(source)));
+  }
+
+  /** At each line end marked looks whether anything but white space follows. */
+  br(source) {
+    return super.br(source.slice(0, LONGEST_BREAK));
   }
 
   inlineText(source) {

@@ -1,6 +1,7 @@
 /** Markdown to HTML, block by block. The result is NOT safe yet: `sanitizer.js` is the only way into the page. */
 import { Parser, getDefaults } from "marked";
 import { escaped } from "./escape.js";
+import { withoutHidden } from "./invisible.js";
 import { LazyLexer } from "./lexer.js";
 
 const PROBABLY_DEFINITION = /^[ >\t]*\[[^\]\n]+\]:/m;
@@ -14,9 +15,9 @@ const parser = new Parser({
   extensions: { renderers: { formula: formulaHtml, html: sourceHtml, code: codeHtml, lines: linesHtml }, childTokens: {} },
 });
 
-/** The text with LF line ends. */
+/** The text with LF line ends, and without hidden characters. */
 export function normalized(text) {
-  return text.includes("\r") ? text.replace(/\r\n?/g, "\n") : text;
+  return withoutHidden(text.includes("\r") ? text.replace(/\r\n?/g, "\n") : text);
 }
 
 /** A growing answer without its last line as long as that line is ambiguous, so that nothing flashes. */

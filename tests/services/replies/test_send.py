@@ -158,10 +158,18 @@ async def test_a_message_while_one_is_answered_is_refused_as_busy(alice: Sender)
     assert (await alice.refused("Second", opened.thread_id)).code == "busy"
 
 
-@pytest.mark.parametrize("content", ["", "   ", "\n\t\n"])
+@pytest.mark.parametrize("content", ["", "   ", "\n\t\n", "\u200b\u200d", "\U000e0041\U000e0042", "\u3164\n\u2800"])
 async def test_nothing_is_not_a_message(alice: Sender, content: str) -> None:
     assert (await alice.refused(content)).code == "empty"
     assert not await ChatThread.filter(user_id=alice.user.id).exists()
+
+
+async def test_hidden_characters_of_a_message_are_not_stored(alice: Sender) -> None:
+    accepted = await alice.send("\u200b\nWave \U0001f469\u200d\U0001f680\U000e0069\U000e0067 \u0645\u06cc\u200c\u062e")
+
+    stored = "\u200b\nWave \U0001f469\u200d\U0001f680 \u0645\u06cc\u200c\u062e"
+    assert (await ChatMessage.get(id=accepted.message_id)).content == stored
+    assert (await ChatThread.get(id=accepted.thread_id)).title == stored.split("\n")[1]
 
 
 async def test_the_longest_message_is_accepted_and_a_longer_one_is_not(alice: Sender) -> None:
