@@ -19,6 +19,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack, asynccontextmanager
+from hashlib import sha256
 from pathlib import Path
 
 import asyncpg
@@ -30,13 +31,18 @@ sys.path.insert(0, str(PROJECT))
 from chat.devservices import embedded_postgres, embedded_valkey
 
 PASSWORD = "a-good-long-passphrase-7"  # noqa: S105
-FORMS = ["log_in", "sign_up", "resend", "reset"]
+FORMS = ["log_in", "sign_up", "accept", "resend", "reset"]
 PAUSE_SECONDS = 0.15
 READY_SECONDS = 30
 TEMPLATE = "somebody@example.com"
 COPY = """
 INSERT INTO users SELECT (jsonb_populate_record(u, jsonb_build_object(
     'id', gen_random_uuid(), 'email', $1::text, 'email_verified', $2::boolean))).* FROM users u WHERE email = $3
+"""
+
+INVITE = """
+INSERT INTO invitation (id, token_sha256, email, is_mailed, uses, uses_left, created_at, expires_at)
+VALUES (gen_random_uuid(), $1, '', false, 1, 1, now(), now() + interval '1 day')
 """
 
 
@@ -67,6 +73,16 @@ class Bench:
         fields = {"email": address, "password1": PASSWORD, "password2": PASSWORD}
         return await self.http.post("/accounts/signup/", data=fields)
 
+    async def accept(self, address: str) -> httpx.Response:
+        """Sign up with a link for several people, which this browser has opened."""
+        fields = {"email": address, "password1": PASSWORD, "password2": PASSWORD}
+        return await self.http.post("/accounts/invitation/", data=fields)
+
+    async def open_invitation(self) -> None:
+        token = uuid.uuid4().hex
+        await self.rows.execute(INVITE, sha256(token.encode()).hexdigest())
+        await self.http.get(f"/accounts/invitation/{token}/")
+
     async def log_in(self, address: str) -> httpx.Response:
         return await self.http.post("/accounts/login/", data={"email": address, "password": "a wrong one"})
 
@@ -95,6 +111,8 @@ async def compare(bench: Bench, name: str, *, verified: bool, tries: int) -> Non
         for known in random.sample((True, False), 2):
             make = bench.signed_up if name == "resend" else bench.address
             address = await make(known=known, verified=verified)
+            if name == "accept":
+                await bench.open_invitation()
             spent[known].append(await bench.milliseconds(form, address))
             bench.http.cookies.clear()
     known_ms, unknown_ms = statistics.median(spent[True]), statistics.median(spent[False])

@@ -11,13 +11,14 @@ import logging
 import pytest
 from tortoise.expressions import RawSQL
 
-from chat.database import DatabaseUnavailable
+from chat.database import DatabaseUnavailable, query
 from chat.models import ApprovalNotice, User
+from chat.models.ids import uuid7
 from chat.services.accounts import approval
 from tests.support import patches
 from tests.support.mailbox import Mailbox
 from tests.support.production import Production
-from tests.support.sign_up import member
+from tests.support.sign_up import member, new_address
 
 
 async def test_administrators_are_told_once_in_fifteen_minutes_with_the_count(
@@ -71,3 +72,18 @@ async def test_the_look_goes_on_after_an_outage(
         looking.cancel()
 
     assert "Could not look for people who wait for approval: none" in caplog.text
+
+
+FORMER_SIGN_UP = """
+INSERT INTO users (id, email, password_hash, display_name, is_active, is_staff, email_verified, login_failures,
+    verification_resends, created_at)
+VALUES ($1, $2, '', '', true, false, true, 0, 0, now())
+"""
+
+
+async def test_a_sign_up_through_the_former_release_does_not_wait(production: Production) -> None:
+    """While a release is deployed, its former one still serves, and knows nothing of approval."""
+    email = new_address()
+    await query(FORMER_SIGN_UP, uuid7(), email)
+
+    assert not (await User.get(email=email)).waits

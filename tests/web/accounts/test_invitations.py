@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import json
 from collections.abc import AsyncIterator
+from zipfile import ZipFile
 
 import httpx
 import pytest
 
 from chat.models import AuditEntry, Invitation, User
+from chat.security.tokens import token_hash
 from chat.services.accounts import deletion
 from chat.services.admin import commands
 from chat.services.admin.audit import AuditContext, CommandLine
@@ -289,3 +293,16 @@ async def test_only_administrators_invite(by_invitation: Production) -> None:
         answers += [(await person.http.get("/admin/invitations/")).status_code]
 
     assert answers == [404, 404, 404]
+
+
+async def test_a_download_has_the_invitations_without_their_links(by_invitation: Production, boss: Person) -> None:
+    token = token_in(await invite(boss, uses="7"))
+    archive = ZipFile(io.BytesIO((await boss.http.post("/accounts/data/")).content))
+    text = archive.read("data.json").decode()
+    data = json.loads(text)
+
+    assert [(one["uses"], one["uses_left"], one["email"]) for one in data["invitations"]] == [(7, 7, "")]
+    assert data["account"]["approved_at"]
+    assert data["account"]["invited_at"] is None
+    assert token not in text
+    assert token_hash(token) not in text
