@@ -298,6 +298,13 @@ class Live(Frame, frozen=True, tag="live"):
     on: bool
 
 
+class ModelsUnavailable(Frame, frozen=True, tag="models.unavailable"):
+    """The models whose answers fail now because their provider is down; none: all answer again."""
+
+    names: list[str]
+    message: str  # a sentence for people; empty if there are none
+
+
 class FrameRefused(Frame, frozen=True, tag="error"):
     """A frame was invalid or not allowed; the socket stays open."""
 
@@ -343,6 +350,7 @@ Outbound = (
     | ThemeChanged
     | EnterKeyChanged
     | Live
+    | ModelsUnavailable
     | FrameRefused
     | Ping
     | Bye

@@ -21,6 +21,7 @@ from chat.llm.items import InputItem
 from chat.llm.journal import CallLog, Journal, NoJournal, Plan
 from chat.llm.pricing import Prices
 from chat.llm.provider.adapting import OF_ONE_CALL, Learned
+from chat.llm.provider.breaker import Breaker
 from chat.llm.provider.provider import Provider, ProviderLimits
 from chat.llm.provider.request import TOOLS
 from chat.llm.recovery import Recovery
@@ -57,12 +58,14 @@ class LLMClient:
             catalogue or Catalogue.single(api_key=api_key, base_url=base_url, models=(model,))
         )
         self.prices = prices or Prices(catalogue=self.catalogue)
+        breakers: dict[tuple[str, str], Breaker] = {}
         self._providers = {
             spec.name: Provider(
                 api_key=spec.api_key,
                 base_url=spec.base_url,
                 limits=limits,
                 reuse_connections=spec.reuse_connections,
+                breaker=breakers.setdefault((spec.base_url, spec.api_key), Breaker(spec.name)),
             )
             for spec in self.catalogue.providers
         }
@@ -100,6 +103,25 @@ class LLMClient:
     def plan(self, said: str | Sequence[InputItem], *, number: int = 1, **options: Unpack[Options]) -> Plan:
         """What this call would send, for counting tokens; nothing is sent."""
         return self._call(said, options).plan(number)
+
+    def providers_up(self) -> dict[str, bool]:
+        """By name, whether each provider answers, as far as is known here."""
+        return {name: not provider.breaker.is_down for name, provider in self._providers.items()}
+
+    def unavailable(self) -> tuple[ModelSpec, ...]:
+        """The models whose requests fail at once: their provider is down, and so are those of their fallbacks."""
+        return tuple(model for model in self.catalogue.offered if all(map(self._is_down, self._asked_for(model))))
+
+    def _asked_for(self, model: ModelSpec) -> tuple[ModelSpec, ...]:
+        return (model, *(self.catalogue.named(name) for name in model.fallback))
+
+    def _is_down(self, model: ModelSpec) -> bool:
+        return self._providers[model.provider].breaker.is_open
+
+    async def probe(self) -> None:
+        """Find out whether providers that are down are back, if it is time to; no model is called."""
+        due = {id(one.breaker): one for one in self._providers.values() if one.breaker.is_due}
+        await asyncio.gather(*(provider.probe() for provider in due.values()))
 
     def learned(self, model: str) -> Learned:
         """What the server of this model has refused within the last hour: parts of requests, and lengths."""

@@ -215,7 +215,7 @@ class Failed(msgspec.Struct, frozen=True):
 
     `status` is the HTTP status if the request failed with one; then no event had come. `limit` is in tokens: of the
     context, or of the output if the code is OUTPUT_LIMIT. `part` is what the server refused: a word of
-    `ModelRequest.leave_out`.
+    `ModelRequest.leave_out`. `outage`: the provider as a whole seems to be down.
     """
 
     code: Code
@@ -230,6 +230,7 @@ class Failed(msgspec.Struct, frozen=True):
     limit: int | None = None
     prompt_tokens: int | None = None  # of this request, if the server told
     part: str = ""
+    outage: bool = False
 
 
 Progress = (

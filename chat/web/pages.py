@@ -31,4 +31,7 @@ async def readyz() -> ResponseReturnValue:
     opened = resources()
     found = await opened.readiness.stores() | {"draining": opened.worker.draining}
     ready = found["database"] and found["redis"] and not found["draining"]
-    return found | {"status": "ok" if ready else "unavailable"}, 200 if ready else 503
+    providers = {
+        name: "ok" if up else "down" for name, up in opened.llm.providers_up().items()
+    }  # no other process helps
+    return found | {"status": "ok" if ready else "unavailable", "providers": providers}, 200 if ready else 503

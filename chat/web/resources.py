@@ -32,6 +32,7 @@ from chat.services.replies.worker import Worker
 from chat.services.usage import ledger
 from chat.settings import Settings
 from chat.settings.sign_up import SignUp
+from chat.web.chat.model_notice import ModelNotice
 from chat.web.chat.open_sockets import OpenSockets
 from chat.web.chat.reconciler import Reconciler
 from chat.web.readiness import Readiness
@@ -55,6 +56,7 @@ class Resources(Deps):
     readiness: Readiness
     worker_stats: WorkerStats
     sockets: OpenSockets
+    model_notice: ModelNotice
 
 
 def resources() -> Resources:
@@ -75,6 +77,7 @@ async def opened(settings: Settings) -> AsyncIterator[Resources]:
         asyncio.create_task(deps.reconciler.run(), name="reconciler"),
         asyncio.create_task(deps.worker_stats.run(), name="worker stats"),
         asyncio.create_task(ClockCheck().run(), name="clock"),
+        asyncio.create_task(deps.model_notice.run(), name="model notice"),
     ]
     if settings.sign_up is SignUp.APPROVAL:
         announcing = approval.keep_announcing(mailer=deps.mailer, settings=settings)
@@ -100,13 +103,14 @@ def _assembled(settings: Settings) -> Resources:
     redis = broadcast.connect(settings.redis_url)
     live, limits = Broadcast(redis), Limits(redis, enabled=settings.rate_limits)
     passwords, mailer = Passwords(), Mailer(settings)
+    llm = ledger.model_client(settings)
     worker, sockets = Worker(most_replies=settings.llm_replies_per_process), OpenSockets()
     return Resources(
         settings=settings,
         redis=redis,
         broadcast=live,
         limits=limits,
-        llm=ledger.model_client(settings),
+        llm=llm,
         tools=tools.load(),
         mailer=mailer,
         passwords=passwords,
@@ -116,6 +120,7 @@ def _assembled(settings: Settings) -> Resources:
         readiness=Readiness(redis),
         worker_stats=WorkerStats(redis, worker.name, lambda: WorkerLoad(len(sockets), mailer.waiting)),
         sockets=sockets,
+        model_notice=ModelNotice(llm, sockets),
     )
 
 

@@ -11,12 +11,14 @@ from chat.broadcast import Unavailable
 from chat.database import DatabaseUnavailable
 from tests.support import patches
 from tests.support.cast import Person
-from tests.support.desk import PHONE, Desk
+from tests.support.desk import PHONE, ChatPage, Desk
+from tests.support.providers import provider_down
 from tests.support.rows import past_thread
 from tests.support.site import Site
 
 NOTICE = "Live updates are paused. This page refreshes automatically."
 BUSY = "The site is busy. Your message will be sent in a moment."
+MODEL_DOWN = "The model can't be reached right now. Answers will fail until it is back."
 REFUSED_PAGE = r"the server responded with a status of 503"
 
 
@@ -122,3 +124,30 @@ async def test_a_page_without_its_database_says_so_and_retries_automatically(
         await expect(page.get_by_role("link", name="Log in")).to_have_count(0)
 
     await expect(page.get_by_label("Message", exact=True)).to_be_visible()
+
+
+@pytest.mark.parametrize("device", [{}, {"viewport": PHONE, "has_touch": True}], ids=["desktop", "phone"])
+async def test_the_page_says_that_the_model_is_down_until_it_answers(
+    desk: Desk, alice: Person, site: Site, monkeypatch: pytest.MonkeyPatch, device: dict[str, object]
+) -> None:
+    chat = await desk.chat(alice, await past_thread(alice), **device)
+    empty = await ChatPage.opened(await (await desk.context(alice, **device)).new_page())
+    notices = [one.page.locator("#model-notice") for one in (chat, empty)]
+    for notice in notices:
+        await expect(notice).to_be_hidden()
+    with provider_down(site, monkeypatch):
+        for one, notice in zip((chat, empty), notices, strict=True):
+            await expect(notice).to_have_text(MODEL_DOWN)
+            await expect(notice).to_be_visible()
+            await one.hears(MODEL_DOWN)
+        await chat.page.reload()
+        await expect(notices[0]).to_be_visible()
+        above, composer = await notices[0].bounding_box(), await chat.page.locator("#composer").bounding_box()
+    for notice in notices:
+        await expect(notice).to_be_hidden()
+    await chat.hears("The model can be reached again")
+
+    assert above and composer
+    assert above["y"] + above["height"] <= composer["y"]
+    assert above["x"] >= 0
+    assert above["x"] + above["width"] <= chat.page.viewport_size["width"]  # type: ignore[index]

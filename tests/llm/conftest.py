@@ -11,6 +11,7 @@ import pytest
 
 from chat.llm.client import LLMClient
 from chat.llm.provider.adapting import Memory
+from chat.llm.provider.breaker import Breaker
 from chat.llm.provider.provider import Provider, ProviderLimits
 from tests.support import patches
 from tests.support.llm import PRICES, MemoryJournal
@@ -70,9 +71,13 @@ async def session_llm(offline_url: str, session_journal: MemoryJournal) -> Async
 
 @pytest.fixture
 async def llm(session_llm: LLMClient, journal: MemoryJournal) -> LLMClient:
-    """A client that writes to `journal` and remembers no refusals. It is made once, since that loads certificates."""
+    """A client that writes to `journal` and remembers no refusals and failures.
+
+    It is made once, since that loads certificates.
+    """
     for provider in session_llm._providers.values():
         provider.memory = Memory()
+        provider.breaker = Breaker("offline")
     return session_llm
 
 

@@ -114,7 +114,7 @@ async def test_a_row_is_true(
         journal.refusing["begin"] = errors.BudgetExceeded("No money.", resets_on=date(2030, 1, 1))
         gets = await outcome(llm, row.said, options)
     elif row.script.endswith("stop"):
-        with caplog.at_level(logging.WARNING):
+        with caplog.at_level(logging.DEBUG, "chat.llm"):
             reached = partial(stop_is_due, row, offline, caplog)
             gets = await stopped(client, row.said, options, reached)
     else:

@@ -87,7 +87,7 @@ async def test_a_stop_hangs_up_and_is_recorded(  # noqa: PLR0917 - fixtures
                 if means == "close" and arrived():
                     await events.aclose()
 
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.DEBUG, "chat.llm"):
         limit = asyncio.timeout(None)
         reading = asyncio.create_task(bounded(read, limit))
         if phase == "before the headers":

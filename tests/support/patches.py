@@ -17,7 +17,7 @@ from chat.database import pool
 from chat.devservices.local_model import launch
 from chat.devservices.offline_model import ledger
 from chat.llm import client, tokens
-from chat.llm.provider import connections, retries
+from chat.llm.provider import breaker, connections, retries
 from chat.security import limits
 from chat.services.accounts import approval, sessions
 from chat.services.admin import audit, grid_sql, pruning
@@ -76,6 +76,7 @@ TOKEN_ENCODING = Part(tokens, "_encoding")
 DRAIN_SECONDS = Part(connections, "DRAIN_SECONDS")
 ERROR_SECONDS = Part(connections, "ERROR_SECONDS")
 PAUSES = Part(retries, "PAUSES")
+BREAKER_OPEN_SECONDS = Part(breaker, "OPEN_SECONDS")
 RESUME_PAUSES = Part(retries, "RESUME_PAUSES")
 RETRIES_ASYNCIO = Part(retries, "asyncio")
 

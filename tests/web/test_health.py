@@ -10,7 +10,8 @@ from chat.database import DatabaseUnavailable
 from chat.web.readiness import Store
 from tests.support import patches
 from tests.support.cast import Person
-from tests.support.site import Beside
+from tests.support.providers import provider_down
+from tests.support.site import Beside, Site
 
 
 async def test_the_health_page_shows_only_that_the_process_is_up(nobody: Person) -> None:
@@ -23,8 +24,21 @@ async def test_the_health_page_shows_only_that_the_process_is_up(nobody: Person)
 async def test_the_server_is_ready_with_its_database_and_redis(nobody: Person) -> None:
     answer = await nobody.http.get("/readyz")
 
-    expected = {"status": "ok", "database": True, "redis": True, "draining": False}
+    expected = {"status": "ok", "database": True, "redis": True, "draining": False, "providers": {"127.0.0.1": "ok"}}
     assert (answer.status_code, answer.json()) == (200, expected)
+
+
+async def test_a_provider_that_is_down_is_reported_and_the_server_stays_ready(
+    site: Site, nobody: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with provider_down(site, monkeypatch):
+        answer = await nobody.http.get("/readyz")
+
+    assert (answer.status_code, answer.json()["status"], answer.json()["providers"]) == (
+        200,
+        "ok",
+        {"127.0.0.1": "down"},
+    )
 
 
 async def test_while_it_drains_it_is_up_and_not_ready(beside: Beside) -> None:

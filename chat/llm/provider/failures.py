@@ -10,6 +10,7 @@ from http import HTTPStatus
 
 import httpx2
 import openai
+from msgspec.structs import replace
 
 from chat.llm.events import FAILURES, Code, Failed, Usage
 from chat.llm.provider import diagnosis, error_bodies
@@ -17,6 +18,8 @@ from chat.llm.provider.diagnosis import Diagnosis
 from chat.text import storable
 
 MAX_DETAIL_CHARACTERS = 1000
+OURS = (httpx2.PoolTimeout, httpx2.WriteTimeout, httpx2.LocalProtocolError)  # say nothing about the provider
+OUTAGES = (Code.PROVIDER_ERROR, Code.OVERLOADED, Code.AMBIGUOUS)  # with a status of 500 and above
 NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.WriteTimeout, httpx2.ProxyError)
 
 
@@ -66,7 +69,8 @@ def from_exception(error: Exception, *, began: bool) -> Failed:
     detail = f"{type(cause).__name__}: {cause}"
     if began:
         return failed(Code.CUT, detail)
-    return failed(Code.UNREACHABLE if isinstance(cause, NEVER_SENT) else Code.AMBIGUOUS, detail)
+    code = Code.UNREACHABLE if isinstance(cause, NEVER_SENT) else Code.AMBIGUOUS
+    return replace(failed(code, detail), outage=not isinstance(cause, OURS))
 
 
 def from_response(status: int, headers: Mapping[str, str], body: bytes) -> Failed:
@@ -78,7 +82,7 @@ def from_response(status: int, headers: Mapping[str, str], body: bytes) -> Faile
         address = headers.get("location", "nowhere").partition("?")[0]
         return failed(Code.WRONG_API, f"HTTP {status}: the server redirects to {address}", status=status)
     found = diagnosis.of_response(status, told)
-    return failed(
+    refused = failed(
         found.code,
         f"HTTP {status}: {told.readable}",
         status=status,
@@ -86,6 +90,7 @@ def from_response(status: int, headers: Mapping[str, str], body: bytes) -> Faile
         request_id=headers.get("x-request-id", ""),
         found=found,
     )
+    return replace(refused, outage=status >= HTTPStatus.INTERNAL_SERVER_ERROR and found.code in OUTAGES)
 
 
 def from_body(body: object, *, usage: Usage | None = None) -> Failed:

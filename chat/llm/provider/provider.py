@@ -9,6 +9,7 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -20,6 +21,7 @@ from chat.llm.events import Event, Failed
 from chat.llm.items import message_item
 from chat.llm.provider import answers, connections, failures
 from chat.llm.provider.adapting import Memory
+from chat.llm.provider.breaker import Breaker
 from chat.llm.provider.reader import ResponseReader
 from chat.llm.provider.request import ModelRequest, arguments
 
@@ -30,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 OPENAI_BASE_URL = "https://api.openai.com/v1"
 CANCEL_SECONDS = 5.0
+PROBE_SECONDS = 5.0
 SECRET_CHARACTERS = 8  # a shorter key is a placeholder for servers that need none
 
 
@@ -56,8 +59,11 @@ class Provider:
         base_url: str = "",
         limits: ProviderLimits | None = None,
         reuse_connections: bool | None = None,
+        breaker: Breaker | None = None,
     ) -> None:
-        """`reuse_connections`: by default for https only. A connection to a local server costs little to open, and such
+        """`breaker`: that of another provider with the same server and key.
+
+        `reuse_connections`: by default for https only. A connection to a local server costs little to open, and such
         servers close theirs at any time, which costs the next answer (llama.cpp: 4 of 12 calls in tool rounds).
         """
         if not (api_key.isascii() and api_key.isprintable()):  # like the "…" in an example
@@ -67,6 +73,7 @@ class Provider:
         self.base_url = base_url or OPENAI_BASE_URL
         self.address = str(httpx2.URL(self.base_url).copy_with(userinfo=b"", query=None))  # for logs
         self.memory = Memory()
+        self.breaker = breaker or Breaker(self.address)
         self._secrets = _secrets(api_key)
         self._limits = limits or ProviderLimits()
         reuses = self.base_url.startswith("https://") if reuse_connections is None else reuse_connections
@@ -117,6 +124,26 @@ class Provider:
                 await self._openai.responses.cancel(response_id)
         except (openai.OpenAIError, httpx2.HTTPError, failures.Refused, TimeoutError) as error:
             logger.warning("A background run was not cancelled: %r", error)
+
+    async def probe(self) -> None:
+        """Find out whether something answers at the address again, with a request that costs nothing.
+
+        It says little about the model, so the next request is a probe, too: see `Breaker.is_back`.
+        """
+        headers = {"Authorization": f"Bearer {self._openai.api_key}"}
+        status = 0
+        try:
+            async with asyncio.timeout(PROBE_SECONDS):
+                async with self._http.stream("GET", f"{self.base_url.rstrip('/')}/models", headers=headers) as response:
+                    status = response.status_code
+        except failures.Refused as refused:
+            status = refused.status
+        except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError, RuntimeError) as error:  # the last: it was closed
+            logger.debug("%s does not answer: %r", self.address, error)
+        if 0 < status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            self.breaker.is_back()
+        else:
+            self.breaker.probe_failed()
 
     async def warm_up(self) -> None:
         """Trigger the SDK's first-use work now, which stalls the event loop for 60-200 ms.

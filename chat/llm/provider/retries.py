@@ -11,8 +11,8 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 from http import HTTPStatus
 
 from chat.llm.advice import ADVICE
@@ -66,6 +66,9 @@ class Retries:
         self._response_id = resume.response_id if resume else ""  # of a run whose stream can be resumed
         self._sequence = resume.sequence if resume else -1  # of the last event that came
         self._resumed_at: list[float] = []
+        self._holds = 0  # how often it waited because the provider is down
+        self._is_probe = False  # the provider is down, and this attempt finds out whether it is back
+        self._conversation: object = request.prompt_cache_key or object()
         self.attempts = 1 if resume else 0
         self.in_flight = False  # the provider has the request, or may have it
 
@@ -73,9 +76,19 @@ class Retries:
         """The provider's events; failures that lead to another attempt are only logged. To be read once."""
         background = self.request.background
         while True:
-            pause: float | None = None
-            async with aclosing(self._stream()) as stream:
+            if not self._is_admitted():
+                pause = self._pause_while_down()
+                if pause is None:
+                    yield self._provider.breaker.refusal()
+                    return
+                await asyncio.sleep(pause)
+                continue
+            pause, heard = None, False
+            async with self._watched(), aclosing(self._stream()) as stream:
                 async for event in stream:
+                    if not heard or isinstance(event, Failed):
+                        self._judge(event)
+                        heard = True
                     if isinstance(event, Failed):
                         self._keep_context(event)
                         pause = 0 if self._adapt(event) else self._pause_after(event)
@@ -90,6 +103,49 @@ class Retries:
             if pause is None:
                 return
             await asyncio.sleep(pause)
+
+    def _is_admitted(self) -> bool:
+        """A run that exists is resumed in any case, which costs the provider nothing."""
+        breaker = self._provider.breaker
+        if self._response_id:
+            return True
+        admitted = breaker.admit()
+        self._is_probe = admitted and breaker.is_down
+        return admitted
+
+    def _pause_while_down(self) -> float | None:
+        """Seconds until this request asks for admission again; None: it fails.
+
+        A new request fails at once, unless a probe is under way. One that was sent before the provider went down keeps
+        to the pauses of its retries, and continues if the provider is back by then.
+        """
+        pauses = PAUSES.get(Code.UNREACHABLE, ())[: self._most]
+        tries = self.attempts + self._holds
+        if tries >= len(pauses) or not (self.attempts or self._provider.breaker.is_half_open):
+            return None
+        self._holds += 1
+        return pauses[tries] * (1 + JITTER * random.random())  # noqa: S311 - it spreads load, no secret
+
+    def _judge(self, event: Event) -> None:
+        """What the event says about the provider as a whole; the failure of our own limits says nothing."""
+        breaker, probe = self._provider.breaker, self._is_probe
+        if not isinstance(event, Failed) or (event.status is not None and not event.outage):
+            breaker.answered()
+        elif event.outage and not self._began:
+            breaker.failed(event, self._conversation, probe=probe)
+        else:
+            return
+        self._is_probe = False
+
+    @asynccontextmanager
+    async def _watched(self) -> AsyncIterator[None]:
+        """A probe that ends without telling anything, as when it is stopped, makes room for another."""
+        try:
+            yield
+        finally:
+            if self._is_probe:
+                self._is_probe = False
+                self._provider.breaker.probe_withdrawn()
 
     def _stream(self) -> AsyncGenerator[Event, None]:
         self.in_flight = True
@@ -165,7 +221,7 @@ class Retries:
                 told, self.attempts, self.request.model, failed.detail, self._provider.address, ADVICE[failed.code]
             )
         else:
-            logger.warning("Attempt %d failed, retried in %.1f s: %s", self.attempts, pause, failed.detail)
+            logger.debug("Attempt %d failed, retried in %.1f s: %s", self.attempts, pause, failed.detail)
         if pause is not None:
             self._waited_seconds += pause
             self.in_flight = False

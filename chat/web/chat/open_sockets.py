@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Protocol
 from uuid import UUID
 
-from chat.events import Close
+from chat.events import Close, Frame
 
 # Otherwise hundreds of tabs that reconnect at once would keep pages waiting for the few connections to the stores.
 TURNS_AT_ONCE = 4
@@ -29,6 +29,9 @@ class OpenSocket(Protocol):
 
     def leave(self) -> None:
         """Say bye and close."""
+
+    def tell(self, frame: Frame) -> None:
+        """Send a frame of this process's own."""
 
 
 class OpenSockets:

@@ -209,6 +209,7 @@ async def _page(user: User, found: ChatThread | None, **refused: str) -> str:
         client_id=uuid4(),
         models=deps.llm.catalogue.offered,
         site_notice=deps.settings.site_notice,
+        model_notice=deps.model_notice.frame().message,
         starters=deps.settings.starters,
         max_length=MESSAGE_MAX_LENGTH,
         **refused,

@@ -14,7 +14,7 @@ from werkzeug.exceptions import ServiceUnavailable
 from chat import events
 from chat.broadcast import Subscription, thread_channel, user_channel
 from chat.database import DatabaseUnavailable
-from chat.events import Bye, Close, Hello, encode
+from chat.events import Bye, Close, Frame, Hello, encode
 from chat.models import AuthSession, ChatThread, User
 from chat.security.limits import SOCKET_CONNECT
 from chat.services.accounts import sessions
@@ -140,6 +140,11 @@ class Socket:
         if self._counted:
             await self._deps.limits.refund(SOCKET_CONNECT, self._counted)
 
+    def tell(self, frame: Frame) -> None:
+        """Send a frame of this process's own."""
+        if self._subscription:
+            self._subscription.put(frame)
+
     async def _admitted(self) -> AuthSession:
         if self._deps.worker.draining:  # it waited for its turn, and others wait behind it
             await websocket.send(encode(Bye("restart", COME_BACK_MS)))
@@ -162,6 +167,8 @@ class Socket:
         feed, inbox = self._sides(subscription, session, thread, tab)
         await self._subscribed(subscription)
         await feed.start(hello)
+        if (unavailable := self._deps.model_notice.frame()).names:
+            self.tell(unavailable)
         async with asyncio.TaskGroup() as group:
             group.create_task(feed.run())
             group.create_task(inbox.listen(tab, feed))

@@ -3,21 +3,25 @@ import { followTheme } from "../theme.js";
 import { Announcer } from "./announcer.js";
 import { Connection } from "./connection.js";
 import { goToLogin } from "./leaving.js";
+import { ModelNotice } from "./model_notice.js";
 import { Sidebar } from "./sidebar.js";
 
 export class ChatList {
   #sidebar;
   #connection;
+  #modelNotice;
   #frames;
 
   constructor(composer) {
     const announcer = new Announcer(document.getElementById("chat-announcer"));
     this.#sidebar = new Sidebar({ announce: (text) => announcer.say(text) });
+    this.#modelNotice = new ModelNotice(document.getElementById("model-notice"), (text) => announcer.say(text));
     this.#connection = new Connection("/ws/chat/", this.#forConnection());
     this.#frames = {
       "thread.list": (frame) => this.#sidebar.renew(frame),
       "thread.updated": (frame) => this.#sidebar.update(frame),
       "thread.deleted": (frame) => this.#sidebar.remove(frame.thread_id),
+      "models.unavailable": (frame) => this.#modelNotice.show(frame.message),
       "theme.changed": (frame) => followTheme(frame.theme),
       "enter_key.changed": (frame) => composer.chooseEnterKey(frame.enter_key),
     };
@@ -35,7 +39,7 @@ export class ChatList {
       pending: () => [],
       isWaiting: () => false,
       onFrame: (frame) => this.#frames[frame.type]?.(frame),
-      onStatus: () => {},
+      onStatus: ({ phase }) => phase === "connected" && this.#modelNotice.doubt(),
       onDoubt: () => {},
       // The session has ended or the account was deleted. Anything else can wait for the next page.
       onEnd: ({ action }) => action !== "reload" && goToLogin("/chat/"),

@@ -4,7 +4,7 @@
  * The transport may repeat frames, reorder them at a reconnect, or lose them. Three rules make that harmless: everything
  * is an upsert by id, a finished status never goes back, and a delta fits by its position or is refused.
  * Effects say what the page must do:
- * {sync, acked, nacked, resendIn, announce, warn, thread, removed, ended, older, live, theme, enterKey, threads}.
+ * {sync, acked, nacked, resendIn, announce, warn, thread, removed, ended, older, live, models, theme, enterKey, threads}.
  */
 import { sha8 } from "./digest.js";
 import { endingOf } from "./reconnect.js";
@@ -38,6 +38,7 @@ const HANDLERS = new Map([
   ["theme.changed", themeChanged],
   ["enter_key.changed", enterKeyChanged],
   ["live", live],
+  ["models.unavailable", modelsUnavailable],
   ["error", error],
   ["local.send", localSend],
   ["local.older", localOlder],
@@ -247,6 +248,11 @@ function enterKeyChanged(state, { enter_key: enterKey }) {
 /** Whether live updates work: without Redis or the database, stored text still arrives, with a delay. */
 function live(state, { on }) {
   return changed(state, { live: on });
+}
+
+/** Which models fail at once because their provider is down, in a sentence; "" if all answer. */
+function modelsUnavailable(state, { message: models }) {
+  return changed(state, { models });
 }
 
 function error(state, { message }) {

@@ -13,6 +13,7 @@ import { startKeyboard } from "./keyboard.js";
 import { goToLogin, keepFromLeaving } from "./leaving.js";
 import { findMessage, hasPending, runningAnswer } from "./message_updates.js";
 import { MessageList } from "./messages.js";
+import { ModelNotice } from "./model_notice.js";
 import { Narrator } from "./narrator.js";
 import { startNewChat } from "./new_chat.js";
 import { Outbox, sendFrame } from "./outbox.js";
@@ -53,6 +54,7 @@ class ThreadPage {
   #connection;
   #status;
   #silence;
+  #modelNotice;
   #sidebar;
   #history;
   #draft;
@@ -86,6 +88,7 @@ class ThreadPage {
       onRetry: () => this.#connection.open(),
       leave: () => part("chat-scroll").focus({ preventScroll: true }),
     });
+    this.#modelNotice = new ModelNotice(part("model-notice"), announce);
     this.#silence = new Silence({ hears: () => this.#connection.isUp && this.#status.isLive, show: (id) => this.#showSilence(id) });
     this.#connection = new Connection(`/ws/chat/${threadId}/`, this.#forConnection());
     new Rename(part("rename-form"), part("rename-open"), {
@@ -147,7 +150,7 @@ class ThreadPage {
     this.#narrator.follow(state);
   }
 
-  #apply({ acked = [], nacked, resendIn, announce, warn, thread, removed, ended, older, live, theme, enterKey, threads, sync }) {
+  #apply({ acked = [], nacked, resendIn, announce, warn, thread, removed, ended, older, live, models, theme, enterKey, threads, sync }) {
     acked.forEach((clientId) => this.#outbox.settle(clientId));
     if (nacked) this.#refused(nacked);
     if (resendIn) this.#connection.resendIn(resendIn);
@@ -159,6 +162,7 @@ class ThreadPage {
     if (ended) this.#end(ended);
     if (older) this.#history.beginAt(older);
     if (live !== undefined) this.#connectionChanged(() => this.#status.showLive(live));
+    if (models !== undefined) this.#modelNotice.show(models);
     if (theme) followTheme(theme);
     if (enterKey) this.#composer.chooseEnterKey(enterKey);
     if (sync) this.#connection.sync();
@@ -285,6 +289,7 @@ class ThreadPage {
   #statusChanged({ phase }) {
     this.#connectionChanged(() => this.#status.show({ phase }));
     window.clearTimeout(this.#cutTimer);
+    if (phase === "connected") this.#modelNotice.doubt();
     if (phase === "connected") this.#cut(false);
     else if (phase !== "connecting") this.#cutTimer = window.setTimeout(() => this.#cut(true), CUT_AFTER_MS);
   }

@@ -128,7 +128,7 @@ async def test_a_caller_can_have_fewer_retries_but_not_more(case: Case, most: in
 
 async def test_retry_after_is_respected(case: Case, caplog: pytest.LogCaptureFixture) -> None:
     began = time.monotonic()
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.DEBUG, "chat.llm"):
         assert await case.ask("status=429 times=2 retry_after=0.1") == ("completed", 3, 1)
     assert time.monotonic() - began >= 0.2
     assert caplog.text.count("retried in 0.1 s") == 2
@@ -165,11 +165,16 @@ async def test_an_unreachable_server_is_tried_four_times(journal: MemoryJournal)
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_every_attempt_is_in_our_log(case: Case, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.WARNING):
+async def test_every_attempt_is_in_our_log_and_only_the_last_one_is_a_warning(
+    case: Case, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG, "chat.llm"):
         await case.ask("status=429")
     assert [record.args[0] for record in caplog.records if isinstance(record.args, tuple)] == [1, 2, 3, 4]
     assert "not retried" in caplog.records[-1].getMessage()
+    assert [record.levelno for record in caplog.records if isinstance(record.args, tuple)] == [logging.DEBUG] * 3 + [
+        logging.WARNING
+    ]
 
 
 @pytest.mark.usefixtures("impatient")

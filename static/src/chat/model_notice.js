@@ -1,0 +1,31 @@
+/** The notice above the composer while a model's provider is down: its answers would fail at once. */
+
+const ANSWERS_AGAIN = "The model can be reached again";
+// The server tells a new connection of what is down after the state of the chat.
+const DOUBT_MS = 3_000;
+
+export class ModelNotice {
+  #place;
+  #announce;
+  #timer;
+
+  constructor(place, announce) {
+    this.#place = place;
+    this.#announce = announce;
+  }
+
+  /** `sentence` is empty when all models answer. */
+  show(sentence) {
+    window.clearTimeout(this.#timer);
+    if (this.#place.textContent === sentence) return;
+    this.#place.textContent = sentence;
+    this.#place.hidden = !sentence;
+    this.#announce(sentence || ANSWERS_AGAIN);
+  }
+
+  /** Connected again, perhaps to a process that knows better than the page: what it doesn't report is over. */
+  doubt() {
+    window.clearTimeout(this.#timer);
+    if (!this.#place.hidden) this.#timer = window.setTimeout(() => this.show(""), DOUBT_MS);
+  }
+}
