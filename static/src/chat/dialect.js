@@ -25,7 +25,7 @@ const LONGEST_EMAIL = 320;
 const BARE_TAG = /^<(?:br[ \t]*\/?|\/?(?:sub|sup|kbd))>/i;
 const LONGEST_TAG = 2_000;
 const TABLE_HEAD = /^ *[^\n ].*\n[ :|-]+(?=\n|$)/;
-const LONGEST_TITLE = 1_000; // marked looks at each line of a list item how far a title could extend
+const LONGEST_TITLE = 1_000; // at each line of a list item, marked searches for the end of a title
 const UNDERLINED_TITLE = /\n {0,3}={3,}[ \t]*\n*$/;
 const PATH_OR_PATTERN = /\\[A-Za-z]/;
 
