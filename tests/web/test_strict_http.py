@@ -10,7 +10,7 @@ import h11
 import httpx
 import pytest
 
-from chat.web.strict_http import MAX_CHUNKS, MAX_HEAD_BYTES, StrictConnection
+from chat.web.strict_http import MAX_CHUNKS, MAX_HEAD_BYTES, MAX_LIST_BYTES, MAX_PIPELINED, StrictConnection
 from tests.support.site import Site
 from tests.support.waiting import LONG_SECONDS
 
@@ -170,6 +170,15 @@ async def test_a_head_that_is_too_long_is_refused(site: Site, size: int) -> None
     assert said.startswith(b"HTTP/1.1 431 ")
 
 
+@pytest.mark.parametrize("name", [b"Accept", b"accept-encoding", b"If-None-Match", b"Range", b"Content-Type"])
+async def test_lists_in_headers_are_bounded(site: Site, name: bytes) -> None:
+    short = b"a," * (MAX_LIST_BYTES // 2)
+    said = await answer(site, head(name + b": " + short + b"\r\n", b"Connection: close\r\n", method=b"GET"))
+    assert said.startswith(b"HTTP/1.1 200 ")
+
+    assert (await answer(site, head(name + b": " + short + b"a\r\n", method=b"GET"))).startswith(b"HTTP/1.1 431 ")
+
+
 @pytest.mark.parametrize(
     "preface",
     [PREFACE, PREFACE.replace(b"2.0", b"1.2"), PREFACE.replace(b"2.0", b"3.0"), head(method=b"GET", version=b"0.9")],
@@ -202,6 +211,25 @@ async def test_every_other_upgrade_is_ignored(site: Site, upgrade: bytes) -> Non
     said = await answer(site, first + head(b"Connection: close\r\n", method=b"GET"))
 
     assert said.count(b"HTTP/1.1 200 ") == 2 and b"101" not in said
+
+
+async def test_requests_sent_at_once_are_answered_up_to_a_bound(site: Site) -> None:
+    last = head(b"Connection: close\r\n", method=b"GET")
+    few = await answer(site, head(method=b"GET") * MAX_PIPELINED + last)
+    many = await answer(site, head(method=b"GET") * 500)
+
+    assert few.count(b"HTTP/1.1 200 ") == MAX_PIPELINED + 1
+    assert MAX_PIPELINED <= many.count(b"HTTP/1.1 200 ") <= 3 * MAX_PIPELINED
+
+
+async def test_requests_one_after_the_other_have_no_bound(site: Site) -> None:
+    target = httpx.URL(site.url)
+    reader, writer = await asyncio.open_connection(target.host, target.port)
+    for _ in range(3 * MAX_PIPELINED):
+        writer.write(head(method=b"GET"))
+        said = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), LONG_SECONDS)
+        await reader.readexactly(int(re.findall(rb"content-length: (\d+)", said)[0]))
+    writer.close()
 
 
 async def test_what_is_plain_is_served(site: Site) -> None:
