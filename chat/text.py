@@ -51,7 +51,7 @@ def storable(text: str) -> str:
 
 
 def without_hidden(text: str) -> str:
-    """The text without characters that nobody sees and models read: tags, stray variation selectors, and long runs.
+    """The text without hidden characters that a model would read: tags, stray variation selectors, long runs.
 
     What scripts and emoji need stays: joiners, direction marks, soft hyphens, one selector behind a character.
     """

@@ -121,7 +121,7 @@ describe("hostile text", () => {
     it(`is shown in time, also 40 kB of ${JSON.stringify(unit)} after ${JSON.stringify(prefix)}`, (test) => {
       const text = prefix + unit.repeat(40_000 / unit.length);
       const inline = counted(test, [["emStrong", 1], ["del", 1], ["url", 0], ["inlineText", 0], ["tag", 0]]);
-      const others = counted(test, [["table", 0], ["lheading", 0], ["codespan", 0]]);
+      const others = counted(test, [["table", 0], ["lheading", 0], ["codespan", 0], ["blockquote", 0], ["br", 0]]);
       const html = toHtml(text);
       for (const { searched } of [inline, others]) assert.ok(searched <= MOST_SEARCHED * text.length, `${searched / text.length} times`);
       if (HAS_HIDDEN_LETTERS.test(prefix + unit)) return;
@@ -130,7 +130,7 @@ describe("hostile text", () => {
     });
   }
 
-  it("meets no rule that looks without a bound for an end that may not come", () => {
+  it("meets no rule that searches without a bound for an end that may not come", () => {
     const { block, inline } = new LazyLexer().tokenizer.rules;
     for (const rule of [inline.tag, inline.anyPunctuationOutsideCode]) assert.doesNotMatch(rule.source, /\[\\s\\S\]\*/);
     assert.ok(block.paragraph.source.length < block.paragraph.source.indexOf(":?-+:?") + 100, "it reads no rows of tables");

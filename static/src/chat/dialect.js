@@ -11,6 +11,8 @@ import { cellsOf } from "./table-cells.js";
 const MOST_LEVELS = 16;
 const TOO_DEEP = new RegExp(`^(?:[ \\t]*(?:>|(?:[-+*]|\\d{1,9}[.)])[ \\t])){${MOST_LEVELS + 1}}`);
 
+const LONGEST_QUOTE = 10_000; // a longer one becomes two: marked reads all lines again behind each block that ends one
+
 const MOST_EMPHASES = 8;
 const LONG_PARAGRAPH = 4_000;
 const LONGEST_EMPHASIS = 2_000; // in a long paragraph
@@ -51,7 +53,8 @@ export class Dialect extends Tokenizer {
   }
 
   blockquote(source) {
-    return this.#nested(source, () => super.blockquote(source));
+    if (!/^ {0,3}>/.test(source)) return undefined;
+    return this.#nested(source, () => super.blockquote(startOf(source, LONGEST_QUOTE)));
   }
 
   list(source) {
@@ -237,6 +240,13 @@ function setCells(row, line, queued) {
     cell.text = text;
     queued.get(cell.tokens).src = text;
   });
+}
+
+/** At most this many characters, up to the end of a line if there is one. */
+function startOf(source, length) {
+  if (source.length <= length) return source;
+  const end = source.lastIndexOf("\n", length);
+  return source.slice(0, end > 0 ? end + 1 : length);
 }
 
 function opensEmphasis(source, before) {

@@ -32,10 +32,19 @@ function endsLater(near) {
 function endOfHtml(source) {
   const code = CODE_ELEMENT.exec(source);
   if (code) return lineEnd(source, source.search(new RegExp(`</${code[1]}>`, "i")));
-  const blank = BLANK_LINE.exec(source)?.index ?? source.length;
   const closer = CLOSED_BY.find(([opening]) => opening.test(source))?.[1];
-  const closed = closer ? source.slice(0, blank).indexOf(closer) : -1;
-  return closed < 0 ? blank : lineEnd(source, closed);
+  return endOfLines(source, closer);
+}
+
+/** The end of the line with `closer`, or of the one before a blank line. Line by line: an answer may have thousands of blocks. */
+function endOfLines(source, closer) {
+  for (let at = 0, end; at < source.length; at = end + 1) {
+    end = lineEnd(source, at);
+    const line = source.slice(at, end);
+    if (at && end < source.length && /^[ \t]*$/.test(line)) return at - 1;
+    if (closer && line.includes(closer)) return end;
+  }
+  return source.length;
 }
 
 function lineEnd(source, from) {

@@ -1,4 +1,4 @@
-/** Characters that nobody sees and models write: the server takes them out of what people and tools write (chat/text.py). */
+/** Hidden characters that a model wrote. The server removes them from what people and tools write (chat/text.py). */
 
 const IGNORABLE =
   "\\u00ad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u200b-\\u200f\\u202a-\\u202e\\u2060-\\u206f\\u3164\\ufe00-\\ufe0f" +
@@ -12,8 +12,8 @@ const FLAG = `\\u{1f3f4}(?:${["gbeng", "gbsct", "gbwls"].map((code) => [...`${co
 const HIDDEN = new RegExp(`${FLAG}|([${HAN}]?)([${IGNORABLE}]+)`, "gu");
 const LONGEST = 8;
 
-function tag(letter) {
-  return String.fromCodePoint(0xe0000 + letter.codePointAt(0));
+function tag(character) {
+  return String.fromCodePoint(0xe0000 + character.codePointAt(0));
 }
 
 /** The text with the joiners, selectors and marks that scripts and emoji need, and without tags, strays and long runs. */

@@ -1,6 +1,6 @@
 /** The cells of a table's row. Unlike in GFM, a `|` in code separates no cells, and cells beyond the last column are kept. */
 
-const CODE = /(`+)(?!`)[^`\n]*?[^`](?:\1)(?!`)/g;
+const CODE = /(?<!`)(`+)(?!`)[^`\n]*?[^`](?:\1)(?!`)/g;
 const FORMULA = /\$[^\s$][^$\n]*\$/g;
 const HIDDEN = "\u0001";
 
