@@ -19,6 +19,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack, asynccontextmanager
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -30,8 +31,8 @@ sys.path.insert(0, str(PROJECT))
 
 from chat.devservices import embedded_postgres, embedded_valkey
 
-PASSWORD = "a-good-long-passphrase-7"  # noqa: S105
-FORMS = ["log_in", "sign_up", "accept", "resend", "reset"]
+PASSWORD, ANOTHER = "a-good-long-passphrase-7", "of whoever signs up again"
+FORMS = ["log_in", "log_in_after", "sign_up", "accept", "resend", "reset"]
 PAUSE_SECONDS = 0.15
 READY_SECONDS = 30
 TEMPLATE = "somebody@example.com"
@@ -61,16 +62,21 @@ class Bench:
         return address
 
     async def signed_up(self, *, known: bool, verified: bool) -> str:
-        """The same, and this browser has signed up with it a moment ago."""
+        """The same, and this browser has signed up with it a moment ago: now it has an account in any case."""
         address = await self.address(known=known, verified=verified)
         await self.sign_up(address)
         await asyncio.sleep(PAUSE_SECONDS)
+        return address
+
+    async def remembered(self, *, known: bool, verified: bool) -> str:
+        """The same, and an unknown one has no account again."""
+        address = await self.signed_up(known=known, verified=verified)
         if not known:
             await self.rows.execute("DELETE FROM users WHERE email = $1", address)
         return address
 
-    async def sign_up(self, address: str) -> httpx.Response:
-        fields = {"email": address, "password1": PASSWORD, "password2": PASSWORD}
+    async def sign_up(self, address: str, password: str = ANOTHER) -> httpx.Response:
+        fields = {"email": address, "password1": password, "password2": password}
         return await self.http.post("/accounts/signup/", data=fields)
 
     async def accept(self, address: str) -> httpx.Response:
@@ -85,6 +91,10 @@ class Bench:
 
     async def log_in(self, address: str) -> httpx.Response:
         return await self.http.post("/accounts/login/", data={"email": address, "password": "a wrong one"})
+
+    async def log_in_after(self, address: str) -> httpx.Response:
+        """With the password of the sign-up a moment ago."""
+        return await self.http.post("/accounts/login/", data={"email": address, "password": ANOTHER})
 
     async def resend(self, _: str) -> httpx.Response:
         return await self.http.post("/accounts/verify-email/resend/")
@@ -109,7 +119,7 @@ async def compare(bench: Bench, name: str, *, verified: bool, tries: int) -> Non
     spent: dict[bool, list[float]] = {True: [], False: []}
     for _ in range(tries):
         for known in random.sample((True, False), 2):
-            make = bench.signed_up if name == "resend" else bench.address
+            make = {"log_in_after": bench.signed_up, "resend": bench.remembered}.get(name, bench.address)
             address = await make(known=known, verified=verified)
             if name == "accept":
                 await bench.open_invitation()
@@ -143,7 +153,7 @@ async def ready(http: httpx.AsyncClient) -> bool:
 async def measure(url: str, database_url: str, *, forms: list[str], tries: int) -> None:
     """Print the table."""
     async with opened(url, database_url) as bench:
-        await bench.milliseconds(bench.sign_up, TEMPLATE)
+        await bench.milliseconds(partial(bench.sign_up, password=PASSWORD), TEMPLATE)
         for _ in range(5):  # the first ones load and compile
             await bench.milliseconds(bench.sign_up, await bench.address(known=False))
             await bench.milliseconds(bench.log_in, await bench.address(known=True))

@@ -30,6 +30,8 @@ class User(Model):
     id = fields.UUIDField(primary_key=True, default=uuid7)
     email = fields.CharField(max_length=EMAIL_MAX_LENGTH, unique=True)
     password_hash = fields.CharField(max_length=255)
+    # Of the latest sign-up with this address, also if it had an account then. See `Accounts.log_in`.
+    sign_up_hash = fields.CharField(max_length=255, null=True)
     display_name = fields.CharField(max_length=DISPLAY_NAME_MAX_LENGTH, default="")
     is_active = fields.BooleanField(default=True)
     is_staff = fields.BooleanField(default=False)

@@ -51,6 +51,8 @@ class Backoff:
 LOGIN = Limit("login", 30, 60, by_address=True)
 LOGIN_FAILURE_ACCOUNT = Limit("login-failure-account", 5, 300)
 LOGIN_FAILURE_ADDRESS = Limit("login-failure-address", 10, 60)
+# By email address, with an account or without: a hundred guesses at the password of a sign-up, as of an account.
+LOGIN_UNCONFIRMED = Limit("login-unconfirmed", 100, 30 * 86_400)
 # By user, so that guesses at the login do not use them up: what outsiders do must not stop those who are logged in.
 PASSWORD_AGAIN = Limit("password-again", 5, 300)
 PASSWORD_AGAIN_IN_A_ROW = Limit("password-again-in-a-row", 100, 30 * 86_400)  # a month: as long as a session
@@ -80,6 +82,7 @@ PREFERENCE = Limit("preference", 60, 60)
 COUNTED_BY_SERVICES = {  # the other limits are on routes
     "Password attempts for one account": LOGIN_FAILURE_ACCOUNT,
     "Failed logins from one network address": LOGIN_FAILURE_ADDRESS,
+    "Logins with one address before it is confirmed": LOGIN_UNCONFIRMED,
     "Password confirmations of a logged-in user": PASSWORD_AGAIN,
     "Wrong ones in a row of a logged-in user": PASSWORD_AGAIN_IN_A_ROW,
     "Downloads of a user's own data": EXPORT,

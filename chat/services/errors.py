@@ -27,5 +27,17 @@ class TooManyGuesses(Exception):
         super().__init__(sentence or f"Too many attempts. Try again in {wait_in_words(wait_ms)}.")
 
 
+class Unconfirmed(Exception):
+    """The password is the one of the latest sign-up with this address, which is to be confirmed first.
+
+    `stamp` is the session's proof that this browser knows the password.
+    """
+
+    def __init__(self, email: str, stamp: str) -> None:
+        self.email = email
+        self.stamp = stamp
+        super().__init__()
+
+
 class NotAdministrator(Exception):
     """The acting user is no longer an administrator, or was logged out; the answer is 404."""

@@ -23,14 +23,16 @@ from chat.security import password_rules
 from chat.security.limits import (
     LOGIN_FAILURE_ACCOUNT,
     LOGIN_FAILURE_ADDRESS,
+    LOGIN_UNCONFIRMED,
     PASSWORD_AGAIN,
     PASSWORD_AGAIN_IN_A_ROW,
     Limit,
     Limits,
 )
 from chat.security.passwords import Passwords
+from chat.security.tokens import token_hash
 from chat.services.accounts.addresses import normalized_email, storable_email
-from chat.services.errors import Refused, TooManyGuesses
+from chat.services.errors import Refused, TooManyGuesses, Unconfirmed
 from chat.settings import Settings
 
 # Runs for every address, with or without an account, and without waiting for the disk: only a hit writes, and that wait
@@ -51,24 +53,56 @@ class Accounts:
     mailer: Mailer
     limits: Limits
 
-    async def authenticate(self, email: str, password: str, *, address: str) -> User | None:
-        """The active user with this email and password; takes the same time if there is none.
+    async def log_in(self, email: str, password: str, *, address: str) -> User | None:
+        """The active user with this email and password, who may log in; takes the same time if there is none.
 
-        Raises TooManyGuesses, counted by account and by network address.
+        Raises TooManyGuesses, counted by account and by network address, and Unconfirmed. Whether an address is to be
+        confirmed is decided by the password of the latest sign-up with it alone, for a known address as for a new one:
+        otherwise a sign-up and then a login would tell who has an account. Unconfirmed ends no count of guesses, since
+        for a known address it would allow endless guessing.
         """
         email = storable_email(email)
+        user, right = await self._guessed(email, password, address=address)
+        if user and right and self.may_log_in(user):
+            await self._succeeded(user, password, address=address)
+            return user
+        if self.settings.email_verification_required:
+            await self._refuse_unconfirmed(user, email, password)
+        await self._count_failure(email)
+        return None
+
+    async def _refuse_unconfirmed(self, user: User | None, email: str, password: str) -> None:
+        """Raise Unconfirmed for the password of the latest sign-up. The same work is done for every address."""
+        signed_up = _last_sign_up(user) if user else None
+        is_guessed = await self.limits.wait_ms(LOGIN_UNCONFIRMED, email)
+        if await self.passwords.verify(signed_up, password) and not is_guessed:
+            raise Unconfirmed(email, token_hash(signed_up or ""))
+
+    async def authenticate(self, email: str, password: str, *, address: str) -> User | None:
+        """The active user with this email and password, whose address may still be unconfirmed.
+
+        Raises TooManyGuesses. Only for people who have proved that they own the mailbox: see `log_in`.
+        """
+        user, right = await self._guessed(email, password, address=address)
+        if user is None or not right:
+            await self._count_failure(email)
+            return None
+        await self._succeeded(user, password, address=address)
+        return user
+
+    async def _guessed(self, email: str, password: str, *, address: str) -> tuple[User | None, bool]:
+        """The user with this address, and whether a login with the password would be right."""
         await self.count_guess((LOGIN_FAILURE_ACCOUNT, email), (LOGIN_FAILURE_ADDRESS, address))
         user = await User.get_or_none(email=email)
         right = await self.passwords.verify(user.password_hash if user else None, password)
-        if user is None or not right or not user.is_active or user.needs_reset:
-            await self._count_failure(email)
-            return None
-        await self.limits.reset(LOGIN_FAILURE_ACCOUNT, email)
+        return user, right and user is not None and user.is_active and not user.needs_reset
+
+    async def _succeeded(self, user: User, password: str, *, address: str) -> None:
+        await self.limits.reset(LOGIN_FAILURE_ACCOUNT, user.email)
         # Refund only this attempt: otherwise logging in to your own account would allow endless guessing at others.
         await self.limits.refund(LOGIN_FAILURE_ADDRESS, address)
         await _end_failures(user)
         await self._rehash(user, password)
-        return user
 
     async def is_password_of(self, user: User, password: str) -> bool:
         """Whether this is the password of a logged-in user, confirmed before changes that cannot be undone.
@@ -172,6 +206,12 @@ def password_problems(password: str, *, email: str, settings: Settings) -> list[
     )
 
 
+def _last_sign_up(user: User) -> str | None:
+    """The hash of the password of the latest sign-up; that of a user from before it was stored is the user's own."""
+    own = None if user.email_verified or user.needs_reset else user.password_hash
+    return user.sign_up_hash or own
+
+
 async def _end_failures(user: User) -> None:
     """Reset the count of failures in a row."""
     if user.login_failures:
@@ -182,7 +222,8 @@ async def new_user(email: str, password_hash: str, **rights: Any) -> User | None
     """The new user with settings; None if the address is taken, even by a concurrent sign-up."""
     try:
         async with in_transaction():  # a savepoint, if the caller has a transaction
-            user = await User.create(email=email, password_hash=password_hash, created_at=await now(), **rights)
+            rights |= {"sign_up_hash": password_hash, "created_at": await now()}
+            user = await User.create(email=email, password_hash=password_hash, **rights)
             await UserSettings.create(user_id=user.id)
     except IntegrityError:
         return None

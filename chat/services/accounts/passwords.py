@@ -78,6 +78,7 @@ async def reset_password(token: str, new: str, *, accounts: Accounts, broadcast:
         if not await _working(token).delete() or user is None:  # a concurrent request used it
             return None
         await _store(user, password_hash)
+        await User.filter(id=user.id).update(sign_up_hash=None)  # who opens the mailbox has nothing to confirm
         if not user.email_verified:
             # The link proves who owns the address. Until now a stranger could have signed up with it and turned on
             # two-factor authentication, which would lock the owner out.
@@ -94,6 +95,7 @@ async def reset_password(token: str, new: str, *, accounts: Accounts, broadcast:
 async def _store(user: User, password_hash: str) -> None:
     """Store the hash and delete links that someone with the old password could have requested."""
     await User.filter(id=user.id).update(password_hash=password_hash, login_failures=0)
+    await User.filter(id=user.id, email_verified=False).update(sign_up_hash=password_hash)
     await PasswordResetToken.filter(user_id=user.id).delete()
     await EmailVerificationToken.filter(user_id=user.id, confirms=Confirms.CHANGE).delete()
 

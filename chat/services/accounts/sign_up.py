@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -11,12 +12,14 @@ from chat.database import query
 from chat.mailer import Email
 from chat.models import Invitation, User
 from chat.security.limits import ACCOUNT_EXISTS, RESEND_BACKOFF
+from chat.security.tokens import token_hash
 from chat.services.accounts import email_links, invitations
 from chat.services.accounts.addresses import normalized_email
 from chat.services.accounts.credentials import Accounts, check_password, new_user
 from chat.services.accounts.sign_up_rules import SignUpRules
 from chat.services.errors import Refused
 
+REMEMBER = "UPDATE users SET sign_up_hash = $2 WHERE email = $1"
 # A taken address does not wait for the disk, so a new one must not either. Storing the link, later, waits for both.
 DO_NOT_WAIT = "SET LOCAL synchronous_commit TO off"
 
@@ -31,10 +34,18 @@ def check(email: str, password: str, *, accounts: Accounts, invitation: Invitati
     return email
 
 
-async def sign_up(email: str, password: str, *, accounts: Accounts, token: str = "") -> User | None:
+@dataclass(frozen=True, slots=True)
+class SignedUp:
+    """What became of a sign-up: the user, unless the address was taken, and what proves that the password is known."""
+
+    user: User | None
+    stamp: str
+
+
+async def sign_up(email: str, password: str, *, accounts: Accounts, token: str = "") -> SignedUp:
     """Create a user from what `check` accepted, with a use of the invitation if a token is given.
 
-    For a taken address: with email verification returns None, and its owner gets an email; without, raises
+    For a taken address: with email verification there is no user, and its owner gets an email; without, raises
     Refused, since it cannot be hidden. With verification, everything that depends on whether the address is taken,
     but for the row itself, happens after the response: neither page nor response time reveals who has an account.
     Also raises Refused if the invitation does not work any more.
@@ -44,13 +55,14 @@ async def sign_up(email: str, password: str, *, accounts: Accounts, token: str =
     if accounts.settings.email_verification_required and not (user and user.email_verified):
         await accounts.limits.back_off(RESEND_BACKOFF, email)
         accounts.mailer.write_later("sign_up", partial(_email_to, email, user, accounts))
-    return user
+    return SignedUp(user, token_hash(password_hash))
 
 
 async def _stored(email: str, password_hash: str, accounts: Accounts, token: str) -> User | None:
     """The user and the use of the invitation: both or none, except that a taken address takes its use too.
 
-    Otherwise a link with one use left would tell who has an account: it would work again.
+    Otherwise a link with one use left would tell who has an account: it would work again. A taken address remembers the
+    password, so that a login with it gets the same answer as for a new one.
     """
     async with in_transaction():
         await query(DO_NOT_WAIT)
@@ -60,6 +72,8 @@ async def _stored(email: str, password_hash: str, accounts: Accounts, token: str
         user = await new_user(email, password_hash, **_rights(email, accounts, invitation))
         if user is None and not accounts.settings.email_verification_required:
             raise Refused("email_taken", "An account with this email already exists. Log in instead.", field="email")
+        if user is None:
+            await query(REMEMBER, email, password_hash)
     return user
 
 

@@ -8,7 +8,7 @@ from quart.typing import ResponseReturnValue
 from chat.models import User
 from chat.security.limits import LOGIN, PAGE_POST, PREFERENCE
 from chat.services.accounts.sign_up_rules import SignUpRules
-from chat.services.errors import Refused, TooManyGuesses
+from chat.services.errors import Refused, TooManyGuesses, Unconfirmed
 from chat.web.accounts import login_target
 from chat.web.accounts.login_flow import (
     complete_logout,
@@ -63,11 +63,11 @@ async def login() -> ResponseReturnValue:
         user = await _authenticated(form)
     except TooManyGuesses as refused:
         return await refused_page("accounts/login.html", form, refused, next=target)
+    except Unconfirmed as unconfirmed:
+        return to_mailbox("verify_required", unconfirmed.email, stamp=unconfirmed.stamp)
     if user is None:
         add_error(form, "password", WRONG_LOGIN)
         return await form_page("accounts/login.html", form, next=target)
-    if not resources().accounts.may_log_in(user):
-        return to_mailbox("verify_required", user.email, user=user)
     return await continue_login(user, target=target, remember=form.remember.data)
 
 
@@ -79,4 +79,4 @@ async def logout() -> ResponseReturnValue:
 
 
 async def _authenticated(form: LoginForm) -> User | None:
-    return await resources().accounts.authenticate(form.email.data, form.password.data, address=client_address())
+    return await resources().accounts.log_in(form.email.data, form.password.data, address=client_address())

@@ -11,8 +11,8 @@ from quart.typing import ResponseReturnValue, ResponseTypes
 
 from chat.durations import wait_seconds
 from chat.models import User
-from chat.models.ids import uuid7
 from chat.security.limits import SIGNUP
+from chat.security.tokens import token_hash
 from chat.services.accounts import invitations, sign_up, two_factor
 from chat.services.errors import Refused, TooManyGuesses
 from chat.services.replies import threads
@@ -32,10 +32,10 @@ async def signed_up(email: str, password: str, *, token: str = "") -> ResponseRe
     invitation = await invitations.find(token) if token else None
     email = sign_up.check(email, password, accounts=accounts, invitation=invitation)
     await count(SIGNUP, client_address())  # typos and rejected passwords do not count
-    user = await sign_up.sign_up(email, password, accounts=accounts, token=token)
-    if user and accounts.may_log_in(user):
-        return await continue_login(user)
-    return to_mailbox("verify_email_sent", email, user=user)
+    done = await sign_up.sign_up(email, password, accounts=accounts, token=token)
+    if done.user and accounts.may_log_in(done.user):
+        return await continue_login(done.user)
+    return to_mailbox("verify_email_sent", email, stamp=done.stamp)
 
 
 async def continue_login(user: User, *, target: str = "", remember: bool = True) -> ResponseReturnValue:
@@ -94,7 +94,9 @@ async def is_confirmed(form: Form, user: User) -> bool:
 async def is_own(user: User) -> bool:
     """Whether this browser has shown the account's password before: it signed up, or is logged in to it."""
     here = await signed_in_user()
-    return session.get("knows_password_of") == str(user.id) or (here is not None and here.id == user.id)
+    return session.get("knows_password_of") == token_hash(user.password_hash) or (
+        here is not None and here.id == user.id
+    )
 
 
 async def is_confirmed_by(form: Form, user: User) -> bool:
@@ -127,14 +129,14 @@ def keep_private(response: ResponseTypes) -> ResponseTypes:
     return response
 
 
-def to_mailbox(page: str, email: str, *, user: User | None) -> ResponseReturnValue:
+def to_mailbox(page: str, email: str, *, stamp: str) -> ResponseReturnValue:
     """Go to the page that says which mailbox to check.
 
-    The browser remembers whose password it has set or shown, or a random id if there is no user: the emailed link asks
-    for the password in any other browser.
+    The browser remembers the password that it has set or shown, by a hash of its salted hash: the emailed link asks for
+    the password in any other browser.
     """
     session["email"] = email
-    session["knows_password_of"] = str(user.id if user else uuid7())
+    session["knows_password_of"] = stamp
     return redirect(url_for(f"accounts.email.{page}"), 303)
 
 

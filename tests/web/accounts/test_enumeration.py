@@ -45,6 +45,33 @@ async def logging_in(person: Person, address: str) -> Answers:
     return [await person.log_in(address, "not the password")]
 
 
+async def signing_up_and_logging_in(person: Person, address: str) -> Answers:
+    """With the password just given, until the limit; then ask for a link on the page that follows."""
+    answers = []
+    for password in ("another " + PASSWORD, "not the password", *["another " + PASSWORD] * 3, "not the password"):
+        if not answers:
+            answers.append(await person.sign_up(address, password))
+        answers.append(await person.log_in(address, password))
+    await person.site.resources.redis.delete(f"ladder:resend-to:{address}")
+    answers.append(await person.http.post("/accounts/verify-email/resend/"))
+    assert [answer.status_code for answer in answers] == [303, 303, 422, 303, 303, 303, 429, 303]
+    return [*answers, await person.http.get("/accounts/verify-required/")]
+
+
+async def signing_up_twice_and_logging_in(person: Person, address: str) -> Answers:
+    """With another password each time: the later one counts, since a known address has a third one anyway."""
+    answers = [await person.sign_up(address, word + PASSWORD) for word in ("first ", "second ")]
+    answers += [await person.log_in(address, word + PASSWORD) for word in ("first ", "second ", "third ")]
+    assert [answer.status_code for answer in answers] == [303, 303, 422, 303, 422]
+    return answers
+
+
+async def signing_up_and_guessing_for_ever(person: Person, address: str) -> Answers:
+    await person.sign_up(address, "another " + PASSWORD)
+    await User.filter(email=address).update(login_failures=MOST_LOGIN_FAILURES)
+    return [await person.log_in(address, "another " + PASSWORD)]
+
+
 async def asking_again(person: Person, address: str) -> Answers:
     """Ask at once, which is too early, and after the wait."""
     await person.sign_up(address, "another " + PASSWORD)
@@ -68,7 +95,16 @@ async def guessing_for_ever(person: Person, address: str) -> Answers:
 
 
 # A form that takes an address from anybody belongs here, and into bench/enumeration.py.
-FORMS = [signing_up, logging_in, asking_again, forgetting, guessing_for_ever]
+FORMS = [
+    signing_up,
+    signing_up_and_logging_in,
+    signing_up_twice_and_logging_in,
+    signing_up_and_guessing_for_ever,
+    logging_in,
+    asking_again,
+    forgetting,
+    guessing_for_ever,
+]
 KINDS: dict[str, dict[str, Any]] = {
     "verified": {"email_verified": True},
     "not yet verified": {"email_verified": False},
@@ -116,17 +152,17 @@ async def another(
 async def test_signing_up_answers_alike_in_every_mode(
     another: Production, known: Callable[[dict[str, Any]], Awaitable[str]], kind: dict[str, Any]
 ) -> None:
-    """With the form, and with a link for several people."""
-    seen = []
+    """With the form, and with a link for several people; and so does a login with the password just given."""
+    seen: list[list[dict[str, Any]]] = []
     for address in [await known(kind), new_address()]:
         token = await invitation_for(uses=1)
         async with another.visitor() as person, another.visitor() as guest:
             answers = [await person.sign_up(address, "another " + PASSWORD), await person.http.get(SENT)]
             answers += [await accept(guest, token, address, "another " + PASSWORD), await guest.http.get(SENT)]
-            again = await accept(guest, token, new_address())
-            seen.append(
-                [comparable(answer, address, another.site.app) for answer in answers] + [{"again": again.status_code}]
-            )
+            answers.append(await person.log_in(address, "another " + PASSWORD))
+            again, stamps = await accept(guest, token, new_address()), Stamps()
+            compared = [comparable(answer, address, another.site.app, stamps) for answer in answers]
+            seen.append([*compared, {"again": again.status_code}])
 
     assert seen[0] == seen[1]
 
@@ -143,7 +179,9 @@ async def test_a_form_answers_alike_for_known_and_unknown_addresses(
     seen = []
     for address in addresses:
         async with production.visitor() as person:
-            seen.append([comparable(answer, address, production.site.app) for answer in await form(person, address)])
+            stamps = Stamps()
+            answers = await form(person, address)
+            seen.append([comparable(answer, address, production.site.app, stamps) for answer in answers])
 
     assert len(addresses[0]) == len(addresses[1])
     assert seen[0] == seen[1]
@@ -153,12 +191,19 @@ async def test_the_comparison_sees_a_difference(production: Production) -> None:
     """The same form with a right and a wrong password: otherwise the tests above could not fail."""
     async with production.visitor() as person:
         answers = [await person.log_in(new_address(), word) for word in ("not the password", "")]
-        one, two = (comparable(answer, "", production.site.app) for answer in answers)
+        one, two = (comparable(answer, "", production.site.app, Stamps()) for answer in answers)
 
     assert one != two
 
 
-def comparable(answer: httpx.Response, address: str, app: Quart) -> dict[str, Any]:
+class Stamps(dict[str, str]):
+    """The hashes in the cookies of one visitor, numbered: which are the same must be the same, too."""
+
+    def numbered(self, text: str) -> str:
+        return HASH.sub(lambda found: self.setdefault(found[0], f"stamp {len(self)}"), text)
+
+
+def comparable(answer: httpx.Response, address: str, app: Quart, stamps: Stamps) -> dict[str, Any]:
     """Everything that a visitor sees, without the typed address and values that differ in every response."""
     policy = answer.headers["Content-Security-Policy"]
     found = re.search("'nonce-([^']+)'", policy)
@@ -173,16 +218,15 @@ def comparable(answer: httpx.Response, address: str, app: Quart) -> dict[str, An
         "status": answer.status_code,
         "headers": headers,
         "waits": "Retry-After" in answer.headers,
-        "cookies": [readable(cookie, address, app) for cookie in answer.headers.get_list("set-cookie")],
+        "cookies": [readable(cookie, address, app, stamps) for cookie in answer.headers.get_list("set-cookie")],
         "body": SECONDS.sub(rb"\1", body),
     }
 
 
-# The user id of the new account, or of none: made in the same way and at the same time.
-ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
+HASH = re.compile(r"[0-9a-f]{64}")
 
 
-def readable(cookie: str, address: str, app: Quart) -> tuple[str, str]:
+def readable(cookie: str, address: str, app: Quart, stamps: Stamps) -> tuple[str, str]:
     """A signed cookie's content and flags."""
     value, _, flags = cookie.partition(";")
     name, _, signed = value.partition("=")
@@ -190,5 +234,5 @@ def readable(cookie: str, address: str, app: Quart) -> tuple[str, str]:
     assert isinstance(interface, SecureCookieSessionInterface)
     serializer = interface.get_signing_serializer(app)
     assert isinstance(serializer, URLSafeTimedSerializer)
-    said = ID.sub("an id", str(serializer.loads(signed)) if signed else "")
+    said = stamps.numbered(str(serializer.loads(signed)) if signed else "")
     return f"{name}={said.replace(address, '')}", re.sub("expires=[^;]+", "", flags, flags=re.IGNORECASE)
