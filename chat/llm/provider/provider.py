@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from http import HTTPStatus
@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from chat.llm.events import Event, Failed
 from chat.llm.items import message_item
-from chat.llm.provider import answers, connections, failures
+from chat.llm.provider import answers, connections, failures, redaction
 from chat.llm.provider.adapting import Memory
 from chat.llm.provider.breaker import Breaker
 from chat.llm.provider.reader import ResponseReader
@@ -33,6 +33,8 @@ logger = logging.getLogger(__name__)
 OPENAI_BASE_URL = "https://api.openai.com/v1"
 CANCEL_SECONDS = 5.0
 PROBE_SECONDS = 5.0
+MAX_TOLD_CHARACTERS = 1000  # of a failure's detail
+CUT_CHARACTERS = 100  # at the end of a detail that was cut before it was redacted: part of what it repeats may be left
 SECRET_CHARACTERS = 8  # a shorter key is a placeholder for servers that need none
 
 
@@ -105,17 +107,14 @@ class Provider:
         reader = ResponseReader(
             taken=request.calls, resumable=request.background, max_output_tokens=request.max_output_tokens
         )
-        return self._events(partial(create, **arguments(request)), total_seconds, reader)
+        return self._events(partial(create, **arguments(request)), total_seconds, reader, request)
 
-    def resume(self, response_id: str, *, sequence: int, taken: Iterable[str] = ()) -> AsyncGenerator[Event, None]:
-        """The events of a background run after event `sequence`; like `stream`, but a failure is Code.CUT.
-
-        `taken` are the ids of tool calls in its request.
-        """
+    def resume(self, response_id: str, *, sequence: int, request: ModelRequest) -> AsyncGenerator[Event, None]:
+        """The events of a request's background run after event `sequence`; like `stream`, but a failure is Code.CUT."""
         retrieve = partial(self._openai.responses.with_streaming_response.retrieve, response_id, stream=True)
-        reader = ResponseReader(sequence=sequence, taken=taken, resumable=True)
+        reader = ResponseReader(sequence=sequence, taken=request.calls, resumable=True)
         open_response = partial(retrieve, starting_after=sequence) if sequence >= 0 else retrieve
-        return self._events(open_response, self._limits.total_seconds, reader)
+        return self._events(open_response, self._limits.total_seconds, reader, request)
 
     async def cancel(self, response_id: str) -> None:
         """Stop a background run; hanging up does not stop it. Does nothing if the run is over or unknown."""
@@ -156,7 +155,7 @@ class Provider:
             sdk = self._openai.with_options(base_url=f"http://127.0.0.1:{port}", api_key="warm-up")
             create = sdk.responses.with_streaming_response.create
             open_response = partial(create, **arguments(request))
-            events = self._events(open_response, self._limits.total_seconds, ResponseReader())
+            events = self._events(open_response, self._limits.total_seconds, ResponseReader(), request)
             async with contextlib.aclosing(events):
                 async for _ in events:
                     pass
@@ -174,6 +173,7 @@ class Provider:
         open_response: Callable[[], AbstractAsyncContextManager[AsyncAPIResponse[Any]]],
         total_seconds: float,
         reader: ResponseReader,
+        request: ModelRequest,
     ) -> AsyncGenerator[Event, None]:
         deadline = asyncio.get_running_loop().time() + total_seconds
         try:
@@ -187,14 +187,14 @@ class Provider:
                 if not answers.is_stream(start):
                     body = await self._whole_body(start, chunks, deadline)
                     for event in answers.read(body, response.headers, reader):
-                        yield self._without_key(event)
+                        yield self._redacted(event, request)
                     return
                 while chunk:
                     events = reader.feed(chunk)
                     if reader.finished:
                         await connections.drain(response.http_response, chunks, self._http)
                     for event in events:
-                        yield self._without_key(event) if reader.finished else event
+                        yield self._redacted(event, request) if reader.finished else event
                     if reader.finished:
                         return
                     chunk = await self._next_chunk(chunks, deadline)
@@ -204,10 +204,10 @@ class Provider:
         except (openai.OpenAIError, httpx2.HTTPError, failures.Refused) as error:
             if not reader.finished:
                 for event in reader.lost(failures.from_exception(error, began=reader.began)):
-                    yield self._without_key(event)
+                    yield self._redacted(event, request)
             return
         for event in reader.ended():
-            yield self._without_key(event)
+            yield self._redacted(event, request)
 
     async def _whole_body(self, start: bytes, chunks: AsyncIterator[bytes], deadline: float) -> bytes:
         body = bytearray(start)
@@ -215,12 +215,12 @@ class Provider:
             body += chunk
         return bytes(body)
 
-    def _without_key(self, event: Event) -> Event:
-        """The event without the key: some servers repeat a key that they reject, and `detail` is logged and stored."""
+    def _redacted(self, event: Event, request: ModelRequest) -> Event:
+        """The event without the key and what it repeats of the request: its `detail` is logged and stored."""
         if not isinstance(event, Failed):
             return event
         detail = self._secrets.sub("[the key]", event.detail) if self._secrets else event.detail
-        return replace(event, detail=detail)
+        return replace(event, detail=_without_request(detail, request))
 
     async def _next_chunk(self, chunks: AsyncIterator[bytes], deadline: float) -> bytes:
         """The next chunk, empty at the end. Raises TimeoutError if the end came by hanging up at the deadline."""
@@ -233,6 +233,14 @@ class Provider:
         if not chunk and asyncio.get_running_loop().time() >= deadline:
             raise TimeoutError
         return chunk
+
+
+def _without_request(detail: str, request: ModelRequest) -> str:
+    is_cut = len(detail) >= failures.MAX_DETAIL_CHARACTERS
+    told = redaction.redacted(
+        detail, redaction.texts_of(request.instructions, request.input, request.metadata.values())
+    )
+    return told[: MAX_TOLD_CHARACTERS if not is_cut else min(MAX_TOLD_CHARACTERS, max(len(told) - CUT_CHARACTERS, 0))]
 
 
 def _secrets(key: str) -> re.Pattern[str] | None:

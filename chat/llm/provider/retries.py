@@ -151,7 +151,7 @@ class Retries:
         self.in_flight = True
         if self._response_id:
             self._resumed_at.append(time.monotonic())
-            return self._provider.resume(self._response_id, sequence=self._sequence, taken=self.request.calls)
+            return self._provider.resume(self._response_id, sequence=self._sequence, request=self.request)
         self.attempts += 1
         return self._provider.stream(self.request)
 
