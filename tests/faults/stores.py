@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -51,10 +52,26 @@ class Store:
         self.url = ""
         self._running.close()
 
+    def back_up(self) -> Path:
+        """Copy the data of the stopped server, and start it again."""
+        copy = self._folder.with_name(f"{self._folder.name}.backup")
+        shutil.rmtree(copy, ignore_errors=True)
+        self.stop()
+        _copy(self._folder, copy)
+        self.start()
+        return copy
+
+    def restore(self, backup: Path) -> None:
+        """Replace the data by that of a backup."""
+        self.stop()
+        shutil.rmtree(self._folder)
+        _copy(backup, self._folder)
+        self.start()
+
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
         """Freeze the server: it keeps every connection and does nothing."""
-        pids = [self.pid, *_children(self.pid)]
+        pids = [self.pid, *children(self.pid)]
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
         try:
@@ -80,7 +97,11 @@ def valkey(folder: Path) -> Store:
     return Store(folder, lambda data: embedded_valkey(data, durable=False))
 
 
-def _children(pid: int) -> list[int]:
+def _copy(source: Path, target: Path) -> None:
+    subprocess.run(["cp", "-a", source, target], check=True)  # with its owner
+
+
+def children(pid: int) -> list[int]:
     found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False)
     return [int(line) for line in found.stdout.split()]
 

@@ -62,6 +62,7 @@ UPDATE generation SET partial = $3, partial_len = $4, up_seq = $5, ckpt_epoch = 
 WHERE {OWNED} RETURNING id
 """  # noqa: S608
 RELEASE = f"UPDATE generation SET owner = NULL, lease_until = now() WHERE {OWNED} RETURNING id"  # noqa: S608
+IS_OWNED = f"SELECT 1 FROM generation WHERE {OWNED}"  # noqa: S608
 FINISH = f"""
 UPDATE generation SET state = $3, reason = $4, finished_at = now(), lease_until = NULL, partial = '', partial_len = 0,
     partial_reasoning = '', partial_reasoning_ms = NULL, partial_thinking = false
@@ -210,6 +211,11 @@ async def checkpoint(claim: Claim, at: Checkpoint) -> None:
 async def release(claim: Claim) -> None:
     """Give up the lease, so that another worker can claim at once."""
     await _fenced(RELEASE, claim)
+
+
+async def is_owned(claim: Claim) -> bool:
+    """Whether this worker still owns the generation."""
+    return bool(await query(IS_OWNED, claim.generation_id, claim.fence))
 
 
 async def finish(claim: Claim, state: State, *, reason: str) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from chat.broadcast import Append, Broadcast, LogPosition, Unavailable
+from chat.broadcast import Append, Appended, Broadcast, LogPosition, Unavailable
+from chat.database import DatabaseUnavailable
 from chat.events import Frame, ReasoningDelta, ReasoningDone, ResponseStarted, ResponseText, TextDelta
+from chat.services.replies import lease
 from chat.services.replies.growing import GrowingText
 from chat.services.replies.lease import NOTHING, AnswerSoFar, Checkpoint, Claim, Fenced
 from chat.services.replies.thoughts import Thoughts
@@ -219,21 +221,34 @@ class LiveText:
         """
         if not self._claim.lease.is_current:
             raise Unavailable("the lease was not renewed in time")
-        appended = await self._log.append(
-            Append(
-                self._claim.thread_id,
-                event,
-                fence=self._claim.fence,
-                terminal=terminal,
-                expected_epoch="" if any_epoch else self._position.epoch,
-                minimum=self._position,
-            )
+        item = Append(
+            self._claim.thread_id,
+            event,
+            fence=self._claim.fence,
+            terminal=terminal,
+            expected_epoch="" if any_epoch else self._position.epoch,
+            minimum=self._position,
         )
+        appended = await self._log.append(item)
         if appended.offset < 0 and not terminal:  # for a terminal event it means that an earlier try arrived
-            raise Fenced(self._claim.generation_id)
+            appended = await self._append_after_a_restore(item)
         written = appended.offset > 0
         self._position = LogPosition(appended.epoch, appended.offset if written else self._position.offset)
         return written
+
+    async def _append_after_a_restore(self, item: Append) -> Appended:
+        """The log knows a later fence, so this worker is fenced off, unless the database, which decides, says no.
+
+        It was restored from a backup then, in which fences are lower, and the log begins again.
+        """
+        try:
+            if not await lease.is_owned(self._claim):
+                raise Fenced(self._claim.generation_id)
+        except DatabaseUnavailable as error:
+            raise Unavailable(str(error)) from error
+        logger.warning("The log of thread %s is of an owner that the database no longer knows", item.thread_id)
+        await self._log.forget([item.thread_id])
+        return await self._log.append(item)
 
 
 def _beyond(text: str, kept: str) -> int:

@@ -67,19 +67,19 @@ class Feed(UserFeed):
     async def start(self, hello: Hello) -> None:
         """Welcome the tab and bring it up to date. The subscription must be ready.
 
-        If a replay would not reach the rev that was read from the thread's row, the tab gets a snapshot.
+        If a replay would not reach the rev that was read from the thread's row, the tab gets a snapshot, and also if
+        it knows a later one: it shows what a restored backup no longer has.
         """
         self._list_soon()
         rev, position = self._stored_rev, LogPosition.parse(hello.cursor)
         log = None
-        if position and hello.want != "snapshot":
+        if position and hello.want != "snapshot" and hello.rev <= rev:
             with contextlib.suppress(Unavailable):
                 log = await self._replayable(position)
-        known = min(hello.rev, rev)  # a tab may claim any number
-        told = _continued(known, (rev_of(payload) for _, payload in log.entries)) if log else -1
+        told = _continued(hello.rev, (rev_of(payload) for _, payload in log.entries)) if log else -1
         if log and told >= rev:
             await self._welcome("replay", str(position), rev)
-            self.rev = known
+            self.rev = hello.rev
             await self._replay(log)
         else:
             await self._send_snapshot(welcome=True)

@@ -164,8 +164,11 @@ class Reconciler:
                 feed.catch_up()
 
     def _compare_rev(self, feed: WatchedFeed, doubt: _Doubt, state: ThreadState | None, *, without_redis: bool) -> None:
-        """Without Redis no event is under way, and a running answer's row has its text, once a second."""
-        behind = state is None or state.rev > feed.rev
+        """Without Redis no event is under way, and a running answer's row has its text, once a second.
+
+        A feed that is ahead of its row shows what a restored backup no longer has.
+        """
+        behind = state is None or state.rev != feed.rev
         if without_redis:
             if behind or (state and state.running):
                 feed.request_snapshot()
