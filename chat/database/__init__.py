@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
@@ -39,6 +39,7 @@ __all__ = [
 NOW = RawSQL("now()")
 
 MIGRATION_LOCK = 0x63686174  # "chat": the advisory lock of the one process that migrates
+DEADLOCKS = 5  # of a migration, until the next one is an error
 SERVER_SETTINGS = {
     "application_name": "chat",
     "statement_timeout": "15s",
@@ -163,9 +164,17 @@ async def migrate(settings: Settings) -> list[str]:
     try:
         await lock.execute("SELECT pg_advisory_lock($1)", MIGRATION_LOCK)
         async with aerich(settings.database_url) as command:
-            return await command.upgrade()
+            return await _upgraded(command)
     finally:
         await lock.close()
+
+
+async def _upgraded(command: Command) -> list[str]:
+    """A migration that locks several tables can deadlock with a worker, which rolls it back; the next try may pass."""
+    for _ in range(DEADLOCKS):
+        with suppress(asyncpg.DeadlockDetectedError):
+            return await command.upgrade()
+    return await command.upgrade()
 
 
 async def make_migration(name: str, *, location: Path = MIGRATIONS) -> str:
