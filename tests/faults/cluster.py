@@ -46,6 +46,11 @@ class Worker:
         """Whether the process still runs."""
         return self.process.returncode is None
 
+    def send_signal_to_group(self, number: signal.Signals) -> None:
+        """To the process and to those it has started, as a terminal or a service manager does."""
+        for pid in (self.process.pid, *stores.children(self.process.pid)):
+            os.kill(pid, number)
+
     def kill(self) -> None:
         """kill -9."""
         self.process.send_signal(signal.SIGKILL)
@@ -111,6 +116,7 @@ class Cluster:
             for proxy in (cluster.postgres.proxy, cluster.valkey.proxy, cluster.model_proxy):
                 await stack.enter_async_context(proxy.running())
             stack.callback(cluster.dismiss)
+            stack.callback(cluster._forget_connection)
             assert await cluster.launch("migrate").end() == 0
             yield cluster
 
@@ -176,8 +182,13 @@ class Cluster:
             try:
                 return await self._rows(sql, *values)
             except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError):  # it was restarted
-                self._connection = None
+                self._forget_connection()
                 return await self._rows(sql, *values)
+
+    def _forget_connection(self) -> None:
+        if self._connection:
+            self._connection.terminate()
+            self._connection = None
 
     async def _rows(self, sql: str, *values: Any) -> list[dict[str, Any]]:
         """On one connection: a new one for each of a thousand questions would be most of the load."""

@@ -17,8 +17,10 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+import uvloop
 from redis.asyncio.connection import AbstractConnection
 
 from chat import cli, server
@@ -28,6 +30,8 @@ from tests.support import patches
 from tests.support.clocks import clock
 from tests.support.patches import Part
 
+UNKNOWN_NAMES = "unknown-names"  # in the workers' folder, like the next
+NEXT_MIGRATIONS = "next-migrations"
 BLOCKED_SECONDS = 15
 SLOW_START_SECONDS = 3
 BLOCKED_AT = 100  # characters of an answer
@@ -131,6 +135,27 @@ def raise_limits() -> None:
     patches.LIMITS_WAIT.replace_in_this_process(wait_ms)
 
 
+def ask_for_names() -> None:
+    """Names in .test are this machine's, but for those in a file. On asyncio's loop, since uvloop asks in C."""
+    uvloop.new_event_loop = asyncio.new_event_loop  # type: ignore[assignment]
+    original = socket_module.getaddrinfo
+
+    def getaddrinfo(host: Any, *given: Any, **named: Any) -> Any:
+        name = host.decode() if isinstance(host, bytes) else str(host)
+        if name.endswith(".test"):
+            unknown = Path(UNKNOWN_NAMES)
+            if unknown.exists() and name in unknown.read_text():
+                raise socket_module.gaierror(socket_module.EAI_AGAIN, "Temporary failure in name resolution")
+            host = "127.0.0.1"
+        return original(host, *given, **named)
+
+    socket_module.getaddrinfo = getaddrinfo
+
+
+def migrate_to_the_next_release() -> None:
+    patches.AERICH.replace_in_this_process(partial(patches.AERICH.value, location=Path(NEXT_MIGRATIONS)))
+
+
 def hasten() -> None:
     """All times of the ownership divided by four, so that two hundred takeovers do not take an hour."""
     patches.HEARTBEAT_SECONDS.replace_in_this_process(0.75)
@@ -205,6 +230,8 @@ FAULTS: dict[str, Callable[[], Any]] = {
     "clock_2_s_ahead": lambda: set_the_clock(+2),
     "clock_2_s_behind": lambda: set_the_clock(-2),
     "strict_limits": lambda: None,  # production's
+    "names": ask_for_names,
+    "next_release": migrate_to_the_next_release,
     "small_buffers": buffer_little,
     "hasty": hasten,
     "respawn_always": lambda: respawn(0),

@@ -56,6 +56,8 @@ class Oracle:
         self.live: list[bool] = []
         self.codes: list[int] = []
         self.connections = self.shrunk = 0
+        self.gaps: list[float] = []  # seconds from each lost connection to the next welcome
+        self._lost_at = 0.0
         self.ended = 0  # the close code that forbids a reconnect
         self._shown: dict[tuple[str, str], str] = {}
         self._due: dict[str, float] = {}
@@ -140,6 +142,7 @@ class Oracle:
                 self.codes.append(refused.response.status_code)
             except (OSError, TimeoutError, websockets.WebSocketException):
                 self.codes.append(0)
+            self._lost_at = self._lost_at or asyncio.get_running_loop().time()
             self._due.clear()
             self._moved.set()
             await asyncio.sleep(self._retry_seconds())  # as the browser's module does
@@ -210,6 +213,9 @@ class Oracle:
 
     async def _welcomed(self) -> None:
         self.connections += 1
+        if self._lost_at:
+            self.gaps.append(asyncio.get_running_loop().time() - self._lost_at)
+            self._lost_at = 0.0
         self._due.pop("welcome", None)
         await self._send_letters()
 

@@ -5,4 +5,5 @@ import os
 FIRST_SEED = int(os.environ.get("FIRST_SEED", "0"))
 SEEDS = int(os.environ.get("SEEDS", "20"))
 KILLS = int(os.environ.get("KILLS", "10"))  # answers whose worker is killed, in each mode
+LOCK_SECONDS = float(os.environ.get("LOCK_SECONDS", "15"))  # longer than a lease and than every limit on a statement
 SOCKETS = int(os.environ.get("SOCKETS", "200"))  # tabs that reconnect at once

@@ -127,16 +127,16 @@ async def test_row_42_a_crowd_of_sockets_reconnects_within_15_s_when_its_worker_
 ) -> None:
     one, two = await cluster.workers(2)
     async with AsyncExitStack() as stack:
-        crowd = [[one.url]] * 20  # as many as a user can have
+        site = await stack.enter_async_context(cluster.balanced(one))
+        crowd = [site.url] * 20  # as many as a user can have
         stories = [
             await stack.enter_async_context(asked(cluster, *counting(3), at=one, tabs=crowd))
             for _ in range(SOCKETS // 20)
         ]
         tabs = [tab for story in stories for tab in story.tabs]
         await asyncio.gather(*(tab.until(lambda tab=tab: tab.connections == 1, seconds=60) for tab in tabs))
-        for tab in tabs:
-            tab.urls = [two.url]
-        stories[0].person.site.url = two.url
+        site.workers.append(two.url)
+        stories[0].person.site.url = site.url
         one.kill()
         began = time.monotonic()
         back = asyncio.gather(*(tab.until(lambda tab=tab: tab.connections == 2, seconds=15) for tab in tabs))
@@ -146,3 +146,5 @@ async def test_row_42_a_crowd_of_sockets_reconnects_within_15_s_when_its_worker_
     record_property("figure", f"{len(tabs)} sockets were back {took:.1f} s after their worker was killed")
 
     assert {page.status_code for page in pages} == {200}
+    assert site.failed_handshakes == 0
+    assert {code for tab in tabs for code in tab.codes} <= {1006, 1013}, "those that have to wait are told so"

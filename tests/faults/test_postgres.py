@@ -5,16 +5,36 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import asyncpg
+import httpx
 import pytest
 
+from chat.database.pool import POOL
 from tests.faults.cluster import Cluster
 from tests.faults.story import asked, counting
+from tests.faults.visitors import Visitor
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(120)
 EVERYBODY_ELSE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'worker-%'"
+IN_TRANSACTION = """
+SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE application_name LIKE 'worker-%' AND state = 'idle in transaction' ORDER BY random() LIMIT 1
+"""
+OPEN_KILLS = 20
+HALF_WRITTEN = """
+SELECT t.id FROM chat_thread t WHERE t.message_count <> (SELECT count(*) FROM chat_message m WHERE m.thread_id = t.id)
+    OR EXISTS (SELECT 1 FROM chat_message m WHERE m.thread_id = t.id AND m.role = 'user'
+        AND NOT EXISTS (SELECT 1 FROM generation g WHERE g.user_message_id = m.id))
+    OR EXISTS (SELECT 1 FROM generation g JOIN chat_message m ON m.id = g.answer_id
+        WHERE g.thread_id = t.id AND (g.state IN ('queued', 'running')) <> (m.status = 'streaming'))
+"""
+WAITING_FOR_A_LOCK = "SELECT 1 FROM pg_stat_activity WHERE application_name = $1 AND wait_event_type = 'Lock'"
+LEASE_SECONDS = 12
 READ_ONLY = "ALTER DATABASE postgres {} default_transaction_read_only{}"
 
 
@@ -103,37 +123,89 @@ async def answers(person: object) -> bool:
     return (await person.http.get("/chat/")).status_code == 200  # type: ignore[attr-defined]
 
 
-async def test_row_25_backends_are_killed_in_their_transactions_and_nothing_is_half_written(cluster: Cluster) -> None:
+async def test_row_25_backends_are_killed_in_open_transactions_and_nothing_is_half_written(cluster: Cluster) -> None:
     one, two = await cluster.workers(2)
-    async with asked(cluster, *counting(400, 10), at=one, tabs=[one, two]) as story:
-        for _ in range(20):
-            await cluster.rows(EVERYBODY_ELSE)
-            await asyncio.sleep(0.1)  # spreads the kills over the answer
-        row = await story.over(30)
+    async with AsyncExitStack() as stack:
+        stories = [
+            await stack.enter_async_context(asked(cluster, *counting(150, 10), at=worker, tabs=[one, two]))
+            for worker in (one, two)
+        ]
+        people = [await stack.enter_async_context(cluster.alice(worker)) for worker in (one, two) * 3]
+        cluster.postgres.proxy.latency_seconds = 0.01  # transactions wait between their statements
+        kills: list[int] = []
+        talks = [asyncio.create_task(talk(person, kills)) for person in people]
+        while len(kills) < OPEN_KILLS:
+            kills += [row["pid"] for row in await cluster.rows(IN_TRANSACTION)]
+            await asyncio.sleep(0.05)  # some transactions get through
+        client_ids = [client_id for stored in await asyncio.gather(*talks) for client_id in stored]
+        cluster.postgres.proxy.latency_seconds = 0
+        rows = [await story.over(30) for story in stories]
+        await eventually(lambda: all_have_ended(cluster), seconds=20)
 
-    assert row["status"] in ("final", "interrupted")
+    assert [(row["status"], row["takeovers"]) for row in rows] == [("final", 0)] * 2
+    stored = await cluster.rows(
+        "SELECT client_id::text FROM chat_message WHERE client_id = ANY($1::uuid[])", client_ids
+    )
+    assert sorted(row["client_id"] for row in stored) == sorted(client_ids)
+    assert await cluster.rows(HALF_WRITTEN) == []
+
+
+async def talk(person: Visitor, kills: list[int]) -> list[str]:
+    """Messages in new threads, each sent until it is stored; their client ids."""
+    stored = []
+    while len(kills) < OPEN_KILLS:
+        client_id, status = str(uuid.uuid4()), 0
+        while status != 201:
+            response = await person.post("say Hi [offline: pace=0]", client_id=client_id)
+            status = response.status_code
+            assert status in (201, 503) or response.json()["code"] == "busy", response.text
+            assert status != 503 or response.headers["Retry-After"]
+        stored.append(client_id)
+    return stored
+
+
+async def all_have_ended(cluster: Cluster) -> bool:
+    return not await cluster.rows("SELECT 1 FROM generation WHERE state IN ('queued', 'running')")
 
 
 async def test_row_26_the_pool_is_exhausted_and_requests_get_503_within_5_s(cluster: Cluster) -> None:
-    one, _ = await cluster.workers(2)
-    async with cluster.alice(one) as alice:
-        began = time.monotonic()
-        pages = await asyncio.gather(lock_threads(cluster, seconds=4), *(alice.http.get("/chat/") for _ in range(25)))
-        took = time.monotonic() - began
-        assert await eventually(lambda: answers(alice), seconds=20)
+    one, two = await cluster.workers(2)
+    size = POOL["maxsize"]
 
-    statuses = [page.status_code for page in pages[1:]]
-    assert set(statuses) == {200, 503}
-    assert statuses.count(200) >= 9
-    assert took < 8
+    async def is_exhausted() -> bool:
+        return len(await cluster.rows(WAITING_FOR_A_LOCK, one.name)) >= size
+
+    async with asked(cluster, *counting(500, 10), at=one, tabs=[one, two]) as story:
+        await story.until_text(50)
+        async with locked(cluster, "chat_thread"):
+            pages = [asyncio.create_task(timed(story.person.http.get("/chat/"))) for _ in range(size + 15)]
+            await eventually(is_exhausted, seconds=3)
+            while sum(page.done() for page in pages) < 15:
+                await asyncio.wait([page for page in pages if not page.done()], return_when=asyncio.FIRST_COMPLETED)
+            refused = [page.result() for page in pages if page.done()]
+            ready = await story.person.http.get("/readyz")
+        served = [await page for page in pages]
+        row = await story.over(30)
+
+    assert [page.status_code for page, _ in refused] == [503] * 15
+    assert all(page.headers["Retry-After"] and took < 5 for page, took in refused)
+    assert sorted(page.status_code for page, _ in served) == [200] * size + [503] * 15
+    assert ready.status_code == 200, "a worker that has much to do is not down"
+    assert (row["status"], row["takeovers"]) == ("final", 0), "answers wait and continue"
 
 
-async def lock_threads(cluster: Cluster, *, seconds: float) -> None:
-    """Statements on threads keep their connections and wait."""
+async def timed(request: Awaitable[httpx.Response]) -> tuple[httpx.Response, float]:
+    began = time.monotonic()
+    return await request, time.monotonic() - began
+
+
+@asynccontextmanager
+async def locked(cluster: Cluster, what: str) -> AsyncIterator[None]:
+    """Another session's lock on a table: statements on it keep their connections and wait."""
     lock = await asyncpg.connect(cluster.postgres.url)
     try:
-        await lock.execute("BEGIN; LOCK TABLE chat_thread IN ACCESS EXCLUSIVE MODE")
-        await asyncio.sleep(seconds)  # the fault itself
+        await lock.execute(f"BEGIN; LOCK TABLE {what} IN ACCESS EXCLUSIVE MODE")
+        yield
     finally:
         await lock.close()
 
@@ -169,25 +241,37 @@ async def test_row_27_a_lost_reply_to_the_last_commit_ends_tabs_within_10_s(clus
     assert row["status"] == "final"
 
 
-async def test_row_43_pages_can_be_read_while_postgres_is_read_only(cluster: Cluster) -> None:
-    one, _ = await cluster.workers(2)
-    async with asked(cluster, *counting(3), at=one, tabs=[one]) as story:
+async def test_row_43_while_postgres_is_read_only_pages_are_readable_and_a_running_answer_is_kept(
+    cluster: Cluster,
+) -> None:
+    one, two = await cluster.workers(2)
+    async with (
+        asked(cluster, *counting(3), at=one, tabs=[one]) as story,
+        asked(cluster, *counting(200, 10), at=two, tabs=[one, two]) as running,
+    ):
         await story.over(10)
+        await running.until_text(50)
         [tab] = story.tabs
         await cluster.rows(READ_ONLY.format("SET", " = on"))
         await cluster.rows(EVERYBODY_ELSE)
         try:
             page = await eventually(lambda: read(story.person, story.thread_id), seconds=10)
             client_id = await tab.post("say It is written")
-            await asyncio.sleep(2)  # proves that no ack comes
+            posted = await story.person.post("say It is refused")
+            await running.until_text(len(running.text))  # tabs have all of it, which no row has
+            await asyncio.sleep(LEASE_SECONDS + 1)  # the owner's lease ends, and no ack arrives
             assert tab.said.get(client_id, {}).get("type") != "ack"
         finally:
             await cluster.rows(f"BEGIN READ WRITE; {READ_ONLY.format('RESET', '')}; COMMIT")
             await cluster.rows(EVERYBODY_ELSE)
         await tab.until(lambda: client_id in tab.said, seconds=30)
+        row = await running.over(20)
 
     assert "1, 2, 3" in page
+    assert (posted.status_code, posted.json()["code"]) == (503, "unavailable")
     assert tab.said[client_id]["type"] == "ack"
+    assert (row["status"], row["takeovers"]) == ("final", 0)
+    assert [one.shrunk for one in running.tabs] == [0, 0]
 
 
 async def read(person: object, thread_id: str) -> str:

@@ -120,6 +120,7 @@ async def test_row_15_tabs_continue_from_the_database_when_redis_returns_empty(c
     assert row["status"] == "stopped"
     assert [tab.codes for tab in story.tabs] == [[], []], "sockets stay"
     assert [tab.shrunk for tab in story.tabs] == [0, 0]
+    assert [tab.shrunk for tab in story.tabs] == [0, 0]
 
 
 async def test_row_16_redis_is_frozen_and_nothing_waits_for_it_longer_than_2_s(cluster: Cluster) -> None:
@@ -140,6 +141,7 @@ async def test_row_16_redis_is_frozen_and_nothing_waits_for_it_longer_than_2_s(c
     assert page.status_code == 200
     assert slowest < 0.2
     assert story.tabs[0].said[client_id]["code"] == "busy"
+    assert [tab.shrunk for tab in story.tabs] == [0, 0]
     assert row["status"] == "stopped"
     assert [tab.shrunk for tab in story.tabs] == [0, 0]
 

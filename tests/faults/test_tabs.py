@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+from contextlib import AsyncExitStack
 from typing import Any
 from uuid import uuid4
 
@@ -204,26 +205,41 @@ async def test_row_47_two_releases_migrate_at_once_and_both_end_well(cluster: Cl
 # Leaving
 
 
-async def test_row_7_and_8_a_worker_gets_sigterm_twice_and_a_client_never_closes(cluster: Cluster) -> None:
-    two, leaving = await asyncio.gather(cluster.workers(1), leaving_worker(cluster))
-    async with asked(cluster, *counting(400, 10), at=leaving, tabs=[[leaving.url]] * 3) as story:
-        await story.until_text(50)
-        async with never_closing(story.person, story.thread_id):
-            for tab in story.tabs:
-                tab.urls = [two[0].url]
-            began = time.monotonic()
-            leaving.process.send_signal(signal.SIGTERM)
-            leaving.process.send_signal(signal.SIGTERM)
-            row = await story.over(20)
-            code = await leaving.end(seconds=25)
+async def test_row_7_and_8_a_group_gets_sigterm_twice_under_load_and_a_client_never_closes(cluster: Cluster) -> None:
+    [staying], leaving = await asyncio.gather(cluster.workers(1), leaving_group(cluster))
+    async with AsyncExitStack() as stack:
+        site = await stack.enter_async_context(cluster.balanced(leaving, staying))
+        idle = await stack.enter_async_context(asked(cluster, *counting(3), at=leaving, tabs=[leaving.url]))
+        await idle.over(10)
+        idle.tabs[0].urls = [site.url]
+        at, tabs = leaving, [site.url] * 3
+        asks = [stack.enter_async_context(asked(cluster, *counting(400, 10), at=at, tabs=tabs)) for _ in range(6)]
+        stories = await asyncio.gather(*asks)
+        await asyncio.gather(*(story.until_text(50) for story in stories))
+        await stack.enter_async_context(never_closing(stories[0].person, stories[0].thread_id))
+        began = time.monotonic()
+        leaving.send_signal_to_group(signal.SIGTERM)
+        everyone = [tab for story in (*stories, idle) for tab in story.tabs]
+        await eventually(lambda: any(tab.codes for tab in everyone), seconds=5)
+        leaving.send_signal_to_group(signal.SIGTERM)  # not sooner: two that wait are one
+        client_id = await idle.tabs[0].post("say It moved")
+        rows = await asyncio.gather(*(story.over(20) for story in stories))
+        await idle.tabs[0].until(lambda: client_id in idle.tabs[0].said)
+        code = await leaving.end(seconds=25)
+        took = time.monotonic() - began
 
-    assert (code, row["status"]) == (0, "final")
-    assert time.monotonic() - began < 25
-    assert [tab.codes for tab in story.tabs] == [[1012]] * 3
-    assert [(tab.store.syncs, tab.shrunk) for tab in story.tabs] == [(0, 0)] * 3
+    assert (code, [(row["status"], row["takeovers"]) for row in rows]) == (0, [("final", 0)] * 6)
+    assert took < 25
+    assert idle.tabs[0].said[client_id]["type"] == "ack"
+    assert site.failed_handshakes == 0
+    assert {tuple(tab.codes) for tab in everyone} <= {(), (1012,)}, "who came back stayed"
+    assert len([tab for tab in everyone if tab.codes]) >= len(everyone) // 3
+    assert all("bye" in {frame["type"] for frame in tab.frames} for tab in everyone if tab.codes)
+    assert [(tab.store.syncs, tab.shrunk) for tab in everyone] == [(0, 0)] * len(everyone)
 
 
-async def leaving_worker(cluster: Cluster) -> Worker:
-    worker = cluster.launch("serve", "none", DRAIN_SECONDS="18")
+async def leaving_group(cluster: Cluster) -> Worker:
+    """A server of two processes."""
+    worker = cluster.launch("serve", "none", DRAIN_SECONDS="18", WEB_CONCURRENCY="2")
     await worker.until_ready()
     return worker
