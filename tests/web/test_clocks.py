@@ -16,10 +16,9 @@ from chat.models import AuditEntry, AuthSession, Confirms, EmailVerificationToke
 from chat.security.tokens import new_token, token_hash
 from chat.services.accounts import email_links, passwords
 from chat.services.admin import audit
-from tests.support.cast import PASSWORD, Person
+from tests.support.cast import Person
 from tests.support.clocks import clock
 from tests.support.site import Beside, Site
-from tests.support.two_factor import CODE, PAGE, turned_on
 from tests.support.waiting import eventually
 
 DIFFERENCES = (2, -2, 3600, -3600)
@@ -76,27 +75,6 @@ async def test_a_login_on_one_host_is_a_login_on_all_at_once(alice: Person, nobo
         assert await opens(alice) == 200
         async with alice.tab((await alice.ask("say Hello"))["thread_id"]) as tab:
             await tab.until_type("thread.snapshot")
-
-
-@pytest.mark.parametrize("ahead", DIFFERENCES)
-async def test_a_password_on_one_host_and_its_code_on_another_are_one_login(
-    alice: Person, nobody: Person, ahead: int
-) -> None:
-    factor = await turned_on(alice)
-    with clock(ahead):
-        assert (await nobody.log_in(alice.email)).headers["Location"] == CODE
-    assert await opens(nobody, CODE) == 200
-    code = factor.code()
-    with clock(-ahead):
-        assert (await nobody.http.post(CODE, data={"code": code})).status_code == 303
-    assert await opens(nobody) == 200
-
-
-@pytest.mark.parametrize("ahead", DIFFERENCES)
-async def test_two_factor_authentication_is_set_up_on_two_hosts(alice: Person, ahead: int) -> None:
-    with clock(ahead):
-        assert (await alice.http.post(PAGE, data={"password": PASSWORD})).status_code == 303
-    assert await opens(alice, f"{PAGE}set-up/") == 200
 
 
 @pytest.mark.parametrize("ahead", DIFFERENCES)
