@@ -55,6 +55,34 @@ async def test_what_the_model_writes_is_shown_and_does_nothing(desk: Desk, alice
     await expect(chat.page.locator("#chat")).to_have_count(1)
 
 
+LINKS = """\
+[one](https://bank.example:pw@evil.example/a) https://bank.example@evil.example/b
+
+[root@bank.example](mailto:eve@evil.example)
+
+[\u202ebank](https://evil.example/c) [bank.example/d](https://b\u0430nk.example/d) [evil.example/e](https://evil.example/e)
+"""
+
+
+async def test_a_link_says_where_it_leads(desk: Desk, alice: Person) -> None:
+    chat = await desk.chat(alice, await answered(alice, "Where?", LINKS))
+    links = chat.answer.locator(".markdown-content a")
+
+    await expect(links).to_contain_text(
+        [
+            "one (evil.example)",
+            "(evil.example)",
+            "(eve@evil.example)",
+            "(evil.example)",
+            "(xn--bnk-6cd.example)",
+            "evil.example/e",
+        ]
+    )
+    await expect(links.last).to_have_text("evil.example/e")
+    for number, path in enumerate("ab"):
+        await expect(links.nth(number)).to_have_attribute("href", f"https://evil.example/{path}")
+
+
 async def test_what_a_person_writes_stays_exactly_that(desk: Desk, alice: Person) -> None:
     thread_id = await answered(alice, HOSTILE, "Well.")
     await ChatThread.filter(id=thread_id).update(title="<img src=x onerror=alert(1)>")

@@ -7,7 +7,7 @@ import { Tokenizer } from "marked";
 import { LazyLexer } from "../../static/src/chat/lexer.js";
 import { clearPart, toHtml } from "../../static/src/chat/markdown.js";
 import { formulasIn } from "../../static/src/chat/math.js";
-import { hostOf } from "../../static/src/chat/sanitizer.js";
+import { hostOf, unsaidTarget } from "../../static/src/chat/sanitizer.js";
 
 const read = (name) => JSON.parse(readFileSync(new URL(`markdown/${name}.json`, import.meta.url), "utf8"));
 
@@ -205,4 +205,47 @@ describe("the host of a link", () => {
   it("is empty for what is not on the web", () => {
     for (const address of ["mailto:a@b.example", "javascript:1", "/chat/", "", "data:text/html,x"]) assert.equal(hostOf(address), "");
   });
+
+  for (const [address, words, shown] of [
+    ["https://example.com/a", "https://example.com/a", ""],
+    ["https://example.com/a", "example.com", ""],
+    ["https://example.com/", "HTTPS://Example.com", ""],
+    ["http://www.example.com", "www.example.com", ""],
+    ["https://example.com:8443/x", "example.com:8443/x", ""],
+    ["https://example.com/", "a page", "example.com"],
+    ["https://evil.example/", "https://bank.example/", "evil.example"],
+    ["https://evil.example/", "evil.example.bank.example", "evil.example"],
+    ["https://bank.example@evil.example/", "https://bank.example@evil.example/", "evil.example"],
+    ["https://bank.example:443@evil.example/", "https://bank.example", "evil.example"],
+    ["https://bank.example%2f@evil.example/", "https://bank.example/", "evil.example"],
+    ["https://bank.example\\@evil.example/", "https://evil.example/", "bank.example"],
+    ["https://b\u0430nk.example/", "https://b\u0430nk.example/", "xn--bnk-6cd.example"],
+    ["https://\uff45vil.example/", "https://bank.example/", "evil.example"],
+    ["https://evil\u3002example/", "https://bank.example", "evil.example"],
+    ["https://evil\uff0eexample/bank.example", "bank.example", "evil.example"],
+    ["https://ev%69l.example/", "https://bank.example", "evil.example"],
+    ["https://ev\til.exa\nmple/", "bank.example", "evil.example"],
+    ["http://2130706433/", "bank.example", "127.0.0.1"],
+    ["http://0x7f.1/", "http://0x7f.1/", "127.0.0.1"],
+    ["http://[::ffff:7f00:1]:80/", "bank.example", "[::ffff:7f00:1]"],
+    ["https://evil.example/x", "evil.example/\u202ehttps", "evil.example"],
+    ["https://evil.example/x", "evil.\u200bexample/x", "evil.example"],
+    ["mailto:eve@evil.example?subject=x", "Support", "eve@evil.example"],
+    ["mailto:eve@evil.example", "root@bank.example", "eve@evil.example"],
+    ["mailto:Eve@evil.example", "eve@evil.example", ""],
+    ["/chat/", "bank.example", ""],
+  ]) {
+    it(`is beside ${JSON.stringify(words)} for ${JSON.stringify(address)}: ${shown || "nothing"}`, () => {
+      assert.equal(unsaidTarget(address, words), shown);
+    });
+  }
+
+  for (const sign of ["\u2044", "\u2215", "\uff0f", "\u29f8", "\u3033", "\u0338"]) {
+    it(`is never that of a text with the look-alike ${JSON.stringify(sign)}`, () => {
+      const address = `https://bank.example${sign}login.evil.example/`;
+      const shown = unsaidTarget(address, address);
+      if (URL.canParse(address)) assert.match(shown, /evil\.example$|^bank\.example$|xn--/);
+      else assert.doesNotMatch(toHtml(`[x](${address})`), /href="[^"]*evil/);
+    });
+  }
 });

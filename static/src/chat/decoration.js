@@ -3,7 +3,7 @@ import { copyBy, selected } from "../copy.js";
 import { appendLines } from "./code-lines.js";
 import { giveDirections } from "./direction.js";
 import { typeset } from "./formulas.js";
-import { hostOf } from "./sanitizer.js";
+import { unsaidTarget } from "./sanitizer.js";
 
 export const HEADINGS = "h1, h2, h3, h4, h5, h6";
 
@@ -45,12 +45,13 @@ function letTableScroll(table) {
   frame.append(table);
 }
 
-/** A link's text can say anything, so its host is shown after it, unless the text is that address. */
+/** A link's text can say anything, so its host or mailbox is shown after it, unless the text begins with it. */
 function showHost(link) {
-  const host = hostOf(link.getAttribute("href"));
-  const words = link.textContent.trim();
-  if (!host || words === host || hostOf(words) === host || host === window.location.host) return;
-  link.append(element("span", "link-host", ` (${host})`));
+  const target = unsaidTarget(link.getAttribute("href"), link.textContent.trim());
+  if (!target || target === window.location.host) return;
+  const host = element("span", "link-host", ` (${target})`);
+  host.dir = "ltr"; // isolated from the direction of the text
+  link.append(host);
 }
 
 function nameCheckbox(box) {
