@@ -160,6 +160,32 @@ async def visit(worker: Worker, path: str) -> httpx.Response:
         return await person.http.get(path)
 
 
+async def test_row_52_a_provider_that_is_down_is_asked_little_said_once_and_noticed_when_it_is_back(
+    cluster: Cluster,
+) -> None:
+    workers = [cluster.launch("serve", "none") for _ in range(2)]
+    await asyncio.gather(*(worker.until_ready() for worker in workers))
+    cluster.model_proxy.refusing = True
+    cluster.model_proxy.cut()
+    async with AsyncExitStack() as stack:
+        asks = (asked(cluster, "say Hello", "", at=at, tabs=[at]) for at in workers * 12)
+        stories = await asyncio.gather(*(stack.enter_async_context(story) for story in asks))
+        rows = await asyncio.gather(*(story.over(60) for story in stories))
+        down = await visit(workers[0], "/readyz")
+        cluster.model_proxy.heal()
+        [story, *_] = stories
+        await eventually(lambda: is_answered(story), seconds=60)
+        up = await visit(workers[0], "/readyz")
+    logs = [worker.log.read_text().splitlines() for worker in workers]
+    for worker in workers:
+        worker.kill()
+
+    assert {row["status"] for row in rows} == {"error"}
+    assert (down.status_code, set(down.json()["providers"].values())) == (200, {"down"})
+    assert (up.status_code, set(up.json()["providers"].values())) == (200, {"ok"})
+    assert max(len([line for line in lines if "WARNING" in line or "ERROR" in line]) for lines in logs) < len(stories)
+
+
 async def is_answered(story: Story) -> bool:
     """Ask for it again, until the provider answers."""
     await asks_again(story, "say I am back", "I am back")
