@@ -31,7 +31,7 @@ test: $(BUILT) $(TESTS_DONE) ## run the tests but for those of faults and models
 
 # They wait for real leases and limits most of the time, so four at once do not crowd two cores.
 faults: $(BUILT) $(TESTS_DONE) ## break everything, for a quarter of an hour: each fault, 200 random mixtures, 100 killed answers
-	@export SEEDS="$${SEEDS:-200}" KILLS="$${KILLS:-50}" SOCKETS="$${SOCKETS:-2000}" LOCK_SECONDS="$${LOCK_SECONDS:-60}" && exec $(FAULTS) $(PYTEST_ARGS)
+	@export SEEDS="$${SEEDS:-200}" KILLS="$${KILLS:-50}" SOCKETS="$${SOCKETS:-2000}" LOCK_SECONDS="$${LOCK_SECONDS:-60}" ANSWERS="$${ANSWERS:-250}" && exec $(FAULTS) $(PYTEST_ARGS)
 
 faults-once: $(BUILT) $(TESTS_DONE) ## the same in five minutes: each fault, 20 mixtures, 20 killed answers
 	@exec $(FAULTS) $(PYTEST_ARGS)
