@@ -12,9 +12,9 @@ from urllib.parse import unquote
 from chat.llm.items import InputItem
 
 THE_REQUEST = "[…]"
-MIN_RUN = 12  # letters and digits in a row that the error has in common with the request
-MIN_MESSAGE = 3  # letters and digits of a message that is repeated whole
-LONG = 100_000  # letters and digits of a text, from which on a run has to be twice as long: it would take a second
+MIN_RUN = 12  # alphanumeric characters in a row that the error has in common with the request
+MIN_MESSAGE = 3  # alphanumeric characters of a message that is repeated whole
+LONG = 100_000  # alphanumeric characters of a text, from which on a run has to be twice as long: it would take a second
 ESCAPES = re.compile(
     r"\\+u[0-9a-fA-F]{4}|\\+x[0-9a-fA-F]{2}|\\+[nrtbfv0]|&(?:amp;)*(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,8});|(?:%[0-9a-fA-F]{2})+"
 )
@@ -23,7 +23,7 @@ UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u
 
 
 class Text:
-    """A text reduced to its letters and digits, however it is escaped, with the place of each in the original."""
+    """A text reduced to its alphanumeric characters, however it is escaped, with the place of each in the original."""
 
     def __init__(self, text: str) -> None:
         letters: list[str] = []
@@ -38,7 +38,7 @@ class Text:
         self.letters = "".join(letters)
 
     def span(self, start: int, end: int) -> tuple[int, int]:
-        """The part of the original text from one letter to another."""
+        """The part of the original text from one character to another."""
         return self.starts[start], self.ends[end - 1]
 
 
@@ -95,7 +95,7 @@ def _unescaped(escape: str) -> str:
 
 
 def _letters(text: str) -> str:
-    """The letters and digits of a text, as `Text` has them; fast, because a request can have a million."""
+    """The alphanumeric characters of a text, as `Text` has them; fast, because a request can have a million."""
     if "\\" in text or "&" in text or "%" in text:
         text = ESCAPES.sub(lambda escape: _unescaped(escape[0]), text)
     return "".join(filter(str.isalnum, text.casefold()))
@@ -134,7 +134,7 @@ def _whole(found: Text, sent: str) -> Iterator[tuple[int, int]]:
 
 
 def _is_apart(found: Text, at: int) -> bool:
-    """Whether something stands between this letter and the one before."""
+    """Whether something stands between this character and the one before."""
     return at in (0, len(found.letters)) or found.starts[at] != found.ends[at - 1]
 
 
