@@ -40,6 +40,8 @@ PUBLIC = {
     "accounts.email.confirm_change",
     "accounts.email.verify_email_sent",
     "accounts.email.verify_required",
+    "accounts.invitation.link",
+    "accounts.invitation.accept",
 }
 CHECKS_ITSELF = {"socket.thread_socket", "socket.user_socket"}  # after accept, where a close code can say why
 UNKNOWN = [
