@@ -27,6 +27,7 @@ from chat.services.replies.live_text import LiveText
 from chat.web import auth, compression, kept, readiness, resources, security_headers
 from chat.web.admin import changes, lists
 from chat.web.chat import feed, inbox, open_sockets, reconciler, socket, user_feed
+from chat.web.server_patches import TrustedProxies
 
 
 @dataclass(frozen=True)
@@ -138,6 +139,7 @@ ESCAPE = Part(app, "escape")
 DISPATCH_WEBSOCKET = Part(app.App, "dispatch_websocket")
 OPEN_SESSION = Part(SecureCookieSessionInterface, "open_session")
 NONCE = Part(security_headers, "nonce")
+CORRECTED = Part(TrustedProxies, "_corrected")
 WANTS_JSON = Part(auth, "wants_json")
 KEPT = Part(kept, "_kept")
 PARSED_FIELDS = Part(formparser, "parse_qsl")

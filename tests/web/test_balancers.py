@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -14,6 +15,7 @@ import pytest
 import websockets
 
 from chat.web.server_patches import TrustedProxies
+from tests.support import patches
 from tests.support.balancers import EXAMPLES, balancer, installed, unverified
 from tests.support.cast import Person
 from tests.support.programs import free_port
@@ -37,6 +39,7 @@ class Balanced:
 async def balanced(request: pytest.FixtureRequest, beside: Beside, tmp_path: Path) -> AsyncIterator[Balanced]:
     kind: str = request.param
     if not installed(kind):
+        assert "CI" not in os.environ, f"CI installs {kind}"
         pytest.skip(f"{kind} is not installed")
     port = free_port()
     url = f"https://localhost:{port}"
@@ -86,14 +89,14 @@ async def test_what_a_client_says_about_itself_is_overwritten(
     alice: Person, balanced: Balanced, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[tuple[str, str]] = []
-    corrected = TrustedProxies._corrected
+    corrected = patches.CORRECTED.value
 
     def noted(self: TrustedProxies, scope: dict[str, object]) -> dict[str, object]:
         now = corrected(self, scope)
         seen.append((now["client"][0], now["scheme"]))
         return now
 
-    monkeypatch.setattr(TrustedProxies, "_corrected", noted)
+    patches.CORRECTED.replace(monkeypatch, noted)
     forged = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "http", "X-Forwarded-Host": "evil.example.com"}
     async with httpx.AsyncClient(verify=unverified(), base_url=balanced.url, headers=forged) as http:
         page = await http.get("/accounts/login/")
