@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
+from chat.web.readiness import DOWN_SECONDS, KEPT_SECONDS
 from tests.faults.cluster import Cluster
 from tests.faults.stores import Store
 from tests.faults.story import asked, counting
@@ -30,8 +31,8 @@ async def timed(request: Awaitable[httpx.Response]) -> tuple[httpx.Response, flo
 
 
 async def not_ready(person: Person) -> tuple[httpx.Response, float]:
-    """The last response of /readyz and its duration; a response is cached for 2 s."""
-    deadline = time.monotonic() + 4
+    """The last response of /readyz and its duration: a store that answers late is not down at once."""
+    deadline = time.monotonic() + DOWN_SECONDS + 2 * KEPT_SECONDS
     while (found := await timed(person.http.get("/readyz")))[0].status_code == 200 and time.monotonic() < deadline:
         await asyncio.sleep(0.1)  # not `eventually`: the caller asserts the last answer
     return found

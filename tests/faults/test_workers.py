@@ -106,7 +106,7 @@ async def test_row_9_a_paused_owner_wakes_without_its_lease_and_writes_nothing(c
         await story.over(1)
 
 
-async def test_row_10_a_loop_blocked_for_15_s_loses_its_answer_and_duplicates_nothing(cluster: Cluster) -> None:
+async def test_row_10_a_loop_blocked_for_20_s_loses_its_answer_and_duplicates_nothing(cluster: Cluster) -> None:
     [healthy], [blocked] = await asyncio.gather(cluster.workers(1), cluster.workers(1, "block_the_loop"))
     async with (
         cluster.balanced(blocked, healthy) as site,
