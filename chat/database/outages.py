@@ -37,7 +37,10 @@ TELL_SECONDS = 5.0
 # How long a process keeps what it could not store: no more than what it works on at once, each as long as a model
 # allows. A full disk often takes heartbeats, which fit into the pages that are there, and no answer.
 KEEP_SECONDS = 3600.0
+KEPT_TELL_SECONDS = 60.0
 PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 3.0
+
+logger = logging.getLogger(__name__)
 
 
 class DatabaseUnavailable(ConnectionError):
@@ -63,13 +66,17 @@ def unavailable(error: Exception) -> DatabaseUnavailable:
 
 async def retried(store: Callable[[], Awaitable[Stored]], *, seconds: float = KEEP_SECONDS) -> Stored:
     """The result of `store`, repeated while PostgreSQL is unavailable: after a lost reply to COMMIT it runs twice."""
-    deadline, pause = time.monotonic() + seconds, PAUSE_SECONDS
+    began, pause, told = time.monotonic(), PAUSE_SECONDS, 0.0
     while True:
         try:
             return await store()
-        except DatabaseUnavailable:
-            if time.monotonic() > deadline:
+        except DatabaseUnavailable as error:
+            waited = time.monotonic() - began
+            if waited > seconds:
                 raise
+            if waited > told + KEPT_TELL_SECONDS:
+                logger.warning("Something is kept until it can be stored, for %.0f s so far: %s", waited, error)
+                told = waited
         await asyncio.sleep(pause)
         pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 

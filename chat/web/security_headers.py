@@ -83,7 +83,8 @@ class _Checks:
         if request.method not in ("GET", "HEAD"):
             abort(403, "This site is served over https only. Open it there and send the form again.")
         name = _hostname(request.host)
-        origin = self._public_origin if name == self._own_host else f"https://{name}"
+        shown = f"[{name}]" if ":" in name else name
+        origin = self._public_origin if name == self._own_host else f"https://{shown}"
         path, query = request.scope["raw_path"].decode("latin-1"), request.query_string.decode("latin-1")
         response = redirect(f"{origin}{path}{'?' if query else ''}{query}", 308)
         response.headers["Cache-Control"] = "no-store"

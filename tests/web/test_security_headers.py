@@ -260,6 +260,7 @@ async def test_development_answers_to_the_names_of_this_machine_only(site: Site,
         ("chat.example.com", "/static/images/favicon.svg", "https://chat.example.com/static/images/favicon.svg"),
         ("chat.example.com", "/nowhere/", "https://chat.example.com/nowhere/"),
         ("other.example.com:8080", "/", "https://other.example.com/"),
+        ("[2001:db8::1]:8080", "/", "https://[2001:db8::1]/"),
     ],
 )  # fmt: skip
 async def test_what_came_unencrypted_is_sent_to_https(
@@ -304,7 +305,7 @@ async def plain(beside: Beside, stores: Stores) -> AsyncIterator[httpx.AsyncClie
         "REDIS_URL": stores.redis_url,
         "RATE_LIMITS": "on",
         "TRUSTED_PROXIES": "1",
-        "ALLOWED_HOSTS": "other.example.com",
+        "ALLOWED_HOSTS": "other.example.com, 2001:db8::1",
     }
     async with beside(**settings) as site:
         sent = {"Host": "chat.example.com", "X-Forwarded-Proto": "http", "X-Forwarded-For": "10.8.8.8"}

@@ -64,7 +64,9 @@ def from_exception(error: Exception, *, began: bool) -> Failed:
     """The failure for an exception of the SDK or its HTTP client; `began`: an event had come."""
     if isinstance(error, Refused):
         refused = from_response(error.status, error.headers, error.body)
-        return failed(Code.CUT, refused.detail, status=error.status) if began else refused
+        if not began:
+            return refused
+        return replace(failed(Code.CUT, refused.detail, status=error.status), outage=refused.outage)
     cause = error.__cause__ if isinstance(error, openai.APIConnectionError) and error.__cause__ else error
     detail = f"{type(cause).__name__}: {cause}"
     if began:

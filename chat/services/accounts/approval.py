@@ -60,3 +60,5 @@ async def keep_announcing(*, mailer: Mailer, settings: Settings) -> None:
             await announce(mailer=mailer, settings=settings)
         except DatabaseUnavailable as error:
             logger.warning("Could not look for people who wait for approval: %s", error)
+        except Exception:  # the worker would end with this loop, for example before its migration
+            logger.exception("Could not look for people who wait for approval")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from tortoise.exceptions import IntegrityError
 from tortoise.transactions import in_transaction
@@ -37,6 +38,7 @@ from chat.settings import Settings
 
 # Runs for every address, with or without an account, and without waiting for the disk: only a hit writes, and that wait
 # would show in the response time.
+FORGET_SIGN_UP = "UPDATE users SET sign_up_hash = nullif(sign_up_hash, password_hash) WHERE id = $1"
 COUNT_FAILURE = """
 WITH quickly AS (SELECT set_config('synchronous_commit', 'off', true))
 UPDATE users SET login_failures = login_failures + 1 FROM quickly WHERE email = $1
@@ -174,6 +176,7 @@ async def ensure_superuser(email: str, password: str, *, passwords: Passwords) -
     user.is_staff = user.is_active = user.email_verified = True
     user.login_failures = 0  # the way back in for an administrator whom guessers locked out, even without email
     user.approved_at, user.declined_at = user.approved_at or await now(), None
+    user.sign_up_hash = None
     columns = [
         "password_hash",
         "is_staff",
@@ -182,6 +185,7 @@ async def ensure_superuser(email: str, password: str, *, passwords: Passwords) -
         "login_failures",
         "approved_at",
         "declined_at",
+        "sign_up_hash",
     ]
     await user.save(update_fields=columns)  # locks the row
     await AuthSession.filter(user_id=user.id).delete()  # sessions from before must not gain administrator rights
@@ -206,6 +210,11 @@ def password_problems(password: str, *, email: str, settings: Settings) -> list[
     )
 
 
+async def forget_sign_up(user_id: UUID | str | None) -> None:
+    """The address is confirmed, so the user's own password at sign-up decides nothing any more; a stranger's does."""
+    await query(FORGET_SIGN_UP, user_id)
+
+
 def _last_sign_up(user: User) -> str | None:
     """The hash of the password of the latest sign-up; that of a user from before it was stored is the user's own."""
     own = None if user.email_verified or user.needs_reset else user.password_hash
@@ -222,7 +231,8 @@ async def new_user(email: str, password_hash: str, **rights: Any) -> User | None
     """The new user with settings; None if the address is taken, even by a concurrent sign-up."""
     try:
         async with in_transaction():  # a savepoint, if the caller has a transaction
-            rights |= {"sign_up_hash": password_hash, "created_at": await now()}
+            signed_up = None if rights.get("email_verified") else password_hash
+            rights |= {"sign_up_hash": signed_up, "created_at": await now()}
             user = await User.create(email=email, password_hash=password_hash, **rights)
             await UserSettings.create(user_id=user.id)
     except IntegrityError:

@@ -17,6 +17,7 @@ from chat.models import Confirms, EmailVerificationToken, PasswordResetToken, Us
 from chat.security.limits import ACCOUNT_EXISTS, CONFIRM_TO, RESEND_BACKOFF, Limits
 from chat.security.tokens import new_token, token_hash
 from chat.services.accounts.addresses import normalized_email
+from chat.services.accounts.credentials import forget_sign_up
 from chat.services.accounts.sign_up_rules import SignUpRules
 from chat.services.errors import Refused
 from chat.settings import Settings
@@ -107,6 +108,7 @@ async def verify(token: str) -> User | None:
             return None
         link.user.email_verified = True
         await link.user.save(update_fields=["email_verified"])
+        await forget_sign_up(link.user_id)
         return link.user
 
 

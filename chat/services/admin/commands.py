@@ -21,7 +21,7 @@ from chat.models import ALIVE_SQL, AuthSession, Confirms, EmailVerificationToken
 from chat.security.passwords import Passwords
 from chat.services.accounts import invitations, sessions, two_factor
 from chat.services.accounts.addresses import normalized_email
-from chat.services.accounts.credentials import ensure_superuser
+from chat.services.accounts.credentials import ensure_superuser, forget_sign_up
 from chat.services.accounts.deletion import LOCK_ADMINISTRATORS
 from chat.services.admin import audit
 from chat.services.admin.audit import AuditContext, CommandLine
@@ -50,6 +50,7 @@ async def verify(context: AuditContext) -> None:
     """Mark the user's email address as confirmed, and delete the links that would confirm it."""
     async with as_administrator(context):
         await _change(context, "users.verify", email_verified=True)
+        await forget_sign_up(context.object_id)
         await EmailVerificationToken.filter(user_id=context.object_id, confirms=Confirms.SIGN_UP).delete()
 
 

@@ -220,7 +220,7 @@ class Reply:
                 await lease.checkpoint(self.claim, now)
             except Fenced:
                 raise
-            except DatabaseUnavailable:  # the heartbeats fail too, and log it; the next checkpoint tries again
+            except DatabaseUnavailable:  # the next checkpoint tries again; what must be stored says that it is kept
                 continue
             except Exception as error:  # noqa: BLE001 - the next one tries again
                 logger.warning("A checkpoint was not stored: %r", error)

@@ -40,10 +40,10 @@ STARTED_BEFORE = """
 SELECT c.output, c.state FROM tool_call c JOIN generation g ON g.id = c.generation_id
 WHERE g.id = $1 AND g.fence = $2 AND c.call_id = $3
 """
-ENDED = """
-UPDATE tool_call SET output = $3, state = $4, token_count = $5, finished_at = now()
-WHERE generation_id = $1 AND call_id = $2
-"""
+ENDED = f"""
+UPDATE tool_call SET output = $4, state = $5, token_count = $6, finished_at = now()
+WHERE generation_id = (SELECT id FROM generation WHERE {lease.OWNED}) AND call_id = $3 RETURNING id
+"""  # noqa: S608
 
 
 async def calls_of(answer_ids: list[UUID], *, characters: int = UNLIMITED) -> dict[UUID, list[dict[str, Any]]]:
@@ -84,14 +84,16 @@ class ToolCalls:
 
     async def run(self, call: ToolCall) -> ToolResult:
         """Run one call as its user; a call that ended before its worker was lost is not run again. Raises Fenced."""
-        generation_id, call_id = self._claim.generation_id, fitting(call.call_id, PROVIDER_ID_MAX_LENGTH)
+        call_id = fitting(call.call_id, PROVIDER_ID_MAX_LENGTH)
         if known := await self._start(call, call_id):
             return known
         await self._tell(call, ToolState.RUNNING, "")
         result = await self._registry.dispatch(call.name, call.arguments, await lease.while_leased(self._its_context))
         state = ToolState.DONE if result.ok else ToolState.FAILED
         [tokens] = await count_tokens([f"{call.name}{call.arguments}{result.output}"])
-        await lease.while_leased(partial(query, ENDED, generation_id, call_id, result.output, state, tokens))
+        ended = (self._claim.generation_id, self._claim.fence, call_id, result.output, state, tokens)
+        if not await lease.while_leased(partial(query, ENDED, *ended)):
+            raise Fenced(self._claim.generation_id)
         await self._tell(call, state, result.output)
         return result
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import msgspec
 from msgspec.structs import replace
@@ -130,8 +130,11 @@ async def record(
     A user or chat deleted meanwhile is left out, as are the text and an error that could quote it; the cost is still
     recorded. `about` is the generation with which the text is deleted, if the call is not one of its rounds.
     """
-    plan, call_id, figures = log.plan, uuid7(), _columns(log, outlives_its_chat=about is not None)
+    plan, figures = log.plan, _columns(log, outlives_its_chat=about is not None)
     response_id = log.response_id and fitting(log.response_id, PROVIDER_ID_MAX_LENGTH)
+    # Repeated after a lost reply to COMMIT: without either of these only the row's own id tells that it is the same.
+    has_key = generation_id or response_id
+    call_id = uuid7() if has_key else uuid5(plan.call_id, str(plan.number))
     rows = await query(RECORD, call_id, generation_id, plan.user, plan.call_id, plan.number, response_id, *figures)
     if not rows:
         if response_id is None or await query(SAME, response_id, plan.call_id, generation_id, plan.number):

@@ -255,6 +255,14 @@ async def test_a_background_run_is_resumed_while_the_provider_counts_as_down(
     assert not provider.breaker.is_down
 
 
+@pytest.mark.parametrize(("status", "is_down"), [(503, True), (502, True), (404, False)])
+def test_a_refused_resume_says_as_much_about_the_provider_as_a_refused_request(status: int, is_down: bool) -> None:
+    refused = failures.Refused(status, {}, b"")
+
+    assert failures.from_exception(refused, began=True).outage is is_down
+    assert failures.from_exception(refused, began=False).outage is is_down
+
+
 async def test_another_model_answers_at_once_while_a_provider_is_down(offline_url: str) -> None:
     down = f"http://127.0.0.1:{free_port()}/v1"
     providers = (

@@ -11,6 +11,7 @@ from decimal import Decimal
 import pytest
 
 from chat.broadcast import Append, LogPosition
+from chat.database import query
 from chat.events import MessageSend, TextDelta
 from chat.llm.events import ToolCall as ToolCallEvent
 from chat.llm.journal import CallLog
@@ -21,7 +22,7 @@ from chat.services.replies import lease, prompt
 from chat.services.replies.journal import ReplyJournal
 from chat.services.replies.live_text import LiveText
 from chat.services.replies.send import send
-from chat.services.replies.tool_calls import ToolCalls
+from chat.services.replies.tool_calls import ENDED, ToolCalls
 from tests.support import patches
 from tests.support.cast import Person
 from tests.support.offline import OfflineServer
@@ -320,6 +321,8 @@ async def test_an_owner_that_lost_its_lease_writes_nothing_and_runs_no_tool(alic
         with contextlib.nullcontext() if runs else pytest.raises(lease.Fenced):
             await tools_of(owner, site).run(call)
         assert await ToolCall.filter(generation_id=generation.id).count() <= 1
+    assert await query(ENDED, generation.id, first.fence, "one", "late", "done", 1) == []
+    assert (await ToolCall.get(generation_id=generation.id)).output != "late"
     assert (await Generation.get(id=generation.id)).partial == ""
     await Generation.filter(id=generation.id).update(state="completed")
 

@@ -443,6 +443,19 @@ async def test_a_link_works_once(production: Production, mailbox: Mailbox) -> No
         assert not await is_logged_in(thief)
 
 
+async def test_a_former_password_is_a_wrong_one_as_soon_as_the_address_is_confirmed(
+    production: Production, mailbox: Mailbox
+) -> None:
+    new = "an-altogether-new-passphrase-7"
+    async with production.visitor() as carol, production.visitor() as thief:
+        link = await sign_up_and_get_link(carol, mailbox)
+        await carol.http.post(link)
+        fields = {"old_password": PASSWORD, "new_password1": new, "new_password2": new}
+        assert (await carol.http.post("/accounts/password_change/", data=fields)).status_code == 303
+
+        assert Page((await thief.log_in(carol.email)).text).error_of("password") == WRONG_LOGIN
+
+
 async def test_a_link_does_not_work_for_another_address(production: Production, mailbox: Mailbox) -> None:
     async with production.visitor() as carol:
         link = await sign_up_and_get_link(carol, mailbox)
