@@ -1,4 +1,4 @@
-"""Who may come in: invitations, and when administrators were told that people wait for approval."""
+"""Invitations, and when administrators were told about accounts waiting for approval."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Invitation(Model):
 
 
 class ApprovalNotice(Model):
-    """One row: when administrators were last emailed that people wait for approval."""
+    """One row: when administrators were last emailed about accounts waiting for approval."""
 
     id = fields.IntField(primary_key=True)
     sent_at = fields.DatetimeField()

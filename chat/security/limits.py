@@ -84,7 +84,7 @@ COUNTED_BY_SERVICES = {  # the other limits are on routes
     "Failed logins from one network address": LOGIN_FAILURE_ADDRESS,
     "Logins with one address before it is confirmed": LOGIN_UNCONFIRMED,
     "Password confirmations of a logged-in user": PASSWORD_AGAIN,
-    "Wrong ones in a row of a logged-in user": PASSWORD_AGAIN_IN_A_ROW,
+    "Wrong passwords in a row of a logged-in user": PASSWORD_AGAIN_IN_A_ROW,
     "Downloads of a user's own data": EXPORT,
     "Two-factor codes tried for one account": CODE_GUESS_ACCOUNT,
     "Two-factor codes tried for one account, per day": CODE_GUESS_DAY,

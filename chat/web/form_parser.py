@@ -60,7 +60,7 @@ def install(app: Quart) -> None:
     @app.before_request
     async def check_query() -> None:
         if request.query_string.count(b"&") >= MAX_FIELDS:
-            abort(400, f"An address can have at most {MAX_FIELDS:,} fields.")
+            abort(400, f"A URL can have at most {MAX_FIELDS:,} fields.")
 
 
 def _check_parts(content: bytes, delimiter: bytes) -> None:

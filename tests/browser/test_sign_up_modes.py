@@ -63,7 +63,7 @@ async def test_an_invitation_leads_from_the_list_to_the_first_message(
 
     guest = await (await desk.context(allowed=(REFUSED_FORM,))).new_page()
     await guest.goto("/accounts/signup/")
-    await expect(guest.get_by_role("heading", name="This site is by invitation")).to_be_visible()
+    await expect(guest.get_by_role("heading", name="Sign-up is by invitation only")).to_be_visible()
     await expect(guest.get_by_role("textbox")).to_have_count(0)
     assert await violations(guest, axe) == []
     await guest.goto(link)

@@ -1,4 +1,4 @@
-"""People who wait for an administrator's approval: how many they are, and telling the administrators."""
+"""Accounts waiting for approval: how many there are, and telling the administrators."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ logger = logging.getLogger(__name__)
 LOOK_SECONDS = 30.0
 NOTICE_MINUTES = 15
 
-# Those whose address is not confirmed could be anyone's invention, so no one is asked to decide about them.
+# An unconfirmed address may be made up, so administrators are not asked to decide about it.
 # $1: whether addresses are confirmed.
 WAITS = "(approved_at IS NULL AND declined_at IS NULL AND is_active AND (email_verified OR NOT $1))"
 COUNT = f"SELECT count(*) AS count FROM users WHERE {WAITS}"  # noqa: S608 - a constant
-# One statement takes the turn, so that of all workers one writes, and no one before the time is over.
+# One statement takes the turn, so only one worker writes, and none before the time is over.
 TAKE_TURN = f"""
 WITH turn AS (
     INSERT INTO approval_notice (id, sent_at)
@@ -32,13 +32,13 @@ ADMINISTRATORS = "SELECT email FROM users WHERE is_staff AND is_active ORDER BY 
 
 
 async def waiting_count(settings: Settings) -> int:
-    """How many people wait for approval."""
+    """How many accounts are waiting for approval."""
     count: int = (await query(COUNT, settings.email_verification_required))[0]["count"]
     return count
 
 
 async def announce(*, mailer: Mailer, settings: Settings) -> int:
-    """Email the administrators if people wait of whom they were not told, at most once in NOTICE_MINUTES.
+    """Email the administrators about accounts they have not been told about, at most once in NOTICE_MINUTES.
 
     Returns the number of people of whom they were told now. The email says how many wait in total.
     """
@@ -53,12 +53,12 @@ async def announce(*, mailer: Mailer, settings: Settings) -> int:
 
 
 async def keep_announcing(*, mailer: Mailer, settings: Settings) -> None:
-    """Look regularly, as long as the process serves."""
+    """Look regularly while the process serves."""
     while True:
         await asyncio.sleep(LOOK_SECONDS)
         try:
             await announce(mailer=mailer, settings=settings)
         except DatabaseUnavailable as error:
-            logger.warning("Could not look for people who wait for approval: %s", error)
-        except Exception:  # the worker would end with this loop, for example before its migration
-            logger.exception("Could not look for people who wait for approval")
+            logger.warning("Could not look for accounts waiting for approval: %s", error)
+        except Exception:  # otherwise this loop would end the worker, for example before the migration
+            logger.exception("Could not look for accounts waiting for approval")

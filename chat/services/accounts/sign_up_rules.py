@@ -32,7 +32,7 @@ class SignUpRules:
         """What visitors should know before they sign up; empty if anyone can."""
         match self.mode:
             case SignUp.INVITE:
-                return "This site is by invitation."
+                return "Sign-up is by invitation only."
             case SignUp.DOMAIN:
                 return f"You can sign up with an email address at {self._domains_in_words}."
             case SignUp.APPROVAL:

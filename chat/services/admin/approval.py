@@ -1,4 +1,4 @@
-"""Deciding about people who wait for approval, one or many at once; each is told by email."""
+"""Approving and declining accounts, one or many at once; each user is told by email."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from chat.settings import Settings
 
 LISTED = 100
 WAITING = f"SELECT id, email, created_at FROM users WHERE {WAITS} ORDER BY id LIMIT {LISTED}"  # noqa: S608 - constants
-# A declined account is disabled, and approval enables it again; an account that was disabled for itself stays disabled.
+# A declined account is disabled, and approval enables it again; an account that was disabled separately stays disabled.
 APPROVE = """
 UPDATE users SET approved_at = now(), declined_at = NULL, is_active = is_active OR declined_at IS NOT NULL
 WHERE id = ANY($1::uuid[]) AND approved_at IS NULL RETURNING id, email
@@ -31,7 +31,7 @@ WHERE id = ANY($1::uuid[]) AND approved_at IS NULL AND declined_at IS NULL RETUR
 
 
 async def waiting(settings: Settings) -> list[dict[str, Any]]:
-    """Those who have waited longest."""
+    """The accounts that have waited longest."""
     return await query(WAITING, settings.email_verification_required)
 
 

@@ -96,7 +96,7 @@ async def make_staff(context: AuditContext) -> None:
         if not user.is_active:
             raise Refused("inactive", "This account is disabled. Enable it first.")
         if user.waits:
-            raise Refused("not_approved", "This account waits for approval. Approve it first.")
+            raise Refused("not_approved", "This account is waiting for approval. Approve it first.")
         await _change(context, "users.make_staff", is_staff=True)
 
 

@@ -20,14 +20,14 @@ from chat.settings.sign_up import SignUp
 
 STATES = {
     "approved": "already has an account. Nothing to do.",
-    "waits": "waits for approval. Approve the account instead.",
+    "waits": "is waiting for approval. Approve the account instead.",
     "declined": "was declined. Approve the account instead, on its page under Users.",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Invited:
-    """A new invitation. `link` is empty if it was mailed: only the owner of the address may have it."""
+    """A new invitation. `link` is empty if it was emailed: only the owner of the address may have it."""
 
     id: UUID
     email: str
@@ -71,7 +71,7 @@ async def _checked(email: str, uses: int, limits: Limits | None, settings: Setti
         return ""
     email = normalized_email(email)
     if uses > 1:
-        sentence = "An invitation for an address is for one person. Leave the address empty, or the number at 1."
+        sentence = "An invitation for an address is for one person. Leave the address empty, or enter 1 person."
         raise Refused("bad_uses", sentence, field="uses")
     await _has_no_account(email)
     if limits and (wait_ms := await limits.wait_ms(CONFIRM_TO, email)):

@@ -29,7 +29,7 @@ FROM generation g WHERE g.id = $1
 
 BUSY = "An answer is still being written. Wait until it finishes or stop it, then try again."
 TOO_MANY = "{} answers are already being written. Try again when one is done, or stop one."
-NOT_APPROVED = "Your account waits for approval by an administrator. You'll get an email when it is decided."
+NOT_APPROVED = "Your account is waiting for an administrator's approval. You'll get an email with the decision."
 ONE_ALREADY = "An answer is already being written. Try again when it is done, or stop it."
 
 
@@ -40,7 +40,7 @@ def not_draining(worker: ReplyWorker) -> None:
 
 
 async def is_approved(user: User) -> None:
-    """Refuse users who wait for approval. Sockets that opened before the approval have an older user, so ask again."""
+    """Refuse users waiting for approval. Sockets opened before the approval have an older user, so ask again."""
     if user.waits and not await User.exists(id=user.id, approved_at__isnull=False):
         raise Refused("not_approved", NOT_APPROVED)
 

@@ -175,7 +175,7 @@ async def _checked(message: MessageSend, deps: Deps) -> str:
     content = without_hidden(storable(message.content))  # all the rest of it: the indentation of pasted code is text
     if not is_visible(content):
         raise Refused(
-            "empty", "Enter a message that has visible characters." if message.content.strip() else "Enter a message."
+            "empty", "Enter a message with visible characters." if message.content.strip() else "Enter a message."
         )
     if len(content) > MESSAGE_MAX_LENGTH:
         raise _too_long(len(content), "characters", MESSAGE_MAX_LENGTH)

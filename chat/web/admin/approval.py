@@ -1,4 +1,4 @@
-"""The people who wait for approval: one click decides about one or about all that are selected."""
+"""The accounts waiting for approval: one click decides about one account or all selected ones."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ blueprint = Blueprint("approval", __name__)
 @blueprint.get("/approval/")
 @staff_required
 async def waiting(_: User) -> ResponseReturnValue:
-    """Those who have waited longest."""
+    """The accounts that have waited longest."""
     settings = resources().settings
     people, count = await approval.waiting(settings), await waiting_count(settings)
     return await render_template("admin/approval.html", people=people, count=count)
@@ -35,12 +35,12 @@ async def waiting(_: User) -> ResponseReturnValue:
 @staff_required
 @recently_confirmed
 async def decide(user: User) -> ResponseReturnValue:
-    """The button says what to do, and, if it belongs to one user, with whom; else with those that are selected."""
+    """The button names the decision, and one user if it belongs to one; otherwise the selected users are meant."""
     form = await request.form
     decision, _, one = form.get("decision", "").partition(":")
     chosen = _ids([one] if one else form.getlist("user"))
     if decision not in ("approve", "decline"):
-        abort(422, "Choose to approve or to decline.")
+        abort(422, "Choose Approve or Decline.")
     if not chosen:
         await flash("Select at least one account.")
     elif decision == "approve":
@@ -66,4 +66,4 @@ def _ids(texts: Iterable[str]) -> list[UUID]:
     try:
         return sorted({UUID(text) for text in texts})
     except ValueError:
-        abort(422, "This is not a user. Go back and reload the list.")
+        abort(422, "One of the accounts is not valid. Go back and reload the list.")

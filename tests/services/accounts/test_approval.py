@@ -41,14 +41,14 @@ async def test_administrators_are_told_once_in_fifteen_minutes_with_the_count(
     assert await announced() == [0, 0, 0, 0, 2]
     message = await mailbox.next_email(boss.email)
     count = await approval.waiting_count(opened.settings)
-    assert message["Subject"].startswith(f"{count} accounts wait for approval")
+    assert message["Subject"].startswith(f"{count} accounts are waiting for approval")
 
     await member(production, "late", approved_at=None)
     await ApprovalNotice.all().update(sent_at=RawSQL("now() - interval '14 minutes'"))
     assert await announced() == [0] * 5, "too early"
     await ApprovalNotice.all().update(sent_at=RawSQL("now() - interval '15 minutes'"))
     assert await announced() == [0, 0, 0, 0, 1]
-    assert f"{count + 1} accounts wait" in (await mailbox.next_email(boss.email))["Subject"]
+    assert f"{count + 1} accounts are waiting" in (await mailbox.next_email(boss.email))["Subject"]
     assert mailbox.is_empty(boss.email)
 
 
@@ -71,7 +71,7 @@ async def test_the_look_goes_on_after_an_outage(
         await asyncio.wait_for(looked.wait(), 20)
         looking.cancel()
 
-    assert "Could not look for people who wait for approval: none" in caplog.text
+    assert "Could not look for accounts waiting for approval: none" in caplog.text
 
 
 FORMER_SIGN_UP = """

@@ -265,7 +265,7 @@ async def test_an_impossible_invitation_is_refused(boss: Person, email: str, use
     ("columns", "sentence"),
     [
         ({}, "already has an account"),
-        ({"approved_at": None}, "waits for approval"),
+        ({"approved_at": None}, "is waiting for approval"),
         ({"approved_at": None, "declined_at": "2026-11-29T00:00:00Z", "is_active": False}, "was declined"),
     ],
 )

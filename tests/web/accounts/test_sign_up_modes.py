@@ -225,7 +225,7 @@ async def test_each_mode_admits_whom_it_says(mode: tuple[SignUp, Production], ca
 
 SENTENCES = {
     SignUp.OPEN: "",
-    SignUp.INVITE: "This site is by invitation.",
+    SignUp.INVITE: "Sign-up is by invitation only.",
     SignUp.DOMAIN: "You can sign up with an email address at example.com, a subdomain of example.org or bücher.example",
     SignUp.APPROVAL: "An administrator approves each new account.",
     SignUp.CLOSED: "Sign-up is closed.",

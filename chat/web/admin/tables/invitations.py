@@ -16,7 +16,7 @@ STATES = {
     "expired": "t.uses_left > 0 AND t.revoked_at IS NULL AND t.expires_at <= now()",
 }
 CASES = " ".join(f"WHEN {sql} THEN '{name}'" for name, sql in STATES.items())
-STATE = f"CASE {CASES} ELSE 'maker has no rights' END"
+STATE = f"CASE {CASES} ELSE 'maker lost rights' END"
 
 INVITATIONS = Table(
     name="invitations",
