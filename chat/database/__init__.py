@@ -34,8 +34,8 @@ __all__ = [
     "urgent",
 ]
 
-# The database's time, in a filter or an update. Whatever expires is compared with it alone: the clocks of the hosts
-# that serve the site differ.
+# The database's time, in a filter or an update. Everything that expires is compared with it alone: the clocks of the
+# hosts that serve the site differ.
 NOW = RawSQL("now()")
 
 MIGRATION_LOCK = 0x63686174  # "chat": the advisory lock of the one process that migrates
@@ -143,12 +143,12 @@ async def query(sql: str, *values: Any) -> list[dict[str, Any]]:
 
 
 async def urgent(sql: str, *values: Any) -> list[dict[str, Any]]:
-    """Rows of a statement that may run twice and must not wait for a connection of the pool, whatever the load."""
+    """Rows of a statement that may run twice and must not wait for a pooled connection, whatever the load."""
     return await cast(Client, connections.get("default")).execute_urgent(sql, list(values))
 
 
 async def now() -> datetime:
-    """The database's time, for what can't be compared in a statement."""
+    """The database's time, for comparisons outside a statement."""
     time: datetime = (await query("SELECT now() AS now"))[0]["now"]
     return time
 

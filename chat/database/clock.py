@@ -16,7 +16,7 @@ TIME = "SELECT extract(epoch FROM clock_timestamp())::float8 AS time"
 
 
 class ClockCheck:
-    """Logs once that the clocks differ, and once that they no longer do."""
+    """Logs once that the clocks differ, and once that they agree again."""
 
     def __init__(self) -> None:
         self._differs = False
@@ -33,7 +33,7 @@ class ClockCheck:
             await asyncio.sleep(EVERY_SECONDS)
 
     async def check(self) -> None:
-        """Compare the clocks now; a slow answer may have been given at any time since the question."""
+        """Compare the clocks; the answer may have been given at any moment between the request and its arrival."""
         before = time.time()
         theirs: float = (await query(TIME))[0]["time"]
         after = time.time()

@@ -1,4 +1,4 @@
-"""Which errors of PostgreSQL mean "later", and one log line every few seconds about them."""
+"""Which errors of PostgreSQL are temporary, and one log line every few seconds about them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OUTAGE_STATES = {
     "25006": "read-only: the server became a replica, or was made so because its disk is full",
     "25P03": "our transaction was idle for too long, as after a stalled process",
     "25P04": "our transaction took too long",
-    "42501": "insufficient privilege: also what a file system says that became read-only",
+    "42501": "insufficient privilege: also reported when a file system became read-only",
     "55000": "an object is not in the required state, as during recovery",
     "55006": "an object is in use",
     "55P03": "a lock is not available",
@@ -34,8 +34,8 @@ OUTAGE_STATES = {
 }
 ENDS_CONNECTION = {"FATAL", "PANIC"}
 TELL_SECONDS = 5.0
-# How long a process keeps what it could not store: no more than what it works on at once, each as long as a model
-# allows. A full disk often takes heartbeats, which fit into the pages that are there, and no answer.
+# How long a process keeps what it could not store: at most the answers it writes at once, each as long as a model
+# allows. A full disk often accepts heartbeats, which fit into existing pages, but no answer.
 KEEP_SECONDS = 3600.0
 KEPT_TELL_SECONDS = 60.0
 PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 3.0
@@ -51,10 +51,8 @@ def is_outage(error: OSError | asyncpg.PostgresError) -> bool:
     """Whether the same statement may succeed later. SQLSTATEs that asyncpg does not know count, too."""
     if isinstance(error, OSError):
         return True
-    if isinstance(
-        error, asyncpg.InvalidCachedStatementError
-    ):  # a migration has changed the table; the next attempt prepares it
-        return True
+    if isinstance(error, asyncpg.InvalidCachedStatementError):
+        return True  # a migration has changed the table; the next attempt prepares the statement again
     state = error.sqlstate or ""
     return state[:2] in OUTAGE_CLASSES or state in OUTAGE_STATES or error.severity_en in ENDS_CONNECTION
 

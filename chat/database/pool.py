@@ -72,7 +72,7 @@ class Pool(asyncpg.Pool):
         try:
             return await super().acquire(timeout=timeout or ACQUIRE_SECONDS)
         except (OSError, asyncpg.PostgresError, asyncpg.InternalClientError) as error:
-            raise unavailable(error) from error  # whatever the reason is: it accepts no connection
+            raise unavailable(error) from error  # whatever the reason, PostgreSQL accepts no connection
 
     async def release(self, connection: Any, *, timeout: float | None = None) -> Any:  # noqa: ASYNC109
         """A connection that is lost after its last statement is closed, and changes nothing about the result."""
@@ -97,7 +97,7 @@ class Client(AsyncpgDBClient):
         return pool
 
     async def execute_urgent(self, query: str, values: list[Any]) -> list[dict[str, Any]]:
-        """Rows of a statement that may run twice, over a connection which no other statements wait for."""
+        """Rows of a statement that may run twice, over a connection reserved for urgent statements."""
         await self.acquire_connection().ensure_connection()
         return await _with_retries(lambda: self._fetch_urgent(query, values))
 

@@ -30,7 +30,7 @@ class User(Model):
     id = fields.UUIDField(primary_key=True, default=uuid7)
     email = fields.CharField(max_length=EMAIL_MAX_LENGTH, unique=True)
     password_hash = fields.CharField(max_length=255)
-    # Of the latest sign-up with this address, also if it had an account then. See `Accounts.log_in`.
+    # Of the latest sign-up with this address, even if it had an account then. See `Accounts.log_in`.
     sign_up_hash = fields.CharField(max_length=255, null=True)
     display_name = fields.CharField(max_length=DISPLAY_NAME_MAX_LENGTH, default="")
     is_active = fields.BooleanField(default=True)
@@ -42,7 +42,7 @@ class User(Model):
     created_at = fields.DatetimeField(auto_now_add=True)
     last_seen_at = fields.DatetimeField(null=True)
     monthly_budget = fields.DecimalField(max_digits=12, decimal_places=4, null=True)  # USD; null: the site's setting
-    # Null while the user waits for an administrator's approval, and after it was declined.
+    # Null while the account waits for approval, and after it was declined.
     approved_at: datetime | None = fields.DatetimeField(null=True, default=timezone.now)
     declined_at = fields.DatetimeField(null=True)
     is_announced = fields.BooleanField(default=False)  # administrators were told that this user waits

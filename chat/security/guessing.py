@@ -13,14 +13,14 @@ ENOUGH = 8  # unpredictable characters: as many as the shortest random password
 COMMON_PASSWORDS = Path(__file__).with_name("common_passwords.txt.gz")
 COMMON_WORDS = Path(__file__).with_name("common_words.txt")
 
-# What a part counts as: about the number of digits of its place in a guesser's list.
+# What a part counts as: about the number of digits of its rank in a guesser's list.
 NAME, RUN, SHORT_RUN, YEAR, WORD, RARER_WORD, DATE = 1, 1, 2, 2, 2, 4, 4
 MOST_COMMON = 1000  # of the leaked passwords, the most frequent first
 # Shorter parts occur in random texts and in passphrases by chance.
 WORD_LENGTH, RARER_WORD_LENGTH, NAME_LENGTH, RUN_LENGTH, SPACED_OUT_LENGTH = 4, 5, 3, 4, 4
 LONGEST_WORD = 24
 
-# Signs count as what they stand for, on both sides of a comparison: `1` stands for i and l, so these two are the same.
+# Characters count as the letter they stand for, on both sides of a comparison: `1` stands for i and l, so both are one.
 LEET = str.maketrans("l1!|04@3€5$7+8692(", "iiiioaaeessttbggzc")
 SHIFTED = str.maketrans("!@#$%^&*()", "1234567890")
 KEYBOARD_WALKS = Path(__file__).with_name("keyboard_walks.txt")
@@ -37,27 +37,27 @@ DOUBLED = re.compile(r"(.)\1+", re.DOTALL)
 
 
 def is_guessable(password: str, names: Iterable[str] = ()) -> bool:
-    """Whether less than ENOUGH would be left; `names` are those of the user and the site."""
+    """Whether fewer than ENOUGH characters are left; `names` are those of the user and the site."""
     text = unicodedata.normalize("NFKC", password).casefold().strip()
     known = {canonical(name): NAME for name in names if len(name) >= NAME_LENGTH}
     return any(extra + _left(variant, known) < ENOUGH for variant, extra in _variants(text))
 
 
 def canonical(text: str) -> str:
-    """Spelled as all leet spellings of a word are."""
+    """The text in a form that all leetspeak variants of a word share."""
     return text.casefold().translate(LEET)
 
 
 @cache
 def common_passwords() -> Mapping[str, int]:
-    """The passwords that leaked most often, and the place of each."""
+    """The passwords that leaked most often, and the rank of each."""
     text = gzip.decompress(COMMON_PASSWORDS.read_bytes()).decode()
     return {password: place for place, password in enumerate(text.split(), 1)}
 
 
 @cache
 def common_words() -> Mapping[str, int]:
-    """What each common word counts as, forwards and backwards; made once, in 25 ms, and 4 MB from then on."""
+    """What each common word counts as, forwards and backwards; built once, in 25 ms, and kept in 4 MB."""
     words, most = {}, _words_of(COMMON_WORDS)
     for word, place in common_passwords().items():
         if place <= MOST_COMMON and len(word) >= WORD_LENGTH:
@@ -69,18 +69,18 @@ def common_words() -> Mapping[str, int]:
 
 @cache
 def keyboard_walks() -> str:
-    """All of them in one text, forwards and backwards."""
+    """All keyboard walks in one text, forwards and backwards."""
     walks = _words_of(KEYBOARD_WALKS)
     return "\n".join([*walks, *(walk[::-1] for walk in walks)])
 
 
 def _words_of(file: Path) -> list[str]:
-    """Without the comment in the first line."""
+    """The words of a file, without the comment in its first line."""
     return file.read_text("utf-8").split("\n", 1)[1].split()
 
 
 def _variants(text: str) -> Iterator[tuple[str, int]]:
-    """The password without its repeats and without what spaces it out, and what leaving those out counts as."""
+    """The password without repeats or without its separators, and what leaving them out counts as."""
     yield text, 0
     yield REPEATED.sub(lambda found: found[found.lastindex or 0], text), len(REPEATED.findall(text))
     yield DOUBLED.sub(r"\1", text), 3
@@ -90,7 +90,7 @@ def _variants(text: str) -> Iterator[tuple[str, int]]:
 
 
 def _left(text: str, names: Mapping[str, int]) -> int:
-    """The fewest characters that the text counts as, over all ways to cut it into parts. Exact below ENOUGH."""
+    """The fewest characters that the text counts as, over all ways to split it. Exact below ENOUGH."""
     best = list(range(len(text) + 1))
     read, typed = canonical(text), text.translate(SHIFTED)
     for start in range(len(text)):

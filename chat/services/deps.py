@@ -30,7 +30,7 @@ class ReplyWorker(Protocol):
         """Answer in a task of the worker's."""
 
     def room(self, sentence: str = ...) -> AbstractContextManager[None]:
-        """Take a place among this process's answers while a message is stored and its answer begins. Raises Refused."""
+        """Take a place among this process's answers while a message is stored and its answer starts. Raises Refused."""
 
     async def shielded(self, work: Coroutine[Any, Any, Result], name: str) -> Result:
         """Finish the work even if the caller is cancelled."""

@@ -28,7 +28,7 @@ class TooManyGuesses(Exception):
 
 
 class Unconfirmed(Exception):
-    """The password is the one of the latest sign-up with this address, which is to be confirmed first.
+    """The password of the latest sign-up with this address, which must be confirmed first.
 
     `stamp` is the session's proof that this browser knows the password.
     """

@@ -59,9 +59,9 @@ class Accounts:
         """The active user with this email and password, who may log in; takes the same time if there is none.
 
         Raises TooManyGuesses, counted by account and by network address, and Unconfirmed. Whether an address is to be
-        confirmed is decided by the password of the latest sign-up with it alone, for a known address as for a new one:
-        otherwise a sign-up and then a login would tell who has an account. Unconfirmed ends no count of guesses, since
-        for a known address it would allow endless guessing.
+        confirmed depends only on the password of the latest sign-up with it, for a known address as for a new one:
+        otherwise a sign-up followed by a login would reveal the account. Unconfirmed resets no count of guesses, since
+        for a known address that would allow endless guessing.
         """
         email = storable_email(email)
         user, right = await self._guessed(email, password, address=address)
@@ -109,8 +109,8 @@ class Accounts:
     async def is_password_of(self, user: User, password: str) -> bool:
         """Whether this is the password of a logged-in user, confirmed before changes that cannot be undone.
 
-        Raises TooManyGuesses, counted by user: only someone with a session gets here. Guesses at the login page, even a
-        hundred, neither stop this nor are forgotten because of it.
+        Raises TooManyGuesses, counted by user: only someone with a session gets here. Guesses on the login page, even a
+        hundred, neither stop this check nor are reset by it.
         """
         key = str(user.id)
         await self.count_guess((PASSWORD_AGAIN, key))
@@ -174,7 +174,7 @@ async def ensure_superuser(email: str, password: str, *, passwords: Passwords) -
         user.password_hash = await passwords.hash(password)
     was_verified = user.email_verified
     user.is_staff = user.is_active = user.email_verified = True
-    user.login_failures = 0  # the way back in for an administrator whom guessers locked out, even without email
+    user.login_failures = 0  # unlocks an administrator whom guessers locked out, even without email
     user.approved_at, user.declined_at = user.approved_at or await now(), None
     user.sign_up_hash = None
     columns = [

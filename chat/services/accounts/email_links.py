@@ -113,7 +113,7 @@ async def verify(token: str) -> User | None:
 
 
 async def change(token: str, *, mailer: Mailer, settings: Settings) -> User | None:
-    """Use up a link that changes the address; None if it does not work any more, or the address was taken meanwhile or
+    """Use up a link that changes the address; None if it no longer works, or the address was taken meanwhile or
     has a domain that is no longer accepted.
 
     Links that were sent to the old address stop working.

@@ -16,11 +16,11 @@ from chat.settings import Settings
 LIFETIME_SECONDS = 7 * 86_400
 MOST_USES = 1000
 
-# By the database's clock. A maker who was demoted or disabled has no say any more, however long ago the link was made.
+# By the database's clock. Links of a maker who was demoted or disabled don't work, whenever they were made.
 WORKS = """(t.uses_left > 0 AND t.revoked_at IS NULL AND t.expires_at > now() AND (t.maker_id IS NULL
     OR EXISTS (SELECT FROM users m WHERE m.id = t.maker_id AND m.is_staff AND m.is_active)))"""
 FIND = f"SELECT t.* FROM invitation t WHERE t.token_sha256 = $1 AND {WORKS}"  # noqa: S608 - a constant
-# One statement decides: of two people who click at once, the second one waits here and finds no use left.
+# One statement decides: of two people who accept at once, the second waits here and finds no use left.
 TAKE = f"""
 UPDATE invitation t SET uses_left = t.uses_left - 1
 WHERE t.token_sha256 = $1 AND {WORKS} AND t.email IN ('', $2) RETURNING t.*
@@ -55,7 +55,7 @@ async def take(token: str, email: str) -> Invitation | None:
 
 
 async def revoke(invitation_id: UUID) -> bool:
-    """End an invitation, in the caller's transaction; False if it has ended. Accounts that it led to stay."""
+    """End an invitation, in the caller's transaction; False if it had ended. Accounts created with it stay."""
     return bool(await query(REVOKE, invitation_id))
 
 
@@ -65,12 +65,12 @@ async def revoke_all(maker_id: UUID | None) -> None:
 
 
 def link(token: str, *, settings: Settings) -> str:
-    """The address that accepts the invitation."""
+    """The URL that accepts the invitation."""
     return f"{settings.public_url}/accounts/invitation/{token}/"
 
 
 def email_with(token: str, email: str, *, settings: Settings) -> Email:
-    """The email to the person who is invited."""
+    """The email to the invited person."""
     return Email(email, "invitation", {"url": link(token, settings=settings), "lifetime": in_words(LIFETIME_SECONDS)})
 
 

@@ -78,7 +78,7 @@ async def reset_password(token: str, new: str, *, accounts: Accounts, broadcast:
         if not await _working(token).delete() or user is None:  # a concurrent request used it
             return None
         await _store(user, password_hash)
-        await User.filter(id=user.id).update(sign_up_hash=None)  # who opens the mailbox has nothing to confirm
+        await User.filter(id=user.id).update(sign_up_hash=None)  # the reset has proved who owns the mailbox
         if not user.email_verified:
             # The link proves who owns the address. Until now a stranger could have signed up with it and turned on
             # two-factor authentication, which would lock the owner out.

@@ -43,7 +43,7 @@ def active_sql(session: str = "s", user: str = "u") -> str:
     return f"({user}.is_active AND NOT {expired_sql(session, user)})"
 
 
-# Times are the database's: a host whose clock is behind would end the session at once.
+# Times are the database's: otherwise a host whose clock is off could end a session at once.
 START = """
 INSERT INTO auth_session (id, token_sha256, user_id, ip, user_agent, remembered, created_at, last_seen_at,
     authenticated_at)

@@ -36,7 +36,7 @@ def check(email: str, password: str, *, accounts: Accounts, invitation: Invitati
 
 @dataclass(frozen=True, slots=True)
 class SignedUp:
-    """What became of a sign-up: the user, unless the address was taken, and what proves that the password is known."""
+    """The result of a sign-up: the user, unless the address was taken, and the proof that the password is known."""
 
     user: User | None
     stamp: str
@@ -47,8 +47,8 @@ async def sign_up(email: str, password: str, *, accounts: Accounts, token: str =
 
     For a taken address: with email verification there is no user, and its owner gets an email; without, raises
     Refused, since it cannot be hidden. With verification, everything that depends on whether the address is taken,
-    but for the row itself, happens after the response: neither page nor response time reveals who has an account.
-    Also raises Refused if the invitation does not work any more.
+    except the row itself, happens after the response: neither page nor response time reveals who has an account.
+    Also raises Refused if the invitation no longer works.
     """
     password_hash = await accounts.passwords.hash(password)
     user = await _stored(email, password_hash, accounts, token)
@@ -59,10 +59,10 @@ async def sign_up(email: str, password: str, *, accounts: Accounts, token: str =
 
 
 async def _stored(email: str, password_hash: str, accounts: Accounts, token: str) -> User | None:
-    """The user and the use of the invitation: both or none, except that a taken address takes its use too.
+    """The user and the use of the invitation: both or neither, except that a taken address takes a use too.
 
-    Otherwise a link with one use left would tell who has an account: it would work again. A taken address remembers the
-    password, so that a login with it gets the same answer as for a new one.
+    Otherwise a link with one use left would reveal the account by still working. A taken address stores the password's
+    hash, so that a login with the password gets the same answer as for a new address.
     """
     async with in_transaction():
         await query(DO_NOT_WAIT)
@@ -78,7 +78,7 @@ async def _stored(email: str, password_hash: str, accounts: Accounts, token: str
 
 
 def _rights(email: str, accounts: Accounts, invitation: Invitation | None) -> dict[str, Any]:
-    """What a new user has from the beginning. Only an emailed link proves that the address is the user's."""
+    """What a new user starts with. Only an emailed link proves that the address is the user's."""
     rights: dict[str, Any] = {}
     if invitation:
         rights["invitation_id"] = invitation.id

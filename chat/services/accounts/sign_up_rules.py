@@ -1,4 +1,4 @@
-"""Who may have an account, in code and in words. Every way to an account asks these rules."""
+"""Who may have an account, in code and in words. Everything that creates an account checks these rules."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class SignUpRules:
     def check(self, email: str, invitation: Invitation | None = None) -> None:
         """Raise Refused if no one with this normalized address may sign up, with this invitation if there is one.
 
-        An invitation for an address takes the place of its domain; a link for several people does not.
+        An invitation for an address overrides the domain rule; a link for several people does not.
         """
         if self.mode is SignUp.CLOSED or not (self.has_form or invitation):
             raise Refused("sign_up_closed", self.sentence)

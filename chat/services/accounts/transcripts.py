@@ -1,7 +1,7 @@
-"""Markdown of models and users, for a file that any program may open: nothing in it loads or runs.
+"""Makes Markdown of models and users safe to open in any program: nothing in it loads or runs.
 
-Programs read Markdown in different ways. So what is between code blocks contains neither images nor HTML for any of
-them, and code blocks, which stay as they are, get fences that all of them see.
+Programs read Markdown in different ways. So text outside code blocks contains neither images nor HTML for any of them,
+and code blocks, which are unchanged, get fences that all of them recognize.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LANGUAGE = re.compile(r"^\s*([\w+#.-]{1,30})")
 TICKS = re.compile("`+")
 TAG = re.compile(r"<(?=[A-Za-z/!?])")
 AUTOLINK = re.compile(r"<(https?://[^\s<>]+)>")
-# Signs by which some programs see a formula, a comment or a cell where others see text or code.
+# Characters by which some programs see a formula, a comment or a cell where others see text or code.
 AMBIGUOUS = re.compile(r"[|$\\%{}]")
 BRACKETS = re.compile(r"[\[\]<&^=]")
 # What can span lines, and in some programs code blocks.

@@ -77,7 +77,7 @@ def secret_of(factor: SecondFactor, *, settings: Settings) -> str:
 
 
 def _secrets(factor: SecondFactor, settings: Settings) -> list[str]:
-    """What the app's secret is if the row was last used under SECRET_KEY, or under one of its fallbacks."""
+    """The possible secrets of the app: if the row was last used under SECRET_KEY, or under one of its fallbacks."""
     keys = (settings.secret_key, *settings.secret_key_fallbacks)
     return [shared_secret(key, str(factor.user_id), factor.nonce, factor.key_change) for key in keys]
 

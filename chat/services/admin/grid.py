@@ -122,7 +122,7 @@ class Table:
     sorts: Sequence[Sort] = (Sort("newest", "Newest first"),)
     sections: Sequence[Section] = ()
     actions: Sequence[Action] = ()
-    create: str = ""  # the label of the link to a page of its own that adds a row
+    create: str = ""  # the label of the link to the page that adds a row
     text: str = ""  # SQL for (label, text) rows of private content; each view is recorded
 
     @property

@@ -10,15 +10,15 @@ from contextlib import contextmanager
 from chat.services.errors import Refused
 
 OVERLOADED = "The site is busy. Your message will be sent in a moment."
-TRY_AGAIN = "The site is busy. Try again in a moment."  # of what is not a message, so no tab sends it again
+TRY_AGAIN = "The site is busy. Try again in a moment."  # for anything but a message, since no tab sends it again
 RETRY_MS = 2_000
 LONGEST_RETRY_MS = 7_000  # with the jitter 14 s: after 15 s of silence a tab asks for everything again
 CROWD_SECONDS = 10.0  # refusals this recent count as tabs that will come back
-CROWD = 200  # for each of which everyone waits longer: a refusal costs some milliseconds, too
+CROWD = 200  # for every so many refusals, all tabs wait longer: a refusal costs some milliseconds too
 
 
 class Capacity:
-    """The places for answers: for those that begin, run, or are being stored."""
+    """The places for answers that are being stored, starting or running."""
 
     def __init__(self, most: int) -> None:
         self.most = most
@@ -37,12 +37,12 @@ class Capacity:
         return self.free <= self._reserved
 
     def reserve(self, count: int) -> None:
-        """Keep places for this number of lost answers, which found no room; the last call counts."""
+        """Keep this number of places for lost answers that found no room; the last call counts."""
         self._reserved = count
 
     @contextmanager
     def room(self, sentence: str = OVERLOADED) -> Iterator[None]:
-        """Take a place for a new message for the block. Raises Refused."""
+        """Take a place for a new message during the block. Raises Refused."""
         if self.is_full:
             raise Refused("overloaded", sentence, retry_ms=self._retry_ms())
         self.take()
@@ -56,11 +56,11 @@ class Capacity:
         self.taken += 1
 
     def leave(self) -> None:
-        """An answer has ended, or was not stored."""
+        """Free a place: an answer has ended, or was not stored."""
         self.taken -= 1
 
     def _retry_ms(self) -> int:
-        """Count a refusal; how long its tab should wait: the longer, the more of them wait."""
+        """Count a refusal, and return how long its tab should wait: longer when more tabs wait."""
         now = time.monotonic()
         self._refused_at.append(now)
         while self._refused_at[0] < now - CROWD_SECONDS:

@@ -68,7 +68,7 @@ UPDATE generation SET state = $3, reason = $4, finished_at = now(), lease_until 
     partial_reasoning = '', partial_reasoning_ms = NULL, partial_thinking = false
 WHERE {OWNED} RETURNING id
 """  # noqa: S608
-# A row that is locked, by its own checkpoint or end as a rule, must not delay the other leases.
+# A locked row, usually by its own checkpoint or end, must not delay the other leases.
 RENEW = f"""
 WITH mine AS (
     SELECT id FROM generation WHERE owner = $1 AND state = 'running' AND id = ANY($2::uuid[])
@@ -79,7 +79,7 @@ RETURNING g.id, g.cancel_at IS NOT NULL AS cancelled
 """  # noqa: S608
 FENCES = "SELECT id, fence FROM generation WHERE id = ANY($1::uuid[])"
 # After an outage every lease has expired, and its owner may still have the answer's text. This statement proves that
-# PostgreSQL accepts writes again, and gives the owner the time of another heartbeat. Workers look every 2 to 4 seconds:
+# PostgreSQL accepts writes again, and gives the owner time for another heartbeat. Workers look every 2 to 4 seconds:
 # a lease that has expired for longer has outlasted an outage, and an attempt that began during it can take 9 seconds.
 SPARE = """
 UPDATE generation
@@ -153,7 +153,7 @@ class Lease:
 
     @property
     def seconds_old(self) -> float:
-        """The seconds since it was renewed."""
+        """Seconds since the renewal."""
         return time.monotonic() - self.renewed_at
 
 

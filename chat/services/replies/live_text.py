@@ -118,7 +118,7 @@ class LiveText:
             if self._text.length or self._thoughts.changes:
                 await self._show_everything()
         except Unavailable as error:
-            logger.warning("The start of an answer was not published, which continues: %s", error)
+            logger.warning("The start of an answer was not published; the answer continues: %s", error)
 
     async def publish_always(self) -> None:
         """Publish until cancelled: the first piece at once, then gathered. Raises Fenced."""
@@ -152,7 +152,7 @@ class LiveText:
                 if epoch not in ("", self._position.epoch) and not terminal:
                     await self._show_everything()
         except Unavailable as error:
-            logger.warning("Not published, tabs get %s from the database: %s", type(event).__name__, error)
+            logger.warning("Not published; tabs get %s from the database: %s", type(event).__name__, error)
 
     async def _gather(self) -> None:
         self._enough.clear()
@@ -237,7 +237,7 @@ class LiveText:
         return written
 
     async def _append_after_a_restore(self, item: Append) -> Appended:
-        """The log knows a later fence, so this worker is fenced off, unless the database, which decides, says no.
+        """The log has a later fence, so this worker has lost the lease, unless the database, which decides, disagrees.
 
         It was restored from a backup then, in which fences are lower, and the log begins again.
         """
@@ -246,7 +246,7 @@ class LiveText:
                 raise Fenced(self._claim.generation_id)
         except DatabaseUnavailable as error:
             raise Unavailable(str(error)) from error
-        logger.warning("The log of thread %s is of an owner that the database no longer knows", item.thread_id)
+        logger.warning("The log of thread %s belongs to an owner that the database no longer knows", item.thread_id)
         await self._log.forget([item.thread_id])
         return await self._log.append(item)
 

@@ -108,7 +108,7 @@ async def regenerate(deps: Deps, user: User, thread_id: UUID, answer_id: UUID, *
 
 
 async def _send(deps: Deps, user: User, thread_id: UUID | None, message: MessageSend) -> Accepted:
-    """What is stored is read before anything refuses the message, and again after that: a copy may have been faster.
+    """Look for a stored copy before anything refuses the message, and again after a refusal: a copy may be faster.
 
     Two copies at once pass the limits as one message; then the second waits for the first one's lock on the thread.
     """

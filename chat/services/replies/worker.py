@@ -73,7 +73,7 @@ class Worker:
 
     def start(self, generation_id: UUID, *, lost: bool = False) -> None:
         """Claim and answer in a task of this worker, which closing every tab does not end."""
-        if generation_id in self._started:  # the reaper found it again while it waits for the database
+        if generation_id in self._started:  # the reaper found it again while the first task waits for the database
             return
         self._started.add(generation_id)
         self.capacity.take()
@@ -81,7 +81,7 @@ class Worker:
         task.add_done_callback(lambda _: self._over(generation_id))
 
     def room(self, sentence: str = OVERLOADED) -> AbstractContextManager[None]:
-        """Take a place among the answers while a message is stored and its answer begins. Raises Refused."""
+        """Take a place among the answers while a message is stored and its answer starts. Raises Refused."""
         return self.capacity.room(sentence)
 
     async def stop(self, user: User, thread_id: UUID, answer_id: UUID) -> bool:
@@ -161,7 +161,7 @@ class Worker:
                 logger.error("%s failed", task.get_name(), exc_info=error)
 
     async def _claim(self, generation_id: UUID, *, lost: bool) -> Claim | None:
-        """A lost one only after its owner had the time to renew its lease, if it is still there after an outage."""
+        """Claim a lost one only after its owner had time to renew the lease, if the owner survived an outage."""
         if not lost:
             return await lease.retry(lambda: lease.claim(generation_id, owner=self.name))
         await asyncio.sleep(await lease.spare(generation_id) + SPARED_SECONDS)
@@ -205,7 +205,7 @@ class Worker:
         except DatabaseUnavailable as error:
             self._outages.tell("renewing leases", error)
             return False
-        except Exception:  # whatever it is, the leases keep running
+        except Exception:  # the loop must go on, whatever failed
             logger.exception("Leases were not renewed")
             return False
         for generation_id, cancelled in kept.items():
@@ -262,7 +262,7 @@ class Worker:
             self._take_over(lost)
 
     def _take_over(self, lost: Sequence[UUID]) -> None:
-        """As many as fit; places for the rest are kept free, so that new messages don't keep them waiting."""
+        """Start as many as fit; places for the rest are reserved, so new messages don't keep them waiting."""
         others = [one for one in lost if one not in self._started]
         fitting = others[: self.capacity.free]
         self.capacity.reserve(len(others) - len(fitting))

@@ -98,7 +98,7 @@ class UsageJournal:
         """Nothing is stored before the end."""
 
     async def end(self, log: CallLog) -> None:
-        """Store the round, which is paid for, after an outage if there is one."""
+        """Store the round, which has been paid for; during an outage, wait until it ends."""
         await retried(lambda: self._store(log))
 
     async def _store(self, log: CallLog) -> None:
