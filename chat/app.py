@@ -71,7 +71,7 @@ class App(Quart):
         self.debug = False  # QUART_DEBUG in the environment would show tracebacks to visitors
 
     async def handle_request(self, request: Request) -> Any:
-        """Answer even if an error page cannot be made, or the request's session cannot be opened."""
+        """Answer even if an error page can't be rendered, or the request's session can't be opened."""
         try:
             return await super().handle_request(request)
         except Exception:
@@ -87,7 +87,7 @@ class App(Quart):
             return self._last_resort()
 
     async def process_response(self, response: Any, request_context: Any = None) -> Any:
-        """What runs after a view adds the security headers: without it, the response must not be sent."""
+        """The code that runs after a view adds the security headers: if it fails, the response must not be sent."""
         try:
             return await super().process_response(response, request_context)
         except Exception:
@@ -243,7 +243,7 @@ def _what() -> str:
 
 
 async def _error_page(template: str, title: str, message: str, status: int) -> str:
-    """The page; as for visitors if it fails, because what failed may be its lookup of the session; or a bare one."""
+    """The error page; if it fails, the one for visitors, since the session lookup may have failed; or a bare one."""
     values = {"status": status, "title": title, "message": message}
     try:
         return await render_template(template, kept=await kept(status), **values)

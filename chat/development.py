@@ -184,7 +184,7 @@ def _start_model(
         started = stack.enter_context(local_model_server(log=var / "local-model.log")).variables()
     elif not any(name in environment for name in (*MODEL_FILES, "OPENAI_API_KEY")):
         _say("Starting the offline model …")
-        key = secrets.token_urlsafe(24)  # or other users of this machine could use its port
+        key = secrets.token_urlsafe(24)  # otherwise other users of this machine could use its port
         server = offline_model_server(log=var / "offline-model.log", key=key)
         started["OPENAI_BASE_URL"] = stack.enter_context(server)
         started |= {"OPENAI_API_KEY": key, "SITE_NOTICE": OFFLINE_NOTICE, "LLM_PRICES": LLM_PRICES}

@@ -1,4 +1,4 @@
-"""The process's log on stderr: text from outside begins no line of it, and controls no terminal that shows it."""
+"""The process's log on stderr: text from outside can't start a line of it, or control a terminal that shows it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class LineFormatter(logging.Formatter):
 
 
 def start(level: str) -> None:
-    """Log to stderr, once for the process: loggers of libraries lead here, too."""
+    """Log to stderr, once for the process: the loggers of libraries end up here too."""
     handler = logging.StreamHandler()
     handler.setFormatter(LineFormatter(FORMAT))
     logging.basicConfig(level=level, handlers=[handler])

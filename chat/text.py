@@ -6,12 +6,12 @@ from hashlib import sha256
 from typing import Any
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-# What begins a formula, also in forms that a program could take for these.
+# Characters that start a formula, and look-alikes that a program could take for them.
 SIGNS = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "﹦", "﹢", "﹣", "﹫", "⁼", "⁺", "₌", "₊", "⩵", "⩶", "﬩")  # noqa: RUF001
 FORMULAS = (*SIGNS, "\t", "\r", "\n")
 _SIGN = f"[{re.escape(''.join(SIGNS))}]"
 _BLANK = "[ \xa0\u1680\u2000-\u200f\u202a-\u202f\u205f-\u206f\u3000\ufeff]"
-# Signs behind whatever a program may take for the end of a cell: blanks, too, if something follows the sign.
+# Signs after anything that a program may take for the end of a cell, including blanks if something follows the sign.
 LATER_FORMULA = re.compile(
     f"((?:[\x00-\x1f\x85\u2028\u2029,;|:'\"`]|^(?={_BLANK})){_BLANK}*+)({_SIGN})|(?<={_BLANK})({_SIGN})(?=\\S|$)"
 )
@@ -22,7 +22,7 @@ DIRECTED = re.compile(
     "[\u0590-\u08ff\u200e\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufefc"
     "\U00010800-\U00010fff\U0001e800-\U0001efff]"
 )
-# Characters that show nothing by themselves, of Unicode's Default_Ignorable_Code_Point and the annotation marks.
+# Characters that are invisible by themselves: Unicode's Default_Ignorable_Code_Point, and the annotation marks.
 IGNORABLE = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
     "\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
@@ -31,7 +31,7 @@ IGNORABLE = (
 NEVER = re.compile("[\u206a-\u206f\ufff0-\ufffb\U000e0000-\U000e00ff\U000e01f0-\U000e0fff]")
 VARIANTS, HAN_VARIANTS = ("\ufe00", "\ufe0f"), ("\U000e0100", "\U000e01ef")
 HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-# The flags of England, Scotland and Wales are the only emoji that are spelled by tags.
+# The flags of England, Scotland and Wales are the only emoji spelled with tags.
 _CODES = "|".join("".join(chr(0xE0000 + ord(one)) for one in f"{code}\x7f") for code in ("gbeng", "gbsct", "gbwls"))
 FLAG = f"\U0001f3f4(?:{_CODES})"
 HIDDEN = re.compile(f"{FLAG}|([{HAN}]?)([{IGNORABLE}]+)")
@@ -118,7 +118,7 @@ def depth(value: Any, most: int) -> int:
 def cell(text: str) -> str:
     """Text for a spreadsheet cell, with an apostrophe before whatever could be a formula: users choose their own names.
 
-    Also inside the text: a program that expects another separator, or no quotation marks, splits the text there.
+    Inside the text too: a program that expects another separator, or no quotation marks, splits it there.
     """
     escaped = LATER_FORMULA.sub(r"\1'\2\3", text)
     return f"'{escaped}" if text.startswith(FORMULAS) else escaped

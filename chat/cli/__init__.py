@@ -173,5 +173,5 @@ def _routes(_: argparse.Namespace) -> int:
 
 
 def _fail(sentence: str, code: int) -> None:
-    sys.stderr.write("\n".join(map(printable, sentence.split("\n"))) + "\n")  # a server's words can be in it
+    sys.stderr.write("\n".join(map(printable, sentence.split("\n"))) + "\n")  # it can quote a server
     sys.exit(code)

@@ -1,4 +1,4 @@
-"""Folders and files that only their owner can read, also if they exist already and others could."""
+"""Folders and files that only their owner can read, even if they existed and others could read them."""
 
 from __future__ import annotations
 

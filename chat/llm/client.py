@@ -105,11 +105,11 @@ class LLMClient:
         return self._call(said, options).plan(number)
 
     def providers_up(self) -> dict[str, bool]:
-        """By name, whether each provider answers, as far as is known here."""
+        """Whether each provider answers, by name, as far as this process knows."""
         return {name: not provider.breaker.is_down for name, provider in self._providers.items()}
 
     def unavailable(self) -> tuple[ModelSpec, ...]:
-        """The models whose requests fail at once: their provider is down, and so are those of their fallbacks."""
+        """The models whose requests fail at once: their provider and those of their fallbacks are down."""
         return tuple(model for model in self.catalogue.offered if all(map(self._is_down, self._asked_for(model))))
 
     def _asked_for(self, model: ModelSpec) -> tuple[ModelSpec, ...]:
@@ -119,7 +119,7 @@ class LLMClient:
         return self._providers[model.provider].breaker.is_open
 
     async def probe(self) -> None:
-        """Find out whether providers that are down are back, if it is time to; no model is called."""
+        """Test whether providers that are down are back, if it is time; no model is called."""
         due = {id(one.breaker): one for one in self._providers.values() if one.breaker.is_due}
         await asyncio.gather(*(provider.probe() for provider in due.values()))
 

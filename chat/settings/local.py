@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from chat.settings import Settings
 
-EVERY_ADDRESS = {"0.0.0.0", "::"}  # noqa: S104  # values of HOST, not names of a host
+EVERY_ADDRESS = {"0.0.0.0", "::"}  # noqa: S104  # values of HOST that listen on every interface
 
 
 def is_local(host: str) -> bool:
@@ -19,7 +19,7 @@ def is_local(host: str) -> bool:
 
 
 def exposed_by_debug(settings: Settings) -> list[str]:
-    """What must not be set together with DEBUG, except by `chat dev`: it turns off cookies' flags and every check."""
+    """What must not be combined with DEBUG, except by `chat dev`: DEBUG turns off cookie flags and every check."""
     if not settings.debug:
         return []
     public_host = urlsplit(settings.public_url).hostname or "localhost"

@@ -21,7 +21,7 @@ KEYBOARD = (
 )
 WALKS = f"{KEYBOARD} {KEYBOARD[::-1]}"
 PLACEHOLDERS = ("django-insecure-", "changeme", "change-me", "change_me", "example", "your-secret", "your_secret")
-# Random, but printed in documentation, or the default of a well-known program: everyone has them.
+# Random, but printed in documentation, or the default of a well-known program: everyone knows them.
 KNOWN = (
     "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",  # FastAPI's tutorial
     "192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf",  # Flask's quickstart
@@ -38,7 +38,7 @@ KNOWN = (
 
 
 def is_guessable(key: str) -> bool:
-    """Whether someone who tries words, patterns, sentences and published keys would find it."""
+    """Whether a guesser who tries words, patterns, sentences and published keys would find the key."""
     folded = key.lower()
     if len(key.encode()) < MIN_BYTES or len(set(key)) < MIN_DISTINCT:
         return True

@@ -56,7 +56,7 @@ async def signed_in_user() -> User | None:
 
 
 async def is_confirmed_recently() -> bool:
-    """Whether this session's user entered the password within the last minutes."""
+    """Whether this session's user entered the password recently."""
     session = await current_session()
     return session is not None and await sessions.is_confirmed(session)
 

@@ -1,4 +1,4 @@
-"""Signed cookies that don't depend on a host's clock: rows, or times in the cookie, say by the database's what is over.
+"""Signed cookies that don't depend on a host's clock: rows, or times from the database's clock, decide expiry.
 
 Otherwise a cookie that another host has signed is refused for as many seconds as that host's clock is ahead.
 """
@@ -14,7 +14,7 @@ from quart_auth.extension import _AuthSerializer
 
 
 class AgelessSerializer(URLSafeTimedSerializer):
-    """Signs with a time, as before, and doesn't compare it."""
+    """Signs with a time, as before, but doesn't compare it."""
 
     def loads(self, s: str | bytes, max_age: int | None = None, *more: Any, **named: Any) -> Any:  # type: ignore[override]
         """The value, however old it seems. Raises BadSignature."""
@@ -22,14 +22,14 @@ class AgelessSerializer(URLSafeTimedSerializer):
 
 
 class AuthSerializer(AgelessSerializer, _AuthSerializer):
-    """Quart-Auth's own, ageless."""
+    """Quart-Auth's serializer, without a maximum age."""
 
 
 class FormSessions(SecureCookieSessionInterface):
     """Quart's sessions in a cookie."""
 
     def get_signing_serializer(self, app: Quart) -> URLSafeTimedSerializer | None:
-        """Quart's own, ageless."""
+        """Quart's serializer, without a maximum age."""
         signer = super().get_signing_serializer(app)
         if signer is None:
             return None

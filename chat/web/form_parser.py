@@ -30,7 +30,7 @@ class BoundedFormParser(FormDataParser):
         """The fields and files. Raises RequestEntityTooLarge."""
         if self.get_parse_func(mimetype, options or {}) is None:
             return self._nothing()
-        content = await body  # whole, so that MAX_CONTENT_LENGTH bounds it even without a Content-Length
+        content = await body  # in full, so that MAX_CONTENT_LENGTH bounds it even without a Content-Length
         if mimetype == MULTIPART:
             boundary = (options or {}).get("boundary", "").encode("latin-1", "replace")
             if not boundary:
@@ -74,5 +74,5 @@ def _check_parts(content: bytes, delimiter: bytes) -> None:
 
 
 def _named(values: MultiDict[str, Any]) -> MultiDict[str, Any]:
-    """Without the parts of a multipart form that have no name: their key is None."""
+    """The values without the unnamed parts of a multipart form: their key is None."""
     return MultiDict([(name, value) for name, value in values.items(multi=True) if isinstance(name, str)])

@@ -33,5 +33,5 @@ async def readyz() -> ResponseReturnValue:
     ready = found["database"] and found["redis"] and not found["draining"]
     providers = {
         name: "ok" if up else "down" for name, up in opened.llm.providers_up().items()
-    }  # no other process helps
+    }  # the same for every process
     return found | {"status": "ok" if ready else "unavailable", "providers": providers}, 200 if ready else 503

@@ -13,8 +13,8 @@ from chat import database
 
 KEPT_SECONDS = 2.0
 LIMIT_SECONDS = 2.0
-# A process with more work than it can do gets every answer late, and no balancer should give its work to others. A
-# store that is frozen answers nothing.
+# An overloaded process gets every answer late, and no balancer should give its work to others. A frozen store does
+# not answer at all.
 DOWN_SECONDS = 8.0
 LATE = (TimeoutError, RedisTimeoutError)
 
@@ -33,7 +33,7 @@ class Readiness:
 
 
 class Store:
-    """One store: down after an error, or when it has answered nothing for DOWN_SECONDS."""
+    """One store: down after an error, or when it has not answered for DOWN_SECONDS."""
 
     def __init__(self, ask: Callable[[], Awaitable[Any]]) -> None:
         self._ask = ask
@@ -43,7 +43,7 @@ class Store:
         self._failed = False
 
     async def is_up(self) -> bool:
-        """The last answer, or that of a new question, if it comes within LIMIT_SECONDS."""
+        """The last answer, or a new one if it comes within LIMIT_SECONDS."""
         now = asyncio.get_running_loop().time
         if self._asking is None or (self._asking.done() and now() >= self._until):
             self._until = now() + KEPT_SECONDS
@@ -57,7 +57,7 @@ class Store:
             self._unanswered_since = asyncio.get_running_loop().time()
         try:
             await self._ask()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the store can't be used
+        except Exception as error:  # noqa: BLE001 - whatever the error, the store can't be used
             if isinstance(error, LATE) or isinstance(error.__cause__, LATE):
                 return
             self._failed = True

@@ -136,7 +136,7 @@ async def _open_database(settings: Settings) -> None:
 async def _look_for_administrator() -> None:
     try:
         found = await User.exists(is_staff=True, is_active=True)
-    except (OSError, BaseORMException):  # not migrated yet, or unavailable again: this is no reason not to start
+    except (OSError, BaseORMException):  # not migrated yet, or unavailable again: the site starts anyway
         return
     if not found:
         logger.warning("This site has no administrator. Create the first one with `chat create-admin EMAIL`.")

@@ -44,7 +44,7 @@ def install(app: Quart, settings: Settings) -> None:
 
 
 def constant_headers(*, https: bool) -> dict[str, str]:
-    """The headers of a page without scripts, for when nothing else works."""
+    """The headers of a page without scripts, as a last resort."""
     policy = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     transport = {"Strict-Transport-Security": TRANSPORT} if https else {}
     return {**HEADERS, "Content-Security-Policy": policy, "Cache-Control": "no-store", **transport}
@@ -65,7 +65,7 @@ class _Checks:
     async def check_host(self) -> ResponseReturnValue | None:
         """Links, cookies and the origin check rely on the host name. Health checks use the IP address.
 
-        Development answers to the names of this machine only: another site could give its own name this address (DNS
+        Development answers only to this machine's names: another site could point its own name to this address (DNS
         rebinding), and would then be the same origin for the browser.
         """
         if request.endpoint in PROBES:
@@ -163,6 +163,6 @@ def nonce() -> str:
 
 
 def _hostname(host: str) -> str:
-    """The name in a Host header, without its port; empty if it is no name. An IPv6 address is without brackets."""
+    """The name in a Host header, without its port; empty if it is not a name. IPv6 addresses lose their brackets."""
     found = HOST.fullmatch(host.lower())
     return (found[1] or found[2]) if found else ""

@@ -127,7 +127,7 @@ class StaticFiles:
 
 
 def _is_of_the_build(name: str) -> bool:
-    """Hidden files, lists and marks: they tell about the checkout and are no part of a page."""
+    """Hidden files, manifests and build markers: they reveal details of the checkout and belong to no page."""
     is_hidden = any(part.startswith(".") for part in name.split("/"))
     return is_hidden or (name.startswith("dist/") and name.endswith(BUILD_ENDINGS))
 

@@ -24,7 +24,7 @@ LISTS = {
     b"if-none-match", b"range",
 }  # fmt: skip
 MAX_LIST_BYTES = 1024
-MAX_PIPELINED = 16  # requests in a row that were sent before the answer to the one before; browsers send none
+MAX_PIPELINED = 16  # requests in a row, each sent before the previous one was answered; browsers send none
 
 
 class StrictBuffer(ReceiveBuffer):
@@ -79,7 +79,7 @@ class StrictConnection(h11.Connection):
         self._receive_buffer = StrictBuffer()
 
     def has_received_more(self) -> bool:
-        """Whether something follows the current request already."""
+        """Whether the client has already sent more than the current request."""
         return bool(self._receive_buffer)
 
     def _extract_next_receive_event(self) -> Any:
@@ -104,7 +104,7 @@ class StrictProtocol(H11Protocol):
         self._pipelined = 0
 
     async def _maybe_recycle(self) -> None:
-        """After an answer: hypercorn would serve 1,300 requests that a client sent at once, even after it has left."""
+        """After an answer. hypercorn would serve 1,300 requests that a client sent at once, even after it left."""
         has_next = isinstance(self.connection, StrictConnection) and self.connection.has_received_more()
         self._pipelined = self._pipelined + 1 if has_next else 0
         if self._pipelined <= MAX_PIPELINED:
@@ -126,7 +126,7 @@ def _refuse_ambiguous(request: h11.Request) -> None:
         raise LocalProtocolError("only HTTP/1.1 is spoken here", error_status_hint=status)
     if ENCODING in names and (LENGTH in names or request.http_version == b"1.0"):
         raise _refused("the body has two lengths")
-    if request.method != request.method.upper():  # hypercorn would take `post` for POST, a proxy's rules may not
+    if request.method != request.method.upper():  # hypercorn would take `post` for POST, but a proxy's rules may not
         raise _refused("methods are written in upper case")
     if not request.target.startswith(b"/") or b"#" in request.target:  # a whole URL would name a second host
         raise _refused("the target must be a path")

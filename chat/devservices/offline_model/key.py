@@ -11,7 +11,7 @@ KEY_VARIABLE = "OFFLINE_MODEL_KEY"
 
 
 def check_key(request: Request, key: str) -> None:
-    """Raises ProblemError if the request has no key, or another one. Without a key, any is right, for tests."""
+    """Raises ProblemError if the request has no key or a wrong one. If `key` is empty, any key is right, for tests."""
     sent = request.headers.get("authorization", "")
     if not key:
         if request.path.startswith("/v1/") and not sent.startswith("Bearer "):

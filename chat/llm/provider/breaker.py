@@ -14,8 +14,8 @@ from chat.llm.provider.failures import failed
 THRESHOLD = 5  # failures with no answer in between
 WINDOW_SECONDS = 60.0  # older failures don't count
 OPEN_SECONDS = (2.0, 4.0, 8.0, 16.0, 30.0)  # from one probe to the next; the last one repeats
-JITTER = 0.25  # added to it, so that the processes of a site don't probe together
-PROBE_SECONDS = 30.0  # a probe without an answer for this long doesn't keep another from being sent
+JITTER = 0.25  # added to the wait, so that a site's processes don't probe together
+PROBE_SECONDS = 30.0  # a probe without an answer for this long no longer blocks the next
 
 logger = logging.getLogger(__name__)
 
@@ -49,11 +49,11 @@ class Breaker:
 
     @property
     def is_due(self) -> bool:
-        """Whether it is time to find out whether the provider is back."""
+        """Whether it is time to test whether the provider is back."""
         return self.is_open and self._clock() >= self._probe_at
 
     def admit(self) -> bool:
-        """Whether a request may be sent. While the provider is down, the caller then is the probe."""
+        """Whether a request may be sent. While the provider is down, an admitted caller is the probe."""
         if not self.is_down:
             return True
         now = self._clock()
@@ -76,7 +76,7 @@ class Breaker:
         self._down_since, self.is_half_open = None, False
 
     def failed(self, failure: Failed, conversation: object, *, probe: bool = False) -> None:
-        """The provider failed. The errors of one conversation may be its own, so they count once."""
+        """The provider failed. A conversation may cause its own errors, so they count once."""
         if self.is_down:  # others were sent before it went down
             if probe:
                 self.probe_failed()
@@ -89,12 +89,12 @@ class Breaker:
             self._open(failure)
 
     def probe_failed(self) -> None:
-        """Wait for the next probe, longer than for this one."""
+        """Schedule the next probe, after a longer wait than for this one."""
         self._probes += 1
         self._wait()
 
     def probe_withdrawn(self) -> None:
-        """The probe was left before it had an answer: another may be sent."""
+        """The probe was abandoned before it had an answer: another may be sent."""
         if self.is_down:
             self._probe_at = self._clock()
 

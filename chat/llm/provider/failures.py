@@ -17,7 +17,7 @@ from chat.llm.provider import diagnosis, error_bodies
 from chat.llm.provider.diagnosis import Diagnosis
 from chat.text import storable
 
-MAX_DETAIL_CHARACTERS = 4000  # of what is told, until it is redacted and cut further
+MAX_DETAIL_CHARACTERS = 4000  # of a detail, until it is redacted and cut further
 OURS = (httpx2.PoolTimeout, httpx2.WriteTimeout, httpx2.LocalProtocolError)  # say nothing about the provider
 OUTAGES = (Code.PROVIDER_ERROR, Code.OVERLOADED, Code.AMBIGUOUS)  # with a status of 500 and above
 NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.WriteTimeout, httpx2.ProxyError)

@@ -34,7 +34,7 @@ OPENAI_BASE_URL = "https://api.openai.com/v1"
 CANCEL_SECONDS = 5.0
 PROBE_SECONDS = 5.0
 MAX_TOLD_CHARACTERS = 1000  # of a failure's detail
-CUT_CHARACTERS = 100  # at the end of a detail that was cut before it was redacted: part of what it repeats may be left
+CUT_CHARACTERS = 100  # at the end of a detail that was cut before it was redacted, where part of a repetition may be left
 SECRET_CHARACTERS = 8  # a shorter key is a placeholder for servers that need none
 
 
@@ -216,7 +216,7 @@ class Provider:
         return bytes(body)
 
     def _redacted(self, event: Event, request: ModelRequest) -> Event:
-        """The event without the key and what it repeats of the request: its `detail` is logged and stored."""
+        """The event without the key and the parts that repeat the request: its `detail` is logged and stored."""
         if not isinstance(event, Failed):
             return event
         detail = self._secrets.sub("[the key]", event.detail) if self._secrets else event.detail

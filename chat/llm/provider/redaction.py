@@ -1,4 +1,4 @@
-"""What a provider says of an error, without what it repeats of the request: prompts are private, errors are logged."""
+"""Provider errors without the parts that repeat the request: prompts are private, errors are logged."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from chat.llm.items import InputItem
 THE_REQUEST = "[…]"
 MIN_RUN = 12  # alphanumeric characters in a row that the error has in common with the request
 MIN_MESSAGE = 3  # alphanumeric characters of a message that is repeated whole
-LONG = 100_000  # alphanumeric characters of a text, from which on a run has to be twice as long: it would take a second
+LONG = 100_000  # alphanumeric characters of a text, above which a run must be twice as long: it would take a second
 ESCAPES = re.compile(
     r"\\+u[0-9a-fA-F]{4}|\\+x[0-9a-fA-F]{2}|\\+[nrtbfv0]|&(?:amp;)*(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,8});|(?:%[0-9a-fA-F]{2})+"
 )
@@ -38,7 +38,7 @@ class Text:
         self.letters = "".join(letters)
 
     def span(self, start: int, end: int) -> tuple[int, int]:
-        """The part of the original text from one character to another."""
+        """The span in the original text from one character to another."""
         return self.starts[start], self.ends[end - 1]
 
 
@@ -56,7 +56,7 @@ def redacted(detail: str, sent: Iterable[str]) -> str:
 
 
 def texts_of(instructions: str, items: Iterable[InputItem], others: Iterable[str] = ()) -> Iterator[str]:
-    """Everything in a request that people, the operator or tools have written."""
+    """Everything in a request that people, the operator or tools wrote."""
     yield instructions
     yield from others
     for item in items:
@@ -76,7 +76,7 @@ def _strings(value: Any, key: str = "") -> Iterator[str]:
 
 
 def _plain(text: str) -> Iterator[tuple[int, int, str]]:
-    """Pieces of the text with their places: single characters, and what an escape stands for."""
+    """Pieces of the text with their positions: single characters, and what an escape stands for."""
     at = 0
     for escape in ESCAPES.finditer(text):
         yield from ((place, place + 1, text[place]) for place in range(at, escape.start()))

@@ -66,8 +66,8 @@ class Retries:
         self._response_id = resume.response_id if resume else ""  # of a run whose stream can be resumed
         self._sequence = resume.sequence if resume else -1  # of the last event that came
         self._resumed_at: list[float] = []
-        self._holds = 0  # how often it waited because the provider is down
-        self._is_probe = False  # the provider is down, and this attempt finds out whether it is back
+        self._holds = 0  # how often it waited while the provider was down
+        self._is_probe = False  # the provider is down, and this attempt tests whether it is back
         self._conversation: object = request.prompt_cache_key or object()
         self.attempts = 1 if resume else 0
         self.in_flight = False  # the provider has the request, or may have it
@@ -105,7 +105,7 @@ class Retries:
             await asyncio.sleep(pause)
 
     def _is_admitted(self) -> bool:
-        """A run that exists is resumed in any case, which costs the provider nothing."""
+        """An existing run is always resumed, which costs the provider nothing."""
         breaker = self._provider.breaker
         if self._response_id:
             return True
@@ -127,7 +127,7 @@ class Retries:
         return pauses[tries] * (1 + JITTER * random.random())  # noqa: S311 - it spreads load, no secret
 
     def _judge(self, event: Event) -> None:
-        """What the event says about the provider as a whole; the failure of our own limits says nothing."""
+        """What the event says about the provider as a whole; failures of our own limits say nothing."""
         breaker, probe = self._provider.breaker, self._is_probe
         if not isinstance(event, Failed) or (event.status is not None and not event.outage):
             breaker.answered()
@@ -139,7 +139,7 @@ class Retries:
 
     @asynccontextmanager
     async def _watched(self) -> AsyncIterator[None]:
-        """A probe that ends without telling anything, as when it is stopped, makes room for another."""
+        """A probe that ends without a result, as when it is stopped, makes room for another."""
         try:
             yield
         finally:

@@ -1,4 +1,4 @@
-"""Accepting an invitation: the sign-up form, whose address is fixed if the invitation is for one."""
+"""Accepting an invitation: the sign-up form, with a fixed address if the invitation is for one."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ KEY = "invitation_token"  # in the form session
 
 @blueprint.get("/invitation/<token>/")
 async def link(token: str) -> ResponseReturnValue:
-    """The link: moves its token out of the address, where the browser history would keep it."""
+    """Moves the link's token out of the URL, where the browser history would keep it."""
     session[KEY] = token[:TOKEN_MAX_LENGTH]
     return redirect(url_for(".accept"), 303)
 
@@ -34,8 +34,8 @@ async def link(token: str) -> ResponseReturnValue:
 @blueprint.route("/invitation/", methods=["GET", "POST"])
 @limited(NEW_PASSWORD)
 async def accept() -> ResponseReturnValue:
-    """Create the account. Only submitting the form takes a use, because mail scanners open links too."""
-    if user := await signed_in_user():  # a link never changes who is logged in
+    """Create the account. Only submitting the form takes a use, because mail scanners open links."""
+    if user := await signed_in_user():  # a link never changes the logged-in user
         await flash(f"You are logged in as {user.email}. To accept the invitation as someone else, log out first.")
         return redirect(url_for("chat.new_thread"), 303)
     invitation = await _found()
@@ -61,7 +61,7 @@ async def _found() -> Invitation | None:
 
 
 async def _sent(invitation: Invitation) -> MultiDict[str, str]:
-    """The form; its address is that of the invitation, if it has one."""
+    """The form, with the invitation's address if it has one."""
     sent = MultiDict(await request.form)
     if invitation.email:
         sent["email"] = invitation.email

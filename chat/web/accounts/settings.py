@@ -85,7 +85,7 @@ async def end_other_sessions(user: User) -> ResponseReturnValue:
 @blueprint.get("/data/")
 @login_required
 async def data(user: User) -> ResponseReturnValue:
-    """What the download contains, and the button; the password, if it was not entered recently."""
+    """What the download contains, the button, and a password field if the password was not entered recently."""
     return await form_page("accounts/data.html", ConfirmForm(), asks=not await is_confirmed_recently())
 
 
@@ -93,7 +93,7 @@ async def data(user: User) -> ResponseReturnValue:
 @limited(PREFERENCE)
 @login_required
 async def download(user: User) -> ResponseReturnValue:
-    """The zip file, made while it is sent. A browser that was left open is not enough for it."""
+    """The zip file, generated while it is sent. An open browser is not enough: the password is required."""
     form = ConfirmForm(await request.form)
     if not await is_confirmed_recently() and not await is_confirmed(form, user):
         return await form_page("accounts/data.html", form, asks=True)

@@ -28,7 +28,7 @@ blueprint.after_request(keep_private)
 @staff_required
 @recently_confirmed
 async def invite(user: User) -> ResponseReturnValue:
-    """Invite by email, or show the link: in the response to the form, since it is stored nowhere."""
+    """Invite by email, or show the link in the response to the form, since it is stored nowhere."""
     form = InviteForm(await request.form)
     mails = resources().settings.email_backend == "smtp"
     if request.method != "POST" or not form.validate():

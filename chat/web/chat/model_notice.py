@@ -19,21 +19,21 @@ logger = logging.getLogger(__name__)
 
 
 class ModelNotice:
-    """Probes providers that are down, and follows what the model client knows of them."""
+    """Probes providers that are down, and tells tabs when the list of unavailable models changes."""
 
     def __init__(self, llm: LLMClient, sockets: OpenSockets) -> None:
         self._llm = llm
         self._sockets = sockets
 
     async def run(self) -> None:
-        """Follow until cancelled."""
+        """Run until cancelled."""
         told = self.frame()
         while True:
             await asyncio.sleep(CHECK_SECONDS)
             try:
                 await self._llm.probe()
             except Exception:
-                logger.exception("A provider that is down was not probed")
+                logger.exception("Could not probe a provider that is down")
             if (now := self.frame()) != told:
                 told = now
                 for socket in self._sockets:

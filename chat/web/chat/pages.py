@@ -25,7 +25,7 @@ from chat.web.resources import resources
 
 blueprint = Blueprint("chat", __name__, url_prefix="/chat")
 
-NOT_SENT = "The site is busy. Your message was not sent. Send it again in a moment."  # a form is not sent by itself
+NOT_SENT = "The site is busy. Your message was not sent. Send it again in a moment."  # nothing sends a form again
 SHOWN = (Role.USER, Role.ASSISTANT)
 STATUS_OF = {
     "busy": HTTPStatus.CONFLICT,

@@ -50,7 +50,7 @@ async def user_socket() -> None:
 async def _serve(thread_id: UUID | None) -> None:
     """The drain waits until the socket's close code is sent.
 
-    A worker that drains refuses new sockets before anything counts them, so that a balancer tries another host.
+    A draining worker refuses new sockets before any limit counts them, so that a balancer tries another host.
     """
     deps = resources()
     if deps.worker.draining:
@@ -131,12 +131,12 @@ class Socket:
         return thread
 
     def leave(self) -> None:
-        """The worker is about to stop: say bye, or once the tab is admitted and has said hello."""
+        """The worker is about to stop: say bye, or do so once the tab is admitted and has said hello."""
         if self._subscription:
             self._subscription.put(Bye("restart", COME_BACK_MS))
 
     async def refund(self) -> None:
-        """The tab did not want to leave: coming back costs it nothing."""
+        """The server closed the socket, so reconnecting does not count."""
         if self._counted:
             await self._deps.limits.refund(SOCKET_CONNECT, self._counted)
 
@@ -146,7 +146,7 @@ class Socket:
             self._subscription.put(frame)
 
     async def _admitted(self) -> AuthSession:
-        if self._deps.worker.draining:  # it waited for its turn, and others wait behind it
+        if self._deps.worker.draining:  # the drain started while this socket waited for its turn
             await websocket.send(encode(Bye("restart", COME_BACK_MS)))
             raise Leave(Close.RESTART)
         session = await sessions.find_session(current_user.auth_id or "")
