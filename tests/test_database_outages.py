@@ -125,7 +125,7 @@ async def test_a_write_by_the_orm_that_cannot_be_stored_now_is_an_outage(
     await RecoveryCode.create(user_id=user, code_sha256="2" * 64)
 
 
-async def test_a_fault_in_a_write_is_no_outage(alice: Person, admin: asyncpg.Connection) -> None:
+async def test_a_bug_in_a_write_is_not_an_outage(alice: Person, admin: asyncpg.Connection) -> None:
     user = (await query("SELECT id FROM users WHERE email = $1", alice.email))[0]["id"]
     async with failing_writes(admin, "recovery_code", state="22003"):
         with pytest.raises(BaseORMException) as fault:

@@ -102,7 +102,7 @@ def test_a_very_long_line_is_cut(log: tuple[logging.Logger, io.StringIO]) -> Non
     assert len(stream.getvalue()) < logs.LINE_MAX + 100
 
 
-def test_the_process_logs_by_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_process_uses_this_formatter(monkeypatch: pytest.MonkeyPatch) -> None:
     root, stream = logging.RootLogger(logging.WARNING), io.StringIO()
     monkeypatch.setattr(logging, "root", root)
     monkeypatch.setattr(logging.Logger, "root", root)

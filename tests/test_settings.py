@@ -165,7 +165,7 @@ def test_a_site_that_others_can_reach_is_not_served_with_debug_on(name: str, val
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost"])
-def test_a_site_for_this_machine_may_have_debug_on(host: str) -> None:
+def test_a_site_for_this_machine_only_may_have_debug_on(host: str) -> None:
     url = f"http://[{host}]:8000" if ":" in host else f"http://{host}:8000"
     local = {"DEBUG": "True", "HOST": host, "PUBLIC_URL": url, "ALLOWED_HOSTS": "chat.localhost"}
 

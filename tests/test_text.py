@@ -175,7 +175,7 @@ def test_what_scripts_and_emoji_need_is_kept(text: str) -> None:
         ("a\U000e0001\U000e0080\U000e0fff", "a"),
     ],
 )
-def test_hidden_characters_are_taken_out(text: str, left: str) -> None:
+def test_hidden_characters_are_removed(text: str, left: str) -> None:
     assert without_hidden(text) == left
 
 
@@ -195,7 +195,7 @@ def test_hidden_characters_are_taken_out(text: str, left: str) -> None:
         "\u00a0",
     ],
 )
-def test_a_text_of_nothing_visible_is_known(text: str) -> None:
+def test_text_without_visible_characters_is_recognized(text: str) -> None:
     assert not is_visible(text)
 
 
@@ -206,7 +206,7 @@ def test_a_text_of_nothing_visible_is_known(text: str) -> None:
         )
     )
 )
-def test_hidden_characters_are_taken_out_once(text: str) -> None:
+def test_removing_hidden_characters_twice_changes_nothing_more(text: str) -> None:
     left = without_hidden(text)
 
     assert without_hidden(left) == left

@@ -133,7 +133,7 @@ async def test_one_click_approves_one_and_a_selection_many(browser: Browser, by_
     assert await desk.clear() == []
 
 
-async def test_the_buttons_of_the_approval_are_on_a_phone_s_screen(browser: Browser, by_approval: Site) -> None:
+async def test_the_approval_buttons_fit_on_a_phone(browser: Browser, by_approval: Site) -> None:
     desk = Desk(browser, by_approval)
     user = await User.create(email=new_address("a.rather.long.address." * 3), password_hash="", approved_at=None)
     boss = await administrator_of(by_approval, desk, viewport={"width": 320, "height": 640}, has_touch=True)

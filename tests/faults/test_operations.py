@@ -82,9 +82,7 @@ async def test_row_48_with_a_full_disk_nothing_fails_and_what_tabs_have_is_store
 
 
 @pytest.mark.parametrize("off", ["2_s_", ""])
-async def test_row_49_a_login_on_one_host_is_a_login_on_all_whatever_their_clocks_say(
-    cluster: Cluster, off: str
-) -> None:
+async def test_row_49_a_login_on_one_host_works_on_all_whatever_their_clocks_say(cluster: Cluster, off: str) -> None:
     [ahead], [behind] = await asyncio.gather(
         cluster.workers(1, f"clock_{off}ahead"), cluster.workers(1, f"clock_{off}behind")
     )
@@ -160,7 +158,7 @@ async def visit(worker: Worker, path: str) -> httpx.Response:
         return await person.http.get(path)
 
 
-async def test_row_52_a_provider_that_is_down_is_asked_little_said_once_and_noticed_when_it_is_back(
+async def test_row_52_a_provider_that_is_down_is_probed_rarely_reported_once_and_detected_when_back(
     cluster: Cluster,
 ) -> None:
     workers = [cluster.launch("serve", "none") for _ in range(2)]
@@ -197,7 +195,7 @@ async def is_answered(story: Story) -> bool:
     return False
 
 
-async def test_row_54_names_that_do_not_resolve_for_a_while_are_an_outage_like_others(cluster: Cluster) -> None:
+async def test_row_54_host_names_that_do_not_resolve_are_an_outage_like_others(cluster: Cluster) -> None:
     named = await with_names(cluster)
     unknown = cluster.folder / launch.UNKNOWN_NAMES
     async with asked(cluster, *counting(400, 10), at=named, tabs=[named]) as story:
@@ -237,7 +235,7 @@ async def with_names(cluster: Cluster) -> Worker:
     return worker
 
 
-async def test_row_55_a_row_that_another_session_locks_for_long_delays_its_own_chat_alone(cluster: Cluster) -> None:
+async def test_row_55_a_row_locked_for_a_long_time_delays_only_its_own_chat(cluster: Cluster) -> None:
     one, two = await cluster.workers(2)
     async with asked(cluster, *counting(150, 10), at=one, tabs=[one, two]) as story, cluster.alice(one) as other:
         await story.until_text(50)
@@ -258,7 +256,7 @@ async def test_row_55_a_row_that_another_session_locks_for_long_delays_its_own_c
     assert [(tab.codes, tab.shrunk) for tab in story.tabs] == [([], 0)] * 2
 
 
-async def test_row_55_a_table_that_another_session_locks_for_long_loses_no_answer(cluster: Cluster) -> None:
+async def test_row_55_a_table_locked_for_a_long_time_loses_no_answer(cluster: Cluster) -> None:
     one, two = await cluster.workers(2)
     async with asked(cluster, *counting(150, 10), at=one, tabs=[one, two]) as story:
         await story.until_text(50)

@@ -63,7 +63,7 @@ async def opens(person: Person, path: str = "/chat/") -> int:
 
 
 @pytest.mark.parametrize("ahead", DIFFERENCES)
-async def test_a_login_on_one_host_is_a_login_on_all_at_once(alice: Person, nobody: Person, ahead: int) -> None:
+async def test_a_login_on_one_host_works_on_all_at_once(alice: Person, nobody: Person, ahead: int) -> None:
     with clock(ahead):
         assert (await nobody.log_in(alice.email)).status_code == 303
     assert await opens(nobody) == 200
@@ -142,7 +142,7 @@ async def test_entries_of_the_audit_log_are_in_the_order_of_the_database(alice: 
     assert abs(entry.created_at - await database.now()) < A_MINUTE
 
 
-async def test_a_clock_that_differs_is_said_once(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_clock_that_differs_is_reported_once(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     check = ClockCheck()
     for ahead in (0, 2, -2, 3600, 3600, 0, -3600, -3600, 1):
         with clock(ahead):
@@ -156,7 +156,7 @@ async def test_a_clock_that_differs_is_said_once(site: Site, caplog: pytest.LogC
     ]
 
 
-async def test_a_process_says_at_its_start_that_the_clock_differs(
+async def test_a_process_reports_at_startup_that_the_clock_differs(
     beside: Beside, caplog: pytest.LogCaptureFixture
 ) -> None:
     with clock(3600):

@@ -116,7 +116,7 @@ async def test_an_error_page_that_cannot_be_rendered_is_replaced(
     assert_complete(await nobody.http.get("/nowhere/"))
 
 
-async def test_so_is_a_response_that_cannot_be_completed(nobody: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_response_that_cannot_be_completed_is_replaced(nobody: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     patches.NONCE.replace(monkeypatch, None)
     for path in ("/healthz", "/nowhere/", "/static/images/favicon.svg"):
         assert_complete(await nobody.http.get(path))
@@ -144,7 +144,9 @@ async def test_production_does_the_same(production: Production, monkeypatch: pyt
         assert_complete(await visitor.http.get("/healthz"), https=True)
 
 
-async def test_the_text_of_a_form_is_no_condition(nobody: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_error_page_does_not_need_the_text_of_the_form(
+    nobody: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
     patches.KEPT.replace(monkeypatch, None)
     answer = await nobody.http.post("/nowhere/", data={"message": "Words"})
 

@@ -118,5 +118,5 @@ async def test_garbage_is_an_empty_form(nobody: Person, content: bytes, kind: st
 
 
 @pytest.mark.parametrize(("count", "status"), [(MAX_FIELDS, 200), (MAX_FIELDS + 1, 400), (7_000, 400)])
-async def test_addresses_are_bounded_too(nobody: Person, count: int, status: int) -> None:
+async def test_query_strings_are_bounded_too(nobody: Person, count: int, status: int) -> None:
     assert (await nobody.http.get(f"{LOGIN}?{'&'.join(['a'] * count)}")).status_code == status

@@ -220,7 +220,7 @@ async def test_health_checks_come_by_address(production: Production) -> None:
      "chat.example.com:x", "chat.example.com:443:80", "chat.example.com,evil.example", "chat.example.com\\",
      "[chat.example.com]", "chat.example.com."],
 )  # fmt: skip
-async def test_what_only_contains_the_own_host_name_is_another(production: Production, host: str) -> None:
+async def test_a_host_name_that_only_contains_ours_is_refused(production: Production, host: str) -> None:
     own = {"X-Forwarded-For": "10.9.9.9", "X-Forwarded-Proto": "https"}
     async with new_client(base_url=production.site.url) as proxy:
         for name in ("Host", "X-Forwarded-Host"):
@@ -263,7 +263,7 @@ async def test_development_answers_to_the_names_of_this_machine_only(site: Site,
         ("[2001:db8::1]:8080", "/", "https://[2001:db8::1]/"),
     ],
 )  # fmt: skip
-async def test_what_came_unencrypted_is_sent_to_https(
+async def test_unencrypted_requests_are_redirected_to_https(
     plain: httpx.AsyncClient, host: str, path: str, location: str
 ) -> None:
     for method in ("GET", "HEAD"):
@@ -276,20 +276,20 @@ async def test_what_came_unencrypted_is_sent_to_https(
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PATCH"])
-async def test_what_changes_something_is_refused_unencrypted(plain: httpx.AsyncClient, method: str) -> None:
+async def test_unencrypted_changes_are_refused(plain: httpx.AsyncClient, method: str) -> None:
     answer = await plain.request(method, "/accounts/login/", headers={"Origin": "https://chat.example.com"})
 
     assert answer.status_code == 403
     assert "https" in answer.text
 
 
-async def test_unencrypted_health_checks_and_other_hosts_are_not_sent_anywhere(plain: httpx.AsyncClient) -> None:
+async def test_unencrypted_health_checks_and_other_hosts_are_not_redirected(plain: httpx.AsyncClient) -> None:
     assert (await plain.get("/healthz")).status_code == 200
     assert (await plain.get("/readyz")).status_code == 200
     assert (await plain.get("/", headers={"Host": "evil.example"})).status_code == 400
 
 
-async def test_without_a_proxy_that_says_so_nothing_is_sent_anywhere(production: Production, nobody: Person) -> None:
+async def test_without_a_proxy_that_says_so_nothing_is_redirected(production: Production, nobody: Person) -> None:
     """A proxy that does not tell would otherwise cause a loop, and so would a client's own header."""
     async with new_client(base_url=production.site.url, headers={"Host": "chat.example.com"}) as silent:
         assert (await silent.get("/accounts/login/")).status_code == 200

@@ -170,7 +170,7 @@ async def test_production_has_no_source_maps(production: Production) -> None:
         assert (await visitor.http.get("/static/dist/app.js.map")).status_code == 404
 
 
-async def test_production_gives_away_the_files_of_pages_and_nothing_else(production: Production) -> None:
+async def test_production_serves_the_files_of_pages_and_nothing_else(production: Production) -> None:
     found = sorted(path for path in (ROOT / "static").rglob("*") if path.is_file())
     names = [path.relative_to(ROOT / "static").as_posix() for path in found]
     shown = {name for name in names if re.fullmatch(r"(dist|images)/([\w/-]+\.)+(js|css|svg|woff2|png|ico)", name)}
@@ -191,7 +191,7 @@ async def test_production_gives_away_the_files_of_pages_and_nothing_else(product
      "images/.DS_Store", "dist/.hidden/app.js", "dist/Compressed.JSON"],
 )  # fmt: skip
 @pytest.mark.parametrize("with_sources", [True, False])
-async def test_what_is_not_of_a_page_is_never_sent(built: Path, name: str, with_sources: bool) -> None:
+async def test_files_that_no_page_uses_are_never_sent(built: Path, name: str, with_sources: bool) -> None:
     (built / name).parent.mkdir(parents=True, exist_ok=True)
     (built / name).write_bytes(CODE)
 

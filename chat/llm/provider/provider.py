@@ -34,7 +34,7 @@ OPENAI_BASE_URL = "https://api.openai.com/v1"
 CANCEL_SECONDS = 5.0
 PROBE_SECONDS = 5.0
 MAX_TOLD_CHARACTERS = 1000  # of a failure's detail
-CUT_CHARACTERS = 100  # at the end of a detail that was cut before it was redacted, where part of a repetition may be left
+CUT_CHARACTERS = 100  # at the end of a detail that was cut before it was redacted: part of a repetition may be left
 SECRET_CHARACTERS = 8  # a shorter key is a placeholder for servers that need none
 
 

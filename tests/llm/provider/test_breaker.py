@@ -63,7 +63,7 @@ def test_it_opens_after_failures_with_no_answer_in_between(breaker: Breaker) -> 
     )  # fmt: skip
 
 
-def test_failures_of_long_ago_do_not_count(breaker: Breaker, clock: Clock) -> None:
+def test_old_failures_do_not_count(breaker: Breaker, clock: Clock) -> None:
     fail(breaker, THRESHOLD - 1)
     clock.now += WINDOW_SECONDS + 1
     fail(breaker, THRESHOLD - 1)
@@ -80,7 +80,7 @@ def test_the_errors_of_one_conversation_count_once_unless_its_requests_never_arr
     assert breaker.is_down
 
 
-def test_one_probe_at_a_time_and_longer_waits_after_each_that_fails(breaker: Breaker, clock: Clock) -> None:
+def test_one_probe_at_a_time_and_longer_waits_after_each_failure(breaker: Breaker, clock: Clock) -> None:
     fail(breaker)
     waits = []
     for _ in range(8):
@@ -112,7 +112,7 @@ def test_an_answer_closes_it(breaker: Breaker, clock: Clock) -> None:
     assert breaker.admit()
 
 
-def test_a_probe_that_is_left_or_hangs_makes_room_for_another(breaker: Breaker, clock: Clock) -> None:
+def test_an_abandoned_or_hanging_probe_makes_room_for_another(breaker: Breaker, clock: Clock) -> None:
     fail(breaker)
     clock.now += LONGEST
     assert breaker.admit()
@@ -172,7 +172,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     patches.PAUSES.replace(monkeypatch, dict.fromkeys(patches.PAUSES.value, (0.01, 0.01, 0.01)))
 
 
-async def test_a_hundred_questions_to_a_provider_that_is_down_are_a_few_requests_and_one_line_each(
+async def test_a_hundred_messages_to_a_provider_that_is_down_are_a_few_requests_and_one_line_each(
     hasty: None, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "chat.llm")
@@ -213,7 +213,7 @@ async def test_a_provider_that_is_back_is_found_without_calling_a_model_and_clos
     assert journal.log.attempts == 1
 
 
-async def test_questions_beside_a_probe_wait_for_it_and_are_answered(llm: LLMClient, open_breaker: Breaker) -> None:
+async def test_messages_sent_during_a_probe_wait_for_it_and_are_answered(llm: LLMClient, open_breaker: Breaker) -> None:
     open_breaker._probe_at = 0
     answers = await asyncio.gather(*(llm.call(f"say {number} [offline: delay_first=0.2]") for number in range(5)))
 

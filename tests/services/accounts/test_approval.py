@@ -52,7 +52,7 @@ async def test_administrators_are_told_once_in_fifteen_minutes_with_the_count(
     assert mailbox.is_empty(boss.email)
 
 
-async def test_the_look_goes_on_after_an_outage(
+async def test_the_check_continues_after_an_outage(
     production: Production, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     opened, seen, looked = production.site.resources, [], asyncio.Event()

@@ -64,7 +64,7 @@ def test_messages_that_arrive_at_once_take_no_more_places_than_there_are() -> No
     assert list(accepted(capacity, 3)) == [True, True, False]
 
 
-def test_the_wait_grows_with_the_number_of_those_that_wait() -> None:
+def test_the_wait_grows_with_the_number_of_waiting_messages() -> None:
     capacity = Capacity(2)
     capacity.take()
     capacity.take()

@@ -82,7 +82,7 @@ async def test_a_sign_up_waits_once_its_address_is_confirmed(
     assert overview.all("a", href="/admin/approval/")
 
 
-async def test_who_waits_can_do_everything_but_spend(carol: Person) -> None:
+async def test_a_waiting_user_can_do_everything_but_send(carol: Person) -> None:
     thread = await answered(carol, "A question from before", "An answer")
     answer = (await ChatThread.get(id=thread).prefetch_related("messages")).messages[-1]
     json = {"Accept": "application/json"}
@@ -174,7 +174,7 @@ async def test_two_administrators_who_decide_at_once_decide_once(
     assert (now.waits, now.is_active, now.declined_at) == (False, True, None)
 
 
-async def test_declined_people_are_out_and_can_still_be_approved(
+async def test_declined_users_are_logged_out_and_can_still_be_approved(
     by_approval: Production, boss: Person, carol: Person, mailbox: Mailbox
 ) -> None:
     user = await id_of(carol)
@@ -216,14 +216,14 @@ async def test_a_password_reset_neither_logs_in_nor_approves(
     assert refused.status_code == 403
 
 
-async def test_who_waits_can_leave(by_approval: Production, carol: Person) -> None:
+async def test_a_waiting_user_can_delete_the_account(by_approval: Production, carol: Person) -> None:
     answer = await carol.http.post("/accounts/delete/", data={"password": PASSWORD})
 
     assert answer.status_code == 303
     assert not await User.exists(email=carol.email)
 
 
-async def test_an_account_that_waits_becomes_no_administrator(carol: Person) -> None:
+async def test_a_waiting_account_cannot_become_an_administrator(carol: Person) -> None:
     context = AuditContext(CommandLine("command line, a test"), (await User.get(email=carol.email)).id)
     with pytest.raises(Refused, match="Approve it first"):
         await commands.make_staff(context)

@@ -149,7 +149,7 @@ async def another(
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-async def test_signing_up_answers_alike_in_every_mode(
+async def test_signing_up_gets_the_same_answer_in_every_mode(
     another: Production, known: Callable[[dict[str, Any]], Awaitable[str]], kind: dict[str, Any]
 ) -> None:
     """With the form, and with a link for several people; and so does a login with the password just given."""

@@ -204,7 +204,7 @@ async def test_a_revoked_invitation_is_dead(by_invitation: Production, boss: Per
 
 
 @pytest.mark.parametrize("end", ["demote", "disable", "delete"])
-async def test_an_invitation_dies_with_its_maker(by_invitation: Production, boss: Person, end: str) -> None:
+async def test_an_invitation_ends_with_its_makers_rights(by_invitation: Production, boss: Person, end: str) -> None:
     token = token_in(await invite(boss))
     user = await User.get(email=boss.email)
     context, opened = AuditContext(BY_COMMAND, user.id), by_invitation.site.resources
@@ -225,7 +225,9 @@ async def test_an_invitation_dies_with_its_maker(by_invitation: Production, boss
     assert await Invitation.filter(maker_id=user.id, revoked_at=None).count() == 0
 
 
-async def test_users_stay_when_their_inviter_goes(by_invitation: Production, boss: Person, mailbox: Mailbox) -> None:
+async def test_users_stay_when_their_inviter_is_deleted(
+    by_invitation: Production, boss: Person, mailbox: Mailbox
+) -> None:
     email = new_address()
     await invite(boss, email)
     async with by_invitation.visitor() as carol:

@@ -463,7 +463,7 @@ async def test_during_a_change_processes_with_either_key_accept_codes(
         await may_use_codes_again(alice)
 
 
-async def test_a_fallback_that_went_too_early_or_never_was_is_no_key(
+async def test_a_missing_fallback_accepts_no_code(
     beside: Beside, environment: dict[str, str], alice: Person, factor: Factor
 ) -> None:
     assert await code_with(beside, alice, factor.code(), KEYS[0], KEYS[1]) == 422

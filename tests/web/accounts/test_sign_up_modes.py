@@ -207,7 +207,7 @@ TABLE = {
 
 
 @pytest.mark.parametrize("case", TABLE)
-async def test_each_mode_admits_whom_it_says(mode: tuple[SignUp, Production], case: str) -> None:
+async def test_each_mode_admits_the_right_people(mode: tuple[SignUp, Production], case: str) -> None:
     name, production = mode
     tried, outcomes = TABLE[case]
     async with production.visitor() as person:
@@ -319,7 +319,7 @@ def test_domains_are_compared_in_one_spelling() -> None:
     assert str(domains) == "example.com,bücher.example,*.example.org"
 
 
-async def test_a_site_without_an_administrator_says_so_at_its_start(
+async def test_a_site_without_an_administrator_says_so_at_startup(
     migrated: None, site: object, caplog: pytest.LogCaptureFixture
 ) -> None:
     staff = await User.filter(is_staff=True).values_list("id", flat=True)
