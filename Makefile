@@ -58,15 +58,15 @@ lock: $(TESTS_DONE) ## write the lock files anew (UPGRADE=--upgrade: with newer 
 	$(COMPILE) $(UPGRADE) -o requirements-audit.txt -c requirements-test.txt --group audit
 	npm $(if $(UPGRADE),update,install) --package-lock-only
 
-# By what is known today, so an unchanged lock can fail. --strict: a package that could not be looked up fails, too.
-audit: $(AUDIT_DONE) ## look up the packages of every lock in the lists of known vulnerabilities
+# By what is known today, so an unchanged lock can fail. --strict: a package that could not be looked up fails too.
+audit: $(AUDIT_DONE) ## check every locked package for known vulnerabilities
 	.venv/bin/pip-audit --strict --disable-pip --require-hashes -r requirements-test.txt
 	.venv/bin/pip-audit --strict --disable-pip --require-hashes -r requirements-local.txt
 	.venv/bin/pip-audit --strict --disable-pip --require-hashes -r requirements-audit.txt
 	npm audit --package-lock-only
 
 # Optional packages are binaries of build tools, one for each system.
-sbom: $(AUDIT_DONE) ## write the bill of materials of a release, as CycloneDX, into var/sbom/
+sbom: $(AUDIT_DONE) ## write a release's bill of materials, as CycloneDX, to var/sbom/
 	@mkdir -p var/sbom
 	.venv/bin/cyclonedx-py requirements requirements.txt --pyproject pyproject.toml --output-reproducible --of JSON -o var/sbom/python.cdx.json
 	npm sbom --sbom-format cyclonedx --sbom-type application --package-lock-only --omit dev --omit optional >var/sbom/javascript.cdx.json

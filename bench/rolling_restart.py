@@ -1,4 +1,4 @@
-"""Two hosts behind a real nginx or Caddy, restarted one after the other under tabs, running answers and page views.
+"""Two hosts behind a real nginx or Caddy, restarted one after the other, with tabs, running answers and page views.
 
     python bench/rolling_restart.py nginx       # deploy/nginx.conf; or: caddy, nginx-defaults
     python bench/rolling_restart.py nginx --hosts 1
@@ -190,7 +190,7 @@ class Tab:
 
 
 async def read_pages(url: str, cookie: str, tls: ssl.SSLContext, seen: Seen) -> None:
-    """A page after the other, each on a new connection."""
+    """One page after another, each on a new connection."""
     async with httpx.AsyncClient(base_url=url, verify=tls, headers={"Cookie": cookie}, timeout=30) as http:
         while True:
             try:

@@ -1,4 +1,4 @@
-"""Tests run the same on every machine: what is set there for other programs does not reach them."""
+"""Tests run the same on every machine: variables set there for other programs do not reach them."""
 
 from __future__ import annotations
 

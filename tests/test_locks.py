@@ -1,4 +1,4 @@
-"""The lock files are what their manifests ask for, by their contents: a fresh checkout has no useful file times."""
+"""The lock files match their manifests, by content: a fresh checkout has no useful file times."""
 
 from __future__ import annotations
 

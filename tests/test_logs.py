@@ -1,4 +1,4 @@
-"""The log: whatever a record quotes, it begins no line and controls no terminal."""
+"""The log: text that a record quotes can't start a line or control a terminal."""
 
 from __future__ import annotations
 

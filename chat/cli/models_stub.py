@@ -113,7 +113,7 @@ def _abilities(
 
 
 def _text(text: str) -> str:
-    """A string of TOML: one of JSON, except for the characters beyond ASCII that terminals obey."""
+    """A TOML string: a JSON string, with the non-ASCII control characters of terminals escaped."""
     quoted = json.dumps(text, ensure_ascii=False)
     return "".join(one if one.isprintable() else f"\\U{ord(one):08X}" for one in quoted)
 

@@ -1,4 +1,4 @@
-"""More answers at once than one process writes: every message is answered, none fails, and health checks stay good."""
+"""More answers at once than one process writes: every message is answered, none fails, and health checks pass."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows 48 to 57: what operators meet: full disks, wrong clocks, deploys, floods, names that are gone, restores."""
+"""Rows 48 to 57, operations: full disks, wrong clocks, deploys, floods, host names that don't resolve, restores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An error of any class, also one while another error is explained, is answered with a page and all its headers."""
+"""Any error, even one in an error page, is answered with a page and all headers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every route while PostgreSQL accepts no writes: what reads works, what writes says "later", and nothing is a 500."""
+"""Every route while PostgreSQL accepts no writes: reads work, writes answer 503, and nothing is a 500."""
 
 from __future__ import annotations
 

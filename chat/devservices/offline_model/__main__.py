@@ -20,7 +20,7 @@ from chat.devservices.offline_model.app import PACE_SECONDS, OfflineModel
 from chat.devservices.offline_model.key import KEY_VARIABLE
 from chat.devservices.offline_model.servers import DIALECTS
 
-HOST = "127.0.0.1"  # it has no accounts, so only this machine may reach it
+HOST = "127.0.0.1"  # it has no accounts, so only this machine can reach it
 BACKLOG = 1024
 IDLE_SECONDS = 75  # longer than clients keep an idle connection, so that they never write into a closed one
 

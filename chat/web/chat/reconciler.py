@@ -164,7 +164,7 @@ class Reconciler:
                 feed.catch_up()
 
     def _compare_rev(self, feed: WatchedFeed, doubt: _Doubt, state: ThreadState | None, *, without_redis: bool) -> None:
-        """Without Redis no event is under way, and a running answer's row has its text, once a second.
+        """Without Redis no event is in flight, and a running answer's row gets its text once a second.
 
         A feed that is ahead of its row shows what a restored backup no longer has.
         """

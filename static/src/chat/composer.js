@@ -122,7 +122,7 @@ export class Composer {
     else ["aria-describedby", "aria-invalid"].forEach((name) => this.#field.removeAttribute(name));
   }
 
-  /** Whether what `say` said is a wait that Cancel ends. */
+  /** Whether the text of `say` is about a wait that Cancel ends. */
   canCancel(isOn) {
     this.#cancel.hidden = !isOn;
   }

@@ -39,7 +39,7 @@ export class FirstMessage {
     if (this.#timer !== null) this.#attempt();
   }
 
-  /** The text was changed, or the reader canceled. Returns whether it was waiting to be sent again. */
+  /** The user changed the text, or canceled. Returns whether the message was waiting to be sent again. */
   cancel() {
     const isWaiting = this.#timer !== null;
     this.#wait(null);

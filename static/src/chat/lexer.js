@@ -13,7 +13,7 @@ const LEAST_STEPS = 200_000;
 const STEPS_PER_CHARACTER = 40;
 const STEPS_PER_TOKEN = 50;
 
-// marked's rules that search all of the text behind each place where they could begin, with bounds. A table ends a paragraph
+// marked's rules that search all of the text after each place where they could start, with bounds. A table ends a paragraph
 // by its first two lines, a tag or a code span that is longer than this hides no emphasis.
 const LONGEST_HIDDEN = 1_000;
 const { block, inline } = Lexer.rules;

@@ -27,7 +27,7 @@ export function answer(id) {
   return complete({ id, role: "assistant", status: "streaming" });
 }
 
-/** The incoming message, unless it would make a finished one run again; what only this tab knows of it is kept. */
+/** The incoming message, unless it would make a finished one run again; what only this tab knows about it is kept. */
 export function settled(known, incoming) {
   if (!known) return incoming;
   if (isFinished(known) && !isFinished(incoming)) return known;
@@ -36,9 +36,9 @@ export function settled(known, incoming) {
 }
 
 /**
- * A running answer's text never steps back. Rows are up to a second behind what tabs have seen, and without Redis they are all
- * that a snapshot has: if the server's word is only the beginning of what the tab shows, the rest stays, `ahead` of that word,
- * until the server says the same or something else. Positions count the server's word only.
+ * A running answer's text never gets shorter. Rows are up to a second behind what tabs have seen, and without Redis they are all
+ * that a snapshot has: if the server's text is only the beginning of what the tab shows, the rest stays, `ahead` of that text,
+ * until the server sends the same or something else. Positions count the server's text only.
  */
 export function furthest(known, { content, reasoning, reasoning_ms, thinking }) {
   const [shown, ahead] = longer(known.content, content);

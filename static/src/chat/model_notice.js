@@ -1,4 +1,4 @@
-/** The notice above the composer while a model's provider is down: its answers would fail at once. */
+/** The notice above the composer while a model's provider is down, when its answers would fail at once. */
 
 const ANSWERS_AGAIN = "The model can be reached again";
 // The server tells a new connection of what is down after the state of the chat.
@@ -23,7 +23,7 @@ export class ModelNotice {
     this.#announce(sentence || ANSWERS_AGAIN);
   }
 
-  /** Connected again, perhaps to a process that knows better than the page: what it doesn't report is over. */
+  /** Connected again, perhaps to a process with newer information: a notice that it doesn't repeat is hidden. */
   doubt() {
     window.clearTimeout(this.#timer);
     if (!this.#place.hidden) this.#timer = window.setTimeout(() => this.show(""), DOUBT_MS);

@@ -5,7 +5,7 @@ const LONGEST_MS = 30_000;
 const FIRST_MS = 1_000;
 const OVERLOAD_MS = 5_000;
 const STABLE_MS = 60_000;
-const RESTART_MS = 60_000; // from a bye until the server, or another one, is surely back
+const RESTART_MS = 60_000; // from a bye until this server or another one is certainly back
 const LONGEST_IN_RESTART_MS = 5_000;
 
 export function phaseAfter(failures) {

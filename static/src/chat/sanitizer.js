@@ -69,7 +69,7 @@ function mendElement(node) {
 function mendLink(link, address) {
   const { href, origin } = window.location;
   const url = URL.canParse(address, href) ? new URL(address, href) : null;
-  // A name before the host looks like a host itself, and no answer has a reason to send a password.
+  // A user name before the host looks like a host, and no answer needs to send a password.
   if (url && (url.username || url.password)) link.setAttribute("href", Object.assign(url, { username: "", password: "" }).href);
   if (url?.origin === origin) return;
   if (url && url.origin === document.documentElement.dataset.site) return link.setAttribute("href", url.href.slice(url.origin.length));
@@ -87,10 +87,10 @@ export function hostOf(address) {
   }
 }
 
-// What reorders text, or shows nothing: a text with such characters can look like any other.
+// Characters that reorder text or are invisible: text with them can look like any other text.
 const DECEPTIVE = /[\u00ad\u034f\u061c\u115f\u1160\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0]/;
 
-/** Where a link leads, the host or the mailbox, if its text does not begin by exactly that; otherwise "". */
+/** Where a link leads, the host or the mailbox, if its text does not begin with exactly that; otherwise "". */
 export function unsaidTarget(address, words) {
   const target = hostOf(address) || (/^mailto:([^?#]*)/i.exec(address)?.[1] ?? "");
   const said = words.toLowerCase().replace(/^(?:https?:\/\/|mailto:)/, "");

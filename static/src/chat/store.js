@@ -160,7 +160,7 @@ function thought({ reasoning_ms = null }) {
   return { thinking: false, reasoning_ms };
 }
 
-/** An error does not say how long the text is: then what is ahead of the server's word may not be of this answer. */
+/** An error does not say how long the text is, so text ahead of the server's may not belong to this answer. */
 function isWhole({ content, ahead, reasoning = "" }, { content_length: length, content_sha8: digest, reasoning_length = 0 }) {
   if (length === undefined ? ahead > 0 : length !== content.length) return false;
   if (reasoning_length !== reasoning.length) return false;
@@ -200,7 +200,7 @@ function nack(state, frame) {
   return changed(withoutPending(state, frame.client_id), { nacked: frame });
 }
 
-/** The wait can be long: the message says why, and the reader can cancel it. */
+/** The wait can be long, so the message says why, and the user can cancel it. */
 function held(state, { client_id: clientId, message, retry_ms: resendIn }) {
   const isHeld = state.messages.some((other) => other.client_id === clientId && other.held === message);
   const messages = state.messages.map((other) => (other.pending && other.client_id === clientId ? { ...other, held: message } : other));
@@ -250,7 +250,7 @@ function live(state, { on }) {
   return changed(state, { live: on });
 }
 
-/** Which models fail at once because their provider is down, in a sentence; "" if all answer. */
+/** A sentence about the models that fail because their provider is down; "" if all answer. */
 function modelsUnavailable(state, { message: models }) {
   return changed(state, { models });
 }

@@ -231,7 +231,7 @@ class ThreadPage {
     else document.getElementById("chat-scroll").focus({ preventScroll: true });
   }
 
-  /** A message that waits for room at the server goes back into the field. */
+  /** A message waiting for room on the server goes back into the field. */
   #takeBack({ client_id, pending }) {
     if (!pending) return;
     this.#dispatch({ type: "nack", client_id, code: "cancelled", message: "" });

@@ -1,4 +1,4 @@
-"""What a server repeats of a request in an error is neither logged nor stored, however it is written."""
+"""Parts of a request that a server repeats in an error are neither logged nor stored, however they are escaped."""
 
 from __future__ import annotations
 

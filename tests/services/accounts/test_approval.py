@@ -1,4 +1,4 @@
-"""Telling the administrators that people wait for approval.
+"""Telling the administrators about accounts waiting for approval.
 
 Not beside a site with SIGNUP=approval in this process: its own look, every 30 seconds, would take a turn.
 """

@@ -1,4 +1,4 @@
-"""More work than a process can do: new messages wait, lost answers go first, and no answer ends because of a queue."""
+"""An overloaded process: new messages wait, lost answers go first, and no answer ends because of a queue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""People who wait for approval: what they see, what they can't do, who is told, and how it ends."""
+"""Users waiting for approval: what they see, what they can't do, who is told, and how it ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Invitations: made, mailed or passed on, accepted once, revoked, and dead with their maker's rights."""
+"""Invitations: created, emailed or passed on, accepted once, revoked, and ended with their maker's rights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""While a provider is down, pages and open tabs say so, and stop saying so when it answers again."""
+"""While a provider is down, pages and open tabs show a notice, and hide it when the provider answers again."""
 
 from __future__ import annotations
 

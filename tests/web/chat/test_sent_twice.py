@@ -1,4 +1,4 @@
-"""The same message twice at once gets the same answer twice, whichever way and worker it comes by, and counts once."""
+"""The same message sent twice at once gets one answer, on any worker and by any path, and counts once."""
 
 from __future__ import annotations
 
