@@ -1,4 +1,4 @@
-"""Which errors of PostgreSQL mean "later": every SQLSTATE that asyncpg knows, wherever a statement can meet it."""
+"""Which errors of PostgreSQL are temporary: every SQLSTATE that asyncpg knows, wherever a statement can raise it."""
 
 from __future__ import annotations
 

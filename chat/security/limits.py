@@ -51,9 +51,9 @@ class Backoff:
 LOGIN = Limit("login", 30, 60, by_address=True)
 LOGIN_FAILURE_ACCOUNT = Limit("login-failure-account", 5, 300)
 LOGIN_FAILURE_ADDRESS = Limit("login-failure-address", 10, 60)
-# By email address, with an account or without: a hundred guesses at the password of a sign-up, as of an account.
+# By email address, with or without an account: a hundred guesses at a sign-up's password, as at an account's.
 LOGIN_UNCONFIRMED = Limit("login-unconfirmed", 100, 30 * 86_400)
-# By user, so that guesses at the login do not use them up: what outsiders do must not stop those who are logged in.
+# By user, so that guesses on the login page don't use it up: outsiders must not be able to stop logged-in users.
 PASSWORD_AGAIN = Limit("password-again", 5, 300)
 PASSWORD_AGAIN_IN_A_ROW = Limit("password-again-in-a-row", 100, 30 * 86_400)  # a month: as long as a session
 CODE_GUESS_ACCOUNT = Limit("code-guess-account", 5, 300)
@@ -114,7 +114,7 @@ class Limits:
     async def wait_ms(self, limit: Limit, key: str, *, once: str = "") -> int:
         """Count one and return 0 if it is allowed now; otherwise return the milliseconds to wait.
 
-        `once` names what is counted: the same again within ONCE_MS, on any worker, is allowed and counts nothing.
+        `once` identifies what is counted: the same again within ONCE_MS, on any worker, is allowed and not counted.
         """
         if not self._enabled:
             return 0

@@ -79,7 +79,7 @@ class _Checks:
         return name in self._hosts or (self._with_local_hosts and is_local(name))
 
     def _to_https(self) -> ResponseReturnValue:
-        """A proxy said that the browser sent this unencrypted. What a form sent is lost anyway: others have read it."""
+        """A proxy said that the browser sent this unencrypted. A form is refused, since others may have read it."""
         if request.method not in ("GET", "HEAD"):
             abort(403, "This site is served over https only. Open it there and send the form again.")
         name = _hostname(request.host)

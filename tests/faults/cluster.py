@@ -151,7 +151,7 @@ class Cluster:
             "LLM_TITLES": "off",
             "LLM_TIMEOUT_SECONDS": str(SILENCE_SECONDS),
             "TRUSTED_PROXIES": "1",
-            "EMAIL_VERIFICATION_REQUIRED": "False",  # no test is about new accounts
+            "EMAIL_VERIFICATION_REQUIRED": "False",  # no fault test is about new accounts
             "LOG_LEVEL": "INFO",
             **settings,
         }

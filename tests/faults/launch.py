@@ -125,7 +125,7 @@ def start_slowly() -> None:
 
 
 def raise_limits() -> None:
-    """A person of these tests does in seconds what others do in minutes. The limits are on, and high for these two."""
+    """A test user does in seconds what people do in minutes. Limits are on, and these two are high."""
     original = patches.LIMITS_WAIT.value
 
     async def wait_ms(self: Any, limit: Limit, key: str, **named: Any) -> int:

@@ -1,4 +1,4 @@
-"""People whose browsers speak https to a proxy in front of the workers, which says so in its headers."""
+"""Visitors whose browsers speak https to a proxy in front of the workers; its headers say so."""
 
 from __future__ import annotations
 

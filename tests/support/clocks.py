@@ -1,4 +1,4 @@
-"""A host whose clock is wrong: everything in this process that reads the time reads another one."""
+"""A host whose clock is wrong: everything in this process that reads the time gets a different time."""
 
 from __future__ import annotations
 

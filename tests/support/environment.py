@@ -1,7 +1,7 @@
-"""The environment of all tests: what a machine has set for other programs reaches no site, store or client here.
+"""The environment of all tests: variables set on the machine for other programs reach no site, store or client.
 
 Drivers and clients read variables by themselves: asyncpg PGPORT, the OpenAI client OPENAI_ORG_ID, httpx and websockets
-HTTPS_PROXY, OpenSSL SSL_CERT_FILE. So everything goes that is not known to be needed.
+HTTPS_PROXY, OpenSSL SSL_CERT_FILE. So every variable that is not known to be needed is removed.
 """
 
 from __future__ import annotations

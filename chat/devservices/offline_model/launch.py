@@ -19,7 +19,7 @@ GREETING = "offline model on "
 def offline_model_server(*arguments: str, log: Path | None = None, key: str = "") -> Iterator[str]:
     """Run the offline model on a free port; yields its base URL. `arguments` are for its command line.
 
-    It requires the key, or accepts any if there is none.
+    It requires the key, or accepts any key if `key` is empty.
     """
     with contextlib.ExitStack() as stack:
         output = log or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chat-")), "model.log")

@@ -23,8 +23,8 @@ logger = logging.getLogger(__name__)
 class Breaker:
     """Closed while the provider answers, open while it is down, half-open while a probe may find it back.
 
-    What counts is a failure of the provider as a whole (`Failed.outage`). Whatever else comes, also a refusal of one
-    request, is an answer, and closes the breaker.
+    Only failures of the provider as a whole count (`Failed.outage`). Anything else, including a refusal of one request,
+    is an answer, and closes the breaker.
     """
 
     def __init__(self, name: str, *, clock: Callable[[], float] = time.monotonic) -> None:

@@ -63,7 +63,7 @@ class Provider:
         reuse_connections: bool | None = None,
         breaker: Breaker | None = None,
     ) -> None:
-        """`breaker`: that of another provider with the same server and key.
+        """`breaker`: the breaker of another provider with the same server and key.
 
         `reuse_connections`: by default for https only. A connection to a local server costs little to open, and such
         servers close theirs at any time, which costs the next answer (llama.cpp: 4 of 12 calls in tool rounds).
@@ -125,9 +125,9 @@ class Provider:
             logger.warning("A background run was not cancelled: %r", error)
 
     async def probe(self) -> None:
-        """Find out whether something answers at the address again, with a request that costs nothing.
+        """Test whether something answers at the address again, with a request that costs nothing.
 
-        It says little about the model, so the next request is a probe, too: see `Breaker.is_back`.
+        The result says little about the model, so the next request is a probe too: see `Breaker.is_back`.
         """
         headers = {"Authorization": f"Bearer {self._openai.api_key}"}
         status = 0

@@ -116,8 +116,8 @@ class Retries:
     def _pause_while_down(self) -> float | None:
         """Seconds until this request asks for admission again; None: it fails.
 
-        A new request fails at once, unless a probe is under way. One that was sent before the provider went down keeps
-        to the pauses of its retries, and continues if the provider is back by then.
+        A new request fails at once, unless a probe is running. A request sent before the provider went down keeps its
+        retry pauses, and continues if the provider is back by then.
         """
         pauses = PAUSES.get(Code.UNREACHABLE, ())[: self._most]
         tries = self.attempts + self._holds

@@ -40,7 +40,7 @@ async def waiting_count(settings: Settings) -> int:
 async def announce(*, mailer: Mailer, settings: Settings) -> int:
     """Email the administrators about accounts they have not been told about, at most once in NOTICE_MINUTES.
 
-    Returns the number of people of whom they were told now. The email says how many wait in total.
+    Returns the number of newly announced accounts. The email gives the total number of waiting accounts.
     """
     told = await query(TAKE_TURN, settings.email_verification_required)
     if not told:

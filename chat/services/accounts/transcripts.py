@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from chat.text import without_hidden
 
-# A fence, also right behind the mark of a quote or of a list item.
+# A fence, also directly after the marker of a quote or list item.
 OPENING = re.compile(
     r"(?P<before>[ \t>]*(?:[-*+][ \t]+|\d{1,9}[.)][ \t]+)*)(?P<fence>`{3,}(?=[^`]*$)|~{3,})(?P<info>.*)"
 )
@@ -23,7 +23,7 @@ AUTOLINK = re.compile(r"<(https?://[^\s<>]+)>")
 # Characters by which some programs see a formula, a comment or a cell where others see text or code.
 AMBIGUOUS = re.compile(r"[|$\\%{}]")
 BRACKETS = re.compile(r"[\[\]<&^=]")
-# What can span lines, and in some programs code blocks.
+# Math delimiters, which can span lines and, in some programs, code blocks.
 SPANNING = {"\\[": "\\]", "\\(": "\\)", "\\begin{": "\\end{"}
 CONTROLS = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(0x20), *range(0x7F, 0xA0)) if code not in (9, 10)}
 
@@ -35,7 +35,7 @@ def inert(text: str) -> str:
 
 
 def block(code: str, language: str = "") -> str:
-    """The code in a fence that is longer than any in it."""
+    """The code in a fence that is longer than any fence in the code."""
     fence = "`" * max(3, 1 + max(map(len, TICKS.findall(code)), default=0))
     return f"{fence}{language}\n{without_hidden(code).translate(CONTROLS)}\n{fence}"
 
@@ -90,7 +90,7 @@ def _prose(lines: list[str]) -> Iterator[str]:
 
 
 def _line(line: str) -> str:
-    """The line with nothing active outside code. A span of code stays as it is if every program sees one there."""
+    """The line with nothing active outside code. A code span stays as it is if every program sees one there."""
     parts, spans = _split(line)
     is_clear = not AMBIGUOUS.search(line) and not any(map(BRACKETS.search, parts))
     shown = [_passive(parts[0])]
@@ -100,7 +100,7 @@ def _line(line: str) -> str:
 
 
 def _split(line: str) -> tuple[list[str], list[str]]:
-    """The parts of a line outside spans of code, and the spans between them. Single ticks become entities."""
+    """The parts of a line outside code spans, and the spans between them. Unpaired backticks become entities."""
     runs = [(match.start(), match.end()) for match in TICKS.finditer(line)]
     following: dict[int, list[int]] = {}
     for index in reversed(range(len(runs))):

@@ -85,7 +85,7 @@ def _secrets(factor: SecondFactor, settings: Settings) -> list[str]:
 async def _accepted(factor: SecondFactor, typed: str, settings: Settings) -> tuple[int, bytes | None] | None:
     """The time step of a right code, and the row's `key_change` under SECRET_KEY; None if the code is wrong.
 
-    Stored with the step: from then on the app needs no fallback.
+    It is stored with the step: from then on the app needs no fallback.
     """
     at = (await now()).timestamp()
     for secret in _secrets(factor, settings):

@@ -54,7 +54,7 @@ async def no_answer_runs(thread_id: UUID) -> None:
 async def within_limits(user: User, limits: Limits, *, once: str) -> None:
     """Limits on messages per second and per minute.
 
-    `once` names what can be stored only once: a copy that arrives before the first is stored counts nothing.
+    `once` identifies a message: a copy that arrives before the first one is stored is not counted.
     """
     for limit in (MESSAGE_EACH_SECOND, MESSAGE_EACH_MINUTE):
         if wait_ms := await limits.wait_ms(limit, str(user.id), once=once):

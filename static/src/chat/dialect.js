@@ -11,7 +11,7 @@ import { cellsOf } from "./table-cells.js";
 const MOST_LEVELS = 16;
 const TOO_DEEP = new RegExp(`^(?:[ \\t]*(?:>|(?:[-+*]|\\d{1,9}[.)])[ \\t])){${MOST_LEVELS + 1}}`);
 
-const LONGEST_QUOTE = 10_000; // a longer one becomes two: marked reads all lines again behind each block that ends one
+const LONGEST_QUOTE = 10_000; // a longer one becomes two: marked reads all lines again after each block that ends one
 
 const MOST_EMPHASES = 8;
 const LONG_PARAGRAPH = 4_000;
@@ -84,7 +84,7 @@ export class Dialect extends Tokenizer {
     return isFirst && this.#definitions(token.tag) ? token : undefined;
   }
 
-  /** marked reads all lines below before it counts the columns, so the first two are read alone. */
+  /** marked reads all following lines before it counts the columns, so the first two are read alone. */
   table(source) {
     const queue = this.lexer.inlineQueue;
     const before = queue.length;
@@ -215,12 +215,12 @@ export class Dialect extends Tokenizer {
     return [isLong ? source.slice(0, LONGEST_EMPHASIS) : source, near];
   }
 
-  /** marked searches all of the text for the end, again at each run of backticks without one. */
+  /** marked searches all of the text for the end, once for each run of backticks without one. */
   codespan(source) {
     return super.codespan(source.slice(0, this.lexer.lengthOfCode(source)));
   }
 
-  /** At each line end marked looks whether anything but white space follows. */
+  /** At each line end marked checks whether anything but white space follows. */
   br(source) {
     return super.br(source.slice(0, LONGEST_BREAK));
   }

@@ -7,7 +7,7 @@ const NEVER = /[\u206a-\u206f\ufff0-\ufffb\u{e0000}-\u{e00ff}\u{e01f0}-\u{e0fff}
 const VARIANT = /[\ufe00-\ufe0f]/;
 const HAN_VARIANT = /[\u{e0100}-\u{e01ef}]/u;
 const HAN = "\\u3400-\\u4dbf\\u4e00-\\u9fff\\uf900-\\ufaff\\u{20000}-\\u{3ffff}";
-// The flags of England, Scotland and Wales are the only emoji that are spelled by tags.
+// The flags of England, Scotland and Wales are the only emoji spelled with tags.
 const FLAG = `\\u{1f3f4}(?:${["gbeng", "gbsct", "gbwls"].map((code) => [...`${code}\x7f`].map(tag).join("")).join("|")})`;
 const HIDDEN = new RegExp(`${FLAG}|([${HAN}]?)([${IGNORABLE}]+)`, "gu");
 const LONGEST = 8;

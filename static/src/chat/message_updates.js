@@ -57,7 +57,7 @@ export function withDelta({ content = "", ahead = 0 } = {}, pos, piece) {
   return joined && { content: joined[0], ahead: joined[1] };
 }
 
-/** The same for the reasoning. Its time is that of the text which is shown. */
+/** The same for the reasoning. Its time belongs to the text that is shown. */
 export function withThoughts({ reasoning = "", thoughtsAhead = 0 } = {}, { pos, delta: piece, ms }) {
   const joined = joinedAt(reasoning, thoughtsAhead, pos, piece);
   if (!joined) return null;

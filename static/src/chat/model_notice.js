@@ -1,7 +1,7 @@
 /** The notice above the composer while a model's provider is down, when its answers would fail at once. */
 
 const ANSWERS_AGAIN = "The model can be reached again";
-// The server tells a new connection of what is down after the state of the chat.
+// The server reports unavailable models to a new connection after the state of the chat.
 const DOUBT_MS = 3_000;
 
 export class ModelNotice {
