@@ -14,7 +14,7 @@ TRY_AGAIN = "The site is busy. Try again in a moment."  # for anything but a mes
 RETRY_MS = 2_000
 LONGEST_RETRY_MS = 7_000  # with the jitter 14 s: after 15 s of silence a tab asks for everything again
 CROWD_SECONDS = 10.0  # refusals this recent count as tabs that will come back
-CROWD = 200  # for every so many refusals, all tabs wait longer: a refusal costs some milliseconds too
+CROWD = 200  # refusals for each step that makes all tabs wait longer: a refusal costs some milliseconds too
 
 
 class Capacity:

@@ -205,7 +205,7 @@ class Worker:
         except DatabaseUnavailable as error:
             self._outages.tell("renewing leases", error)
             return False
-        except Exception:  # the loop must go on, whatever failed
+        except Exception:  # the loop must continue, whatever failed
             logger.exception("Leases were not renewed")
             return False
         for generation_id, cancelled in kept.items():
