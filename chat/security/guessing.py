@@ -20,7 +20,7 @@ MOST_COMMON = 1000  # of the leaked passwords, the most frequent first
 WORD_LENGTH, RARER_WORD_LENGTH, NAME_LENGTH, RUN_LENGTH, SPACED_OUT_LENGTH = 4, 5, 3, 4, 4
 LONGEST_WORD = 24
 
-# Characters count as the character they stand for, on both sides of a comparison: `1` stands for i and l, so both are one.
+# Signs count as the character they stand for, on both sides of a comparison: `1` stands for i and l, so both are one.
 LEET = str.maketrans("l1!|04@3€5$7+8692(", "iiiioaaeessttbggzc")
 SHIFTED = str.maketrans("!@#$%^&*()", "1234567890")
 KEYBOARD_WALKS = Path(__file__).with_name("keyboard_walks.txt")
