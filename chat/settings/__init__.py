@@ -333,9 +333,9 @@ def _unfit_for_production(settings: Settings, *, already: set[str]) -> list[str]
     checks = [
         ("SECRET_KEY", not settings.secret_key, f"is missing: {KEY_ADVICE}"),
         ("SECRET_KEY", bool(settings.secret_key) and is_guessable(settings.secret_key),
-         f"is short, or can be guessed: {KEY_ADVICE}"),
+         f"is too short or guessable: {KEY_ADVICE}"),
         ("SECRET_KEY_FALLBACKS", any(map(is_guessable, settings.secret_key_fallbacks)),
-         "has a key that is short or can be guessed: remove it, although that logs everyone out"),
+         "has a key that is too short or guessable: remove it, which logs everyone out"),
         ("PUBLIC_URL", not settings.public_url, "is missing: links in emails start with it"),
         ("PUBLIC_URL", settings.public_url.startswith("http:"), "must be https in production"),
         ("DATABASE_URL", not settings.database_url, "is missing: a PostgreSQL database is needed"),
