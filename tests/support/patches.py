@@ -79,6 +79,7 @@ DRAIN_SECONDS = Part(connections, "DRAIN_SECONDS")
 ERROR_SECONDS = Part(connections, "ERROR_SECONDS")
 PAUSES = Part(retries, "PAUSES")
 BREAKER_OPEN_SECONDS = Part(breaker, "OPEN_SECONDS")
+BREAKER_ANSWERED = Part(breaker.Breaker, "answered")
 RESUME_PAUSES = Part(retries, "RESUME_PAUSES")
 RETRIES_ASYNCIO = Part(retries, "asyncio")
 

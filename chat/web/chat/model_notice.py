@@ -27,17 +27,15 @@ class ModelNotice:
 
     async def run(self) -> None:
         """Run until cancelled."""
-        told = self.frame()
         while True:
             await asyncio.sleep(CHECK_SECONDS)
             try:
                 await self._llm.probe()
             except Exception:
                 logger.exception("Could not probe a provider that is down")
-            if (now := self.frame()) != told:
-                told = now
-                for socket in self._sockets:
-                    socket.tell(now)
+            now = self.frame()
+            for socket in self._sockets:  # each knows what its tab was told: a provider can come and go between checks
+                socket.tell(now)
 
     def frame(self) -> ModelsUnavailable:
         """The models that fail now, and a sentence about them; empty if there are none."""

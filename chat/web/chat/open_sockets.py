@@ -31,7 +31,7 @@ class OpenSocket(Protocol):
         """Say bye and close."""
 
     def tell(self, frame: Frame) -> None:
-        """Send a frame of this process's own."""
+        """Send the current frame about models, unless the tab already has it."""
 
 
 class OpenSockets:

@@ -14,7 +14,7 @@ from werkzeug.exceptions import ServiceUnavailable
 from chat import events
 from chat.broadcast import Subscription, thread_channel, user_channel
 from chat.database import DatabaseUnavailable
-from chat.events import Bye, Close, Frame, Hello, encode
+from chat.events import Bye, Close, Frame, Hello, ModelsUnavailable, encode
 from chat.models import AuthSession, ChatThread, User
 from chat.security.limits import SOCKET_CONNECT
 from chat.services.accounts import sessions
@@ -107,6 +107,7 @@ class Socket:
         self.thread_id = thread_id
         self._subscription: Subscription | None = None
         self._deps = deps
+        self._told: Frame = ModelsUnavailable([], "")
         self._counted = ""  # the key of the limit on connects, once this socket was counted
 
     async def serve(self) -> None:
@@ -141,8 +142,9 @@ class Socket:
             await self._deps.limits.refund(SOCKET_CONNECT, self._counted)
 
     def tell(self, frame: Frame) -> None:
-        """Send a frame of this process's own."""
-        if self._subscription:
+        """Send the current frame about models, unless the tab already has it."""
+        if self._subscription and frame != self._told:
+            self._told = frame
             self._subscription.put(frame)
 
     async def _admitted(self) -> AuthSession:
@@ -167,8 +169,7 @@ class Socket:
         feed, inbox = self._sides(subscription, session, thread, tab)
         await self._subscribed(subscription)
         await feed.start(hello)
-        if (unavailable := self._deps.model_notice.frame()).names:
-            self.tell(unavailable)
+        self.tell(self._deps.model_notice.frame())
         async with asyncio.TaskGroup() as group:
             group.create_task(feed.run())
             group.create_task(inbox.listen(tab, feed))
