@@ -1,20 +1,7 @@
-/** Buttons that copy something on the page, and buttons that print the page. */
+/** Copies to the clipboard, and says so. */
 
 const COPIED_MS = 1_500;
 const SELECTED_MS = 5_000;
-
-export function startCopying() {
-  document.querySelectorAll("[data-copy]").forEach(startCopy);
-  document.querySelectorAll("[data-print]").forEach((button) => button.addEventListener("click", () => window.print()));
-}
-
-function startCopy(button) {
-  const status = button.parentElement.querySelector("[role=status]");
-  button.addEventListener("click", async () => {
-    const done = await copyBy(button, document.getElementById(button.dataset.copy));
-    status.textContent = done ? "Copied" : selected().sentence;
-  });
-}
 
 /**
  * Copies `text` and confirms it on the label. Where the browser refuses, the element is selected, so that one key copies

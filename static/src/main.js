@@ -1,20 +1,18 @@
 /** Starts the scripts of the page. */
 import { startChat } from "./chat/thread.js";
-import { startCopying } from "./copy.js";
 import { startForms } from "./forms.js";
 import { startMenus } from "./menu.js";
 import { startTheme } from "./theme.js";
-import { startTimes } from "./times.js";
 
 const root = document.documentElement;
 root.classList.add("js"); // removed if the page gave up waiting for this script
 
 startTheme();
 startForms();
-startCopying();
 startMenus();
-startTimes();
 // Only pages outside the chat have these: a first load of the chat does without them.
+if (document.querySelector("[data-copy], [data-print]")) (await import("./copy_buttons.js")).startCopying();
+if (document.querySelector("time[data-local]")) (await import("./times.js")).startTimes();
 if (document.querySelector("[data-password-rules]")) (await import("./passwords.js")).startPasswordRules();
 if (document.querySelector("form[data-wait-seconds]")) (await import("./countdown.js")).startCountdowns();
 

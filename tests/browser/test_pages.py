@@ -66,7 +66,7 @@ async def test_on_a_phone_the_administrators_pages_are_one_menu(desk: Desk, root
     assert box["height"] < 60
 
     await bar.locator("summary").click()
-    await expect(bar.get_by_role("link")).to_have_count(13)
+    await expect(bar.get_by_role("link")).to_have_count(15)
     await expect(bar.get_by_role("link", name="Users", exact=True)).to_have_attribute("aria-current", "page")
     for link in await bar.get_by_role("link").all():
         size = await link.bounding_box()
@@ -86,7 +86,7 @@ async def test_on_a_desktop_they_are_a_bar(desk: Desk, root: Person, is_with_jav
     page = await (await desk.context(root, java_script_enabled=is_with_javascript)).new_page()
     await page.goto("/admin/")
     bar = page.get_by_role("navigation", name="Administration")
-    await expect(bar.get_by_role("link")).to_have_count(13)
+    await expect(bar.get_by_role("link")).to_have_count(15)
     await expect(bar.locator("summary")).to_be_hidden()
 
 
