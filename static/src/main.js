@@ -1,5 +1,6 @@
 /** Starts the scripts of the page. */
 import { startChat } from "./chat/thread.js";
+import { copyBy, selected } from "./copy.js";
 import { startForms } from "./forms.js";
 import { startMenus } from "./menu.js";
 import { startTheme } from "./theme.js";
@@ -11,7 +12,7 @@ startTheme();
 startForms();
 startMenus();
 // Only pages outside the chat have these: a first load of the chat does without them.
-if (document.querySelector("[data-copy], [data-print]")) (await import("./copy_buttons.js")).startCopying();
+if (document.querySelector("[data-copy], [data-print]")) (await import("./copy_buttons.js")).startCopying({ copyBy, selected });
 if (document.querySelector("time[data-local]")) (await import("./times.js")).startTimes();
 if (document.querySelector("[data-password-rules]")) (await import("./passwords.js")).startPasswordRules();
 if (document.querySelector("form[data-wait-seconds]")) (await import("./countdown.js")).startCountdowns();
