@@ -16,6 +16,10 @@ NOT_COPIED = shutil.ignore_patterns(
 )
 BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 REST = r"(?:.*\n)*?"  # what `-…` removes: all lines up to the next one of the hunk, or to the end of the file
+MIGRATIONS = (
+    "tests/test_database.py::test_models_and_migrations_do_not_drift",
+    "tests/test_database.py::test_each_migration_can_be_reverted_and_applied_again",
+)
 SECONDS = 200  # mypy takes ten on a quiet machine
 
 
@@ -23,6 +27,9 @@ def sections() -> dict[str, str]:
     """The text of each `## ` section, by its title."""
     parts = re.split(r"^## (.+)$", DOCUMENT.read_text(), flags=re.MULTILINE)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+REMOVALS = [title for title in sections() if title.startswith("Remove ")]
 
 
 class Copy:

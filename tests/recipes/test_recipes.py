@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.recipes.recipe import Copy, sections
+from tests.recipes.recipe import MIGRATIONS, REMOVALS, Copy, sections
 
 pytestmark = pytest.mark.timeout(600)  # each copies the project, checks its types, and starts its own stores
 
@@ -27,12 +27,6 @@ ADDED_TESTS = (
         for name in ("hostile", "markdown", "settling")
     ),
 )
-
-MIGRATIONS = (
-    "tests/test_database.py::test_models_and_migrations_do_not_drift",
-    "tests/test_database.py::test_each_migration_can_be_reverted_and_applied_again",
-)
-REMOVALS = [title for title in sections() if title.startswith("Remove ")]
 
 YOURS = """
 from dotenv import dotenv_values

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.recipes.recipe import Copy
-from tests.recipes.test_recipes import MIGRATIONS, REMOVALS
+from tests.recipes.recipe import MIGRATIONS, REMOVALS, Copy
 
 pytestmark = pytest.mark.timeout(600)  # each copies the project, checks its types, and starts its own stores
 
