@@ -15,8 +15,9 @@ THE_REQUEST = "[…]"
 MIN_RUN = 12  # alphanumeric characters in a row that the error has in common with the request
 MIN_MESSAGE = 3  # alphanumeric characters of a message that is repeated whole
 LONG = 100_000  # alphanumeric characters of a text, above which a run must be twice as long: it would take a second
+# A run of backslashes is tried from its beginning only, or a long one would take quadratic time.
 ESCAPES = re.compile(
-    r"\\+u[0-9a-fA-F]{4}|\\+x[0-9a-fA-F]{2}|\\+[nrtbfv0]|&(?:amp;)*(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,8});|(?:%[0-9a-fA-F]{2})+"
+    r"(?<!\\)\\+(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[nrtbfv0])|&(?:amp;)*(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,8});|(?:%[0-9a-fA-F]{2})+"
 )
 TOKEN = re.compile(r"[\w.+@-]{6,}")
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]+")

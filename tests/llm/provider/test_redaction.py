@@ -64,6 +64,10 @@ def test_control_characters_do_not_pass() -> None:
     assert redacted("a\x1b[31mb\r\nc\u2028d\u202ee\x9bf\x00g", ["nothing"]) == "a [31mb c d e f g"
 
 
+def test_a_long_run_of_backslashes_is_read_once() -> None:
+    assert redacted("\\" * 100_000, ["nothing"])  # the test's limit is the bound: it took minutes
+
+
 def test_a_part_of_a_very_long_text_is_left_out_too() -> None:
     text = " ".join(f"sentence{number}" for number in range(LONG // 8))
     part = text[500_000 % len(text) :][:200]
