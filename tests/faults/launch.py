@@ -7,7 +7,6 @@ the delivery one by one: a test proves that the oracle notices each.
 from __future__ import annotations
 
 import asyncio
-import atexit
 import itertools
 import os
 import signal
@@ -24,10 +23,10 @@ import uvloop
 from redis.asyncio.connection import AbstractConnection
 
 from chat import cli, server
+from chat.checkout import ROOT
 from chat.security.limits import MESSAGE_EACH_SECOND, SOCKET_CONNECT, Limit
 from chat.services.replies.live_text import LiveText
-from tests.support import patches
-from tests.support.clocks import clock
+from tests.support import faketime, patches
 from tests.support.patches import Part
 
 UNKNOWN_NAMES = "unknown-names"  # in the workers' folder, like the next
@@ -78,10 +77,11 @@ def block_the_loop() -> None:
     patches.LIVE_TEXT_ADD.replace_in_this_process(add)
 
 
-def set_the_clock(seconds: float) -> None:
-    shifted = clock(seconds)
-    shifted.__enter__()
-    atexit.register(shifted.__exit__, None, None, None)
+def set_the_clock(seconds: int) -> None:
+    """Start this process again, since its clocks can't be changed while it runs."""
+    if "FAKETIME" not in os.environ:
+        command = [sys.executable, "-P", "-c", f"from {__name__} import main; main(*{sys.argv[1:]!r})"]
+        os.execve(command[0], command, {**os.environ, **faketime.environment(seconds), "PYTHONPATH": str(ROOT)})
 
 
 def cut_under_commands() -> None:
@@ -225,10 +225,7 @@ FAULTS: dict[str, Callable[[], Any]] = {
     "die_after_final_commit": die_before_the_last_event,
     "block_the_loop": block_the_loop,
     "cut_under_commands": cut_under_commands,
-    "clock_ahead": lambda: set_the_clock(+3600),
-    "clock_behind": lambda: set_the_clock(-3600),
-    "clock_2_s_ahead": lambda: set_the_clock(+2),
-    "clock_2_s_behind": lambda: set_the_clock(-2),
+    **{f"clock:{seconds:+d}": partial(set_the_clock, seconds) for seconds in (3600, -3600, 2, -2)},
     "strict_limits": lambda: None,  # production's
     "names": ask_for_names,
     "next_release": migrate_to_the_next_release,
@@ -248,10 +245,10 @@ FAULTS: dict[str, Callable[[], Any]] = {
 def main(*words: str) -> None:
     """The command, as it is typed."""
     server.end_with_parent()
+    sys.argv = ["chat", *words]
     wanted = os.environ.get("FAULTS", "").split()
     if "strict_limits" not in wanted:
         raise_limits()
     for name in wanted:
         FAULTS[name]()
-    sys.argv = ["chat", *words]
     cli.main()

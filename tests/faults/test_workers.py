@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from tests.faults.clocks import clocks_off
 from tests.faults.cluster import Cluster
 from tests.faults.story import asked, counting
 from tests.support.waiting import eventually
@@ -121,7 +122,7 @@ async def test_row_10_a_loop_blocked_for_20_s_loses_its_answer_and_duplicates_no
 
 
 async def test_row_11_clocks_that_are_an_hour_off_change_nothing(cluster: Cluster) -> None:
-    [ahead], [behind] = await asyncio.gather(cluster.workers(1, "clock_ahead"), cluster.workers(1, "clock_behind"))
+    ahead, behind = await clocks_off(cluster, 3600)
     async with asked(cluster, *counting(1000, 10), at=behind, tabs=[ahead, behind]) as story:
         await asyncio.sleep(6)  # longer than a round of the reaper, and two heartbeats
         row = await story.over(20)
