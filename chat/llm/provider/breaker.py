@@ -30,7 +30,7 @@ class Breaker:
     def __init__(self, name: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._name = name  # for logs
         self._clock = clock
-        self._failures: dict[object, float] = {}  # when, by conversation
+        self._failures: dict[object, float] = {}  # when, by who asked
         self._down_since: float | None = None
         self._code = Code.UNREACHABLE
         self._probes = 0  # that failed
@@ -75,15 +75,15 @@ class Breaker:
         logger.warning("%s answers again after %.0f s", self._name, self._clock() - self._down_since)
         self._down_since, self.is_half_open = None, False
 
-    def failed(self, failure: Failed, conversation: object, *, probe: bool = False) -> None:
-        """The provider failed. A conversation may cause its own errors, so they count once."""
+    def failed(self, failure: Failed, user: object, *, probe: bool = False) -> None:
+        """The provider failed. A user's texts may cause the errors, in any number of chats, so they count once."""
         if self.is_down:  # others were sent before it went down
             if probe:
                 self.probe_failed()
             return
         now = self._clock()
         never_sent = failure.code is Code.UNREACHABLE
-        self._failures[object() if never_sent else conversation] = now
+        self._failures[object() if never_sent else user] = now
         self._failures = {of: at for of, at in self._failures.items() if at > now - WINDOW_SECONDS}
         if len(self._failures) >= THRESHOLD:
             self._open(failure)

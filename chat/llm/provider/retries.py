@@ -56,7 +56,9 @@ class Retries:
         *,
         most: int | None = None,
         resume: Resumption | None = None,
+        user: object = None,
     ) -> None:
+        """`user`: whose failures count once for the breaker; None: this request's alone."""
         self.request = request  # as it was sent last
         self._provider = provider
         self._adaptations: list[Adaptation] = []
@@ -68,7 +70,7 @@ class Retries:
         self._resumed_at: list[float] = []
         self._holds = 0  # how often it waited while the provider was down
         self._is_probe = False  # the provider is down, and this attempt tests whether it is back
-        self._conversation: object = request.prompt_cache_key or object()
+        self._user = user or object()
         self.attempts = 1 if resume else 0
         self.in_flight = False  # the provider has the request, or may have it
 
@@ -116,15 +118,21 @@ class Retries:
     def _pause_while_down(self) -> float | None:
         """Seconds until this request asks for admission again; None: it fails.
 
-        A new request fails at once, unless a probe is running. A request sent before the provider went down keeps its
-        retry pauses, and continues if the provider is back by then.
+        A new request fails at once, unless a probe is running: then it waits for the result, since a slow model may
+        need half a minute for its first word. A request sent before the provider went down keeps its retry pauses,
+        and continues if the provider is back by then.
         """
         pauses = PAUSES.get(Code.UNREACHABLE, ())[: self._most]
         tries = self.attempts + self._holds
-        if tries >= len(pauses) or not (self.attempts or self._provider.breaker.is_half_open):
+        if pauses and self._provider.breaker.is_half_open and self._waited_seconds <= MAX_WAIT_SECONDS:
+            pause = pauses[min(tries, len(pauses) - 1)]
+        elif self.attempts and tries < len(pauses):
+            pause = pauses[tries]
+        else:
             return None
         self._holds += 1
-        return pauses[tries] * (1 + JITTER * random.random())  # noqa: S311 - it spreads load, no secret
+        self._waited_seconds += pause
+        return pause * (1 + JITTER * random.random())  # noqa: S311 - it spreads load, no secret
 
     def _judge(self, event: Event) -> None:
         """What the event says about the provider as a whole; failures of our own limits say nothing."""
@@ -132,7 +140,7 @@ class Retries:
         if not isinstance(event, Failed) or (event.status is not None and not event.outage):
             breaker.answered()
         elif event.outage and not self._began:
-            breaker.failed(event, self._conversation, probe=probe)
+            breaker.failed(event, self._user, probe=probe)
         else:
             return
         self._is_probe = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import aclosing
+from uuid import uuid4
 
 import pytest
 
@@ -46,7 +47,7 @@ def breaker(clock: Clock) -> Breaker:
 
 def fail(breaker: Breaker, times: int = THRESHOLD, failure: Failed = UNREACHABLE) -> None:
     for number in range(times):
-        breaker.failed(failure, f"conversation {number}")
+        breaker.failed(failure, f"user {number}")
 
 
 def test_it_opens_after_failures_with_no_answer_in_between(breaker: Breaker) -> None:
@@ -71,12 +72,12 @@ def test_old_failures_do_not_count(breaker: Breaker, clock: Clock) -> None:
     assert not breaker.is_down
 
 
-def test_the_errors_of_one_conversation_count_once_unless_its_requests_never_arrived(breaker: Breaker) -> None:
+def test_the_errors_of_one_user_count_once_unless_the_requests_never_arrived(breaker: Breaker) -> None:
     for _ in range(THRESHOLD * 2):
-        breaker.failed(FAILING, "one conversation")
+        breaker.failed(FAILING, "alice")
     assert not breaker.is_down
     for _ in range(THRESHOLD - 1):
-        breaker.failed(UNREACHABLE, "one conversation")
+        breaker.failed(UNREACHABLE, "alice")
     assert breaker.is_down
 
 
@@ -218,6 +219,46 @@ async def test_messages_sent_during_a_probe_wait_for_it_and_are_answered(llm: LL
     answers = await asyncio.gather(*(llm.call(f"say {number} [offline: delay_first=0.2]") for number in range(5)))
 
     assert [answer.text for answer in answers] == ["0", "1", "2", "3", "4"]
+
+
+async def test_a_message_waits_for_a_probe_for_longer_than_its_retries_take(
+    hasty: None, llm: LLMClient, open_breaker: Breaker
+) -> None:
+    open_breaker._probe_at = 0
+    probe = asyncio.create_task(llm.call("say slow [offline: delay=0.5]"))
+    await eventually(lambda: open_breaker.is_half_open)
+    waiting = await llm.call("say waited")
+
+    assert (probe.done(), waiting.text, [log.attempts for log in waiting.calls]) == (True, "waited", [1])
+
+
+async def test_a_message_does_not_wait_for_a_probe_forever_nor_without_retries(
+    llm: LLMClient, open_breaker: Breaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patches.MAX_WAIT_SECONDS.replace(monkeypatch, 0.5)
+    open_breaker._probe_at = 0
+    probe = asyncio.create_task(llm.call("hello [offline: delay=60]"))
+    await eventually(lambda: open_breaker.is_half_open)
+    for options in ({}, {"retries": 0}):
+        with pytest.raises(errors.ProviderFailed) as failed:
+            await llm.call("hello", **options)
+        assert [log.attempts for log in failed.value.calls] == [0]
+    probe.cancel()
+    await asyncio.wait({probe})
+
+
+@pytest.mark.parametrize("chats_of_one_user", [True, False])
+async def test_chats_of_one_user_that_a_server_fails_do_not_stop_the_others(
+    llm: LLMClient, hasty: None, chats_of_one_user: bool
+) -> None:
+    alice, bob = uuid4(), uuid4()
+    for number in range(THRESHOLD + 1):
+        user = alice if chats_of_one_user else uuid4()
+        with pytest.raises(errors.ProviderFailed):
+            await llm.call("hello [offline: status=500]", user=user, prompt_cache_key=f"chat {number}")
+    assert bool(llm.unavailable()) is not chats_of_one_user
+    if chats_of_one_user:
+        assert (await llm.call("say hello", user=bob)).text == "hello"
 
 
 async def test_a_probe_that_is_stopped_makes_room_for_another(llm: LLMClient, open_breaker: Breaker) -> None:
