@@ -216,7 +216,8 @@ class Round:
 
     def _fault_of_answer(self, ended: Completed) -> errors.CallFailed | None:
         if ended.refused:
-            return errors.OutputRefused("The model refused to answer.", detail=ended.text)
+            told = f"its explanation has {len(ended.text)} characters"  # which are private, as all of its words
+            return errors.OutputRefused("The model refused to answer.", detail=told)
         if ended.incomplete_reason:
             return errors.OutputIncomplete(ended.incomplete_reason)
         if not ended.text.strip():

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import fastjsonschema
 import openai
 import pydantic
 
+from chat.llm.provider.redaction import redacted
+
 Schema = type[pydantic.BaseModel] | dict[str, Any]
 MAX_NAME = 64
 NOT_JSON = "the answer is not JSON"
 MAX_DETAIL_ERRORS = 5
+MAX_COMPLAINT_CHARACTERS = 1000
+_NAME = re.compile(r"\w{1,40}")
 # In JSON's text: a pair of surrogates or another escape; also NUL or half of a pair, which PostgreSQL cannot store.
 _ESCAPE = re.compile(r"(\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\[^u])|\\u(?:0000|[dD][89a-fA-F]..)")
 
@@ -37,19 +41,23 @@ class OutputSchema:
         return {"type": "json_schema", "name": self.name, "schema": self.json, "strict": True}
 
     def parsed(self, text: str) -> Any:
-        """The text as an instance of the model, or as a JSON value. Raises ValueError, which says what is wrong."""
+        """The text as an instance of the model, or as a JSON value. Raises ValueError, which says what is wrong.
+
+        The errors are logged and stored, so they do not repeat the answer.
+        """
         try:
             return self._parse(_ESCAPE.sub(_storable, text))
         except pydantic.ValidationError as error:
-            raise ValueError(_complaints(error)) from None
+            complaint = _complaints(error)
         except fastjsonschema.JsonSchemaValueException as error:
-            raise ValueError(error.message) from None
+            complaint = error.message
         except json.JSONDecodeError:
-            raise ValueError(NOT_JSON) from None
+            complaint = NOT_JSON
         except RecursionError:
-            raise ValueError("it is nested too deeply") from None
-        except Exception as error:  # the model's own validators may raise anything
-            raise ValueError(f"its validation failed: {error!r}") from error
+            complaint = "it is nested too deeply"
+        except Exception as error:  # noqa: BLE001 - the model's own validators may raise anything
+            complaint = f"its validation failed: {error!r}"
+        raise ValueError(redacted(complaint[:MAX_COMPLAINT_CHARACTERS], _words_of(text)))
 
 
 def _storable(escape: re.Match[str]) -> str:
@@ -86,3 +94,24 @@ def _complaints(error: pydantic.ValidationError) -> str:
     if any(one["type"] == "json_invalid" and not one["loc"] for one in found):
         return NOT_JSON
     return "; ".join(f"{'.'.join(str(step) for step in one['loc']) or 'the answer'}: {one['msg']}" for one in found)
+
+
+def _words_of(text: str) -> list[str]:
+    """The strings and numbers of an answer, and its properties that are words and no names."""
+    try:
+        return list(_leaves(json.loads(text)))
+    except (ValueError, RecursionError):
+        return [text]
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    left = [value]
+    while left:
+        match left.pop():
+            case dict() as properties:
+                left += [name for name in properties if not _NAME.fullmatch(name)]
+                left += properties.values()
+            case list() as items:
+                left += items
+            case leaf:
+                yield str(leaf)

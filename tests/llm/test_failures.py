@@ -33,7 +33,7 @@ pytestmark = pytest.mark.usefixtures("nothing_is_left")
 @pytest.mark.parametrize(
     ("script", "kind", "code", "detail"),
     [
-        ("refusal", errors.OutputRefused, "refused", WHOLE),
+        ("refusal", errors.OutputRefused, "refused", f"{len(WHOLE)} characters"),
         ("incomplete", errors.OutputIncomplete, "incomplete", "max_output_tokens"),
         ("filter", errors.ProviderFailed, "content_filter", "content_filter"),
         ("empty", errors.OutputEmpty, "empty", ""),
@@ -76,6 +76,7 @@ async def test_an_answer_that_does_not_match_its_schema_raises(
     assert failure.code == journal.log.status == code
     assert failure.text == journal.log.output
     assert bool(journal.log.error) is (code != "empty")
+    assert "Bergen" not in journal.log.error
     assert journal.log.cost > 0
 
 
@@ -93,6 +94,13 @@ async def test_a_failing_validator_does_not_keep_the_round_from_the_journal(
     assert isinstance(failure, errors.OutputInvalid)
     assert "KeyError" in failure.detail
     assert journal.log.status == "invalid"
+
+
+async def test_a_refusal_is_not_in_the_log(llm: LLMClient, journal: MemoryJournal) -> None:
+    failure = await failure_of(llm, f"say {WHOLE} [offline: refusal]")
+
+    assert failure.text == journal.log.output == WHOLE
+    assert not set(WHOLE.split()) & set(f"{journal.log.error} {failure.detail}".split())
 
 
 @pytest.mark.parametrize("script", ["nul", "surrogates"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import json
+import re
 from datetime import date
 from typing import Any, Literal
 
@@ -186,3 +187,36 @@ def test_anything_but_a_schema_is_refused_with_advice(schema: Any) -> None:
 def test_an_answer_that_is_not_json_is_called_that(schema: Any, text: str) -> None:
     with pytest.raises(ValueError, match=r"^the answer is not JSON$"):
         OutputSchema(schema).parsed(text)
+
+
+class Told(pydantic.BaseModel):
+    name: str
+    inhabitants: int
+
+    @pydantic.field_validator("name")
+    @classmethod
+    def of_a_capital(cls, name: str) -> str:
+        if name == "quoted":
+            raise RuntimeError(name)
+        raise ValueError(f"{name} is no capital")
+
+
+PRIVATE = "Alice's diagnosis"
+
+
+@pytest.mark.parametrize(
+    ("schema", "answer", "complaint"),
+    [
+        (SCHEMA, {"title": "a", "count": 1, PRIVATE: 2}, '{"[…]"} properties'),
+        (SCHEMA, {"title": PRIVATE * 2, "count": 1}, "data.title must be shorter than or equal to 20 characters"),
+        (Work, {**WORK, "language": PRIVATE}, "language: Input should be 'en' or 'de'"),
+        (Told, {"name": PRIVATE, "inhabitants": PRIVATE}, "name: Value error, […] is no capital; inhabitants: Input"),
+        (Told, {"name": "quoted", "inhabitants": 1}, "its validation failed: RuntimeError('[…]')"),
+    ],
+)
+def test_a_complaint_names_the_schema_and_does_not_repeat_the_answer(
+    schema: Any, answer: dict[str, Any], complaint: str
+) -> None:
+    with pytest.raises(ValueError, match=re.escape(complaint)) as error:
+        OutputSchema(schema).parsed(json.dumps(answer))
+    assert "diagnosis" not in str(error.value)
