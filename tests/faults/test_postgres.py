@@ -228,7 +228,7 @@ async def test_row_27_a_lost_reply_to_commit_stores_the_message_exactly_once(clu
     assert len(stored) == 1
 
 
-async def test_row_27_a_lost_reply_to_the_last_commit_ends_tabs_within_10_s(cluster: Cluster) -> None:
+async def test_row_27_after_a_lost_reply_to_the_last_commit_tabs_get_the_end_without_asking(cluster: Cluster) -> None:
     one, two = await cluster.workers(2)
     async with asked(cluster, *counting(150, 10), at=one, tabs=[one, two]) as story:
         await story.until_text(100)
@@ -239,6 +239,8 @@ async def test_row_27_a_lost_reply_to_the_last_commit_ends_tabs_within_10_s(clus
 
     assert cluster.postgres.proxy.dropped >= 1
     assert row["status"] == "final"
+    for tab in story.tabs:
+        assert [frame["message_id"] for frame in tab.frames if frame["type"] == "final"] == [story.reply_id]
 
 
 async def test_row_43_while_postgres_is_read_only_pages_are_readable_and_a_running_answer_is_kept(

@@ -70,6 +70,7 @@ AERICH = Part(database, "aerich")
 QUERY_SECONDS = Part(pool, "QUERY_SECONDS")
 RETRY_WITHIN_SECONDS = Part(pool, "RETRY_WITHIN_SECONDS")
 POOL_ACQUIRE = Part(pool.Pool, "acquire")
+COMMIT = Part(pool.OneConnection, "commit")
 
 # The model
 MAX_RUNS = Part(ledger, "MAX_RUNS")

@@ -37,6 +37,13 @@ UPDATE tool_call SET state = 'failed', output = $2, finished_at = now()
 WHERE generation_id = $1 AND state = 'running'
 """
 GENERATION = "SELECT id FROM generation WHERE id = $1"
+# With this fence only this worker can have ended the generation.
+ENDED = """
+SELECT t.rev, t.title, t.last_message_at,
+    (SELECT id FROM llm_call_log WHERE generation_id = g.id ORDER BY round DESC LIMIT 1) AS call_log_id
+FROM generation g JOIN chat_thread t ON t.id = g.thread_id
+WHERE g.id = $1 AND g.fence = $2 AND g.state = $3 AND g.reason = $4
+"""
 QUESTION = "SELECT content FROM chat_message WHERE thread_id = $1 AND number = $2"
 COUNTED = "UPDATE chat_message SET token_count = $3 WHERE thread_id = $1 AND number = $2 AND token_count IS NULL"
 END_ANSWER = """
@@ -149,7 +156,19 @@ async def _settle(journal: ReplyJournal) -> None:
 async def _store(
     claim: Claim, live_text: LiveText, outcome: Outcome, answer: AnswerSoFar, journal: ReplyJournal
 ) -> tuple[dict[str, Any], UUID | None]:
-    """Returns the thread's new row and the id of the last call's row."""
+    """Returns the thread's new row and the id of the last call's row. After a lost reply to COMMIT it runs twice."""
+    try:
+        return await _store_end(claim, live_text, outcome, answer, journal)
+    except Fenced:
+        ended = await query(ENDED, claim.generation_id, claim.fence, outcome.state, outcome.reason[: lease.MAX_REASON])
+        if not ended:
+            raise
+        return ended[0], ended[0]["call_log_id"]
+
+
+async def _store_end(
+    claim: Claim, live_text: LiveText, outcome: Outcome, answer: AnswerSoFar, journal: ReplyJournal
+) -> tuple[dict[str, Any], UUID | None]:
     asked = await query(QUESTION, claim.thread_id, claim.question_number)
     if not asked:  # the thread was deleted
         raise Fenced(claim.generation_id)

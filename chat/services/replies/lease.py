@@ -22,6 +22,7 @@ LEASE = "12 seconds"
 SELF_FENCE_SECONDS = 9.0  # shorter than the lease: this worker stops before another can begin
 RETRY_SECONDS = 30.0  # to claim a generation
 PAUSE_SECONDS = 0.5
+MAX_REASON = 40  # characters
 
 Stored = TypeVar("Stored")
 
@@ -220,7 +221,7 @@ async def is_owned(claim: Claim) -> bool:
 
 async def finish(claim: Claim, state: State, *, reason: str) -> None:
     """End the generation; call it in the transaction that stores the answer."""
-    await _fenced(FINISH, claim, state, reason[:40])
+    await _fenced(FINISH, claim, state, reason[:MAX_REASON])
 
 
 async def renew(owner: str, generation_ids: list[UUID]) -> dict[UUID, bool]:

@@ -28,7 +28,7 @@ from chat.services.usage import budgets
 from chat.settings import MODEL_MAX_LENGTH, Settings
 from chat.text import fitting
 
-ERROR_BY_MODEL = ("refused", "invalid")  # for these the error is text of the model, which the call's text has
+ERROR_BY_MODEL = ("refused", "invalid")  # for these the error can quote the answer, which the call's text has
 
 logger = logging.getLogger(__name__)
 

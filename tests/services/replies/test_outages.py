@@ -11,13 +11,13 @@ import asyncpg
 import pytest
 
 from chat.database import DatabaseUnavailable, credentials, query
-from chat.models import ChatMessage, Generation, LLMCallLog
+from chat.models import ChatMessage, ChatThread, Generation, LLMCallLog
 from chat.services.replies.reply import Reply
 from tests.support import patches
 from tests.support.cast import Person
 from tests.support.full_disk import failing_writes
 from tests.support.offline import OfflineServer
-from tests.support.replies import ended, ready
+from tests.support.replies import answered, ended, ready
 from tests.support.site import Beside, Site
 from tests.support.stores import Stores
 from tests.support.waiting import eventually
@@ -118,6 +118,36 @@ async def test_an_answer_that_ends_while_the_disk_is_full_is_stored_whole_when_t
     assert (after.state, after.takeovers, after.fence) == ("completed", 0, 2)
     assert not call.estimated
     assert await model.creates(str(generation.id)) == 1
+
+
+@pytest.mark.parametrize(
+    ("question", "end"), [("say Hello", "final"), ("hello [offline: status=400]", "response.error")]
+)
+async def test_an_answer_whose_last_commit_lost_its_reply_still_ends_by_its_event(
+    alice: Person, monkeypatch: pytest.MonkeyPatch, question: str, end: str
+) -> None:
+    settle, commit, last = patches.JOURNAL_SETTLE.value, patches.COMMIT.value, ["commit"]
+    settled: list[uuid.UUID | None] = []
+
+    async def settle_and_tell(self: Any) -> Any:
+        settled.append(await settle(self))
+        return settled[-1]
+
+    async def commit_in_silence(self: Any) -> None:
+        await commit(self)
+        if settled and last:
+            last.clear()
+            raise DatabaseUnavailable("the reply was lost")
+
+    patches.JOURNAL_SETTLE.replace(monkeypatch, settle_and_tell)
+    patches.COMMIT.replace(monkeypatch, commit_in_silence)
+    _, generation, tab = await answered(alice, question)
+
+    assert not last
+    assert tab.frames[-1]["type"] == end
+    assert await LLMCallLog.filter(generation_id=generation.id).count() == 1
+    assert await ChatThread.filter(id=generation.thread_id).values_list("rev", flat=True) == [tab.store.rev]
+    assert end != "final" or tab.frames[-1]["call_log_id"] == str(settled[0])
 
 
 async def test_a_tool_that_runs_while_the_disk_is_full_is_recorded_and_its_answer_goes_on(
