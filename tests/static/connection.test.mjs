@@ -327,6 +327,20 @@ describe("a sync", () => {
     assert.equal(world.sent("sync").length, 2);
   });
 
+  it("for a change of the path waits a quarter of a second, also when another one waits for longer", () => {
+    world.connection.sync();
+    world.connection.sync();
+    world.connection.sync(true);
+    world.pass(249);
+    assert.equal(world.sent("sync").length, 1);
+    world.pass(1);
+    assert.equal(world.sent("sync").length, 2);
+    world.say({ type: "thread.snapshot", messages: [] });
+    world.pass(250);
+    world.connection.sync(true);
+    assert.equal(world.sent("sync").length, 3);
+  });
+
   it("that was granted in the meantime is not asked again", () => {
     world.connection.sync();
     world.connection.sync();

@@ -42,16 +42,12 @@ describe("a delta", () => {
     assert.equal(textOf(play(page([assistant("a\ud83d")]), delta(1, "😀!")).state), "a😀!");
   });
 
-  it("begins an answer that the tab has not heard of, if it is its first", () => {
-    const { state } = play(page([user("Hi")]), delta(0, "Hel"));
-    assert.equal(textOf(state), "Hel");
-    assert.equal(runningAnswer(state).id, ANSWER);
-  });
-
-  it("of an unknown answer that began before asks for a sync", () => {
-    const { state, last } = play(page(), delta(7, "lo"));
-    assert.equal(state.messages.length, 0);
-    assert.equal(last.sync, true);
+  it("of an answer that the tab does not have asks for a sync", () => {
+    for (const pos of [0, 7]) {
+      const { state, last } = play(page([user("Hi")]), delta(pos, "lo"));
+      assert.equal(state.messages.length, 1);
+      assert.equal(last.sync, true);
+    }
   });
 
   it("does not let an ended answer grow", () => {
@@ -246,7 +242,8 @@ describe("one's own message", () => {
   const sent = { type: "local.send", client_id: "client-1", content: "Hi", created_at: "2026-01-01T00:00:00Z" };
 
   it("is shown at once, as pending, below everything else", () => {
-    const { state } = play(page([assistant("Hello", "final")]), sent, delta(0, "late", "answer-0"));
+    const late = { type: "response.started", rev: 1, message_id: "answer-0" };
+    const { state } = play(page([assistant("Hello", "final")]), sent, late, delta(0, "late", "answer-0"));
     assert.deepEqual(state.messages.map(({ content }) => content), ["Hello", "late", "Hi"]);
     assert.equal(hasPending(state), true);
   });
@@ -322,20 +319,20 @@ describe("a tool call", () => {
   const call = { type: "response.tool_call", message_id: ANSWER, call_id: "c1", name: "calculate", arguments: "{}" };
 
   it("is an upsert by its id and does not run again once it is done", () => {
-    const { state } = play(page(), { ...call, status: "running" }, { ...call, status: "done", output: "7" }, { ...call, status: "running" });
+    const { state } = play(page([assistant("")]), { ...call, status: "running" }, { ...call, status: "done", output: "7" }, { ...call, status: "running" });
     assert.deepEqual(state.messages[0].tools.map(({ status, output }) => [status, output]), [["done", "7"]]);
   });
 
   it("has failed when its answer ends before it", () => {
     const running = { ...call, status: "running", title: "Calculating", detail: "1 + 2" };
     for (const end of [final("", { status: "stopped" }), { type: "response.error", rev: 3, message_id: ANSWER, message: "Down.", retryable: true }]) {
-      const [tool] = play(page(), { ...call, call_id: "c0", status: "done", output: "7" }, running, end).state.messages[0].tools.slice(-1);
+      const [tool] = play(page([assistant("")]), { ...call, call_id: "c0", status: "done", output: "7" }, running, end).state.messages[0].tools.slice(-1);
       assert.deepEqual([tool.status, tool.output, tool.title, tool.detail], ["failed", "It did not finish.", "Calculating", "1 + 2"]);
     }
   });
 
   it("survives a snapshot that does not tell of it", () => {
-    const { state } = play(page(), { ...call, status: "done" }, snapshot([assistant("Hello", "final")]));
+    const { state } = play(page([assistant("")]), { ...call, status: "done" }, snapshot([assistant("Hello", "final")]));
     assert.equal(state.messages[0].tools.length, 1);
   });
 });

@@ -17,6 +17,15 @@ RECEIVE_SECONDS = 40  # twice the longest time from a killed worker until the st
 
 CALL = ("call_id", "name", "status", "arguments", "output", "title", "detail")
 REASONING: dict[str, Any] = {"reasoning": "", "reasoning_ms": None, "thinking": False}  # of a message that has none
+OF_ANSWERS = {
+    "response.output_text.delta",
+    "response.reasoning.delta",
+    "response.reasoning.done",
+    "response.text",
+    "response.tool_call",
+    "final",
+    "response.error",
+}
 AHEAD = {"content": "ahead", "reasoning": "thoughts_ahead"}  # UTF-16 units shown beyond the server's word
 
 
@@ -26,6 +35,8 @@ class Store:
     def __init__(self, *, cursor: str = "", rev: int = 0, messages: list[dict[str, Any]] | None = None) -> None:
         self.cursor, self.rev, self.title, self.title_rev = cursor, rev, "", rev
         self.messages: list[dict[str, Any]] = [dict(message) for message in messages or []]
+        self.elsewhere: str | None = None  # the answer that is being written in a version that is not shown
+        self.queue: dict[str, Any] = {"paused": "", "items": []}
         self.parts: list[dict[str, Any]] = []
         self.syncs = 0
         self.chats: dict[str, dict[str, Any]] = {}  # the sidebar's, by id
@@ -42,21 +53,16 @@ class Store:
                 self._snapshot(frame)
                 return
             case "message.created":
-                if not self.find(frame["message"]["id"]):
-                    self.messages.append(dict(frame["message"]))
+                self._created(frame)
             case "response.started":
-                self._written(frame["message_id"], {})
-            case "response.output_text.delta":
-                self._delta(frame)
-            case "response.reasoning.delta" | "response.reasoning.done":
-                self._reasoning(frame)
-            case "response.text":
-                now = {"content": frame["text"]} | {name: frame.get(name, unset) for name, unset in REASONING.items()}
-                self._written(frame["message_id"], _furthest(self.find(frame["message_id"]) or {}, now))
-            case "response.tool_call":
-                self._tool_call(frame)
-            case "final" | "response.error":
-                self._ended(frame)
+                self._started(frame)
+            case "path.changed":
+                self.syncs += self._is_new(frame)
+            case "queue.changed":
+                if self._is_new(frame):
+                    self.queue = {"paused": frame["paused"], "items": frame["items"]}
+            case name if name in OF_ANSWERS:
+                self._answer_changed(frame)
             case "thread.title.updated":
                 self._title_updated(frame)
             case _:
@@ -68,6 +74,69 @@ class Store:
         self.cursor = frame.get("cursor") or self.cursor
         self.rev = max(self.rev, frame.get("rev") or 0)
 
+    def _is_new(self, frame: dict[str, Any]) -> bool:
+        return frame.get("rev") is None or frame["rev"] > self.rev
+
+    def _created(self, frame: dict[str, Any]) -> None:
+        message = dict(frame["message"])
+        if not self._is_new(frame):
+            return  # the tab's path is newer
+        if known := self.find(message["id"]):
+            known |= {"versions": message["versions"]} if message.get("versions") else {}
+            self.syncs += self._is_misplaced(message)
+        elif not self._place(message):
+            self.syncs += 1
+
+    def _place(self, message: dict[str, Any]) -> bool:
+        """Put a message below its parent: what was there is of another version. False if the parent is not shown.
+
+        A server of an older release names no parent: it has one version of everything.
+        """
+        ids = [one["id"] for one in self.messages]
+        parent = message.get("parent_id", ids[-1] if ids else None)
+        if parent is not None and parent not in ids:
+            return False
+        self.messages = [*self.messages[: 0 if parent is None else ids.index(parent) + 1], message]
+        return True
+
+    def _is_misplaced(self, message: dict[str, Any]) -> bool:
+        """Whether it is shown after another message than its parent."""
+        index = [one["id"] for one in self.messages].index(message["id"])
+        return "parent_id" in message and index > 0 and self.messages[index - 1]["id"] != message["parent_id"]
+
+    def _started(self, frame: dict[str, Any]) -> None:
+        if self.find(frame["message_id"]) or frame.get("rev", self.rev) < self.rev:
+            return
+        last = self.messages[-1]["id"] if self.messages else None
+        parent = frame.get("parent_id") or last  # a worker of an older release does not name the question
+        if parent == last:
+            answer = {"id": frame["message_id"], "role": "assistant", "status": "streaming", "content": "", "tools": []}
+            self.messages.append(answer | REASONING | {"parent_id": parent})
+
+    def _answer_changed(self, frame: dict[str, Any]) -> None:
+        """An answer that is not shown is written in another version, unless its start was lost."""
+        message = self.find(frame["message_id"])
+        if message is None and frame["message_id"] == self.elsewhere:
+            self.elsewhere = None if frame.get("rev") else self.elsewhere  # only the end of an answer has a rev
+        elif message is None:
+            self.syncs += self._is_new(frame)
+        else:
+            self._shown_changed(frame, message)
+
+    def _shown_changed(self, frame: dict[str, Any], message: dict[str, Any]) -> None:
+        match frame["type"]:
+            case "response.output_text.delta":
+                self._delta(frame, message)
+            case "response.reasoning.delta" | "response.reasoning.done":
+                self._reasoning(frame, message)
+            case "response.text":
+                now = {"content": frame["text"]} | {name: frame.get(name, unset) for name, unset in REASONING.items()}
+                self._written(frame["message_id"], _furthest(message, now))
+            case "response.tool_call":
+                self._tool_call(frame, message)
+            case _:
+                self._ended(frame, message)
+
     def _snapshot(self, frame: dict[str, Any]) -> None:
         self.parts = (self.parts if frame["part"] > 1 else []) + frame["messages"]
         if frame["part"] < frame["parts"]:
@@ -75,6 +144,9 @@ class Store:
         self.messages = [self._settled(message) for message in self.parts]
         self.cursor, self.rev, self.title = frame["cursor"], frame["rev"], frame["title"]
         self.title_rev = self.rev
+        running = frame.get("running") or {"shown": True}
+        self.elsewhere = None if running["shown"] else running["message_id"]
+        self.queue = frame.get("queue") or self.queue
 
     def _listed(self, frame: dict[str, Any]) -> None:
         """The sidebar. Of two changes of a chat, the one with the greater rev is newer."""
@@ -105,27 +177,23 @@ class Store:
         known = self.find(incoming["id"])
         if not known or incoming["status"] != "streaming":
             return dict(incoming)
-        return incoming | _furthest(known, incoming) if known["status"] == "streaming" else dict(known)
+        if known["status"] != "streaming":
+            return known | {"versions": incoming.get("versions", [])}
+        return incoming | _furthest(known, incoming)
 
     def _written(self, message_id: str, change: dict[str, Any]) -> None:
         message = self.find(message_id)
-        if message is None:
-            message = {"id": message_id, "role": "assistant", "status": "streaming", "content": "", "tools": []}
-            message |= REASONING
-            self.messages.append(message)
-        if message["status"] == "streaming":
+        if message and message["status"] == "streaming":
             message |= change
 
-    def _delta(self, frame: dict[str, Any]) -> None:
-        message = self.find(frame["message_id"]) or {}
-        if message.get("status", "streaming") != "streaming":
+    def _delta(self, frame: dict[str, Any], message: dict[str, Any]) -> None:
+        if message["status"] != "streaming":
             return
         if joined := self._joined(message, "content", frame):
             self._written(frame["message_id"], joined)
 
-    def _reasoning(self, frame: dict[str, Any]) -> None:
-        message = self.find(frame["message_id"]) or {}
-        if message.get("status", "streaming") != "streaming":
+    def _reasoning(self, frame: dict[str, Any], message: dict[str, Any]) -> None:
+        if message["status"] != "streaming":
             return
         now = {"reasoning_ms": frame["ms"], "thinking": frame["type"] == "response.reasoning.delta"}
         joined: dict[str, Any] | None = {"thoughts_ahead": message.get("thoughts_ahead", 0)}
@@ -144,10 +212,7 @@ class Store:
             return None
         return _longer(name, shown, word + from_utf16(frame["delta"], overlap))
 
-    def _tool_call(self, frame: dict[str, Any]) -> None:
-        self._written(frame["message_id"], {})
-        message = self.find(frame["message_id"])
-        assert message is not None
+    def _tool_call(self, frame: dict[str, Any], message: dict[str, Any]) -> None:
         calls = message.setdefault("tools", [])
         call = {name: frame.get(name, "") for name in CALL}
         known = next((one for one in calls if one["call_id"] == frame["call_id"]), None)
@@ -156,11 +221,7 @@ class Store:
         elif known["status"] == "running" or call["status"] != "running":
             known |= call
 
-    def _ended(self, frame: dict[str, Any]) -> None:
-        message = self.find(frame["message_id"])
-        if message is None:
-            self.syncs += 1
-            return
+    def _ended(self, frame: dict[str, Any], message: dict[str, Any]) -> None:
         if message["status"] != "streaming":
             return
         failed = frame["type"] == "response.error"

@@ -15,6 +15,7 @@ const WELCOME_MS = 10_000;
 const QUIET_MS = 15_000;
 const SYNC_ANSWER_MS = 5_000;
 const SYNC_EVERY_MS = 2_000;
+const HURRIED_SYNC_EVERY_MS = 250; // within the frames that the server takes
 const HEARTBEAT_MS = 25_000;
 const LATE_PING_MS = 10_000; // as long as the server waits for the pong
 
@@ -94,11 +95,14 @@ export class Connection {
     this.#drop();
   }
 
-  /** Asks for a snapshot, at most once in two seconds; a request that comes too early is sent when its time has come. */
-  sync() {
-    if (!this.isUp || !this.#live || this.#timers.has("sync")) return;
-    const wait = this.#lastSync + SYNC_EVERY_MS - this.#env.now();
-    if (wait > 0) return this.#in(wait, "sync", () => this.#page.position().wantSnapshot && this.sync());
+  /**
+   * Asks for a snapshot, at most once in two seconds; a request that comes too early is sent when its time has come. A reader who goes
+   * from version to version (`hurries`) waits less.
+   */
+  sync(hurries = false) {
+    if (!this.isUp || !this.#live || (this.#timers.has("sync") && !hurries)) return;
+    const wait = this.#lastSync + (hurries ? HURRIED_SYNC_EVERY_MS : SYNC_EVERY_MS) - this.#env.now();
+    if (wait > 0) return this.#in(wait, "sync", () => this.#page.position().wantSnapshot && this.sync(hurries));
     this.#lastSync = this.#env.now();
     this.send({ type: "sync" });
     this.#in(SYNC_ANSWER_MS, "answer", () => this.#reopen());

@@ -20,17 +20,17 @@ export function findMessage(state, id) {
 export function complete(message) {
   const empty = { client_id: null, status: "final", content: "", error: null, created_at: null, tools: [] };
   const thought = { reasoning: "", reasoning_ms: null, thinking: false, ahead: 0, thoughtsAhead: 0 };
-  return { ...empty, ...thought, retryable: true, can_continue: false, continues: false, ...message };
+  return { ...empty, ...thought, retryable: true, can_continue: false, continues: false, versions: [], ...message };
 }
 
-export function answer(id) {
-  return complete({ id, role: "assistant", status: "streaming" });
+export function answer(id, parent) {
+  return complete({ id, parent_id: parent, role: "assistant", status: "streaming" });
 }
 
 /** The incoming message, unless it would make a finished one run again; what only this tab knows about it is kept. */
 export function settled(known, incoming) {
   if (!known) return incoming;
-  if (isFinished(known) && !isFinished(incoming)) return known;
+  if (isFinished(known) && !isFinished(incoming)) return { ...known, versions: incoming.versions };
   const next = { ...incoming, tools: incoming.tools.length ? incoming.tools : known.tools };
   return isFinished(incoming) ? next : { ...next, ...furthest(known, next) };
 }
@@ -71,18 +71,44 @@ function joinedAt(shown, ahead, pos, piece) {
   return longer(shown, shown.slice(0, shown.length - ahead) + piece.slice(overlap));
 }
 
-/** Changes one answer; an answer that the tab does not know yet begins here. */
+/** Changes one message that is shown. */
 export function written(state, id, change) {
-  if (!findMessage(state, id)) return appended(state, { ...answer(id), ...change });
   const messages = state.messages.map((message) => (message.id === id ? { ...message, ...change } : message));
   return { ...state, messages };
 }
 
-/** Stored messages come before those that are still being sent. */
-export function appended(state, message) {
-  const stored = state.messages.filter((other) => !other.pending);
+/**
+ * The path with a message after its parent: what was there is of another version, and goes. Null if the parent is not shown. A
+ * server of an older release names no parent: it has one version of everything. Messages that are still being sent stay last.
+ */
+export function placed(state, message) {
+  const stored = storedOf(state);
+  const { parent_id: parent } = message;
+  const above = parent === undefined ? stored.length : parent && stored.findIndex(({ id }) => id === parent) + 1;
+  if (above === 0 && parent) return null;
   const pending = state.messages.filter((other) => other.pending);
-  return { ...state, messages: [...stored, message, ...pending] };
+  return { ...state, messages: [...stored.slice(0, above ?? 0), message, ...pending] };
+}
+
+export function lastOf(state) {
+  return storedOf(state).at(-1);
+}
+
+export function storedOf({ messages }) {
+  return messages.filter((message) => !message.pending);
+}
+
+/** The message is shown after another one than its parent. */
+export function isMisplaced({ messages }, { id, parent_id: parent }) {
+  const above = messages[messages.findIndex((message) => message.id === id) - 1];
+  return parent !== undefined && Boolean(above) && above.id !== parent;
+}
+
+/** As the page shows them: what is sent as another version of a question is at its place, and what will be queued is not among them. */
+export function shownOf({ messages }) {
+  const edited = messages.find(({ pending, edits }) => pending && edits)?.edits;
+  const end = messages.findIndex(({ id }) => id === edited);
+  return messages.filter(({ pending, waits }, index) => (pending ? !waits : end < 0 || index < end));
 }
 
 export function withoutPending(state, clientId) {

@@ -1,20 +1,23 @@
 /**
  * What a tab knows about its thread: state + frame → new state + effects. No DOM, no clock, no socket.
  *
- * The transport may repeat frames, reorder them at a reconnect, or lose them. Three rules make that harmless: everything
- * is an upsert by id, a finished status never goes back, and a delta fits by its position or is refused.
- * Effects say what the page must do:
- * {sync, acked, nacked, resendIn, announce, warn, thread, removed, ended, older, live, models, theme, enterKey, threads}.
+ * The transport may repeat frames, reorder them at a reconnect, or lose them. Four rules make that harmless: everything
+ * is an upsert by id, a finished status never goes back, a delta fits by its position or is refused, and a message goes below its
+ * parent or is refused. Effects say what the page must do:
+ * {sync, hurry, forked, acked, nacked, taken, resendIn, announce, warn, thread, removed, ended, older, live, models, theme, enterKey, threads}.
  */
-import { sha8 } from "./digest.js";
+import { ANSWER_FRAMES } from "./answer_frames.js";
+import { changed, needsSync, unchanged } from "./effects.js";
 import { endingOf } from "./reconnect.js";
 import {
-  answer, appended, complete, endedTools, findMessage, furthest, isFinished, runningAnswer, settled, withDelta, withoutPending,
-  withThoughts, written,
+  answer, complete, findMessage, isMisplaced, lastOf, placed, runningAnswer, settled, storedOf, withoutPending, written,
 } from "./message_updates.js";
 
-export function initialState({ threadId, cursor = "", rev = 0, title = "", messages = [] }) {
-  const shown = { title, titleRev: rev, messages: messages.map(complete) };
+const NO_QUEUE = { paused: "", items: [] };
+
+/** `elsewhere` is the id of an answer that is being written in a version that is not shown. */
+export function initialState({ threadId, cursor = "", rev = 0, title = "", messages = [], elsewhere = null, queue = NO_QUEUE }) {
+  const shown = { title, titleRev: rev, messages: messages.map(complete), elsewhere, queue };
   return { threadId, cursor, rev, ...shown, wantSnapshot: false, parts: null };
 }
 
@@ -22,13 +25,10 @@ const HANDLERS = new Map([
   ["thread.snapshot", snapshot],
   ["message.created", created],
   ["response.started", started],
-  ["response.output_text.delta", delta],
-  ["response.reasoning.delta", reasoningDelta],
-  ["response.reasoning.done", reasoningDone],
-  ["response.text", wholeText],
-  ["response.tool_call", toolCall],
-  ["final", final],
-  ["response.error", failed],
+  ...ANSWER_FRAMES,
+  ["path.changed", pathChanged],
+  ["queue.changed", queueChanged],
+  ["queue.taken", (state, taken) => changed(state, { taken })],
   ["ack", ack],
   ["nack", nack],
   ["thread.title.updated", titleUpdated],
@@ -69,7 +69,7 @@ function snapshot(state, frame) {
 }
 
 function replaced(state, frame, fresh) {
-  const stored = state.messages.filter((message) => !message.pending);
+  const stored = storedOf(state);
   const incoming = fresh.map((message) => settled(findMessage(state, message.id), complete(message)));
   const known = new Set(incoming.map((message) => message.id));
   const sent = new Set(incoming.map((message) => message.client_id).filter(Boolean));
@@ -77,11 +77,13 @@ function replaced(state, frame, fresh) {
   // Messages loaded above the snapshot stay if the two overlap; otherwise keeping them would leave a silent gap.
   const meeting = stored.findIndex((message) => known.has(message.id));
   const above = stored.slice(0, Math.max(meeting, 0)).filter((message) => !known.has(message.id));
+  const forked = stored.slice(Math.max(meeting, 0)).some((message) => !known.has(message.id));
   const messages = [...above, ...incoming, ...pending];
-  const title = frame.title ?? state.title;
-  const rev = frame.rev ?? state.rev;
-  const next = { ...state, cursor: frame.cursor ?? state.cursor, rev, title, titleRev: rev, messages };
+  const { title = state.title, rev = state.rev, cursor = state.cursor, running, queue } = frame;
+  const elsewhere = running && !running.shown ? running.message_id : null;
+  const next = { ...state, cursor, rev, title, titleRev: rev, messages, elsewhere, queue: queue ?? state.queue };
   const effects = { acked: [...sent], thread: { thread_id: state.threadId, title } };
+  if (forked) effects.forked = true;
   if (!above.length && frame.has_older !== undefined) effects.older = olderOf(frame);
   return changed(next, effects);
 }
@@ -91,103 +93,68 @@ function olderOf({ has_older, older_cursor }) {
   return { has_older, older_cursor };
 }
 
-function created(state, { message }) {
+function created(state, { message, rev }) {
   const acked = message.client_id ? [message.client_id] : [];
-  const known = findMessage(state, message.id);
+  const rest = withoutPending(state, message.client_id);
+  if (rev <= state.rev) return changed(rest, { acked }); // the tab's path is newer
   // A replay repeats how the message began; it must not undo what came since.
-  if (known) return changed(withoutPending(state, message.client_id), { acked });
-  const position = state.messages.findIndex((other) => other.pending && other.client_id === message.client_id);
-  if (position < 0 || !message.client_id) return changed(appended(state, complete(message)), { acked });
-  return changed({ ...state, messages: state.messages.with(position, complete(message)) }, { acked });
+  const isKnown = Boolean(findMessage(state, message.id));
+  if (isKnown && !isMisplaced(state, message)) return changed(withVersions(rest, message), { acked });
+  if (isKnown) return needsSync(rest, { acked });
+  const next = placed(rest, complete(message));
+  return next ? changed(next, { acked, ...cut(state, next) }) : needsSync(rest, { acked });
 }
 
-function started(state, { message_id: id }) {
-  if (findMessage(state, id)) return unchanged(state);
-  return changed(appended(state, answer(id)));
+function withVersions(state, { id, versions }) {
+  return versions?.length ? written(state, id, { versions }) : state;
 }
 
-function delta(state, frame) {
-  const message = findMessage(state, frame.message_id);
-  if (message && isFinished(message)) return unchanged(state);
-  const next = withDelta(message, frame.pos, frame.delta);
-  return next ? changed(written(state, frame.message_id, next)) : needsSync(state);
+/** Whether the reader's path has lost messages; without its beginning, there are no older ones. */
+function cut(state, next) {
+  if (storedOf(state).length < storedOf(next).length) return {};
+  const isWhole = lastOf(next).parent_id === null;
+  return { forked: true, ...(isWhole ? { older: { has_older: false, older_cursor: "" } } : {}) };
 }
 
-/** The same rules as for text. */
-function reasoningDelta(state, frame) {
-  const message = findMessage(state, frame.message_id);
-  if (message && isFinished(message)) return unchanged(state);
-  const next = withThoughts(message, frame);
-  return next ? changed(written(state, frame.message_id, next)) : needsSync(state);
+/** A worker of an older release does not name the question. */
+function started(state, { message_id: id, parent_id: parent, rev }) {
+  if (findMessage(state, id) || rev < state.rev) return unchanged(state);
+  if (parent && lastOf(state)?.id !== parent) return unchanged(state);
+  return changed(placed(state, answer(id, parent ?? undefined)));
 }
 
-function reasoningDone(state, { message_id: id, ms }) {
-  const message = findMessage(state, id);
-  if (message && isFinished(message)) return unchanged(state);
-  if (message?.thoughtsAhead) return unchanged(state);
-  return changed(written(state, id, { reasoning_ms: ms, thinking: false }));
+/** The head was moved, or a version deleted, in any tab. */
+function pathChanged(state, { rev }) {
+  return rev <= state.rev ? unchanged(state) : needsSync(state, { hurry: true });
 }
 
-/** A server of an older release leaves the reasoning out. */
-function wholeText(state, { message_id: id, text: content, reasoning = "", reasoning_ms = null, thinking = false }) {
-  const message = findMessage(state, id);
-  if (message && isFinished(message)) return unchanged(state);
-  return changed(written(state, id, furthest(message ?? answer(id), { content, reasoning, reasoning_ms, thinking })));
-}
-
-function toolCall(state, frame) {
-  const { message_id: id, call_id, name, status, arguments: args, output, title, detail } = frame;
-  const tools = findMessage(state, id)?.tools ?? [];
-  const known = tools.find((tool) => tool.call_id === call_id);
-  if (known && known.status !== "running" && status === "running") return unchanged(state);
-  const call = { call_id, name, status, arguments: args, output, title, detail };
-  const next = known ? tools.map((tool) => (tool === known ? call : tool)) : [...tools, call];
-  return changed(written(state, id, { tools: next }));
-}
-
-function final(state, frame) {
-  const message = findMessage(state, frame.message_id);
-  if (!message) return needsSync(state);
-  if (isFinished(message)) return unchanged(state);
-  const { status, message: words = "", can_continue = false } = frame;
-  const end = { status, error: words || null, can_continue, tools: endedTools(message), ...thought(frame) };
-  const next = written(state, message.id, end);
-  return isWhole(message, frame) ? changed(next) : needsSync(next);
-}
-
-/** When an answer ends, its model has stopped thinking too. */
-function thought({ reasoning_ms = null }) {
-  return { thinking: false, reasoning_ms };
-}
-
-/** An error does not say how long the text is, so text ahead of the server's may not belong to this answer. */
-function isWhole({ content, ahead, reasoning = "" }, { content_length: length, content_sha8: digest, reasoning_length = 0 }) {
-  if (length === undefined ? ahead > 0 : length !== content.length) return false;
-  if (reasoning_length !== reasoning.length) return false;
-  return !digest || digest === sha8(content);
-}
-
-function failed(state, frame) {
-  const message = findMessage(state, frame.message_id);
-  if (!message) return needsSync(state);
-  if (isFinished(message)) return unchanged(state);
-  const { message: words, retryable } = frame;
-  const end = { status: "error", error: words, retryable, tools: endedTools(message), ...thought(frame) };
-  const next = written(state, message.id, end);
-  return isWhole(message, frame) ? changed(next) : needsSync(next);
+function queueChanged(state, { rev, paused, items }) {
+  if (rev <= state.rev) return unchanged(state);
+  const acked = items.map((item) => item.client_id);
+  const messages = state.messages.filter((message) => !(message.pending && acked.includes(message.client_id)));
+  return changed({ ...state, messages, queue: { paused, items } }, { acked });
 }
 
 function ack(state, { client_id: clientId, message_id: id, reply_id: replyId }) {
   const effects = { acked: [clientId] };
-  const stored = findMessage(state, id)
-    ? withoutPending(state, clientId)
-    : { ...state, messages: state.messages.map((message) => acknowledged(message, clientId, id)) };
-  if (!replyId || findMessage(stored, replyId)) return changed(stored, effects);
-  return changed(appended(stored, answer(replyId)), effects);
+  const sent = pendingOf(state, clientId);
+  const rest = withoutPending(state, clientId);
+  // A queued message has no id yet: `queue.changed` brings it.
+  const stored = !sent || !id || findMessage(state, id) ? rest : placed(rest, acknowledged(state, sent, id));
+  if (!replyId || findMessage(stored, replyId) || lastOf(stored)?.id !== id) return changed(stored, effects);
+  return changed(placed(stored, answer(replyId, id)), effects);
 }
 
-function acknowledged(message, clientId, id) {
-  return message.pending && message.client_id === clientId ? { ...message, id, pending: false, held: "" } : message;
+/** At the end, or in the place of the question that it replaces; where exactly, `message.created` says. */
+function acknowledged(state, { edits, ...message }, id) {
+  const stored = storedOf(state);
+  const place = stored.findIndex((other) => other.id === edits);
+  const parent = (place < 0 ? stored.at(-1) : stored[place - 1])?.id ?? null;
+  return { ...message, id, parent_id: parent, pending: false, held: "" };
+}
+
+function pendingOf({ messages }, clientId) {
+  return messages.find((message) => message.pending && message.client_id === clientId);
 }
 
 /** A server that is shutting down, is full or has no database refuses temporarily: the message stays in the outbox. */
@@ -196,7 +163,7 @@ function nack(state, frame) {
   if (frame.code === "overloaded") return held(state, frame);
   if (TEMPORARY.has(frame.code) || isTooQuick) return changed(state, { resendIn: frame.retry_ms });
   // It was sent while the connection was lost, and an answer is still running.
-  if (frame.code === "busy" && runningAnswer(state)) return changed(state, { resendIn: BUSY_RETRY_MS });
+  if (frame.code === "busy" && runningAnswer(state) && !pendingOf(state, frame.client_id)?.edits) return changed(state, { resendIn: BUSY_RETRY_MS });
   return changed(withoutPending(state, frame.client_id), { nacked: frame });
 }
 
@@ -261,9 +228,11 @@ function error(state, { message }) {
 
 // -- user actions -----------------------------------------------------------------------------------------------
 
-function localSend(state, { client_id, content, created_at }) {
+/** `edits` is the question that it replaces. A message that waits for an answer is shown in the queue. */
+function localSend(state, { client_id, content, created_at, edits, queue }) {
   if (state.messages.some((message) => message.client_id === client_id)) return unchanged(state);
-  const message = complete({ id: `local:${client_id}`, client_id, role: "user", content, created_at });
+  const waits = Boolean(queue && (runningAnswer(state) || state.elsewhere));
+  const message = complete({ id: `local:${client_id}`, client_id, role: "user", content, created_at, edits, waits });
   return changed({ ...state, messages: [...state.messages, { ...message, pending: true }] });
 }
 
@@ -294,17 +263,4 @@ function atPosition(state, { cursor, rev }) {
  */
 function skipsChange(state, { type, cursor, rev = 0 }) {
   return Boolean(cursor) && rev > (type === "response.started" ? state.rev : state.rev + 1);
-}
-
-/** The request is sticky: until a snapshot was applied, every hello asks for one and the cursor is not trusted. */
-function needsSync(state, effects = {}) {
-  return changed({ ...state, wantSnapshot: true }, { ...effects, sync: true });
-}
-
-function changed(state, effects = {}) {
-  return { state, effects };
-}
-
-function unchanged(state) {
-  return { state, effects: {} };
 }

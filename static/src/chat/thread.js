@@ -11,7 +11,7 @@ import { HistoryLoader } from "./history.js";
 import { isolated } from "./isolates.js";
 import { startKeyboard } from "./keyboard.js";
 import { goToLogin, keepFromLeaving } from "./leaving.js";
-import { findMessage, hasPending, runningAnswer } from "./message_updates.js";
+import { findMessage, hasPending, runningAnswer, shownOf } from "./message_updates.js";
 import { MessageList } from "./messages.js";
 import { ModelNotice } from "./model_notice.js";
 import { Narrator } from "./narrator.js";
@@ -134,7 +134,7 @@ class ThreadPage {
     return {
       position: () => this.#state,
       pending: () => this.#outbox.messages,
-      isWaiting: () => Boolean(runningAnswer(this.#state)) || hasPending(this.#state),
+      isWaiting: () => Boolean(runningAnswer(this.#state) || this.#state.elsewhere) || hasPending(this.#state),
       onFrame: (frame) => this.#dispatch(frame),
       onStatus: (status) => this.#statusChanged(status),
       onDoubt: () => this.#dispatch({ type: "local.doubt" }),
@@ -150,7 +150,7 @@ class ThreadPage {
     this.#narrator.follow(state);
   }
 
-  #apply({ acked = [], nacked, resendIn, announce, warn, thread, removed, ended, older, live, models, theme, enterKey, threads, sync }) {
+  #apply({ acked = [], nacked, resendIn, announce, warn, thread, removed, ended, older, live, models, theme, enterKey, threads, sync, hurry }) {
     acked.forEach((clientId) => this.#outbox.settle(clientId));
     if (nacked) this.#refused(nacked);
     if (resendIn) this.#connection.resendIn(resendIn);
@@ -165,13 +165,13 @@ class ThreadPage {
     if (models !== undefined) this.#modelNotice.show(models);
     if (theme) followTheme(theme);
     if (enterKey) this.#composer.chooseEnterKey(enterKey);
-    if (sync) this.#connection.sync();
+    if (sync) this.#connection.sync(hurry);
   }
 
   #render() {
     const answer = runningAnswer(this.#state);
     const running = answer?.id ?? null;
-    this.#list.show(this.#state.messages);
+    this.#list.show(shownOf(this.#state));
     this.#silence.watch(answer);
     this.#composer.show({ running, waits: hasPending(this.#state), isCut: this.#isCut });
     this.#sidebar.update({ thread_id: this.#state.threadId, running: Boolean(running) });

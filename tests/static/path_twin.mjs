@@ -1,0 +1,10 @@
+/** Reads histories of frames from stdin and prints which messages the page's store shows at the end of each; see test_path_twins.py. */
+import { readFileSync } from "node:fs";
+
+import { page, play } from "./story.mjs";
+
+const ends = JSON.parse(readFileSync(0, "utf8")).map((frames) => {
+  const { state, syncs } = play(page([], { cursor: "ab12cd34:0", rev: 0 }), ...frames);
+  return [state.messages.map(({ id }) => id), state.elsewhere, state.rev, syncs];
+});
+process.stdout.write(JSON.stringify(ends));
