@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
@@ -11,12 +12,25 @@ import httpx
 import openai
 import pytest
 
+from chat.devservices.offline_model.calls import wanted_in
+from chat.devservices.offline_model.script import without_scripts
+from chat.devservices.offline_model.structured import title_of
 from chat.llm.items import message_item
 from chat.tools import load
 from tests.support.offline import OfflineServer
 from tests.support.offline_requests import TITLE_SCHEMA, background, create, events_in, resumed, structured
 
 TITLED = {"text": structured(TITLE_SCHEMA)}
+
+
+@pytest.mark.parametrize("reads", [without_scripts, wanted_in, title_of])
+@pytest.mark.parametrize("piece", [" ", "\n\n", "find ", "[offline: a] ", "what did we say "])
+def test_a_long_hostile_text_is_read_at_once(reads: Callable[[str], object], piece: str) -> None:
+    reads(f"say\u00a0no {piece * 500_000}")  # in quadratic time it would take minutes
+
+
+def test_scripts_are_cut_out_with_the_spaces_around_them() -> None:
+    assert without_scripts(" say  [offline: a]  one [offline-structured: b]\n[offline: c] two  ") == "say one  two"
 
 
 async def streamed(offline: OfflineServer, asked: str, **fields: Any) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from chat.devservices.offline_model.structured import instance_of, is_nullable
 
 MAX_QUERY_WORDS = 10
 MAX_QUERY_CHARACTERS = 200
+MAX_LOOKED_AT = 2000  # characters: some patterns take quadratic time
 _EXACTLY = re.compile(r"say\s", re.IGNORECASE)
 _SECRET = re.compile(r"\bsecret number\b", re.IGNORECASE)
 _TIME = re.compile(r"\bwhat(?:'s| is)? (?:the )?time\b|\btime is it\b", re.IGNORECASE)
@@ -57,7 +58,7 @@ def calls_of(conversation: Conversation, script: Script) -> tuple[Call, ...]:
 
 def wanted_in(text: str) -> tuple[tuple[str, dict[str, str]], ...]:
     """The tools that the words ask for, offered or not, with their arguments."""
-    return () if _EXACTLY.match(text) else tuple(_wanted(text))
+    return () if _EXACTLY.match(text) else tuple(_wanted(text[:MAX_LOOKED_AT]))
 
 
 def _wanted(text: str) -> Iterator[tuple[str, dict[str, str]]]:

@@ -10,7 +10,7 @@ import msgspec
 
 _IN_ANSWERS = re.compile(r"\[offline: ([^\]]*)\]")
 _IN_STRUCTURED = re.compile(r"\[offline-structured: ([^\]]*)\]")
-_ANY = re.compile(r"\s*\[offline(?:-structured)?: [^\]]*\]\s*")
+_ANY = re.compile(r"\[offline(?:-structured)?: [^\]]*\]")
 
 
 class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -138,4 +138,4 @@ def script_of(message: str, metadata: dict[str, str], *, structured: bool, alway
 
 def without_scripts(message: str) -> str:
     """The message without its scripts."""
-    return _ANY.sub(" ", message).strip()
+    return " ".join(map(str.strip, _ANY.split(message))).strip() if "[offline" in message else message.strip()

@@ -11,6 +11,7 @@ MAX_DEPTH = 3  # from there on, what may be null or empty is
 ABSURD_DEPTH = 30  # a schema that needs more than that has no instance
 MAX_ITEMS = 100
 MAX_TITLE_WORDS = 6
+MAX_LOOKED_AT = 2000  # characters that are searched for a speaker
 _SPEAKER = re.compile(r"(?:^|\n)\s*(?:user|human)\s*:\s*(.+)", re.IGNORECASE)
 _MARKUP = re.compile(r"[`*_#>~\[\]()\"“”]+")
 
@@ -22,7 +23,7 @@ def instance_of(schema: dict[str, Any], words: str) -> Any:
 
 def title_of(text: str) -> str:
     """A title in the user's own words: the first few of the first message."""
-    said = _SPEAKER.search(text)
+    said = _SPEAKER.search(text[:MAX_LOOKED_AT])
     line = next((line for line in (said[1] if said else text).splitlines() if line.strip()), "")
     words = _MARKUP.sub("", line).split()[:MAX_TITLE_WORDS]
     title = " ".join(words).strip(" .,:;!?-")

@@ -24,7 +24,7 @@ QUOTED_KEYS = {"input", "flagged_input", "ctx", "url", "messages", "prompt", "he
 # Codes inside of sentences: `litellm.RateLimitError: …`, and the text of another server's JSON.
 CODE_WORDS = re.compile(r"\b(?:[a-z][a-z0-9]*(?:_[a-z0-9]+)+|[A-Z][a-z]+(?:[A-Z][a-z]+)+|[A-Z]+(?:_[A-Z]+)+)\b")
 PAGE = re.compile(r"\s*(?:<!doctype|<html|<head|<\?xml|<title|<center|<h1)", re.IGNORECASE)
-TITLE = re.compile(r"<title[^>]*>(.{1,300}?)</title|<h1[^>]*>(.{1,300}?)</h1", re.IGNORECASE | re.DOTALL)
+TITLE = re.compile(r"<title[^>]{0,300}>(.{1,300}?)</title|<h1[^>]{0,300}>(.{1,300}?)</h1", re.IGNORECASE | re.DOTALL)
 WAIT = re.compile(r"(?:try again in|retry in|wait|retry after)\s+(?:(\d+)m)?(\d+(?:\.\d+)?)\s*(ms|s|m)?")
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
 

@@ -53,6 +53,7 @@ GARBAGE = [
     b"a" * 60_000,
     b"max_tokens " * 5_000 + b"> 9",
     b"not supported " * 4_000,
+    b"<html>" + b"<title" * 10_000,
 ]
 
 
