@@ -51,8 +51,8 @@ lint: $(TESTS_DONE) ## style, types and import contracts alone
 	.venv/bin/python -m mypy
 	.venv/bin/lint-imports
 
-bench: $(TESTS_DONE) ## measure what a streamed delta costs
-	@.venv/bin/python bench/deltas.py $(BENCH_ARGS)
+bench: $(BUILT) $(TESTS_DONE) ## measure the site under load, in a few minutes (BENCH_ARGS=--help: what else can be measured)
+	@.venv/bin/python -m bench.load $(BENCH_ARGS)
 
 lock: $(TESTS_DONE) ## write the lock files anew (UPGRADE=--upgrade: with newer versions)
 	$(COMPILE) $(UPGRADE) pyproject.toml -o requirements.txt

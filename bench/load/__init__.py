@@ -1,0 +1,1 @@
+"""Load on a whole site, measured beside a floor: `make bench`."""
