@@ -4,37 +4,34 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncGenerator
-from typing import Any, cast
+from typing import Any
 
-from markupsafe import escape
-from quart import Quart, g, has_websocket_context, render_template, request, websocket
+from quart import Quart, request, websocket
 from quart.routing import QuartRule
-from quart.typing import ResponseReturnValue
 from quart.wrappers import BaseRequestWebsocket, Request, Response, Websocket
-from quart_rate_limiter import RateLimitExceeded
-from werkzeug.exceptions import (
-    BadHost,
-    HTTPException,
-    InternalServerError,
-    MethodNotAllowed,
-    NotFound,
-    ServiceUnavailable,
-)
+from werkzeug.exceptions import BadHost
 from werkzeug.routing import MapAdapter
 
 from chat.checkout import ROOT
-from chat.database import DatabaseUnavailable, OutageLog
-from chat.durations import in_words, wait_in_words
+from chat.database import DatabaseUnavailable
 from chat.services.accounts.sessions import ABSOLUTE
 from chat.services.accounts.sign_up_rules import SignUpRules
-from chat.services.errors import NotAdministrator
 from chat.settings import Settings
 from chat.text import contained, isolated
-from chat.web import accounts, admin, auth, compression, form_parser, pages, rate_limits, security_headers
+from chat.web import (
+    accounts,
+    admin,
+    auth,
+    compression,
+    error_pages,
+    form_parser,
+    pages,
+    rate_limits,
+    security_headers,
+)
 from chat.web.chat import pages as chat_pages
 from chat.web.chat import socket
 from chat.web.cookies import FormSessions
-from chat.web.kept import kept
 from chat.web.model_words import abilities
 from chat.web.resources import EXTENSION, CannotStart, opened
 from chat.web.server_patches import BoundedWebsocketConnection, TrustedProxies
@@ -45,8 +42,6 @@ logger = logging.getLogger(__name__)
 
 # 32,000 characters of four bytes, percent-encoded, are 384 KB.
 MAX_FORM_BYTES = 512 * 1024
-UNAVAILABLE_RETRY_SECONDS = 5
-MINUTE_SECONDS = 60
 
 
 class AliasRule(QuartRule):
@@ -103,8 +98,7 @@ class App(Quart):
             return self._last_resort()
 
     def _last_resort(self) -> Response:
-        title, message = SENTENCES[500]
-        return Response(BARE_PAGE % (title, title, message), 500, security_headers.constant_headers(https=self._https))
+        return Response(error_pages.last_resort(), 500, security_headers.constant_headers(https=self._https))
 
     def log_exception(self, exception_info: Any) -> None:
         """Log with a traceback, except CannotStart, whose sentence the server prints."""
@@ -154,7 +148,7 @@ def create_app(settings: Settings) -> Quart:
     for area in (pages, accounts, chat_pages, usage_pages, socket, admin):
         app.register_blueprint(area.blueprint)
     _install_templates(app, settings)
-    _install_error_pages(app)
+    error_pages.install(app)
     _install_resources(app, settings)
     if settings.trusted_proxies:
         app.asgi_app = TrustedProxies(app.asgi_app, settings.trusted_proxies)  # type: ignore[method-assign]
@@ -193,100 +187,3 @@ def _install_templates(app: App, settings: Settings) -> None:
             "static_url": static_url,
             "sign_up": rules,
         }
-
-
-def _install_error_pages(app: Quart) -> None:
-    outages = OutageLog(logger)
-
-    @app.errorhandler(HTTPException)
-    async def explain(error: HTTPException) -> ResponseReturnValue:
-        status = error.code or 500
-        headers = _headers_of(error)
-        title, sentence = _said(error)
-        if has_websocket_context():  # browsers show no page for a refused handshake
-            return sentence, status, headers
-        if auth.wants_json():
-            said: dict[str, Any] = {"code": error.name.lower().replace(" ", "_"), "message": sentence}
-            if wait := _wait_seconds(error):
-                said["retry_ms"] = wait * 1000
-            return said, status, headers
-        return await _error_page("pages/error.html", title, sentence, status), status, headers
-
-    @app.errorhandler(NotAdministrator)
-    async def hide(error: NotAdministrator) -> ResponseReturnValue:
-        return await explain(NotFound())
-
-    @app.errorhandler(DatabaseUnavailable)
-    async def explain_outage(error: DatabaseUnavailable) -> ResponseReturnValue:
-        outages.tell(_what(), error)
-        g.auth_session = None  # the page must not query it
-        if has_websocket_context():
-            return SENTENCES[503][1], 503
-        headers = {"Retry-After": str(UNAVAILABLE_RETRY_SECONDS), "Cache-Control": "no-store"}
-        if auth.wants_json():
-            said = {"code": "unavailable", "message": SENTENCES[503][1], "retry_ms": UNAVAILABLE_RETRY_SECONDS * 1000}
-            return said, 503, headers
-        if request.method == "GET":
-            headers["Refresh"] = str(UNAVAILABLE_RETRY_SECONDS)
-        return await _error_page("pages/unavailable.html", *SENTENCES[503], 503), 503, headers
-
-    @app.errorhandler(Exception)
-    async def fail(error: Exception) -> ResponseReturnValue:
-        logger.exception("%s failed", _what(), exc_info=error)
-        if not hasattr(g, "auth_session"):
-            g.auth_session = None  # its lookup may be what failed
-        return await explain(InternalServerError())
-
-
-def _what() -> str:
-    return f"The websocket {websocket.path}" if has_websocket_context() else f"{request.method} {request.path}"
-
-
-async def _error_page(template: str, title: str, message: str, status: int) -> str:
-    """The error page; if it fails, the one for visitors, since the session lookup may have failed; or a bare one."""
-    values = {"status": status, "title": title, "message": message}
-    try:
-        return await render_template(template, kept=await kept(status), **values)
-    except Exception:
-        logger.exception("The error page for %s failed", _what())
-    g.auth_session = None
-    try:
-        return await render_template(template, kept=None, **values)
-    except Exception:
-        logger.exception("The error page for %s failed again", _what())
-    return BARE_PAGE % (escape(title), escape(title), escape(message))
-
-
-def _said(error: HTTPException) -> tuple[str, str]:
-    if wait := _wait_seconds(error):
-        words = in_words(wait) if wait < MINUTE_SECONDS else wait_in_words(wait * 1000)
-        return "Too many requests", f"Too many requests. Try again in {words}."
-    return SENTENCES.get(error.code or 500, (error.name, error.description or error.name))
-
-
-def _wait_seconds(error: HTTPException) -> int:
-    return cast(int, error.retry_after) if isinstance(error, RateLimitExceeded) else 0
-
-
-def _headers_of(error: HTTPException) -> dict[str, str]:
-    match error:
-        case RateLimitExceeded():
-            return {"Retry-After": str(error.retry_after)}
-        case ServiceUnavailable(retry_after=int(seconds)):
-            return {"Retry-After": str(seconds)}
-        case MethodNotAllowed(valid_methods=methods) if methods:
-            return {"Allow": ", ".join(sorted(methods))}
-    return {}
-
-
-BARE_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>%s</title></head>
-<body><h1>%s</h1><p>%s</p></body></html>
-"""
-SENTENCES = {
-    404: ("Not found", "There is no such page, or it is not yours."),
-    405: ("Page not available here", "This address does not accept that request. Go back and try again."),
-    413: ("Request too large", "You sent more than this site accepts at once. Send less."),
-    500: ("Something went wrong", "This is our error, and it has been logged. Try again in a moment."),
-    503: ("Temporarily unavailable", "The service is temporarily unavailable. Try again in a moment."),
-}

@@ -24,7 +24,7 @@ from chat.services.admin import audit, grid_sql, pruning
 from chat.services.replies import capacity, lease, send, snapshot, takeover, threads, tool_calls, worker
 from chat.services.replies.journal import ReplyJournal
 from chat.services.replies.live_text import LiveText
-from chat.web import auth, compression, kept, readiness, resources, security_headers
+from chat.web import auth, compression, error_pages, kept, readiness, resources, security_headers
 from chat.web.admin import changes, lists
 from chat.web.chat import feed, inbox, open_sockets, reconciler, socket, user_feed
 from chat.web.server_patches import TrustedProxies
@@ -136,9 +136,9 @@ AUDIT_CONTEXTS = (Part(changes, "audit_context"), Part(lists, "audit_context"))
 READINESS_LIMIT_SECONDS = Part(readiness, "LIMIT_SECONDS")
 READINESS_DOWN_SECONDS = Part(readiness, "DOWN_SECONDS")
 GZIPPED = Part(compression, "_gzipped")
-PAGE_RETRY_SECONDS = Part(app, "UNAVAILABLE_RETRY_SECONDS")
-RENDERED_ERROR = Part(app, "render_template")
-ESCAPE = Part(app, "escape")
+PAGE_RETRY_SECONDS = Part(error_pages, "UNAVAILABLE_RETRY_SECONDS")
+RENDERED_ERROR = Part(error_pages, "render_template")
+ESCAPE = Part(error_pages, "escape")
 DISPATCH_WEBSOCKET = Part(app.App, "dispatch_websocket")
 OPEN_SESSION = Part(SecureCookieSessionInterface, "open_session")
 NONCE = Part(security_headers, "nonce")
