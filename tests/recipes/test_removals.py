@@ -8,7 +8,7 @@ import pytest
 
 from tests.recipes.recipe import MIGRATIONS, REMOVALS, Copy
 
-pytestmark = pytest.mark.timeout(600)  # each copies the project, checks its types, and starts its own stores
+pytestmark = pytest.mark.timeout(900)  # each copies the project, checks its types, and starts its own stores
 
 STILL_PASSING = {
     "Remove a tool": (
