@@ -17,7 +17,7 @@ from chat.database import pool
 from chat.devservices.local_model import launch
 from chat.devservices.offline_model import ledger
 from chat.llm import client, tokens
-from chat.llm.provider import breaker, connections, retries
+from chat.llm.provider import breaker, connections, dialing, retries
 from chat.security import limits
 from chat.services.accounts import approval, sessions
 from chat.services.admin import audit, grid_sql, pruning
@@ -77,6 +77,7 @@ MAX_RUNS = Part(ledger, "MAX_RUNS")
 LLM_CLIENT = Part(client, "LLMClient")
 TOKEN_ENCODING = Part(tokens, "_encoding")
 DRAIN_SECONDS = Part(connections, "DRAIN_SECONDS")
+ADDRESSES = Part(dialing, "_addresses")
 ERROR_SECONDS = Part(connections, "ERROR_SECONDS")
 PAUSES = Part(retries, "PAUSES")
 MAX_WAIT_SECONDS = Part(retries, "MAX_WAIT_SECONDS")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -26,13 +27,17 @@ class RawServer:
 
 
 @asynccontextmanager
-async def serving(*answers: Answer, keep: bool = False) -> AsyncIterator[RawServer]:
+async def serving(
+    *answers: Answer, keep: bool = False, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None
+) -> AsyncIterator[RawServer]:
     """Request n gets answer n, later ones the last. Unless `keep`, an answer ends its connection."""
     server = RawServer()
+    running: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         server.connections += 1
-        with suppress(ConnectionError, asyncio.IncompleteReadError):
+        running.add(asyncio.current_task())  # type: ignore[arg-type]
+        with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
                 length = re.search(rb"(?i)content-length: (\d+)", head)
@@ -45,9 +50,15 @@ async def serving(*answers: Answer, keep: bool = False) -> AsyncIterator[RawServ
                     break
         writer.close()
 
-    async with await asyncio.start_server(serve, "127.0.0.1", 0, limit=2**24) as listening:
-        server.url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/v1"
-        yield server
+    async with await asyncio.start_server(serve, host, 0, limit=2**24, ssl=tls) as listening:
+        shown = f"[{host}]" if ":" in host else host
+        server.url = f"http{'s' if tls else ''}://{shown}:{listening.sockets[0].getsockname()[1]}/v1"
+        try:
+            yield server
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
 
 
 def writes(*pieces: bytes) -> Answer:

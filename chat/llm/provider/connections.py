@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from typing import Any
 
 import httpx2
 import openai
 
 from chat.llm.provider.failures import Refused
+from chat.llm.provider.network import Backend
 
 KEEPALIVE_CONNECTIONS = 20  # every request searches the pool, so idle connections are not free
 # Shorter than the 5 s after which uvicorn, Node and llama.cpp close an idle connection. A request on a connection that
@@ -18,12 +18,12 @@ KEEPALIVE_CONNECTIONS = 20  # every request searches the pool, so idle connectio
 KEEPALIVE_SECONDS = 4.0
 MAX_ERROR_BYTES = 64 * 1024  # of an error's body; the rest is not read
 ERROR_SECONDS = 5.0  # to read it
-DRAIN_SECONDS = 0.2  # to read a finished body to its end, so that its connection can be reused
+DRAIN_SECONDS, DRAIN_BYTES = 0.2, 64 * 1024  # to read a finished body to its end, so that its connection can be reused
 
 
 def http_client(timeout: httpx2.Timeout, *, max_connections: int, reuse: bool) -> httpx2.AsyncClient:
     """With `reuse`, an idle connection is kept for the next request."""
-    return openai.DefaultAsyncHttpxClient(
+    client = openai.DefaultAsyncHttpxClient(
         timeout=timeout,
         limits=httpx2.Limits(
             max_connections=max_connections,
@@ -33,6 +33,11 @@ def http_client(timeout: httpx2.Timeout, *, max_connections: int, reuse: bool) -
         follow_redirects=False,
         event_hooks={"response": [_refuse_errors]},
     )
+    backend = Backend()
+    for transport in (client._transport, *client._mounts.values()):  # the latter are proxies, None is for no_proxy
+        if transport:
+            transport._pool._network_backend = backend  # type: ignore[attr-defined] # httpx2 has no argument for it
+    return client
 
 
 def hang_up_at(deadline: float, response: httpx2.Response) -> asyncio.TimerHandle:
@@ -41,21 +46,18 @@ def hang_up_at(deadline: float, response: httpx2.Response) -> asyncio.TimerHandl
     One timer for a whole stream: a read can last any time without a byte for its reader, as in the extension of a
     chunk or in the header of a compressed body. A timer for each read costs 7 µs.
     """
-    connection = response.extensions["network_stream"].get_extra_info("socket")
-    return asyncio.get_running_loop().call_at(deadline, _shut_down, connection)
-
-
-def _shut_down(connection: socket.socket) -> None:
-    with contextlib.suppress(OSError):  # the server closed it
-        connection.shutdown(socket.SHUT_RDWR)
+    return asyncio.get_running_loop().call_at(deadline, response.extensions["network_stream"].hang_up)
 
 
 async def drain(response: httpx2.Response, chunks: Any, client: httpx2.AsyncClient) -> None:
     """Read the few bytes after the terminal event, so that the connection can be reused; otherwise close it."""
+    size = 0
     with contextlib.suppress(httpx2.HTTPError, TimeoutError):
         async with asyncio.timeout(DRAIN_SECONDS):
-            async for _ in chunks:
-                pass
+            async for piece in chunks:
+                size += len(piece)
+                if size > DRAIN_BYTES:
+                    break
     with contextlib.suppress(httpx2.HTTPError):
         await response.aclose()
     await _close_if_more_came(response, client)

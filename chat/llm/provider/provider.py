@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from chat.llm.events import Event, Failed
 from chat.llm.items import message_item
-from chat.llm.provider import answers, connections, failures, redaction
+from chat.llm.provider import answers, chunked, connections, failures, redaction
 from chat.llm.provider.adapting import Memory
 from chat.llm.provider.breaker import Breaker
 from chat.llm.provider.reader import ResponseReader
@@ -182,7 +182,7 @@ class Provider:
                     response = await stack.enter_async_context(open_response())
                 stack.callback(connections.hang_up_at(deadline, response.http_response).cancel)
                 reader.request_id = response.headers.get("x-request-id", "")
-                chunks = response.iter_bytes()
+                chunks = chunked.content(response.http_response)
                 start = chunk = await self._next_chunk(chunks, deadline)
                 if not answers.is_stream(start):
                     body = await self._whole_body(start, chunks, deadline)
