@@ -96,7 +96,9 @@ class MessageView(msgspec.Struct, frozen=True):
     thinking: bool = False  # whether the model is thinking now
     retryable: bool = True  # of an answer that failed: whether trying again may help
     can_continue: bool = False  # the answer is final, but was cut off at its maximum length
-    continues: bool = False  # the answer before it; otherwise that answer is an earlier attempt
+    continues: bool = False  # the answer before it
+    parent_id: UUID | None = None  # the message before it, in every version of the chat; null: it begins the chat
+    versions: list[UUID] = []  # all messages with this parent, oldest first; empty if this is the only one
 
 
 class ToolCallView(msgspec.Struct, frozen=True):
@@ -162,6 +164,7 @@ class ResponseStarted(Frame, frozen=True, tag="response.started"):
 
     rev: int
     message_id: UUID
+    parent_id: UUID | None = None  # null from a worker of an older release
 
 
 class TextDelta(Frame, frozen=True, tag="response.output_text.delta"):

@@ -45,6 +45,7 @@ SERVER_SETTINGS = {
     "statement_timeout": "15s",
     "lock_timeout": "5s",
     "idle_in_transaction_session_timeout": "15s",
+    "chat.versions": "1",  # this release sets parents and heads; for the one before, triggers do
 }
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 

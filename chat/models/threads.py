@@ -50,7 +50,8 @@ class ChatThread(Model):
 
     `rev` counts the committed changes that tabs show; `fence` rises by two with each owner of a reply; `log_epoch` and
     `log_s` are the position of the thread's log when the last reply was stored. `model` is the user's choice, empty for
-    the site's default.
+    the site's default. `head_id` is the last message that is shown, in every tab; null if there is none.
+    `message_count` is the greatest number of a message, deleted ones included.
     """
 
     id = fields.UUIDField(primary_key=True, default=uuid7)
@@ -66,6 +67,7 @@ class ChatThread(Model):
     log_epoch = fields.CharField(max_length=8, default="")
     log_s = fields.BigIntField(default=0)
     message_count = fields.IntField(default=0)
+    head_id = fields.UUIDField(null=True)  # no foreign key: it would be a circle
     created_at = fields.DatetimeField(auto_now_add=True)
     last_message_at = fields.DatetimeField(auto_now_add=True)
 
@@ -77,11 +79,19 @@ class ChatThread(Model):
 
 
 class ChatMessage(Model):
-    """One message; `number` is its place in the thread, from 1, assigned under the thread's row lock."""
+    """One message. Messages with the same parent are its versions; what is shown is the path to the thread's head.
+
+    A question's parent is the message before it, an answer's is its question, and that of an answer that continues
+    another one is the other one. `number` counts the thread's messages from 1, under the thread's row lock, so a parent
+    has a smaller number than its children.
+    """
 
     id = fields.UUIDField(primary_key=True, default=uuid7)
     thread: fields.ForeignKeyRelation[ChatThread] = fields.ForeignKeyField(
         "models.ChatThread", related_name="messages", on_delete=fields.CASCADE
+    )
+    parent: fields.ForeignKeyNullableRelation[ChatMessage] = fields.ForeignKeyField(
+        "models.ChatMessage", related_name="children", on_delete=fields.CASCADE, null=True, db_index=True
     )
     number = fields.IntField()
     role = fields.CharEnumField(Role, max_length=10)
@@ -95,6 +105,7 @@ class ChatMessage(Model):
     created_at = fields.DatetimeField(auto_now_add=True)
 
     thread_id: UUID
+    parent_id: UUID | None
 
     class Meta:
         table = "chat_message"

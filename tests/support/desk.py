@@ -203,6 +203,15 @@ class ChatPage:
         await expect(self.answers).to_have_count(answers)
         await expect(self.answer).to_have_attribute("data-status", status)
 
+    async def answer_id(self) -> str:
+        """The id of the last answer."""
+        return await self.answer.get_attribute("data-message-id") or ""
+
+    async def shows_another(self, answer_id: str) -> None:
+        """Wait until another answer is in the place of this one."""
+        await expect(self.page.locator(f"article[data-message-id='{answer_id}']")).to_have_count(0)
+        await expect(self.answer).to_be_visible()
+
     async def heard(self) -> list[str]:
         """What screen readers have been told since the page was loaded."""
         texts: list[str] = await self.page.evaluate("window.heard")

@@ -5,8 +5,19 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from chat.database import query
 from chat.models import ChatMessage, ChatThread, Role, User
 from tests.support.cast import Person
+
+PARENTS = """
+UPDATE chat_message m SET parent_id = before.id FROM chat_message before
+WHERE m.thread_id = $1 AND before.thread_id = $1
+    AND before.number = (SELECT max(number) FROM chat_message WHERE thread_id = $1 AND number < m.number)
+"""
+HEAD = """
+UPDATE chat_thread SET head_id = (SELECT id FROM chat_message WHERE thread_id = $1 ORDER BY number DESC LIMIT 1)
+WHERE id = $1
+"""
 
 
 async def past_thread(person: Person, *, messages: int = 2, title: str = "An older talk", days_ago: int = 1) -> str:
@@ -16,7 +27,14 @@ async def past_thread(person: Person, *, messages: int = 2, title: str = "An old
     thread = await ChatThread.create(user=user, title=title, message_count=messages, rev=messages)
     await ChatThread.filter(id=thread.id).update(last_message_at=then)
     await ChatMessage.bulk_create(_message(thread.id, number) for number in range(1, messages + 1))
+    await in_a_row(thread.id)
     return str(thread.id)
+
+
+async def in_a_row(thread_id: UUID) -> None:
+    """Make each message the parent of the next, and the last one the head, as if they had been sent."""
+    await query(PARENTS, thread_id)
+    await query(HEAD, thread_id)
 
 
 async def answered(person: Person, question: str, answer: str) -> str:

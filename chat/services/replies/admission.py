@@ -12,6 +12,7 @@ from chat.security.limits import MESSAGE_EACH_MINUTE, MESSAGE_EACH_SECOND, Limit
 from chat.services.deps import Deps, ReplyWorker
 from chat.services.errors import Refused
 from chat.services.replies.history import allowance
+from chat.services.replies.prompt import HISTORY_MAX_MESSAGES
 from chat.services.usage import budgets
 
 ACTIVE = f"SELECT 1 FROM generation WHERE thread_id = $1 AND state IN {ALIVE_SQL}"  # noqa: S608
@@ -21,11 +22,16 @@ SELECT g.id FROM generation g JOIN chat_thread t ON t.id = g.thread_id
 WHERE t.user_id = $1 AND g.state IN {ALIVE_SQL}
 """  # noqa: S608
 # Text whose tokens were never counted counts as its bytes, the most it can be. Each round is counted exactly later.
-ASKED = """
-SELECT g.model, (SELECT coalesce(sum(coalesce(m.token_count, octet_length(m.content))), 0) FROM chat_message m
-                 WHERE m.thread_id = g.thread_id) AS tokens
-FROM generation g WHERE g.id = $1
-"""
+ASKED = f"""
+WITH RECURSIVE path AS (
+    SELECT g.answer_id AS id, m.parent_id, 0 AS tokens, 0 AS step
+    FROM generation g JOIN chat_message m ON m.id = g.answer_id WHERE g.id = $1
+    UNION ALL
+    SELECT m.id, m.parent_id, coalesce(m.token_count, octet_length(m.content)), p.step + 1
+    FROM path p JOIN chat_message m ON m.id = p.parent_id WHERE p.step < {HISTORY_MAX_MESSAGES}
+)
+SELECT model, (SELECT sum(tokens) FROM path) AS tokens FROM generation WHERE id = $1
+"""  # noqa: S608 - a constant
 
 BUSY = "An answer is still being written. Wait until it finishes or stop it, then try again."
 TOO_MANY = "{} answers are already being written. Try again when one is done, or stop one."

@@ -44,8 +44,8 @@ SELECT t.rev, t.title, t.last_message_at,
 FROM generation g JOIN chat_thread t ON t.id = g.thread_id
 WHERE g.id = $1 AND g.fence = $2 AND g.state = $3 AND g.reason = $4
 """
-QUESTION = "SELECT content FROM chat_message WHERE thread_id = $1 AND number = $2"
-COUNTED = "UPDATE chat_message SET token_count = $3 WHERE thread_id = $1 AND number = $2 AND token_count IS NULL"
+QUESTION = "SELECT content FROM chat_message WHERE id = $1"
+COUNTED = "UPDATE chat_message SET token_count = $2 WHERE id = $1 AND token_count IS NULL"
 END_ANSWER = """
 UPDATE chat_message SET content = $2, status = $3, error = $4, token_count = $5, reasoning = $6, reasoning_ms = $7
 WHERE id = $1
@@ -169,8 +169,8 @@ async def _store(
 async def _store_end(
     claim: Claim, live_text: LiveText, outcome: Outcome, answer: AnswerSoFar, journal: ReplyJournal
 ) -> tuple[dict[str, Any], UUID | None]:
-    asked = await query(QUESTION, claim.thread_id, claim.question_number)
-    if not asked:  # the thread was deleted
+    asked = await query(QUESTION, claim.question_id)
+    if not asked:  # it was deleted
         raise Fenced(claim.generation_id)
     counts = await count_tokens([asked[0]["content"], answer.text])
     async with in_transaction():
@@ -182,7 +182,7 @@ async def _store_end(
         await query(END_TOOLS, claim.generation_id, UNFINISHED)
         ended = (answer.text, outcome.status, outcome.sentence, counts[1], answer.reasoning, answer.reasoning_ms)
         await query(END_ANSWER, claim.answer_id, *ended)
-        await query(COUNTED, claim.thread_id, claim.question_number, counts[0])
+        await query(COUNTED, claim.question_id, counts[0])
         return threads[0], await journal.settle()
 
 

@@ -46,7 +46,8 @@ WHERE g.id = claim.id AND question.id = claim.user_message_id AND answer.id = g.
 RETURNING g.id AS generation_id, g.thread_id, g.answer_id, g.fence, g.ckpt_epoch, g.ckpt_s,
     g.partial, g.partial_reasoning, g.partial_reasoning_ms, g.partial_thinking,
     g.cancel_at IS NOT NULL AS cancelled, claim.request_at IS NOT NULL AS asked, fenced.user_id, fenced.rev,
-    question.number AS question_number, answer.number AS answer_number, g.continues, g.model, g.takeovers,
+    g.user_message_id AS question_id, answer.parent_id, question.parent_id IS NULL AS is_first, g.continues, g.model,
+    g.takeovers,
     g.response_id, g.background, g.round_start, g.up_seq, g.partial_len
 """  # noqa: S608 - the lease is a constant
 OWNED = f"id = $1 AND fence = $2 AND state IN {ALIVE_SQL}"
@@ -166,9 +167,10 @@ class Claim:
     thread_id: UUID
     user_id: UUID
     answer_id: UUID
-    question_number: int
-    answer_number: int
-    continues: bool  # the previous answer, which was cut off
+    question_id: UUID
+    parent_id: UUID  # the question, or the answer that this one continues
+    is_first: bool  # the question begins the chat
+    continues: bool  # an answer that was cut off
     model: str
     fence: int
     rev: int

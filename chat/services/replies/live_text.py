@@ -113,8 +113,9 @@ class LiveText:
 
     async def announce(self) -> None:
         """Announce to tabs that a worker owns the answer, with its text so far."""
+        claim = self._claim
         try:
-            await self._append(ResponseStarted(self._claim.rev, self._claim.answer_id), any_epoch=True)
+            await self._append(ResponseStarted(claim.rev, claim.answer_id, claim.parent_id), any_epoch=True)
             if self._text.length or self._thoughts.changes:
                 await self._show_everything()
         except Unavailable as error:

@@ -9,14 +9,14 @@ from typing import Any
 from uuid import UUID
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from tortoise.expressions import Q
 
 from chat.checkout import TEMPLATES
 from chat.database import query
 from chat.llm.items import InputItem, message_item
 from chat.llm.tokens import count_tokens, most_tokens
-from chat.models import ChatMessage, Role, ToolState
-from chat.services.replies import round_items
+from chat.models import Role, ToolState
+from chat.services.replies import path, round_items
+from chat.services.replies.path import Spoken
 from chat.services.replies.round_items import Kept
 from chat.services.replies.tool_calls import calls_of
 
@@ -25,13 +25,6 @@ HISTORY_MAX_MESSAGES = 400
 LEFT_OUT = "(Earlier messages of this chat are left out.)"
 BYTES_PER_TOKEN = 4  # of reasoning, about
 
-# Answers that were regenerated, which the model need not see.
-SUPERSEDED = """
-SELECT g.answer_id FROM generation g WHERE g.thread_id = $1 AND EXISTS (
-    SELECT 1 FROM generation later JOIN chat_message answer ON answer.id = later.answer_id
-    WHERE later.user_message_id = g.user_message_id AND later.attempt > g.attempt AND NOT later.continues
-        AND answer.number <= $2)
-"""
 # The size of each answer's calls without reading them, as they can be many and large.
 TOOL_SIZES = """
 SELECT g.answer_id, count(*) AS calls, sum(octet_length(c.name || c.arguments || c.output)) AS bytes,
@@ -43,6 +36,10 @@ REASONING_SIZES = """
 SELECT g.answer_id, sum(octet_length(i.item::text)) AS bytes
 FROM round_item i JOIN generation g ON g.id = i.generation_id
 WHERE g.answer_id = ANY($1::uuid[]) AND i.model = $2 AND i.item->>'type' = 'reasoning' GROUP BY g.answer_id
+"""
+COUNTED = """
+UPDATE chat_message m SET token_count = new.count FROM unnest($1::uuid[], $2::int[]) AS new(id, count)
+WHERE m.id = new.id
 """
 _templates = Environment(  # a model reads the output, so nothing is escaped
     loader=FileSystemLoader(TEMPLATES / "prompts"),
@@ -61,22 +58,16 @@ def cache_key(thread_id: UUID) -> str:
     return sha256(thread_id.bytes).hexdigest()[:32]
 
 
-async def turns(thread_id: UUID, *, up_to: int, max_tokens: int, model: str = "") -> list[InputItem]:
-    """The conversation up to the message with this number, oldest first, as input items of the Responses API.
+async def turns(last_id: UUID, *, max_tokens: int, model: str = "") -> list[InputItem]:
+    """The path to a message, oldest first, as input items of the Responses API.
 
     Messages are added from the newest backwards while they fit; the newest is always included. An answer is included
     with its tool calls or not at all; only the newest loses its calls if they do not fit. Messages without text (an
     answer that failed before its first word) are left out, except the last one if it has called tools. Users and the
     assistant take turns, which the templates of many local models require.
     """
-    messages = (
-        await ChatMessage.filter(thread_id=thread_id, number__lte=up_to, role__in=[Role.USER, Role.ASSISTANT])
-        .filter(Q(number=up_to) | ~Q(content=""))
-        .exclude(id__in=[row["answer_id"] for row in await query(SUPERSEDED, thread_id, up_to)] or [thread_id])
-        .order_by("-number")
-        .limit(HISTORY_MAX_MESSAGES)
-    )
-    sizes = await _tool_sizes([message.id for message in messages if message.role is Role.ASSISTANT], model)
+    messages = await path.spoken(last_id, most=HISTORY_MAX_MESSAGES)
+    sizes = await _tool_sizes([message.id for message in messages if message.role == Role.ASSISTANT], model)
     messages = [message for message in messages if message.content.strip() or message.id in sizes]
     if not _surely_fits(messages, sizes, max_tokens):
         await _count_once(messages)
@@ -86,7 +77,7 @@ async def turns(thread_id: UUID, *, up_to: int, max_tokens: int, model: str = ""
     answers = {
         one.id: _answer(one, calls.get(one.id, []), kept.get(one.id, []), model)
         for one in messages
-        if one.role is Role.ASSISTANT
+        if one.role == Role.ASSISTANT
     }
     return list(_in_turns(messages[::-1], answers))
 
@@ -101,37 +92,37 @@ async def _tool_sizes(answers: list[UUID], model: str) -> dict[UUID, dict[str, i
     return sizes
 
 
-def _in_turns(messages: list[ChatMessage], answers: dict[UUID, list[InputItem]]) -> Iterator[InputItem]:
+def _in_turns(messages: list[Spoken], answers: dict[UUID, list[InputItem]]) -> Iterator[InputItem]:
     """The messages as items: consecutive user messages become one, and every answer has a user message before it."""
-    before: Role | None = None
+    before: str | None = None
     for role, group in groupby(messages, key=lambda message: message.role):
         said = list(group)
-        if role is Role.USER:
+        if role == Role.USER:
             yield message_item("user", *(message.content for message in said))
         else:
             for message in said:
-                if before is not Role.USER:
+                if before != Role.USER:
                     yield message_item("user", instructions("continue") if before else LEFT_OUT)
                 yield from answers[message.id]
                 before = role
         before = role
 
 
-def _answer(message: ChatMessage, calls: list[dict[str, Any]], kept: list[Kept], model: str) -> list[InputItem]:
+def _answer(message: Spoken, calls: list[dict[str, Any]], kept: list[Kept], model: str) -> list[InputItem]:
     """The rounds of an answer whose calls have ended, and its text."""
     ended = [call for call in calls if call["state"] != ToolState.RUNNING]
     return round_items.answer_items(message.content, ended, kept, model=model)
 
 
-def _surely_fits(messages: list[ChatMessage], sizes: dict[UUID, dict[str, int]], max_tokens: int) -> bool:
+def _surely_fits(messages: list[Spoken], sizes: dict[UUID, dict[str, int]], max_tokens: int) -> bool:
     texts = sum(most_tokens(message.content) + MESSAGE_OVERHEAD_TOKENS for message in messages)
     tools = sum(size["bytes"] + size["calls"] * MESSAGE_OVERHEAD_TOKENS for size in sizes.values())
     return texts + tools <= max_tokens
 
 
-def _newest(messages: list[ChatMessage], sizes: dict[UUID, dict[str, int]], max_tokens: int) -> list[ChatMessage]:
+def _newest(messages: list[Spoken], sizes: dict[UUID, dict[str, int]], max_tokens: int) -> list[Spoken]:
     """The messages that fit, and the first in any case; if its tool calls do not fit, they are removed from `sizes`."""
-    kept: list[ChatMessage] = []
+    kept: list[Spoken] = []
     total = 0
     for message in messages:
         total += (message.token_count or 0) + MESSAGE_OVERHEAD_TOKENS
@@ -147,11 +138,11 @@ def _newest(messages: list[ChatMessage], sizes: dict[UUID, dict[str, int]], max_
     return kept
 
 
-async def _count_once(messages: list[ChatMessage]) -> None:
+async def _count_once(messages: list[Spoken]) -> None:
     """Count messages that were never counted, and store the counts with them."""
     uncounted = [message for message in messages if message.token_count is None]
     counts = await count_tokens([message.content for message in uncounted])
     for message, count in zip(uncounted, counts, strict=True):
         message.token_count = count
     if uncounted:
-        await ChatMessage.bulk_update(uncounted, fields=["token_count"])
+        await query(COUNTED, [message.id for message in uncounted], list(counts))

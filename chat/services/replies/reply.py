@@ -56,8 +56,7 @@ async def model_input(claim: Claim, deps: Deps) -> tuple[list[InputItem], Option
 
 async def conversation(claim: Claim, max_tokens: int, model: str) -> list[InputItem]:
     """The newest part of the chat that fits in `max_tokens`, as this model can read it."""
-    up_to = claim.answer_number - 1 if claim.continues else claim.question_number
-    turns = await prompt.turns(claim.thread_id, up_to=up_to, max_tokens=max_tokens, model=model)
+    turns = await prompt.turns(claim.parent_id, max_tokens=max_tokens, model=model)
     return [*turns[:-1], *_asking_for_more(turns[-1])] if claim.continues and turns else turns
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid5
 
+import msgspec
 from tortoise.exceptions import IntegrityError
 from tortoise.transactions import in_transaction
 
@@ -48,14 +49,17 @@ VALUES ($1, $2, $3, coalesce((SELECT model FROM user_settings WHERE user_id = $2
     now(), now())
 ON CONFLICT (id) DO NOTHING
 """
+# Locks the thread until COMMIT. $5: the new head; the row that is read under the lock has the one before.
 ADVANCE = """
-UPDATE chat_thread SET rev = rev + 1, message_count = message_count + $3, last_message_at = now(),
-    model = coalesce(nullif($4, ''), model)
-WHERE id = $1 AND user_id = $2 RETURNING rev, message_count, title, last_message_at, model
+UPDATE chat_thread t SET rev = t.rev + 1, message_count = t.message_count + $3, last_message_at = now(),
+    model = coalesce(nullif($4, ''), t.model), head_id = $5
+FROM (SELECT id, head_id FROM chat_thread WHERE id = $1 AND user_id = $2 FOR NO KEY UPDATE) before
+WHERE t.id = before.id
+RETURNING t.rev, t.message_count, t.title, t.last_message_at, t.model, before.head_id AS last_id
 """
 ADD_MESSAGE = """
-INSERT INTO chat_message (id, thread_id, number, role, status, content, error, client_id, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, '', $7, now()) RETURNING created_at
+INSERT INTO chat_message (id, thread_id, parent_id, number, role, status, content, error, client_id, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, '', $8, now()) RETURNING created_at
 """
 ADD_GENERATION = """
 INSERT INTO generation (id, thread_id, user_message_id, answer_id, model, attempt, continues, takeovers, state, fence,
@@ -64,7 +68,8 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 'queued', 0, -1, '', 0, '', 0, '', now())
 """
 LAST_ATTEMPT = """
 SELECT g.user_message_id, (SELECT max(attempt) FROM generation WHERE user_message_id = g.user_message_id) AS attempt,
-    answer.number, answer.status, answer.content <> '' AS has_text, g.reason
+    answer.number, answer.status, answer.content <> '' AS has_text, g.reason,
+    (SELECT array_agg(id ORDER BY number) FROM chat_message WHERE parent_id = g.user_message_id) AS versions
 FROM generation g JOIN chat_message answer ON answer.id = g.answer_id
 WHERE g.thread_id = $1 AND g.answer_id = $2
 """
@@ -206,21 +211,24 @@ async def _regenerated(user: User, thread_id: UUID, answer_id: UUID, continues: 
 async def _store_message(
     user: User, thread_id: UUID, message: MessageSend, content: str, models: tuple[str, ...]
 ) -> _Asked:
-    rows = await query(ADVANCE, thread_id, user.id, 2, message.model)  # locks the thread until COMMIT
+    accepted = Accepted(thread_id, uuid7(), uuid7(), uuid7(), fresh=True)
+    rows = await query(ADVANCE, thread_id, user.id, 2, message.model, accepted.answer_id)
     if not rows:
         raise Refused("not_found", "This chat doesn't exist.")
-    message_id, number = uuid7(), rows[0]["message_count"] - 1
-    question = (message_id, thread_id, number, Role.USER, Status.FINAL, content, message.client_id)
-    created_at = (await query(ADD_MESSAGE, *question))[0]["created_at"]
-    accepted, _ = await _store_answer(thread_id, rows[0], message_id, models)
-    shown = MessageView(message_id, message.client_id, Role.USER, Status.FINAL, content, "", created_at)
-    return _Asked(accepted, rows[0], shown)
+    thread, parent_id = rows[0], rows[0]["last_id"]
+    place = (accepted.message_id, thread_id, parent_id, thread["message_count"] - 1)
+    said = (Role.USER, Status.FINAL, content)
+    created_at = (await query(ADD_MESSAGE, *place, *said, message.client_id))[0]["created_at"]
+    await _store_answer(accepted, thread, accepted.message_id, models)
+    shown = MessageView(accepted.message_id, message.client_id, *said, "", created_at, parent_id=parent_id)
+    return _Asked(accepted, thread, shown)
 
 
 async def _store_attempt(
     user: User, thread_id: UUID, answer_id: UUID, continues: bool, models: tuple[str, ...]
 ) -> _Asked:
-    threads = await query(ADVANCE, thread_id, user.id, 1, "")  # locks the thread until COMMIT
+    new_id = uuid7()
+    threads = await query(ADVANCE, thread_id, user.id, 1, "", new_id)
     attempts = await query(LAST_ATTEMPT, thread_id, answer_id) if threads else []
     if not attempts:
         raise Refused("not_found", "This answer doesn't exist.")
@@ -230,27 +238,28 @@ async def _store_attempt(
     has_rest = last["has_text"] if last["status"] != Status.FINAL else can_continue(last["status"], last["reason"])
     if continues and not has_rest:
         raise Refused("too_late", "Only an answer that was cut off can be continued.")
-    accepted, shown = await _store_answer(
-        thread_id, thread, last["user_message_id"], models, attempt=last["attempt"] + 1, continues=continues
-    )
-    return _Asked(accepted, thread, shown)
+    accepted = Accepted(thread_id, last["user_message_id"], new_id, uuid7(), fresh=True)
+    parent_id = answer_id if continues else last["user_message_id"]
+    attempt = last["attempt"] + 1
+    shown = await _store_answer(accepted, thread, parent_id, models, attempt=attempt, continues=continues)
+    versions = [] if continues else [*(last["versions"] or []), new_id]
+    return _Asked(accepted, thread, msgspec.structs.replace(shown, versions=versions))
 
 
 async def _store_answer(
-    thread_id: UUID,
+    accepted: Accepted,
     thread: dict[str, Any],
-    message_id: UUID,
+    parent_id: UUID,
     models: tuple[str, ...],
     *,
     attempt: int = 1,
     continues: bool = False,
-) -> tuple[Accepted, MessageView]:
-    """An empty answer, last in its thread, and its queued generation."""
-    accepted = Accepted(thread_id, message_id, uuid7(), uuid7(), fresh=True)
-    answer = (accepted.answer_id, thread_id, thread["message_count"], Role.ASSISTANT, Status.STREAMING, "", None)
-    created_at = (await query(ADD_MESSAGE, *answer))[0]["created_at"]
+) -> MessageView:
+    """An empty answer, the newest message of its thread, and its queued generation."""
+    place = (accepted.answer_id, accepted.thread_id, parent_id, thread["message_count"])
+    said = (Role.ASSISTANT, Status.STREAMING, "")
+    created_at = (await query(ADD_MESSAGE, *place, *said, None))[0]["created_at"]
     model = thread["model"] if thread["model"] in models else models[0]  # the thread's choice may no longer be offered
-    ids = (accepted.generation_id, thread_id, message_id, accepted.answer_id)
+    ids = (accepted.generation_id, accepted.thread_id, accepted.message_id, accepted.answer_id)
     await query(ADD_GENERATION, *ids, model, attempt, continues)
-    shown = (accepted.answer_id, None, Role.ASSISTANT, Status.STREAMING, "", "", created_at)
-    return accepted, MessageView(*shown, continues=continues)
+    return MessageView(accepted.answer_id, None, *said, "", created_at, continues=continues, parent_id=parent_id)

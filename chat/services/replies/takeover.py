@@ -108,7 +108,7 @@ async def _salvaged(claim: Claim, deps: Deps) -> AnswerSoFar:
     The previous owner is fenced off first: it may be paused rather than dead, and text that it appended after this
     read would be shown and then lost.
     """
-    ours = Append(claim.thread_id, ResponseStarted(claim.rev, claim.answer_id), fence=claim.fence)
+    ours = Append(claim.thread_id, ResponseStarted(claim.rev, claim.answer_id, claim.parent_id), fence=claim.fence)
     kept, deadline = claim.checkpoint, time.monotonic() + SALVAGE_SECONDS
     while True:
         try:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from itertools import accumulate
+from typing import Any
 from uuid import UUID
 
 from tortoise.transactions import in_transaction
@@ -13,14 +13,14 @@ from chat.broadcast import Append, Broadcast, Publish, user_channel
 from chat.database import query
 from chat.events import MessageView, ThreadUpdated, TitleUpdated, ToolCallView
 from chat.llm.tools import Registry
-from chat.models import ALIVE_SQL, TITLE_MAX_LENGTH, ChatMessage, ChatThread, TitleBy, User
+from chat.models import ALIVE_SQL, TITLE_MAX_LENGTH, ChatThread, Role, TitleBy, User
 from chat.services.errors import Refused
+from chat.services.replies import path
 from chat.services.replies.endings import can_continue, can_retry
 from chat.services.replies.tool_calls import PREVIEW, calls_of, shown
 from chat.text import is_visible, storable, without_hidden
 
 PAGE_SIZE = 50
-NUMBER_MAX = 2**31 - 1  # of PostgreSQL's integer
 PAGE_MAX_BYTES = 512 * 1024  # of text: twenty tabs that ask at once must not exhaust the memory
 
 SET_TITLE = """
@@ -30,11 +30,6 @@ WHERE user_id = $1 AND id = $2 AND (title_by <> 'user' OR $4 = 'user') RETURNING
 RUNNING = f"""
 SELECT EXISTS (SELECT 1 FROM generation WHERE thread_id = $1 AND state IN {ALIVE_SQL}) AS running
 """  # noqa: S608
-SIZES = """
-SELECT number, octet_length(content) + octet_length(reasoning) AS bytes FROM chat_message
-WHERE thread_id = $1 AND number < $2 ORDER BY number DESC LIMIT $3
-"""
-ATTEMPTS = "SELECT answer_id, reason, continues FROM generation WHERE answer_id = ANY($1::uuid[])"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,49 +79,29 @@ def tidy_title(title: str) -> str:
 
 
 async def message_page(thread_id: UUID, *, tools: Registry, before: str = "") -> MessagePage:
-    """The last messages before a cursor, oldest first; an invalid cursor means the newest page.
+    """The last messages of the path before a cursor, oldest first; an invalid cursor means the newest page.
 
     `tools` has the words for tool calls. A page has 1 to `PAGE_SIZE` messages, and fewer if their text is long.
     """
-    is_number = before.isascii() and before.isdigit() and len(before) < len(str(NUMBER_MAX))
-    sizes = await query(SIZES, thread_id, int(before) if is_number else NUMBER_MAX, PAGE_SIZE + 1)
-    fitting = _fitting([row["bytes"] for row in sizes[:PAGE_SIZE]])
-    numbers = [row["number"] for row in sizes[:fitting]]
-    page = await ChatMessage.filter(thread_id=thread_id, number__in=numbers).order_by("number")
-    ids = [message.id for message in page]
-    rows = await calls_of(ids, characters=PREVIEW)
-    calls = {answer_id: [shown(row, tools) for row in of_one] for answer_id, of_one in rows.items()}
-    attempts = {row.pop("answer_id"): row for row in await query(ATTEMPTS, ids)}
-    has_older = len(sizes) > fitting
-    return MessagePage(
-        [view(message, calls.get(message.id, ()), **attempts.get(message.id, {})) for message in page],
-        has_older,
-        str(numbers[-1]) if has_older else "",
-    )
+    rows = await path.page(thread_id, before=_identifier(before), most=PAGE_SIZE, most_bytes=PAGE_MAX_BYTES)
+    calls = await calls_of([row["id"] for row in rows if row["role"] == Role.ASSISTANT], characters=PREVIEW)
+    messages = [_view(row, [shown(call, tools) for call in calls.get(row["id"], ())]) for row in rows]
+    has_older = bool(rows) and rows[0]["parent_id"] is not None
+    return MessagePage(messages, has_older, str(rows[0]["id"]) if has_older else "")
 
 
-def _fitting(sizes: list[int]) -> int:
-    """How many of these messages fit on a page."""
-    sums = accumulate(sizes)
-    return max(sum(total <= PAGE_MAX_BYTES for total in sums), min(len(sizes), 1))
+def _identifier(cursor: str) -> UUID | None:
+    with suppress(ValueError):
+        return UUID(cursor)
+    return None
 
 
-def view(
-    message: ChatMessage, calls: Sequence[ToolCallView] = (), *, reason: str = "", continues: bool = False
-) -> MessageView:
+def _view(row: dict[str, Any], calls: list[ToolCallView]) -> MessageView:
     """The message as tabs get it, with the reason of its end."""
+    reason = row.pop("reason") or ""
     return MessageView(
-        id=message.id,
-        client_id=message.client_id,
-        role=message.role,
-        status=message.status,
-        content=message.content,
-        error=message.error,
-        created_at=message.created_at,
-        tools=list(calls),
-        reasoning=message.reasoning,
-        reasoning_ms=message.reasoning_ms,
+        **row | {"continues": bool(row["continues"]), "versions": row["versions"] or []},
+        tools=calls,
         retryable=can_retry(reason),
-        can_continue=can_continue(message.status, reason),
-        continues=continues,
+        can_continue=can_continue(row["status"], reason),
     )

@@ -38,8 +38,8 @@ INLINE_MARKS = re.compile(
 FIRST_EXCHANGE = """
 SELECT question.content AS question, answer.content AS answer
 FROM chat_thread t
-JOIN chat_message question ON question.thread_id = t.id AND question.number = 1
 JOIN chat_message answer ON answer.thread_id = t.id AND answer.id = $2
+JOIN chat_message question ON question.id = $3
 WHERE t.id = $1 AND t.title_by = 'words' AND answer.status = 'final' AND answer.content <> ''
 """
 
@@ -52,7 +52,8 @@ class Title(pydantic.BaseModel):
 
 async def write_title(claim: Claim, deps: Deps) -> None:
     """Write a title after a thread's first answer; on failure the thread keeps its first words."""
-    exchange = await query(FIRST_EXCHANGE, claim.thread_id, claim.answer_id) if _is_wanted(claim, deps) else []
+    ids = (claim.thread_id, claim.answer_id, claim.question_id)
+    exchange = await query(FIRST_EXCHANGE, *ids) if _is_wanted(claim, deps) else []
     if not exchange:
         return
     try:
@@ -65,7 +66,7 @@ async def write_title(claim: Claim, deps: Deps) -> None:
 
 
 def _is_wanted(claim: Claim, deps: Deps) -> bool:
-    return deps.settings.llm_titles and claim.question_number == 1
+    return deps.settings.llm_titles and claim.is_first
 
 
 async def _ask(question: str, answer: str, claim: Claim, deps: Deps) -> str:

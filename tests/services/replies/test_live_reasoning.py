@@ -24,9 +24,10 @@ PIECES = ["Six ", "minutes ", "🥚", ", or ", "👩‍🍳 ", "é", " \n", "fir
 def claim(fence: int = 2, at: Checkpoint | None = None, *, like: Claim | None = None) -> Claim:
     return Claim(
         generation_id=uuid.uuid4(), thread_id=like.thread_id if like else uuid.uuid4(), user_id=uuid.uuid4(),
-        answer_id=like.answer_id if like else uuid.uuid4(), question_number=1, answer_number=2, continues=False,
-        model="", fence=fence, rev=2, asked=bool(at), cancelled=False, takeovers=int(bool(at)), response_id="resp",
-        background=True, round_start=0, checkpoint=at or Checkpoint(NOTHING, 0, -1, LogPosition()),
+        answer_id=like.answer_id if like else uuid.uuid4(), question_id=uuid.uuid4(),
+        parent_id=uuid.uuid4(), is_first=True, continues=False, model="", fence=fence, rev=2, asked=bool(at),
+        cancelled=False, takeovers=int(bool(at)), response_id="resp", background=True, round_start=0,
+        checkpoint=at or Checkpoint(NOTHING, 0, -1, LogPosition()),
     )  # fmt: skip
 
 

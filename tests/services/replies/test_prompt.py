@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from chat import database
-from chat.llm.items import message_item, text_of
+from chat.llm.items import InputItem, message_item, text_of
 from chat.llm.tokens import count_tokens, most_tokens
 from chat.models import ChatMessage, ChatThread, Generation, Role, State, Status, ToolCall, User
 from chat.services.replies.prompt import LEFT_OUT, MESSAGE_OVERHEAD_TOKENS, instructions, turns
 from tests.support import patches
 from tests.support.cast import Person
+from tests.support.rows import in_a_row
 from tests.support.site import Site
 
 
@@ -27,16 +28,22 @@ async def say(thread: ChatThread, *contents: str) -> None:
     for number, content in enumerate(contents, start=1):
         role = Role.USER if number % 2 else Role.ASSISTANT
         await ChatMessage.create(thread_id=thread.id, number=number, role=role, content=content, status=Status.FINAL)
+    await in_a_row(thread.id)
+
+
+async def turns_of(thread: ChatThread, up_to: int, max_tokens: int) -> list[InputItem]:
+    """The path to the message with this number, as a model gets it."""
+    return await turns((await ChatMessage.get(thread_id=thread.id, number=up_to)).id, max_tokens=max_tokens)
 
 
 async def shown(thread: ChatThread, up_to: int, max_tokens: int) -> list[str]:
-    return [text_of(turn) for turn in await turns(thread.id, up_to=up_to, max_tokens=max_tokens)]
+    return [text_of(turn) for turn in await turns_of(thread, up_to, max_tokens)]
 
 
 async def test_a_short_conversation_is_shown_whole_in_order_and_nothing_is_counted(thread: ChatThread) -> None:
     await say(thread, "one", "two", "three", "")
 
-    assert await turns(thread.id, up_to=3, max_tokens=1000) == [
+    assert await turns_of(thread, 3, 1000) == [
         message_item("user", "one"),
         message_item("assistant", "two"),
         message_item("user", "three"),
@@ -70,7 +77,8 @@ async def test_failed_answers_without_a_word_and_later_messages_are_left_out(thr
 async def test_the_user_and_the_model_take_turns(thread: ChatThread) -> None:
     await say(thread, "one", "", "three", " \n", "five", "six")
     await ChatMessage.create(thread_id=thread.id, number=7, role=Role.ASSISTANT, content="and on", status=Status.FINAL)
-    items = await turns(thread.id, up_to=7, max_tokens=1000)
+    await in_a_row(thread.id)
+    items = await turns_of(thread, 7, 1000)
 
     assert [item["role"] for item in items] == ["user", "assistant", "user", "assistant"]
     assert [part["text"] for part in items[0]["content"]] == ["one", "three", "five"]
@@ -79,7 +87,7 @@ async def test_the_user_and_the_model_take_turns(thread: ChatThread) -> None:
 
 async def test_an_answer_whose_question_is_left_out_is_not_the_first_item(thread: ChatThread) -> None:
     await say(thread, "word " * 2000, "two", "three")
-    items = await turns(thread.id, up_to=3, max_tokens=100)
+    items = await turns_of(thread, 3, 100)
 
     assert [item["role"] for item in items] == ["user", "assistant", "user"]
     assert text_of(items[0]) == LEFT_OUT
@@ -109,7 +117,7 @@ async def test_an_answer_is_shown_with_the_tools_that_it_called(thread: ChatThre
     await say(thread, "one", "two", "three")
     await call_tool(thread, 2, "first", "second")
 
-    assert await turns(thread.id, up_to=3, max_tokens=1000) == [
+    assert await turns_of(thread, 3, 1000) == [
         message_item("user", "one"),
         {"type": "function_call", "call_id": "call_first", "name": "first", "arguments": "{}"},
         {"type": "function_call", "call_id": "call_second", "name": "second", "arguments": "{}"},
@@ -124,7 +132,7 @@ async def test_a_call_is_never_shown_without_its_result(thread: ChatThread) -> N
     await say(thread, "one", "two", "three")
     await call_tool(thread, 2, "slow", output="", state="running")
 
-    assert [turn["type"] for turn in await turns(thread.id, up_to=3, max_tokens=1000)] == ["message"] * 3
+    assert [turn["type"] for turn in await turns_of(thread, 3, 1000)] == ["message"] * 3
 
 
 @pytest.mark.parametrize(("max_tokens", "kept"), [(700, 0), (5000, 5)])
@@ -133,7 +141,7 @@ async def test_an_answer_and_its_tools_fit_together_or_not_at_all(
 ) -> None:
     await say(thread, "one", "two", "three")
     await call_tool(thread, 2, "long", output="word " * 1000)
-    items = await turns(thread.id, up_to=3, max_tokens=max_tokens)
+    items = await turns_of(thread, 3, max_tokens)
 
     assert len(items) == (kept or 1)
     assert items[-1] == message_item("user", "three")
@@ -143,7 +151,7 @@ async def test_the_newest_loses_tools_that_do_not_fit_with_it(thread: ChatThread
     await say(thread, "what is it?", "It is")
     await call_tool(thread, 2, "look", output="word " * 5000)
 
-    assert [turn["role"] for turn in await turns(thread.id, up_to=2, max_tokens=500)] == [
+    assert [turn["role"] for turn in await turns_of(thread, 2, 500)] == [
         "user",
         "assistant",
     ]

@@ -283,8 +283,8 @@ async def test_readable_reasoning_of_a_tool_round_is_in_later_turns_of_its_model
     message, generation, _ = await answered(alice, f"How much? [offline: raw=3 {TOOL}]")
     thread = (await ChatMessage.get(id=message["id"])).thread_id
     name = (await RoundItem.filter(generation_id=generation.id).first()).model  # type: ignore[union-attr]
-    same = await turns(thread, up_to=2, max_tokens=9000, model=name)
-    other = await turns(thread, up_to=2, max_tokens=9000, model="another")
+    same = await turns(message["id"], max_tokens=9000, model=name)
+    other = await turns(message["id"], max_tokens=9000, model="another")
 
     assert kinds(same) == ["message", "reasoning", "function_call", "function_call_output", "message"]
     assert same[1]["content"]
@@ -296,8 +296,7 @@ async def test_readable_reasoning_of_a_tool_round_is_in_later_turns_of_its_model
 
 async def test_text_before_a_call_is_in_its_place_in_later_turns_and_only_there(alice: Person) -> None:
     message, _, _ = await answered(alice, f"say Let me see. [offline: also {TOOL}]")
-    thread = (await ChatMessage.get(id=message["id"])).thread_id
-    items = await turns(thread, up_to=2, max_tokens=9000)
+    items = await turns(message["id"], max_tokens=9000)
 
     assert kinds(items)[1:4] == ["message", "function_call", "function_call_output"]
     assert text_of(items[1]) == "Let me see."

@@ -18,6 +18,7 @@ from chat.services.replies.threads import PAGE_MAX_BYTES, MessagePage, message_p
 from chat.tools import load
 from tests.support import newer, patches
 from tests.support.cast import Person
+from tests.support.rows import in_a_row
 from tests.support.site import Site
 
 TOOLS = load()
@@ -188,6 +189,7 @@ async def test_pages_of_long_messages_are_short_and_hold_every_message_once(alic
     long, too_long = "\N{KEY}" * 32_000, "x" * (PAGE_MAX_BYTES + 1)
     for number, content in enumerate([long] * 9 + [too_long] + [long] * 9, start=10):
         await ChatMessage.create(thread_id=thread_id, number=number, role="user", status="final", content=content)
+    await in_a_row(thread_id)
     pages = [await message_page(thread_id, tools=TOOLS)]
     while pages[0].has_older:
         pages.insert(0, await message_page(thread_id, tools=TOOLS, before=pages[0].older_cursor))
@@ -202,9 +204,10 @@ async def test_pages_of_long_messages_are_short_and_hold_every_message_once(alic
 def claim_of(thread: uuid.UUID, answer: uuid.UUID, *, fence: int, kept: LogPosition) -> Claim:
     """What the second owner of an answer finds: a checkpoint of "Hello"."""
     return Claim(
-        generation_id=uuid.uuid4(), thread_id=thread, user_id=uuid.uuid4(), answer_id=answer, question_number=1,
-        answer_number=2, continues=False, model="", fence=fence, rev=2, asked=True, cancelled=False, takeovers=1,
-        response_id="resp", background=True, round_start=0, checkpoint=Checkpoint(AnswerSoFar("Hello"), 5, 3, kept),
+        generation_id=uuid.uuid4(), thread_id=thread, user_id=uuid.uuid4(), answer_id=answer, question_id=uuid.uuid4(),
+        parent_id=uuid.uuid4(), is_first=True, continues=False, model="", fence=fence, rev=2, asked=True,
+        cancelled=False, takeovers=1, response_id="resp", background=True, round_start=0,
+        checkpoint=Checkpoint(AnswerSoFar("Hello"), 5, 3, kept),
     )  # fmt: skip
 
 

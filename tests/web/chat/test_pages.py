@@ -19,6 +19,7 @@ from tests.support import patches
 from tests.support.cast import Person
 from tests.support.offline import OfflineServer
 from tests.support.page import Page
+from tests.support.rows import in_a_row
 from tests.support.site import Beside, Site
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -51,6 +52,7 @@ async def stored_thread(person: Person, *texts: str, title: str = "A thread") ->
         ChatMessage(thread=thread, number=number, role=roles[(number - 1) % 2], content=text)
         for number, text in enumerate(texts, start=1)
     )
+    await in_a_row(thread.id)
     return thread
 
 
@@ -592,7 +594,8 @@ async def test_there_is_a_button_for_older_messages_where_there_are_any(reader: 
 
 
 @pytest.mark.parametrize(
-    "cursor", ["", "nonsense", "-1", "1.5", "²", "٣", "9" * 10, "9" * 400, "\x00", "' OR 1=1 --", "999999999"]
+    "cursor",
+    ["", "nonsense", "-1", "51", "²", "٣", "9" * 400, "\x00", "' OR 1=1 --", "01a20460-67e2-7fc6-a25f-80d73be03a97"],
 )
 async def test_a_nonsense_cursor_means_the_newest_page(reader: Person, cursor: str) -> None:
     thread = await stored_thread(reader, *(f"number {number}" for number in range(1, 54)))
@@ -604,10 +607,19 @@ async def test_a_nonsense_cursor_means_the_newest_page(reader: Person, cursor: s
 
 async def test_before_the_first_message_there_is_nothing(reader: Person) -> None:
     thread = await stored_thread(reader, "first", "second")
-    for cursor in ("0", "1"):
-        answer = await reader.http.get(f"/chat/api/threads/{thread.id}/messages/", params={"before": cursor})
-        assert answer.json()["messages"] == []
-        assert answer.json()["has_older"] is False
+    first = await ChatMessage.get(thread_id=thread.id, number=1)
+    answer = await reader.http.get(f"/chat/api/threads/{thread.id}/messages/", params={"before": str(first.id)})
+
+    assert answer.json()["messages"] == []
+    assert answer.json()["has_older"] is False
+
+
+async def test_a_message_of_another_chat_is_a_nonsense_cursor(reader: Person, stranger: Person) -> None:
+    thread, foreign = await stored_thread(reader, "own", "answer"), await stored_thread(stranger, "foreign", "secret")
+    cursor = await ChatMessage.get(thread_id=foreign.id, number=2)
+    answer = await reader.http.get(f"/chat/api/threads/{thread.id}/messages/", params={"before": str(cursor.id)})
+
+    assert [one["content"] for one in answer.json()["messages"]] == ["own", "answer"]
 
 
 async def test_the_sidebar_has_the_own_threads_newest_first(alice: Person, stranger: Person) -> None:
