@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import hypercorn.protocol
 import hypercorn.protocol.ws_stream
@@ -104,6 +105,7 @@ def _serve_here(settings: Settings, listener: socket.socket, on_listening: Calla
 
 async def _serve(settings: Settings, listener: socket.socket, on_listening: Callable[[], None] | None) -> None:
     gc.set_threshold(*COLLECT_AFTER)
+    asyncio.get_running_loop().set_exception_handler(_report)
     app = create_app(settings)
     stop = _Stop()
     announcing = asyncio.create_task(_announce(listener, on_listening)) if on_listening else None
@@ -114,6 +116,12 @@ async def _serve(settings: Settings, listener: socket.socket, on_listening: Call
     finally:
         if announcing:
             announcing.cancel()
+
+
+def _report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """As asyncio does, but for connections that the shutdown cancels: it takes those for failures."""
+    if not isinstance(context.get("exception"), asyncio.CancelledError):
+        loop.default_exception_handler(context)
 
 
 def hypercorn_config(listener: socket.socket) -> Config:

@@ -227,6 +227,25 @@ async def test_ctrl_c_is_quick(start: Start, alice: Person) -> None:
 # Several processes
 
 
+async def test_connections_that_never_end_are_closed_without_a_traceback(start: Start) -> None:
+    server = await start()
+    target = httpx.URL(server.url)
+    head = "POST /accounts/login/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n"
+    head += "Content-Type: application/x-www-form-urlencoded\r\nOrigin: http://localhost\r\n\r\n"
+    opened = [await asyncio.open_connection(target.host, target.port) for _ in range(3)]
+    for _, writer in opened:
+        writer.write(head.encode() + b"a")
+        await writer.drain()
+    await asyncio.sleep(0.5)  # until the server waits for the rest, which nothing outside shows
+    server.send_signal(signal.SIGTERM)
+    code, errors = await server.end()
+
+    assert code == 0
+    assert "Traceback" not in errors
+    for _, writer in opened:
+        writer.close()
+
+
 async def test_two_processes_serve_and_one_that_is_killed_is_replaced(start: Start, alice: Person) -> None:
     server = await start(WEB_CONCURRENCY="2", FAULTS="respawn_always")
     async with asyncio.timeout(START_SECONDS):
