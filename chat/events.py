@@ -55,12 +55,35 @@ class MessageSend(Frame, frozen=True, tag="message.send"):
     client_id: UUID
     content: str
     model: str = ""  # from now on; empty: unchanged
+    queue: bool = False  # while an answer is being written, the message waits instead of being refused as busy
 
 
 class ResponseCancel(Frame, frozen=True, tag="response.cancel"):
     """Stop the running answer."""
 
     message_id: UUID
+
+
+class QueueTake(Frame, frozen=True, tag="queue.take"):
+    """Take a message out of the queue, to edit it."""
+
+    client_id: UUID
+
+
+class QueueRemove(Frame, frozen=True, tag="queue.remove"):
+    """Remove a queued message."""
+
+    client_id: UUID
+
+
+class QueueSendNow(Frame, frozen=True, tag="queue.send_now"):
+    """Stop the running answer, and send this queued message next."""
+
+    client_id: UUID
+
+
+class QueueResume(Frame, frozen=True, tag="queue.resume"):
+    """End the pause of the queue."""
 
 
 class Sync(Frame, frozen=True, tag="sync"):
@@ -74,7 +97,7 @@ class Pong(Frame, frozen=True, tag="pong"):
     cursor: str = ""
 
 
-Inbound = Hello | MessageSend | ResponseCancel | Sync | Pong
+Inbound = Hello | MessageSend | ResponseCancel | QueueTake | QueueRemove | QueueSendNow | QueueResume | Sync | Pong
 
 
 # Frames to a tab.
@@ -113,6 +136,22 @@ class ToolCallView(msgspec.Struct, frozen=True):
     detail: str = ""  # one of its arguments, cut to one short line
 
 
+class QueuedView(msgspec.Struct, frozen=True):
+    """A message that waits for the answers before it."""
+
+    client_id: UUID
+    content: str
+    model: str
+    created_at: datetime
+
+
+class QueueView(msgspec.Struct, frozen=True):
+    """The queue of a thread, in order."""
+
+    paused: str = ""  # a sentence for people; empty: the first message is sent when the running answer has ended
+    items: list[QueuedView] = []
+
+
 class Welcome(Frame, frozen=True, tag="welcome"):
     """The hello was accepted; a replay of events or a snapshot follows."""
 
@@ -133,14 +172,16 @@ class Snapshot(Frame, frozen=True, tag="thread.snapshot"):
     has_older: bool
     older_cursor: str
     messages: list[MessageView]
+    queue: QueueView | None = None  # only in the last part
 
 
 class Ack(Frame, frozen=True, tag="ack"):
-    """The message is stored."""
+    """The message is stored. While it is queued, it has no ids yet."""
 
     client_id: UUID
-    message_id: UUID
-    reply_id: UUID
+    message_id: UUID | None
+    reply_id: UUID | None
+    queued: bool = False
 
 
 class Nack(Frame, frozen=True, tag="nack"):
@@ -250,6 +291,22 @@ class TitleUpdated(Frame, frozen=True, tag="thread.title.updated"):
     title: str
 
 
+class QueueChanged(Frame, frozen=True, tag="queue.changed"):
+    """The whole queue of the thread, after a change."""
+
+    rev: int
+    paused: str
+    items: list[QueuedView]
+
+
+class QueueTaken(Frame, frozen=True, tag="queue.taken"):
+    """The queued message that this tab has taken out, to edit it."""
+
+    client_id: UUID
+    content: str
+    model: str
+
+
 class ThreadUpdated(Frame, frozen=True, tag="thread.updated"):
     """A changed thread, for the sidebar of every tab of the user."""
 
@@ -339,6 +396,7 @@ Logged = (
     | Final
     | ResponseError
     | TitleUpdated
+    | QueueChanged
 )
 
 Outbound = (
@@ -347,6 +405,7 @@ Outbound = (
     | Ack
     | Nack
     | Logged
+    | QueueTaken
     | ThreadUpdated
     | ThreadDeleted
     | ThreadList

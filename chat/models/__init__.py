@@ -29,7 +29,7 @@ from chat.models.generations import (
     ToolState,
 )
 from chat.models.sign_up import ApprovalNotice, Invitation
-from chat.models.threads import TITLE_MAX_LENGTH, ChatMessage, ChatThread, Role, Status, TitleBy
+from chat.models.threads import TITLE_MAX_LENGTH, ChatMessage, ChatThread, QueuedMessage, Role, Status, TitleBy
 from chat.models.usage import (
     CALLER_MAX_LENGTH,
     CURRENT_MONTH_SQL,
@@ -72,6 +72,7 @@ __all__ = [
     "LLMCallLog",
     "LLMCallText",
     "PasswordResetToken",
+    "QueuedMessage",
     "RecoveryCode",
     "Role",
     "RoundItem",

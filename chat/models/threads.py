@@ -51,7 +51,8 @@ class ChatThread(Model):
     `rev` counts the committed changes that tabs show; `fence` rises by two with each owner of a reply; `log_epoch` and
     `log_s` are the position of the thread's log when the last reply was stored. `model` is the user's choice, empty for
     the site's default. `head_id` is the last message that is shown, in every tab; null if there is none.
-    `message_count` is the greatest number of a message, deleted ones included.
+    `message_count` is the greatest number of a message, deleted ones included. `queue_paused` is a sentence for people;
+    empty: the queue continues when an answer has ended.
     """
 
     id = fields.UUIDField(primary_key=True, default=uuid7)
@@ -68,6 +69,7 @@ class ChatThread(Model):
     log_s = fields.BigIntField(default=0)
     message_count = fields.IntField(default=0)
     head_id = fields.UUIDField(null=True)  # no foreign key: it would be a circle
+    queue_paused = fields.TextField(default="")
     created_at = fields.DatetimeField(auto_now_add=True)
     last_message_at = fields.DatetimeField(auto_now_add=True)
 
@@ -109,4 +111,28 @@ class ChatMessage(Model):
 
     class Meta:
         table = "chat_message"
+        unique_together = (("thread_id", "number"), ("thread_id", "client_id"))
+
+
+class QueuedMessage(Model):
+    """A message that waits until the answers before it have ended; `number` is its place in the thread's queue.
+
+    `is_next` is set when the user asks for it now: it goes first, also after an answer that did not end normally.
+    """
+
+    id = fields.UUIDField(primary_key=True, default=uuid7)
+    thread: fields.ForeignKeyRelation[ChatThread] = fields.ForeignKeyField(
+        "models.ChatThread", related_name="queue", on_delete=fields.CASCADE
+    )
+    number = fields.IntField()
+    client_id = fields.UUIDField()  # the message keeps it, so that sending twice stores once
+    content = fields.TextField()
+    model = fields.CharField(max_length=MODEL_MAX_LENGTH, default="")  # from this message on; empty: unchanged
+    is_next = fields.BooleanField(default=False)
+    created_at = fields.DatetimeField(auto_now_add=True)
+
+    thread_id: UUID
+
+    class Meta:
+        table = "queued_message"
         unique_together = (("thread_id", "number"), ("thread_id", "client_id"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -31,6 +31,9 @@ class ReplyWorker(Protocol):
 
     def room(self, sentence: str = ...) -> AbstractContextManager[None]:
         """Take a place among this process's answers while a message is stored and its answer starts. Raises Refused."""
+
+    async def stop_marked(self, generation_ids: Sequence[UUID]) -> None:
+        """Stop replies that are marked to be stopped, on any worker."""
 
     async def shielded(self, work: Coroutine[Any, Any, Result], name: str) -> Result:
         """Finish the work even if the caller is cancelled."""

@@ -63,6 +63,11 @@ SELECT m.id, m.number, m.role, m.status, m.content, m.reasoning, m.reasoning_ms,
 FROM chat_message m JOIN chat_thread t ON t.id = m.thread_id
 WHERE t.user_id = $1 AND t.id = $2 AND m.number > $3 ORDER BY m.number LIMIT $4
 """
+QUEUE = """
+SELECT q.client_id, q.content, q.model, q.created_at
+FROM queued_message q JOIN chat_thread t ON t.id = q.thread_id
+WHERE t.user_id = $1 AND t.id = $2 ORDER BY q.is_next DESC, q.number
+"""
 TOOL_CALLS = """
 SELECT g.answer_id, c.name, c.arguments, c.output, c.state, c.created_at, c.finished_at
 FROM tool_call c JOIN generation g ON g.id = c.generation_id
@@ -169,7 +174,7 @@ async def _json(user_id: UUID) -> AsyncIterator[str]:
         yield f'{comma}{_encoded(thread)[:-1]}, "messages": ['
         async for other_comma, message in _separated(_messages(user_id, thread["id"])):
             yield other_comma + _encoded(message)
-        yield "]}"
+        yield f'], "queue": {_encoded(await query(QUEUE, user_id, thread["id"]))}}}'
     yield "]}\n"
 
 

@@ -10,16 +10,16 @@ from uuid import UUID
 
 from tortoise.transactions import in_transaction
 
-from chat.broadcast import Broadcast, Publish, Unavailable, user_channel
+from chat.broadcast import Append, Broadcast, Publish, Unavailable, user_channel
 from chat.database import query
-from chat.events import Final, Frame, ResponseError, ThreadUpdated
+from chat.events import Final, Frame, QueueChanged, ResponseError, ThreadUpdated
 from chat.llm.call import total_cost, total_usage
 from chat.llm.errors import CallFailed, OutputEmpty, OutputIncomplete, OutputRefused, ProviderFailed
 from chat.llm.events import Code
 from chat.llm.journal import CallLog
 from chat.llm.tokens import count_tokens
 from chat.models import State, Status
-from chat.services.replies import lease
+from chat.services.replies import lease, queue
 from chat.services.replies.endings import CUT_OFF, can_continue
 from chat.services.replies.journal import ReplyJournal
 from chat.services.replies.lease import AnswerSoFar, Claim, Fenced
@@ -129,13 +129,15 @@ async def finish(
     answer = live_text.so_far
     with suppress(Unavailable):  # before the transaction: if the worker dies in it, the log has all of the text
         await live_text.flush()
-    thread, call_log_id = await lease.while_leased(lambda: _store(claim, live_text, outcome, answer, journal))
+    thread, call_log_id, paused = await lease.while_leased(lambda: _store(claim, live_text, outcome, answer, journal))
     claim.lease.is_over = True
     await live_text.tell(_last_event(claim, outcome, answer, thread["rev"], journal.logs, call_log_id), terminal=True)
     updated = ThreadUpdated(
         claim.thread_id, thread["title"], thread["last_message_at"], running=False, rev=thread["rev"]
     )
-    await broadcast.announce(Publish(user_channel(claim.user_id), updated))
+    await broadcast.announce(
+        *([Append(claim.thread_id, paused)] if paused else []), Publish(user_channel(claim.user_id), updated)
+    )
 
 
 async def settle_deleted(claim: Claim, journal: ReplyJournal, *, broadcast: Broadcast) -> bool:
@@ -155,20 +157,23 @@ async def _settle(journal: ReplyJournal) -> None:
 
 async def _store(
     claim: Claim, live_text: LiveText, outcome: Outcome, answer: AnswerSoFar, journal: ReplyJournal
-) -> tuple[dict[str, Any], UUID | None]:
-    """Returns the thread's new row and the id of the last call's row. After a lost reply to COMMIT it runs twice."""
+) -> tuple[dict[str, Any], UUID | None, QueueChanged | None]:
+    """Returns the thread's new row, the id of the last call's row, and the queue if it is paused now.
+
+    After a lost reply to COMMIT it runs twice.
+    """
     try:
         return await _store_end(claim, live_text, outcome, answer, journal)
     except Fenced:
         ended = await query(ENDED, claim.generation_id, claim.fence, outcome.state, outcome.reason[: lease.MAX_REASON])
         if not ended:
             raise
-        return ended[0], ended[0]["call_log_id"]
+        return ended[0], ended[0]["call_log_id"], None
 
 
 async def _store_end(
     claim: Claim, live_text: LiveText, outcome: Outcome, answer: AnswerSoFar, journal: ReplyJournal
-) -> tuple[dict[str, Any], UUID | None]:
+) -> tuple[dict[str, Any], UUID | None, QueueChanged | None]:
     asked = await query(QUESTION, claim.question_id)
     if not asked:  # it was deleted
         raise Fenced(claim.generation_id)
@@ -183,7 +188,8 @@ async def _store_end(
         ended = (answer.text, outcome.status, outcome.sentence, counts[1], answer.reasoning, answer.reasoning_ms)
         await query(END_ANSWER, claim.answer_id, *ended)
         await query(COUNTED, claim.question_id, counts[0])
-        return threads[0], await journal.settle()
+        call_log_id = await journal.settle()
+        return threads[0], call_log_id, await queue.pause_after(claim.thread_id, outcome.state)
 
 
 def _last_event(

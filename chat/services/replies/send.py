@@ -18,10 +18,11 @@ from chat.models import Role, Status, User
 from chat.models.ids import uuid7
 from chat.services.deps import Deps
 from chat.services.errors import Refused
-from chat.services.replies import admission
+from chat.services.replies import admission, queue
 from chat.services.replies.capacity import TRY_AGAIN
 from chat.services.replies.endings import can_continue
 from chat.services.replies.history import allowance
+from chat.services.replies.queue import Queued
 from chat.services.replies.titles import title_from
 from chat.text import is_visible, storable, without_hidden
 
@@ -32,6 +33,9 @@ JOIN generation g ON g.user_message_id = question.id AND g.attempt = 1
 JOIN chat_message answer ON answer.id = g.answer_id
 JOIN chat_thread t ON t.id = question.thread_id
 WHERE t.user_id = $1 AND t.id = $2 AND question.client_id = $3
+UNION ALL
+SELECT NULL, NULL, NULL FROM queued_message q JOIN chat_thread t ON t.id = q.thread_id
+WHERE t.user_id = $1 AND t.id = $2 AND q.client_id = $3
 """
 REGENERATED = """
 SELECT again.user_message_id AS message_id, again.answer_id, again.id AS generation_id
@@ -87,17 +91,18 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """What one transaction has stored: the thread's row as it is now, and the message to announce to tabs."""
+class Asked:
+    """What one transaction has stored: the thread's row as it is now, and the message to announce after COMMIT."""
 
     accepted: Accepted
     thread: dict[str, Any]
     shown: MessageView
 
 
-async def send(deps: Deps, user: User, thread_id: UUID | None, message: MessageSend) -> Accepted:
+async def send(deps: Deps, user: User, thread_id: UUID | None, message: MessageSend) -> Accepted | Queued:
     """Store a message with its empty answer, update every tab, and start the answer. Raises Refused.
 
+    With `queue` the message waits in the thread's queue if an answer is being written there.
     Without a thread it opens one, whose id follows from the user and the client id: a form sent twice opens one thread.
     """
     return await deps.worker.shielded(_send(deps, user, thread_id, message), "message")
@@ -112,7 +117,7 @@ async def regenerate(deps: Deps, user: User, thread_id: UUID, answer_id: UUID, *
     return await deps.worker.shielded(_regenerate(deps, user, thread_id, answer_id, continues), "message")
 
 
-async def _send(deps: Deps, user: User, thread_id: UUID | None, message: MessageSend) -> Accepted:
+async def _send(deps: Deps, user: User, thread_id: UUID | None, message: MessageSend) -> Accepted | Queued:
     """Look for a stored copy before anything refuses the message, and again after a refusal: a copy may be faster.
 
     Two copies at once pass the limits as one message; then the second waits for the first one's lock on the thread.
@@ -123,6 +128,8 @@ async def _send(deps: Deps, user: User, thread_id: UUID | None, message: Message
     try:
         admission.not_draining(deps.worker)
         await admission.is_approved(user)
+        if waiting := await _queued(deps, user, thread_id, message):
+            return waiting
         with deps.worker.room():
             content = await _checked(message, deps)
             await admission.no_answer_runs(thread)
@@ -130,13 +137,25 @@ async def _send(deps: Deps, user: User, thread_id: UUID | None, message: Message
             async with in_transaction():
                 if thread_id is None:
                     await query(NEW_THREAD, thread, user.id, title_from(content))
-                asked = await _store_message(user, thread, message, content, deps.settings.models)
+                asked = await store_message(user, thread, message, content, deps.settings.models)
                 await admission.within_budget(deps, user, asked.accepted.generation_id)
-            return await _begin(deps, user, asked)
+            return await begin(deps, user, asked)
     except (Refused, IntegrityError) as error:
         if stored := await _stored(user, thread, message.client_id):
             return stored
-        raise _refusal(error) from None
+        refusal = _refusal(error)
+        if refusal.code == "busy" and (waiting := await _queued(deps, user, thread_id, message)):  # another was faster
+            return waiting
+        raise refusal from None
+
+
+async def _queued(deps: Deps, user: User, thread_id: UUID | None, message: MessageSend) -> Queued | None:
+    """Let the message wait in the queue; None if it can be sent now. It needs no place among this process's answers."""
+    if not (message.queue and thread_id and await queue.is_needed(thread_id)):
+        return None
+    content = await _checked(message, deps)
+    await admission.within_limits(user, deps.limits, once=f"{thread_id}:{message.client_id}")
+    return await queue.add(user, thread_id, message, content, broadcast=deps.broadcast)
 
 
 async def _regenerate(deps: Deps, user: User, thread_id: UUID, answer_id: UUID, continues: bool) -> Accepted:
@@ -151,7 +170,7 @@ async def _regenerate(deps: Deps, user: User, thread_id: UUID, answer_id: UUID, 
             async with in_transaction():
                 asked = await _store_attempt(user, thread_id, answer_id, continues, deps.settings.models)
                 await admission.within_budget(deps, user, asked.accepted.generation_id)
-            return await _begin(deps, user, asked)
+            return await begin(deps, user, asked)
     except (Refused, IntegrityError) as error:
         if regenerated := await _regenerated(user, thread_id, answer_id, continues):  # a double click
             return regenerated
@@ -162,7 +181,7 @@ def _refusal(error: Refused | IntegrityError) -> Refused:
     return error if isinstance(error, Refused) else Refused("busy", admission.BUSY)
 
 
-async def _begin(deps: Deps, user: User, asked: _Asked) -> Accepted:
+async def begin(deps: Deps, user: User, asked: Asked) -> Accepted:
     """Called after COMMIT: update every tab, then start the answer."""
     accepted, thread = asked.accepted, asked.thread
     updated = ThreadUpdated(
@@ -198,8 +217,11 @@ def _too_long(count: int, unit: str, most: int) -> Refused:
     return Refused("too_long", f"Your message has {count:,} {unit}. The maximum is {most:,}. Shorten it.")
 
 
-async def _stored(user: User, thread_id: UUID, client_id: UUID) -> Accepted | None:
+async def _stored(user: User, thread_id: UUID, client_id: UUID) -> Accepted | Queued | None:
+    """A copy of the message, wherever it is now."""
     rows = await query(STORED, user.id, thread_id, client_id)
+    if rows and not rows[0]["message_id"]:
+        return Queued(thread_id, client_id)
     return Accepted(thread_id=thread_id, **rows[0], fresh=False) if rows else None
 
 
@@ -208,9 +230,9 @@ async def _regenerated(user: User, thread_id: UUID, answer_id: UUID, continues: 
     return Accepted(thread_id=thread_id, **rows[0], fresh=False) if rows else None
 
 
-async def _store_message(
+async def store_message(
     user: User, thread_id: UUID, message: MessageSend, content: str, models: tuple[str, ...]
-) -> _Asked:
+) -> Asked:
     accepted = Accepted(thread_id, uuid7(), uuid7(), uuid7(), fresh=True)
     rows = await query(ADVANCE, thread_id, user.id, 2, message.model, accepted.answer_id)
     if not rows:
@@ -221,12 +243,12 @@ async def _store_message(
     created_at = (await query(ADD_MESSAGE, *place, *said, message.client_id))[0]["created_at"]
     await _store_answer(accepted, thread, accepted.message_id, models)
     shown = MessageView(accepted.message_id, message.client_id, *said, "", created_at, parent_id=parent_id)
-    return _Asked(accepted, thread, shown)
+    return Asked(accepted, thread, shown)
 
 
 async def _store_attempt(
     user: User, thread_id: UUID, answer_id: UUID, continues: bool, models: tuple[str, ...]
-) -> _Asked:
+) -> Asked:
     new_id = uuid7()
     threads = await query(ADVANCE, thread_id, user.id, 1, "", new_id)
     attempts = await query(LAST_ATTEMPT, thread_id, answer_id) if threads else []
@@ -243,7 +265,7 @@ async def _store_attempt(
     attempt = last["attempt"] + 1
     shown = await _store_answer(accepted, thread, parent_id, models, attempt=attempt, continues=continues)
     versions = [] if continues else [*(last["versions"] or []), new_id]
-    return _Asked(accepted, thread, msgspec.structs.replace(shown, versions=versions))
+    return Asked(accepted, thread, msgspec.structs.replace(shown, versions=versions))
 
 
 async def _store_answer(

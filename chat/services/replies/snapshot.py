@@ -12,6 +12,7 @@ from chat.broadcast import Broadcast, LogPosition, LogSlice, Unavailable
 from chat.database import query
 from chat.events import (
     MessageView,
+    QueueView,
     ReasoningDelta,
     ReasoningDone,
     ResponseText,
@@ -21,6 +22,7 @@ from chat.events import (
 )
 from chat.llm.tools import Registry
 from chat.models import ALIVE_SQL, Status
+from chat.services.replies import queue
 from chat.services.replies.growing import GrowingText
 from chat.services.replies.lease import AnswerSoFar
 from chat.services.replies.threads import MessagePage, message_page
@@ -55,6 +57,7 @@ class ThreadView:
     rev: int
     title: str
     page: MessagePage
+    queue: QueueView
 
     def snapshots(self) -> list[Snapshot]:
         """The view as frames."""
@@ -69,6 +72,7 @@ class ThreadView:
                 has_older=self.page.has_older,
                 older_cursor=self.page.older_cursor,
                 messages=group,
+                queue=self.queue if number == len(groups) else None,
             )
             for number, group in enumerate(groups, start=1)
         ]
@@ -96,7 +100,7 @@ async def view_thread(thread_id: UUID, *, broadcast: Broadcast, tools: Registry)
         except Unavailable:
             position = LogPosition()  # events after the old position would not continue this text
         page = replace(page, messages=[_with(answer, message, one["answer_id"]) for message in page.messages])
-    return ThreadView(position, threads[0]["rev"], threads[0]["title"], page)
+    return ThreadView(position, threads[0]["rev"], threads[0]["title"], page, await queue.view(thread_id))
 
 
 async def thread_states(thread_ids: list[UUID]) -> dict[UUID, ThreadState]:

@@ -20,7 +20,7 @@ from chat.events import Released, StopRequested, decode_between_workers
 from chat.models import User
 from chat.services.deps import Deps
 from chat.services.errors import NotAdministrator, Refused
-from chat.services.replies import finish, lease, takeover, titles
+from chat.services.replies import finish, lease, queue_runs, takeover, titles
 from chat.services.replies.capacity import OVERLOADED, Capacity
 from chat.services.replies.finish import Outcome
 from chat.services.replies.lease import Claim
@@ -177,6 +177,11 @@ class Worker:
             await self._run_reply(claim, resumed)
         else:
             await lease.retry(lambda: takeover.end_lost(claim, self._deps))
+        self._run_queue(claim.thread_id)
+
+    def _run_queue(self, thread_id: UUID) -> None:
+        """After the end of an answer is stored: send what waits for it, in a task of its own."""
+        self._keep(queue_runs.run_next(self._deps, thread_id), f"queue of {thread_id}")
 
     async def _run_reply(self, claim: Claim, resumed: Resumed | None = None) -> None:
         reply = self._replies[claim.generation_id] = Reply(claim, self._deps, resumed)
@@ -252,7 +257,7 @@ class Worker:
             if self.draining:
                 continue
             try:
-                lost = await lease.expired()
+                lost, ready = await lease.expired(), await queue_runs.ready()
             except DatabaseUnavailable as error:
                 self._outages.tell("looking for lost replies", error)
                 continue
@@ -260,6 +265,8 @@ class Worker:
                 logger.exception("Could not look for lost replies")
                 continue
             self._take_over(lost)
+            for thread_id in ready:
+                self._run_queue(thread_id)
 
     def _take_over(self, lost: Sequence[UUID]) -> None:
         """Start as many as fit; places for the rest are reserved, so new messages don't keep them waiting."""

@@ -11,9 +11,26 @@ from quart import Websocket
 from chat import events
 from chat.broadcast import Subscription
 from chat.database import DatabaseUnavailable
-from chat.events import Ack, Close, FrameRefused, Hello, Inbound, MessageSend, Nack, Pong, ResponseCancel, Sync
+from chat.events import (
+    Ack,
+    Close,
+    FrameRefused,
+    Hello,
+    Inbound,
+    MessageSend,
+    Nack,
+    Pong,
+    QueueRemove,
+    QueueResume,
+    QueueSendNow,
+    QueueTake,
+    ResponseCancel,
+    Sync,
+)
 from chat.models import User
 from chat.services.errors import Refused
+from chat.services.replies import queue, queue_runs
+from chat.services.replies.queue import Queued
 from chat.services.replies.send import send
 from chat.text import storable
 from chat.web.chat.open_sockets import Leave
@@ -78,8 +95,24 @@ class ThreadInbox(Inbox):
             case ResponseCancel():
                 if not await self._deps.worker.stop(self._user, self._thread_id, frame.message_id):
                     self._subscription.put(FrameRefused("not_running", "No answer is being written."))
+            case QueueTake() | QueueRemove() | QueueSendNow() | QueueResume():
+                await self._queue(frame)
             case _:
                 await super()._handle(frame, feed)
+
+    async def _queue(self, frame: QueueTake | QueueRemove | QueueSendNow | QueueResume) -> None:
+        try:
+            match frame:
+                case QueueTake():
+                    self._subscription.put(await queue.take(self._deps, self._user, self._thread_id, frame.client_id))
+                case QueueRemove():
+                    await queue.take(self._deps, self._user, self._thread_id, frame.client_id)
+                case QueueSendNow():
+                    await queue_runs.send_now(self._deps, self._user, self._thread_id, frame.client_id)
+                case QueueResume():
+                    await queue_runs.resume(self._deps, self._user, self._thread_id)
+        except Refused as refused:
+            self._subscription.put(FrameRefused(refused.code, str(refused)))
 
     async def _send(self, frame: MessageSend) -> Ack | Nack:
         try:
@@ -89,6 +122,8 @@ class ThreadInbox(Inbox):
         except DatabaseUnavailable:  # it may have been stored; sent again, it is then acknowledged
             sentence = "The service is temporarily unavailable. Your message will be sent again automatically."
             return Nack(frame.client_id, "unavailable", sentence, UNAVAILABLE_RETRY_MS)
+        if isinstance(accepted, Queued):
+            return Ack(frame.client_id, None, None, queued=True)
         return Ack(frame.client_id, accepted.message_id, accepted.answer_id)
 
 

@@ -17,6 +17,7 @@ from chat.security.limits import PAGE_POST
 from chat.services.accounts import deletion
 from chat.services.errors import Refused
 from chat.services.replies import attempts, send, snapshot, thread_list, threads
+from chat.services.replies.queue import Queued
 from chat.services.replies.send import Accepted
 from chat.text import typed_lines
 from chat.web.auth import login_required, wants_json
@@ -29,6 +30,8 @@ NOT_SENT = "The site is busy. Your message was not sent. Send it again in a mome
 SHOWN = (Role.USER, Role.ASSISTANT)
 STATUS_OF = {
     "busy": HTTPStatus.CONFLICT,
+    "queue_full": HTTPStatus.CONFLICT,
+    "too_late": HTTPStatus.CONFLICT,
     "rate_limited": HTTPStatus.TOO_MANY_REQUESTS,
     "not_found": HTTPStatus.NOT_FOUND,
     "draining": HTTPStatus.SERVICE_UNAVAILABLE,
@@ -43,8 +46,9 @@ class Posted(msgspec.Struct):
     """The JSON answer to a message."""
 
     thread_id: UUID
-    message_id: UUID
-    reply_id: UUID
+    message_id: UUID | None
+    reply_id: UUID | None
+    queued: bool = False
 
 
 class Renamed(msgspec.Struct):
@@ -69,7 +73,7 @@ class OlderMessages(msgspec.Struct):
 @login_required
 async def new_thread(user: User) -> ResponseReturnValue:
     """An empty chat; its first message creates the thread."""
-    return await (_post(user, None) if request.method == "POST" else _page(user, None))
+    return await (_post(user, None) if request.method == "POST" else page(user, None))
 
 
 @blueprint.route("/<uuid:thread_id>/", methods=["GET", "POST"])
@@ -78,7 +82,7 @@ async def new_thread(user: User) -> ResponseReturnValue:
 async def thread(user: User, thread_id: UUID) -> ResponseReturnValue:
     """A thread; posting a message to it works without JavaScript."""
     found = await threads.own_thread(user, thread_id) or abort(404)
-    return await (_post(user, found) if request.method == "POST" else _page(user, found))
+    return await (_post(user, found) if request.method == "POST" else page(user, found))
 
 
 @blueprint.post("/<uuid:thread_id>/title/")
@@ -91,7 +95,7 @@ async def rename_thread(user: User, thread_id: UUID) -> ResponseReturnValue:
     try:
         stored = await threads.rename(user, thread_id, title, broadcast=resources().broadcast)
     except Refused as refused:
-        return await _refusal(refused, user, found, title_error=str(refused), title_draft=title)
+        return await refusal(refused, user, found, title_error=str(refused), title_draft=title)
     if stored is None:
         abort(404)
     if wants_json():
@@ -127,7 +131,7 @@ async def try_again(user: User, thread_id: UUID) -> ResponseReturnValue:
         answer_id = _uuid(form.get("message_id", ""))
         accepted = await send.regenerate(resources(), user, thread_id, answer_id, continues="go_on" in form)
     except Refused as refused:
-        return await _refusal(refused, user, found, form_error=str(refused))
+        return await refusal(refused, user, found, form_error=str(refused))
     return _accepted(accepted)
 
 
@@ -144,25 +148,27 @@ async def list_threads(user: User) -> ResponseReturnValue:
 async def older_messages(user: User, thread_id: UUID) -> ResponseReturnValue:
     """A page of messages before a cursor, as JSON."""
     found = await threads.own_thread(user, thread_id) or abort(404)
-    page = await threads.message_page(thread_id, tools=resources().tools, before=request.args.get("before", ""))
-    return _json(OlderMessages(found.id, found.title, page.messages, page.has_older, page.older_cursor))
+    older = await threads.message_page(thread_id, tools=resources().tools, before=request.args.get("before", ""))
+    return _json(OlderMessages(found.id, found.title, older.messages, older.has_older, older.older_cursor))
 
 
 async def _post(user: User, found: ChatThread | None) -> ResponseReturnValue:
     form = await request.form
     content, model = typed_lines(form.get("message", "")), form.get("model", "")
     try:
-        accepted = await _send(user, found, content, form.get("client_id", ""), model)
+        accepted = await _send(user, found, content, form.get("client_id", ""), model, queue="queue" in form)
     except Refused as refused:
         sentence = NOT_SENT if refused.code == "overloaded" else str(refused)
-        return await _refusal(refused, user, found, form_error=sentence, draft=content, model=model)
+        return await refusal(refused, user, found, form_error=sentence, draft=content, model=model)
     return _accepted(accepted)
 
 
-def _accepted(accepted: Accepted) -> ResponseReturnValue:
-    if wants_json():
-        return _json(Posted(accepted.thread_id, accepted.message_id, accepted.answer_id), HTTPStatus.CREATED)
-    return redirect(url_for("chat.thread", thread_id=accepted.thread_id), 303)
+def _accepted(accepted: Accepted | Queued) -> ResponseReturnValue:
+    if not wants_json():
+        return redirect(url_for("chat.thread", thread_id=accepted.thread_id), 303)
+    if isinstance(accepted, Queued):
+        return _json(Posted(accepted.thread_id, None, None, queued=True), HTTPStatus.ACCEPTED)
+    return _json(Posted(accepted.thread_id, accepted.message_id, accepted.answer_id), HTTPStatus.CREATED)
 
 
 def _uuid(text: str) -> UUID:
@@ -172,25 +178,29 @@ def _uuid(text: str) -> UUID:
         raise Refused("not_found", "This answer doesn't exist.") from None
 
 
-async def _send(user: User, found: ChatThread | None, content: str, client_id: str, model: str) -> Accepted:
+async def _send(
+    user: User, found: ChatThread | None, content: str, client_id: str, model: str, *, queue: bool
+) -> Accepted | Queued:
     try:
         chosen = UUID(client_id) if client_id else uuid4()
     except ValueError:
         raise Refused("bad_client_id", "client_id must be a UUID.") from None
     if not wants_json():  # a form that is changed before it is sent again is another message
         chosen = uuid5(chosen, content)
-    return await send.send(resources(), user, found.id if found else None, MessageSend(chosen, content, model))
+    message = MessageSend(chosen, content, model, queue=queue)
+    return await send.send(resources(), user, found.id if found else None, message)
 
 
-async def _refusal(refused: Refused, user: User, found: ChatThread | None, **shown: str) -> ResponseReturnValue:
+async def refusal(refused: Refused, user: User, found: ChatThread | None, **shown: str) -> ResponseReturnValue:
+    """The page with the reason, and the fields of the refused form; for programs JSON."""
     status = STATUS_OF.get(refused.code, HTTPStatus.UNPROCESSABLE_ENTITY)
     headers = {"Retry-After": str(wait_seconds(refused.retry_ms))} if refused.retry_ms else {}
     if wants_json():
         return {"code": refused.code, "message": str(refused), "retry_ms": refused.retry_ms}, status, headers
-    return await _page(user, found, **shown), status, headers
+    return await page(user, found, **shown), status, headers
 
 
-async def _page(user: User, found: ChatThread | None, **refused: str) -> str:
+async def page(user: User, found: ChatThread | None, **refused: str) -> str:
     """The page; `refused` holds the fields of a refused form, and the reason."""
     if user.waits:
         return await render_template("chat/waiting.html")
@@ -206,6 +216,7 @@ async def _page(user: User, found: ChatThread | None, **refused: str) -> str:
         older_cursor=view.page.older_cursor if view else "",
         cursor=str(view.position) if view else "",
         rev=view.rev if view else 0,
+        queue=view.queue if view else None,
         client_id=uuid4(),
         models=deps.llm.catalogue.offered,
         site_notice=deps.settings.site_notice,

@@ -85,7 +85,7 @@ async def test_an_answer_that_is_complete_can_be_tried_again_and_not_gone_on_wit
         refused = await again(alice, posted["thread_id"], posted["reply_id"], go_on="1")
         row = await ended(tab, await again(alice, posted["thread_id"], posted["reply_id"]))
 
-    assert (refused.status_code, refused.json()["code"]) == (422, "too_late")
+    assert (refused.status_code, refused.json()["code"]) == (409, "too_late")
     assert row.content == "hello"
 
 
@@ -122,7 +122,7 @@ async def test_only_the_last_answer_can_be_tried_again(alice: Person) -> None:
     await answered(alice, "say hello", posted["thread_id"])
     refused = await again(alice, posted["thread_id"], posted["reply_id"])
 
-    assert (refused.status_code, refused.json()["code"]) == (422, "too_late")
+    assert (refused.status_code, refused.json()["code"]) == (409, "too_late")
 
 
 async def test_ten_clicks_at_once_are_one_attempt_and_all_get_its_answer(alice: Person, model: OfflineServer) -> None:

@@ -13,6 +13,7 @@ TOOK = "(extract(epoch FROM {} - t.created_at) * 1000)::bigint"  # milliseconds
 OWN_THREAD = "t.thread_id IN (SELECT id FROM chat_thread WHERE user_id = {})"
 BY_THREAD = ValueFilter("thread", "Chat", "t.thread_id = {}", identifier)
 THREAD = Column("thread", "Chat", "t.thread_id", "id", link="'threads/' || t.thread_id")
+WAITING = "(SELECT count(*) FROM queued_message WHERE thread_id = t.id)"
 MOST_SHOWN = 200  # messages
 
 THREADS = Table(
@@ -32,6 +33,8 @@ THREADS = Table(
         Column("archived", "Archived", kind="yes"),
         Column("rev", "Revision", kind="number"),
         Column("fence", "Fence", kind="number"),
+        Column("queued", "Waiting messages", WAITING, "number"),
+        Column("queue_paused", "Queue"),
     ),
     search=f"t.user_id = {EXACT_EMAIL}",
     search_hint=EMAIL_HINT,

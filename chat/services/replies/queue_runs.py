@@ -1,0 +1,133 @@
+"""How a queue continues: its first message is sent when no answer is being written, by whichever worker is first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from tortoise.transactions import in_transaction
+
+from chat.broadcast import Append
+from chat.database import query
+from chat.events import MessageSend, QueueChanged
+from chat.models import ALIVE_SQL, State, User
+from chat.services.deps import Deps
+from chat.services.errors import Refused
+from chat.services.replies import admission, queue, send
+from chat.services.replies.send import Asked
+
+# Without the lock: a thread that has nothing to send is locked by no one.
+READY = f"""
+SELECT t.id FROM chat_thread t
+WHERE t.id IN (SELECT thread_id FROM queued_message) AND t.queue_paused = ''
+    AND NOT EXISTS (SELECT 1 FROM generation g WHERE g.thread_id = t.id AND g.state IN {ALIVE_SQL})
+"""  # noqa: S608
+ALL_READY = f"{READY} LIMIT 20"
+IS_READY = f"{READY} AND t.id = $1"
+LOCK_THREAD = "SELECT user_id FROM chat_thread WHERE id = $1 FOR UPDATE"
+# A message that was also sent outside the queue, with the same client_id, is not sent twice.
+DELETE_STORED = """
+DELETE FROM queued_message q USING chat_message m
+WHERE q.thread_id = $1 AND m.thread_id = q.thread_id AND m.client_id = q.client_id
+RETURNING q.id
+"""
+FIRST = f"SELECT id, client_id, content, model, is_next FROM queued_message WHERE thread_id = $1 {queue.ORDER} LIMIT 1"  # noqa: S608
+DELETE = "DELETE FROM queued_message WHERE id = $1"
+# A worker of an older release does not pause the queue when it ends an answer.
+LAST_END = "SELECT state FROM generation WHERE thread_id = $1 ORDER BY created_at DESC, id DESC LIMIT 1"
+DISABLED = "This account is disabled."
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What one transaction has changed: the queue, and the message that left it, if it was not refused."""
+
+    event: QueueChanged | None = None
+    user: User | None = None
+    asked: Asked | None = None
+
+
+async def resume(deps: Deps, user: User, thread_id: UUID) -> None:
+    """End the pause of the user's queue. Raises Refused."""
+    await deps.worker.shielded(_resume(deps, user, thread_id), "queue")
+
+
+async def send_now(deps: Deps, user: User, thread_id: UUID, client_id: UUID) -> None:
+    """Send a waiting message as soon as the running answer is stopped. Raises Refused."""
+    await deps.worker.shielded(_send_now(deps, user, thread_id, client_id), "queue")
+
+
+async def run_next(deps: Deps, thread_id: UUID) -> None:
+    """Send the first waiting message if nothing keeps it. A worker that drains or is full leaves it to another."""
+    if deps.worker.draining or not await query(IS_READY, thread_id):
+        return
+    try:
+        with deps.worker.room():
+            await _announce(deps, thread_id, await _step(deps, thread_id))
+    except Refused:
+        return
+
+
+async def ready() -> Sequence[UUID]:
+    """Threads whose next message no worker has sent: the one that ended the last answer was lost, or full."""
+    return [row["id"] for row in await query(ALL_READY)]
+
+
+async def _resume(deps: Deps, user: User, thread_id: UUID) -> None:
+    await queue.resume(user, thread_id, broadcast=deps.broadcast)
+    await run_next(deps, thread_id)
+
+
+async def _send_now(deps: Deps, user: User, thread_id: UUID, client_id: UUID) -> None:
+    running = await queue.choose(user, thread_id, client_id, broadcast=deps.broadcast)
+    await deps.worker.stop_marked(running)
+    await run_next(deps, thread_id)
+
+
+async def _step(deps: Deps, thread_id: UUID) -> _Step:
+    """The message leaves the queue, is stored with its answer and is paid for in one transaction, or stays."""
+    async with in_transaction():
+        threads = await query(LOCK_THREAD, thread_id)
+        if not threads or not await query(IS_READY, thread_id):
+            return _Step()
+        was_stored = await query(DELETE_STORED, thread_id)
+        first = await query(FIRST, thread_id)
+        if not first:
+            return _Step(await queue.changed(thread_id) if was_stored else None)
+        if not first[0]["is_next"] and (sentence := await _why_not(thread_id)):
+            return _Step(await queue.pause(thread_id, sentence))
+        try:
+            async with in_transaction():
+                return await _sent(deps, thread_id, threads[0]["user_id"], first[0])
+        except Refused as refused:
+            return _Step(await queue.pause(thread_id, f"The queue is paused. {refused}"))
+
+
+async def _why_not(thread_id: UUID) -> str:
+    """Why the queue does not continue after the last answer; empty if it does."""
+    rows = await query(LAST_END, thread_id)
+    return queue.PAUSED.get(State(rows[0]["state"]), "") if rows else ""
+
+
+async def _sent(deps: Deps, thread_id: UUID, user_id: UUID, first: dict[str, Any]) -> _Step:
+    """Raises Refused."""
+    user = await User.get(id=user_id)
+    if not user.is_active:
+        raise Refused("disabled", DISABLED)
+    await admission.is_approved(user)
+    await query(DELETE, first["id"])
+    event = await queue.changed(thread_id)
+    message = MessageSend(first["client_id"], first["content"], first["model"])
+    asked = await send.store_message(user, thread_id, message, first["content"], deps.settings.models)
+    await admission.within_budget(deps, user, asked.accepted.generation_id)
+    return _Step(event, user, asked)
+
+
+async def _announce(deps: Deps, thread_id: UUID, step: _Step) -> None:
+    """After COMMIT. The queue changed first: tabs get the changes in the order of their revs."""
+    if step.event:
+        await deps.broadcast.announce(Append(thread_id, step.event))
+    if step.user and step.asked:
+        await send.begin(deps, step.user, step.asked)

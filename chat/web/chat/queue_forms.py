@@ -1,0 +1,89 @@
+"""The queue of a thread without a socket: each button on a waiting message is a form."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from uuid import UUID
+
+import msgspec
+from quart import Blueprint, abort, redirect, request, url_for
+from quart.typing import ResponseReturnValue
+from quart.wrappers import Response
+
+from chat.models import User
+from chat.security.limits import PAGE_POST
+from chat.services.errors import Refused
+from chat.services.replies import queue, queue_runs, threads
+from chat.web.auth import login_required, wants_json
+from chat.web.chat import pages
+from chat.web.rate_limits import limited
+from chat.web.resources import resources
+
+blueprint = Blueprint("queue", __name__, url_prefix="/chat/<uuid:thread_id>/queue")
+
+
+@blueprint.post("/take/")
+@limited(PAGE_POST)
+@login_required
+async def take(user: User, thread_id: UUID) -> ResponseReturnValue:
+    """Take a waiting message (field `client_id`) into the composer."""
+    found = await threads.own_thread(user, thread_id) or abort(404)
+    try:
+        taken = await queue.take(resources(), user, thread_id, await _client_id())
+    except Refused as refused:
+        return await pages.refusal(refused, user, found, form_error=str(refused))
+    if wants_json():
+        return Response(msgspec.json.encode(taken), content_type="application/json")
+    return await pages.page(user, found, draft=taken.content, model=taken.model)
+
+
+@blueprint.post("/remove/")
+@limited(PAGE_POST)
+@login_required
+async def remove(user: User, thread_id: UUID) -> ResponseReturnValue:
+    """Remove a waiting message (field `client_id`)."""
+    found = await threads.own_thread(user, thread_id) or abort(404)
+    try:
+        await queue.take(resources(), user, thread_id, await _client_id())
+    except Refused as refused:
+        return await pages.refusal(refused, user, found, form_error=str(refused))
+    return _done(thread_id)
+
+
+@blueprint.post("/send-now/")
+@limited(PAGE_POST)
+@login_required
+async def send_now(user: User, thread_id: UUID) -> ResponseReturnValue:
+    """Stop the running answer and send a waiting message (field `client_id`) next."""
+    found = await threads.own_thread(user, thread_id) or abort(404)
+    try:
+        await queue_runs.send_now(resources(), user, thread_id, await _client_id())
+    except Refused as refused:
+        return await pages.refusal(refused, user, found, form_error=str(refused))
+    return _done(thread_id)
+
+
+@blueprint.post("/resume/")
+@limited(PAGE_POST)
+@login_required
+async def resume(user: User, thread_id: UUID) -> ResponseReturnValue:
+    """End the pause of the queue."""
+    found = await threads.own_thread(user, thread_id) or abort(404)
+    try:
+        await queue_runs.resume(resources(), user, thread_id)
+    except Refused as refused:  # the chat was deleted just now
+        return await pages.refusal(refused, user, found, form_error=str(refused))
+    return _done(thread_id)
+
+
+async def _client_id() -> UUID:
+    try:
+        return UUID((await request.form).get("client_id", ""))
+    except ValueError:
+        raise Refused("bad_client_id", "client_id must be a UUID.") from None
+
+
+def _done(thread_id: UUID) -> ResponseReturnValue:
+    if wants_json():
+        return "", HTTPStatus.NO_CONTENT
+    return redirect(url_for("chat.thread", thread_id=thread_id), 303)
