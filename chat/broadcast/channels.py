@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import secrets
 from collections import deque
 from collections.abc import AsyncIterator
@@ -25,6 +26,7 @@ logger = logging.getLogger(__name__)
 QUEUE_MAX_ITEMS = 256
 QUEUE_MAX_CHARACTERS = 512 * 1024
 PROBE_SECONDS = 5  # a frozen Redis closes nothing: ping it, and allow as long again for the answer
+CHECK_SECONDS = 1  # how often it is checked whether a ping is due
 CONNECT_SECONDS = 5  # a frozen server accepts a connection and never answers
 RETRY_SECONDS = (0.05, 1.0)  # first and longest pause before connecting again
 STEADY_SECONDS = 5  # a connection that lived this long was a good one
@@ -164,27 +166,24 @@ class Channels:
         """Forget unsubscribed channels: their next listener has to wait for a new acknowledgement."""
         self._acknowledged -= channels
 
-    def dispatch(self, message: dict[str, Any]) -> None:
+    def acknowledge(self, channel: str) -> None:
+        """Redis has subscribed the connection to this channel."""
+        self._acknowledged.add(channel)
+        for subscription in self._listeners.get(channel, ()):
+            if subscription.ready.is_set():  # on a new connection: before it, events may be missing
+                subscription.put(GAP)
+            self._mark_ready(subscription)
+
+    def pass_on(self, channel: str, data: bytes) -> None:
         """Pass a message of the connection to its listeners."""
-        if message["type"] not in ("subscribe", "message"):
+        try:
+            event = _received(channel, data.decode())
+        # Another program on the same Redis, perhaps: a channel is the same in every database.
+        except (ValueError, msgspec.MsgspecError, RecursionError):
+            logger.warning("Ignored a message on %s that is no event", channel)
             return
-        channel = message["channel"].decode()
-        listeners = self._listeners.get(channel, set())
-        if message["type"] == "subscribe":
-            self._acknowledged.add(channel)
-            for subscription in listeners:
-                if subscription.ready.is_set():  # on a new connection: before it, events may be missing
-                    subscription.put(GAP)
-                self._mark_ready(subscription)
-        else:
-            try:
-                event = _received(channel, message["data"].decode())
-            # Another program on the same Redis, perhaps: a channel is the same in every database.
-            except (ValueError, msgspec.MsgspecError, RecursionError):
-                logger.warning("Ignored a message on %s that is no event", channel)
-                return
-            for subscription in listeners:
-                subscription.put(event)
+        for subscription in self._listeners.get(channel, ()):
+            subscription.put(event)
 
     def _mark_ready(self, subscription: Subscription) -> None:
         if not self._acknowledged.issuperset(subscription.channels):
@@ -195,7 +194,7 @@ class Channels:
 
 
 class _Connection:
-    """One pub/sub connection, used only by the task in `listen`: shared, it can go deaf during a reconnect."""
+    """One pub/sub connection, used only by the tasks of `listen`: shared, it can go deaf during a reconnect."""
 
     def __init__(self, redis: Redis) -> None:
         self._pubsub: PubSub = redis.pubsub()
@@ -203,18 +202,17 @@ class _Connection:
         self._heard = self._asked = asyncio.get_running_loop().time()
 
     async def listen(self, channels: Channels) -> None:
-        """Keep the subscriptions as desired and dispatch messages, until an error."""
+        """Keep the subscriptions as desired and pass messages on, until an error."""
         changed = asyncio.create_task(channels.wait_for_change())
-        reading: asyncio.Task[dict[str, Any] | None] | None = None
+        reading: asyncio.Task[None] | None = None
         try:
             while True:
                 async with asyncio.timeout(CONNECT_SECONDS):
                     await self._synchronise(channels)
-                reading = reading or asyncio.create_task(self._pubsub.get_message(timeout=1))
-                await asyncio.wait((changed, reading), return_when=asyncio.FIRST_COMPLETED)
+                reading = reading or asyncio.create_task(self._read(channels))
+                await asyncio.wait((changed, reading), timeout=CHECK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
                 if reading.done():
-                    message, reading = reading.result(), None
-                    self._take(message, channels)
+                    reading.result()
                 if changed.done():
                     changed = asyncio.create_task(channels.wait_for_change())
                 await self._probe()
@@ -225,10 +223,22 @@ class _Connection:
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._pubsub.aclose()  # type: ignore[no-untyped-call]
 
-    def _take(self, message: dict[str, Any] | None, channels: Channels) -> None:
-        if message:
-            self._heard = asyncio.get_running_loop().time()
-            channels.dispatch(message)
+    async def _read(self, channels: Channels) -> None:
+        """One task reads every message: a task and a timeout for each would cost more than the message.
+
+        redis-py's own `get_message` would also connect again by itself, and then miss what came meanwhile.
+        """
+        loop = asyncio.get_running_loop()
+        connection: Any = self._pubsub.connection  # there is one: the control channel is always subscribed to
+        while True:
+            told = await connection.read_response(timeout=math.inf, disconnect_on_error=False, push_request=True)
+            self._heard = loop.time()
+            if told[0] == b"message":
+                channels.pass_on(told[1].decode(), told[2])
+                continue
+            message = await self._pubsub.handle_message(told)  # type: ignore[no-untyped-call] # it counts subscriptions
+            if message and message["type"] == "subscribe":
+                channels.acknowledge(message["channel"].decode())
 
     async def _synchronise(self, channels: Channels) -> None:
         desired = channels.desired
