@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import ssl
 import sys
+import time
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,7 +18,7 @@ from tortoise.transactions import in_transaction
 
 from chat import database
 from chat.database import DatabaseUnavailable, credentials, query, urgent
-from chat.database.pool import POOL
+from chat.database.pool import Client
 from chat.models import AuditEntry
 from chat.services.replies import lease
 from chat.settings import Settings, SettingsError
@@ -249,6 +250,39 @@ async def test_a_statement_without_a_reply_closes_its_connection(site: Site, mon
     assert await query("SELECT 1 AS one") == [{"one": 1}]
 
 
+async def test_an_answer_that_arrived_while_the_process_was_busy_is_no_outage(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patches.QUERY_SECONDS.replace(monkeypatch, 0.2)
+    patches.RETRY_WITHIN_SECONDS.replace(monkeypatch, 0)
+    asked = asyncio.create_task(query("SELECT 1 AS one FROM pg_sleep(0.1)"))
+    await asyncio.sleep(0.05)
+    time.sleep(0.6)  # noqa: ASYNC251 - the loop has to be busy
+
+    assert await asked == [{"one": 1}]
+
+
+async def test_a_connection_goes_back_to_the_pool_without_a_statement(site: Site, admin: asyncpg.Connection) -> None:
+    await query("SELECT 'the last words'")
+    last = await admin.fetch("SELECT query FROM pg_stat_activity WHERE application_name = 'chat'")
+
+    assert "SELECT 'the last words'" in [row["query"] for row in last]
+    assert not [row["query"] for row in last if "RESET ALL" in row["query"]]
+
+
+async def test_a_process_opens_as_many_connections_as_its_setting_says(stores: Stores) -> None:
+    config = database.tortoise_config(stores.database_url, pool_size=3)
+    client = Client(connection_name="small", **config["connections"]["default"]["credentials"])
+    await client.create_connection(with_db=True)
+    asked = (client.execute_query_dict("SELECT pg_backend_pid() AS pid FROM pg_sleep(0.1)") for _ in range(9))
+    pids = {rows[0]["pid"] for rows in await asyncio.gather(*asked)}
+    [urgent_one] = await client.execute_urgent("SELECT pg_backend_pid() AS pid", [])
+    await client.close()
+
+    assert len(pids) == 3
+    assert urgent_one["pid"] not in pids, "one more, which nothing else uses"
+
+
 @asynccontextmanager
 async def every_connection_held() -> AsyncIterator[None]:
     """The pool has no connection left until the block ends."""
@@ -259,7 +293,7 @@ async def every_connection_held() -> AsyncIterator[None]:
             held.release()
             await enough.wait()
 
-    holders = [asyncio.create_task(hold()) for _ in range(POOL["maxsize"])]
+    holders = [asyncio.create_task(hold()) for _ in range(Settings(debug=True).database_pool_size)]
     for _ in holders:
         await asyncio.wait_for(held.acquire(), LONG_SECONDS)
     try:

@@ -63,6 +63,8 @@ def test_production_names_everything_that_is_missing_at_once() -> None:
         ("PORT", "eighty"),
         ("PORT", "70000"),
         ("WEB_CONCURRENCY", "0"),
+        ("DATABASE_POOL_SIZE", "1"),
+        ("DATABASE_POOL_SIZE", "101"),
         ("STREAM_FLUSH_MS", "-1"),
         ("TEST_APIS", "perhaps"),
         ("LOG_LEVEL", "LOUD"),

@@ -25,6 +25,7 @@ from chat.broadcast.log import (
     rev_of,
     thread_channel,
 )
+from chat.lateness import time_limit
 
 __all__ = [
     "GAP",
@@ -66,7 +67,7 @@ class CircuitBreaker:
         if loop.time() < self._open_until:
             raise TimeoutError("Redis did not answer a moment ago")
         try:
-            async with asyncio.timeout(COMMAND_TIMEOUT_SECONDS):
+            async with time_limit(COMMAND_TIMEOUT_SECONDS):
                 yield
         except TimeoutError:
             self._open_until = loop.time() + OPEN_SECONDS

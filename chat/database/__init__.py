@@ -17,7 +17,7 @@ from tortoise.expressions import RawSQL
 
 from chat.checkout import MIGRATIONS
 from chat.database.outages import DatabaseUnavailable, OutageLog, retried
-from chat.database.pool import POOL, Client
+from chat.database.pool import MIN_SIZE, Client
 from chat.settings import Settings, SettingsError
 
 __all__ = [
@@ -90,13 +90,14 @@ def _tls(mode: str, root_certificate: str | None) -> str | ssl.SSLContext:
     return context
 
 
-def tortoise_config(url: str, *, migrating: bool = False) -> dict[str, Any]:
-    """Tortoise's configuration; `migrating` adds aerich's own table and lifts the time limits."""
+def tortoise_config(url: str, *, pool_size: int = 0) -> dict[str, Any]:
+    """Tortoise's configuration. Without a pool it is for migrations: with aerich's own table, and no time limits."""
+    migrating = not pool_size
     known = credentials(url)
     if migrating:
         known["server_settings"] = {"application_name": "chat migrate"}
     else:
-        known |= POOL
+        known |= {"minsize": MIN_SIZE, "maxsize": pool_size}
     engine = "tortoise.backends.asyncpg" if migrating else "chat.database.pool"
     models = ["chat.models", "aerich.models"] if migrating else ["chat.models"]
     return {
@@ -113,7 +114,8 @@ async def open_database(settings: Settings) -> None:
     The global fallback makes the connection visible in websockets and background tasks too, which Tortoise's own
     integration for Quart does not.
     """
-    await Tortoise.init(config=tortoise_config(settings.database_url), _enable_global_fallback=True)
+    config = tortoise_config(settings.database_url, pool_size=settings.database_pool_size)
+    await Tortoise.init(config=config, _enable_global_fallback=True)
     await ping()
 
 
@@ -187,7 +189,7 @@ async def make_migration(name: str, *, location: Path = MIGRATIONS) -> str:
 @asynccontextmanager
 async def aerich(url: str, *, location: Path = MIGRATIONS) -> AsyncIterator[Command]:
     """aerich's command, which applies and reverts migrations."""
-    command = Command(tortoise_config(url, migrating=True), app="models", location=str(location))
+    command = Command(tortoise_config(url), app="models", location=str(location))
     await command.init(offline=url == "postgres://offline")
     try:
         yield command

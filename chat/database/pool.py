@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import asyncpg
 from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
@@ -13,21 +13,24 @@ from tortoise.backends.base.client import NestedTransactionContext, TransactionC
 from tortoise.connection import get_connections
 
 from chat.database.outages import DatabaseUnavailable, is_outage, unavailable
+from chat.lateness import Limit
 
 Result = TypeVar("Result")
 
-# In addition to one for urgent statements: a small managed PostgreSQL has 20 connections in total. No minimum, because
-# asyncpg would restore it during an outage, with a traceback in the log for each attempt.
-POOL = {"minsize": 0, "maxsize": 10}
+MIN_SIZE = 0  # asyncpg would restore a minimum during an outage, with a traceback in the log for each attempt
 ACQUIRE_SECONDS = 3.0  # to get a connection from the pool, or open a new one
 QUERY_SECONDS = 6.0  # together with the above below the ten seconds that a request may take
-RETRY_SECONDS = (*[0.0] * POOL["maxsize"], 0.2, 1.0)  # after a restart each dead connection of the pool fails once
+RETRY_SECONDS = (0.2, 1.0)  # after as many attempts at once as the pool has connections
 CLOSE_SECONDS = 1.0
 RETRY_WITHIN_SECONDS = 2.0  # a caller that had to wait, and was not refused at once, does not wait twice
 
 
 class Connection(asyncpg.Connection):
     """Closes itself when a query takes too long: asyncpg's own timeouts wait for the server to confirm them."""
+
+    def get_reset_query(self) -> str:
+        """Nothing: no statement of ours changes a session, and resetting it cost as much as the statement itself."""
+        return ""
 
     async def execute(self, *args: Any, **more: Any) -> Any:
         with self._limited():
@@ -47,7 +50,7 @@ class Connection(asyncpg.Connection):
 
     @contextmanager
     def _limited(self) -> Iterator[None]:
-        timer = asyncio.get_running_loop().call_later(QUERY_SECONDS, self.terminate)
+        limit = Limit(QUERY_SECONDS, self.terminate)
         try:
             yield
         except asyncpg.InternalClientError as error:  # the server announced its shutdown while the connection was idle
@@ -62,7 +65,7 @@ class Connection(asyncpg.Connection):
                 raise
             raise unavailable(error) from error
         finally:
-            timer.cancel()
+            limit.cancel()
 
 
 class Pool(asyncpg.Pool):
@@ -99,7 +102,7 @@ class Client(AsyncpgDBClient):
     async def execute_urgent(self, query: str, values: list[Any]) -> list[dict[str, Any]]:
         """Rows of a statement that may run twice, over a connection reserved for urgent statements."""
         await self.acquire_connection().ensure_connection()
-        return await _with_retries(lambda: self._fetch_urgent(query, values))
+        return await self.with_retries(lambda: self._fetch_urgent(query, values))
 
     async def _fetch_urgent(self, query: str, values: list[Any]) -> list[dict[str, Any]]:
         if self._urgent is None:
@@ -124,10 +127,26 @@ class Client(AsyncpgDBClient):
         return Transaction(OneConnection(self), self._pool_init_lock)
 
     async def execute_query(self, query: str, values: list[Any] | None = None) -> Any:
-        return await _retry_reads(query, lambda: super(Client, self).execute_query(query, values))
+        return await self._retry_reads(query, lambda: super(Client, self).execute_query(query, values))
 
     async def execute_query_dict(self, query: str, values: list[Any] | None = None) -> Any:
-        return await _retry_reads(query, lambda: super(Client, self).execute_query_dict(query, values))
+        return await self._retry_reads(query, lambda: super(Client, self).execute_query_dict(query, values))
+
+    async def _retry_reads(self, query: str, ask: Callable[[], Awaitable[Result]]) -> Result:
+        return await (self.with_retries(ask) if query.lstrip().startswith("SELECT") else ask())
+
+    async def with_retries(self, ask: Callable[[], Awaitable[Result]]) -> Result:
+        """The result of what may run twice. After a restart each dead connection of the pool fails once."""
+        loop = asyncio.get_running_loop()
+        last = loop.time() + RETRY_WITHIN_SECONDS
+        for pause in (*[0.0] * self.pool_maxsize, *RETRY_SECONDS):
+            try:
+                return await ask()
+            except DatabaseUnavailable:
+                if loop.time() > last:
+                    raise
+            await asyncio.sleep(pause)
+        return await ask()
 
 
 client_class = Client  # the name that Tortoise looks up
@@ -169,7 +188,7 @@ class Transaction(TransactionContextPooled):
     """Tortoise never releases a connection on which BEGIN failed; this returns it to the pool."""
 
     async def __aenter__(self) -> Any:
-        return await _with_retries(self._begin)
+        return await cast(Client, self.client._parent).with_retries(self._begin)
 
     async def _begin(self) -> Any:
         try:
@@ -182,20 +201,3 @@ class Transaction(TransactionContextPooled):
                 get_connections().reset(self.token)
                 del self.token
             raise
-
-
-async def _retry_reads(query: str, ask: Callable[[], Awaitable[Result]]) -> Result:
-    return await (_with_retries(ask) if query.lstrip().startswith("SELECT") else ask())
-
-
-async def _with_retries(ask: Callable[[], Awaitable[Result]]) -> Result:
-    loop = asyncio.get_running_loop()
-    last = loop.time() + RETRY_WITHIN_SECONDS
-    for pause in RETRY_SECONDS:
-        try:
-            return await ask()
-        except DatabaseUnavailable:
-            if loop.time() > last:
-                raise
-        await asyncio.sleep(pause)
-    return await ask()

@@ -105,6 +105,13 @@ class Settings:
         group="Stores",
         secret=True,
     )
+    database_pool_size: int = setting(
+        10,
+        "How many connections to PostgreSQL each server process opens at most, in addition to one for leases and "
+        "health checks. With more processes, lower it: `docs/deploy.md` has the sum.",
+        minimum=2,
+        maximum=100,
+    )
     redis_url: str = setting(
         "",
         "Redis or Valkey, `redis://` or `rediss://`. Unset in development: an embedded Valkey with its data in `var/`.",

@@ -13,7 +13,7 @@ import asyncpg
 import httpx
 import pytest
 
-from chat.database.pool import POOL
+from chat.settings import Settings
 from tests.faults.cluster import Cluster
 from tests.faults.story import asked, counting
 from tests.faults.visitors import Visitor
@@ -170,7 +170,7 @@ async def all_have_ended(cluster: Cluster) -> bool:
 
 async def test_row_26_the_pool_is_exhausted_and_requests_get_503_within_5_s(cluster: Cluster) -> None:
     one, two = await cluster.workers(2)
-    size = POOL["maxsize"]
+    size = Settings(debug=True).database_pool_size
 
     async def is_exhausted() -> bool:
         return len(await cluster.rows(WAITING_FOR_A_LOCK, one.name)) >= size

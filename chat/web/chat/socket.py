@@ -15,6 +15,7 @@ from chat import events
 from chat.broadcast import Subscription, thread_channel, user_channel
 from chat.database import DatabaseUnavailable
 from chat.events import Bye, Close, Frame, Hello, ModelsUnavailable, encode
+from chat.lateness import time_limit
 from chat.models import AuthSession, ChatThread, User
 from chat.security.limits import SOCKET_CONNECT
 from chat.services.accounts import sessions
@@ -87,7 +88,7 @@ async def _end_of(socket: Socket) -> Close:
 
 async def _hello() -> Hello:
     try:
-        async with asyncio.timeout(HELLO_SECONDS):
+        async with time_limit(HELLO_SECONDS):
             frame = decoded(await websocket.receive())
     except TimeoutError:
         raise Leave(Close.NO_HELLO) from None
@@ -195,7 +196,7 @@ class Socket:
     async def _subscribed(self, subscription: Subscription) -> None:
         """Wait before reading the log, or events in between would be missed. Without Redis the tab is fed from rows."""
         try:
-            async with asyncio.timeout(SUBSCRIBE_SECONDS if self._deps.reconciler.live else 0):
+            async with time_limit(SUBSCRIBE_SECONDS if self._deps.reconciler.live else 0):
                 await subscription.ready.wait()
         except TimeoutError:
             subscription.late = True
