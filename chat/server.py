@@ -28,7 +28,7 @@ from quart import Quart
 from chat import database, logs
 from chat.app import create_app
 from chat.events import FRAME_MAX_BYTES
-from chat.llm import tokens
+from chat.llm import token_table
 from chat.settings import Settings
 from chat.web.resources import EXTENSION, Resources
 from chat.web.server_patches import LimitedConnection
@@ -58,7 +58,8 @@ hypercorn.protocol.H11Protocol = StrictProtocol  # type: ignore[attr-defined]
 def serve(settings: Settings, *, on_listening: Callable[[], None] | None = None) -> int:
     """Serve until SIGTERM or SIGINT, and return the exit code. Needs the main thread. Raises SettingsError."""
     logs.start(settings.log_level)
-    tokens.load()  # or the first answer would wait for it at its end, in a drain too long; forked processes share it
+    if settings.web_concurrency > 1:
+        token_table.load()  # forked processes share it; a single one counts tokens elsewhere
     database.credentials(settings.database_url)  # a malformed URL is reported like any other bad setting
     try:
         listener = _bind(settings)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from chat.llm import token_table
 from chat.settings import Settings, SettingsError, variable, variables
 from chat.settings.listing import environment_example, settings_document
 from chat.settings.local import exposed_by_debug
@@ -135,6 +136,7 @@ RANDOM: dict[str, Callable[[], str]] = {
 @pytest.mark.parametrize("kind", RANDOM)
 def test_no_random_key_is_refused(kind: str) -> None:
     """The bounds leave one in a hundred million; see the figures in chat/settings/secret_key.py."""
+    token_table.load()  # a process for each key would take minutes
     assert [key for key in (RANDOM[kind]() for _ in range(300)) if is_guessable(key)] == []
 
 

@@ -1,41 +1,54 @@
-"""Counting tokens with o200k_base, whose ranks are shipped in `data/`: no download, no network."""
+"""Counting tokens in another process, which is started when it is first needed and ends when it is idle.
+
+A process that has loaded the table, or was forked from one that has, counts by itself.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import os
+import atexit
+import json
+import logging
+import subprocess
+import sys
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
-from hashlib import sha256
-from pathlib import Path
+from threading import Timer
+from typing import Any
 
-import tiktoken
+from chat.llm import token_table
 
-DATA = Path(__file__).parent / "data"
-RANKS = DATA / "fb374d419588a4632f3f557e76b4b70aebbca790"  # tiktoken looks for the SHA-1 of the file's address
-MAX_PIECE = 20_000  # characters: a word of 8 million took 20 s and 400 MB
-RANKS_SHA256 = "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d"
+PROGRAM = [sys.executable, "-P", token_table.__file__]
+MAX_SECONDS = 30.0  # for an answer, loading included
 
-
-def load() -> None:
-    """Load the ranks ahead of the first count: it takes a second and 80 MB."""
-    _encoding()
+logger = logging.getLogger(__name__)
 
 
 async def count_tokens(texts: list[str]) -> list[int]:
-    """The tokens of each text, counted in a thread: a long text takes long."""
-    return await asyncio.to_thread(lambda: list(map(_counted, texts)))
+    """The tokens of each text. The event loop does not wait: a long text takes long."""
+    if not any(texts):
+        return [0] * len(texts)
+    if token_table.is_loaded():
+        return await asyncio.to_thread(token_table.counted, texts)
+    return await asyncio.wrap_future(_thread().submit(_count_elsewhere, texts))
 
 
-def _counted(text: str) -> int:
-    """Piece by piece, which can count one token more for each piece."""
-    pieces = (text[start : start + MAX_PIECE] for start in range(0, len(text), MAX_PIECE))
-    return sum(len(_encoding().encode_ordinary(piece)) for piece in pieces)
+def prepare() -> Future[None] | None:
+    """Start the process, so that it is ready when an answer ends."""
+    return None if token_table.is_loaded() else _thread().submit(_counter().start)
 
 
 def token_ids(text: str) -> list[tuple[int, int]]:
-    """The number of each token, which is its rank by frequency, and its length in bytes."""
-    encoding = _encoding()
-    return [(token, len(encoding.decode_single_token_bytes(token))) for token in encoding.encode_ordinary(text)]
+    """The number of each token, which is its rank by frequency, and its length in bytes. It takes a second."""
+    if token_table.is_loaded():
+        return token_table.token_ids(text)
+    request = json.dumps({"ids": text}).encode() + b"\n"
+    try:
+        told = subprocess.run(PROGRAM, input=request, stdout=subprocess.PIPE, check=True, timeout=MAX_SECONDS)  # noqa: S603
+        return [(token, length) for token, length in json.loads(told.stdout)]
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        logger.warning("Tokens are read in this process, which takes 80 MB: %r", error)
+        return token_table.token_ids(text)
 
 
 def most_tokens(text: str) -> int:
@@ -43,10 +56,60 @@ def most_tokens(text: str) -> int:
     return len(text.encode())
 
 
+class Counter:
+    """The other process. Its input ends with this process, however that ends, and then it ends too."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, unless it runs."""
+        if self._process is None or self._process.poll() is not None:
+            self.stop()
+            self._process = subprocess.Popen(PROGRAM, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603
+
+    def stop(self) -> None:
+        """End it at once."""
+        if self._process:
+            self._process.kill()
+            with self._process:  # closes the pipes and waits
+                self._process = None
+
+    def count(self, texts: list[str]) -> list[int]:
+        """The tokens of each text. Raises OSError, ValueError."""
+        self.start()
+        process: Any = self._process
+        watchdog = Timer(MAX_SECONDS, process.kill)
+        watchdog.start()
+        try:
+            process.stdin.write(json.dumps({"count": texts}).encode() + b"\n")
+            process.stdin.flush()
+            counts: list[int] = json.loads(process.stdout.readline())
+        finally:
+            watchdog.cancel()
+        return counts
+
+
 @cache
-def _encoding() -> tiktoken.Encoding:
-    # tiktoken deletes a damaged file and then asks the network, so it is checked before tiktoken sees it.
-    if sha256(RANKS.read_bytes()).hexdigest() != RANKS_SHA256:
-        raise RuntimeError(f"{RANKS} is damaged: restore it from the repository")
-    os.environ["TIKTOKEN_CACHE_DIR"] = str(DATA)
-    return tiktoken.get_encoding("o200k_base")
+def _counter() -> Counter:
+    counter = Counter()
+    atexit.register(counter.stop)
+    return counter
+
+
+@cache
+def _thread() -> ThreadPoolExecutor:
+    """One thread, which waits for the other process; the threads of everyone else stay free."""
+    return ThreadPoolExecutor(1, "tokens")
+
+
+def _count_elsewhere(texts: list[str]) -> list[int]:
+    """Twice, since it may just have ended; then here, since a count must not fail."""
+    for _ in range(2):
+        try:
+            return _counter().count(texts)
+        except (OSError, ValueError) as error:
+            _counter().stop()
+            logger.info("The process that counts tokens has ended: %r", error)
+    logger.warning("Tokens are counted in this process from now on, which takes 80 MB: no other could be started")
+    return token_table.counted(texts)

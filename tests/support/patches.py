@@ -16,7 +16,7 @@ from chat.broadcast.log import Log
 from chat.database import pool
 from chat.devservices.local_model import launch
 from chat.devservices.offline_model import ledger
-from chat.llm import client, tokens
+from chat.llm import client, token_table, tokens
 from chat.llm.provider import breaker, connections, dialing, retries
 from chat.security import limits
 from chat.services.accounts import approval, sessions
@@ -75,7 +75,8 @@ COMMIT = Part(pool.OneConnection, "commit")
 # The model
 MAX_RUNS = Part(ledger, "MAX_RUNS")
 LLM_CLIENT = Part(client, "LLMClient")
-TOKEN_ENCODING = Part(tokens, "_encoding")
+TOKEN_PROGRAM = Part(tokens, "PROGRAM")
+TOKEN_ENCODING = Part(token_table, "_encoding")
 DRAIN_SECONDS = Part(connections, "DRAIN_SECONDS")
 ADDRESSES = Part(dialing, "_addresses")
 ERROR_SECONDS = Part(connections, "ERROR_SECONDS")

@@ -16,13 +16,13 @@ from multiprocessing import forkserver
 from pathlib import Path
 
 from chat import cli, development
-from chat.llm import tokens
+from chat.llm import token_table
 
 # Not by pytest itself, which has threads and an event loop. Children are children of the process that forks.
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["tests.support.programs", "tests.faults.launch"])
 PROMPTLY_SECONDS = 60
-tokens.load()
+token_table.load()
 
 
 def chat(*words: str) -> None:

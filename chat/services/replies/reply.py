@@ -11,6 +11,7 @@ from functools import partial
 from chat.broadcast import Publish, control_channel
 from chat.database import DatabaseUnavailable
 from chat.events import Released
+from chat.llm import tokens
 from chat.llm.call import InputShortened, ModelReplaced, Options, RoundFinished, TextCorrected
 from chat.llm.errors import CallFailed
 from chat.llm.events import ReasoningDelta, RefusalDelta, TextDelta, ToolCall, ToolCallStarted
@@ -121,6 +122,7 @@ class Reply:
 
     async def run(self) -> None:
         """From the first event to the stored answer; stops quietly if another worker took the lease."""
+        tokens.prepare()  # they are counted at the end
         try:
             await self.live_text.announce()
             outcome = await self._stream()
