@@ -66,6 +66,11 @@ def die_before_the_last_event() -> None:
     before(patches.LIVE_TEXT_TELL, lambda *_, terminal=False: die() if terminal else None)
 
 
+def die_before_the_next_message() -> None:
+    """Once the end of an answer is stored, and before the queue is looked into."""
+    patches.RUN_QUEUE.replace_in_this_process(die)
+
+
 def block_the_loop() -> None:
     original = patches.LIVE_TEXT_ADD.value
 
@@ -223,6 +228,7 @@ FAULTS: dict[str, Callable[[], Any]] = {
     "die_before_response_created": lambda: before(patches.JOURNAL_CREATED, die),
     "die_before_final_commit": lambda: after(patches.JOURNAL_SETTLE, die),
     "die_after_final_commit": die_before_the_last_event,
+    "die_before_the_next_message": die_before_the_next_message,
     "block_the_loop": block_the_loop,
     "cut_under_commands": cut_under_commands,
     **{f"clock:{seconds:+d}": partial(set_the_clock, seconds) for seconds in (3600, -3600, 2, -2)},

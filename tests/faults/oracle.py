@@ -113,10 +113,10 @@ class Oracle:
         """The answer's status; `streaming` is the spinner."""
         return (self.store.find(message_id) or {"status": ""})["status"]
 
-    async def post(self, text: str) -> str:
+    async def post(self, text: str, **more: Any) -> str:
         """Put a message into the outbox; it is sent until it is answered. Its client id."""
         client_id = str(uuid.uuid4())
-        self.outbox[client_id] = {"type": "message.send", "client_id": client_id, "content": text}
+        self.outbox[client_id] = {"type": "message.send", "client_id": client_id, "content": text, **more}
         await self._say(self.outbox[client_id])
         self._watch()
         return client_id
@@ -124,6 +124,10 @@ class Oracle:
     async def stop(self, message_id: str) -> None:
         """Press the button."""
         await self._say({"type": "response.cancel", "message_id": message_id})
+
+    async def press(self, kind: str, **fields: str) -> None:
+        """Any other button: its frame is sent once, as the browser does."""
+        await self._say({"type": kind, **fields})
 
     async def disconnect(self) -> None:
         """Lose the connection; the tab reconnects."""

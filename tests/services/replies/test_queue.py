@@ -250,7 +250,7 @@ async def test_a_message_that_was_taken_back_can_be_queued_again_under_its_id(al
 # Pauses
 
 
-async def test_stop_pauses_the_queue_until_someone_lets_it_run_queue(alice: Person) -> None:
+async def test_stop_pauses_the_queue_until_someone_resumes_it(alice: Person) -> None:
     thread_id = await running(alice, LASTING)
     await queued(alice, thread_id, "say one", "say two")
     async with alice.tab(thread_id) as tab:
@@ -349,9 +349,7 @@ async def test_the_queue_of_a_disabled_account_spends_nothing(alice: Person, gat
     assert await asked(thread_id) == ["say zero"]
 
 
-async def test_a_worker_of_an_older_release_that_ends_an_answer_lets_nothing_run_queue(
-    alice: Person, gate: Gate
-) -> None:
+async def test_a_worker_of_an_older_release_that_ends_an_answer_sends_nothing(alice: Person, gate: Gate) -> None:
     """It neither pauses the queue nor looks into it."""
     thread_id = await running(alice)
     await queued(alice, thread_id, "say one")
