@@ -30,7 +30,7 @@ from chat.web import (
     security_headers,
 )
 from chat.web.chat import pages as chat_pages
-from chat.web.chat import queue_forms, socket
+from chat.web.chat import queue_forms, socket, version_forms
 from chat.web.cookies import FormSessions
 from chat.web.model_words import abilities
 from chat.web.resources import EXTENSION, CannotStart, opened
@@ -145,7 +145,7 @@ def create_app(settings: Settings) -> Quart:
     form_parser.install(app)
     rate_limits.install(app)
     compression.install(app)
-    for area in (pages, accounts, chat_pages, queue_forms, usage_pages, socket, admin):
+    for area in (pages, accounts, chat_pages, version_forms, queue_forms, usage_pages, socket, admin):
         app.register_blueprint(area.blueprint)
     _install_templates(app, settings)
     error_pages.install(app)

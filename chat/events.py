@@ -56,6 +56,8 @@ class MessageSend(Frame, frozen=True, tag="message.send"):
     content: str
     model: str = ""  # from now on; empty: unchanged
     queue: bool = False  # while an answer is being written, the message waits instead of being refused as busy
+    edits: UUID | None = None  # the question that this one replaces, as another version of it
+    head_id: UUID | None = None  # the last message that the tab shows
 
 
 class ResponseCancel(Frame, frozen=True, tag="response.cancel"):
@@ -161,6 +163,13 @@ class Welcome(Frame, frozen=True, tag="welcome"):
     heartbeat_ms: int
 
 
+class RunningView(msgspec.Struct, frozen=True):
+    """The answer that is being written, and whether it is on the path: otherwise it is part of another version."""
+
+    message_id: UUID
+    shown: bool
+
+
 class Snapshot(Frame, frozen=True, tag="thread.snapshot"):
     """The current state of the thread, which replaces what the tab shows. Large ones come in several parts."""
 
@@ -173,6 +182,7 @@ class Snapshot(Frame, frozen=True, tag="thread.snapshot"):
     older_cursor: str
     messages: list[MessageView]
     queue: QueueView | None = None  # only in the last part
+    running: RunningView | None = None  # only in the last part
 
 
 class Ack(Frame, frozen=True, tag="ack"):
@@ -307,6 +317,13 @@ class QueueTaken(Frame, frozen=True, tag="queue.taken"):
     model: str
 
 
+class PathChanged(Frame, frozen=True, tag="path.changed"):
+    """Another version is shown, or messages were deleted: a tab asks for a snapshot."""
+
+    rev: int
+    head_id: UUID | None
+
+
 class ThreadUpdated(Frame, frozen=True, tag="thread.updated"):
     """A changed thread, for the sidebar of every tab of the user."""
 
@@ -397,6 +414,7 @@ Logged = (
     | ResponseError
     | TitleUpdated
     | QueueChanged
+    | PathChanged
 )
 
 Outbound = (

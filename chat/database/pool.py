@@ -22,6 +22,7 @@ ACQUIRE_SECONDS = 3.0  # to get a connection from the pool, or open a new one
 QUERY_SECONDS = 6.0  # together with the above below the ten seconds that a request may take
 RETRY_SECONDS = (0.2, 1.0)  # after as many attempts at once as the pool has connections
 CLOSE_SECONDS = 1.0
+READS = ("SELECT", "WITH RECURSIVE")  # how statements begin that change nothing
 RETRY_WITHIN_SECONDS = 2.0  # a caller that had to wait, and was not refused at once, does not wait twice
 
 
@@ -133,7 +134,7 @@ class Client(AsyncpgDBClient):
         return await self._retry_reads(query, lambda: super(Client, self).execute_query_dict(query, values))
 
     async def _retry_reads(self, query: str, ask: Callable[[], Awaitable[Result]]) -> Result:
-        return await (self.with_retries(ask) if query.lstrip().startswith("SELECT") else ask())
+        return await (self.with_retries(ask) if query.lstrip().startswith(READS) else ask())
 
     async def with_retries(self, ask: Callable[[], Awaitable[Result]]) -> Result:
         """The result of what may run twice. After a restart each dead connection of the pool fails once."""

@@ -70,10 +70,14 @@ class ChatThread(Model):
     message_count = fields.IntField(default=0)
     head_id = fields.UUIDField(null=True)  # no foreign key: it would be a circle
     queue_paused = fields.TextField(default="")
+    forked_from: fields.ForeignKeyNullableRelation[ChatThread] = fields.ForeignKeyField(
+        "models.ChatThread", related_name="branches", on_delete=fields.SET_NULL, null=True, db_index=True
+    )
     created_at = fields.DatetimeField(auto_now_add=True)
     last_message_at = fields.DatetimeField(auto_now_add=True)
 
     user_id: UUID
+    forked_from_id: UUID | None
 
     class Meta:
         table = "chat_thread"

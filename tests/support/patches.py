@@ -21,7 +21,18 @@ from chat.llm.provider import breaker, connections, dialing, retries
 from chat.security import limits
 from chat.services.accounts import approval, sessions
 from chat.services.admin import audit, grid_sql, pruning
-from chat.services.replies import capacity, lease, send, snapshot, takeover, threads, tool_calls, worker
+from chat.services.replies import (
+    branches,
+    capacity,
+    lease,
+    send,
+    snapshot,
+    storing,
+    takeover,
+    threads,
+    tool_calls,
+    worker,
+)
 from chat.services.replies.journal import ReplyJournal
 from chat.services.replies.live_text import LiveText
 from chat.web import auth, compression, error_pages, kept, readiness, resources, security_headers
@@ -114,7 +125,9 @@ EXPIRED_STATEMENT = Part(lease, "EXPIRED")
 EXPIRED = Part(lease, "expired")
 LOST_ROUND = Part(takeover, "_lost_round")
 SEND = Part(send, "_send")
-BEGIN_REPLY = Part(send, "begin")
+MOST_VERSIONS = Part(storing, "MOST_VERSIONS")
+MOST_BRANCHED = Part(branches, "MOST_MESSAGES")
+BEGIN_REPLY = Part(storing, "begin")
 JOURNAL_CREATED = Part(ReplyJournal, "created")
 JOURNAL_SETTLE = Part(ReplyJournal, "settle")
 LIVE_TEXT_ADD = Part(LiveText, "add")

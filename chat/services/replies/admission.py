@@ -14,6 +14,7 @@ from chat.services.errors import Refused
 from chat.services.replies.history import allowance
 from chat.services.replies.prompt import HISTORY_MAX_MESSAGES
 from chat.services.usage import budgets
+from chat.settings import Settings
 
 ACTIVE = f"SELECT 1 FROM generation WHERE thread_id = $1 AND state IN {ALIVE_SQL}"  # noqa: S608
 LOCK_USER = "SELECT id FROM users WHERE id = $1 FOR NO KEY UPDATE"
@@ -49,6 +50,12 @@ async def is_approved(user: User) -> None:
     """Refuse users waiting for approval. Sockets opened before the approval have an older user, so ask again."""
     if user.waits and not await User.exists(id=user.id, approved_at__isnull=False):
         raise Refused("not_approved", NOT_APPROVED)
+
+
+def is_offered(model: str, settings: Settings) -> None:
+    """Refuse a model that the site does not offer; empty means the thread's."""
+    if model and model not in settings.models:
+        raise Refused("unknown_model", f"This model isn't available. Choose one of: {', '.join(settings.models)}.")
 
 
 async def no_answer_runs(thread_id: UUID) -> None:

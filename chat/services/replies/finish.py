@@ -36,7 +36,10 @@ END_TOOLS = """
 UPDATE tool_call SET state = 'failed', output = $2, finished_at = now()
 WHERE generation_id = $1 AND state = 'running'
 """
-GENERATION = "SELECT id FROM generation WHERE id = $1"
+LEFT = """
+SELECT EXISTS (SELECT 1 FROM generation WHERE id = $1) AS generation,
+    EXISTS (SELECT 1 FROM chat_thread WHERE id = $2) AS thread
+"""
 # With this fence only this worker can have ended the generation.
 ENDED = """
 SELECT t.rev, t.title, t.last_message_at,
@@ -141,12 +144,14 @@ async def finish(
 
 
 async def settle_deleted(claim: Claim, journal: ReplyJournal, *, broadcast: Broadcast) -> bool:
-    """After Fenced: record the cost if the thread was deleted. False if the thread still exists."""
-    if await lease.while_leased(lambda: query(GENERATION, claim.generation_id)):
+    """After Fenced: record the cost if the thread or this version was deleted. False if the answer still exists."""
+    [left] = await lease.while_leased(lambda: query(LEFT, claim.generation_id, claim.thread_id))
+    if left["generation"]:
         return False
     await lease.while_leased(lambda: _settle(journal))
-    with suppress(Unavailable):  # events published after the deletion
-        await broadcast.log.forget([claim.thread_id])
+    if not left["thread"]:
+        with suppress(Unavailable):  # events published after the deletion
+            await broadcast.log.forget([claim.thread_id])
     return True
 
 

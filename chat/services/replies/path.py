@@ -53,6 +53,26 @@ WITH RECURSIVE path AS (
 SELECT m.id, m.role, m.content, m.token_count FROM path p JOIN chat_message m ON m.id = p.id
 WHERE p.has_text AND m.role IN ('user', 'assistant') ORDER BY m.number DESC
 """
+# All that is below $2, itself included. It is the last of its own branch if nothing is.
+BELOW = """
+WITH RECURSIVE below AS (
+    SELECT id, number FROM chat_message WHERE thread_id = $1 AND id = $2
+    UNION ALL
+    SELECT m.id, m.number FROM below b JOIN chat_message m ON m.parent_id = b.id
+)
+"""
+NEWEST_BELOW = f"{BELOW} SELECT id FROM below ORDER BY number DESC LIMIT 1"  # noqa: S608
+COUNT_BELOW = f"{BELOW} SELECT count(*) AS count FROM below"  # noqa: S608
+# Whether $2 is on the path to $1. Parents have smaller numbers, so the walk ends there.
+IS_ON_PATH = """
+WITH RECURSIVE path AS (
+    SELECT id, parent_id, number FROM chat_message WHERE id = $1
+    UNION ALL
+    SELECT m.id, m.parent_id, m.number FROM path p JOIN chat_message m ON m.id = p.parent_id
+    WHERE p.number > (SELECT number FROM chat_message WHERE id = $2)
+)
+SELECT 1 FROM path WHERE id = $2
+"""
 
 
 @dataclass(slots=True)
@@ -76,3 +96,20 @@ async def page(thread_id: UUID, *, before: UUID | None, most: int, most_bytes: i
 async def spoken(last_id: UUID, *, most: int) -> list[Spoken]:
     """The path to a message, newest first; those without text are left out, except the last one."""
     return [Spoken(**row) for row in await query(SPOKEN, last_id, most)]
+
+
+async def newest_below(thread_id: UUID, message_id: UUID) -> UUID | None:
+    """The newest message among this one and all below it, which has none below it; None if this one is not there."""
+    rows = await query(NEWEST_BELOW, thread_id, message_id)
+    return rows[0]["id"] if rows else None
+
+
+async def count_below(thread_id: UUID, message_id: UUID) -> int:
+    """The number of messages that this one and all below it are; 0 if it is not in this thread."""
+    count: int = (await query(COUNT_BELOW, thread_id, message_id))[0]["count"]
+    return count
+
+
+async def is_on_path(last_id: UUID, message_id: UUID) -> bool:
+    """Whether a message is on the path to another one."""
+    return bool(await query(IS_ON_PATH, last_id, message_id))

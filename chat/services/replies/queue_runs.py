@@ -15,8 +15,8 @@ from chat.events import MessageSend, QueueChanged
 from chat.models import ALIVE_SQL, State, User
 from chat.services.deps import Deps
 from chat.services.errors import Refused
-from chat.services.replies import admission, queue, send
-from chat.services.replies.send import Asked
+from chat.services.replies import admission, queue, storing
+from chat.services.replies.storing import Asked
 
 # Without the lock: a thread that has nothing to send is locked by no one.
 READY = f"""
@@ -120,7 +120,7 @@ async def _sent(deps: Deps, thread_id: UUID, user_id: UUID, first: dict[str, Any
     await query(DELETE, first["id"])
     event = await queue.changed(thread_id)
     message = MessageSend(first["client_id"], first["content"], first["model"])
-    asked = await send.store_message(user, thread_id, message, first["content"], deps.settings.models)
+    asked = await storing.store_message(user, thread_id, message, first["content"], deps.settings.models)
     await admission.within_budget(deps, user, asked.accepted.generation_id)
     return _Step(event, user, asked)
 
@@ -130,4 +130,4 @@ async def _announce(deps: Deps, thread_id: UUID, step: _Step) -> None:
     if step.event:
         await deps.broadcast.announce(Append(thread_id, step.event))
     if step.user and step.asked:
-        await send.begin(deps, step.user, step.asked)
+        await storing.begin(deps, step.user, step.asked)

@@ -16,6 +16,7 @@ from chat.events import (
     ReasoningDelta,
     ReasoningDone,
     ResponseText,
+    RunningView,
     Snapshot,
     TextDelta,
     decode_logged,
@@ -58,6 +59,7 @@ class ThreadView:
     title: str
     page: MessagePage
     queue: QueueView
+    running: RunningView | None = None
 
     def snapshots(self) -> list[Snapshot]:
         """The view as frames."""
@@ -73,6 +75,7 @@ class ThreadView:
                 older_cursor=self.page.older_cursor,
                 messages=group,
                 queue=self.queue if number == len(groups) else None,
+                running=self.running if number == len(groups) else None,
             )
             for number, group in enumerate(groups, start=1)
         ]
@@ -92,6 +95,8 @@ async def view_thread(thread_id: UUID, *, broadcast: Broadcast, tools: Registry)
         return None
     running = await query(RUNNING, thread_id)
     page = await message_page(thread_id, tools=tools)
+    shown = {message.id for message in page.messages}
+    elsewhere = [RunningView(one["answer_id"], shown=one["answer_id"] in shown) for one in running]
     for one in running:
         at = LogPosition(one["ckpt_epoch"], one["ckpt_s"])
         answer = AnswerSoFar.stored(one)
@@ -100,7 +105,8 @@ async def view_thread(thread_id: UUID, *, broadcast: Broadcast, tools: Registry)
         except Unavailable:
             position = LogPosition()  # events after the old position would not continue this text
         page = replace(page, messages=[_with(answer, message, one["answer_id"]) for message in page.messages])
-    return ThreadView(position, threads[0]["rev"], threads[0]["title"], page, await queue.view(thread_id))
+    queued = await queue.view(thread_id)
+    return ThreadView(position, threads[0]["rev"], threads[0]["title"], page, queued, next(iter(elsewhere), None))
 
 
 async def thread_states(thread_ids: list[UUID]) -> dict[UUID, ThreadState]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from http import HTTPStatus
 from uuid import UUID, uuid4, uuid5
 
@@ -9,6 +10,7 @@ import msgspec
 from quart import Blueprint, abort, flash, redirect, render_template, request, url_for
 from quart.typing import ResponseReturnValue
 from quart.wrappers import Response
+from werkzeug.datastructures import MultiDict
 
 from chat.durations import wait_seconds
 from chat.events import MESSAGE_MAX_LENGTH, MessageSend, MessageView
@@ -16,9 +18,10 @@ from chat.models import ChatThread, Role, User
 from chat.security.limits import PAGE_POST
 from chat.services.accounts import deletion
 from chat.services.errors import Refused
-from chat.services.replies import attempts, send, snapshot, thread_list, threads
+from chat.services.replies import attempts, send, snapshot, thread_list, threads, versions
 from chat.services.replies.queue import Queued
-from chat.services.replies.send import Accepted
+from chat.services.replies.storing import Accepted
+from chat.services.replies.versions import NO_MESSAGE
 from chat.text import typed_lines
 from chat.web.auth import login_required, wants_json
 from chat.web.rate_limits import limited
@@ -32,6 +35,7 @@ STATUS_OF = {
     "busy": HTTPStatus.CONFLICT,
     "queue_full": HTTPStatus.CONFLICT,
     "too_late": HTTPStatus.CONFLICT,
+    "too_many_versions": HTTPStatus.CONFLICT,
     "rate_limited": HTTPStatus.TOO_MANY_REQUESTS,
     "not_found": HTTPStatus.NOT_FOUND,
     "draining": HTTPStatus.SERVICE_UNAVAILABLE,
@@ -80,9 +84,12 @@ async def new_thread(user: User) -> ResponseReturnValue:
 @limited(PAGE_POST)
 @login_required
 async def thread(user: User, thread_id: UUID) -> ResponseReturnValue:
-    """A thread; posting a message to it works without JavaScript."""
+    """A thread; posting a message to it works without JavaScript, and `?edit=` begins to edit a question."""
     found = await threads.own_thread(user, thread_id) or abort(404)
-    return await (_post(user, found) if request.method == "POST" else page(user, found))
+    if request.method == "POST":
+        return await _post(user, found)
+    question = await versions.question(thread_id, request.args.get("edit", ""))
+    return await page(user, found, **({"edits": str(question.id), "draft": question.content} if question else {}))
 
 
 @blueprint.post("/<uuid:thread_id>/title/")
@@ -120,21 +127,6 @@ async def delete_thread(user: User, thread_id: UUID) -> ResponseReturnValue:
     return redirect(url_for("chat.new_thread"), 303)
 
 
-@blueprint.post("/<uuid:thread_id>/again/")
-@limited(PAGE_POST)
-@login_required
-async def try_again(user: User, thread_id: UUID) -> ResponseReturnValue:
-    """Regenerate the last answer (field `message_id`); with `go_on`, continue one that was cut off."""
-    form = await request.form
-    found = await threads.own_thread(user, thread_id) or abort(404)
-    try:
-        answer_id = _uuid(form.get("message_id", ""))
-        accepted = await send.regenerate(resources(), user, thread_id, answer_id, continues="go_on" in form)
-    except Refused as refused:
-        return await refusal(refused, user, found, form_error=str(refused))
-    return _accepted(accepted)
-
-
 @blueprint.get("/api/threads/")
 @login_required
 async def list_threads(user: User) -> ResponseReturnValue:
@@ -154,16 +146,17 @@ async def older_messages(user: User, thread_id: UUID) -> ResponseReturnValue:
 
 async def _post(user: User, found: ChatThread | None) -> ResponseReturnValue:
     form = await request.form
-    content, model = typed_lines(form.get("message", "")), form.get("model", "")
     try:
-        accepted = await _send(user, found, content, form.get("client_id", ""), model, queue="queue" in form)
+        accepted = await send.send(resources(), user, found.id if found else None, _message(form))
     except Refused as refused:
         sentence = NOT_SENT if refused.code == "overloaded" else str(refused)
-        return await refusal(refused, user, found, form_error=sentence, draft=content, model=model)
-    return _accepted(accepted)
+        shown = {"draft": typed_lines(form.get("message", "")), "model": form.get("model", "")}
+        return await refusal(refused, user, found, form_error=sentence, edits=form.get("edits", ""), **shown)
+    return posted(accepted)
 
 
-def _accepted(accepted: Accepted | Queued) -> ResponseReturnValue:
+def posted(accepted: Accepted | Queued) -> ResponseReturnValue:
+    """The answer to a form that was accepted."""
     if not wants_json():
         return redirect(url_for("chat.thread", thread_id=accepted.thread_id), 303)
     if isinstance(accepted, Queued):
@@ -171,24 +164,39 @@ def _accepted(accepted: Accepted | Queued) -> ResponseReturnValue:
     return _json(Posted(accepted.thread_id, accepted.message_id, accepted.answer_id), HTTPStatus.CREATED)
 
 
-def _uuid(text: str) -> UUID:
+def identifier(text: str, sentence: str) -> UUID:
+    """An id from a form. Raises Refused."""
     try:
         return UUID(text)
     except ValueError:
-        raise Refused("not_found", "This answer doesn't exist.") from None
+        raise Refused("not_found", sentence) from None
 
 
-async def _send(
-    user: User, found: ChatThread | None, content: str, client_id: str, model: str, *, queue: bool
-) -> Accepted | Queued:
+def chosen_id(text: str, content: str) -> UUID | None:
+    """The client id of a form, if it has one. A form that is changed before it is sent again asks for something else.
+
+    Raises Refused.
+    """
     try:
-        chosen = UUID(client_id) if client_id else uuid4()
+        chosen = UUID(text) if text else None
     except ValueError:
         raise Refused("bad_client_id", "client_id must be a UUID.") from None
-    if not wants_json():  # a form that is changed before it is sent again is another message
-        chosen = uuid5(chosen, content)
-    message = MessageSend(chosen, content, model, queue=queue)
-    return await send.send(resources(), user, found.id if found else None, message)
+    return chosen if wants_json() or not chosen else uuid5(chosen, content)
+
+
+def _message(form: MultiDict[str, str]) -> MessageSend:
+    content, edits = typed_lines(form.get("message", "")), form.get("edits", "")
+    seen = None
+    with suppress(ValueError):  # without the last message that the writer saw, this one goes after the last there is
+        seen = UUID(form.get("head_id", ""))
+    return MessageSend(
+        client_id=chosen_id(form.get("client_id", ""), edits + content) or uuid4(),
+        content=content,
+        model=form.get("model", ""),
+        edits=identifier(edits, NO_MESSAGE) if edits else None,
+        head_id=seen,
+        queue="queue" in form,
+    )
 
 
 async def refusal(refused: Refused, user: User, found: ChatThread | None, **shown: str) -> ResponseReturnValue:
@@ -217,6 +225,8 @@ async def page(user: User, found: ChatThread | None, **refused: str) -> str:
         cursor=str(view.position) if view else "",
         rev=view.rev if view else 0,
         queue=view.queue if view else None,
+        running=view.running if view else None,
+        forked_from=await threads.origin(user, found) if found else None,
         client_id=uuid4(),
         models=deps.llm.catalogue.offered,
         site_notice=deps.settings.site_notice,

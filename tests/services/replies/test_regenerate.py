@@ -117,12 +117,19 @@ async def test_whether_trying_again_may_help_is_still_known_later(
     assert (await alice.messages(posted["thread_id"]))[-1]["retryable"] is retryable
 
 
-async def test_only_the_last_answer_can_be_tried_again(alice: Person) -> None:
+async def test_any_answer_can_be_tried_again_and_what_follows_it_is_asked_anew(
+    alice: Person, model: OfflineServer
+) -> None:
     posted = await broken(alice)
-    await answered(alice, "say hello", posted["thread_id"])
-    refused = await again(alice, posted["thread_id"], posted["reply_id"])
+    await answered(alice, "say goodbye", posted["thread_id"])
+    async with alice.tab(posted["thread_id"]) as tab:
+        answer = await ended(tab, await again(alice, posted["thread_id"], posted["reply_id"]))
+    requests = (await model.http.get("/control/requests")).json()["requests"]
+    shown = await alice.messages(posted["thread_id"])
 
-    assert (refused.status_code, refused.json()["code"]) == (409, "too_late")
+    assert [one["id"] for one in shown] == [posted["message_id"], str(answer.id)]
+    assert shown[1]["versions"] == [posted["reply_id"], str(answer.id)]
+    assert [text_of(item) for item in requests[-1]["input"]] == [BROKEN]
 
 
 async def test_ten_clicks_at_once_are_one_attempt_and_all_get_its_answer(alice: Person, model: OfflineServer) -> None:

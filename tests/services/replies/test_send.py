@@ -18,7 +18,7 @@ from chat.llm.pricing import Prices
 from chat.models import BudgetReservation, ChatMessage, ChatThread, Generation, User
 from chat.services.errors import Refused
 from chat.services.replies import send
-from chat.services.replies.send import Accepted
+from chat.services.replies.storing import Accepted
 from chat.services.replies.worker import Worker
 from tests.support.site import Site
 

@@ -1,0 +1,175 @@
+"""How a question or another attempt is stored with its empty answer, and how the answer then starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from tortoise.exceptions import IntegrityError
+
+from chat.broadcast import Append, Publish, user_channel
+from chat.database import query
+from chat.events import MessageCreated, MessageSend, MessageView, ThreadUpdated
+from chat.models import Role, Status, User
+from chat.models.ids import uuid7
+from chat.services.deps import Deps
+from chat.services.errors import Refused
+from chat.services.replies import admission, path
+
+MOST_VERSIONS = 100  # of one message: each page has the ids of all of them
+
+# Locks the thread until COMMIT. $5: the new head; the row that is read under the lock has the one before.
+ADVANCE = """
+UPDATE chat_thread t SET rev = t.rev + 1, message_count = t.message_count + $3, last_message_at = now(),
+    model = coalesce(nullif($4, ''), t.model), head_id = $5
+FROM (SELECT id, head_id FROM chat_thread WHERE id = $1 AND user_id = $2 FOR NO KEY UPDATE) before
+WHERE t.id = before.id
+RETURNING t.rev, t.message_count, t.title, t.last_message_at, t.model, before.head_id AS last_id
+"""
+EDITED = f"""
+SELECT m.role, m.parent_id, coalesce(v.versions, ARRAY[m.id]) AS versions
+FROM chat_message m LEFT JOIN LATERAL ({path.VERSIONS}) v ON true WHERE m.thread_id = $1 AND m.id = $2
+"""  # noqa: S608 - a constant
+ADD_MESSAGE = """
+INSERT INTO chat_message (id, thread_id, parent_id, number, role, status, content, error, client_id, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, '', $8, now()) RETURNING created_at
+"""
+ADD_GENERATION = """
+INSERT INTO generation (id, thread_id, user_message_id, answer_id, model, attempt, continues, takeovers, state, fence,
+    up_seq, partial, partial_len, ckpt_epoch, ckpt_s, reason, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 'queued', 0, -1, '', 0, '', 0, '', now())
+"""
+
+NOT_A_QUESTION = "Only a question can be edited."
+TOO_MANY = f"This message has {MOST_VERSIONS} versions. Delete one of them, then try again."
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A stored message and its answer. `fresh` is False if the message had been stored before: nothing else happens."""
+
+    thread_id: UUID
+    message_id: UUID
+    answer_id: UUID
+    generation_id: UUID
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What one transaction has stored: the thread's row as it is now, and the message to announce after COMMIT."""
+
+    accepted: Accepted
+    thread: dict[str, Any]
+    shown: MessageView
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a message is stored, and the other messages with this parent, oldest first."""
+
+    parent_id: UUID | None
+    beside: list[UUID]
+
+    def with_version(self, message_id: UUID) -> list[UUID]:
+        """All versions, with a new one. Empty if it is the only one."""
+        return [*self.beside, message_id] if self.beside else []
+
+    def has_room(self) -> None:
+        """Raise Refused if there are too many versions."""
+        if len(self.beside) >= MOST_VERSIONS:
+            raise Refused("too_many_versions", TOO_MANY)
+
+
+async def store_message(
+    user: User, thread_id: UUID, message: MessageSend, content: str, models: tuple[str, ...]
+) -> Asked:
+    """In the caller's transaction, a question and its empty answer, which becomes the head. Raises Refused."""
+    accepted = Accepted(thread_id, uuid7(), uuid7(), uuid7(), fresh=True)
+    thread = await advance(user, thread_id, accepted.answer_id, messages=2, model=message.model)
+    place = await _place_of(message, thread_id, thread["last_id"])
+    stored = (accepted.message_id, thread_id, place.parent_id, thread["message_count"] - 1)
+    said = (Role.USER, Status.FINAL, content)
+    created_at = (await query(ADD_MESSAGE, *stored, *said, message.client_id))[0]["created_at"]
+    await store_answer(accepted, thread, Place(accepted.message_id, []), models)
+    shown = MessageView(
+        accepted.message_id, message.client_id, *said, "", created_at, parent_id=place.parent_id,
+        versions=place.with_version(accepted.message_id),
+    )  # fmt: skip
+    return Asked(accepted, thread, shown)
+
+
+async def advance(user: User, thread_id: UUID, head_id: UUID, *, messages: int, model: str = "") -> dict[str, Any]:
+    """Lock the user's thread and move its head: returns its row, with the head before as `last_id`. Raises Refused."""
+    rows = await query(ADVANCE, thread_id, user.id, messages, model, head_id)
+    if not rows:
+        raise Refused("not_found", "This chat doesn't exist.")
+    return rows[0]
+
+
+async def store_answer(
+    accepted: Accepted,
+    thread: dict[str, Any],
+    place: Place,
+    models: tuple[str, ...],
+    *,
+    attempt: int = 1,
+    continues: bool = False,
+    client_id: UUID | None = None,
+    model: str = "",
+) -> MessageView:
+    """An empty answer, the newest message of its thread, and its queued generation."""
+    stored = (accepted.answer_id, accepted.thread_id, place.parent_id, thread["message_count"])
+    said = (Role.ASSISTANT, Status.STREAMING, "")
+    created_at = (await query(ADD_MESSAGE, *stored, *said, client_id))[0]["created_at"]
+    chosen = model or thread["model"]
+    asked = chosen if chosen in models else models[0]  # the thread's choice may no longer be offered
+    ids = (accepted.generation_id, accepted.thread_id, accepted.message_id, accepted.answer_id)
+    await query(ADD_GENERATION, *ids, asked, attempt, continues)
+    return MessageView(
+        accepted.answer_id, client_id, *said, "", created_at, continues=continues, parent_id=place.parent_id,
+        versions=place.with_version(accepted.answer_id),
+    )  # fmt: skip
+
+
+async def begin(deps: Deps, user: User, asked: Asked) -> Accepted:
+    """Called after COMMIT: update every tab, then start the answer."""
+    accepted, thread = asked.accepted, asked.thread
+    updated = ThreadUpdated(
+        accepted.thread_id, thread["title"], thread["last_message_at"], running=True, rev=thread["rev"]
+    )
+    await deps.broadcast.announce(
+        Append(accepted.thread_id, MessageCreated(thread["rev"], asked.shown)), Publish(user_channel(user.id), updated)
+    )
+    deps.worker.start(accepted.generation_id)
+    return accepted
+
+
+def refusal(error: Refused | IntegrityError) -> Refused:
+    """The refusal of a message; an index guarantees that only one answer runs in a thread."""
+    return error if isinstance(error, Refused) else Refused("busy", admission.BUSY)
+
+
+async def _place_of(message: MessageSend, thread_id: UUID, last_id: UUID | None) -> Place:
+    """Beside the question that it edits, or after the last message that its writer saw, so nothing new is between.
+
+    If that one is not on the path any more, another version is shown by now: the message goes where the writer was.
+    """
+    if message.edits:
+        return await _beside(thread_id, message.edits)
+    seen = message.head_id
+    if seen is None or last_id is None or seen == last_id or await path.is_on_path(last_id, seen):
+        return Place(last_id, [])
+    return Place(await path.newest_below(thread_id, seen) or last_id, [])
+
+
+async def _beside(thread_id: UUID, question_id: UUID) -> Place:
+    found = await query(EDITED, thread_id, question_id)
+    if not found:
+        raise Refused("not_found", "This message doesn't exist.")
+    if found[0]["role"] != Role.USER:
+        raise Refused("not_a_question", NOT_A_QUESTION)
+    place = Place(found[0]["parent_id"], found[0]["versions"])
+    place.has_room()
+    return place

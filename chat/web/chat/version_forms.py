@@ -1,0 +1,108 @@
+"""The versions of messages without a socket: try again, continue, show, delete and branch are forms."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from uuid import UUID
+
+import msgspec
+from quart import Blueprint, abort, flash, redirect, render_template, request, url_for
+from quart.typing import ResponseReturnValue
+from quart.wrappers import Response
+from werkzeug.datastructures import MultiDict
+
+from chat.models import User
+from chat.security.limits import PAGE_POST
+from chat.services.errors import Refused
+from chat.services.replies import again, branches, path, threads, versions
+from chat.services.replies.again import Attempt
+from chat.services.replies.versions import NO_MESSAGE
+from chat.web.auth import login_required, wants_json
+from chat.web.chat import pages
+from chat.web.rate_limits import limited
+from chat.web.resources import resources
+
+blueprint = Blueprint("versions", __name__, url_prefix="/chat/<uuid:thread_id>")
+
+NO_ANSWER = "This answer doesn't exist."
+
+
+@blueprint.post("/again/")
+@limited(PAGE_POST)
+@login_required
+async def try_again(user: User, thread_id: UUID) -> ResponseReturnValue:
+    """Regenerate an answer (field `message_id`); with `go_on`, continue one that was cut off."""
+    form = await request.form
+    found = await threads.own_thread(user, thread_id) or abort(404)
+    try:
+        accepted = await again.regenerate(resources(), user, thread_id, _attempt(form))
+    except Refused as refused:
+        return await pages.refusal(refused, user, found, form_error=str(refused))
+    return pages.posted(accepted)
+
+
+@blueprint.post("/head/")
+@limited(PAGE_POST)
+@login_required
+async def show(user: User, thread_id: UUID) -> ResponseReturnValue:
+    """Show a version (field `message_id`) in every tab, with what was written below it last."""
+    form = await request.form
+    found = await threads.own_thread(user, thread_id) or abort(404)
+    try:
+        message_id = pages.identifier(form.get("message_id", ""), NO_MESSAGE)
+        await versions.show(user, thread_id, message_id, broadcast=resources().broadcast)
+    except Refused as refused:
+        return await pages.refusal(refused, user, found, form_error=str(refused))
+    return _done(thread_id)
+
+
+@blueprint.route("/messages/<uuid:message_id>/delete/", methods=["GET", "POST"])
+@limited(PAGE_POST)
+@login_required
+async def delete_message(user: User, thread_id: UUID, message_id: UUID) -> ResponseReturnValue:
+    """Confirm, then delete a message and all below it, in every tab."""
+    found = await threads.own_thread(user, thread_id) or abort(404)
+    count = await path.count_below(thread_id, message_id) or abort(404)
+    if request.method != "POST":
+        if wants_json():
+            return {"count": count}
+        return await render_template("chat/delete_message.html", thread=found, message_id=message_id, count=count)
+    worker, broadcast = resources().worker, resources().broadcast
+    deleting = versions.delete(user, thread_id, message_id, worker=worker, broadcast=broadcast)
+    try:
+        await worker.shielded(deleting, "deletion")
+    except Refused:  # it was deleted just now
+        abort(404)
+    return _done(thread_id)
+
+
+@blueprint.post("/branch/")
+@limited(PAGE_POST)
+@login_required
+async def branch(user: User, thread_id: UUID) -> ResponseReturnValue:
+    """Copy the chat up to a message (field `message_id`) into a new one."""
+    form = await request.form
+    found = await threads.own_thread(user, thread_id) or abort(404)
+    try:
+        message_id = pages.identifier(form.get("message_id", ""), NO_MESSAGE)
+        chosen = pages.chosen_id(form.get("client_id", ""), str(message_id))
+        copy = branches.branch(user, thread_id, message_id, client_id=chosen, broadcast=resources().broadcast)
+        new_id = await resources().worker.shielded(copy, "branch")
+    except Refused as refused:
+        return await pages.refusal(refused, user, found, form_error=str(refused))
+    if wants_json():
+        return Response(msgspec.json.encode({"thread_id": new_id}), HTTPStatus.CREATED, content_type="application/json")
+    await flash("This is a copy. The other chat stays as it is.")
+    return redirect(url_for("chat.thread", thread_id=new_id), 303)
+
+
+def _attempt(form: MultiDict[str, str]) -> Attempt:
+    answer_id, continues = pages.identifier(form.get("message_id", ""), NO_ANSWER), "go_on" in form
+    client_id = pages.chosen_id(form.get("client_id", ""), f"{answer_id}{continues}")
+    return Attempt(answer_id, continues, client_id, form.get("model", ""))
+
+
+def _done(thread_id: UUID) -> ResponseReturnValue:
+    if wants_json():
+        return "", HTTPStatus.NO_CONTENT
+    return redirect(url_for("chat.thread", thread_id=thread_id), 303)
