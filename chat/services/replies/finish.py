@@ -28,14 +28,30 @@ from chat.text import sha8, utf16_length
 
 logger = logging.getLogger(__name__)
 
-END_THREAD = """
-UPDATE chat_thread SET rev = rev + 1, log_epoch = $2, log_s = $3 WHERE id = $1 RETURNING rev, title, last_message_at
-"""
 UNFINISHED = "It did not finish."  # the output of a tool that was still running at the end; tabs show the same
-END_TOOLS = """
-UPDATE tool_call SET state = 'failed', output = $2, finished_at = now()
-WHERE generation_id = $1 AND state = 'running'
-"""
+# One statement, which locks the thread first: see lease.py. Without the fence nothing changes but the thread, and the
+# transaction is rolled back.
+END = f"""
+WITH thread AS (
+    UPDATE chat_thread SET rev = rev + 1, log_epoch = $4, log_s = $5 WHERE id = $3
+    RETURNING id, rev, title, last_message_at
+), ended AS (
+    UPDATE generation SET state = $6, reason = $7, finished_at = now(), lease_until = NULL, partial = '',
+        partial_len = 0, partial_reasoning = '', partial_reasoning_ms = NULL, partial_thinking = false
+    WHERE {lease.OWNED} AND thread_id = (SELECT id FROM thread) RETURNING id
+), tools AS (
+    UPDATE tool_call SET state = 'failed', output = $8, finished_at = now()
+    WHERE generation_id = (SELECT id FROM ended) AND state = 'running'
+), answer AS (
+    UPDATE chat_message SET content = $10, status = $11, error = $12, token_count = $13, reasoning = $14,
+        reasoning_ms = $15
+    WHERE id = $9 AND EXISTS (SELECT FROM ended)
+), question AS (
+    UPDATE chat_message SET token_count = $17
+    WHERE id = $16 AND token_count IS NULL AND EXISTS (SELECT FROM ended)
+)
+SELECT thread.rev, thread.title, thread.last_message_at FROM thread, ended
+"""  # noqa: S608 - a constant
 LEFT = """
 SELECT EXISTS (SELECT 1 FROM generation WHERE id = $1) AS generation,
     EXISTS (SELECT 1 FROM chat_thread WHERE id = $2) AS thread
@@ -48,11 +64,6 @@ FROM generation g JOIN chat_thread t ON t.id = g.thread_id
 WHERE g.id = $1 AND g.fence = $2 AND g.state = $3 AND g.reason = $4
 """
 QUESTION = "SELECT content FROM chat_message WHERE id = $1"
-COUNTED = "UPDATE chat_message SET token_count = $2 WHERE id = $1 AND token_count IS NULL"
-END_ANSWER = """
-UPDATE chat_message SET content = $2, status = $3, error = $4, token_count = $5, reasoning = $6, reasoning_ms = $7
-WHERE id = $1
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,16 +194,15 @@ async def _store_end(
     if not asked:  # it was deleted
         raise Fenced(claim.generation_id)
     counts = await count_tokens([asked[0]["content"], answer.text])
+    ended = (outcome.state, outcome.reason[: lease.MAX_REASON], UNFINISHED)
+    stored = (answer.text, outcome.status, outcome.sentence, counts[1], answer.reasoning, answer.reasoning_ms)
     async with in_transaction():
-        # Lock the thread first: see lease.py.
-        threads = await query(END_THREAD, claim.thread_id, live_text.position.epoch, live_text.position.offset)
-        if not threads:  # deleted just now
+        threads = await query(
+            END, claim.generation_id, claim.fence, claim.thread_id, live_text.position.epoch, live_text.position.offset,
+            *ended, claim.answer_id, *stored, claim.question_id, counts[0],
+        )  # fmt: skip
+        if not threads:
             raise Fenced(claim.generation_id)
-        await lease.finish(claim, outcome.state, reason=outcome.reason)
-        await query(END_TOOLS, claim.generation_id, UNFINISHED)
-        ended = (answer.text, outcome.status, outcome.sentence, counts[1], answer.reasoning, answer.reasoning_ms)
-        await query(END_ANSWER, claim.answer_id, *ended)
-        await query(COUNTED, claim.question_id, counts[0])
         call_log_id = await journal.settle()
         return threads[0], call_log_id, await queue.pause_after(claim.thread_id, outcome.state)
 

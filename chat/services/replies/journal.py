@@ -34,6 +34,7 @@ class ReplyJournal:
         self.response_id = claim.response_id
         self.model = claim.model  # its name, of the round
         self.logs: list[CallLog] = []  # every round so far
+        self._keeps_items = claim.takeovers > 0  # a worker before may have stored some
 
     async def begin(self, plan: Plan) -> None:
         """Commit that a request is about to be sent. Raises BudgetExceeded, Fenced."""
@@ -44,10 +45,15 @@ class ReplyJournal:
         self.model = plan.model
 
     async def _store_begin(self, plan: Plan, at: Checkpoint) -> None:
+        """One statement needs no transaction, as for the first round of users without a budget."""
+        default = self._settings.llm_monthly_budget
+        if not (self._unrecorded or await budgets.has_budget(plan.user, default=default)):
+            await lease.asking(self._claim, at, model=plan.model, background=plan.request.background)
+            return
         async with in_transaction():
             await lease.asking(self._claim, at, model=plan.model, background=plan.request.background)
             await self._record()  # first, so that the budget includes the round before this one
-            await budgets.reserve(plan, default=self._settings.llm_monthly_budget, prices=self._prices)
+            await budgets.reserve(plan, default=default, prices=self._prices)
 
     async def created(self, plan: Plan, response_id: str, sequence: int) -> None:
         """Commit the response's id before any of its text is shown. Raises Fenced."""
@@ -64,13 +70,15 @@ class ReplyJournal:
         """In the caller's transaction: record the last round and release the reservation. Returns the row's id."""
         await budgets.release(self._claim.generation_id, self._claim.user_id)
         recorded = await self._record()
-        await round_items.prune(self._claim.generation_id)
+        if self._keeps_items:
+            await round_items.prune(self._claim.generation_id)
         return recorded
 
     async def _record(self) -> UUID | None:
         recorded = None
         for log in self._unrecorded:
             if any(item.get("type") == "function_call" for item in log.items):  # the answer itself is in its message
+                self._keeps_items = True
                 await round_items.store(self._claim.generation_id, log)
             recorded = await ledger.record(
                 log, generation_id=self._claim.generation_id, keep_input=self._settings.llm_log_text

@@ -1,4 +1,4 @@
-"""The lease on a running answer: claim, renew, checkpoint and finish, each one statement, by the database's clock.
+"""The lease on a running answer: claim, renew and checkpoint, each one statement, by the database's clock.
 
 Every write is conditional on the fence and on the generation being alive. If no row matches, the lease was lost to
 another worker: Fenced is raised, and the worker stops at once.
@@ -16,7 +16,7 @@ from uuid import UUID
 
 from chat.broadcast import LogPosition
 from chat.database import query, retried, urgent
-from chat.models import ALIVE_SQL, State
+from chat.models import ALIVE_SQL
 
 LEASE = "12 seconds"
 SELF_FENCE_SECONDS = 9.0  # shorter than the lease: this worker stops before another can begin
@@ -65,11 +65,6 @@ WHERE {OWNED} RETURNING id
 """  # noqa: S608
 RELEASE = f"UPDATE generation SET owner = NULL, lease_until = now() WHERE {OWNED} RETURNING id"  # noqa: S608
 IS_OWNED = f"SELECT 1 FROM generation WHERE {OWNED}"  # noqa: S608
-FINISH = f"""
-UPDATE generation SET state = $3, reason = $4, finished_at = now(), lease_until = NULL, partial = '', partial_len = 0,
-    partial_reasoning = '', partial_reasoning_ms = NULL, partial_thinking = false
-WHERE {OWNED} RETURNING id
-"""  # noqa: S608
 # A locked row, usually by its own checkpoint or end, must not delay the other leases.
 RENEW = f"""
 WITH mine AS (
@@ -219,11 +214,6 @@ async def release(claim: Claim) -> None:
 async def is_owned(claim: Claim) -> bool:
     """Whether this worker still owns the generation."""
     return bool(await query(IS_OWNED, claim.generation_id, claim.fence))
-
-
-async def finish(claim: Claim, state: State, *, reason: str) -> None:
-    """End the generation; call it in the transaction that stores the answer."""
-    await _fenced(FINISH, claim, state, reason[:MAX_REASON])
 
 
 async def renew(owner: str, generation_ids: list[UUID]) -> dict[UUID, bool]:

@@ -78,9 +78,14 @@ async def status(user_id: UUID, *, default: Decimal | None) -> BudgetStatus:
     return BudgetStatus(**(await query(STATUS, user_id, default))[0])
 
 
+async def has_budget(user_id: UUID | None, *, default: Decimal | None) -> bool:
+    """Whether the user's calls must be reserved."""
+    return user_id is not None and await _budget(user_id, default) is not None
+
+
 async def reserve(plan: Plan, *, default: Decimal | None, prices: Prices) -> None:
     """Reserve the highest possible cost of this round. Raises BudgetExceeded. Users without a budget cost one query."""
-    if plan.user is None or await _budget(plan.user, default) is None:
+    if plan.user is None or not await has_budget(plan.user, default=default):
         return
     [input_tokens] = await count_tokens([plan.sent_text])
     await reserve_tokens(

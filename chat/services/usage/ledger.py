@@ -32,40 +32,41 @@ ERROR_BY_MODEL = ("refused", "invalid")  # for these the error can quote the ans
 
 logger = logging.getLogger(__name__)
 
-# FOR KEY SHARE waits for a concurrent deletion of the user, after which the payer is NULL.
-RECORD = """
-WITH payer AS (SELECT id FROM users WHERE id = $3 FOR KEY SHARE)
-INSERT INTO llm_call_log (id, generation_id, user_id, call_id, round, response_id, request_id, caller, model_asked,
-    model, provider, service_tier, schema_name, input_sha256, status, error, input_tokens, cached_tokens,
-    cache_write_tokens, output_tokens, reasoning_tokens, total_tokens, cost, estimated, uncertain, attempts,
-    duration_ms, first_event_ms, created_at)
-VALUES ($1, (SELECT id FROM generation WHERE id = $2), (SELECT id FROM payer), $4, $5, $6, $7, $8, $9,
-    $10, $11, $12, $13, $14, $15, CASE WHEN ($2 IS NULL OR EXISTS (SELECT FROM generation WHERE id = $2))
-        AND ($3 IS NULL OR EXISTS (SELECT FROM payer)) THEN $16 ELSE '' END,
-    $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, now())
-ON CONFLICT DO NOTHING RETURNING id
-"""
+# FOR KEY SHARE waits for a concurrent deletion of the user, after which the payer is NULL. One statement with its text
+# and the month's totals: the end of every answer runs it. $31: the generation with which the text is deleted.
+RECORD = f"""
+WITH payer AS (SELECT id FROM users WHERE id = $3 FOR KEY SHARE), call AS (
+    INSERT INTO llm_call_log (id, generation_id, user_id, call_id, round, response_id, request_id, caller, model_asked,
+        model, provider, service_tier, schema_name, input_sha256, status, error, input_tokens, cached_tokens,
+        cache_write_tokens, output_tokens, reasoning_tokens, total_tokens, cost, estimated, uncertain, attempts,
+        duration_ms, first_event_ms, created_at)
+    VALUES ($1, (SELECT id FROM generation WHERE id = $2), (SELECT id FROM payer), $4, $5, $6, $7, $8, $9,
+        $10, $11, $12, $13, $14, $15, CASE WHEN ($2 IS NULL OR EXISTS (SELECT FROM generation WHERE id = $2))
+            AND ($3 IS NULL OR EXISTS (SELECT FROM payer)) THEN $16 ELSE '' END,
+        $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, now())
+    ON CONFLICT DO NOTHING RETURNING id, user_id
+), kept AS (
+    INSERT INTO llm_call_text (call_id, user_id, generation_id, input, output)
+    SELECT c.id, c.user_id, g.id, $29::jsonb, $30 FROM call c LEFT JOIN generation g ON g.id = $31
+    WHERE ($31::uuid IS NULL OR g.id IS NOT NULL) AND ($3 IS NULL OR c.user_id IS NOT NULL)
+), month AS (
+    INSERT INTO user_monthly_usage (id, user_id, month, calls, unpriced_calls, input_tokens, output_tokens,
+        total_tokens, cost)
+    SELECT $32, c.user_id, {CURRENT_MONTH_SQL}, 1, ($23 IS NULL)::int, $17, $20, $22, coalesce($23, 0)
+    FROM call c WHERE c.user_id IS NOT NULL
+    ON CONFLICT (user_id, month) DO UPDATE SET calls = user_monthly_usage.calls + 1,
+        unpriced_calls = user_monthly_usage.unpriced_calls + excluded.unpriced_calls,
+        input_tokens = user_monthly_usage.input_tokens + excluded.input_tokens,
+        output_tokens = user_monthly_usage.output_tokens + excluded.output_tokens,
+        total_tokens = user_monthly_usage.total_tokens + excluded.total_tokens,
+        cost = user_monthly_usage.cost + excluded.cost
+)
+SELECT user_id FROM call
+"""  # noqa: S608 - a constant
 SAME = """
 SELECT id FROM llm_call_log WHERE round = $4 AND ((response_id = $1 AND call_id = $2) OR generation_id = $3)
 """
-RECORD_TEXT = """
-INSERT INTO llm_call_text (call_id, user_id, generation_id, input, output)
-SELECT c.id, c.user_id, g.id, $2::jsonb, $3 FROM llm_call_log c LEFT JOIN generation g ON g.id = $4
-WHERE c.id = $1 AND ($4::uuid IS NULL OR g.id IS NOT NULL) AND ($5::uuid IS NULL OR c.user_id IS NOT NULL)
-"""
 LOCK_GENERATION = "SELECT id FROM generation WHERE id = $1 FOR KEY SHARE"
-ADD_TO_MONTH = f"""
-INSERT INTO user_monthly_usage (id, user_id, month, calls, unpriced_calls, input_tokens, output_tokens, total_tokens,
-    cost)
-SELECT $1, id, {CURRENT_MONTH_SQL}, 1, $3, $4, $5, $6, $7 FROM users WHERE id = $2
-ON CONFLICT (user_id, month) DO UPDATE SET calls = user_monthly_usage.calls + 1,
-    unpriced_calls = user_monthly_usage.unpriced_calls + excluded.unpriced_calls,
-    input_tokens = user_monthly_usage.input_tokens + excluded.input_tokens,
-    output_tokens = user_monthly_usage.output_tokens + excluded.output_tokens,
-    total_tokens = user_monthly_usage.total_tokens + excluded.total_tokens,
-    cost = user_monthly_usage.cost + excluded.cost
-RETURNING id
-"""  # noqa: S608 - a constant
 # For calls without a user, or of a user deleted meanwhile: monthly totals include all calls.
 ADD_TO_ANONYMOUS_MONTH = f"""
 WITH present AS (SELECT {CURRENT_MONTH_SQL} AS month), added AS (
@@ -135,16 +136,17 @@ async def record(
     # Repeated after a lost reply to COMMIT: without either of these only the row's own id tells that it is the same.
     has_key = generation_id or response_id
     call_id = uuid7() if has_key else uuid5(plan.call_id, str(plan.number))
-    rows = await query(RECORD, call_id, generation_id, plan.user, plan.call_id, plan.number, response_id, *figures)
+    sent = msgspec.json.encode(plan.sent).decode() if keep_input else None
+    ids = (call_id, generation_id, plan.user, plan.call_id, plan.number, response_id)
+    rows = await query(RECORD, *ids, *figures, sent, log.output, generation_id or about, uuid7())
     if not rows:
         if response_id is None or await query(SAME, response_id, plan.call_id, generation_id, plan.number):
             return None
         logger.warning("The provider used the response id %s for two responses", log.response_id)
         log = replace(log, response_id=None)
         return await record(log, generation_id=generation_id, about=about, keep_input=keep_input)
-    sent = msgspec.json.encode(plan.sent).decode() if keep_input else None
-    await query(RECORD_TEXT, call_id, sent, log.output, generation_id or about, plan.user)
-    await _add_to_month(log)
+    if rows[0]["user_id"] is None:
+        await _add_to_anonymous_month(log)
     return call_id
 
 
@@ -178,9 +180,9 @@ def _columns(log: CallLog, *, outlives_its_chat: bool) -> tuple[Any, ...]:
     )
 
 
-async def _add_to_month(log: CallLog) -> None:
+async def _add_to_anonymous_month(log: CallLog) -> None:
     used = log.usage
     cost, unpriced = (Decimal(0), 1) if log.cost is None else (log.cost, 0)
-    figures: tuple[Any, ...] = (unpriced, used.input_tokens, used.output_tokens, used.total_tokens, cost)
-    if not await query(ADD_TO_MONTH, uuid7(), log.plan.user, *figures):
-        await query(ADD_TO_ANONYMOUS_MONTH, uuid7(), *figures)
+    await query(
+        ADD_TO_ANONYMOUS_MONTH, uuid7(), unpriced, used.input_tokens, used.output_tokens, used.total_tokens, cost
+    )
