@@ -8,7 +8,7 @@ import pytest
 from redis.asyncio import Redis
 
 from chat.broadcast import Append, Broadcast, LogPosition, LogSlice, Unavailable
-from chat.events import ResponseText, TextDelta
+from chat.events import QueueView, ResponseText, TextDelta
 from chat.llm.tools import Registry
 from chat.models import ChatMessage, Generation
 from chat.services.replies.lease import AnswerSoFar, Checkpoint, Claim
@@ -171,13 +171,13 @@ async def test_a_large_thread_comes_in_parts_that_hold_every_message_once(alice:
     assert await Generation.filter(thread_id=posted["thread_id"]).count() == 1
     one = view.page.messages[0]
     large = [one.__class__(uuid.uuid4(), None, "user", "final", "x" * 20_000, "", one.created_at) for _ in range(9)]
-    parts = ThreadView(view.position, 1, "", MessagePage(large, False, "")).snapshots()
+    parts = ThreadView(view.position, 1, "", MessagePage(large, False, ""), QueueView()).snapshots()
 
     assert len(parts) > 1
     assert [message.id for part in parts for message in part.messages] == [message.id for message in large]
     assert [(part.part, part.parts) for part in parts] == [(n, len(parts)) for n in range(1, len(parts) + 1)]
     assert all(sum(len(message.content) for message in part.messages) <= 49_152 for part in parts)
-    empty = ThreadView(view.position, 1, "", MessagePage([], False, "")).snapshots()
+    empty = ThreadView(view.position, 1, "", MessagePage([], False, ""), QueueView()).snapshots()
     assert [(part.part, part.parts, part.messages) for part in empty] == [(1, 1, [])]
 
 
