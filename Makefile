@@ -16,6 +16,9 @@ REMOVALS := tests/recipes/test_removals.py
 FAULTS := .venv/bin/python -m pytest -n 4 --dist worksteal tests/faults
 COMPILE := .venv/bin/python -m uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header
 
+# Where it is set, each process that a test starts compiles everything anew, which takes a second or two of it.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:

@@ -39,3 +39,15 @@ def test_every_test_process_begins_by_cleaning_up() -> None:
     )
 
     assert not set(HOSTILE) & set(json.loads(shown.stdout))
+
+
+def test_make_lets_python_keep_what_it_has_compiled() -> None:
+    """On machines that forbid it, too: a run of all tests starts hundreds of processes."""
+    make = ("make", "--silent", "--file=Makefile", "--file=-", "shown")
+    forbidding = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
+    shown = subprocess.run(
+        make, cwd=PROJECT, env=forbidding, input="shown: ; @env", stdout=subprocess.PIPE, text=True, check=True
+    ).stdout
+
+    assert "PATH=" in shown
+    assert "PYTHONDONTWRITEBYTECODE" not in shown
