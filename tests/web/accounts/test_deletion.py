@@ -132,7 +132,7 @@ async def test_an_answer_may_end_during_the_deletion(alice: Person, site: Site) 
         gone.add(user.id)
 
     async def is_clean() -> bool:
-        return not any(reply._claim.user_id in gone for reply in site.resources.worker._replies.values())
+        return not any(reply.claim.user_id in gone for reply in site.resources.worker._replies.values())
 
     await eventually(is_clean)
     assert (await alice.http.get("/chat/")).status_code == 200
