@@ -5,21 +5,33 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import subprocess
+import sys
 
 import pytest
 from argon2 import PasswordHasher
 
-from chat.security.passwords import Passwords
+from chat.checkout import ROOT
+from chat.security.passwords import HASHER, Passwords
 from chat.security.tokens import new_token, token_hash
 from tests.support.waiting import LONG_SECONDS
 
+COST = "$argon2id$v=19$m=19456,t=2,p=1$"
 # Made by Django 5.2 itself.
 DJANGO_600K = "pbkdf2_sha256$600000$seasalt$OAXyhAQ/4ZDA9V5RMExt3C1OwQdUpLZ99vm1McFlLRA="
 
 
 @pytest.fixture(scope="module")
 def passwords() -> Passwords:
-    return Passwords()
+    """As in every process but that of the tests, which hash at almost no cost."""
+    return Passwords(HASHER)
+
+
+def test_a_process_hashes_at_full_cost() -> None:
+    ask = "import asyncio; from chat.security.passwords import Passwords; print(asyncio.run(Passwords().hash('x')))"
+    said = subprocess.run([sys.executable, "-c", ask], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+
+    assert said.stdout.startswith(COST)
 
 
 @pytest.mark.parametrize(
@@ -28,7 +40,7 @@ def passwords() -> Passwords:
 async def test_only_the_same_password_matches(passwords: Passwords, password: str) -> None:
     stored = await passwords.hash(password)
 
-    assert stored.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert stored.startswith(COST)
     assert await passwords.verify(stored, password)
     assert not await passwords.verify(stored, password + "x")
 

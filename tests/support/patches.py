@@ -19,6 +19,7 @@ from chat.devservices.offline_model import ledger
 from chat.llm import client, token_table, tokens
 from chat.llm.provider import breaker, connections, dialing, retries
 from chat.security import limits
+from chat.security.passwords import Passwords
 from chat.services.accounts import approval, sessions
 from chat.services.admin import audit, grid_sql, pruning
 from chat.services.replies import (
@@ -97,6 +98,9 @@ BREAKER_OPEN_SECONDS = Part(breaker, "OPEN_SECONDS")
 BREAKER_ANSWERED = Part(breaker.Breaker, "answered")
 RESUME_PAUSES = Part(retries, "RESUME_PAUSES")
 RETRIES_ASYNCIO = Part(retries, "asyncio")
+
+# Passwords
+PASSWORDS_DEFAULTS = Part(Passwords.__init__, "__defaults__")
 
 # Mail and limits
 WAITING_MAX = Part(mailer, "WAITING_MAX")
