@@ -132,6 +132,7 @@ class QueuedMessage(Model):
     client_id = fields.UUIDField()  # the message keeps it, so that sending twice stores once
     content = fields.TextField()
     model = fields.CharField(max_length=MODEL_MAX_LENGTH, default="")  # from this message on; empty: unchanged
+    head_id = fields.UUIDField(null=True)  # the last message that its writer saw; it may be deleted meanwhile
     is_next = fields.BooleanField(default=False)
     created_at = fields.DatetimeField(auto_now_add=True)
 

@@ -23,7 +23,7 @@ from chat.services.errors import Refused
 
 MOST_QUEUED = 5  # messages of a thread, with at most MESSAGE_MAX_LENGTH characters together
 
-LOCK_THREAD = "SELECT queue_paused FROM chat_thread WHERE id = $1 AND user_id = $2 FOR UPDATE"
+LOCK_THREAD = "SELECT queue_paused, head_id FROM chat_thread WHERE id = $1 AND user_id = $2 FOR UPDATE"
 RUNS = f"SELECT 1 FROM generation WHERE thread_id = $1 AND state IN {ALIVE_SQL}"  # noqa: S608
 # Under the lock, in a statement of its own: the snapshot of a statement that waited for a lock is older than the wait.
 SITUATION = f"""
@@ -39,8 +39,8 @@ SELECT 1 FROM chat_thread t WHERE t.id = $1
         OR t.queue_paused = '' AND EXISTS (SELECT 1 FROM queued_message WHERE thread_id = t.id))
 """  # noqa: S608
 ADD = """
-INSERT INTO queued_message (id, thread_id, number, client_id, content, model, is_next, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, false, now())
+INSERT INTO queued_message (id, thread_id, number, client_id, content, model, head_id, is_next, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, false, now())
 """
 DELETE = "DELETE FROM queued_message WHERE thread_id = $1 AND client_id = $2 RETURNING client_id, content, model"
 ORDER = "ORDER BY is_next DESC, number"
@@ -112,7 +112,8 @@ async def add(
             raise Refused("queue_full", TOO_MANY)
         if now["characters"] + len(content) > MESSAGE_MAX_LENGTH:
             raise Refused("queue_full", TOO_LONG.format(len(content)))
-        await query(ADD, uuid7(), thread_id, now["last"] + 1, message.client_id, content, message.model)
+        seen = message.head_id or thread["head_id"]
+        await query(ADD, uuid7(), thread_id, now["last"] + 1, message.client_id, content, message.model, seen)
         event = await changed(thread_id)
     await broadcast.announce(Append(thread_id, event))
     return Queued(thread_id, message.client_id)

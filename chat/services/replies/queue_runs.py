@@ -33,7 +33,9 @@ DELETE FROM queued_message q USING chat_message m
 WHERE q.thread_id = $1 AND m.thread_id = q.thread_id AND m.client_id = q.client_id
 RETURNING q.id
 """
-FIRST = f"SELECT id, client_id, content, model, is_next FROM queued_message WHERE thread_id = $1 {queue.ORDER} LIMIT 1"  # noqa: S608
+FIRST = f"""
+SELECT id, client_id, content, model, head_id, is_next FROM queued_message WHERE thread_id = $1 {queue.ORDER} LIMIT 1
+"""  # noqa: S608
 DELETE = "DELETE FROM queued_message WHERE id = $1"
 # A worker of an older release does not pause the queue when it ends an answer.
 LAST_END = "SELECT state FROM generation WHERE thread_id = $1 ORDER BY created_at DESC, id DESC LIMIT 1"
@@ -119,7 +121,7 @@ async def _sent(deps: Deps, thread_id: UUID, user_id: UUID, first: dict[str, Any
     await admission.is_approved(user)
     await query(DELETE, first["id"])
     event = await queue.changed(thread_id)
-    message = MessageSend(first["client_id"], first["content"], first["model"])
+    message = MessageSend(first["client_id"], first["content"], first["model"], head_id=first["head_id"])
     asked = await storing.store_message(user, thread_id, message, first["content"], deps.settings.models)
     await admission.within_budget(deps, user, asked.accepted.generation_id)
     return _Step(event, user, asked)
