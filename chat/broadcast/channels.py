@@ -79,6 +79,7 @@ class Subscription:
     _items: deque[Item] = field(default_factory=deque)
     _characters: int = 0
     _arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    _woken: bool = False
 
     def put(self, item: Item) -> None:
         """Add an event, or one of the listener's own frames, which is sent in turn."""
@@ -91,11 +92,19 @@ class Subscription:
         self._characters += size
         self._arrived.set()
 
-    async def get(self) -> Item:
-        """The next item; waits for one."""
-        while not self._items:
+    def wake(self) -> None:
+        """Let `get` return without an item: a time has come."""
+        self._woken = True
+        self._arrived.set()
+
+    async def get(self) -> Item | None:
+        """The next item; waits for one. None after `wake`."""
+        while not (self._items or self._woken):
             self._arrived.clear()
             await self._arrived.wait()
+        if self._woken:
+            self._woken = False
+            return None
         item = self._items.popleft()
         if isinstance(item, Event):
             self._characters -= len(item.frame)

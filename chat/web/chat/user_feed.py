@@ -30,6 +30,7 @@ from chat.services.accounts.sessions import session_lives
 from chat.services.replies.thread_list import thread_list
 from chat.web.chat.open_sockets import Leave
 from chat.web.chat.reconciler import Reconciler
+from chat.web.chat.send_limit import SendLimit
 
 PING_SECONDS = 25.0  # keeps a PaaS router's idle window of 55 s open
 PONG_SECONDS = 10.0
@@ -62,6 +63,8 @@ class UserFeed:
             "session": self._loop.time() + SESSION_SECONDS,
         }
         self._pings = 0
+        self._due: asyncio.TimerHandle | None = None  # for the earliest of the timers, while the feed runs
+        self._limit = SendLimit(SEND_SECONDS)
 
     async def start(self, hello: Hello) -> None:
         """Welcome the tab and send it what its page may have missed. The subscription must be ready."""
@@ -70,25 +73,33 @@ class UserFeed:
 
     async def run(self) -> None:
         """Send events until the socket has to close. Raises Leave."""
-        while True:
-            try:
-                async with asyncio.timeout_at(min(self._timers.values())):
-                    item = await self._subscription.get()
-            except TimeoutError:
-                await self._on_timers()
-                continue
-            match item:
-                case Event():
-                    await self._on_event(item)
-                case Gap():
-                    self._list_soon()
-                    await self._catch_up()
-                case Live():
-                    await self._set_live(on=item.on)
-                case Frame():
-                    await self._send(item)
-                    if isinstance(item, Bye):
-                        raise Leave(Close.RESTART)
+        try:
+            while True:
+                self._due = self._due or self._loop.call_at(min(self._timers.values()), self._subscription.wake)
+                item = await self._subscription.get()
+                if item is None:
+                    self._due = None
+                    await self._on_timers()
+                else:
+                    await self._pass_on(item)
+        finally:
+            self._limit.close()
+            if self._due:
+                self._due.cancel()
+
+    async def _pass_on(self, item: Event | Gap | Frame) -> None:
+        match item:
+            case Event():
+                await self._on_event(item)
+            case Gap():
+                self._list_soon()
+                await self._catch_up()
+            case Live():
+                await self._set_live(on=item.on)
+            case Frame():
+                await self._send(item)
+                if isinstance(item, Bye):
+                    raise Leave(Close.RESTART)
 
     def pong(self) -> None:
         """The tab has answered the ping."""
@@ -135,7 +146,10 @@ class UserFeed:
 
     def _list_soon(self) -> None:
         """Each gap postpones the list: without Redis gaps keep coming, and the list waits until Redis is back."""
-        self._timers["list"] = self._loop.time() + LIST_SECONDS * (0.2 + secrets.randbelow(800) / 1000)
+        self._timers["list"] = at = self._loop.time() + LIST_SECONDS * (0.2 + secrets.randbelow(800) / 1000)
+        if self._due and self._due.when() > at:
+            self._due.cancel()
+            self._due = self._loop.call_at(at, self._subscription.wake)
 
     async def _send_list(self) -> None:
         self._timers.pop("list", None)
@@ -156,7 +170,7 @@ class UserFeed:
 
     async def _send(self, frame: Frame | str) -> None:
         try:
-            async with asyncio.timeout(SEND_SECONDS):
+            with self._limit:
                 await self._send_text(frame if isinstance(frame, str) else encode(frame))
         except TimeoutError:
             raise Leave(Close.SLOW) from None
