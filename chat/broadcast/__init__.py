@@ -25,6 +25,7 @@ from chat.broadcast.log import (
     rev_of,
     thread_channel,
 )
+from chat.broadcast.ticks import Ticks
 from chat.lateness import time_limit
 
 __all__ = [
@@ -143,6 +144,7 @@ class Broadcast:
     def __init__(self, redis: Redis) -> None:
         self.log = Log(redis)
         self.channels = Channels(redis)
+        self.ticks = Ticks()
 
     async def announce(self, *events: Append | Publish) -> None:
         """Announce stored changes to tabs and workers. Without Redis they find it in the database, a little later."""

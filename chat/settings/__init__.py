@@ -168,7 +168,11 @@ class Settings:
         maximum=3_600,
     )
     stream_flush_ms: int = setting(
-        50, "How many milliseconds of streamed text are sent as one event.", minimum=5, maximum=1000
+        50,
+        "How many milliseconds of streamed text are sent as one event. With more than 50 answers in a process "
+        "it is longer in proportion, up to 200.",
+        minimum=5,
+        maximum=1000,
     )
     chat_history_tokens: int = setting(
         20_000,

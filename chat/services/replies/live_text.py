@@ -35,7 +35,7 @@ class LiveText:
         """`so_far` was received already. `repeats`: the provider will send what the claim's checkpoint lacks again."""
         kept = claim.checkpoint.answer if repeats else so_far
         self._claim = claim
-        self._log = broadcast.log
+        self._log, self._ticks = broadcast.log, broadcast.ticks
         self._flush_seconds = flush_seconds
         self._text = GrowingText(so_far.text, overlap=_beyond(so_far.text, kept.text))
         self._thoughts = Thoughts(
@@ -124,18 +124,19 @@ class LiveText:
     async def publish_always(self) -> None:
         """Publish until cancelled: the first piece at once, then gathered. Raises Fenced."""
         retry = RETRY_SECONDS[0]
-        while True:
-            await self._arrived.wait()
-            self._arrived.clear()
-            try:
-                await self.flush()
-            except Unavailable:
-                await asyncio.sleep(retry)
-                retry = min(retry * 2, RETRY_SECONDS[1])
-                self._arrived.set()
-            else:
-                retry = RETRY_SECONDS[0]
-                await self._gather()
+        with self._ticks.publishing():
+            while True:
+                await self._arrived.wait()
+                self._arrived.clear()
+                try:
+                    await self.flush()
+                except Unavailable:
+                    await asyncio.sleep(retry)
+                    retry = min(retry * 2, RETRY_SECONDS[1])
+                    self._arrived.set()
+                else:
+                    retry = RETRY_SECONDS[0]
+                    await self._gather()
 
     async def flush(self) -> None:
         """Publish what is waiting. Raises Unavailable, Fenced."""
@@ -156,13 +157,11 @@ class LiveText:
             logger.warning("Not published; tabs get %s from the database: %s", type(event).__name__, error)
 
     async def _gather(self) -> None:
+        """Until the next tick, or until there is enough. The tick of an earlier wait can end it sooner."""
         self._enough.clear()
         if self._waiting < PIECE:
-            try:
-                async with asyncio.timeout(self._flush_seconds):
-                    await self._enough.wait()
-            except TimeoutError:
-                return
+            self._ticks.set_at_next(self._enough, self._flush_seconds)
+            await self._enough.wait()
 
     async def _show_waiting(self) -> None:
         if self._corrected:
