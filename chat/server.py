@@ -1,4 +1,4 @@
-"""Runs hypercorn: N processes on one socket, and a SIGTERM that loses nothing."""
+"""Runs hypercorn: N processes on one port, and a SIGTERM that loses nothing."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import hypercorn.protocol
 import hypercorn.protocol.ws_stream
-import uvloop
 from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config
 from hypercorn.utils import LifespanFailureError
@@ -29,6 +28,7 @@ from chat import database, logs
 from chat.app import create_app
 from chat.events import FRAME_MAX_BYTES
 from chat.llm import token_table
+from chat.port import ListeningLoop, Port
 from chat.settings import Settings
 from chat.web.resources import EXTENSION, Resources
 from chat.web.server_patches import LimitedConnection
@@ -46,6 +46,7 @@ RESPAWN_MIN_SECONDS = 5.0  # a process that lives shorter than this never served
 # collecting took a quarter of the time in which a thousand tabs reconnected.
 COLLECT_AFTER = (50_000, 20, 20)
 PR_SET_PDEATHSIG = 1
+Leave = Callable[[ListeningLoop], Awaitable[None]]
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 # hypercorn accepts permessage-deflate whenever a client offers it: that triples the memory of a connection, and a small
@@ -93,10 +94,16 @@ def _bind(settings: Settings) -> socket.socket:
     return listener
 
 
-def _serve_here(settings: Settings, listener: socket.socket, on_listening: Callable[[], None] | None) -> int:
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+async def _stay(_loop: ListeningLoop) -> None:
+    """A lone process serves pages while it drains."""
+
+
+def _serve_here(
+    settings: Settings, listener: socket.socket, on_listening: Callable[[], None] | None, leave: Leave = _stay
+) -> int:
+    with asyncio.Runner(loop_factory=ListeningLoop) as runner:
         try:
-            runner.run(_serve(settings, listener, on_listening))
+            runner.run(_serve(settings, listener, on_listening, leave))
         except LifespanFailureError as error:
             sentence = str(error).partition(". ")[2].strip("'")  # hypercorn: "Lifespan failure in startup. '…'"
             sys.stderr.write(f"The server could not start. {sentence}\n")
@@ -104,16 +111,17 @@ def _serve_here(settings: Settings, listener: socket.socket, on_listening: Calla
     return 0
 
 
-async def _serve(settings: Settings, listener: socket.socket, on_listening: Callable[[], None] | None) -> None:
+async def _serve(
+    settings: Settings, listener: socket.socket, on_listening: Callable[[], None] | None, leave: Leave
+) -> None:
     gc.set_threshold(*COLLECT_AFTER)
     asyncio.get_running_loop().set_exception_handler(_report)
     app = create_app(settings)
     stop = _Stop()
     announcing = asyncio.create_task(_announce(listener, on_listening)) if on_listening else None
     try:
-        await hypercorn_serve(
-            app, hypercorn_config(listener), shutdown_trigger=partial(_drained, app, stop, settings.drain_seconds)
-        )
+        drained = partial(_drained, app, stop, settings.drain_seconds, leave)
+        await hypercorn_serve(app, hypercorn_config(listener), shutdown_trigger=drained)
     finally:
         if announcing:
             announcing.cancel()
@@ -159,7 +167,7 @@ class _Stop:
             _arm_hard_exit()
 
 
-async def _drained(app: Quart, stop: _Stop, drain_seconds: float) -> None:
+async def _drained(app: Quart, stop: _Stop, drain_seconds: float, leave: Leave) -> None:
     """Return when this process may stop; hypercorn then closes its connections.
 
     hypercorn cancels handlers only after the database is closed, so all websockets must be gone by then.
@@ -172,7 +180,8 @@ async def _drained(app: Quart, stop: _Stop, drain_seconds: float) -> None:
     for one in list(opened.sockets):
         one.leave()
     seconds = INTERACTIVE_DRAIN_SECONDS if stop.interactive else drain_seconds
-    await asyncio.gather(opened.worker.drain(seconds=seconds), opened.mailer.drain(seconds=seconds))
+    leaving = leave(cast(ListeningLoop, asyncio.get_running_loop()))
+    await asyncio.gather(leaving, opened.worker.drain(seconds=seconds), opened.mailer.drain(seconds=seconds))
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(SOCKETS_CLOSE_SECONDS):
             await opened.sockets.all_gone()
@@ -203,9 +212,9 @@ class _Supervisor:
 
     def __init__(self, settings: Settings, listener: socket.socket, on_listening: Callable[[], None] | None) -> None:
         self._settings = settings
-        self._listener = listener
+        self._port = Port(listener, settings.web_concurrency)
         self._on_listening = on_listening
-        self._children: dict[int, float] = {}
+        self._children: dict[int, tuple[int, float]] = {}  # the index of each process, and when it was started
         self._stopping = False
 
     def run(self) -> int:
@@ -213,13 +222,15 @@ class _Supervisor:
         for number in STOP_SIGNALS:
             signal.signal(number, self._forward)
         for index in range(self._settings.web_concurrency):
-            self._fork(self._on_listening if index == 0 else None)
+            self._fork(index, self._on_listening if index == 0 else None)
         failed = 0
         while self._children:
             child, status = os.wait()
-            lived = time.monotonic() - self._children.pop(child)
+            index, began = self._children.pop(child)
+            lived = time.monotonic() - began
             code = os.waitstatus_to_exitcode(status)
             if self._stopping:
+                self._port.close(index)
                 failed = failed or code not in (0, *(-number for number in STOP_SIGNALS))
             elif lived < RESPAWN_MIN_SECONDS and code:
                 logger.critical("A server process ended with %s right after its start: stopping all processes", code)
@@ -227,10 +238,10 @@ class _Supervisor:
                 self._forward(signal.SIGTERM, None)
             else:
                 logger.error("Server process %s ended with %s; starting a new one", child, code)
-                self._fork(None)
+                self._fork(index, None)
         return 1 if failed else 0
 
-    def _fork(self, on_listening: Callable[[], None] | None) -> None:
+    def _fork(self, index: int, on_listening: Callable[[], None] | None) -> None:
         """Signals are blocked until the child is registered here and, in the child, until it has reset the handlers."""
         signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         try:
@@ -238,13 +249,13 @@ class _Supervisor:
                 return
             child = os.fork()
             if child:
-                self._children[child] = time.monotonic()
+                self._children[child] = index, time.monotonic()
             else:
-                self._be_child(on_listening)
+                self._be_child(index, on_listening)
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
 
-    def _be_child(self, on_listening: Callable[[], None] | None) -> None:
+    def _be_child(self, index: int, on_listening: Callable[[], None] | None) -> None:
         code = 1
         try:
             for number in STOP_SIGNALS:
@@ -253,7 +264,8 @@ class _Supervisor:
                 )  # until the event loop has its own handlers; nothing can be lost yet
             end_with_parent()
             signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
-            code = _serve_here(self._settings, self._listener, on_listening)
+            leave = partial(self._port.leave, index)
+            code = _serve_here(self._settings, self._port.socket(index), on_listening, leave)
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
@@ -261,6 +273,7 @@ class _Supervisor:
 
     def _forward(self, number: int, _frame: object) -> None:
         self._stopping = True
+        self._port.end()
         for child in self._children:
             with contextlib.suppress(ProcessLookupError):  # it has just ended
                 os.kill(child, number)

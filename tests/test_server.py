@@ -32,7 +32,7 @@ from tests.support.sockets import never_closing
 from tests.support.tab import Tab
 from tests.support.waiting import eventually
 
-START_SECONDS, ANSWER_SECONDS, END_SECONDS = 50, 5, 50  # about a second each on a quiet machine
+START_SECONDS, ANSWER_SECONDS, END_SECONDS = 50, 2, 50  # about a second each on a quiet machine
 pytestmark = pytest.mark.timeout(150)
 needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
 
@@ -304,6 +304,102 @@ def is_alive(pid: int) -> bool:
     """A zombie, which waits for its parent, doesn't count."""
     found = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return bool(found.stdout.strip()) and not found.stdout.startswith("Z")
+
+
+def accepted(port: int) -> set[str]:
+    """The connections to a port that a process has accepted, as its folder of open files names them."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return {f"socket:[{row[9]}]" for row in rows if row[1].endswith(f":{port:04X}") and row[3] == "01"}
+
+
+def open_files(pid: int) -> set[str]:
+    """What a process has open."""
+    with contextlib.suppress(FileNotFoundError):  # one is closed meanwhile
+        return {str(file.readlink()) for file in Path(f"/proc/{pid}/fd").iterdir()}
+    return set()
+
+
+async def shares(server: Server, pids: set[int], *, connections: int) -> list[int]:
+    """How many of these connections each process got."""
+    url = httpx.URL(server.url)
+    assert url.port
+
+    def counted() -> list[int]:
+        found = accepted(url.port or 0)
+        return sorted(len(found & open_files(pid)) for pid in pids)
+
+    opened = await asyncio.gather(*(asyncio.open_connection(url.host, url.port) for _ in range(connections)))
+    try:
+        await eventually(lambda: sum(counted()) >= connections)
+        return counted()
+    finally:
+        for _, writer in opened:
+            writer.close()
+
+
+@needs_linux
+async def test_processes_share_the_port_evenly(start: Start) -> None:
+    server = await start(WEB_CONCURRENCY="2")
+    pids = await all_of(2, server)
+    async with asyncio.timeout(START_SECONDS):
+        while min(found := await shares(server, pids, connections=100)) == 0:  # the second one still starts
+            await asyncio.sleep(0.1)
+
+    assert min(found) > 25, found
+
+
+@needs_linux
+async def test_one_process_that_drains_leaves_new_connections_to_the_others(start: Start, alice: Person) -> None:
+    server = await start(WEB_CONCURRENCY="2", FAULTS="respawn_always", LLM_CONCURRENT_REPLIES="20", DRAIN_SECONDS="25")
+    pids = await all_of(2, server)
+    async with asyncio.timeout(START_SECONDS):
+        while min(await shares(server, pids, connections=40)) == 0:
+            await asyncio.sleep(0.1)
+    for _ in range(8):  # by new connections, so that some of the answers are in each process
+        async with moved(alice, server) as person:
+            await person.ask("Count to 9000 [offline: pace=10]")
+    leaving = min(pids)
+    os.kill(leaving, signal.SIGTERM)
+
+    async def is_left_alone() -> bool:
+        async def is_ready() -> bool:
+            async with new_client(base_url=server.url) as http:
+                return (await http.get("/readyz")).status_code == 200
+
+        return all([await is_ready() for _ in range(20)])
+
+    assert await eventually(is_left_alone)
+    assert is_alive(leaving), "it still writes answers"
+    server.send_signal(signal.SIGINT)
+    code, errors = await server.end()
+    assert code == 0
+    assert "Traceback" not in errors
+
+
+@needs_linux
+async def test_a_process_that_replaces_another_gets_its_share_of_connections(start: Start) -> None:
+    server = await start(WEB_CONCURRENCY="2", FAULTS="respawn_always")
+    ended = min(await all_of(2, server))
+    os.kill(ended, signal.SIGTERM)
+    await eventually(lambda: not is_alive(ended), seconds=END_SECONDS)
+    async with asyncio.timeout(START_SECONDS):
+        pids = await all_of(2, server, but=ended)
+        while min(found := await shares(server, pids, connections=100)) == 0:
+            await asyncio.sleep(0.1)
+
+    assert min(found) > 25, found
+
+
+@needs_linux
+@pytest.mark.parametrize("processes", ["1", "2"])
+async def test_two_servers_cannot_share_a_port(start: Start, processes: str) -> None:
+    first = await start(WEB_CONCURRENCY=processes)
+    port = str(httpx.URL(first.url).port)
+    second = await start(wait=False, WEB_CONCURRENCY=processes, PORT=port)
+    code, errors = await second.end()
+
+    assert code == 1
+    assert f"Port {port}" in errors
 
 
 @needs_linux
