@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import cast
 
 from hypercorn.asyncio import serve
+from jinja2 import BytecodeCache
+from jinja2.bccache import Bucket
 from quart import Quart
 from tortoise import context as tortoise_context
 
@@ -17,6 +19,25 @@ from chat.app import create_app
 from chat.server import hypercorn_config
 from chat.settings import Settings
 from chat.web.resources import EXTENSION, Resources
+
+
+class Compiled(BytecodeCache):
+    """The templates of all sites in this process: each is compiled once, as long as its text stays the same."""
+
+    def __init__(self) -> None:
+        self._templates: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Called by Jinja before it compiles; an unknown template leaves the bucket empty."""
+        if known := self._templates.get(bucket.key):
+            bucket.bytecode_from_string(known)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Called by Jinja after it has compiled."""
+        self._templates[bucket.key] = bucket.bytecode_to_string()
+
+
+COMPILED = Compiled()
 
 
 @dataclass
@@ -45,6 +66,7 @@ async def serving(environment: dict[str, str], **more: str) -> AsyncIterator[Sit
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         settings = Settings.from_environment({"PUBLIC_URL": url, **environment, **more})
         app, stop = create_app(settings), asyncio.Event()
+        app.jinja_env.bytecode_cache = COMPILED
         config = hypercorn_config(listener)
         config.graceful_timeout = 0.1
         config.keep_alive_timeout = 60  # longer than a client keeps one: it never asks on a connection that just closes
