@@ -71,7 +71,7 @@ class Story:
         async with asyncio.timeout(seconds):
             for tab in self.tabs:  # before the row, which has to be asked for again and again
                 await tab.until(lambda tab=tab: tab.status(self.reply_id) in FINISHED, seconds=seconds)
-            row = await eventually(self._ended, seconds=seconds)
+            row = await self.ended(seconds)
             for tab in self.tabs:
                 await tab.until(
                     lambda tab=tab: (
@@ -80,6 +80,11 @@ class Story:
                     seconds=seconds,
                 )
         await self._check(row, rounds)
+        return row
+
+    async def ended(self, seconds: float) -> dict[str, Any]:
+        """The stored answer, whatever the tabs show."""
+        row: dict[str, Any] = await eventually(self._ended, seconds=seconds)
         return row
 
     async def _ended(self) -> dict[str, Any] | None:
