@@ -234,20 +234,6 @@ async def test_a_message_that_is_too_long_is_kept_with_the_reason(desk: Desk, al
     assert (await alice.messages(thread_id))[2]["content"] == "🎉" * 32_000
 
 
-async def test_the_next_message_can_be_written_while_an_answer_runs_but_not_sent(desk: Desk, alice: Person) -> None:
-    posted = await alice.ask("count to 2000 [offline: pace=12]")
-    chat = await desk.chat(alice, posted["thread_id"])
-    await chat.say("And then?")
-    await expect(chat.error).to_have_text("Wait for the answer or stop it first.")
-    await expect(chat.field).to_have_value("And then?")
-    await chat.stop_button.click()
-
-    await chat.is_over("stopped")
-    await expect(chat.error).to_be_hidden()
-    await expect(chat.field).to_have_value("And then?")
-    await expect(chat.questions).to_have_count(1)
-
-
 async def test_another_users_page_is_not_found(desk: Desk, alice: Person, bob: Person) -> None:
     thread_id = await past_thread(alice)
     page = await (await desk.context(bob, allowed=("status of 404",))).new_page()

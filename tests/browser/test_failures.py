@@ -69,7 +69,7 @@ async def test_an_interrupted_answer_can_be_regenerated_or_continued(
     await expect(chat.answers).to_have_count(3 - breaks_again)
     await expect(chat.field).to_be_focused()  # the pressed button is gone
     await expect(chat.questions).to_have_count(2)
-    await expect(chat.page.get_by_role("button", name=name)).to_have_count(breaks_again)
+    await expect(chat.answer.get_by_role("button", name="Continue")).to_have_count(breaks_again)
 
 
 async def test_trying_again_on_a_phone_opens_no_keyboard(desk: Desk, alice: Person) -> None:
@@ -122,7 +122,6 @@ async def test_an_answer_at_the_length_limit_says_so_and_can_be_continued(desk: 
     await chat.hears(f"{said} {len((await chat.text()).split())} words")
     button = chat.answer.get_by_role("button", name="Continue")
     await expect(button).to_be_visible()
-    await expect(chat.answer.get_by_role("button", name="Try again")).to_be_hidden()
     await chat.page.reload()
 
     await chat.is_connected()

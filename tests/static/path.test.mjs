@@ -159,9 +159,4 @@ describe("the queue", () => {
       assert.deepEqual(effects[1].acked, ["client-1"]);
     }
   });
-
-  it("gives a message back to the tab that took it", () => {
-    const taken = { type: "queue.taken", client_id: "client-1", content: "Next", model: "" };
-    assert.deepEqual(play(running(), taken).last, { taken });
-  });
 });

@@ -18,7 +18,7 @@ from chat.models import ChatThread, Role, User
 from chat.security.limits import PAGE_POST
 from chat.services.accounts import deletion
 from chat.services.errors import Refused
-from chat.services.replies import attempts, send, snapshot, thread_list, threads, versions
+from chat.services.replies import send, snapshot, thread_list, threads, versions
 from chat.services.replies.queue import Queued
 from chat.services.replies.storing import Accepted
 from chat.services.replies.versions import NO_MESSAGE
@@ -219,7 +219,7 @@ async def page(user: User, found: ChatThread | None, **refused: str) -> str:
         thread=found,
         title=view.title if view else "",
         listed=await thread_list.thread_list(user.id, before=request.args.get("chats", ""), current=found),
-        messages=attempts.folded(message for message in view.page.messages if message.role in SHOWN) if view else [],
+        messages=[message for message in view.page.messages if message.role in SHOWN] if view else [],
         has_older=view.page.has_older if view else False,
         older_cursor=view.page.older_cursor if view else "",
         cursor=str(view.position) if view else "",

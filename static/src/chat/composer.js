@@ -14,12 +14,11 @@ export class Composer {
   #enterKey;
   #running = null;
   #waits = false;
-  #isCut = false;
   #isDue = false;
   #lastSent = -Infinity;
 
   /**
-   * `page.onSend(content, clientId, model)`, `page.onStop(messageId)`, `page.onEdit()` and `page.onCancel()`. With `page.keepsText` (the first
+   * `page.onSend(content, clientId, model)`, `page.onStop(messageId)`, `page.onEdit()`, `page.onCancel()` and `page.onUp()` (Arrow-up in the empty field). With `page.keepsText` (the first
    * message of a chat) the text stays in the field while it is sent.
    */
   constructor(form, { limit, draft, ...page }) {
@@ -68,19 +67,17 @@ export class Composer {
     return !this.#draft.isKept && Boolean(this.#field.value.trim());
   }
 
-  /** While an answer runs, Stop replaces Send; the next message can still be typed, and sent once the connection is lost. */
-  show({ running, waits, isCut }) {
+  /** While an answer is written (`queues`, also in another version), messages wait for it; one that is shown (`running`) can be stopped. */
+  show({ running, queues, waits, isCut }) {
     if (this.#running && !running) this.say("");
     this.#running = running;
     this.#waits = waits && !isCut;
-    this.#isCut = isCut;
-    const left = running ? this.#send : this.#stop;
-    const isFocused = document.activeElement === left;
+    const isFocused = document.activeElement === this.#stop;
     this.#stop.hidden = !running;
-    this.#send.hidden = Boolean(running) && !isCut;
+    this.#send.ariaLabel = queues ? "Add to queue" : "Send";
     if (!running) this.#stop.removeAttribute("aria-disabled");
     // The focused button is hidden: the focus must not jump to the top of the page.
-    if (isFocused && left.hidden) this.focus();
+    if (isFocused && !running) this.focus();
     this.#sendable(!this.#waits);
     this.#sendDue();
   }
@@ -99,6 +96,11 @@ export class Composer {
   /** The user changed the setting, perhaps in another tab. */
   chooseEnterKey(choice) {
     this.#enterKey.choose(choice);
+  }
+
+  /** Whether this key sends, also in the editor of a message. */
+  sends(event) {
+    return this.#enterKey.sends(event);
   }
 
   stopping() {
@@ -132,7 +134,6 @@ export class Composer {
     this.#field.readOnly = true;
     this.#sendable(false);
     this.#stop.hidden = true;
-    this.#send.hidden = false;
     this.#waits = true;
   }
 
@@ -149,6 +150,7 @@ export class Composer {
   }
 
   #pressed(event) {
+    if (event.key === "ArrowUp" && !this.#field.value && this.#page.onUp?.()) return event.preventDefault();
     if (!this.#enterKey.sends(event)) return;
     event.preventDefault();
     this.#form.requestSubmit();
@@ -169,7 +171,7 @@ export class Composer {
     if (wait > 0) return void window.setTimeout(() => this.#sendDue(), wait);
     if (this.#waits) return this.say("Your last message is still being sent. This one will follow.");
     this.#isDue = false;
-    const problem = this.#problem();
+    const problem = this.problemOf(this.#field.value);
     this.say(problem);
     if (!problem) this.#sendNow();
   }
@@ -183,10 +185,10 @@ export class Composer {
     if (!this.#page.keepsText) this.empty();
   }
 
-  /** Why the message can't be sent now, or "". */
-  #problem() {
-    if (this.#running && !this.#isCut) return "Wait for the answer or stop it first.";
-    const over = this.#length() - this.#limit;
+  /** Why a text can't be sent, or "". */
+  problemOf(text) {
+    if (!text.trim()) return "Enter a message.";
+    const over = this.#length(text) - this.#limit;
     return over > 0 ? `Your message is ${over.toLocaleString("en")} ${over === 1 ? "character" : "characters"} too long.` : "";
   }
 
@@ -211,16 +213,15 @@ export class Composer {
 
   #count() {
     const place = this.#form.querySelector("#composer-count");
-    const length = this.#length();
+    const length = this.#length(this.#field.value);
     place.hidden = length < this.#limit * COUNT_FROM;
     place.toggleAttribute("data-over", length > this.#limit);
     place.textContent = place.hidden ? "" : `${length.toLocaleString("en")} / ${this.#limit.toLocaleString("en")}`;
   }
 
   /** In characters, as the server counts them: an emoji is one, although JavaScript counts two. */
-  #length() {
-    const { value } = this.#field;
-    return value.length < this.#limit * COUNT_FROM ? value.length : Array.from(value).length;
+  #length(text) {
+    return text.length < this.#limit * COUNT_FROM ? text.length : Array.from(text).length;
   }
 }
 

@@ -1,5 +1,4 @@
 /** The list of messages on the page: one article per message, keyed by id, painted at most once a frame. */
-import { foldOf, folded, place } from "./attempts.js";
 import { showMarkdown } from "./blocks.js";
 import { typeset, whenFormulasLoad } from "./formulas.js";
 import { idle } from "./idle.js";
@@ -44,11 +43,11 @@ export class MessageList {
       status: article.dataset.status,
       content: contentOf(article).textContent,
       error: article.dataset.error || null,
-      created_at: article.dataset.createdAt || null,
       tools: readTools(article),
       retryable: !article.hasAttribute("data-final-failure"),
       can_continue: article.hasAttribute("data-can-continue"),
       continues: article.hasAttribute("data-continues"),
+      versions: article.dataset.versions?.split(" ") ?? [],
       ...readReasoning(article),
     }));
   }
@@ -108,10 +107,15 @@ export class MessageList {
     this.#paint();
   }
 
-  /** The element with a message's text, painted up to now. */
-  contentOf(id) {
+  /** A message's article, painted up to now. */
+  articleOf(id) {
     this.#around(() => this.#paint());
-    return contentOf(this.#views.get(id).article);
+    return this.#views.get(id).article;
+  }
+
+  /** The element with a message's text. */
+  contentOf(id) {
+    return contentOf(this.articleOf(id));
   }
 
   /** Shows on one answer, or on none, that its model is silent; returns the text shown. */
@@ -132,17 +136,11 @@ export class MessageList {
 
   #paint() {
     this.#removeGone();
-    place(this.#root, folded(this.#wanted).flatMap(({ earlier, message }) => [...this.#fold(earlier), this.#articleOf(message)]));
-    this.#root.querySelectorAll(".earlier-attempts:not(:has(article))").forEach((fold) => fold.remove());
-  }
-
-  #fold(earlier) {
-    if (!earlier.length) return [];
-    return [foldOf(earlier.map((message) => this.#articleOf(message)), earlier, document.getElementById("attempts-template"))];
+    place(this.#root, this.#wanted.map((message) => this.#articleOf(message)));
   }
 
   #removeGone() {
-    const wanted = new Set(this.#wanted.map(keyOf));
+    const wanted = new Set(this.#wanted.map(({ id }) => id));
     for (const [key, { article }] of this.#views) {
       if (wanted.has(key)) continue;
       article.remove();
@@ -163,6 +161,7 @@ export class MessageList {
   #repaint({ article, message: before }, message) {
     paint(article, message, before, this.#templates.assistant.dataset);
     if (hasThought(message, before)) this.#reasoning.paint(article, message);
+    if (`${message.versions}` !== `${before?.versions ?? ""}`) showVersions(article, message, this.#templates.versions);
   }
 
   #toggled(target) {
@@ -179,7 +178,7 @@ export class MessageList {
       this.#views.set(message.id, this.#views.get(local));
       this.#views.delete(local);
     }
-    return keyOf(message);
+    return message.id;
   }
 
   #blank(role) {
@@ -187,8 +186,19 @@ export class MessageList {
   }
 }
 
-function keyOf({ id }) {
-  return id;
+/** Most chats have no versions. */
+async function showVersions(article, message, template) {
+  const versions = await import("./versions.js").catch(() => null);
+  versions?.showVersions(article, message, template);
+}
+
+/** Puts the nodes in this order; nodes that are already in place are not touched. */
+function place(parent, nodes) {
+  let next = parent.firstElementChild;
+  for (const node of nodes) {
+    if (node === next) next = next.nextElementSibling;
+    else parent.insertBefore(node, next);
+  }
 }
 
 /** The styles skip the layout of articles that are far above; the browser has to know their heights, or the page jumps. */
@@ -203,17 +213,24 @@ function contentOf(article) {
 /** `notes` has a sentence for each status that needs one; the template brings them. */
 function paint(article, message, before, notes) {
   article.dataset.messageId = message.id;
-  const known = article.querySelector("input[name=message_id]");
-  if (known) known.value = message.id;
+  paintActions(article, message);
   article.dataset.status = message.pending ? "pending" : message.status;
   article.toggleAttribute("data-final-failure", message.retryable === false);
   article.toggleAttribute("data-can-continue", message.can_continue);
+  article.toggleAttribute("data-continues", message.continues);
   if (message.client_id) article.dataset.clientId = message.client_id;
-  if (message.created_at) article.dataset.createdAt = message.created_at;
   if (message.status !== before?.status || message.content !== before?.content) paintContent(article, message);
   if (message.held !== before?.held) paintHeld(article, message.held);
   if (message.tools !== before?.tools) showTools(article, message.tools);
   if (message.status !== before?.status || message.error !== before?.error) paintNote(article, message, notes);
+}
+
+/** Where they lead without the script. */
+function paintActions(article, { id }) {
+  const [again, edit] = ["input[name=message_id]", "[data-action=edit]"].map((name) => article.querySelector(name));
+  if (again) again.value = id;
+  if (edit) edit.href = `?edit=${id}#message`;
+  article.querySelector("[data-action=more]").href = `messages/${id}/delete/`;
 }
 
 /** A user's text stays exactly as typed; an answer is Markdown. */

@@ -48,10 +48,10 @@ export class Outbox {
   }
 }
 
-/** The frame that sends a pending message. */
-export function sendFrame({ client_id, content, model }) {
-  const send = { type: "message.send", client_id, content };
-  return model ? { ...send, model } : send;
+/** The frame that sends a pending message; what is not set is left out. */
+export function sendFrame({ client_id, content, model, edits, head_id, queue }) {
+  const set = Object.entries({ model, edits, head_id, queue }).filter(([, value]) => value);
+  return { type: "message.send", client_id, content, ...Object.fromEntries(set) };
 }
 
 /** The first frame of every connection: how far this tab has got. */

@@ -2,6 +2,22 @@
 
 const NOT_SAVED = "The title was not saved because you are not connected. Try again.";
 
+/** `page`: what rename.js needs of thread.js. */
+export function startRename(page) {
+  const part = (id) => document.getElementById(id);
+  new Rename(part("rename-form"), part("rename-open"), {
+    title: page.title,
+    save: async (address, title) => {
+      const since = page.titleRev();
+      const saved = await saveTitle(address, title);
+      if (saved.problem) return saved;
+      page.renamed(saved.title, since);
+      page.announce("Chat renamed");
+      return saved;
+    },
+  });
+}
+
 export class Rename {
   #form;
   #field;

@@ -66,6 +66,21 @@ export class Follower {
     else this.#measure();
   }
 
+  /** Wraps a repaint that shows another version: what comes in the place of the first article that goes is where that was. */
+  fork(paint) {
+    const before = [...this.#list.children];
+    const tops = before.map((article) => this.#topOf(article));
+    this.#leave();
+    this.#lift = 0;
+    paint();
+    const after = [...this.#list.children];
+    after.forEach((article) => this.#known.add(article));
+    const at = after.findIndex((article, index) => article !== before[index]);
+    const top = tops[at] ?? 0;
+    if (at >= 0) this.#bring(after[at], top < this.#scroller.clientHeight ? Math.max(top, 0) : top);
+    this.#measure();
+  }
+
   /** The question that was just asked, or that is answered again, goes to the top. */
   toQuestion() {
     this.#awaits = !this.#isRunning();
@@ -137,13 +152,19 @@ export class Follower {
     const anchors = readNow(this.#scroller, this.#list.children).map((element) => [element, this.#topOf(element)]);
     paint();
     const [element, top] = anchors.find(([{ isConnected }]) => isConnected) ?? [];
-    if (!element) return;
+    if (element) this.#bring(element, top, "room" in this.#list.dataset);
+  }
+
+  /** Scrolls until an element is at this place. */
+  #bring(element, top, mayGrow = true) {
     this.#scroller.scrollTop += this.#topOf(element) - top;
     const missing = this.#topOf(element) - top;
-    if (missing < 1 || !("room" in this.#list.dataset)) return;
-    this.#lift += missing; // the end is reached: the room below the answer has to grow
+    if (missing < 1 || !mayGrow) return;
+    this.#list.dataset.room = ""; // the end is reached: the room below the answer has to grow
     this.#measure();
-    this.#scroller.scrollTop += missing;
+    this.#lift += Math.max(this.#topOf(element) - top - this.#below, 0);
+    this.#measure();
+    this.#scroller.scrollTop += this.#topOf(element) - top;
   }
 
   /** Room for an answer below its question, so that the question can be at the top. */

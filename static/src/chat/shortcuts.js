@@ -57,7 +57,7 @@ function isElsewhere({ target }, { does, alt }) {
 
 function isOpen(target) {
   const isRenaming = document.getElementById("rename-form")?.checkVisibility();
-  return isRenaming || target.closest?.("select") || document.querySelector("details[data-menu][open], :popover-open");
+  return isRenaming || target.closest?.("select, .message-editor") || document.querySelector("details[data-menu][open], :popover-open");
 }
 
 // -- the list ---------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@
  * The transport may repeat frames, reorder them at a reconnect, or lose them. Four rules make that harmless: everything
  * is an upsert by id, a finished status never goes back, a delta fits by its position or is refused, and a message goes below its
  * parent or is refused. Effects say what the page must do:
- * {sync, hurry, forked, acked, nacked, taken, resendIn, announce, warn, thread, removed, ended, older, live, models, theme, enterKey, threads}.
+ * {sync, hurry, forked, acked, nacked, resendIn, announce, warn, thread, removed, ended, older, live, models, theme, enterKey, threads}.
  */
 import { ANSWER_FRAMES } from "./answer_frames.js";
 import { changed, needsSync, unchanged } from "./effects.js";
@@ -28,7 +28,7 @@ const HANDLERS = new Map([
   ...ANSWER_FRAMES,
   ["path.changed", pathChanged],
   ["queue.changed", queueChanged],
-  ["queue.taken", (state, taken) => changed(state, { taken })],
+  ["queue.taken", unchanged], // its text is in the message field already
   ["ack", ack],
   ["nack", nack],
   ["thread.title.updated", titleUpdated],

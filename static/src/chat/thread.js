@@ -8,18 +8,19 @@ import { Connection } from "./connection.js";
 import { startCopyButtons } from "./decoration.js";
 import { draftOf } from "./draft.js";
 import { HistoryLoader } from "./history.js";
+import { newId } from "./ids.js";
 import { isolated } from "./isolates.js";
 import { startKeyboard } from "./keyboard.js";
+import { Later, isEditing, readQueue } from "./later.js";
 import { goToLogin, keepFromLeaving } from "./leaving.js";
-import { findMessage, hasPending, runningAnswer, shownOf } from "./message_updates.js";
+import { findMessage, hasPending, lastOf, runningAnswer, shownOf } from "./message_updates.js";
 import { MessageList } from "./messages.js";
 import { ModelNotice } from "./model_notice.js";
 import { Narrator } from "./narrator.js";
 import { startNewChat } from "./new_chat.js";
 import { Outbox, sendFrame } from "./outbox.js";
 import { Place } from "./place.js";
-import { regenerate } from "./regenerate.js";
-import { Rename, saveTitle } from "./rename.js";
+import { startRename } from "./rename.js";
 import { Follower } from "./scroll.js";
 import { Silence } from "./silence.js";
 import { readableText, startCleanCopies } from "./selection.js";
@@ -63,6 +64,7 @@ class ThreadPage {
   #narrator;
   #isCut = false;
   #cutTimer;
+  #later;
 
   constructor(main, form, settings) {
     const part = (id) => document.getElementById(id);
@@ -73,7 +75,8 @@ class ThreadPage {
     this.#outbox = new Outbox(browserStorage(), `${main.dataset.userId}:${threadId}`);
     this.#follower = new Follower(part("chat-scroll"), part("chat-messages"), part("jump-to-latest"));
     this.#place = new Place(tabStorage(), threadId);
-    const templates = { user: part("message-template-user"), assistant: part("message-template-assistant") };
+    const templates = { versions: part("versions-template") };
+    for (const role of ["user", "assistant"]) templates[role] = part(`message-template-${role}`);
     this.#list = new MessageList(part("chat-messages"), templates, (paint) => this.#follower.around(paint));
     this.#sidebar = new Sidebar({ announce: (text) => this.#announce(text) });
     this.#history = new HistoryLoader(part("older"), { add: (messages, beginAt) => this.#addOlder(messages, beginAt) });
@@ -81,6 +84,7 @@ class ThreadPage {
       ...settings,
       onSend: (content, clientId, model) => this.#send(content, clientId, model),
       onStop: (id) => this.#stop(id),
+      onUp: () => this.#later.takeLast(this.#state),
     });
     const announce = (text) => this.#announce(text);
     this.#status = new Status(part("connection-status"), part("live-notice"), {
@@ -91,9 +95,12 @@ class ThreadPage {
     this.#modelNotice = new ModelNotice(part("model-notice"), announce);
     this.#silence = new Silence({ hears: () => this.#connection.isUp && this.#status.isLive, show: (id) => this.#showSilence(id) });
     this.#connection = new Connection(`/ws/chat/${threadId}/`, this.#forConnection());
-    new Rename(part("rename-form"), part("rename-open"), {
+    this.#later = new Later(this.#forLater());
+    startRename({
       title: () => this.#state.title,
-      save: (address, title) => this.#rename(address, title),
+      titleRev: () => this.#state.titleRev,
+      renamed: (renamed, since) => this.#dispatch({ type: "local.title", title: renamed, since }),
+      announce,
     });
     this.#narrator = new Narrator({
       say: announce,
@@ -108,7 +115,8 @@ class ThreadPage {
     const { threadId, cursor, rev } = this.#main.dataset;
     const messages = this.#list.read();
     const title = document.getElementById("thread-title").dataset.title;
-    this.#state = initialState({ threadId, cursor, rev: Number(rev), title, messages });
+    const elsewhere = this.#main.dataset.elsewhere ?? null;
+    this.#state = initialState({ threadId, cursor, rev: Number(rev), title, messages, elsewhere, queue: readQueue() });
     this.#narrator.begin(this.#state);
     this.#connection.open();
     const place = this.#place.read();
@@ -125,7 +133,7 @@ class ThreadPage {
   #listen() {
     this.#connection.followPage();
     window.addEventListener("pagehide", () => this.#place.write(this.#follower.place));
-    keepFromLeaving(() => this.#composer.wouldLose || this.#outbox.wouldLose);
+    keepFromLeaving(() => this.#composer.wouldLose || this.#outbox.wouldLose || isEditing(this.#main));
     this.#main.addEventListener("click", (event) => this.#clicked(event, event.target.closest("[data-action]")));
     startKeyboard({ focusField: () => this.#composer.focus(), stop: () => this.#stopRunning() });
   }
@@ -134,7 +142,7 @@ class ThreadPage {
     return {
       position: () => this.#state,
       pending: () => this.#outbox.messages,
-      isWaiting: () => Boolean(runningAnswer(this.#state) || this.#state.elsewhere) || hasPending(this.#state),
+      isWaiting: () => this.#isBusy || Boolean(this.#state.elsewhere),
       onFrame: (frame) => this.#dispatch(frame),
       onStatus: (status) => this.#statusChanged(status),
       onDoubt: () => this.#dispatch({ type: "local.doubt" }),
@@ -147,7 +155,9 @@ class ThreadPage {
     this.#state = state;
     this.#apply(effects);
     this.#render();
-    this.#narrator.follow(state);
+    if (effects.forked && frame.type === "thread.snapshot") this.#follower.fork(() => this.#list.flush());
+    if (effects.forked) this.#narrator.begin(state);
+    else this.#narrator.follow(state);
   }
 
   #apply({ acked = [], nacked, resendIn, announce, warn, thread, removed, ended, older, live, models, theme, enterKey, threads, sync, hurry }) {
@@ -169,25 +179,64 @@ class ThreadPage {
   }
 
   #render() {
+    const { elsewhere } = this.#state;
     const answer = runningAnswer(this.#state);
     const running = answer?.id ?? null;
     this.#list.show(shownOf(this.#state));
     this.#silence.watch(answer);
-    this.#composer.show({ running, waits: hasPending(this.#state), isCut: this.#isCut });
-    this.#sidebar.update({ thread_id: this.#state.threadId, running: Boolean(running) });
+    this.#composer.show({ running, queues: Boolean(running || elsewhere), waits: hasPending(this.#state), isCut: this.#isCut });
+    this.#sidebar.update({ thread_id: this.#state.threadId, running: Boolean(running || elsewhere) });
+    const notice = document.getElementById("elsewhere");
+    notice.hidden = !elsewhere;
+    notice.querySelector("button").value = elsewhere ?? "";
+    this.#later.showQueue(this.#state);
+  }
+
+  #forLater() {
+    return {
+      address: `/chat/${this.#main.dataset.threadId}/`,
+      list: document.getElementById("chat-messages"),
+      articleOf: (id) => this.#list.articleOf(id),
+      announce: (text) => this.#announce(text),
+      say: (sentence) => this.#composer.say(sentence),
+      putBack: (text, sentence) => this.#composer.putBack(text, sentence),
+      sends: (event) => this.#composer.sends(event),
+      around: (change) => this.#follower.around(change),
+      toQuestion: () => this.#follower.toQuestion(),
+      keepFocus: () => this.#keepFocus(),
+      isBusy: () => this.#isBusy,
+      isUp: () => this.#connection.isUp,
+      send: (frame) => this.#connection.send(frame),
+      newVersion: (text, id) => this.#sendVersion(text, id),
+      newId,
+    };
   }
 
   // -- what the reader does -----------------------------------------------------------------------------------
 
-  #send(content, clientId, model) {
-    const message = { client_id: clientId, content, model, created_at: new Date().toISOString() };
+  /** While an answer is being written, the message waits in the queue; one with `edits` is another version of a question. */
+  #send(content, clientId, model, edits) {
+    const place = edits ? { edits } : { queue: true, head_id: lastOf(this.#state)?.id };
+    const message = { client_id: clientId, content, model, created_at: new Date().toISOString(), ...place };
     this.#outbox.add(message);
     this.#dispatch({ type: "local.send", ...message });
     this.#list.flush();
-    this.#follower.toQuestion();
+    if (!this.#state.messages.at(-1).waits) this.#follower.toQuestion();
     if (this.#connection.isUp) this.#connection.send(sendFrame(message));
     else this.#connection.hurry();
     this.#connection.watch();
+  }
+
+  get #isBusy() {
+    return Boolean(runningAnswer(this.#state)) || hasPending(this.#state);
+  }
+
+  #sendVersion(text, id) {
+    const problem = this.#isBusy ? "Wait for the answer or stop it first." : this.#composer.problemOf(text);
+    if (problem) return problem;
+    this.#send(text, newId(), this.#composer.model, id);
+    this.#keepFocus();
+    return "";
   }
 
   #stop(id) {
@@ -208,21 +257,14 @@ class ThreadPage {
     event.preventDefault();
     const { action } = button.dataset;
     if (action === "reload") window.location.reload();
+    if (action === "stop-elsewhere") this.#stop(this.#state.elsewhere);
     const message = findMessage(this.#state, button.closest("article")?.dataset.messageId);
+    if (action === "show") this.#later.act(message, button);
     if (!message) return;
-    if (action === "retry") this.#regenerate(message, false);
-    if (action === "continue") this.#regenerate(message, true);
     if (action === "cancel") this.#takeBack(message);
-    if (action === "copy") this.#copy(button, message);
-  }
-
-  /** A finished answer is never changed: the new one comes after it. */
-  async #regenerate({ id }, continues) {
-    if (runningAnswer(this.#state) || hasPending(this.#state)) return;
-    this.#keepFocus();
-    const refused = await regenerate(this.#state.threadId, id, continues);
-    if (refused) this.#composer.say(refused);
-    else this.#follower.toQuestion();
+    else if (action === "copy") this.#copy(button, message);
+    else if (action === "edit") this.#later.edit(message);
+    else this.#later.act(message, button);
   }
 
   /** The pressed button is hidden soon. On a phone the field would bring up the keyboard. */
@@ -237,15 +279,6 @@ class ThreadPage {
     this.#dispatch({ type: "nack", client_id, code: "cancelled", message: "" });
     this.#composer.focus();
     this.#announce("Message not sent");
-  }
-
-  async #rename(address, title) {
-    const { titleRev } = this.#state;
-    const saved = await saveTitle(address, title);
-    if (saved.problem) return saved;
-    this.#dispatch({ type: "local.title", title: saved.title, since: titleRev });
-    this.#announce("Chat renamed");
-    return saved;
   }
 
   async #copy(button, { role, content }) {
@@ -266,10 +299,12 @@ class ThreadPage {
 
   // -- server events ------------------------------------------------------------------------------------------
 
-  #refused({ client_id: clientId, message }) {
+  #refused({ client_id: clientId, code, message }) {
     const refused = this.#outbox.messages.find((other) => other.client_id === clientId);
     this.#outbox.settle(clientId);
-    this.#composer.putBack(refused?.content ?? "", message, clientId);
+    const edited = code !== "not_found" && findMessage(this.#state, refused?.edits);
+    if (edited) this.#later.edit(edited, { text: refused.content, sentence: message });
+    else this.#composer.putBack(refused?.content ?? "", message, clientId);
   }
 
   #threadChanged(thread) {

@@ -180,7 +180,7 @@ async def test_a_program_gets_the_ids(reader: Person) -> None:
 
     posted = response.json()
     assert response.status_code == 201
-    assert set(posted) == {"thread_id", "message_id", "reply_id"}
+    assert set(posted) == {"thread_id", "message_id", "reply_id", "queued"}
     assert [one["id"] for one in await reader.messages(posted["thread_id"])] == [
         posted["message_id"],
         posted["reply_id"],

@@ -1,0 +1,87 @@
+/** Editing a question in place: its bubble becomes the editor. Loaded when the first one is edited. */
+
+import { BUTTON, element } from "./elements.js";
+
+const GONE = "The message that you were editing is no longer shown. Your text is here.";
+
+/**
+ * `page`: `newVersion(text, id)` sends a text, or says why it can't be sent; `sends(event)`: whether this key sends;
+ * `around(change)` keeps what the reader sees; `putBack(text, sentence)`: into the message field.
+ */
+export function edit(page, message, article, { text = message.content, sentence = "" } = {}) {
+  if (article.querySelector(".message-editor")) return;
+  const form = blank();
+  const field = form.querySelector("textarea");
+  const end = () => {
+    observer.disconnect();
+    form.remove();
+    article.toggleAttribute("data-editing", false);
+  };
+  const cancel = () => {
+    page.around(end);
+    article.querySelector('[data-action="edit"]').focus({ preventScroll: true });
+  };
+  const observer = new MutationObserver(() => {
+    if (article.isConnected) return;
+    end();
+    if (field.value.trim() && field.value !== message.content) page.putBack(field.value, GONE);
+  });
+  const watch = () => observer.observe(article.parentNode, { childList: true });
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    observer.disconnect(); // the text is on its way when the article goes
+    const problem = page.newVersion(field.value, message.id);
+    if (!problem) return;
+    watch();
+    say(form, field, problem);
+  });
+  form.addEventListener("keydown", (event) => pressed(event, { cancel, send: () => form.requestSubmit(), page }));
+  form.querySelector('[type="button"]').addEventListener("click", cancel);
+  field.defaultValue = message.content; // for leaving the page: what differs would be lost
+  field.value = text;
+  page.around(() => {
+    article.toggleAttribute("data-editing", true);
+    article.querySelector(".markdown-content").after(form);
+  });
+  watch();
+  if (sentence) say(form, field, sentence);
+  focusAtEnd(form, field);
+}
+
+function blank() {
+  const field = element("textarea", {
+    class: "field-sizing-content max-h-[max(6rem,50dvh)] min-h-10 w-full resize-none border-0 bg-transparent px-3 py-2 text-base/6 text-heading outline-none focus:ring-0",
+    dir: "auto", rows: 1, "aria-label": "Edit message", autocomplete: "off",
+  });
+  const error = element("p", { class: "px-3 pb-2 text-[0.9375rem] text-fg-danger", role: "alert", hidden: "" });
+  const buttons = element(
+    "div",
+    { class: "flex justify-end gap-2" },
+    element("button", { type: "button", class: `${BUTTON} border-default bg-neutral-primary-soft text-heading hover:bg-neutral-tertiary` }, "Cancel"),
+    element("button", { class: `${BUTTON} border-transparent bg-brand text-white hover:bg-brand-strong` }, "Send"),
+  );
+  const box = "message-editor w-full max-w-144 rounded-3xl border border-default-strong bg-neutral-primary-soft p-1.5 focus-within:ring focus-within:ring-default-strong forced-colors:focus-within:outline-2";
+  return element("form", { class: box }, field, error, buttons);
+}
+
+/** Escape also cancels a word in Japanese, Chinese and Korean input. */
+function pressed(event, { cancel, send, page }) {
+  if (event.key === "Escape" && !event.isComposing && event.keyCode !== 229) cancel();
+  else if (!page.sends(event)) return;
+  else send();
+  event.preventDefault();
+}
+
+function say(form, field, sentence) {
+  const place = form.querySelector("[role=alert]");
+  place.textContent = sentence;
+  place.hidden = false;
+  field.focus({ preventScroll: true });
+}
+
+function focusAtEnd(form, field) {
+  field.style.height = CSS.supports("field-sizing", "content") ? "" : `${field.scrollHeight}px`;
+  field.focus({ preventScroll: true });
+  field.setSelectionRange(field.value.length, field.value.length);
+  form.scrollIntoView({ block: "nearest" });
+}
