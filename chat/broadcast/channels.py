@@ -27,6 +27,7 @@ QUEUE_MAX_ITEMS = 256
 QUEUE_MAX_CHARACTERS = 512 * 1024
 PROBE_SECONDS = 5  # a frozen Redis closes nothing: ping it, and allow as long again for the answer
 CHECK_SECONDS = 1  # how often it is checked whether a ping is due
+PAUSED_SECONDS = 1  # a check that is later shows that this process was stopped, or busy with one thing
 CONNECT_SECONDS = 5  # a frozen server accepts a connection and never answers
 RETRY_SECONDS = (0.05, 1.0)  # first and longest pause before connecting again
 STEADY_SECONDS = 5  # a connection that lived this long was a good one
@@ -208,7 +209,7 @@ class _Connection:
     def __init__(self, redis: Redis) -> None:
         self._pubsub: PubSub = redis.pubsub()
         self._sent: set[str] = set()
-        self._heard = self._asked = asyncio.get_running_loop().time()
+        self._heard = self._asked = self._looked = asyncio.get_running_loop().time()
 
     async def listen(self, channels: Channels) -> None:
         """Keep the subscriptions as desired and pass messages on, until an error."""
@@ -259,10 +260,12 @@ class _Connection:
         self._sent = desired
 
     async def _probe(self) -> None:
+        """After a pause of this process, an answer may have arrived without having been read."""
         now = asyncio.get_running_loop().time()
+        paused, self._looked = now - self._looked > CHECK_SECONDS + PAUSED_SECONDS, now
         if now - max(self._heard, self._asked) < PROBE_SECONDS:
             return
-        if self._asked > self._heard:
+        if self._asked > self._heard and not paused:
             raise ConnectionError("no answer to a ping")
         self._asked = now
         await self._pubsub.ping()

@@ -9,7 +9,6 @@ from uuid import UUID
 
 from chat.broadcast import (
     GAP,
-    Broadcast,
     Event,
     LogPosition,
     LogSlice,
@@ -25,10 +24,10 @@ from chat.events import (
     Live,
     with_cursor,
 )
-from chat.llm.tools import Registry
 from chat.models import AuthSession
+from chat.services.deps import Deps
 from chat.services.replies.snapshot import view_thread
-from chat.web.chat.open_sockets import Leave
+from chat.web.chat.open_sockets import Leave, OpenSockets
 from chat.web.chat.reconciler import Reconciler
 from chat.web.chat.user_feed import UserFeed
 
@@ -48,19 +47,19 @@ class Feed(UserFeed):
         subscription: Subscription,
         *,
         rev: int,
-        broadcast: Broadcast,
-        tools: Registry,
+        deps: Deps,
         reconciler: Reconciler,
+        sockets: OpenSockets,
         send: Callable[[str], Awaitable[None]],
     ) -> None:
-        super().__init__(session, subscription, reconciler=reconciler, send=send)
+        super().__init__(session, subscription, reconciler=reconciler, sockets=sockets, send=send)
         self.thread_id = thread_id
         self.position = LogPosition()
         self.rev = 0
         self.behind = False
         self._stored_rev = rev
-        self._broadcast = broadcast
-        self._tools = tools
+        self._broadcast = deps.broadcast
+        self._tools = deps.tools
         self._settled = False  # a live event has continued `position`; until then, older ones are leftovers
         self._snapshots: deque[float] = deque(maxlen=SNAPSHOTS)
 

@@ -13,7 +13,7 @@ from chat.events import Close, Frame
 
 # Otherwise hundreds of tabs that reconnect at once would keep pages waiting for the few connections to the stores.
 TURNS_AT_ONCE = 4
-TURN_SECONDS = 5.0  # a tab waits 10 s for its welcome; the server asks it to retry later before it gives up
+TURN_SECONDS = 8.0  # a tab waits 10 s for its welcome; the server asks it to retry later before it gives up
 
 
 class Leave(Exception):
@@ -70,6 +70,11 @@ class OpenSockets:
                 del self._counts[user_id]
         if not self._owners:
             self._none_left.set()
+
+    @property
+    def crowded(self) -> bool:
+        """Whether new sockets wait for their turn: what can wait should not compete with them."""
+        return self._turns.locked()
 
     async def all_gone(self) -> None:
         """Wait until no socket is open."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -16,7 +17,7 @@ from chat.broadcast import Subscription, thread_channel, user_channel
 from chat.database import DatabaseUnavailable
 from chat.events import Bye, Close, Frame, Hello, ModelsUnavailable, encode
 from chat.lateness import time_limit
-from chat.models import AuthSession, ChatThread, User
+from chat.models import AuthSession, User
 from chat.security.limits import SOCKET_CONNECT
 from chat.services.accounts import sessions
 from chat.services.replies import threads
@@ -116,21 +117,21 @@ class Socket:
         async with self._deps.sockets.turn():
             session = await self._admitted()
         hello = await _hello()
-        thread = await self._thread(session.user)
-        channels = (user_channel(session.user.id), *([thread_channel(thread.id)] if thread else ()))
+        rev = await self._rev(session.user)
+        channels = (user_channel(session.user.id), *([thread_channel(self.thread_id)] if self.thread_id else ()))
         async with self._deps.broadcast.channels.subscribe(*channels) as subscription:
             self._subscription = subscription
             if self._deps.worker.draining:
                 self.leave()
-            await self._run(subscription, hello, session, thread)
+            await self._run(subscription, hello, session, rev)
 
-    async def _thread(self, user: User) -> ChatThread | None:
+    async def _rev(self, user: User) -> int:
         if self.thread_id is None:
-            return None
-        thread = await threads.own_thread(user, self.thread_id)
-        if thread is None:
+            return 0
+        rev = await threads.own_rev(user, self.thread_id)
+        if rev is None:
             raise Leave(Close.NO_SUCH_THREAD)
-        return thread
+        return rev
 
     def leave(self) -> None:
         """The worker is about to stop: say bye, or do so once the tab is admitted and has said hello."""
@@ -163,11 +164,9 @@ class Socket:
         self._counted = str(session.user.id)
         return session
 
-    async def _run(
-        self, subscription: Subscription, hello: Hello, session: AuthSession, thread: ChatThread | None
-    ) -> None:
+    async def _run(self, subscription: Subscription, hello: Hello, session: AuthSession, rev: int) -> None:
         tab: Websocket = websocket._get_current_object()  # type: ignore[attr-defined]
-        feed, inbox = self._sides(subscription, session, thread, tab)
+        feed, inbox = self._sides(subscription, session, rev, tab)
         await self._subscribed(subscription)
         await feed.start(hello)
         self.tell(self._deps.model_notice.frame())
@@ -176,22 +175,14 @@ class Socket:
             group.create_task(inbox.listen(tab, feed))
 
     def _sides(
-        self, subscription: Subscription, session: AuthSession, thread: ChatThread | None, tab: Websocket
+        self, subscription: Subscription, session: AuthSession, rev: int, tab: Websocket
     ) -> tuple[UserFeed, Inbox]:
         deps = self._deps
-        if thread is None:
-            return UserFeed(session, subscription, reconciler=deps.reconciler, send=tab.send), Inbox(subscription)
-        feed = Feed(
-            thread.id,
-            session,
-            subscription,
-            rev=thread.rev,
-            broadcast=deps.broadcast,
-            tools=deps.tools,
-            reconciler=deps.reconciler,
-            send=tab.send,
-        )
-        return feed, ThreadInbox(session.user, thread.id, subscription, deps)
+        known: Any = {"reconciler": deps.reconciler, "sockets": deps.sockets, "send": tab.send}
+        if self.thread_id is None:
+            return UserFeed(session, subscription, **known), Inbox(subscription)
+        feed = Feed(self.thread_id, session, subscription, rev=rev, deps=deps, **known)
+        return feed, ThreadInbox(session.user, self.thread_id, subscription, deps)
 
     async def _subscribed(self, subscription: Subscription) -> None:
         """Wait before reading the log, or events in between would be missed. Without Redis the tab is fed from rows."""

@@ -28,12 +28,13 @@ from chat.events import (
 from chat.models import AuthSession
 from chat.services.accounts.sessions import session_lives
 from chat.services.replies.thread_list import thread_list
-from chat.web.chat.open_sockets import Leave
+from chat.web.chat.open_sockets import Leave, OpenSockets
 from chat.web.chat.reconciler import Reconciler
 from chat.web.chat.send_limit import SendLimit
 
 PING_SECONDS = 25.0  # keeps a PaaS router's idle window of 55 s open
 PONG_SECONDS = 10.0
+PAUSED_SECONDS = 1.0  # a timer that is later shows that this process was stopped, or busy with one thing
 SEND_SECONDS = 10.0  # a tab that reads nothing for this long is disconnected
 SESSION_SECONDS = 60.0  # Redis may have been unavailable when the session ended
 LIST_SECONDS = 5.0  # at most, until a list is sent: after a restart thousands of tabs come at once
@@ -50,11 +51,13 @@ class UserFeed:
         subscription: Subscription,
         *,
         reconciler: Reconciler,
+        sockets: OpenSockets,
         send: Callable[[str], Awaitable[None]],
     ) -> None:
         self._session = session
         self._subscription = subscription
         self._reconciler = reconciler
+        self._sockets = sockets
         self._send_text = send
         self._live = True  # the last `live` sent to the tab
         self._loop = asyncio.get_running_loop()
@@ -130,7 +133,7 @@ class UserFeed:
         now = self._loop.time()
         due = [name for name, at in self._timers.items() if at <= now]
         if "pong" in due:
-            raise Leave(Close.NO_PONG)
+            self._check_pong(now - self._timers["pong"])
         if "ping" in due:
             self._pings += 1
             await self._send(Ping(self._pings))
@@ -144,6 +147,12 @@ class UserFeed:
         if "list" in due:
             await self._send_list()
 
+    def _check_pong(self, late: float) -> None:
+        """After a pause of this process, pongs that arrived meanwhile are read after the timers."""
+        if late <= PAUSED_SECONDS:
+            raise Leave(Close.NO_PONG)
+        self._timers["pong"] += late + min(late, PONG_SECONDS)
+
     def _list_soon(self) -> None:
         """Each gap postpones the list: without Redis gaps keep coming, and the list waits until Redis is back."""
         self._timers["list"] = at = self._loop.time() + LIST_SECONDS * (0.2 + secrets.randbelow(800) / 1000)
@@ -153,7 +162,7 @@ class UserFeed:
 
     async def _send_list(self) -> None:
         self._timers.pop("list", None)
-        if not self._reconciler.live:
+        if not self._reconciler.live or self._sockets.crowded:
             return self._list_soon()
         try:
             await self._send(await thread_list(self._session.user.id))

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import re
+import time
 import uuid
 from html import unescape
 
@@ -22,7 +23,7 @@ from tests.support.replies import ready
 from tests.support.site import Beside, Site
 from tests.support.sockets import closed
 from tests.support.tab import Store, Tab
-from tests.support.waiting import LONG_SECONDS
+from tests.support.waiting import LONG_SECONDS, eventually
 
 HELLO = {"type": "hello", "v": 1, "cursor": "", "rev": 0}
 
@@ -390,6 +391,19 @@ async def test_a_tab_that_does_not_answer_pings_is_let_go(alice: Person, monkeyp
         assert await closed(connection) == Close.NO_PONG
 
 
+async def test_a_pong_that_arrived_while_the_process_was_busy_is_in_time(
+    alice: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patches.PING_SECONDS.replace(monkeypatch, 0.1)
+    patches.PONG_SECONDS.replace(monkeypatch, 1)
+    posted = await ready(alice)
+    async with alice.tab(posted["thread_id"]) as tab:
+        await tab.until_type("ping")  # and answered
+        patches.PONG_SECONDS.replace(monkeypatch, LONG_SECONDS)
+        time.sleep(2.5)  # noqa: ASYNC251 - the loop has to be busy
+        assert (await tab.until_type("ping"))["n"] > 1
+
+
 async def test_a_tab_that_answers_pings_stays(alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     patches.PING_SECONDS.replace(monkeypatch, 0.05)
     patches.PONG_SECONDS.replace(monkeypatch, LONG_SECONDS)
@@ -442,13 +456,27 @@ async def test_many_new_sockets_are_served_in_turn_or_asked_to_retry_while_pages
             await waiting.until_type("welcome")
 
 
+async def test_the_list_of_chats_waits_until_the_sockets_that_arrive_have_had_their_turns(
+    alice: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    posted, crowd, looks = await ready(alice), [True], []
+    patches.LIST_SECONDS.replace(monkeypatch, 0.05)
+    patches.CROWDED.replace(monkeypatch, property(lambda _: looks.append(1) or crowd[0]))
+    async with alice.tab(posted["thread_id"]) as tab:
+        await tab.until_type("welcome")
+        await eventually(lambda: len(looks) > 1)
+        assert not [frame for frame in tab.frames if frame["type"] == "thread.list"]
+        crowd[0] = False
+        await tab.until_type("thread.list")
+
+
 async def test_an_error_of_the_server_closes_with_a_code_that_means_retry(
     alice: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    patches.OWN_THREAD.replace(monkeypatch, broken)
+    patches.OWN_REV.replace(monkeypatch, broken)
     async with alice.connection(str(uuid.uuid4())) as connection:
         await connection.send(json.dumps(HELLO))
 
