@@ -24,10 +24,14 @@ Result = TypeVar("Result")
 class ReplyWorker(Protocol):
     """What sending a message needs of this process's worker, which itself works with the rest of `Deps`."""
 
+    name: str
     draining: bool
 
     def start(self, generation_id: UUID) -> None:
-        """Answer in a task of the worker's."""
+        """Claim a stored answer, if it is there and no other worker has it, and write it in a task of the worker's."""
+
+    def answering(self, claim: Any) -> AbstractContextManager[None]:
+        """Own an answer that was claimed as it was stored, and write it after the block, which announces it."""
 
     def room(self, sentence: str = ...) -> AbstractContextManager[None]:
         """Take a place among this process's answers while a message is stored and its answer starts. Raises Refused."""

@@ -17,7 +17,7 @@ from chat.services.usage import budgets
 from chat.settings import Settings
 
 ACTIVE = f"SELECT 1 FROM generation WHERE thread_id = $1 AND state IN {ALIVE_SQL}"  # noqa: S608
-LOCK_USER = "SELECT id FROM users WHERE id = $1 FOR NO KEY UPDATE"
+LOCK_USER = "SELECT monthly_budget FROM users WHERE id = $1 FOR NO KEY UPDATE"
 ALIVE = f"""
 SELECT g.id FROM generation g JOIN chat_thread t ON t.id = g.thread_id
 WHERE t.user_id = $1 AND g.state IN {ALIVE_SQL}
@@ -75,19 +75,22 @@ async def within_limits(user: User, limits: Limits, *, once: str) -> None:
             raise Refused("rate_limited", sentence, retry_ms=wait_ms)
 
 
-async def within_budget(deps: Deps, user: User, generation_id: UUID) -> None:
+async def within_budget(deps: Deps, user: User, generation_id: UUID) -> bool:
     """Check concurrent answers and the budget; call it in the transaction that stores the generation.
+
+    Returns whether the user has a budget.
 
     It locks the user until COMMIT, so that messages sent at the same time are counted one after the other.
     """
     settings = deps.settings
-    if settings.rate_limits:
-        alive = len(await query(ALIVE, user.id)) if await query(LOCK_USER, user.id) else 0
+    users = await query(LOCK_USER, user.id)
+    if settings.rate_limits and users:
+        alive = len(await query(ALIVE, user.id))
         if alive > settings.llm_concurrent_replies:
             most = settings.llm_concurrent_replies
             raise Refused("busy", ONE_ALREADY if most == 1 else TOO_MANY.format(most))
-    if user.monthly_budget is None and settings.llm_monthly_budget is None:
-        return
+    if settings.llm_monthly_budget is None and not (users and users[0]["monthly_budget"] is not None):
+        return False
     asked = (await query(ASKED, generation_id))[0]
     allowed = await allowance(settings.catalogue.resolve(asked["model"]), settings, deps.tools)
     input_tokens = min(asked["tokens"], allowed.history)
@@ -103,3 +106,4 @@ async def within_budget(deps: Deps, user: User, generation_id: UUID) -> None:
         )
     except BudgetExceeded as error:
         raise Refused(error.code, str(error)) from None
+    return True

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 from tortoise.exceptions import IntegrityError
-from tortoise.transactions import in_transaction
 
 from chat.database import query
 from chat.models import Status, User
@@ -35,10 +35,11 @@ WHERE t.user_id = $1 AND t.id = $2 AND g.answer_id = $3 AND again.continues = $4
 """
 ATTEMPTED = """
 SELECT g.user_message_id, (SELECT max(attempt) FROM generation WHERE user_message_id = g.user_message_id) AS attempt,
-    answer.status, answer.content <> '' AS has_text, g.reason,
+    answer.status, answer.content <> '' AS has_text, g.reason, question.parent_id IS NULL AS is_first,
     (SELECT array_agg(id ORDER BY number) FROM chat_message
         WHERE parent_id = CASE WHEN $3 THEN g.answer_id ELSE g.user_message_id END) AS versions
 FROM generation g JOIN chat_message answer ON answer.id = g.answer_id
+JOIN chat_message question ON question.id = g.user_message_id
 WHERE g.thread_id = $1 AND g.answer_id = $2
 """
 
@@ -75,10 +76,8 @@ async def _regenerate(deps: Deps, user: User, thread_id: UUID, attempt: Attempt)
             await admission.no_answer_runs(thread_id)
             once = attempt.client_id or f"{attempt.answer_id}:{attempt.continues}"
             await admission.within_limits(user, deps.limits, once=f"{thread_id}:{once}")
-            async with in_transaction():
-                asked = await _store(user, thread_id, attempt, deps.settings.models)
-                await admission.within_budget(deps, user, asked.accepted.generation_id)
-            return await storing.begin(deps, user, asked)
+            store = partial(_store, deps, user, thread_id, attempt)
+            return await storing.begin(deps, user, await storing.committed(deps, store, of=lambda asked: asked))
     except (Refused, IntegrityError) as error:
         if stored := await _stored(user, thread_id, attempt):  # a double click
             return stored
@@ -94,7 +93,7 @@ async def _stored(user: User, thread_id: UUID, attempt: Attempt) -> Accepted | N
     return Accepted(thread_id=thread_id, **rows[0], fresh=False) if rows else None
 
 
-async def _store(user: User, thread_id: UUID, attempt: Attempt, models: tuple[str, ...]) -> Asked:
+async def _store(deps: Deps, user: User, thread_id: UUID, attempt: Attempt) -> Asked:
     new_id = uuid7()
     thread = await storing.advance(user, thread_id, new_id, messages=1)
     attempted = await query(ATTEMPTED, thread_id, attempt.answer_id, attempt.continues)
@@ -105,11 +104,11 @@ async def _store(user: User, thread_id: UUID, attempt: Attempt, models: tuple[st
     if attempt.continues and not has_rest:
         raise Refused("too_late", NO_REST)
     question_id = last["user_message_id"]
-    place = Place(attempt.answer_id if attempt.continues else question_id, last["versions"] or [])
+    place = Place(attempt.answer_id if attempt.continues else question_id, last["versions"] or [], last["is_first"])
     place.has_room()
     accepted = Accepted(thread_id, question_id, new_id, uuid7(), fresh=True)
-    shown = await storing.store_answer(
-        accepted, thread, place, models, attempt=last["attempt"] + 1, continues=attempt.continues,
-        client_id=attempt.client_id, model=attempt.model,
+    shown, claim = await storing.store_answer(
+        deps, accepted, thread, place, attempt=last["attempt"] + 1,
+        continues=attempt.continues, client_id=attempt.client_id, model=attempt.model,
     )  # fmt: skip
-    return Asked(accepted, thread, shown)
+    return await storing.admitted(deps, user, Asked(accepted, thread, shown, claim))

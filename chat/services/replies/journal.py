@@ -47,13 +47,18 @@ class ReplyJournal:
     async def _store_begin(self, plan: Plan, at: Checkpoint) -> None:
         """One statement needs no transaction, as for the first round of users without a budget."""
         default = self._settings.llm_monthly_budget
-        if not (self._unrecorded or await budgets.has_budget(plan.user, default=default)):
+        if not self._unrecorded and not await self._needs_reservation(plan):
             await lease.asking(self._claim, at, model=plan.model, background=plan.request.background)
             return
         async with in_transaction():
             await lease.asking(self._claim, at, model=plan.model, background=plan.request.background)
             await self._record()  # first, so that the budget includes the round before this one
             await budgets.reserve(plan, default=default, prices=self._prices)
+
+    async def _needs_reservation(self, plan: Plan) -> bool:
+        if plan.number == 1 and not self._claim.has_budget:
+            return False
+        return await budgets.has_budget(plan.user, default=self._settings.llm_monthly_budget)
 
     async def created(self, plan: Plan, response_id: str, sequence: int) -> None:
         """Commit the response's id before any of its text is shown. Raises Fenced."""

@@ -32,7 +32,7 @@ WITH thread AS (
 ), claim AS (
     SELECT id, thread_id, user_message_id, state, request_at FROM generation
     WHERE id = $1 AND thread_id = (SELECT id FROM thread) AND state IN {ALIVE_SQL}
-        AND (owner IS NULL OR lease_until < now())
+        AND (owner IS NULL OR lease_until < now() OR owner = $2)
     FOR UPDATE
 ), fenced AS (
     UPDATE chat_thread t SET fence = t.fence + 2 FROM claim WHERE t.id = claim.thread_id
@@ -40,7 +40,7 @@ WITH thread AS (
 )
 UPDATE generation g
 SET owner = $2, fence = fenced.fence, state = 'running', lease_until = now() + interval '{LEASE}',
-    takeovers = g.takeovers + (claim.state = 'running')::int
+    takeovers = g.takeovers + (claim.state = 'running' AND g.owner IS DISTINCT FROM $2)::int
 FROM claim, fenced, chat_message question, chat_message answer
 WHERE g.id = claim.id AND question.id = claim.user_message_id AND answer.id = g.answer_id
 RETURNING g.id AS generation_id, g.thread_id, g.answer_id, g.fence, g.ckpt_epoch, g.ckpt_s,
@@ -177,10 +177,14 @@ class Claim:
     round_start: int  # UTF-16 code units of the answer before the current round
     checkpoint: Checkpoint
     lease: Lease = field(default_factory=Lease, compare=False)
+    has_budget: bool = True  # False: its first call needs no reservation
 
 
 async def claim(generation_id: UUID, *, owner: str) -> Claim | None:
-    """Own a generation; None if another worker owns it or it has ended. One of two concurrent claims wins."""
+    """Own a generation; None if another worker owns it or it has ended. One of two concurrent claims wins.
+
+    A new answer is claimed as it is stored; if nothing is known of that COMMIT, its worker claims the answer again.
+    """
     lease = Lease()
     rows = await query(CLAIM, generation_id, owner)
     if not rows:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -67,7 +68,8 @@ async def run_next(deps: Deps, thread_id: UUID) -> None:
         return
     try:
         with deps.worker.room():
-            await _announce(deps, thread_id, await _step(deps, thread_id))
+            step = await storing.committed(deps, partial(_step, deps, thread_id), of=lambda step: step.asked)
+            await _announce(deps, thread_id, step)
     except Refused:
         return
 
@@ -90,21 +92,20 @@ async def _send_now(deps: Deps, user: User, thread_id: UUID, client_id: UUID) ->
 
 async def _step(deps: Deps, thread_id: UUID) -> _Step:
     """The message leaves the queue, is stored with its answer and is paid for in one transaction, or stays."""
-    async with in_transaction():
-        threads = await query(LOCK_THREAD, thread_id)
-        if not threads or not await query(IS_READY, thread_id):
-            return _Step()
-        was_stored = await query(DELETE_STORED, thread_id)
-        first = await query(FIRST, thread_id)
-        if not first:
-            return _Step(await queue.changed(thread_id) if was_stored else None)
-        if not first[0]["is_next"] and (sentence := await _why_not(thread_id)):
-            return _Step(await queue.pause(thread_id, sentence))
-        try:
-            async with in_transaction():
-                return await _sent(deps, thread_id, threads[0]["user_id"], first[0])
-        except Refused as refused:
-            return _Step(await queue.pause(thread_id, f"The queue is paused. {refused}"))
+    threads = await query(LOCK_THREAD, thread_id)
+    if not threads or not await query(IS_READY, thread_id):
+        return _Step()
+    was_stored = await query(DELETE_STORED, thread_id)
+    first = await query(FIRST, thread_id)
+    if not first:
+        return _Step(await queue.changed(thread_id) if was_stored else None)
+    if not first[0]["is_next"] and (sentence := await _why_not(thread_id)):
+        return _Step(await queue.pause(thread_id, sentence))
+    try:
+        async with in_transaction():
+            return await _sent(deps, thread_id, threads[0]["user_id"], first[0])
+    except Refused as refused:
+        return _Step(await queue.pause(thread_id, f"The queue is paused. {refused}"))
 
 
 async def _why_not(thread_id: UUID) -> str:
@@ -122,8 +123,7 @@ async def _sent(deps: Deps, thread_id: UUID, user_id: UUID, first: dict[str, Any
     await query(DELETE, first["id"])
     event = await queue.changed(thread_id)
     message = MessageSend(first["client_id"], first["content"], first["model"], head_id=first["head_id"])
-    asked = await storing.store_message(user, thread_id, message, first["content"], deps.settings.models)
-    await admission.within_budget(deps, user, asked.accepted.generation_id)
+    asked = await storing.store_message(deps, user, thread_id, message, first["content"])
     return _Step(event, user, asked)
 
 

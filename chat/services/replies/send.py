@@ -5,7 +5,6 @@ from __future__ import annotations
 from uuid import UUID, uuid5
 
 from tortoise.exceptions import IntegrityError
-from tortoise.transactions import in_transaction
 
 from chat.database import query
 from chat.events import MESSAGE_MAX_LENGTH, MessageSend
@@ -16,7 +15,7 @@ from chat.services.errors import Refused
 from chat.services.replies import admission, queue, storing
 from chat.services.replies.history import allowance
 from chat.services.replies.queue import Queued
-from chat.services.replies.storing import Accepted
+from chat.services.replies.storing import Accepted, Asked
 from chat.services.replies.titles import title_from
 from chat.text import is_visible, storable, without_hidden
 
@@ -67,12 +66,13 @@ async def _send(deps: Deps, user: User, thread_id: UUID | None, message: Message
             content = await _checked(message, deps)
             await admission.no_answer_runs(thread)
             await admission.within_limits(user, deps.limits, once=f"{thread}:{message.client_id}")
-            async with in_transaction():
+
+            async def store() -> Asked:
                 if thread_id is None:
                     await query(NEW_THREAD, thread, user.id, title_from(content))
-                asked = await storing.store_message(user, thread, message, content, deps.settings.models)
-                await admission.within_budget(deps, user, asked.accepted.generation_id)
-            return await storing.begin(deps, user, asked)
+                return await storing.store_message(deps, user, thread, message, content)
+
+            return await storing.begin(deps, user, await storing.committed(deps, store, of=lambda asked: asked))
     except (Refused, IntegrityError) as error:
         if stored := await _stored(user, thread, message.client_id):
             return stored

@@ -8,8 +8,8 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Coroutine, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Coroutine, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
@@ -24,7 +24,7 @@ from chat.services.replies import finish, lease, queue_runs, takeover, titles
 from chat.services.replies.capacity import OVERLOADED, Capacity
 from chat.services.replies.finish import Outcome
 from chat.services.replies.lease import Claim
-from chat.services.replies.reply import Reply, Resumed
+from chat.services.replies.reply import Reply
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -79,6 +79,18 @@ class Worker:
         self.capacity.take()
         task = self._keep(self._claim_and_run(generation_id, lost=lost), f"reply {generation_id}")
         task.add_done_callback(lambda _: self._over(generation_id))
+
+    @contextmanager
+    def answering(self, claim: Claim) -> Iterator[None]:
+        """Own an answer that was claimed as it was stored, and write it after the block, which announces it."""
+        self._started.add(claim.generation_id)
+        self.capacity.take()
+        reply = self._replies[claim.generation_id] = Reply(claim, self._deps)
+        try:
+            yield
+        finally:
+            task = self._keep(self._run_claimed(reply), f"reply {claim.generation_id}")
+            task.add_done_callback(lambda _: self._over(claim.generation_id))
 
     def room(self, sentence: str = OVERLOADED) -> AbstractContextManager[None]:
         """Take a place among the answers while a message is stored and its answer starts. Raises Refused."""
@@ -172,9 +184,9 @@ class Worker:
         if claim is None:
             return
         if not (claim.asked or claim.cancelled):
-            await self._run_reply(claim)
+            await self._run_reply(Reply(claim, self._deps))
         elif resumed := await lease.retry(lambda: takeover.resumed(claim, self._deps)):
-            await self._run_reply(claim, resumed)
+            await self._run_reply(Reply(claim, self._deps, resumed))
         else:
             await lease.retry(lambda: takeover.end_lost(claim, self._deps))
         self._run_queue(claim.thread_id)
@@ -183,8 +195,13 @@ class Worker:
         """After the end of an answer is stored: send what waits for it, in a task of its own."""
         self._keep(queue_runs.run_next(self._deps, thread_id), f"queue of {thread_id}")
 
-    async def _run_reply(self, claim: Claim, resumed: Resumed | None = None) -> None:
-        reply = self._replies[claim.generation_id] = Reply(claim, self._deps, resumed)
+    async def _run_claimed(self, reply: Reply) -> None:
+        await self._run_reply(reply)
+        self._run_queue(reply.claim.thread_id)
+
+    async def _run_reply(self, reply: Reply) -> None:
+        claim = reply.claim
+        self._replies[claim.generation_id] = reply
         try:
             await reply.run()
         finally:

@@ -139,7 +139,7 @@ class Queue:
 @pytest.fixture
 def queue(monkeypatch: pytest.MonkeyPatch) -> Queue:
     """The queue in which replies wait, and nothing else."""
-    acquire, run, found = patches.POOL_ACQUIRE.value, patches.CLAIM_AND_RUN.value, Queue()
+    acquire, run, found = patches.POOL_ACQUIRE.value, patches.RUN_REPLY.value, Queue()
 
     async def acquire_in_turn(*given: Any, **named: Any) -> Any:
         if REPLY.get():
@@ -151,7 +151,7 @@ def queue(monkeypatch: pytest.MonkeyPatch) -> Queue:
         await run(*given, **named)
 
     patches.POOL_ACQUIRE.replace(monkeypatch, acquire_in_turn)
-    patches.CLAIM_AND_RUN.replace(monkeypatch, run_marked)
+    patches.RUN_REPLY.replace(monkeypatch, run_marked)
     patches.RETRY_WITHIN_SECONDS.replace(monkeypatch, -1.0)  # as after a wait in the queue: no second one
     patches.STORE_PAUSE_SECONDS.replace(monkeypatch, 0.01)
     return found

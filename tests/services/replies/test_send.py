@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -18,6 +19,7 @@ from chat.llm.pricing import Prices
 from chat.models import BudgetReservation, ChatMessage, ChatThread, Generation, User
 from chat.services.errors import Refused
 from chat.services.replies import send
+from chat.services.replies.lease import Claim
 from chat.services.replies.storing import Accepted
 from chat.services.replies.worker import Worker
 from tests.support.site import Site
@@ -36,8 +38,9 @@ class Priced(LLMClient):
 class IdleWorker(Worker):
     """A worker that accepts messages and answers none."""
 
-    def start(self, generation_id: uuid.UUID) -> None:
-        """Leave the reply queued."""
+    def answering(self, claim: Claim) -> AbstractContextManager[None]:
+        """Leave the answer as it is."""
+        return nullcontext()
 
 
 @dataclass
@@ -103,7 +106,7 @@ async def test_a_message_stores_an_empty_answer_and_a_queued_generation(alice: S
         (2, "assistant", "streaming", ""),
     ]
     assert (thread.rev, thread.message_count, thread.title) == (1, 2, "Hello there")
-    assert (await Generation.get(id=accepted.generation_id)).state == "queued"
+    assert (await Generation.get(id=accepted.generation_id)).state == "running"
     assert accepted.fresh
 
 

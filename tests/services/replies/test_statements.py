@@ -1,0 +1,89 @@
+"""Which statements an answer takes, from the message to its stored end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from chat.services.replies import admission, finish, lease, path, prompt, queue, queue_runs, send, storing
+from chat.services.usage import budgets, ledger
+from tests.support import patches
+from tests.support.cast import Person
+from tests.support.replies import ready
+from tests.support.site import Beside, Site
+from tests.support.waiting import eventually
+
+MODULES = (queue, queue_runs, finish, lease, path, prompt, send, storing, budgets, ledger, admission)
+NAMES = {
+    " ".join(text.split()): f"{module.__name__.rpartition('.')[2]}.{name}"
+    for module in MODULES
+    for name, text in vars(module).items()
+    if name.isupper() and isinstance(text, str)
+}
+START = [
+    "send.STORED",
+    "admission.ACTIVE",
+    "BEGIN;",
+    "storing.ADVANCE",
+    "storing.ADD_MESSAGE",
+    "storing.ADD_ANSWER",
+    "admission.LOCK_USER",
+    "admission.ALIVE",
+    "COMMIT;",
+    "path.SPOKEN",
+    "prompt.TOOL_SIZES",
+    "lease.ASKING",
+]
+LAST = "queue_runs.IS_READY"
+END = [
+    "lease.CREATED",
+    "finish.QUESTION",
+    "BEGIN;",
+    "finish.END",
+    "budgets.RELEASE",
+    "ledger.RECORD",
+    "COMMIT;",
+    LAST,
+]
+OTHERS = {"lease.RENEW", "lease.EXPIRED", "queue_runs.ALL_READY"}  # of the worker, now and then
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """The names of the statements that are sent to PostgreSQL."""
+    said: list[str] = []
+    for part in (patches.FETCH, patches.EXECUTE):
+
+        async def recorded(connection: Any, statement: str, *given: Any, _send: Any = part.value, **named: Any) -> Any:
+            plain = " ".join(statement.split())
+            if NAMES.get(plain) not in OTHERS:
+                said.append(NAMES.get(plain, plain))
+            return await _send(connection, statement, *given, **named)
+
+        part.replace(monkeypatch, recorded)
+    yield said
+
+
+async def test_an_answer_takes_few_statements_and_one_commit_before_the_model_is_asked(
+    site: Site, beside: Beside, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def no_wait(*_: Any, **__: Any) -> int:
+        return 0
+
+    patches.LIMITS_WAIT.replace(monkeypatch, no_wait)
+    async with beside(RATE_LIMITS="on") as limited, Person.signed_up(limited, "alice") as alice:
+        posted = await ready(alice)
+        async with alice.tab(posted["thread_id"]) as tab:
+            await tab.until_type("welcome")
+            said.clear()
+            accepted = await tab.say("say Hello again")
+            await tab.until_finished(accepted["reply_id"])
+            await eventually(lambda: said[-1] == LAST)
+    asked = said.index("lease.ASKING") + 1
+
+    assert said[:asked] == START
+    assert said[asked:] == END
+    assert len(START) <= 12
+    assert START.count("COMMIT;") == END.count("COMMIT;") == 1
