@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -245,6 +246,60 @@ def test_the_page_and_the_twin_come_to_the_same_end() -> None:
 
     assert json.loads(page.stdout) == twins
     assert sum(1 for _, _, _, syncs, *_ in twins if syncs) > 100
+
+
+class Queue:
+    """A thread's log of changes of its queue, each whole, and a transport that loses, repeats and goes back."""
+
+    def __init__(self, chance: Random) -> None:
+        self.chance = chance
+        items: list[Frame] = []
+        self.log: list[Frame] = []
+        for rev in range(2, 2 + chance.randint(1, 8)):
+            if items and chance.random() < 0.4:
+                items = [*items]
+                items.pop(chance.randrange(len(items)))
+            else:
+                items = [*items, {"client_id": f"client-{rev}", "content": chance.choice(PIECES), "model": ""}]
+            paused = chance.choice(["", "", "Paused."]) if items else ""
+            change = {"type": "queue.changed", "cursor": f"ab12cd34:{rev}", "rev": rev, "paused": paused}
+            self.log.append(change | {"items": items})
+
+    @property
+    def end(self) -> Frame:
+        """What is stored at last."""
+        return {name: self.log[-1][name] for name in ("paused", "items")}
+
+    def frames(self) -> Iterator[Frame]:
+        """What a tab receives: any of the changes, in any order, some as part of a snapshot."""
+        for _ in range(self.chance.randint(0, 12)):
+            change = self.chance.choice(self.log)
+            yield self.chance.choice([change, change, self.snapshot(change)])
+
+    def snapshot(self, change: Frame) -> Frame:
+        """The thread after a change, as a tab gets it at any later time."""
+        queue = {name: change[name] for name in ("paused", "items")}
+        place = {"cursor": change["cursor"], "rev": change["rev"]}
+        return {"type": "thread.snapshot", "title": "", "part": 1, "parts": 1, "messages": [], "queue": queue, **place}
+
+
+def test_the_page_and_the_twin_have_the_same_queue_and_the_right_one_unless_they_ask_for_a_snapshot() -> None:
+    chance = Random(23)
+    queues = [Queue(chance) for _ in range(500)]
+    histories = [[*queue.frames(), queue.log[-1]] for queue in queues]
+    twins = []
+    for frames in histories:
+        tab = store()
+        for frame in frames:
+            tab.apply(frame)
+        twins.append([tab.queue, tab.rev, tab.cursor, tab.syncs])
+    node = ["node", str(STATIC / "queue_twin.mjs")]
+    given = json.dumps(histories)
+    page = subprocess.run(node, input=given, stdout=subprocess.PIPE, text=True, timeout=50, check=True)
+
+    assert json.loads(page.stdout) == twins
+    assert [queue for queue, *_ in twins] == [queue.end for queue in queues]
+    assert 100 < sum(1 for *_, syncs in twins if syncs) < 500
 
 
 def pages() -> Environment:
