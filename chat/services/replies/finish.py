@@ -38,7 +38,7 @@ WITH thread AS (
 ), ended AS (
     UPDATE generation SET state = $6, reason = $7, finished_at = now(), lease_until = NULL, partial = '',
         partial_len = 0, partial_reasoning = '', partial_reasoning_ms = NULL, partial_thinking = false
-    WHERE {lease.OWNED} AND thread_id = (SELECT id FROM thread) RETURNING id
+    WHERE {lease.OWNED} AND thread_id = (SELECT id FROM thread) RETURNING id, cancel_at IS NOT NULL AS was_stopped
 ), tools AS (
     UPDATE tool_call SET state = 'failed', output = $8, finished_at = now()
     WHERE generation_id = (SELECT id FROM ended) AND state = 'running'
@@ -50,7 +50,7 @@ WITH thread AS (
     UPDATE chat_message SET token_count = $17
     WHERE id = $16 AND token_count IS NULL AND EXISTS (SELECT FROM ended)
 )
-SELECT thread.rev, thread.title, thread.last_message_at FROM thread, ended
+SELECT thread.rev, thread.title, thread.last_message_at, ended.was_stopped FROM thread, ended
 """  # noqa: S608 - a constant
 LEFT = """
 SELECT EXISTS (SELECT 1 FROM generation WHERE id = $1) AS generation,
@@ -204,7 +204,8 @@ async def _store_end(
         if not threads:
             raise Fenced(claim.generation_id)
         call_log_id = await journal.settle()
-        return threads[0], call_log_id, await queue.pause_after(claim.thread_id, outcome.state)
+        state = State.CANCELLED if threads[0]["was_stopped"] else outcome.state  # the stop may have come too late
+        return threads[0], call_log_id, await queue.pause_after(claim.thread_id, state)
 
 
 def _last_event(

@@ -8,6 +8,7 @@ import json
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from zipfile import ZipFile
 
@@ -266,6 +267,19 @@ async def test_stop_pauses_the_queue_until_someone_resumes_it(alice: Person) -> 
     assert [one.status for one in answers] == ["stopped", "final", "final"]
     assert await asked(thread_id) == [LASTING, "say one", "say two"]
     assert await paused(thread_id) == ""
+
+
+async def test_a_stop_that_comes_too_late_for_the_answer_still_pauses_the_queue(alice: Person, gate: Gate) -> None:
+    """A person who presses Stop wants nothing more to be sent, even if the answer has just been completed."""
+    posted_ = await alice.ask("say zero")
+    thread_id = posted_["thread_id"]
+    await queued(alice, thread_id, "say one")
+    await Generation.filter(thread_id=thread_id).update(cancel_at=datetime.now(UTC))
+    gate.let_end(2)
+    await ended(posted_["reply_id"])
+
+    assert await eventually(lambda: paused(thread_id)) == "The queue is paused because the answer was stopped."
+    assert await asked(thread_id) == ["say zero"]
 
 
 @pytest.mark.parametrize(
