@@ -154,6 +154,7 @@ describe("the queue", () => {
   it("takes a message over, in either order of its two signs", () => {
     const ack = { type: "ack", client_id: "client-1", message_id: null, reply_id: null, queued: true };
     for (const order of [[ack, changed([item])], [changed([item]), ack]]) {
+      assert.deepEqual(play(running(), sent, order[0]).state.queue.items.map(({ content }) => content), ["Next"]);
       const { state, effects } = play(running(), sent, ...order);
       assert.deepEqual([hasPending(state), state.messages.length, state.queue.items.length], [false, 2, 1]);
       assert.deepEqual(effects[1].acked, ["client-1"]);

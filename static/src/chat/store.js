@@ -135,11 +135,12 @@ function queueChanged(state, { rev, paused, items }) {
   return changed({ ...state, messages, queue: { paused, items } }, { acked });
 }
 
-function ack(state, { client_id: clientId, message_id: id, reply_id: replyId }) {
+function ack(state, { client_id: clientId, message_id: id, reply_id: replyId, queued }) {
   const effects = { acked: [clientId] };
   const sent = pendingOf(state, clientId);
   const rest = withoutPending(state, clientId);
-  // A queued message has no id yet: `queue.changed` brings it.
+  // Its `queue.changed` may come later, and without Redis only a snapshot does.
+  if (queued && sent) return changed({ ...rest, queue: { ...state.queue, items: [...state.queue.items, sent] } }, effects);
   const stored = !sent || !id || findMessage(state, id) ? rest : placed(rest, acknowledged(state, sent, id));
   if (!replyId || findMessage(stored, replyId) || lastOf(stored)?.id !== id) return changed(stored, effects);
   return changed(placed(stored, answer(replyId, id)), effects);
