@@ -24,12 +24,12 @@ GIVE_UP_SECONDS = 10.0  # without a welcome
 
 async def open_tabs(server: Server, *, quiet: Quiet, tabs: int, seconds: float) -> Figures:
     """What tabs cost that stay open and show nothing new."""
-    before = meters.resident_mib([server.pids["app"]])
+    before = meters.resident_mib(server.pids["app"])
     async with desks(server, tabs // min(tabs, TABS_EACH), min(tabs, TABS_EACH)):
         await asyncio.sleep(SETTLE_SECONDS)
         begun, look = server.cpu(), quiet.look()
         await asyncio.sleep(seconds)
-        cpu, held = server.cpu(), meters.resident_mib([server.pids["app"]])
+        cpu, held = server.cpu(), meters.resident_mib(server.pids["app"])
     used = {f"{part} % of a core": 100 * (cpu[part] - begun[part]) / seconds for part in cpu}
     _, stolen, _ = quiet.foreign_percent(look)
     return {"MiB before": before, "KiB a tab": 1024 * (held - before) / tabs, **used, "stolen %": stolen}

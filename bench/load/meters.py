@@ -76,12 +76,9 @@ def _ended_seconds(pid: int) -> float:
     return sum(int(field) for field in _stat(pid)[CHILDREN_TIMES]) / TICKS
 
 
-def resident_mib(pids: Iterable[int]) -> float:
-    """Resident memory of these processes and what they started."""
-    pages = 0
-    for pid in (one for root in pids for one in tree(root)):
-        pages += int((PROC / str(pid) / "statm").read_text().split()[1])
-    return pages * PAGE_KIB / 1024
+def resident_mib(pid: int) -> float:
+    """Resident memory of a process."""
+    return int((PROC / str(pid) / "statm").read_text().split()[1]) * PAGE_KIB / 1024
 
 
 def descriptors(pids: Iterable[int]) -> int:

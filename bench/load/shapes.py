@@ -55,7 +55,9 @@ async def measure_stream(bench: Bench) -> None:
     options, quiet = bench.options, bench.quiet
     pace = stream.Pace(options.deltas, options.rate)
     for server in bench.servers:
-        bench.report.add("At rest", server.name, {"app MiB": meters.resident_mib([server.pids["app"]])})
+        app = server.pids["app"]
+        below = sum(meters.resident_mib(child) for child in meters.children(app))
+        bench.report.add("At rest", server.name, {"app MiB": meters.resident_mib(app), "its children MiB": below})
     for tabs in options.tabs:
         what = f"{options.users} answers at once, tabs of each: {tabs}"
         await bench.each(

@@ -47,7 +47,7 @@ async def _watch(server: Server, seen: list[tuple[float, int, int]], say: Callab
         await asyncio.sleep(EVERY_SECONDS)
         os.kill(app, signal.SIGUSR1)
         await asyncio.sleep(TELL_SECONDS)
-        seen.append((meters.resident_mib([app]), meters.descriptors([app]), _told_tasks(server)))
+        seen.append((meters.resident_mib(app), meters.descriptors([app]), _told_tasks(server)))
         say("  {:.1f} MiB, {} descriptors, {} tasks".format(*seen[-1]))
 
 
