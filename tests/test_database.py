@@ -256,7 +256,7 @@ async def test_an_answer_that_arrived_while_the_process_was_busy_is_no_outage(
     patches.QUERY_SECONDS.replace(monkeypatch, 0.2)
     patches.RETRY_WITHIN_SECONDS.replace(monkeypatch, 0)
     asked = asyncio.create_task(query("SELECT 1 AS one FROM pg_sleep(0.1)"))
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(0.05)  # the query is sent
     time.sleep(0.6)  # noqa: ASYNC251 - the loop has to be busy
 
     assert await asked == [{"one": 1}]

@@ -42,7 +42,7 @@ async def test_a_loop_that_is_always_late_does_not_wait_forever() -> None:
             super()._ring()
 
     Counted(0.01, ended.set)
-    await eventually(lambda: time.sleep(0.1) or ended.is_set())
+    await eventually(lambda: time.sleep(0.1) or ended.is_set())  # each step blocks the loop
 
     assert rings <= EXTENSIONS + 1
 
@@ -50,6 +50,6 @@ async def test_a_loop_that_is_always_late_does_not_wait_forever() -> None:
 async def test_a_limit_that_was_cancelled_ends_nothing() -> None:
     ended = asyncio.Event()
     Limit(0.0, ended.set).cancel()
-    await asyncio.sleep(0.01)
+    await asyncio.sleep(0.01)  # its time is over
 
     assert not ended.is_set()

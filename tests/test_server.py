@@ -343,7 +343,7 @@ async def test_processes_share_the_port_evenly(start: Start) -> None:
     pids = await all_of(2, server)
     async with asyncio.timeout(START_SECONDS):
         while min(found := await shares(server, pids, connections=100)) == 0:  # the second one still starts
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.1)  # nothing tells when it accepts
 
     assert min(found) > 25, found
 
@@ -354,7 +354,7 @@ async def test_one_process_that_drains_leaves_new_connections_to_the_others(star
     pids = await all_of(2, server)
     async with asyncio.timeout(START_SECONDS):
         while min(await shares(server, pids, connections=40)) == 0:
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.1)  # nothing tells when it accepts
     for _ in range(8):  # by new connections, so that some of the answers are in each process
         async with moved(alice, server) as person:
             await person.ask("Count to 9000 [offline: pace=10]")
@@ -385,7 +385,7 @@ async def test_a_process_that_replaces_another_gets_its_share_of_connections(sta
     async with asyncio.timeout(START_SECONDS):
         pids = await all_of(2, server, but=ended)
         while min(found := await shares(server, pids, connections=100)) == 0:
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.1)  # nothing tells when it accepts
 
     assert min(found) > 25, found
 

@@ -27,7 +27,7 @@ import sys, time
 from chat.llm import tokens
 tokens.prepare().result()
 print(tokens._counter()._process.pid, flush=True)
-time.sleep(60)
+time.sleep(60)  # until it is killed
 """
 
 
