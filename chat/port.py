@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import mmap
 import socket
 import sys
@@ -68,7 +69,8 @@ class Port:
             return
         loop.stop_listening()
         if self._own_sockets:
-            self._sockets[process].shutdown(socket.SHUT_RD)  # until its successor listens again
+            with contextlib.suppress(OSError):  # it does not listen yet
+                self._sockets[process].shutdown(socket.SHUT_RD)  # until its successor listens again
 
 
 def _beside(first: socket.socket) -> socket.socket:
