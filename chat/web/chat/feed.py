@@ -33,6 +33,7 @@ from chat.web.chat.user_feed import UserFeed
 
 REPLAY_MAX_CHARACTERS = 512 * 1024
 SNAPSHOTS, SNAPSHOTS_SECONDS = 3, 10.0
+PATH_CHANGED = '"type":"path.changed"'
 
 
 class Feed(UserFeed):
@@ -106,6 +107,7 @@ class Feed(UserFeed):
             await super()._on_event(event)
         elif event.position.epoch == self.position.epoch and event.position.offset == self.position.offset + 1:
             await self._send(event.frame)
+            self._asks_rightly(event.frame, event.rev)
             self.position, self._settled = event.position, True
             self.rev = _continued(self.rev, (event.rev,))
         elif (
@@ -139,6 +141,11 @@ class Feed(UserFeed):
             raise Leave(Close.RESYNC_FAILED)
         self._snapshots.append(now)
 
+    def _asks_rightly(self, payload: str, rev: int) -> None:
+        """After a switch of versions, a tab asks for a snapshot without having missed anything."""
+        if rev and PATH_CHANGED in payload:
+            self._snapshots.clear()
+
     async def _replayable(self, position: LogPosition) -> LogSlice | None:
         """The log after a position, if it has no hole and is not too long. Raises Unavailable."""
         log = await self._broadcast.log.read(self.thread_id, after=position.offset)
@@ -148,6 +155,7 @@ class Feed(UserFeed):
     async def _replay(self, log: LogSlice) -> None:
         for offset, payload in log.entries:
             await self._send(with_cursor(payload, LogPosition(log.end.epoch, offset)))
+            self._asks_rightly(payload, rev_of(payload))
         self._continue_from(log.end)
         self.rev = _continued(self.rev, (rev_of(payload) for _, payload in log.entries))
 

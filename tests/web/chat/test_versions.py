@@ -294,6 +294,17 @@ async def test_another_version_is_shown_in_every_tab_with_what_was_written_below
     assert (await ChatThread.get(id=thread_id)).rev == rev + 1, "the version that is shown already changes nothing"
 
 
+async def test_versions_can_be_switched_quickly(alice: Person) -> None:
+    first = await said(alice, "say one")
+    other = await done(await edit(alice, first["thread_id"], first["message_id"], "say other"))
+    async with alice.tab(first["thread_id"]) as tab:
+        await tab.until_type("thread.snapshot")
+        for number in range(10):
+            await show(alice, first["thread_id"], (first, other)[number % 2]["message_id"])
+            await caught_up(tab, first["thread_id"])
+            assert shown_by(tab) == await path_of(first["thread_id"])
+
+
 async def test_an_answer_that_runs_in_another_version_is_named_and_can_be_stopped_and_shown(alice: Person) -> None:
     first = await said(alice, "say one")
     thread_id = first["thread_id"]
