@@ -19,10 +19,17 @@ BEFORE_HIT = 60  # characters of a snippet
 # Only threads of this user are searched. If only the title of a thread matches, the thread is found once, by its first
 # message. The question that is being answered contains the words itself, so it is left out.
 SEARCH = rf"""
-SELECT t.id, t.title, m.role, m.content, m.created_at
+SELECT t.id, t.title, m.role, m.content, m.created_at, NOT EXISTS (
+    WITH RECURSIVE path AS (
+        SELECT id, parent_id, number FROM chat_message WHERE id = t.head_id
+        UNION ALL
+        SELECT o.id, o.parent_id, o.number FROM path p JOIN chat_message o ON o.id = p.parent_id
+        WHERE p.number > m.number
+    ) SELECT 1 FROM path WHERE path.id = m.id) AS in_another_version
 FROM chat_thread t JOIN chat_message m ON m.thread_id = t.id
 WHERE t.user_id = $1 AND m.role IN ('user', 'assistant')
-  AND t.title || E'\n' || m.content ILIKE ALL ($2::text[]) AND (m.number = 1 OR m.content ILIKE ANY ($2::text[]))
+  AND t.title || E'\n' || m.content ILIKE ALL ($2::text[])
+  AND (m.content ILIKE ANY ($2::text[]) OR m.number = (SELECT min(number) FROM chat_message WHERE thread_id = t.id))
   AND NOT EXISTS (SELECT 1 FROM generation g WHERE g.user_message_id = m.id AND g.state IN {ALIVE_SQL})
 ORDER BY m.created_at DESC, m.number DESC LIMIT $3
 """  # noqa: S608
@@ -37,6 +44,7 @@ class Hit:
     said_by: str
     date: str
     snippet: str
+    in_another_version: bool  # of the chat, which is not the one that it shows now
 
 
 @tool(idempotent=True, doing="Searching your chats", done="Searched your chats", about="query")
@@ -44,7 +52,8 @@ async def search_my_threads(user: User, query: str) -> list[Hit] | str:
     """Search all messages in this user's chats, this one and archived ones included.
 
     Finds messages whose text or chat title contains all of the words, in any order and case: the newest 10, newest
-    first. An answer that is still being written is not found. Search for few, rare words, and link to chats by url.
+    first, also in versions of a chat that it does not show now. An answer that is still being written is not found.
+    Search for few, rare words, and link to chats by url.
 
     query: one to ten words, without operators
     """
@@ -61,6 +70,7 @@ async def search_my_threads(user: User, query: str) -> list[Hit] | str:
             said_by=row["role"],
             date=row["created_at"].isoformat(timespec="minutes"),
             snippet=_snippet(row["content"], words),
+            in_another_version=row["in_another_version"],
         )
         for row in rows
     ]

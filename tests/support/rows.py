@@ -10,9 +10,9 @@ from chat.models import ChatMessage, ChatThread, Role, User
 from tests.support.cast import Person
 
 PARENTS = """
-UPDATE chat_message m SET parent_id = before.id FROM chat_message before
-WHERE m.thread_id = $1 AND before.thread_id = $1
-    AND before.number = (SELECT max(number) FROM chat_message WHERE thread_id = $1 AND number < m.number)
+UPDATE chat_message m SET parent_id = before.id
+FROM (SELECT id AS after, lag(id) OVER (ORDER BY number) AS id FROM chat_message WHERE thread_id = $1) before
+WHERE m.id = before.after
 """
 HEAD = """
 UPDATE chat_thread SET head_id = (SELECT id FROM chat_message WHERE thread_id = $1 ORDER BY number DESC LIMIT 1)

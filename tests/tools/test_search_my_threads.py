@@ -14,6 +14,7 @@ from chat.tools import load
 from chat.tools.search_my_threads import MAX_HITS, Hit, search_my_threads
 from tests.support.cast import Person
 from tests.support.replies import ended
+from tests.support.rows import in_a_row
 
 START = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 
@@ -27,6 +28,7 @@ async def conversation(person: Person, title: str, *contents: str, archived: boo
         message = await ChatMessage.create(thread_id=thread.id, number=number, role=role, content=content)
         at = START + timedelta(minutes=number)
         await ChatMessage.filter(id=message.id).update(created_at=at)
+    await in_a_row(thread.id)
     return thread
 
 
@@ -43,7 +45,9 @@ async def test_alice_finds_messages_and_their_threads(alice: Person) -> None:
     thread = await conversation(alice, "Dinner", "How is fondue made?", "Melt Gruyère\n\n in white wine.")
 
     assert await hits(alice, "gruyère WINE") == [
-        Hit("Dinner", f"/chat/{thread.id}/", "assistant", "2026-03-01T12:32+00:00", "Melt Gruyère in white wine.")
+        Hit(
+            "Dinner", f"/chat/{thread.id}/", "assistant", "2026-03-01T12:32+00:00", "Melt Gruyère in white wine.", False
+        )
     ]
     assert [hit.said_by for hit in await hits(alice, "fondue")] == ["user"]
     assert (await alice.http.get((await hits(alice, "fondue"))[0].url)).status_code == 200
@@ -54,6 +58,17 @@ async def test_what_a_model_thought_is_not_found(alice: Person) -> None:
     await ChatMessage.filter(thread_id=thread.id, number=2).update(reasoning="Perhaps Emmental?")
 
     assert await snippets(alice, "emmental") == []
+
+
+async def test_other_versions_are_found_and_said_to_be_that(alice: Person) -> None:
+    thread = await conversation(alice, "Dinner", "How is fondue made?", "Melt Emmental.")
+    question = await ChatMessage.get(thread_id=thread.id, number=1)
+    other = {"thread_id": thread.id, "number": 3, "role": Role.ASSISTANT, "parent_id": question.id}
+    newer = await ChatMessage.create(content="Melt Gruyère.", **other)
+    await ChatThread.filter(id=thread.id).update(head_id=newer.id)
+
+    found = {hit.snippet: hit.in_another_version for hit in await hits(alice, "melt")}
+    assert found == {"Melt Gruyère.": False, "Melt Emmental.": True}
 
 
 async def test_bob_finds_nothing_of_alice(alice: Person, bob: Person) -> None:

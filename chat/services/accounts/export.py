@@ -21,6 +21,7 @@ from chat.models.ids import NO_ID
 from chat.services.accounts.transcripts import block, inert
 
 PAGE = 50  # rows; an answer can be long
+PATH_PAGE = 500  # rows without text
 PIECE_BYTES = 64 * 1024
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 ZIP_EPOCH = datetime(1980, 1, 1, tzinfo=UTC)  # zip files cannot say an earlier time
@@ -55,13 +56,23 @@ SELECT id, created_at, caller, round, model_asked, model, status, input_tokens, 
 FROM llm_call_log WHERE user_id = $1 AND id > $2 ORDER BY id LIMIT $3
 """
 THREADS = """
-SELECT id, title, title_by, model, archived, created_at, last_message_at FROM chat_thread
+SELECT id, title, title_by, model, archived, head_id, forked_from_id, created_at, last_message_at FROM chat_thread
 WHERE user_id = $1 AND (created_at, id) > ($2, $3) ORDER BY created_at, id LIMIT $4
 """
 MESSAGES = """
-SELECT m.id, m.number, m.role, m.status, m.content, m.reasoning, m.reasoning_ms, m.error, m.created_at
+SELECT m.id, m.parent_id, m.number, m.role, m.status, m.content, m.reasoning, m.reasoning_ms, m.error, m.created_at
 FROM chat_message m JOIN chat_thread t ON t.id = m.thread_id
 WHERE t.user_id = $1 AND t.id = $2 AND m.number > $3 ORDER BY m.number LIMIT $4
+"""
+# A part of the path, from $3 back.
+PATH = """
+WITH RECURSIVE path AS (
+    SELECT m.number, m.parent_id, 1 AS step FROM chat_message m JOIN chat_thread t ON t.id = m.thread_id
+    WHERE t.user_id = $1 AND t.id = $2 AND m.id = $3
+    UNION ALL
+    SELECT m.number, m.parent_id, p.step + 1 FROM path p JOIN chat_message m ON m.id = p.parent_id WHERE p.step < $4
+)
+SELECT number, parent_id FROM path ORDER BY step
 """
 QUEUE = """
 SELECT q.client_id, q.content, q.model, q.created_at
@@ -137,9 +148,26 @@ def _file_name(number: int, thread: Row) -> str:
 async def _transcript(user_id: UUID, thread: Row) -> AsyncIterator[str]:
     """The thread as Markdown that any program may open."""
     yield f"# {inert(thread['title']) or 'New chat'}\n\nStarted {thread['created_at']:%Y-%m-%d %H:%M} UTC.\n"
+    shown, others = await _shown(user_id, thread), 0
     async for message in _messages(user_id, thread["id"]):
-        for paragraph in _paragraphs(message):
+        others += message["number"] not in shown
+        for paragraph in _paragraphs(message) if message["number"] in shown else ():
             yield paragraph
+    if others:
+        yield "\n# Other versions\n\nMessages of other versions of this chat, in the order of their numbers.\n"
+        async for message in _messages(user_id, thread["id"]):
+            for paragraph in _paragraphs(message) if message["number"] not in shown else ():
+                yield paragraph
+
+
+async def _shown(user_id: UUID, thread: Row) -> set[int]:
+    """The numbers of the messages that are shown; the others belong to other versions."""
+    shown: set[int] = set()
+    last = thread["head_id"]
+    while last and (rows := await query(PATH, user_id, thread["id"], last, PATH_PAGE)):
+        shown.update(row["number"] for row in rows)
+        last = rows[-1]["parent_id"]
+    return shown
 
 
 def _paragraphs(message: Row) -> Iterator[str]:

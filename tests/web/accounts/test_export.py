@@ -12,6 +12,7 @@ from typing import Any
 from zipfile import ZipFile
 
 import pytest
+from tortoise.transactions import in_transaction
 
 from chat.database import query
 from chat.models import AuthSession, ChatThread, User
@@ -21,15 +22,27 @@ from tests.support.page import Page
 from tests.support.replies import answered as replied
 from tests.support.rows import answered, past_thread
 from tests.support.site import Site
+from tests.support.versions import done, edit, said
 from tests.support.waiting import eventually
 
 PATH = "/accounts/data/"
 MANY = """
-INSERT INTO chat_message (id, thread_id, number, role, status, content, error, created_at)
-SELECT gen_random_uuid(), $1, n, CASE n % 2 WHEN 1 THEN 'user' ELSE 'assistant' END, 'final',
+INSERT INTO chat_message (id, thread_id, parent_id, number, role, status, content, error, created_at)
+SELECT md5($1::uuid || '' || n)::uuid, $1, CASE WHEN n > 1 THEN md5($1::uuid || '' || (n - 1))::uuid END, n,
+    CASE n % 2 WHEN 1 THEN 'user' ELSE 'assistant' END, 'final',
     n || ' ' || (SELECT string_agg(md5(n || ':' || part), '') FROM generate_series(1, $3::int) part), '', now()
 FROM generate_series(1, $2::int) n
 """
+HEAD = "UPDATE chat_thread SET head_id = md5($1::uuid || '' || $2::int)::uuid WHERE id = $1"
+
+
+async def many(thread: ChatThread, count: int, *, parts: int) -> None:
+    """A long row of messages. Plans of a small table, which connections have kept, would read all of it each time."""
+    async with in_transaction():
+        await query("SET LOCAL session_replication_role = replica")
+        await query(MANY, thread.id, count, parts)
+        await query(HEAD, thread.id, count)
+    await query("ANALYZE chat_message")
 
 
 async def downloaded(person: Person) -> ZipFile:
@@ -94,6 +107,23 @@ async def test_reasoning_is_quoted_in_the_text_and_a_field_of_the_data(alice: Pe
     assert text.index("Reasoning:") < text.rindex("Hello")
 
 
+async def test_versions_are_in_the_data_and_after_the_shown_path_in_the_text(alice: Person) -> None:
+    first = await said(alice, "say one")
+    await said(alice, "say older", first["thread_id"])
+    edited = await done(await edit(alice, first["thread_id"], first["message_id"], "say newer"))
+    packed = await downloaded(alice)
+    [thread] = data_in(packed)["threads"]
+    parents = {one["id"]: one["parent_id"] for one in thread["messages"]}
+    [name] = [name for name in packed.namelist() if name != "data.json"]
+    shown, others = packed.read(name).decode().split("\n# Other versions\n")
+
+    assert (thread["head_id"], thread["forked_from_id"]) == (edited["reply_id"], None)
+    assert (parents[edited["reply_id"]], parents[edited["message_id"]]) == (edited["message_id"], None)
+    assert ("\nnewer\n" in shown, "\none\n" in shown, "\nolder\n" in shown) == (True, False, False)
+    assert others.index("\none\n") < others.index("\nolder\n")
+    assert "newer" not in others
+
+
 async def test_an_exports_name_has_the_date_and_caches_do_not_store_it(alice: Person) -> None:
     answer = await alice.http.post(PATH)
 
@@ -127,7 +157,7 @@ async def test_any_title_makes_a_file_name_that_is_safe_everywhere(alice: Person
 async def test_ten_thousand_messages_never_are_in_memory_together(alice: Person) -> None:
     user = await User.get(email=alice.email)
     thread = await ChatThread.create(user=user, title="Very long")
-    await query(MANY, thread.id, 10_000, 16)  # half a kB each, which packs badly
+    await many(thread, 10_000, parts=16)  # half a kB each, which packs badly
     pieces, size, largest = [], 0, 0
     tracemalloc.start()
     try:
@@ -151,7 +181,7 @@ async def test_ten_thousand_messages_never_are_in_memory_together(alice: Person)
 async def test_an_aborted_download_leaves_no_task_behind(site: Site, alice: Person) -> None:
     user = await User.get(email=alice.email)
     thread = await ChatThread.create(user=user, title="Very long")
-    await query(MANY, thread.id, 3_000, 64)
+    await many(thread, 3_000, parts=64)
     before = len(asyncio.all_tasks())
     async with alice.http.stream("POST", PATH) as answer:
         async for _ in answer.aiter_bytes():
@@ -164,7 +194,7 @@ async def test_an_aborted_download_leaves_no_task_behind(site: Site, alice: Pers
 async def test_a_client_that_reads_slowly_holds_no_connection_of_the_database(site: Site, alice: Person) -> None:
     user = await User.get(email=alice.email)
     thread = await ChatThread.create(user=user, title="Very long")
-    await query(MANY, thread.id, 10_000, 64)
+    await many(thread, 10_000, parts=64)
     async with alice.http.stream("POST", PATH) as answer:
         pieces = answer.aiter_raw(1024)
         await anext(pieces)

@@ -14,6 +14,12 @@ OWN_THREAD = "t.thread_id IN (SELECT id FROM chat_thread WHERE user_id = {})"
 BY_THREAD = ValueFilter("thread", "Chat", "t.thread_id = {}", identifier)
 THREAD = Column("thread", "Chat", "t.thread_id", "id", link="'threads/' || t.thread_id")
 WAITING = "(SELECT count(*) FROM queued_message WHERE thread_id = t.id)"
+# Its place among the messages with the same parent.
+VERSION = """
+(SELECT count(*) FROM chat_message o WHERE o.parent_id = t.parent_id AND o.number <= t.number)
++ (SELECT count(*) FROM chat_message o
+   WHERE t.parent_id IS NULL AND o.thread_id = t.thread_id AND o.parent_id IS NULL AND o.number <= t.number)
+"""
 MOST_SHOWN = 200  # messages
 
 THREADS = Table(
@@ -31,6 +37,8 @@ THREADS = Table(
     ),
     details=(
         Column("archived", "Archived", kind="yes"),
+        Column("head", "Shown up to", "t.head_id", "id", link="'messages/' || t.head_id"),
+        Column("forked_from", "Branched from", "t.forked_from_id", "id", link="'threads/' || t.forked_from_id"),
         Column("rev", "Revision", kind="number"),
         Column("fence", "Fence", kind="number"),
         Column("queued", "Waiting messages", WAITING, "number"),
@@ -57,11 +65,13 @@ MESSAGES = Table(
         user_column("(SELECT user_id FROM chat_thread WHERE id = t.thread_id)"),
         THREAD,
         Column("number", "Number", kind="number"),
+        Column("version", "Version", VERSION, "number"),
         Column("role", "Role"),
         Column("status", "Status", kind="state"),
         Column("length", "Characters", "length(t.content)", "number"),
     ),
     details=(
+        Column("parent", "After", "t.parent_id", "id", link="'messages/' || t.parent_id"),
         Column("token_count", "Tokens", kind="number"),
         Column("reasoning_ms", "Thinking", kind="ms"),
     ),
