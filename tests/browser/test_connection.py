@@ -127,13 +127,13 @@ async def test_while_an_answer_is_cut_off_messages_wait_in_the_outbox_and_the_cu
     await chat.has_text(10, answers=2)
     assert await chat.page.evaluate(BREATHING) == ["running"]
     await cut(chat, alice, site)
-    await expect(chat.send_button).to_be_visible()
+    await expect(chat.page.locator("#chat[data-cut]")).to_be_visible()
     assert await chat.page.evaluate(BREATHING) == ["paused"]
     await chat.stop_button.click()
     await expect(chat.error).to_have_text("Not connected. You can stop the answer when the connection is back.")
     await chat.say("say one")
     await chat.say("say two")
-    pending = chat.page.locator('#chat-messages > article[data-status="pending"] .markdown-content')
+    pending = chat.page.locator("#queue li[aria-busy=true] .queued-text")
     await expect(pending).to_have_text(["say one", "say two"])
     await expect(chat.field).to_have_value("")
     await expect(chat.error).to_be_hidden()

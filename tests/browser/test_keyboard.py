@@ -36,7 +36,7 @@ async def test_the_tab_order_of_a_thread(desk: Desk, alice: Person) -> None:
     order = await tabbed(chat.page, 30)
     start = order.index("Skip to the conversation")
 
-    assert order[start : start + 13] == [
+    assert order[start : start + 17] == [
         "Skip to the conversation",
         "Skip to the message field",
         "Quart Chat",
@@ -47,7 +47,11 @@ async def test_the_tab_order_of_a_thread(desk: Desk, alice: Person) -> None:
         "Account",
         "Conversation",
         "Copy message",
+        "Edit message",
+        "More",
         "Copy answer",
+        "Try again",
+        "More",
         "Go to the answer",
         "Message",
     ]

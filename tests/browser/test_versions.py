@@ -196,6 +196,32 @@ async def test_a_version_is_deleted_after_its_count_was_shown(desk: Desk, alice:
     await chat.hears("Deleted")
 
 
+async def test_a_chat_whose_only_question_is_deleted_goes_on(desk: Desk, alice: Person) -> None:
+    chat = await asked(desk, alice)
+    await choose(chat, chat.questions.first, "Delete")
+    await chat.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    await expect(chat.messages).to_have_count(0)
+    await expect(chat.field).to_be_focused()
+    await chat.say("say one")
+
+    await chat.is_over(answers=1)
+    await expect(chat.messages).to_have_count(2)
+
+
+async def test_a_text_from_right_to_left_is_edited_from_right_to_left(desk: Desk, alice: Person) -> None:
+    chat = await asked(desk, alice)
+    await chat.questions.first.hover()
+    await edit(chat.questions.first).click()
+    await editor(chat).fill("\u05de\u05d4 \u05e9\u05dc\u05d5\u05de\u05da")
+    assert await editor(chat).evaluate("it => getComputedStyle(it).direction") == "rtl"
+    await editor(chat).press("Enter")
+    await chat.is_over(answers=1)
+
+    text = chat.questions.first.locator(".markdown-content")
+    assert await text.evaluate("it => getComputedStyle(it).direction") == "rtl"
+    await expect(version(chat.questions.first, 2, 2)).to_have_css("direction", "ltr")
+
+
 async def test_a_chat_is_branched_and_leads_back(desk: Desk, alice: Person) -> None:
     chat = await asked(desk, alice, "say one", "say two")
     before = chat.thread_id
@@ -223,6 +249,7 @@ async def test_an_answer_in_another_version_is_shown_or_stopped(desk: Desk, alic
     await expect(version(chat.questions.nth(1), 2, 2)).to_be_visible()
     for notice in notices:
         await expect(notice).to_be_hidden()
+    await chat.hears("Answering", times=2)  # when it began, and when it is seen again
     await version(chat.questions.nth(1), 2, 2).get_by_role("button", name="Previous version").click()
     await expect(notices[0]).to_be_visible()
     await chat.page.reload()

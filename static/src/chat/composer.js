@@ -18,8 +18,8 @@ export class Composer {
   #lastSent = -Infinity;
 
   /**
-   * `page.onSend(content, clientId, model)`, `page.onStop(messageId)`, `page.onEdit()`, `page.onCancel()` and `page.onUp()` (Arrow-up in the empty field). With `page.keepsText` (the first
-   * message of a chat) the text stays in the field while it is sent.
+   * `page.onSend(content, clientId, model)`, `page.onStop(messageId)`, `page.onEdit()`, `page.onCancel()` and `page.onUp()`: Arrow-up in
+   * the empty field. With `page.keepsText` (the first message of a chat) the text stays in the field while it is sent.
    */
   constructor(form, { limit, draft, ...page }) {
     this.#form = form;
@@ -182,7 +182,9 @@ export class Composer {
     const clientId = this.#draft.clientIdOf(content);
     this.#form.querySelector("#model-gone")?.remove(); // the chat has a new model now
     this.#page.onSend(content, clientId, this.model);
-    if (!this.#page.keepsText) this.empty();
+    if (this.#page.keepsText) return;
+    this.empty();
+    if (document.activeElement === this.#send) this.focus();
   }
 
   /** Why a text can't be sent, or "". */

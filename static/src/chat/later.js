@@ -5,6 +5,7 @@ const part = (id) => document.getElementById(id);
 export class Later {
   #page;
   #queue; // a promise of the list
+  hasQueue = false;
 
   /** `page`: what the parts need of thread.js. */
   constructor(page) {
@@ -26,17 +27,29 @@ export class Later {
     else window.location.assign(`?edit=${message.id}#message`);
   }
 
-  /** Most chats have no queue. */
-  async showQueue({ queue, messages }) {
+  /** Most visits have no queue. Its list is loaded while an answer is being written: the connection may be lost when it is needed. */
+  async showQueue({ queue, messages }, isRunning) {
     const sending = messages.filter(({ pending, waits }) => pending && waits);
-    if (!this.#queue && !queue.items.length && !sending.length) return;
-    this.#queue ??= import("./queue.js").then(({ QueueList }) => new QueueList(part("queue"), this.#page));
-    (await this.#queue).show(queue, sending);
+    if (!this.#queue && !isRunning && !queue.items.length) return;
+    this.#queue ??= this.#loadQueue();
+    (await this.#queue)?.show(queue, sending);
+  }
+
+  /** Without the file, waiting messages are shown when the next change has loaded it. */
+  async #loadQueue() {
+    try {
+      const { QueueList } = await import("./queue.js");
+      this.hasQueue = true;
+      return new QueueList(part("queue"), this.#page);
+    } catch {
+      this.#queue = undefined;
+      return undefined;
+    }
   }
 
   /** The last waiting message goes back into the field. False if there is none. */
   takeLast({ queue }) {
-    this.#queue?.then((list) => list.takeLast());
+    this.#queue?.then((list) => list?.takeLast());
     return queue.items.length > 0;
   }
 }

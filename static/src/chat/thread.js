@@ -125,7 +125,7 @@ class ThreadPage {
     document.getElementById("chat-scroll").removeAttribute("data-opening");
     if (this.#draft.isAmong(messages)) this.#composer.empty();
     this.#returnOld();
-    for (const message of this.#outbox.messages) this.#dispatch({ type: "local.send", ...message });
+    for (const message of this.#outbox.messages) this.#dispatch({ type: "local.send", ...message, queue: false }); // no list yet
     this.#render();
     this.#listen();
   }
@@ -189,7 +189,7 @@ class ThreadPage {
     const notice = document.getElementById("elsewhere");
     notice.hidden = !elsewhere;
     notice.querySelector("button").value = elsewhere ?? "";
-    this.#later.showQueue(this.#state);
+    this.#later.showQueue(this.#state, Boolean(running || elsewhere));
   }
 
   #forLater() {
@@ -199,7 +199,7 @@ class ThreadPage {
       articleOf: (id) => this.#list.articleOf(id),
       announce: (text) => this.#announce(text),
       say: (sentence) => this.#composer.say(sentence),
-      putBack: (text, sentence) => this.#composer.putBack(text, sentence),
+      putBack: (text, sentence) => this.#putBack(text, sentence),
       sends: (event) => this.#composer.sends(event),
       around: (change) => this.#follower.around(change),
       toQuestion: () => this.#follower.toQuestion(),
@@ -219,12 +219,17 @@ class ThreadPage {
     const place = edits ? { edits } : { queue: true, head_id: lastOf(this.#state)?.id };
     const message = { client_id: clientId, content, model, created_at: new Date().toISOString(), ...place };
     this.#outbox.add(message);
-    this.#dispatch({ type: "local.send", ...message });
+    this.#dispatch({ type: "local.send", ...message, queue: message.queue && this.#later.hasQueue });
     this.#list.flush();
     if (!this.#state.messages.at(-1).waits) this.#follower.toQuestion();
     if (this.#connection.isUp) this.#connection.send(sendFrame(message));
     else this.#connection.hurry();
     this.#connection.watch();
+  }
+
+  #putBack(text, sentence) {
+    this.#composer.putBack(text, sentence);
+    this.#composer.focus();
   }
 
   get #isBusy() {

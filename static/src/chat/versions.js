@@ -10,7 +10,7 @@ const ACTIONS = {
   retry: (page, message) => again(page, message, {}),
   continue: (page, message) => again(page, message, { go_on: "1" }),
   version: (page, message, button) => toVersion(page, button),
-  show: (page, message, button) => show(page, button.value),
+  show: (page, message, button) => moveHead(page, button.value),
   more: (page, message, button) => toggleMenu(button, message, (choice) => CHOICES[choice.name](page, message, choice.value)),
 };
 
@@ -55,20 +55,22 @@ async function again(page, { id }, fields) {
 
 /** The focus stays on the same button of the other version. */
 async function toVersion(page, button) {
-  const article = await show(page, button.value);
+  if (!(await moveHead(page, button.value))) return;
+  const article = await appears(page.list, button.value);
   if (!article) return;
   const buttons = [...article.querySelectorAll('[data-action="version"]:enabled')];
   (buttons.find(({ ariaLabel }) => ariaLabel === button.ariaLabel) ?? buttons[0])?.focus({ preventScroll: true });
   page.announce(article.querySelector(".message-versions fieldset").ariaLabel);
 }
 
-/** Moves the head, in every tab; resolves to the article of the message, if it comes. */
-async function show(page, id) {
+/** In every tab. False if it was refused. */
+async function moveHead(page, id) {
   const { problem } = await request(`${page.address}head/`, { message_id: id });
-  if (problem) return void page.say(problem);
-  return appears(page.list, id);
+  if (problem) page.say(problem);
+  return !problem;
 }
 
+/** The article of a message with versions, when it is there; null if it does not come. */
 function appears(list, id) {
   const find = () => {
     const article = list.querySelector(`article[data-message-id="${CSS.escape(id)}"]`);
