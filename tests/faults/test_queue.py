@@ -45,9 +45,10 @@ async def all_sent(story: Story) -> None:
     """Each message was sent once, in order, answered once and paid for once, and every tab shows the same."""
 
     async def done() -> list[dict[str, Any]] | None:
+        if await story.cluster.rows(WAITING, story.thread_id):  # before the answers, where the last of them then is
+            return None
         rows = (await story.cluster.rows(ANSWERED, story.thread_id))[1:]
-        is_over = not await story.cluster.rows(WAITING, story.thread_id)
-        return rows if is_over and all(row["status"] != "streaming" for row in rows) else None
+        return rows if all(row["status"] != "streaming" for row in rows) else None
 
     rows = await eventually(done, seconds=SETTLED_SECONDS)
     assert [(row["question"], row["answer"], row["status"]) for row in rows] == SENT
