@@ -21,10 +21,12 @@ from chat.services.replies.thoughts import BLANK_LINE
 from chat.settings import MODEL_MAX_LENGTH
 from chat.text import fitting
 
+# The answer may have been deleted meanwhile: its round must still be recorded in the ledger.
 STORE = """
 INSERT INTO round_item (id, generation_id, round, number, model, item)
-SELECT new.id, $1, $2, new.number, $3, new.item::jsonb
-FROM unnest($4::uuid[], $5::int[], $6::text[]) AS new(id, number, item) ON CONFLICT DO NOTHING
+SELECT new.id, g.id, $2, new.number, $3, new.item::jsonb
+FROM unnest($4::uuid[], $5::int[], $6::text[]) AS new(id, number, item) JOIN generation g ON g.id = $1
+ON CONFLICT DO NOTHING
 """
 OF_ANSWERS = """
 SELECT g.answer_id, i.round, i.model, i.item FROM round_item i JOIN generation g ON g.id = i.generation_id
