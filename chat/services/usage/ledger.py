@@ -133,9 +133,9 @@ async def record(
     """
     plan, figures = log.plan, _columns(log, outlives_its_chat=about is not None)
     response_id = log.response_id and fitting(log.response_id, PROVIDER_ID_MAX_LENGTH)
-    # Repeated after a lost reply to COMMIT: without either of these only the row's own id tells that it is the same.
-    has_key = generation_id or response_id
-    call_id = uuid7() if has_key else uuid5(plan.call_id, str(plan.number))
+    # Repeated after a lost reply to COMMIT: without a response's id, only the row's own id tells that it is the same.
+    # The generation doesn't: it may have been deleted.
+    call_id = uuid7() if response_id else uuid5(plan.call_id, str(plan.number))
     sent = msgspec.json.encode(plan.sent).decode() if keep_input else None
     ids = (call_id, generation_id, plan.user, plan.call_id, plan.number, response_id)
     rows = await query(RECORD, *ids, *figures, sent, log.output, generation_id or about, uuid7())

@@ -376,6 +376,23 @@ async def test_calls_without_a_user_count_in_the_totals_of_their_month(llm: LLMC
     assert cost_after >= cost + result.cost > cost
 
 
+@pytest.mark.parametrize("response", ["none", "its own", "of another call"])
+async def test_a_round_of_a_deleted_chat_is_counted_once_however_often_it_is_recorded(
+    llm: LLMClient, user: User, response: str
+) -> None:
+    """Repeated after a lost reply to COMMIT; the deletion left no generation by which to know the round again."""
+    first = (await llm.call("say hello", user=user.id)).call_log
+    ids = {"none": None, "its own": f"resp_{uuid.uuid4().hex}", "of another call": first.response_id}
+    log = replace(first, response_id=ids[response], plan=replace(first.plan, call_id=uuid.uuid4()))
+    recorded = [await record(log, generation_id=log.plan.call_id) for _ in range(3)]
+    month = await month_of(user)
+
+    assert [bool(one) for one in recorded] == [True, False, False]
+    assert month is not None
+    assert month.calls == 2
+    assert await LLMCallLog.filter(call_id=log.plan.call_id).count() == 1
+
+
 async def test_a_call_that_ends_after_its_user_or_chat_was_deleted_is_only_counted(llm: LLMClient, user: User) -> None:
     log = replace((await llm.call("say hello", user=user.id)).call_log, response_id=None, error="you said hello")
     gone = uuid.uuid4()
