@@ -12,6 +12,7 @@ import logging
 import subprocess
 import sys
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache
 from threading import Timer
 from typing import Any
@@ -72,7 +73,7 @@ class Counter:
         """End it at once."""
         if self._process:
             self._process.kill()
-            with self._process:  # closes the pipes and waits
+            with suppress(OSError), self._process:  # closes the pipes, even one with an unsent request, and waits
                 self._process = None
 
     def count(self, texts: list[str]) -> list[int]:

@@ -29,6 +29,12 @@ tokens.prepare().result()
 print(tokens._counter()._process.pid, flush=True)
 time.sleep(60)  # until it is killed
 """
+READS_NOTHING = """
+import os, time
+os.close(0)
+print("closed", flush=True)
+time.sleep(60)  # until it is killed
+"""
 
 
 class Recorded:
@@ -113,6 +119,24 @@ def is_running(number: int) -> bool:
     """Not a zombie either, which no one may collect in a container."""
     status = Path(f"/proc/{number}/stat")
     return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def test_a_process_that_no_longer_reads_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The request stays in the pipe's buffer, and closing the pipe fails as writing did."""
+    counter = tokens._counter()
+    counter.stop()
+    with monkeypatch.context() as patch:
+        patches.TOKEN_PROGRAM.replace(patch, [sys.executable, "-c", READS_NOTHING])
+        counter.start()
+    deaf = counter._process
+    assert deaf is not None
+    assert deaf.stdout is not None
+    assert deaf.stdout.readline() == b"closed\n"
+
+    assert tokens._count_elsewhere(["hello world"]) == [2]
+    assert deaf.returncode == -signal.SIGKILL
+    assert counter._process is not deaf
+    counter.stop()
 
 
 def test_without_another_process_tokens_are_counted_here(
