@@ -111,6 +111,42 @@ async def test_a_message_that_waits_for_a_full_server_can_be_canceled(
     await expect(chat.field).to_have_value("say hello")
 
 
+async def test_an_answer_is_tried_again_once_a_full_server_has_room(
+    desk: Desk, alice: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chat = await desk.chat(alice, await past_thread(alice))
+    await chat.say("say hello")
+    await chat.is_over(answers=2)
+    with monkeypatch.context() as full:
+        patches.IS_FULL.replace(full, True)
+        await chat.answer.hover()
+        await chat.answer.get_by_role("button", name="Try again").click()
+        await expect(chat.error).to_have_text("The site is busy. It will be tried again in a moment.")
+    await expect(chat.answer.get_by_role("group", name="Version 2 of 2")).to_be_visible()
+
+    await expect(chat.error).to_be_hidden()
+    await expect(chat.page.get_by_role("button", name="Cancel")).to_be_hidden()
+
+
+async def test_an_answer_that_waits_for_a_full_server_can_be_canceled(
+    desk: Desk, alice: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chat = await desk.chat(alice, await past_thread(alice))
+    await chat.say("say hello")
+    await chat.is_over(answers=2)
+    with monkeypatch.context() as full:
+        patches.IS_FULL.replace(full, True)
+        await chat.answer.hover()
+        await chat.answer.get_by_role("button", name="Try again").click()
+        await chat.page.get_by_role("button", name="Cancel").click()
+        await expect(chat.error).to_be_hidden()
+        await expect(chat.field).to_be_focused()
+    async with chat.page.expect_response("**/again/") as response:  # the button works again
+        await chat.answer.get_by_role("button", name="Try again").click()
+
+    assert (await response.value).status == 201
+
+
 async def test_a_page_without_its_database_says_so_and_retries_automatically(
     desk: Desk, alice: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:

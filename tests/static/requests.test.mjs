@@ -20,6 +20,11 @@ test("a refusal is shown in the server's words", async () => {
   assert.deepEqual(await request("/x/", {}, answering(409, { message: "Wait." })), { problem: "Wait." });
 });
 
+test("a server that is full says when it is asked again", async () => {
+  const full = answering(503, { code: "overloaded", message: "The site is busy.", retry_ms: 2000 });
+  assert.deepEqual(await request("/x/", {}, full), { problem: "The site is busy.", retryMs: 2000 });
+});
+
 test("without a connection or with an invalid response, the error is shown", async () => {
   const offline = async () => {
     throw new TypeError("Failed to fetch");

@@ -2,13 +2,15 @@
 
 const NOT_CONNECTED = "Not connected. Try again.";
 
-/** The response, or `{problem}`, a sentence. */
+/** The response, or `{problem}`, a sentence; with `retryMs` if the server is full and has room later. */
 export async function request(address, fields, send = window.fetch) {
   try {
     const post = fields && { method: "POST", body: new URLSearchParams(fields) };
     const response = await send(address, { headers: { Accept: "application/json" }, ...post });
     const answer = response.status === 204 ? {} : await response.json();
-    return response.ok ? answer : { problem: answer.message ?? NOT_CONNECTED };
+    if (response.ok) return answer;
+    const problem = answer.message ?? NOT_CONNECTED;
+    return answer.code === "overloaded" ? { problem, retryMs: answer.retry_ms } : { problem };
   } catch {
     return { problem: NOT_CONNECTED };
   }

@@ -4,6 +4,7 @@ import { toggleMenu } from "./message_menu.js";
 import { request } from "./requests.js";
 
 const BUSY = "Wait for the answer or stop it first.";
+const FULL = "The site is busy. It will be tried again in a moment.";
 const APPEARS_MS = 10_000;
 
 const ACTIONS = {
@@ -44,13 +45,31 @@ export function showVersions(article, { id, versions }, template) {
   if (!shown) actions.append(form);
 }
 
-/** A new version of an answer, or the rest of it. It arrives over the socket. */
+/** A new version of an answer, or the rest of it. It arrives over the socket. Sent again while the server is full. */
 async function again(page, { id }, fields) {
   if (page.isBusy()) return page.say(BUSY);
   page.keepFocus();
-  const { problem } = await request(`${page.address}again/`, { message_id: id, client_id: page.newId(), ...fields });
-  if (problem) page.say(problem);
-  else page.toQuestion();
+  const attempt = { message_id: id, client_id: page.newId(), ...fields };
+  for (;;) {
+    const { problem, retryMs } = await request(`${page.address}again/`, attempt);
+    page.say(retryMs ? FULL : (problem ?? ""));
+    if (!problem) return page.toQuestion();
+    if (!retryMs || (await isCanceled(page, retryMs * (1 + Math.random())))) return;
+  }
+}
+
+/** Whether Cancel was pressed before the time had passed. */
+async function isCanceled(page, ms) {
+  const cancel = document.getElementById("cancel-sending");
+  page.canCancel(true);
+  const canceled = new Promise((resolve) => {
+    cancel.addEventListener("click", () => resolve(true), { once: true });
+    window.setTimeout(() => resolve(false), ms);
+  });
+  if (!(await canceled)) return false;
+  page.keepFocus();
+  page.say("");
+  return true;
 }
 
 /** The focus stays on the same button of the other version. */
