@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from chat.services.errors import Refused
 
 OVERLOADED = "The site is busy. Your message will be sent in a moment."
-TRY_AGAIN = "The site is busy. Try again in a moment."  # for anything but a message: a form is not sent again by itself, and a tab has its own words
+# For anything but a message: a form is not sent again by itself, and a tab has its own words.
+TRY_AGAIN = "The site is busy. Try again in a moment."
 RETRY_MS = 2_000
 LONGEST_RETRY_MS = 7_000  # with the jitter 14 s: after 15 s of silence a tab asks for everything again
 CROWD_SECONDS = 10.0  # refusals this recent count as tabs that will come back
