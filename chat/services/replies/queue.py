@@ -43,6 +43,7 @@ INSERT INTO queued_message (id, thread_id, number, client_id, content, model, he
 VALUES ($1, $2, $3, $4, $5, $6, $7, false, now())
 """
 DELETE = "DELETE FROM queued_message WHERE thread_id = $1 AND client_id = $2 RETURNING client_id, content, model"
+FIND = "SELECT client_id, content, model FROM queued_message WHERE thread_id = $1 AND client_id = $2"
 ORDER = "ORDER BY is_next DESC, number"
 ITEMS = f"SELECT client_id, content, model, created_at FROM queued_message WHERE thread_id = $1 {ORDER}"  # noqa: S608
 CHOOSE = "UPDATE queued_message SET is_next = (client_id = $2) WHERE thread_id = $1 RETURNING is_next"
@@ -117,6 +118,14 @@ async def add(
         event = await changed(thread_id)
     await broadcast.announce(Append(thread_id, event))
     return Queued(thread_id, message.client_id)
+
+
+async def find(thread_id: UUID, client_id: UUID) -> QueueTaken:
+    """A message of the queue as it would be taken out. Raises Refused if it is not there any more."""
+    rows = await query(FIND, thread_id, client_id)
+    if not rows:
+        raise Refused("too_late", TOO_LATE)
+    return QueueTaken(**rows[0])
 
 
 async def take(deps: Deps, user: User, thread_id: UUID, client_id: UUID) -> QueueTaken:

@@ -208,8 +208,8 @@ async def refusal(refused: Refused, user: User, found: ChatThread | None, **show
     return await page(user, found, **shown), status, headers
 
 
-async def page(user: User, found: ChatThread | None, **refused: str) -> str:
-    """The page; `refused` holds the fields of a refused form, and the reason."""
+async def page(user: User, found: ChatThread | None, *, taken: UUID | None = None, **refused: str) -> str:
+    """The page, without the waiting message `taken`; `refused` holds the fields of a refused form, and the reason."""
     if user.waits:
         return await render_template("chat/waiting.html")
     deps = resources()
@@ -225,6 +225,7 @@ async def page(user: User, found: ChatThread | None, **refused: str) -> str:
         cursor=str(view.position) if view else "",
         rev=view.rev if view else 0,
         queue=view.queue if view else None,
+        taken=taken,
         running=view.running if view else None,
         forked_from=await threads.origin(user, found) if found else None,
         client_id=uuid4(),

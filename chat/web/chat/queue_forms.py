@@ -29,12 +29,15 @@ async def take(user: User, thread_id: UUID) -> ResponseReturnValue:
     """Take a waiting message (field `client_id`) into the composer."""
     found = await threads.own_thread(user, thread_id) or abort(404)
     try:
-        taken = await queue.take(resources(), user, thread_id, await _client_id())
+        client_id = await _client_id()
+        waiting = await queue.find(thread_id, client_id)
+        # The message goes last: a page that can't be rendered would lose its text.
+        fields = {"draft": waiting.content, "model": waiting.model}
+        page = "" if wants_json() else await pages.page(user, found, taken=client_id, **fields)
+        taken = await queue.take(resources(), user, thread_id, client_id)
     except Refused as refused:
         return await pages.refusal(refused, user, found, form_error=str(refused))
-    if wants_json():
-        return Response(msgspec.json.encode(taken), content_type="application/json")
-    return await pages.page(user, found, draft=taken.content, model=taken.model)
+    return page or Response(msgspec.json.encode(taken), content_type="application/json")
 
 
 @blueprint.post("/remove/")

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from chat.database import DatabaseUnavailable
 from chat.models import QueuedMessage, User
 from chat.security.limits import MESSAGE_EACH_MINUTE, MESSAGE_EACH_SECOND
 from tests.support import patches
@@ -61,6 +62,26 @@ async def test_the_form_that_takes_a_message_back_puts_it_into_the_composer(alic
     assert await waiting(thread_id) == []
     assert again.status_code == 409
     assert "This message is no longer waiting: it was sent or removed." in Page(again.text).text
+
+
+async def test_a_message_whose_page_fails_is_still_waiting(
+    alice: Person, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page without the text, and a message that no longer waits, would lose it."""
+    thread_id, [client_id] = await queue_of(alice, "say one")
+
+    async def unavailable(*_: object, **__: object) -> None:
+        raise DatabaseUnavailable
+
+    with monkeypatch.context() as patch:
+        patches.SNAPSHOT_MESSAGE_PAGE.replace(patch, unavailable)
+        failed = await alice.http.post(f"/chat/{thread_id}/queue/take/", data={"client_id": client_id})
+    kept = await waiting(thread_id)
+    taken = await alice.http.post(f"/chat/{thread_id}/queue/take/", data={"client_id": client_id})
+
+    assert (failed.status_code, kept) == (503, ["say one"])
+    assert (taken.status_code, await waiting(thread_id)) == (200, [])
+    assert taken.text.count("say one") == 1, "in the composer, no longer in the queue"
 
 
 async def test_the_other_forms_lead_back_to_the_chat(alice: Person, gate: Gate) -> None:
