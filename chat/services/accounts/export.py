@@ -158,6 +158,10 @@ async def _transcript(user_id: UUID, thread: Row) -> AsyncIterator[str]:
         async for message in _messages(user_id, thread["id"]):
             for paragraph in _paragraphs(message) if message["number"] not in shown else ():
                 yield paragraph
+    if waiting := await query(QUEUE, user_id, thread["id"]):
+        yield "\n# Waiting messages\n\nMessages that are not sent yet, in their order.\n"
+        for message in waiting:
+            yield f"\n## Waiting since {message['created_at']:%Y-%m-%d %H:%M} UTC\n\n{inert(message['content'])}\n"
 
 
 async def _shown(user_id: UUID, thread: Row) -> set[int]:

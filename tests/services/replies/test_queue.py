@@ -505,6 +505,11 @@ async def test_the_data_export_has_what_waits(alice: Person, gate: Gate) -> None
     await queued(alice, thread_id, "say one", "say two")
     user = await User.get(email=alice.email)
     archived = b"".join([piece async for piece in export.archive(user.id)])
-    [thread] = json.loads(ZipFile(io.BytesIO(archived)).read("data.json"))["threads"]
+    packed = ZipFile(io.BytesIO(archived))
+    [thread] = json.loads(packed.read("data.json"))["threads"]
+    [name] = [name for name in packed.namelist() if name != "data.json"]
+    sent, waits = packed.read(name).decode().split("\n# Waiting messages\n")
 
     assert [item["content"] for item in thread["queue"]] == ["say one", "say two"]
+    assert "\nsay zero\n" in sent
+    assert 0 < waits.index("\nsay one\n") < waits.index("\nsay two\n")
