@@ -53,6 +53,12 @@ class Port:
         """The socket of the process with this index."""
         return self._sockets[process]
 
+    def keep_only(self, process: int) -> None:
+        """In a forked process: close the others' sockets, which would listen on when those end."""
+        for sock in self._sockets:
+            if sock is not self._sockets[process]:
+                sock.close()
+
     def end(self) -> None:
         """In the parent: from now on, every process that ends was told to, and none is replaced."""
         self._all_end[0] = 1
@@ -60,6 +66,8 @@ class Port:
     def close(self, process: int) -> None:
         """In the parent, after `end`: this process has ended, so its connections go to the others."""
         if self._own_sockets:
+            with contextlib.suppress(OSError):  # it never listened
+                self._sockets[process].shutdown(socket.SHUT_RD)  # `close` alone does not end it where others have it
             self._sockets[process].close()
 
     async def leave(self, process: int, loop: ListeningLoop) -> None:

@@ -264,6 +264,7 @@ class _Supervisor:
                 )  # until the event loop has its own handlers; nothing can be lost yet
             end_with_parent()
             signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+            self._port.keep_only(index)
             leave = partial(self._port.leave, index)
             code = _serve_here(self._settings, self._port.socket(index), on_listening, leave)
         finally:

@@ -377,6 +377,21 @@ async def test_one_process_that_drains_leaves_new_connections_to_the_others(star
 
 
 @needs_linux
+async def test_when_all_are_to_end_the_last_one_serves_every_connection(start: Start, alice: Person) -> None:
+    server = await start(WEB_CONCURRENCY="2", DRAIN_SECONDS="25")
+    pids = await all_of(2, server)
+    async with asyncio.timeout(START_SECONDS):
+        while min(await shares(server, pids, connections=40)) == 0:
+            await asyncio.sleep(0.1)  # nothing tells when it accepts
+    async with moved(alice, server) as person:
+        await person.ask("Count to 9000 [offline: pace=10]")  # keeps one of them
+    server.send_signal(signal.SIGTERM)
+    assert await eventually(lambda: len(server.children()) == 1, seconds=END_SECONDS)
+
+    assert all(await asyncio.gather(*(server.answers() for _ in range(40))))
+
+
+@needs_linux
 async def test_a_process_that_replaces_another_gets_its_share_of_connections(start: Start) -> None:
     server = await start(WEB_CONCURRENCY="2", FAULTS="respawn_always")
     ended = min(await all_of(2, server))
