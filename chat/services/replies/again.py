@@ -66,6 +66,8 @@ async def regenerate(deps: Deps, user: User, thread_id: UUID, attempt: Attempt) 
 
 
 async def _regenerate(deps: Deps, user: User, thread_id: UUID, attempt: Attempt) -> Accepted:
+    if not attempt.client_id:
+        admission.is_offered(attempt.model, deps.settings)  # first, because the database is asked for it
     if stored := await _stored(user, thread_id, attempt):
         return stored
     try:
