@@ -208,7 +208,7 @@ async def refusal(refused: Refused, user: User, found: ChatThread | None, **show
     return await page(user, found, **shown), status, headers
 
 
-async def page(user: User, found: ChatThread | None, *, taken: UUID | None = None, **refused: str) -> str:
+async def page(user: User, found: ChatThread | None, taken: UUID | None = None, /, **refused: str) -> str:
     """The page, without the waiting message `taken`; `refused` holds the fields of a refused form, and the reason."""
     if user.waits:
         return await render_template("chat/waiting.html")

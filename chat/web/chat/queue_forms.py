@@ -33,7 +33,7 @@ async def take(user: User, thread_id: UUID) -> ResponseReturnValue:
         waiting = await queue.find(thread_id, client_id)
         # The message goes last: a page that can't be rendered would lose its text.
         fields = {"draft": waiting.content, "model": waiting.model}
-        page = "" if wants_json() else await pages.page(user, found, taken=client_id, **fields)
+        page = "" if wants_json() else await pages.page(user, found, client_id, **fields)
         taken = await queue.take(resources(), user, thread_id, client_id)
     except Refused as refused:
         return await pages.refusal(refused, user, found, form_error=str(refused))
