@@ -57,6 +57,7 @@ UPDATE chat_thread SET queue_paused = $2 WHERE id = $1 AND queue_paused = ''
 RETURNING id
 """
 END_PAUSE = "UPDATE chat_thread SET queue_paused = '' WHERE id = $1"
+UNCHOOSE = "UPDATE queued_message SET is_next = false WHERE thread_id = $1 AND is_next"
 IS_CHOSEN = "SELECT 1 FROM queued_message WHERE thread_id = $1 AND is_next"
 # Without messages there is nothing to pause.
 CHANGED = """
@@ -166,6 +167,18 @@ async def choose(user: User, thread_id: UUID, client_id: UUID, *, broadcast: Bro
             raise Refused("too_late", TOO_LATE)
         await query(END_PAUSE, thread_id)
         return [row["id"] for row in await query(STOP, thread_id)]
+
+
+async def unchoose(user: User, thread_id: UUID, *, broadcast: Broadcast) -> None:
+    """Pause the queue if a message was to be sent after the stop of the answer: another stop is meant for that message.
+
+    Raises Refused.
+    """
+    if not await query(IS_CHOSEN, thread_id):
+        return
+    async with _changing(user, thread_id, broadcast):
+        await query(UNCHOOSE, thread_id)
+        await query(PAUSE, thread_id, PAUSED[State.CANCELLED])
 
 
 async def pause(thread_id: UUID, sentence: str) -> QueueChanged | None:

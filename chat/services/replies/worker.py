@@ -9,7 +9,7 @@ import secrets
 import socket
 import time
 from collections.abc import Coroutine, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
@@ -20,7 +20,7 @@ from chat.events import Released, StopRequested, decode_between_workers
 from chat.models import User
 from chat.services.deps import Deps
 from chat.services.errors import NotAdministrator, Refused
-from chat.services.replies import finish, lease, queue_runs, takeover, titles
+from chat.services.replies import finish, lease, queue, queue_runs, takeover, titles
 from chat.services.replies.capacity import OVERLOADED, Capacity
 from chat.services.replies.finish import Outcome
 from chat.services.replies.lease import Claim
@@ -98,6 +98,8 @@ class Worker:
 
     async def stop(self, user: User, thread_id: UUID, answer_id: UUID) -> bool:
         """Stop the user's running answer, on any worker. False if none is running."""
+        with suppress(Refused):  # the thread was deleted just now
+            await queue.unchoose(user, thread_id, broadcast=self._deps.broadcast)
         generation_id = await lease.request_stop(user.id, thread_id, answer_id)
         if generation_id is None:
             return False

@@ -415,6 +415,32 @@ async def test_a_message_that_is_sent_now_survives_the_worker_that_stopped_the_a
     await all_answered(thread_id, 2)
 
 
+async def test_a_stop_after_send_now_is_for_the_chosen_message(
+    alice: Person, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever presses Stop last wants nothing more to be sent, also if the answer has not ended yet."""
+    posted_ = await alice.ask("say zero")
+    thread_id = posted_["thread_id"]
+    [_, second] = await queued(alice, thread_id, "say one", "say two")
+    async with alice.tab(thread_id) as tab:
+        with monkeypatch.context() as patch:
+            patches.STOP_REPLY.replace(patch, unheard)
+            await tab.send({"type": "queue.send_now", "client_id": second})
+            await tab.until_type("queue.changed")
+        await tab.send({"type": "response.cancel", "message_id": posted_["reply_id"]})
+        changed = await tab.until(lambda frame: frame["type"] == "queue.changed" and frame["paused"])
+        await ended(posted_["reply_id"])
+        await queue_runs.run_next(alice.site.resources, uuid.UUID(thread_id))
+
+    assert [item["content"] for item in changed["items"]] == ["say one", "say two"]
+    assert await paused(thread_id) == "The queue is paused because the answer was stopped."
+    assert (await asked(thread_id), await waiting(thread_id)) == (["say zero"], ["say one", "say two"])
+
+
+async def unheard(*_: object) -> None:
+    """A worker that has not heard of a stop yet."""
+
+
 # Workers
 
 
