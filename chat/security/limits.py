@@ -76,6 +76,7 @@ ACCOUNT_EXISTS = Limit("account-exists", 3, 86_400)  # by email address: sign-up
 MESSAGE_EACH_SECOND = Limit("message-second", 1, 1)
 MESSAGE_EACH_MINUTE = Limit("message-minute", 20, 60)
 PAGE_POST = Limit("page-post", 60, 60)
+BRANCH = Limit("branch", 5, 60)  # each copies up to 16 MiB of text
 SOCKET_CONNECT = Limit("socket", 30, 60)
 PREFERENCE = Limit("preference", 60, 60)
 

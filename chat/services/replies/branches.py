@@ -16,6 +16,7 @@ from chat.services.errors import Refused
 from chat.services.replies.versions import NO_MESSAGE
 
 MOST_MESSAGES = 2_000
+MOST_BYTES = 16 * 1024 * 1024  # of their text, reasoning and tool calls: one transaction copies them
 
 # What each copied message is, and will be. $3: one more than the most messages.
 PATH = """
@@ -26,7 +27,12 @@ WITH RECURSIVE path AS (
     SELECT m.id, m.parent_id, m.status, p.step + 1 FROM path p JOIN chat_message m ON m.id = p.parent_id
     WHERE p.step < $4
 )
-SELECT id, status FROM path ORDER BY step DESC
+SELECT p.id, p.status, octet_length(m.content) + octet_length(m.reasoning) + coalesce(k.bytes, 0) AS bytes
+FROM path p JOIN chat_message m ON m.id = p.id LEFT JOIN LATERAL (
+    SELECT sum(octet_length(k.arguments) + octet_length(k.output))::bigint AS bytes
+    FROM generation g JOIN tool_call k ON k.generation_id = g.id WHERE g.answer_id = p.id
+) k ON true
+ORDER BY p.step DESC
 """
 # As for any new thread, see send.py.
 LOCK_OPENING = "SELECT user_id FROM user_settings WHERE user_id = $1 FOR SHARE"
@@ -76,6 +82,7 @@ JOIN round_item i ON i.generation_id = old.id WHERE new.thread_id = $1
 
 RUNS = "This answer is still being written. Wait until it finishes or stop it, then try again."
 TOO_LONG = f"A chat of more than {MOST_MESSAGES:,} messages can't be branched. Branch from an earlier message."
+TOO_MUCH = f"A chat of more than {MOST_BYTES // 1024**2} MiB can't be branched. Branch from an earlier message."
 
 
 async def branch(
@@ -105,6 +112,8 @@ async def _path(user: User, thread_id: UUID, message_id: UUID) -> list[UUID]:
         raise Refused("busy", RUNS)
     if len(path) > MOST_MESSAGES:
         raise Refused("too_long", TOO_LONG)
+    if sum(row["bytes"] for row in path) > MOST_BYTES:
+        raise Refused("too_long", TOO_MUCH)
     return [row["id"] for row in path]
 
 

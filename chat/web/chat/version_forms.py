@@ -12,7 +12,7 @@ from quart.wrappers import Response
 from werkzeug.datastructures import MultiDict
 
 from chat.models import User
-from chat.security.limits import PAGE_POST
+from chat.security.limits import BRANCH, PAGE_POST
 from chat.services.errors import Refused
 from chat.services.replies import again, branches, path, threads, versions
 from chat.services.replies.again import Attempt
@@ -77,7 +77,7 @@ async def delete_message(user: User, thread_id: UUID, message_id: UUID) -> Respo
 
 
 @blueprint.post("/branch/")
-@limited(PAGE_POST)
+@limited(PAGE_POST, BRANCH)
 @login_required
 async def branch(user: User, thread_id: UUID) -> ResponseReturnValue:
     """Copy the chat up to a message (field `message_id`) into a new one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -13,11 +14,12 @@ from chat.llm.items import text_of
 from chat.models import ChatMessage, ChatThread, Generation, LLMCallLog, Status, ToolCall
 from tests.support import patches
 from tests.support.cast import Person
+from tests.support.client import new_client
 from tests.support.offline import OfflineServer
 from tests.support.page import Page
 from tests.support.queues import LASTING, queue_up
 from tests.support.replies import ended
-from tests.support.site import Beside
+from tests.support.site import Beside, Site
 from tests.support.versions import (
     JSON,
     again,
@@ -57,6 +59,14 @@ async def stopped(person: Person, asked: dict[str, str]) -> None:
     async with person.tab(asked["thread_id"]) as tab:
         await tab.send({"type": "response.cancel", "message_id": asked["reply_id"]})
         await ended(asked["reply_id"])
+
+
+@contextlib.asynccontextmanager
+async def elsewhere(site: Site, person: Person) -> AsyncIterator[Person]:
+    """The same browser at another server of the same site."""
+    browser = {"base_url": site.url, "headers": {"Origin": site.url}, "cookies": person.http.cookies}
+    async with new_client(**browser) as http:
+        yield Person(site, http, person.email)
 
 
 # -- edit --------------------------------------------------------------------------------------------------------------
@@ -432,6 +442,31 @@ async def test_a_branch_outlives_the_chat_that_it_is_from(alice: Person) -> None
 
     assert await texts(alice, copy_id) == ["say one", "one"]
     assert (await ChatThread.get(id=copy_id)).forked_from_id is None
+
+
+async def test_a_chat_with_too_much_text_is_not_copied(alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = await said(alice, "What time is it? [offline: tool=current_time]")
+    call = await ToolCall.get(generation__answer_id=first["reply_id"])
+    texts = [message["content"] for message in await alice.messages(first["thread_id"])]
+    size = sum(len(text.encode()) for text in (*texts, call.arguments, call.output))
+    patches.MOST_BRANCHED_BYTES.replace(monkeypatch, size - 1)
+    refused = await branch(alice, first["thread_id"], first["reply_id"])
+    patches.MOST_BRANCHED_BYTES.replace(monkeypatch, size)
+    copied = await branch(alice, first["thread_id"], first["reply_id"])
+
+    assert (refused.status_code, refused.json()["code"]) == (422, "too_long")
+    assert copied.status_code == 201
+
+
+@pytest.mark.usefixtures("unforgiving")
+async def test_five_branches_can_be_made_at_once(alice: Person, throttled: Site) -> None:
+    first = await said(alice, "say one")
+    async with elsewhere(throttled, alice) as here:
+        answers = [await branch(here, first["thread_id"], first["reply_id"]) for _ in range(6)]
+
+    assert [answer.status_code for answer in answers] == [201] * 5 + [429]
+    assert answers[5].headers["Retry-After"]
+    assert await ChatThread.filter(user__email=alice.email).count() == 6
 
 
 async def test_what_cannot_be_branched(alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
