@@ -65,6 +65,7 @@ class Oracle:
         self._synced_at = -self.rules.sync_every_seconds
         self._moved = asyncio.Event()
         self._is_live = True
+        self._knows_versions = False  # a worker of an older release would store an edit as a new message
         self._tab: Tab | None = None  # the present connection
         self._task: asyncio.Task[None] | None = None
 
@@ -117,7 +118,8 @@ class Oracle:
         """Put a message into the outbox; it is sent until it is answered. Its client id."""
         client_id = str(uuid.uuid4())
         self.outbox[client_id] = {"type": "message.send", "client_id": client_id, "content": text, **more}
-        await self._say(self.outbox[client_id])
+        if self._knows_versions or "edits" not in more:
+            await self._say(self.outbox[client_id])
         self._watch()
         return client_id
 
@@ -192,6 +194,7 @@ class Oracle:
         match frame["type"]:
             case "welcome":
                 self._heartbeat_seconds = frame["heartbeat_ms"] / 1000
+                self._knows_versions = frame.get("versions", False)
                 await self._welcomed()
             case "live":
                 self.live.append(frame["on"])
@@ -225,7 +228,8 @@ class Oracle:
 
     async def _send_letters(self) -> None:
         for letter in self.outbox.values():
-            await self._say(letter)
+            if self._knows_versions or not letter.get("edits"):
+                await self._say(letter)
 
     def _check_text(self) -> None:
         """A text that was shown grows, and never becomes another. Only the end may show that some of it was lost."""

@@ -27,10 +27,10 @@ class World {
     return this.sockets.at(-1);
   }
 
-  welcome() {
+  welcome(more = { versions: true }) {
     this.socket.readyState = 1;
     this.socket.onopen();
-    this.say({ type: "welcome", mode: "replay", cursor: "ab12cd34:9", rev: 1, heartbeat_ms: 25_000 });
+    this.say({ type: "welcome", mode: "replay", cursor: "ab12cd34:9", rev: 1, heartbeat_ms: 25_000, ...more });
   }
 
   say(frame) {
@@ -123,6 +123,26 @@ describe("a connection", () => {
     world.pass(1_000);
     world.welcome();
     assert.deepEqual(world.sent("message.send"), Array(2).fill({ type: "message.send", client_id: "c1", content: "Hi" }));
+  });
+
+  it("keeps a changed question for a newer server, and says so when that lasts", () => {
+    const edit = { client_id: "c1", content: "Hi", edits: "q1" };
+    world.pending = [{ client_id: "c2", content: "Hello", queue: true }, edit];
+    world.welcome({});
+    world.connection.post(edit);
+    assert.deepEqual(world.sent("message.send").map(({ client_id: id }) => id), ["c2"]);
+    assert.deepEqual(world.heard.frames, []);
+    world.pass(10_000);
+    assert.deepEqual(world.heard.frames.map(({ client_id: id, code }) => [id, code]), [["c1", "overloaded"]]);
+    world.connection.resendIn(1_000);
+    world.pending = world.pending.slice(0, 1); // the reader takes it back
+    world.pass(20_000);
+    assert.equal(world.heard.frames.length, 1);
+    world.pending = [edit];
+    world.socket.onclose({ code: 1012 });
+    world.pass(1_000);
+    world.welcome();
+    assert.deepEqual(world.sent("message.send").at(-1), { type: "message.send", client_id: "c1", content: "Hi", edits: "q1" });
   });
 
   it("sends once more, and once, what was refused for now", () => {

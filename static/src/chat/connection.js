@@ -17,6 +17,9 @@ const SYNC_ANSWER_MS = 5_000;
 const SYNC_EVERY_MS = 2_000;
 const HURRIED_SYNC_EVERY_MS = 250; // within the frames that the server takes
 const HEARTBEAT_MS = 25_000;
+const OLDER_MS = 10_000;
+const BEING_UPDATED = "The server is being updated. Your change will be sent when it is done.";
+const OLDER = { type: "nack", code: "overloaded", message: BEING_UPDATED, retry_ms: OLDER_MS };
 const LATE_PING_MS = 10_000; // as long as the server waits for the pong
 
 const browser = {
@@ -41,6 +44,7 @@ export class Connection {
   #ended = false;
   #lastSync = -Infinity;
   #live = true;
+  #knowsVersions = false;
   #heartbeatMs = HEARTBEAT_MS;
 
   constructor(url, page, env = browser) {
@@ -159,7 +163,8 @@ export class Connection {
     }
   }
 
-  #welcomed({ heartbeat_ms: heartbeatMs }) {
+  #welcomed({ heartbeat_ms: heartbeatMs, versions }) {
+    this.#knowsVersions = versions;
     this.#cancel("welcome");
     this.#upSince = this.#env.now();
     this.#heartbeatMs = heartbeatMs || HEARTBEAT_MS;
@@ -170,7 +175,14 @@ export class Connection {
   }
 
   #sendPending() {
-    for (const message of this.#page.pending()) this.send(sendFrame(message));
+    for (const message of this.#page.pending()) this.post(message);
+  }
+
+  /** A server of an older release would store a changed question as a new message, and answer it: it is sent to a newer one. */
+  post(message) {
+    if (this.#knowsVersions || !message.edits) return this.send(sendFrame(message));
+    const later = { ...OLDER, client_id: message.client_id };
+    this.#in(OLDER_MS, "older", () => this.#page.pending().includes(message) && this.#page.onFrame(later));
   }
 
   #closed(code) {

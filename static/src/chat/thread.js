@@ -18,7 +18,7 @@ import { MessageList } from "./messages.js";
 import { ModelNotice } from "./model_notice.js";
 import { Narrator } from "./narrator.js";
 import { startNewChat } from "./new_chat.js";
-import { Outbox, sendFrame } from "./outbox.js";
+import { Outbox } from "./outbox.js";
 import { Place } from "./place.js";
 import { startRename } from "./rename.js";
 import { Follower } from "./scroll.js";
@@ -223,7 +223,7 @@ class ThreadPage {
     this.#dispatch({ type: "local.send", ...message, queue: message.queue && this.#later.hasQueue });
     this.#list.flush();
     if (!this.#state.messages.at(-1).waits) this.#follower.toQuestion();
-    if (this.#connection.isUp) this.#connection.send(sendFrame(message));
+    if (this.#connection.isUp) this.#connection.post(message);
     else this.#connection.hurry();
     this.#connection.watch();
   }

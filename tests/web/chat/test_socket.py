@@ -70,7 +70,7 @@ async def test_a_new_title_is_heard_live_in_a_replay_and_in_a_snapshot(alice: Pe
             assert (sidebar["title"], sidebar["running"], sidebar["rev"]) == (title, False, event["rev"])
     async with alice.tab(posted["thread_id"], cursor=cursor, rev=rev) as late:
         welcome = await late.until_type("welcome")
-        assert welcome["mode"] == "replay"
+        assert (welcome["mode"], welcome["versions"]) == ("replay", True)
         titles = [(await late.until_type("thread.title.updated"))["title"] for _ in range(2)]
         assert (titles, late.store.title, late.store.rev) == (["Eggs", "Bacon"], "Bacon", rev + 2)
     async with alice.tab(posted["thread_id"]) as fresh:
