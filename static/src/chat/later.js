@@ -24,7 +24,7 @@ export class Later {
   async edit(message, begun) {
     const editor = await import("./editor.js").catch(() => null);
     if (editor) editor.edit(this.#page, message, this.#page.articleOf(message.id), begun);
-    else window.location.assign(`?edit=${message.id}#message`);
+    else window.location.assign(`${this.#page.address}?edit=${message.id}#message`);
   }
 
   /** Most visits have no queue. Its list is loaded while an answer is being written: the connection may be lost when it is needed. */

@@ -229,8 +229,9 @@ function paint(article, message, before, notes) {
 function paintActions(article, { id }) {
   const [again, edit] = ["input[name=message_id]", "[data-action=edit]"].map((name) => article.querySelector(name));
   if (again) again.value = id;
-  if (edit) edit.href = `?edit=${id}#message`;
-  article.querySelector("[data-action=more]").href = `messages/${id}/delete/`;
+  if (edit) edit.search = `edit=${id}`;
+  const more = article.querySelector("[data-action=more]");
+  more.href = more.href.replace(/messages\/.*/, `messages/${id}/delete/`);
 }
 
 /** A user's text stays exactly as typed; an answer is Markdown. */

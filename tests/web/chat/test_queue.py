@@ -64,6 +64,18 @@ async def test_the_form_that_takes_a_message_back_puts_it_into_the_composer(alic
     assert "This message is no longer waiting: it was sent or removed." in Page(again.text).text
 
 
+async def test_the_page_of_a_form_has_the_addresses_of_its_chat(alice: Person, gate: Gate) -> None:
+    """A relative address would lead below the form's own, where nothing is."""
+    thread_id, ids = await queue_of(alice, "say one", "say two")
+    await press(alice, thread_id, "send-now", ids[0])
+    answer = await alice.http.post(f"/chat/{thread_id}/queue/take/", data={"client_id": ids[1]})
+    names = ("href", "action", "formaction")
+    addresses = {element[name] for element in Page(answer.text).elements for name in names if element.get(name)}
+
+    assert f"/chat/{thread_id}/head/" in addresses
+    assert [address for address in addresses if not address.startswith(("/", "#"))] == []
+
+
 async def test_a_message_whose_page_fails_is_still_waiting(
     alice: Person, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
