@@ -15,6 +15,7 @@ from chat.mailer import Mailer
 from chat.models import ALIVE_SQL, User
 from chat.services.errors import Refused
 from chat.services.replies.worker import DeletedGeneration, Worker
+from chat.services.usage import budgets
 
 THREADS_AT_ONCE = 100  # keeps each statement short; all of them are one transaction
 
@@ -25,7 +26,8 @@ LOCK_THREADS = """
 SELECT id FROM chat_thread WHERE user_id = $1 AND ($2::uuid IS NULL OR id = $2) ORDER BY id FOR UPDATE
 """
 LOCK_RUNNING = f"""
-SELECT id, model, CASE WHEN background AND (owner IS NULL OR lease_until < now()) THEN response_id END AS orphan
+SELECT id, model, CASE WHEN background AND (owner IS NULL OR lease_until < now()) THEN response_id END AS orphan,
+    request_at IS NOT NULL AS asked
 FROM generation WHERE thread_id = ANY($1::uuid[]) AND state IN {ALIVE_SQL} ORDER BY id FOR UPDATE
 """  # noqa: S608
 LOCK_RESERVATIONS = "SELECT id FROM budget_reservation WHERE user_id = $1 ORDER BY id FOR UPDATE"
@@ -77,6 +79,7 @@ async def _delete_threads(user: User, thread_id: UUID | None = None) -> Deleted:
     running = [DeletedGeneration(**row) for row in await query(LOCK_RUNNING, threads)]
     for start in range(0, len(threads), THREADS_AT_ONCE):
         await query(DELETE_THREADS, threads[start : start + THREADS_AT_ONCE])
+    await budgets.drop([one.id for one in running if not one.asked])  # they may have no owner, who would do so
     return Deleted(threads, running)
 
 

@@ -33,9 +33,11 @@ logger = logging.getLogger(__name__)
 SALVAGE_SECONDS = 4.0  # a third of the lease, which is not renewed meanwhile
 MAX_TAKEOVERS = 3  # so that a reply which crashes its workers comes to an end
 
+# Of a reply that is deleted meanwhile, the rounds before are known by their call.
 LOST_ROUND = """
-SELECT response_id, (SELECT count(*) + 1 FROM llm_call_log WHERE generation_id = g.id) AS round
-FROM generation g WHERE id = $1
+SELECT 1 + CASE WHEN EXISTS (SELECT FROM generation WHERE id = $1)
+    THEN (SELECT count(*) FROM llm_call_log WHERE generation_id = $1)
+    ELSE (SELECT count(*) FROM llm_call_log WHERE user_id = $2 AND call_id = $1) END AS round
 """
 
 
@@ -44,7 +46,7 @@ async def resumed(claim: Claim, deps: Deps) -> Resumed | None:
     if await _why_it_ends(claim, deps):
         return None
     so_far = await _salvaged(claim, deps)
-    number = (await query(LOST_ROUND, claim.generation_id))[0]["round"]
+    number = await _number(claim)
     at = Resumption(
         response_id=claim.response_id or "",
         sequence=claim.checkpoint.sequence,
@@ -67,8 +69,9 @@ async def end_lost(claim: Claim, deps: Deps) -> None:
         await live_text.announce()
         await finish.finish(claim, live_text, outcome, journal, broadcast=deps.broadcast)
     except Fenced:
-        logger.warning("Generation %s now belongs to another worker", claim.generation_id)
-        return
+        if not await finish.settle_deleted(claim, journal, broadcast=deps.broadcast):
+            logger.warning("Generation %s now belongs to another worker", claim.generation_id)
+            return
     if claim.background and claim.response_id:  # its output is not read any more
         await deps.llm.cancel(claim.response_id, model=claim.model)
 
@@ -85,6 +88,12 @@ async def _why_it_ends(claim: Claim, deps: Deps) -> Outcome | None:
     if not all(deps.tools.is_idempotent(name) for name in running):
         return finish.TOOL_UNKNOWN
     return None
+
+
+async def _number(claim: Claim) -> int:
+    """The number of the lost round."""
+    number: int = (await query(LOST_ROUND, claim.generation_id, claim.user_id))[0]["round"]
+    return number
 
 
 async def _calls(claim: Claim) -> list[dict[str, Any]]:
@@ -123,25 +132,25 @@ async def _salvaged(claim: Claim, deps: Deps) -> AnswerSoFar:
 
 async def _lost_round(claim: Claim, so_far: AnswerSoFar, deps: Deps) -> CallLog:
     """The lost round with its cost estimated; without a response id it is uncertain whether it ran at all."""
-    found = (await query(LOST_ROUND, claim.generation_id))[0]
+    number = await _number(claim)
     turns, options = await model_input(claim, deps)
-    kept = await _kept(claim, found["round"])
-    before = await _rounds_before(claim, found["round"], kept, deps)
+    kept = await _kept(claim, number)
+    before = await _rounds_before(claim, number, kept, deps)
     written = from_utf16(so_far.text, claim.round_start)
     thought = so_far.reasoning[len(round_items.reasoning_of(kept)) :]
-    plan = deps.llm.plan([*turns, *before], number=found["round"], **options)
+    plan = deps.llm.plan([*turns, *before], number=number, **options)
     sent, received = await count_tokens([plan.sent_text, written + thought])
     used = Usage(input_tokens=sent, output_tokens=received, total_tokens=sent + received)
     return CallLog(
         plan=plan,
         model="",
-        response_id=found["response_id"],
+        response_id=claim.response_id,
         request_id="",
         status="lost",
         error="the worker was lost",
         usage=used,
         estimated=True,
-        uncertain=found["response_id"] is None,
+        uncertain=claim.response_id is None,
         cost=deps.llm.prices.cost(plan.model, used),
         attempts=1,
         duration_ms=0,

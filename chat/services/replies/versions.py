@@ -19,6 +19,7 @@ from chat.models import ALIVE_SQL, ChatMessage, Role, State, User
 from chat.services.errors import Refused
 from chat.services.replies import path, queue
 from chat.services.replies.worker import DeletedGeneration, Worker
+from chat.services.usage import budgets
 
 LOCK = "SELECT head_id FROM chat_thread WHERE id = $1 AND user_id = $2 FOR UPDATE"
 # $3: 2 to fence off the owner of an answer that was deleted, so that tabs get no more of it.
@@ -26,10 +27,11 @@ MOVE_HEAD = """
 UPDATE chat_thread SET head_id = $2, rev = rev + 1, fence = fence + $3 WHERE id = $1
 RETURNING rev, fence, title, last_message_at
 """
-# After the thread, see lease.py. `orphan` is as in accounts/deletion.py.
+# After the thread, see lease.py. The columns are those of DeletedGeneration, and whether a takeover is due.
 LOCK_RUNNING = f"""
 {path.BELOW}
-SELECT id, model, CASE WHEN background AND (owner IS NULL OR lease_until < now()) THEN response_id END AS orphan
+SELECT id, model, NULL AS orphan, request_at IS NOT NULL AS asked,
+    state = 'running' AND (owner IS NULL OR lease_until < now()) AS is_lost
 FROM generation WHERE thread_id = $1 AND state IN {ALIVE_SQL} AND answer_id IN (SELECT id FROM below) FOR UPDATE
 """  # noqa: S608 - a constant
 IS_BELOW = f"{path.BELOW} SELECT (SELECT $3::uuid IN (SELECT id FROM below)) AS found"  # noqa: S608
@@ -41,6 +43,8 @@ SELECT coalesce((SELECT id FROM chat_message WHERE thread_id = $1 AND parent_id 
 """
 
 NO_MESSAGE = "This message doesn't exist."
+IS_LOST = "The answer that is being written here is moving to another server. Try again in a few seconds."
+LOST_RETRY_MS = 4000  # by then a worker has looked for lost answers, see worker.py
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +85,15 @@ async def delete(user: User, thread_id: UUID, message_id: UUID, *, worker: Worke
 
 async def _delete(user: User, thread_id: UUID, message_id: UUID) -> _Deleted:
     head_id = (await _locked(user, thread_id))["head_id"]
-    running = [DeletedGeneration(**row) for row in await query(LOCK_RUNNING, thread_id, message_id)]
+    alive = await query(LOCK_RUNNING, thread_id, message_id)
+    if any(row.pop("is_lost") for row in alive):  # no one would record what it took
+        raise Refused("busy", IS_LOST, retry_ms=LOST_RETRY_MS)
+    running = [DeletedGeneration(**row) for row in alive]
     was_shown = (await query(IS_BELOW, thread_id, message_id, head_id))[0]["found"]
     rows = await query(DELETE, message_id, thread_id)
     if not rows:
         raise Refused("not_found", NO_MESSAGE)
+    await budgets.drop([one.id for one in running if not one.asked])  # they may have no owner, who would do so
     new_head = await _head_beside(thread_id, rows[0]["parent_id"]) if was_shown else head_id
     thread = (await query(MOVE_HEAD, thread_id, new_head, 2 if running else 0))[0]
     event = PathChanged(thread["rev"], new_head)

@@ -37,11 +37,15 @@ REAPER_SECONDS = (2.0, 4.0)
 
 @dataclass(frozen=True, slots=True)
 class DeletedGeneration:
-    """A generation whose row was deleted; `orphan` is the id of a background response that no worker reads."""
+    """A generation whose row was deleted; `orphan` is the id of a background response that no worker reads.
+
+    `asked`: a request may have reached the provider.
+    """
 
     id: UUID
     model: str
     orphan: str | None
+    asked: bool
 
 
 class Worker:

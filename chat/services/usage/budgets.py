@@ -43,6 +43,7 @@ INSERT INTO budget_reservation (id, user_id, amount, expires_at) VALUES ($1, $2,
 ON CONFLICT (id) DO UPDATE SET amount = excluded.amount, expires_at = excluded.expires_at
 """  # noqa: S608 - the interval is a constant
 RELEASE = "DELETE FROM budget_reservation WHERE id = $1 OR (user_id = $2 AND expires_at < now())"
+DROP = "DELETE FROM budget_reservation WHERE id = ANY($1::uuid[])"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,12 @@ async def reserve_tokens(
 async def release(call_id: UUID, user_id: UUID | None) -> None:
     """Delete the reservation of a call that ended, in the transaction that records its cost."""
     await query(RELEASE, call_id, user_id)
+
+
+async def drop(call_ids: list[UUID]) -> None:
+    """Delete the reservations of calls that are never sent, in the transaction that decides so."""
+    if call_ids:
+        await query(DROP, call_ids)
 
 
 async def _budget(user_id: UUID, default: Decimal | None, *, lock: bool = False) -> Decimal | None:

@@ -71,8 +71,8 @@ async def delete_message(user: User, thread_id: UUID, message_id: UUID) -> Respo
     deleting = versions.delete(user, thread_id, message_id, worker=worker, broadcast=broadcast)
     try:
         await worker.shielded(deleting, "deletion")
-    except Refused:  # it was deleted just now
-        abort(404)
+    except Refused as refused:
+        return await pages.refusal(refused, user, found, form_error=str(refused))
     return _done(thread_id)
 
 
