@@ -16,7 +16,10 @@ from chat.services.replies.prompt import HISTORY_MAX_MESSAGES
 from chat.services.usage import budgets
 from chat.settings import Settings
 
-ACTIVE = f"SELECT 1 FROM generation WHERE thread_id = $1 AND state IN {ALIVE_SQL}"  # noqa: S608
+ACTIVE = f"""
+SELECT message_count, EXISTS (SELECT 1 FROM generation WHERE thread_id = $1 AND state IN {ALIVE_SQL}) AS runs
+FROM chat_thread WHERE id = $1
+"""  # noqa: S608
 LOCK_USER = "SELECT monthly_budget FROM users WHERE id = $1 FOR NO KEY UPDATE"
 ALIVE = f"""
 SELECT g.id FROM generation g JOIN chat_thread t ON t.id = g.thread_id
@@ -58,16 +61,19 @@ def is_offered(model: str, settings: Settings) -> None:
         raise Refused("unknown_model", f"This model isn't available. Choose one of: {', '.join(settings.models)}.")
 
 
-async def no_answer_runs(thread_id: UUID) -> None:
-    """Refuse a second answer early; the index `one_active` guarantees it."""
-    if await query(ACTIVE, thread_id):
+async def no_answer_runs(thread_id: UUID) -> int:
+    """Refuse a second answer early; the index `one_active` guarantees it. Returns the thread's `message_count`."""
+    threads = await query(ACTIVE, thread_id)
+    if threads and threads[0]["runs"]:
         raise Refused("busy", BUSY)
+    return threads[0]["message_count"] if threads else 0
 
 
 async def within_limits(user: User, limits: Limits, *, once: str) -> None:
     """Limits on messages per second and per minute.
 
-    `once` identifies a message: a copy that arrives before the first one is stored is not counted.
+    `once` identifies a message: a copy that arrives before the first one is stored is not counted. It includes the
+    thread's `message_count`: what is asked for again after something was stored, or deleted, is counted again.
     """
     for limit in (MESSAGE_EACH_SECOND, MESSAGE_EACH_MINUTE):
         if wait_ms := await limits.wait_ms(limit, str(user.id), once=once):

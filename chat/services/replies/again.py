@@ -75,9 +75,9 @@ async def _regenerate(deps: Deps, user: User, thread_id: UUID, attempt: Attempt)
         await admission.is_approved(user)
         admission.is_offered(attempt.model, deps.settings)
         with deps.worker.room(TRY_AGAIN):
-            await admission.no_answer_runs(thread_id)
+            count = await admission.no_answer_runs(thread_id)
             once = attempt.client_id or f"{attempt.answer_id}:{attempt.continues}"
-            await admission.within_limits(user, deps.limits, once=f"{thread_id}:{once}")
+            await admission.within_limits(user, deps.limits, once=f"{thread_id}:{once}:{count}")
             store = partial(_store, deps, user, thread_id, attempt)
             return await storing.begin(deps, user, await storing.committed(deps, store, of=lambda asked: asked))
     except (Refused, IntegrityError) as error:

@@ -34,7 +34,7 @@ SELECT EXISTS (SELECT 1 FROM generation WHERE thread_id = $1 AND state IN {ALIVE
 FROM queued_message WHERE thread_id = $1
 """  # noqa: S608
 NEEDED = f"""
-SELECT 1 FROM chat_thread t WHERE t.id = $1
+SELECT t.message_count FROM chat_thread t WHERE t.id = $1
     AND (EXISTS (SELECT 1 FROM generation WHERE thread_id = t.id AND state IN {ALIVE_SQL})
         OR t.queue_paused = '' AND EXISTS (SELECT 1 FROM queued_message WHERE thread_id = t.id))
 """  # noqa: S608
@@ -91,9 +91,10 @@ class Queued:
     client_id: UUID
 
 
-async def is_needed(thread_id: UUID) -> bool:
-    """Whether a message has to wait now; `add` decides."""
-    return bool(await query(NEEDED, thread_id))
+async def needed_after(thread_id: UUID) -> int | None:
+    """The thread's `message_count` if a message has to wait now, otherwise None; `add` decides."""
+    rows = await query(NEEDED, thread_id)
+    return rows[0]["message_count"] if rows else None
 
 
 async def add(

@@ -57,6 +57,7 @@ async def _send(deps: Deps, user: User, thread_id: UUID | None, message: Message
     thread = thread_id or uuid5(user.id, str(message.client_id))
     if stored := await _stored(user, thread, message.client_id):
         return stored
+    once = ""
     try:
         admission.not_draining(deps.worker)
         await admission.is_approved(user)
@@ -64,8 +65,8 @@ async def _send(deps: Deps, user: User, thread_id: UUID | None, message: Message
             return waiting
         with deps.worker.room():
             content = await _checked(message, deps)
-            await admission.no_answer_runs(thread)
-            await admission.within_limits(user, deps.limits, once=f"{thread}:{message.client_id}")
+            once = _once(thread, message, await admission.no_answer_runs(thread))
+            await admission.within_limits(user, deps.limits, once=once)
 
             async def store() -> Asked:
                 if thread_id is None:
@@ -77,18 +78,29 @@ async def _send(deps: Deps, user: User, thread_id: UUID | None, message: Message
         if stored := await _stored(user, thread, message.client_id):
             return stored
         refusal = storing.refusal(error)
-        if refusal.code == "busy" and (waiting := await _queued(deps, user, thread_id, message)):  # another was faster
-            return waiting
+        if refusal.code == "busy" and (waiting := await _queued(deps, user, thread_id, message, once)):
+            return waiting  # another was faster
         raise refusal from None
 
 
-async def _queued(deps: Deps, user: User, thread_id: UUID | None, message: MessageSend) -> Queued | None:
-    """Let the message wait in the queue; None if it can be sent now. It needs no place among this process's answers."""
-    if not (message.queue and not message.edits and thread_id and await queue.is_needed(thread_id)):
+async def _queued(
+    deps: Deps, user: User, thread_id: UUID | None, message: MessageSend, once: str = ""
+) -> Queued | None:
+    """Let the message wait in the queue; None if it can be sent now. It needs no place among this process's answers.
+
+    `once` is what it was counted as already.
+    """
+    if not (message.queue and not message.edits and thread_id):
+        return None
+    if (count := await queue.needed_after(thread_id)) is None:
         return None
     content = await _checked(message, deps)
-    await admission.within_limits(user, deps.limits, once=f"{thread_id}:{message.client_id}")
+    await admission.within_limits(user, deps.limits, once=once or _once(thread_id, message, count))
     return await queue.add(user, thread_id, message, content, broadcast=deps.broadcast)
+
+
+def _once(thread_id: UUID, message: MessageSend, message_count: int) -> str:
+    return f"{thread_id}:{message.client_id}:{message_count}"
 
 
 async def _checked(message: MessageSend, deps: Deps) -> str:

@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from chat.llm.items import text_of
-from chat.models import ChatMessage, ChatThread, Generation, LLMCallLog, Status, ToolCall
+from chat.models import ChatMessage, ChatThread, Generation, LLMCallLog, Status, ToolCall, User
+from chat.security.limits import MESSAGE_EACH_MINUTE, MESSAGE_EACH_SECOND
 from tests.support import patches
 from tests.support.cast import Person
 from tests.support.client import new_client
@@ -406,6 +407,60 @@ async def test_a_message_sent_again_after_its_answer_was_deleted_is_not_stored_a
     late = await alice.post("say one", first["thread_id"], NO_ONE)
 
     assert (late.status_code, late.json()["message_id"], late.json()["reply_id"]) == (201, first["message_id"], None)
+
+
+# -- limits ------------------------------------------------------------------------------------------------------------
+
+
+async def counted(site: Site, person: Person) -> int:
+    """How many messages the limit per minute has counted, while it is unforgiving."""
+    user = await User.get(email=person.email)
+    left_ms = await site.resources.limits._redis.pttl(f"limit:{MESSAGE_EACH_MINUTE.name}:{user.id}")
+    return max(0, -(-left_ms // MESSAGE_EACH_MINUTE.interval_ms))
+
+
+@pytest.mark.usefixtures("unforgiving")
+async def test_each_attempt_counts_also_the_same_one_after_another(alice: Person, throttled: Site) -> None:
+    first = await said(alice, "say one")
+    thread_id = first["thread_id"]
+    user = await User.get(email=alice.email)
+    async with elsewhere(throttled, alice) as here:
+        second = await done(await again(here, thread_id, first["reply_id"]))
+        await throttled.resources.limits.reset(MESSAGE_EACH_SECOND, str(user.id))
+        await done(await again(here, thread_id, second["reply_id"]))
+        third = await again(here, thread_id, first["reply_id"])
+
+    assert (third.status_code, third.json()["code"]) == (429, "rate_limited")
+    assert await Generation.filter(thread_id=thread_id).count() == 3
+
+
+@pytest.mark.usefixtures("unforgiving")
+async def test_a_message_that_is_sent_again_after_it_was_deleted_counts_again(alice: Person, throttled: Site) -> None:
+    thread_id = (await said(alice, "say one"))["thread_id"]
+    async with elsewhere(throttled, alice) as here:
+        sent = await done(await here.post("say two", thread_id, NO_ONE))
+        await delete(here, thread_id, sent["message_id"])
+        late = await here.post("say two", thread_id, NO_ONE)
+
+    assert (late.status_code, late.json()["code"]) == (429, "rate_limited")
+
+
+@pytest.mark.usefixtures("unforgiving")
+async def test_copies_of_a_message_or_an_attempt_at_once_count_once(alice: Person, throttled: Site) -> None:
+    first = await running(alice)
+    await stopped(alice, first)
+    thread_id, user = first["thread_id"], await User.get(email=alice.email)
+    async with elsewhere(throttled, alice) as here:
+        attempts = await asyncio.gather(*(again(here, thread_id, first["reply_id"]) for _ in range(5)))
+        await stopped(here, attempts[0].json())
+        assert await counted(throttled, alice) == 1
+        await throttled.resources.limits.reset(MESSAGE_EACH_SECOND, str(user.id))
+        messages = await asyncio.gather(*(here.post(f"two {LASTING}", thread_id, NO_ONE) for _ in range(5)))
+        assert await counted(throttled, alice) == 2
+        await stopped(here, messages[0].json())
+
+    assert {answer.status_code for answer in (*attempts, *messages)} == {201}
+    assert len({answer.text for answer in attempts}) == len({answer.text for answer in messages}) == 1
 
 
 # -- branch ------------------------------------------------------------------------------------------------------------
