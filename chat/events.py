@@ -161,9 +161,7 @@ class Welcome(Frame, frozen=True, tag="welcome"):
     cursor: str
     rev: int
     heartbeat_ms: int
-    versions: bool = (
-        True  # this worker knows `edits`; a worker of an older release would send the text as a new message
-    )
+    versions: bool = True  # knows `edits`; a worker of an older release would store the text as a new message
 
 
 class RunningView(msgspec.Struct, frozen=True):

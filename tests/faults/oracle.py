@@ -207,8 +207,11 @@ class Oracle:
             case "ack" | "nack":
                 self.outbox.pop(frame["client_id"], None)
                 self.said[frame["client_id"]] = frame
+            case "queue.changed":
+                self._settle(frame["items"])
             case "thread.snapshot" if frame["part"] == frame["parts"]:
                 self.wants_snapshot = False
+                self._settle((frame.get("queue") or {"items": []})["items"])
         self._in("silence", self._heartbeat_seconds + self.rules.late_ping_seconds)
         if frame["type"] not in QUIET:
             self._due.pop("quiet", None)
@@ -225,6 +228,12 @@ class Oracle:
             self._lost_at = 0.0
         self._due.pop("welcome", None)
         await self._send_letters()
+
+    def _settle(self, items: list[dict[str, Any]]) -> None:
+        """A message that waits has arrived, whether or not its `ack` has."""
+        for client_id in {item["client_id"] for item in items}.intersection(self.outbox):
+            del self.outbox[client_id]
+            self.said[client_id] = {"type": "ack", "client_id": client_id, "queued": True}
 
     async def _send_letters(self) -> None:
         for letter in self.outbox.values():

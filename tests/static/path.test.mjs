@@ -145,6 +145,11 @@ describe("the queue", () => {
     assert.deepEqual(play(paused, snapshot([], { queue: { paused: "", items: [] } })).state.queue.items, []);
   });
 
+  it("of a snapshot settles a message whose acknowledgment was lost", () => {
+    const { state, last } = play(running(), sent, snapshot([], { queue: { paused: "", items: [item] } }));
+    assert.deepEqual([hasPending(state), last.acked, state.queue.items.length], [false, ["client-1"], 1]);
+  });
+
   it("shows what waits for the answer, not the conversation", () => {
     const { state } = play(running(), sent);
     assert.deepEqual(shownOf(state).map(({ id }) => id), ["q1", "a1"]);

@@ -20,6 +20,7 @@ from chat.models import ALIVE_SQL, State, User
 from chat.models.ids import uuid7
 from chat.services.deps import Deps
 from chat.services.errors import Refused
+from chat.services.replies import taken
 
 MOST_QUEUED = 5  # messages of a thread, with at most MESSAGE_MAX_LENGTH characters together
 
@@ -82,6 +83,8 @@ TOO_LONG = (
 )
 TOO_LATE = "This message is no longer waiting: it was sent or removed."
 
+TAKEN = "This message was taken out of the queue. Send it again if you still want an answer."
+
 
 @dataclass(frozen=True, slots=True)
 class Queued:
@@ -132,15 +135,23 @@ async def find(thread_id: UUID, client_id: UUID) -> QueueTaken:
 
 async def take(deps: Deps, user: User, thread_id: UUID, client_id: UUID) -> QueueTaken:
     """Take a message out of the queue. Raises Refused if it is not there any more."""
-    return await deps.worker.shielded(_take(user, thread_id, client_id, deps.broadcast), "queue")
+    return await deps.worker.shielded(_take(deps, user, thread_id, client_id), "queue")
 
 
-async def _take(user: User, thread_id: UUID, client_id: UUID, broadcast: Broadcast) -> QueueTaken:
-    async with _changing(user, thread_id, broadcast):
+async def _take(deps: Deps, user: User, thread_id: UUID, client_id: UUID) -> QueueTaken:
+    async with _changing(user, thread_id, deps.broadcast):
         rows = await query(DELETE, thread_id, client_id)
         if not rows:
             raise Refused("too_late", TOO_LATE)
-    return QueueTaken(**rows[0])
+        message = QueueTaken(**rows[0])
+        await taken.remember(deps.redis, thread_id, message)
+    return message
+
+
+async def not_taken(deps: Deps, thread_id: UUID, client_id: UUID) -> None:
+    """Refuse a message that left the queue unsent: the tab that sends it again has missed that."""
+    if await taken.recall(deps.redis, thread_id, client_id):
+        raise Refused("too_late", TAKEN)
 
 
 async def resume(user: User, thread_id: UUID, *, broadcast: Broadcast) -> None:

@@ -61,6 +61,8 @@ async def _send(deps: Deps, user: User, thread_id: UUID | None, message: Message
     try:
         admission.not_draining(deps.worker)
         await admission.is_approved(user)
+        if message.queue:
+            await queue.not_taken(deps, thread, message.client_id)
         if waiting := await _queued(deps, user, thread_id, message):
             return waiting
         with deps.worker.room():

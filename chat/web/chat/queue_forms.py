@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from http import HTTPStatus
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from quart.wrappers import Response
 from chat.models import User
 from chat.security.limits import PAGE_POST
 from chat.services.errors import Refused
-from chat.services.replies import queue, queue_runs, threads
+from chat.services.replies import queue, queue_runs, taken, threads
 from chat.web.auth import login_required, wants_json
 from chat.web.chat import pages
 from chat.web.rate_limits import limited
@@ -34,10 +35,10 @@ async def take(user: User, thread_id: UUID) -> ResponseReturnValue:
         # The message goes last: a page that can't be rendered would lose its text.
         fields = {"draft": waiting.content, "model": waiting.model}
         page = "" if wants_json() else await pages.page(user, found, client_id, **fields)
-        taken = await queue.take(resources(), user, thread_id, client_id)
+        message = await queue.take(resources(), user, thread_id, client_id)
     except Refused as refused:
-        return await pages.refusal(refused, user, found, form_error=str(refused))
-    return page or Response(msgspec.json.encode(taken), content_type="application/json")
+        return await pages.refusal(refused, user, found, form_error=str(refused), **await _taken_before(thread_id))
+    return page or Response(msgspec.json.encode(message), content_type="application/json")
 
 
 @blueprint.post("/remove/")
@@ -77,6 +78,14 @@ async def resume(user: User, thread_id: UUID) -> ResponseReturnValue:
     except Refused as refused:  # the chat was deleted just now
         return await pages.refusal(refused, user, found, form_error=str(refused))
     return _done(thread_id)
+
+
+async def _taken_before(thread_id: UUID) -> dict[str, str]:
+    """The message in the composer, if the page that had it did not arrive."""
+    with suppress(Refused):
+        if message := await taken.recall(resources().redis, thread_id, await _client_id()):
+            return {"draft": message.content, "model": message.model}
+    return {}
 
 
 async def _client_id() -> UUID:

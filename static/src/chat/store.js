@@ -72,7 +72,7 @@ function replaced(state, frame, fresh) {
   const stored = storedOf(state);
   const incoming = fresh.map((message) => settled(findMessage(state, message.id), complete(message)));
   const known = new Set(incoming.map((message) => message.id));
-  const sent = new Set(incoming.map((message) => message.client_id).filter(Boolean));
+  const sent = new Set([...incoming, ...(frame.queue?.items ?? [])].map((message) => message.client_id).filter(Boolean));
   const pending = state.messages.filter((message) => message.pending && !sent.has(message.client_id));
   // Messages loaded above the snapshot stay if the two overlap; otherwise keeping them would leave a silent gap.
   const meeting = stored.findIndex((message) => known.has(message.id));

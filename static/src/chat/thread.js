@@ -310,7 +310,7 @@ class ThreadPage {
     this.#outbox.settle(clientId);
     const edited = code !== "not_found" && findMessage(this.#state, refused?.edits);
     if (edited) this.#later.edit(edited, { text: refused.content, sentence: message });
-    else this.#composer.putBack(refused?.content ?? "", message, clientId);
+    else this.#composer.putBack(refused?.content ?? "", message, code !== "too_late" && clientId);
   }
 
   #threadChanged(thread) {

@@ -239,13 +239,26 @@ async def test_a_removed_message_is_never_sent(alice: Person, gate: Gate) -> Non
     assert await asked(thread_id) == ["say zero", "say one", "say three"]
 
 
-async def test_a_message_that_was_taken_back_can_be_queued_again_under_its_id(alice: Person, gate: Gate) -> None:
-    thread_id = await running(alice)
+@pytest.mark.parametrize("button", ["take", "remove"])
+async def test_a_message_that_left_the_queue_unsent_does_not_come_back(alice: Person, gate: Gate, button: str) -> None:
+    """A tab whose `ack` was lost sends it again, and has missed that another tab took it."""
+    posted_ = await alice.ask("say zero")
+    thread_id = posted_["thread_id"]
     [client_id] = await queued(alice, thread_id, "say one")
-    assert (await press(alice, thread_id, "take", client_id)).json()["content"] == "say one"
-    assert (await posted(alice, thread_id, "say two", client_id)).status_code == 202
+    assert (await press(alice, thread_id, button, client_id)).is_success
+    async with alice.tab(thread_id) as tab:
+        during = await queue_up(tab, "say one", client_id)
+        gate.let_end()
+        await ended(posted_["reply_id"])
+        after = await queue_up(tab, "say one", client_id)
+        other = await queue_up(tab, "say two")
+    gate.let_end()
+    await all_answered(thread_id, 2)
 
-    assert await waiting(thread_id) == ["say two"]
+    assert [(one["type"], one["code"]) for one in (during, after)] == [("nack", "too_late")] * 2
+    assert during["message"] == "This message was taken out of the queue. Send it again if you still want an answer."
+    assert other["type"] == "ack"
+    assert await asked(thread_id) == ["say zero", "say two"]
 
 
 # Pauses

@@ -62,6 +62,7 @@ async def test_the_form_that_takes_a_message_back_puts_it_into_the_composer(alic
     assert await waiting(thread_id) == []
     assert again.status_code == 409
     assert "This message is no longer waiting: it was sent or removed." in Page(again.text).text
+    assert "say one\n\n  indented" in again.text, "the first page may not have arrived"
 
 
 async def test_the_page_of_a_form_has_the_addresses_of_its_chat(alice: Person, gate: Gate) -> None:
