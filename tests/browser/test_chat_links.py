@@ -65,7 +65,7 @@ async def test_the_sites_public_name_leads_to_the_name_under_which_one_is_logged
 async def test_another_host_is_shown_and_opens_elsewhere(desk: Desk, alice: Person, host: str) -> None:
     other = await past_thread(alice)
     chat = await desk.chat(alice, await answered(alice, "Where?", f"In [that chat](https://{host}/chat/{other}/)."))
-    link = chat.answer.get_by_role("link")
+    link = chat.answer.locator(".markdown-content").get_by_role("link")
 
     await expect(link).to_have_text(f"that chat ({host})")
     await expect(link).to_have_attribute("target", "_blank")

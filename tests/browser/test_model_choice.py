@@ -243,4 +243,5 @@ async def test_an_answer_by_another_model_says_so_after_a_reload_too(described: 
 
     await chat.is_connected()
     await expect(chat.note).to_have_text(said)
-    await expect(chat.answer.get_by_role("button", name="Try again")).to_be_hidden()
+    await expect(chat.answer).to_have_attribute("data-status", "final")
+    await expect(chat.answer.get_by_role("button", name="Continue")).to_be_hidden()
