@@ -39,7 +39,7 @@ async def test_messages_wait_in_every_tab_and_are_answered_one_by_one(desk: Desk
         await expect(texts(one)).to_have_text(["say one", "say two"])
         await expect(one.questions).to_have_count(2)
     await expect(chat.stop_button).to_be_visible()
-    await chat.hears("Queued, 2 waiting")
+    await chat.hears("Added to queue. 2 waiting")
     await chat.page.reload()
     await chat.is_connected()
     await expect(texts(chat)).to_have_text(["say one", "say two"])
@@ -86,6 +86,47 @@ async def test_a_waiting_message_is_taken_back_or_removed(desk: Desk, alice: Per
     await expect(chat.page.locator("#queue")).to_be_hidden()
     await expect(other.page.locator("#queue")).to_be_hidden()
     await expect(other.field).to_have_value("")
+    await chat.stop_button.click()
+
+
+async def test_of_two_tabs_that_take_a_message_one_has_its_text(desk: Desk, alice: Person) -> None:
+    chat = await answering(desk, alice, "say one")
+    other = await desk.chat(alice, chat.thread_id)
+    await other.field.fill("my own words")
+    row = await items(other).first.evaluate_handle("it => it.cloneNode(true)")
+    await items(chat).first.get_by_role("button", name="Edit").click()
+    await expect(items(other)).to_have_count(0)
+    await row.evaluate("it => { document.querySelector('#queue ol').append(it); it.querySelector('[name=edit]').click() }")
+
+    await expect(other.error).to_be_visible()
+    await expect(other.field).to_have_value("my own words")
+    await expect(chat.field).to_have_value("say one")
+    await chat.field.fill("say two")
+    await chat.field.press("Enter")
+    await expect(texts(other)).to_have_text(["say two"])
+    await items(other).first.get_by_role("button", name="Remove").click()
+    await expect(other.error).to_be_hidden()
+    await expect(other.field).to_be_focused()
+    await other.hears("Removed. 0 waiting")
+    await chat.stop_button.click()
+
+
+async def test_a_removed_message_leaves_the_focus_to_the_next_one(desk: Desk, alice: Person) -> None:
+    chat = await answering(desk, alice, "say one", "say two", "say three")
+    await items(chat).nth(1).get_by_role("button", name="Remove").focus()
+    await chat.page.keyboard.press("Enter")
+    await expect(texts(chat)).to_have_text(["say one", "say three"])
+    await expect(items(chat).nth(1).get_by_role("button", name="Remove")).to_be_focused()
+    await chat.hears("Removed. 2 waiting")
+    await chat.stop_button.click()
+
+
+async def test_the_reader_follows_a_message_that_is_sent_now(desk: Desk, alice: Person) -> None:
+    chat = await answering(desk, alice, "count to 8000 [offline: pace=20]")
+    await chat.scroller.evaluate("it => { it.scrollTop = 0 }")
+    await items(chat).first.get_by_role("button", name="Send now").click()
+    await expect(chat.questions).to_have_count(3)
+    await expect(chat.questions.nth(2)).to_be_in_viewport()
     await chat.stop_button.click()
 
 

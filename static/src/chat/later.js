@@ -47,6 +47,10 @@ export class Later {
     }
   }
 
+  hear(frame) {
+    this.#queue?.then((list) => list?.hear(frame));
+  }
+
   /** The last waiting message goes back into the field. False if there is none. */
   takeLast({ queue }) {
     this.#queue?.then((list) => list?.takeLast());

@@ -7,6 +7,9 @@ export class QueueList {
   #list;
   #page;
   #shown = null;
+  #takes = []; // asked for and not answered yet: {id, text}
+  #isRemoving = false;
+  #first = null; // what Resume or Send now sends next: the reader follows it
 
   /** `page`: `send(frame)`, `announce(text)`, `say(sentence)`, `putBack(text, sentence)` into the message field, and `isUp()`. */
   constructor(root, page) {
@@ -21,6 +24,7 @@ export class QueueList {
     const known = new Set(items.map((item) => item.client_id));
     const all = [...items, ...sending.filter((message) => !known.has(message.client_id))];
     this.#tell(paused, items);
+    this.#follow(known);
     this.#root.hidden = !all.length;
     this.#root.querySelector("form").hidden = !paused;
     const place = this.#root.querySelector(".queue-paused");
@@ -32,6 +36,18 @@ export class QueueList {
   takeLast() {
     const last = this.#list.lastElementChild;
     if (last && !last.ariaBusy) this.#take(last);
+  }
+
+  /** Another tab has the text of a message that was lost to it. After a lost connection no one may have it: then it stays. */
+  hear({ type, code, client_id: id }) {
+    if (type === "queue.taken") this.#takes = this.#takes.filter((take) => take.id !== id);
+    if (type === "error" && code === "too_late" && this.#takes.length) takeOut(this.#takes.shift().text);
+  }
+
+  #follow(known) {
+    if (!this.#first || known.has(this.#first)) return;
+    this.#first = null;
+    this.#page.toQuestion();
   }
 
   #paint(all, known) {
@@ -58,7 +74,9 @@ export class QueueList {
     this.#shown = { paused, count: items.length };
     if (!before) return;
     if (paused && paused !== before.paused) this.#page.announce(paused);
-    else if (items.length > before.count) this.#page.announce(`Queued, ${items.length} waiting`);
+    else if (items.length > before.count) this.#page.announce(`Added to queue. ${items.length} waiting`);
+    else if (items.length < before.count && this.#isRemoving) this.#page.announce(`Removed. ${items.length} waiting`);
+    if (items.length < before.count) this.#isRemoving = false;
   }
 
   #submitted(event) {
@@ -66,18 +84,42 @@ export class QueueList {
     const row = event.target.closest("li");
     if (row?.ariaBusy) return;
     const { name } = event.submitter;
-    if (name === "edit") this.#take(row);
-    else this.#send(row ? OF_BUTTONS[name] : "queue.resume", row?.dataset.clientId);
+    if (name === "edit") return this.#take(row);
+    this.#takes = [];
+    if (!this.#send(row ? OF_BUTTONS[name] : "queue.resume", row?.dataset.clientId)) return;
+    if (name === "remove") this.#leave(row);
+    else this.#first = (row ?? this.#list.firstElementChild)?.dataset.clientId;
   }
 
-  /** The text is in the field before the server answers: if the message was sent just now, or the connection is lost, it stays there. */
+  /** The focus must not go with the row. */
+  #leave(row) {
+    this.#isRemoving = true;
+    const next = (row.nextElementSibling ?? row.previousElementSibling)?.querySelector("[name=remove]");
+    if (next) next.focus();
+    else this.#page.keepFocus();
+  }
+
+  /** The text is in the field before the server answers: if the connection is lost, it stays there. */
   #take(row) {
-    if (this.#send("queue.take", row.dataset.clientId)) this.#page.putBack(row.querySelector("p").textContent, "");
+    const { clientId: id } = row.dataset;
+    const text = row.querySelector("p").textContent;
+    if (!this.#send("queue.take", id)) return;
+    this.#takes.push({ id, text });
+    this.#page.putBack(text, "");
   }
 
   #send(type, id) {
+    this.#page.say("");
     if (this.#page.isUp()) this.#page.send(id ? { type, client_id: id } : { type });
     else this.#page.say("Not connected. Try again when the connection is back.");
     return this.#page.isUp();
   }
+}
+
+/** Out of the message field, if it is still there as it was put into it; what was typed beside it stays. */
+function takeOut(text) {
+  const field = document.getElementById("message");
+  if (field.value.startsWith(text)) field.value = field.value.slice(text.length).replace(/^\n\n/, "");
+  else if (field.value.endsWith(`\n\n${text}`)) field.value = field.value.slice(0, -text.length - 2);
+  field.dispatchEvent(new Event("input"));
 }

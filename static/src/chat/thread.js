@@ -154,6 +154,7 @@ class ThreadPage {
     const { state, effects } = reduce(this.#state, frame);
     this.#state = state;
     this.#apply(effects);
+    this.#later.hear(frame);
     this.#render();
     if (effects.forked && frame.type === "thread.snapshot") this.#follower.fork(() => this.#list.flush());
     if (effects.forked) this.#narrator.begin(state);
@@ -203,7 +204,10 @@ class ThreadPage {
       putBack: (text, sentence) => this.#putBack(text, sentence),
       sends: (event) => this.#composer.sends(event),
       around: (change) => this.#follower.around(change),
-      toQuestion: () => this.#follower.toQuestion(),
+      toQuestion: () => {
+        this.#list.flush();
+        this.#follower.toQuestion();
+      },
       keepFocus: () => this.#keepFocus(),
       isBusy: () => this.#isBusy,
       isUp: () => this.#connection.isUp,
