@@ -84,9 +84,31 @@ async def test_a_question_becomes_its_editor_and_escape_leaves_it(desk: Desk, al
     await expect(edit(question)).to_be_focused()
     await expect(question.locator(".markdown-content")).to_have_text("Message 1")
     await edit(question).press("Enter")
-    await expect(editor(chat)).to_have_value("Message 1")
+    await expect(editor(chat)).to_have_value("Something else")
     await chat.page.get_by_role("button", name="Cancel").click()
     await expect(question.locator(".markdown-content")).to_be_visible()
+    await edit(question).press("Enter")
+    await expect(editor(chat)).to_have_value("Message 1")
+
+
+async def test_the_text_of_an_editor_survives_a_reload_until_it_is_sent(desk: Desk, alice: Person) -> None:
+    chat = await asked(desk, alice)
+    for text in ("Message 1", "say two"):
+        await chat.questions.first.hover()
+        await edit(chat.questions.first).click()
+        await expect(editor(chat)).to_have_value(text)
+        await editor(chat).fill("say two")
+        await chat.page.reload()
+        await chat.is_connected()
+        await expect(chat.field).to_have_value("")
+    await edited(chat, chat.questions.first, "say three")
+    await chat.is_over(answers=1)
+    await version(chat.questions.first, 2, 2).get_by_role("button", name="Previous version").click()
+    await expect(version(chat.questions.first, 1, 2)).to_be_visible()
+    await chat.questions.first.hover()
+    await edit(chat.questions.first).click()
+
+    await expect(editor(chat)).to_have_value("Message 1")
 
 
 async def test_an_edited_question_is_another_version_in_every_tab_and_after_a_reload(desk: Desk, alice: Person) -> None:
@@ -272,7 +294,11 @@ async def test_a_text_that_is_being_edited_is_not_lost_when_its_message_goes(des
     await edited(other, other.questions.nth(1), "say three")
 
     await expect(chat.field).to_have_value("A long thought")
-    await expect(chat.error).to_have_text("The message that you were editing is no longer shown. Your text is here.")
+    await expect(chat.error).to_be_visible()
+    await chat.is_over(answers=2)
+    await expect(chat.error).to_have_text(
+        "The message you were editing is no longer shown. Your text has been moved to the message field."
+    )
 
 
 async def test_an_edit_that_is_refused_is_in_its_editor_again(desk: Desk, alice: Person) -> None:
@@ -288,12 +314,13 @@ async def test_an_edit_that_is_refused_is_in_its_editor_again(desk: Desk, alice:
     await editor(chat).fill("say three")
     await editor(chat).press("Enter")
 
-    alert = chat.page.get_by_role("alert").filter(has_text="Wait for the answer or stop it first.")
+    alert = chat.page.get_by_role("alert").filter(has_text="Wait for the answer to finish, or stop it first.")
     await expect(alert).to_be_visible()
     await expect(editor(chat)).to_have_value("say three")
-    await editor(chat).press("Escape")
     await expect(chat.answer).to_have_attribute("data-status", "streaming")
     await chat.stop_button.click()
+    await expect(alert).to_be_hidden()
+    await expect(editor(chat)).to_have_value("say three")
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ export class Composer {
   #waits = false;
   #isDue = false;
   #lastSent = -Infinity;
+  #isAboutText = false;
 
   /**
    * `page.onSend(content, clientId, model)`, `page.onStop(messageId)`, `page.onEdit()`, `page.onCancel()` and `page.onUp()`: Arrow-up in
@@ -69,7 +70,7 @@ export class Composer {
 
   /** While an answer is written (`queues`, also in another version), messages wait for it; one that is shown (`running`) can be stopped. */
   show({ running, queues, waits, isCut }) {
-    if (this.#running && !running) this.say("");
+    if (this.#running && !running && !this.#isAboutText) this.say("");
     this.#running = running;
     this.#waits = waits && !isCut;
     const isFocused = document.activeElement === this.#stop;
@@ -113,9 +114,11 @@ export class Composer {
     if (clientId && this.#field.value === content) this.#draft.remember(content, clientId);
     this.#typed();
     this.say(sentence);
+    this.#isAboutText = !clientId; // not about an answer, with which it would go
   }
 
   say(sentence) {
+    this.#isAboutText = false;
     const place = this.#form.querySelector("#composer-error");
     place.textContent = sentence;
     place.hidden = !sentence;

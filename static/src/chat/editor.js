@@ -2,18 +2,21 @@
 
 import { BUTTON, element } from "./elements.js";
 
-const GONE = "The message that you were editing is no longer shown. Your text is here.";
+const GONE = "The message you were editing is no longer shown. Your text has been moved to the message field.";
 
 /**
  * `page`: `newVersion(text, id)` sends a text, or says why it can't be sent; `sends(event)`: whether this key sends;
- * `around(change)` keeps what the reader sees; `putBack(text, sentence)`: into the message field.
+ * `around(change)` keeps what the reader sees; `putBack(text, sentence)`: into the message field; `isBusy()`: whether an answer is
+ * being written; `draftOf(id)`: a draft of the question's text, which survives a reload and an ended login.
  */
-export function edit(page, message, article, { text = message.content, sentence = "" } = {}) {
+export function edit(page, message, article, { text, sentence = "" } = {}) {
   if (article.querySelector(".message-editor")) return;
   const form = blank();
   const field = form.querySelector("textarea");
+  const draft = page.draftOf(message.id);
   const end = () => {
     observer.disconnect();
+    quiet.disconnect();
     form.remove();
     article.toggleAttribute("data-editing", false);
   };
@@ -21,9 +24,15 @@ export function edit(page, message, article, { text = message.content, sentence 
     page.around(end);
     article.querySelector('[data-action="edit"]').focus({ preventScroll: true });
   };
+  const quiet = new MutationObserver(() => !page.isBusy() && hush(form));
+  const keep = () => {
+    draft.write(field.value === message.content ? "" : field.value);
+    if (draft.isKept) field.defaultValue = field.value; // for leaving the page: what differs would be lost
+  };
   const observer = new MutationObserver(() => {
     if (article.isConnected) return;
     end();
+    draft.clear();
     if (field.value.trim() && field.value !== message.content) page.putBack(field.value, GONE);
   });
   const watch = () => observer.observe(article.parentNode, { childList: true });
@@ -31,19 +40,31 @@ export function edit(page, message, article, { text = message.content, sentence 
     event.preventDefault();
     observer.disconnect(); // the text is on its way when the article goes
     const problem = page.newVersion(field.value, message.id);
-    if (!problem) return;
+    if (!problem) {
+      quiet.disconnect();
+      return void draft.clear();
+    }
     watch();
     say(form, field, problem);
   });
   form.addEventListener("keydown", (event) => pressed(event, { cancel, send: () => form.requestSubmit(), page }));
-  form.querySelector('[type="button"]').addEventListener("click", cancel);
-  field.defaultValue = message.content; // for leaving the page: what differs would be lost
-  field.value = text;
+  form.querySelector('[type="button"]').addEventListener("click", () => {
+    draft.clear();
+    cancel();
+  });
+  field.addEventListener("input", () => {
+    hush(form);
+    keep();
+  });
+  field.defaultValue = message.content;
+  field.value = text ?? (draft.read() || message.content);
+  keep();
   page.around(() => {
     article.toggleAttribute("data-editing", true);
     article.querySelector(".markdown-content").after(form);
   });
   watch();
+  quiet.observe(article.parentNode, { subtree: true, attributes: true, attributeFilter: ["data-status"] });
   if (sentence) say(form, field, sentence);
   focusAtEnd(form, field);
 }
@@ -77,6 +98,10 @@ function say(form, field, sentence) {
   place.textContent = sentence;
   place.hidden = false;
   field.focus({ preventScroll: true });
+}
+
+function hush(form) {
+  form.querySelector("[role=alert]").hidden = true;
 }
 
 function focusAtEnd(form, field) {

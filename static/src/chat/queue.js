@@ -109,7 +109,7 @@ export class QueueList {
   }
 
   #send(type, id) {
-    this.#page.say("");
+    if (document.getElementById("cancel-sending").hidden) this.#page.say(""); // otherwise it is about a wait that Cancel ends
     if (this.#page.isUp()) this.#page.send(id ? { type, client_id: id } : { type });
     else this.#page.say("Not connected. Try again when the connection is back.");
     return this.#page.isUp();

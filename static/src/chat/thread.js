@@ -214,6 +214,7 @@ class ThreadPage {
       send: (frame) => this.#connection.send(frame),
       newVersion: (text, id) => this.#sendVersion(text, id),
       newId,
+      draftOf: (id) => draftOf(this.#main.dataset.userId, `edit-${id}`),
     };
   }
 
@@ -242,7 +243,7 @@ class ThreadPage {
   }
 
   #sendVersion(text, id) {
-    const problem = this.#isBusy ? "Wait for the answer or stop it first." : this.#composer.problemOf(text);
+    const problem = this.#isBusy ? "Wait for the answer to finish, or stop it first." : this.#composer.problemOf(text);
     if (problem) return problem;
     this.#send(text, newId(), this.#composer.model, id);
     this.#keepFocus();

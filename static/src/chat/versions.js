@@ -3,7 +3,7 @@ import { askToDelete } from "./deletion.js";
 import { toggleMenu } from "./message_menu.js";
 import { request } from "./requests.js";
 
-const BUSY = "Wait for the answer or stop it first.";
+const BUSY = "Wait for the answer to finish, or stop it first.";
 const FULL = "The site is busy. It will be tried again in a moment.";
 const APPEARS_MS = 10_000;
 
@@ -25,6 +25,7 @@ const CHOICES = {
 export async function act(page, message, button) {
   if (button.ariaBusy) return;
   button.ariaBusy = "true";
+  if (document.getElementById("cancel-sending").hidden) page.say(""); // otherwise it is about a wait that Cancel ends
   await ACTIONS[button.dataset.action](page, message, button);
   button.ariaBusy = null;
 }
