@@ -203,7 +203,7 @@ async def test_a_version_is_deleted_after_its_count_was_shown(desk: Desk, alice:
     await expect(chat.questions).to_have_count(3)
     dialog = chat.page.get_by_role("dialog", name="Delete 4 messages?")
     await choose(chat, chat.questions.nth(1), "Delete")
-    await expect(dialog).to_contain_text("This message and all below it, in every version, will be permanently deleted")
+    await expect(dialog).to_contain_text("This message and everything below it, in every version, will be")
     await expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
     await chat.page.keyboard.press("Escape")
     await expect(dialog).to_be_hidden()
@@ -215,7 +215,7 @@ async def test_a_version_is_deleted_after_its_count_was_shown(desk: Desk, alice:
         await expect(one.questions).to_have_count(2)
         await expect(one.answer.locator(".markdown-content")).to_have_text("three")
         await expect(one.page.locator("#chat-messages .message-versions")).to_have_count(0)
-    await chat.hears("Deleted")
+    await chat.hears("4 messages deleted")
 
 
 async def test_a_chat_whose_only_question_is_deleted_goes_on(desk: Desk, alice: Person) -> None:
@@ -356,7 +356,7 @@ async def test_without_javascript_everything_is_a_form(desk: Desk, alice: Person
     chat = await asked(desk, alice, "say one")
     page = ChatPage(await plain(desk, alice, chat.thread_id))
     await edit(page.questions.nth(1)).click()
-    await expect(page.page.get_by_text("You are editing an earlier message.")).to_be_visible()
+    await expect(page.page.get_by_text("You're editing an earlier message.")).to_be_visible()
     await expect(page.field).to_have_value("say one")
     await page.field.fill("say two")
     await page.send_button.click()

@@ -38,9 +38,9 @@ SELECT model, (SELECT sum(tokens) FROM path) AS tokens FROM generation WHERE id 
 """  # noqa: S608 - a constant
 
 BUSY = "An answer is still being written. Wait until it finishes or stop it, then try again."
-TOO_MANY = "{} answers are already being written. Try again when one is done, or stop one."
+TOO_MANY = "{} answers are already being written in other chats. Try again when one is done, or stop one."
 NOT_APPROVED = "Your account is waiting for an administrator's approval. You'll get an email with the decision."
-ONE_ALREADY = "An answer is already being written. Try again when it is done, or stop it."
+ONE_ALREADY = "An answer is already being written in another chat. Try again when it is done, or stop it."
 
 
 def not_draining(worker: ReplyWorker) -> None:

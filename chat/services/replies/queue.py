@@ -76,12 +76,12 @@ PAUSED = {
     State.INTERRUPTED: "The queue is paused because the answer was interrupted.",
     State.FAILED: "The queue is paused because the answer failed.",
 }
-TOO_MANY = f"{MOST_QUEUED} messages are waiting already. Send this one when one of them has been sent, or remove one."
+TOO_MANY = f"{MOST_QUEUED} messages are already waiting. Send this one later, or remove one of them."
 TOO_LONG = (
     f"The waiting messages can have {MESSAGE_MAX_LENGTH:,} characters together, and this one has {{:,}}. "
     "Send it when some of them have been sent, or shorten it."
 )
-TOO_LATE = "This message is no longer waiting: it was sent or removed."
+TOO_LATE = "That message has already been sent or removed."
 
 TAKEN = "This message was taken out of the queue. Send it again if you still want an answer."
 

@@ -3,23 +3,23 @@ import { BUTTON, element } from "./elements.js";
 import { request } from "./requests.js";
 
 /** `page`: what versions.js needs of thread.js. */
-export async function askToDelete(page, id) {
+export async function askToDelete(page, { id, role }) {
   const address = `${page.address}messages/${id}/delete/`;
   const { problem, count } = await request(address);
   if (problem) return page.say(problem);
-  const dialog = blank(titleOf(count), count > 1 ? BELOW : ALONE);
+  const dialog = blank(titleOf(count, role), count > 1 ? BELOW : ALONE);
   dialog.addEventListener("close", () => dialog.remove());
-  dialog.addEventListener("submit", (event) => event.submitter.value === "delete" && remove(page, event, dialog, address));
+  dialog.addEventListener("submit", (event) => event.submitter.value === "delete" && remove(page, event, dialog, { address, count }));
   document.body.append(dialog);
   dialog.showModal();
 }
 
 // The same words as in delete_message.html.
-const ALONE = "This message will be permanently deleted, in every tab and on every device.";
-const BELOW = "This message and all below it, in every version, will be permanently deleted, in every tab and on every device.";
+const ALONE = "It will be permanently deleted on all your devices.";
+const BELOW = "This message and everything below it, in every version, will be permanently deleted on all your devices.";
 
-function titleOf(count) {
-  return count === 1 ? "Delete this message?" : `Delete ${count.toLocaleString("en")} messages?`;
+function titleOf(count, role) {
+  return count === 1 ? `Delete this ${role === "assistant" ? "answer" : "message"}?` : `Delete ${count.toLocaleString("en")} messages?`;
 }
 
 function blank(title, words) {
@@ -39,10 +39,10 @@ function blank(title, words) {
   );
 }
 
-async function remove(page, event, dialog, address) {
+async function remove(page, event, dialog, { address, count }) {
   event.preventDefault();
   const { problem } = await request(address, {});
   dialog.close();
   if (problem) page.say(problem);
-  else page.announce("Deleted");
+  else page.announce(count === 1 ? "1 message deleted" : `${count.toLocaleString("en")} messages deleted`);
 }

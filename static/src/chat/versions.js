@@ -18,7 +18,7 @@ const ACTIONS = {
 const CHOICES = {
   again: (page, message, model) => again(page, message, { model }),
   branch: (page, { id }) => branch(page, id),
-  delete: (page, { id }) => askToDelete(page, id),
+  delete: askToDelete,
 };
 
 /** `page`: what versions.js needs of thread.js. A second press while the first is on its way does nothing. */

@@ -162,7 +162,7 @@ async def test_a_full_queue_refuses_and_keeps_what_it_has(alice: Person, gate: G
     refused = await posted(alice, thread_id, "say more")
 
     assert (refused.status_code, refused.json()["code"]) == (409, "queue_full")
-    assert refused.json()["message"].startswith("5 messages are waiting already.")
+    assert refused.json()["message"].startswith("5 messages are already waiting.")
     assert len(await waiting(thread_id)) == MOST_QUEUED
 
 

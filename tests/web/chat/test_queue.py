@@ -61,7 +61,7 @@ async def test_the_form_that_takes_a_message_back_puts_it_into_the_composer(alic
     assert "say one\n\n  indented" in answer.text
     assert await waiting(thread_id) == []
     assert again.status_code == 409
-    assert "This message is no longer waiting: it was sent or removed." in Page(again.text).text
+    assert "That message has already been sent or removed." in Page(again.text).text
     assert "say one\n\n  indented" in again.text, "the first page may not have arrived"
 
 
