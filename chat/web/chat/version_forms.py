@@ -76,6 +76,16 @@ async def delete_message(user: User, thread_id: UUID, message_id: UUID) -> Respo
     return _done(thread_id)
 
 
+@blueprint.post("/messages/<uuid:message_id>/stop/")
+@limited(PAGE_POST)
+@login_required
+async def stop(user: User, thread_id: UUID, message_id: UUID) -> ResponseReturnValue:
+    """Stop an answer; one that has ended stays as it is."""
+    await threads.own_thread(user, thread_id) or abort(404)
+    await resources().worker.stop(user, thread_id, message_id)
+    return _done(thread_id)
+
+
 @blueprint.post("/branch/")
 @limited(PAGE_POST, BRANCH)
 @login_required

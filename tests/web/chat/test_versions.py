@@ -37,6 +37,7 @@ from tests.support.versions import (
 )
 from tests.support.waiting import eventually
 
+STOP = "/chat/{thread_id}/messages/{reply_id}/stop/"
 NO_ONE = "01a20460-67e2-7fc6-a25f-80d73be03a97"
 
 
@@ -562,3 +563,24 @@ async def test_a_question_has_no_other_attempt(alice: Person) -> None:
     refused = await again(alice, first["thread_id"], first["message_id"])
 
     assert (refused.status_code, refused.json()["code"]) == (404, "not_found")
+
+
+# Stopping without a socket
+
+
+async def test_an_answer_is_stopped_by_a_form_of_its_page(alice: Person, bob: Person, nobody: Person) -> None:
+    asked = await running(alice)
+    address = STOP.format(**asked)
+    page = await alice.http.get(f"/chat/{asked['thread_id']}/")
+    foreign = await bob.http.post(address)
+    unknown = await nobody.http.post(address, headers=JSON)
+    still = await Generation.filter(answer_id=asked["reply_id"], cancel_at=None).exists()
+    answer = await alice.http.post(address)
+    await ended(asked["reply_id"])
+    again = await alice.http.post(address, headers=JSON)
+
+    assert f'action="{address}"' in page.text
+    assert (foreign.status_code, unknown.status_code, still) == (404, 401, True)
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"/chat/{asked['thread_id']}/")
+    assert (await ChatMessage.get(id=asked["reply_id"])).status == Status.STOPPED
+    assert again.status_code == 204
