@@ -13,7 +13,7 @@ _SIGN = f"[{re.escape(''.join(SIGNS))}]"
 _BLANK = "[ \xa0\u1680\u2000-\u200f\u202a-\u202f\u205f-\u206f\u3000\ufeff]"
 # Signs after anything that a program may take for the end of a cell, including blanks if something follows the sign.
 LATER_FORMULA = re.compile(
-    f"((?:[\x00-\x1f\x85\u2028\u2029,;|:'\"`]|^(?={_BLANK})){_BLANK}*+)({_SIGN})|(?<={_BLANK})({_SIGN})(?=\\S|$)"
+    f"((?:[\x00-\x1f\x85\u2028\u2029,;|:'\"`]|^(?={_BLANK})){_BLANK}*+)({_SIGN})|(?<={_BLANK})({_SIGN})(?=[^ ]| *$)"
 )
 FIRST_STRONG, CLOSE_ISOLATE = "\u2068", "\u2069"
 OPEN_ISOLATE = "\u2066\u2067" + FIRST_STRONG

@@ -8,7 +8,7 @@ import re
 from itertools import chain, product
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chat.text import (
@@ -80,6 +80,8 @@ QUOTINGS = [{"quotechar": '"'}, {"quoting": csv.QUOTE_NONE}, {"quotechar": '"', 
 
 @given(st.lists(st.lists(st.sampled_from(CELL_PIECES), max_size=8).map("".join), min_size=1, max_size=4))
 @settings(max_examples=300, deadline=None)
+@example(["= =\t", ""])
+@example(["1 +\t1"])
 def test_no_cell_is_a_formula_however_a_program_splits_the_lines(texts: list[str]) -> None:
     file = io.StringIO()
     csv.writer(file).writerow([cell(text) for text in texts])
