@@ -119,6 +119,7 @@ async def test_a_removed_message_leaves_the_focus_to_the_next_one(desk: Desk, al
     await expect(texts(chat)).to_have_text(["say one", "say three"])
     await expect(items(chat).nth(1).get_by_role("button", name="Remove")).to_be_focused()
     await chat.hears("Removed. 2 waiting")
+    await expect(items(chat).nth(1).get_by_role("button", name="Remove queued message, 2 of 2")).to_be_visible()
     await chat.stop_button.click()
 
 

@@ -58,6 +58,7 @@ export class QueueList {
       return row;
     });
     for (const row of rows.values()) if (!wanted.includes(row)) row.remove();
+    wanted.forEach((row, index) => row.querySelectorAll("button").forEach((button) => number(button, `${index + 1} of ${wanted.length}`)));
     wanted.forEach((row, index) => this.#list.children[index] === row || this.#list.insertBefore(row, this.#list.children[index] ?? null));
   }
 
@@ -114,6 +115,12 @@ export class QueueList {
     else this.#page.say("Not connected. Try again when the connection is back.");
     return this.#page.isUp();
   }
+}
+
+/** Screen readers tell equal buttons apart. */
+function number(button, place) {
+  const label = `${button.ariaLabel.split(", ")[0]}, ${place}`;
+  if (button.ariaLabel !== label) button.ariaLabel = label;
 }
 
 /** Out of the message field, if it is still there as it was put into it; what was typed beside it stays. */
