@@ -22,6 +22,7 @@ OWN = {
     "before": "/chat/api/threads/{thread}/messages/",
     "next": "/admin/confirm/",
     "again": "/accounts/verify-email/sent/",
+    "edit": "/chat/{thread}/",
     "size": "/chat/api/threads/",
     "v": "/static/images/favicon.svg",
 }
