@@ -119,6 +119,8 @@ async def test_an_edited_question_is_another_version_in_every_tab_and_after_a_re
     for one in (chat, other):
         await one.is_over(answers=2)
         await expect(one.questions).to_have_count(2)
+        shown = await one.questions.nth(1).get_attribute("data-message-id")
+        await expect(edit(one.questions.nth(1))).to_have_attribute("href", re.compile(rf"\?edit={shown}#message$"))
         await expect(one.answer.locator(".markdown-content")).to_have_text("three")
         await expect(version(one.questions.nth(1), 2, 2)).to_be_visible()
         await one.page.reload()

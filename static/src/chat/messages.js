@@ -227,11 +227,9 @@ function paint(article, message, before, notes) {
 
 /** Where they lead without the script. */
 function paintActions(article, { id }) {
-  const [again, edit] = ["input[name=message_id]", "[data-action=edit]"].map((name) => article.querySelector(name));
+  const again = article.querySelector("input[name=message_id]");
   if (again) again.value = id;
-  if (edit) edit.search = `edit=${id}`;
-  const more = article.querySelector("[data-action=more]");
-  more.href = more.href.replace(/messages\/.*/, `messages/${id}/delete/`);
+  for (const link of article.querySelectorAll("a.message-action")) link.href = link.href.replace(/(edit=|messages\/)[^#/]*/, `$1${id}`);
 }
 
 /** A user's text stays exactly as typed; an answer is Markdown. */
