@@ -54,10 +54,14 @@ async def alice(alice: Person) -> Person:
 
 
 async def paid(site: Site, generation: Generation) -> list[LLMCallLog]:
-    """The rounds in the books, once the answer has ended; none is reserved any more."""
+    """The rounds in the books, once the answer has ended on whichever worker; none is reserved any more."""
     await eventually(lambda: generation.id not in site.resources.worker._replies)
-    assert not await BudgetReservation.exists(id=generation.id)
+    await eventually(lambda: is_settled(generation))
     return await LLMCallLog.filter(call_id=generation.id).order_by("round")
+
+
+async def is_settled(generation: Generation) -> bool:
+    return not await BudgetReservation.exists(id=generation.id)
 
 
 @pytest.mark.parametrize("what", ["version", "chat", "account"])
