@@ -123,6 +123,7 @@ async def test_each_shortcut_that_the_list_names_works(desk: Desk, alice: Person
     await expect(answer).to_be_focused()
     await chat.page.keyboard.press("Control+/")
     rows = chat.page.get_by_role("dialog", name="Keyboard shortcuts").locator("dl > div")
+    await expect(rows.first).to_be_visible()
     texts = [" ".join(text.split()) for text in await rows.all_inner_texts()]
     assert texts == [
         "Stop the answer Esc",

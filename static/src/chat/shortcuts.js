@@ -11,13 +11,11 @@ const SHORTCUTS = [
 ];
 
 const IS_MAC = /mac|iphone|ipad/i.test(navigator.platform);
-const NAMES = { Escape: "Esc", ArrowDown: "↓", ArrowUp: "↑" };
 
 /** `actions`: what the page can do, by `does`; false if there is nothing to do. */
 export function startShortcuts(actions) {
   const dialog = document.getElementById("shortcuts");
-  fill(dialog);
-  const all = { ...actions, list: () => dialog.showModal(), newChat: () => document.getElementById("new-chat").click() };
+  const all = { ...actions, list: () => void open(dialog), newChat: () => document.getElementById("new-chat").click() };
   document.querySelectorAll("[data-shortcuts]").forEach((button) => button.addEventListener("click", () => openFrom(button, dialog)));
   // In the capture phase: Escape closes what is open, which this handler must still find open.
   document.addEventListener("keydown", (event) => pressed(event, all), true);
@@ -26,6 +24,13 @@ export function startShortcuts(actions) {
 /** When the dialog closes, the focus returns to what has it now: the item itself is in a menu that has closed by then. */
 function openFrom(button, dialog) {
   button.closest("details")?.querySelector("summary").focus();
+  open(dialog);
+}
+
+/** The rows are made when they are first read. */
+async function open(dialog) {
+  const { fill } = await import("./shortcut_list.js");
+  fill(dialog, SHORTCUTS, IS_MAC);
   dialog.showModal();
 }
 
@@ -58,22 +63,4 @@ function isElsewhere({ target }, { does, alt }) {
 function isOpen(target) {
   const isRenaming = document.getElementById("rename-form")?.checkVisibility();
   return isRenaming || target.closest?.("select, .message-editor") || document.querySelector("details[data-menu][open], :popover-open");
-}
-
-// -- the list ---------------------------------------------------------------------------------------------------
-
-function fill(dialog) {
-  const template = dialog.querySelector("template");
-  for (const shortcut of SHORTCUTS) {
-    const row = template.content.firstElementChild.cloneNode(true);
-    const key = row.querySelector("kbd");
-    row.querySelector("dt").textContent = shortcut.words;
-    key.replaceWith(...keysOf(shortcut).map((name) => Object.assign(key.cloneNode(), { textContent: name })));
-    template.before(row);
-  }
-}
-
-function keysOf({ key, command, alt, shift }) {
-  const modifiers = [command && (IS_MAC ? "⌘" : "Ctrl"), alt && (IS_MAC ? "⌥" : "Alt"), shift && (IS_MAC ? "⇧" : "Shift")];
-  return [...modifiers, NAMES[key] ?? key].filter(Boolean);
 }

@@ -200,7 +200,6 @@ class ThreadPage {
       articleOf: (id) => this.#list.articleOf(id),
       announce: (text) => this.#announce(text),
       say: (sentence) => this.#composer.say(sentence),
-      canCancel: (isOn) => this.#composer.canCancel(isOn),
       putBack: (text, sentence) => this.#putBack(text, sentence),
       sends: (event) => this.#composer.sends(event),
       around: (change) => this.#follower.around(change),
