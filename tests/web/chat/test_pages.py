@@ -337,6 +337,10 @@ async def test_a_draining_server_accepts_no_new_message(site: Site, reader: Pers
     assert Page(page.text).find("textarea", name="message").text.strip() == "Say later"
 
 
+def ids_of(chats: httpx.Response) -> list[str]:
+    return [chat["thread_id"] for chat in chats.json()["threads"]]
+
+
 async def test_a_full_server_stores_nothing_and_says_when_to_try_again(
     reader: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -354,7 +358,8 @@ async def test_a_full_server_stores_nothing_and_says_when_to_try_again(
     assert found.find("p", id="composer-error").text == (
         "The site is busy. Your message was not sent. Send it again in a moment."
     )
-    assert after.json() == chats.json()
+    # Titles and answers of chats that other tests have begun may change meanwhile.
+    assert ids_of(after) == ids_of(chats)
 
 
 async def test_a_message_may_name_its_model(beside: Beside) -> None:
