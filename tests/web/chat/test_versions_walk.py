@@ -23,6 +23,7 @@ import pytest
 from chat.database import query
 from chat.llm.items import text_of
 from chat.models import ChatMessage, Generation, LLMCallLog, QueuedMessage, Status
+from chat.services.replies.prompt import instructions
 from tests.support import patches
 from tests.support.cast import Person
 from tests.support.offline import OfflineServer
@@ -343,8 +344,10 @@ class Walk:
                 continue
             if wanted and wanted[-1][0] == one.role == "user":
                 wanted[-1][1].append(one.content)
-            else:
-                wanted.append((one.role, [one.content]))
+                continue
+            if wanted and wanted[-1][0] == one.role:  # the rest of an answer
+                wanted.append(("user", [instructions("continue")]))
+            wanted.append((one.role, [one.content]))
         generation = await Generation.get(answer_id=answer)
         if not generation.continues:
             assert await self._input_of(generation.id) == ["\n".join(texts) for _, texts in wanted]
