@@ -314,7 +314,7 @@ class Walk:
         """Answers to lasting questions last again."""
         assert made.status_code == 201, made.text
         new = made.json()["reply_id"]
-        self.answers += 1
+        self.answers += new not in self.roles  # what was continued before gets the same answer again
         self._add(new, parent or made.json()["message_id"], "assistant", "")
         if parent:  # how much is left to continue, and whether it lasts, is not known
             await eventually(Generation.filter(answer_id=new, request_at__isnull=False).exists)
