@@ -19,7 +19,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import uvloop
 from redis.asyncio.connection import AbstractConnection
 
 from chat import cli, server
@@ -142,7 +141,7 @@ def raise_limits() -> None:
 
 def ask_for_names() -> None:
     """Names in .test are this machine's, but for those in a file. On asyncio's loop, since uvloop asks in C."""
-    uvloop.new_event_loop = asyncio.new_event_loop  # type: ignore[assignment]
+    server.ListeningLoop = asyncio.new_event_loop  # type: ignore[assignment,misc]
     original = socket_module.getaddrinfo
 
     def getaddrinfo(host: Any, *given: Any, **named: Any) -> Any:
