@@ -141,7 +141,7 @@ def raise_limits() -> None:
 
 def ask_for_names() -> None:
     """Names in .test are this machine's, but for those in a file. On asyncio's loop, since uvloop asks in C."""
-    server.ListeningLoop = asyncio.new_event_loop  # type: ignore[assignment,misc]
+    patches.LISTENING_LOOP.replace_in_this_process(asyncio.new_event_loop)
     original = socket_module.getaddrinfo
 
     def getaddrinfo(host: Any, *given: Any, **named: Any) -> Any:

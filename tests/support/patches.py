@@ -192,6 +192,7 @@ RECONCILER_OUTAGE_SECONDS = Part(reconciler, "OUTAGE_SECONDS")
 # Processes
 ENGINE_PACKAGE = Part(launch, "ENGINE_PACKAGE")
 MODEL_PACKAGE = Part(launch, "MODEL_PACKAGE")
+LISTENING_LOOP = Part(server, "ListeningLoop")
 BIND = Part(server, "_bind")
 SERVE_HERE = Part(server, "_serve_here")
 RESPAWN_MIN_SECONDS = Part(server, "RESPAWN_MIN_SECONDS")
