@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from http import HTTPStatus
 from uuid import UUID
 
 import msgspec
-from quart import Blueprint, abort, redirect, request, url_for
+from quart import Blueprint, abort, request
 from quart.typing import ResponseReturnValue
 from quart.wrappers import Response
 
@@ -17,6 +16,7 @@ from chat.services.errors import Refused
 from chat.services.replies import queue, queue_runs, taken, threads
 from chat.web.auth import login_required, wants_json
 from chat.web.chat import pages
+from chat.web.chat.thread_forms import done, thread_form
 from chat.web.rate_limits import limited
 from chat.web.resources import resources
 
@@ -44,40 +44,31 @@ async def take(user: User, thread_id: UUID) -> ResponseReturnValue:
 @blueprint.post("/remove/")
 @limited(PAGE_POST)
 @login_required
+@thread_form
 async def remove(user: User, thread_id: UUID) -> ResponseReturnValue:
     """Remove a waiting message (field `client_id`)."""
-    found = await threads.own_thread(user, thread_id) or abort(404)
-    try:
-        await queue.take(resources(), user, thread_id, await _client_id())
-    except Refused as refused:
-        return await pages.refusal(refused, user, found, form_error=str(refused))
-    return _done(thread_id)
+    await queue.take(resources(), user, thread_id, await _client_id())
+    return done(thread_id)
 
 
 @blueprint.post("/send-now/")
 @limited(PAGE_POST)
 @login_required
+@thread_form
 async def send_now(user: User, thread_id: UUID) -> ResponseReturnValue:
     """Stop the running answer and send a waiting message (field `client_id`) next."""
-    found = await threads.own_thread(user, thread_id) or abort(404)
-    try:
-        await queue_runs.send_now(resources(), user, thread_id, await _client_id())
-    except Refused as refused:
-        return await pages.refusal(refused, user, found, form_error=str(refused))
-    return _done(thread_id)
+    await queue_runs.send_now(resources(), user, thread_id, await _client_id())
+    return done(thread_id)
 
 
 @blueprint.post("/resume/")
 @limited(PAGE_POST)
 @login_required
+@thread_form
 async def resume(user: User, thread_id: UUID) -> ResponseReturnValue:
     """End the pause of the queue."""
-    found = await threads.own_thread(user, thread_id) or abort(404)
-    try:
-        await queue_runs.resume(resources(), user, thread_id)
-    except Refused as refused:  # the chat was deleted just now
-        return await pages.refusal(refused, user, found, form_error=str(refused))
-    return _done(thread_id)
+    await queue_runs.resume(resources(), user, thread_id)
+    return done(thread_id)
 
 
 async def _taken_before(thread_id: UUID) -> dict[str, str]:
@@ -93,9 +84,3 @@ async def _client_id() -> UUID:
         return UUID((await request.form).get("client_id", ""))
     except ValueError:
         raise Refused("bad_client_id", "client_id must be a UUID.") from None
-
-
-def _done(thread_id: UUID) -> ResponseReturnValue:
-    if wants_json():
-        return "", HTTPStatus.NO_CONTENT
-    return redirect(url_for("chat.thread", thread_id=thread_id), 303)

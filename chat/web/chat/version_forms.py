@@ -19,6 +19,7 @@ from chat.services.replies.again import Attempt
 from chat.services.replies.versions import NO_MESSAGE
 from chat.web.auth import login_required, wants_json
 from chat.web.chat import pages
+from chat.web.chat.thread_forms import done, thread_form
 from chat.web.rate_limits import limited
 from chat.web.resources import resources
 
@@ -30,30 +31,24 @@ NO_ANSWER = "This answer doesn't exist."
 @blueprint.post("/again/")
 @limited(PAGE_POST)
 @login_required
+@thread_form
 async def try_again(user: User, thread_id: UUID) -> ResponseReturnValue:
     """Regenerate an answer (field `message_id`); with `go_on`, continue one that was cut off."""
     form = await request.form
-    found = await threads.own_thread(user, thread_id) or abort(404)
-    try:
-        accepted = await again.regenerate(resources(), user, thread_id, _attempt(form))
-    except Refused as refused:
-        return await pages.refusal(refused, user, found, form_error=str(refused))
+    accepted = await again.regenerate(resources(), user, thread_id, _attempt(form))
     return pages.posted(accepted)
 
 
 @blueprint.post("/head/")
 @limited(PAGE_POST)
 @login_required
+@thread_form
 async def show(user: User, thread_id: UUID) -> ResponseReturnValue:
     """Show a version (field `message_id`) in every tab, with what was written below it last."""
     form = await request.form
-    found = await threads.own_thread(user, thread_id) or abort(404)
-    try:
-        message_id = pages.identifier(form.get("message_id", ""), NO_MESSAGE)
-        await versions.show(user, thread_id, message_id, broadcast=resources().broadcast)
-    except Refused as refused:
-        return await pages.refusal(refused, user, found, form_error=str(refused))
-    return _done(thread_id)
+    message_id = pages.identifier(form.get("message_id", ""), NO_MESSAGE)
+    await versions.show(user, thread_id, message_id, broadcast=resources().broadcast)
+    return done(thread_id)
 
 
 @blueprint.route("/messages/<uuid:message_id>/delete/", methods=["GET", "POST"])
@@ -73,33 +68,30 @@ async def delete_message(user: User, thread_id: UUID, message_id: UUID) -> Respo
         await worker.shielded(deleting, "deletion")
     except Refused as refused:
         return await pages.refusal(refused, user, found, form_error=str(refused))
-    return _done(thread_id)
+    return done(thread_id)
 
 
 @blueprint.post("/messages/<uuid:message_id>/stop/")
 @limited(PAGE_POST)
 @login_required
+@thread_form
 async def stop(user: User, thread_id: UUID, message_id: UUID) -> ResponseReturnValue:
     """Stop an answer; one that has ended stays as it is."""
-    await threads.own_thread(user, thread_id) or abort(404)
     await resources().worker.stop(user, thread_id, message_id)
-    return _done(thread_id)
+    return done(thread_id)
 
 
 @blueprint.post("/branch/")
 @limited(PAGE_POST, BRANCH)
 @login_required
+@thread_form
 async def branch(user: User, thread_id: UUID) -> ResponseReturnValue:
     """Copy the chat up to a message (field `message_id`) into a new one."""
     form = await request.form
-    found = await threads.own_thread(user, thread_id) or abort(404)
-    try:
-        message_id = pages.identifier(form.get("message_id", ""), NO_MESSAGE)
-        chosen = pages.chosen_id(form.get("client_id", ""), str(message_id))
-        copy = branches.branch(user, thread_id, message_id, client_id=chosen, broadcast=resources().broadcast)
-        new_id = await resources().worker.shielded(copy, "branch")
-    except Refused as refused:
-        return await pages.refusal(refused, user, found, form_error=str(refused))
+    message_id = pages.identifier(form.get("message_id", ""), NO_MESSAGE)
+    chosen = pages.chosen_id(form.get("client_id", ""), str(message_id))
+    copy = branches.branch(user, thread_id, message_id, client_id=chosen, broadcast=resources().broadcast)
+    new_id = await resources().worker.shielded(copy, "branch")
     if wants_json():
         return Response(msgspec.json.encode({"thread_id": new_id}), HTTPStatus.CREATED, content_type="application/json")
     await flash("This is a copy. The other chat stays as it is.")
@@ -110,9 +102,3 @@ def _attempt(form: MultiDict[str, str]) -> Attempt:
     answer_id, continues = pages.identifier(form.get("message_id", ""), NO_ANSWER), "go_on" in form
     client_id = pages.chosen_id(form.get("client_id", ""), f"{answer_id}{continues}")
     return Attempt(answer_id, continues, client_id, form.get("model", ""))
-
-
-def _done(thread_id: UUID) -> ResponseReturnValue:
-    if wants_json():
-        return "", HTTPStatus.NO_CONTENT
-    return redirect(url_for("chat.thread", thread_id=thread_id), 303)
