@@ -46,10 +46,7 @@ def install(app: Quart) -> None:
         if has_websocket_context():  # browsers show no page for a refused handshake
             return sentence, status, headers
         if auth.wants_json():
-            said: dict[str, Any] = {"code": error.name.lower().replace(" ", "_"), "message": sentence}
-            if wait := _wait_seconds(error):
-                said["retry_ms"] = wait * 1000
-            return said, status, headers
+            return _json_of(error, sentence), status, headers
         return await _error_page("pages/error.html", title, sentence, status), status, headers
 
     @app.errorhandler(NotAdministrator)
@@ -76,6 +73,13 @@ def install(app: Quart) -> None:
         if not hasattr(g, "auth_session"):
             g.auth_session = None  # its lookup may be what failed
         return await explain(InternalServerError())
+
+
+def _json_of(error: HTTPException, sentence: str) -> dict[str, Any]:
+    said: dict[str, Any] = {"code": error.name.lower().replace(" ", "_"), "message": sentence}
+    if wait := _wait_seconds(error):
+        said["retry_ms"] = wait * 1000
+    return said
 
 
 def last_resort() -> str:

@@ -44,11 +44,20 @@ class ProviderLimits(msgspec.Struct, frozen=True, kw_only=True):
     connect_seconds: float = 5
     write_seconds: float = 10
     pool_seconds: float = 5
-    silence_seconds: float = (
-        300  # without a byte, also before the first one: a local model reads a long prompt for minutes
-    )
+    # Without a byte, also before the first one: a local model reads a long prompt for minutes.
+    silence_seconds: float = 300
     total_seconds: float = 60 * 60  # a local model writes a long answer for 20 minutes and more
     max_connections: int = 1000
+
+    @property
+    def timeout(self) -> httpx2.Timeout:
+        """For the HTTP client; the limit of a whole request is not among its timeouts."""
+        return httpx2.Timeout(
+            connect=self.connect_seconds,
+            read=self.silence_seconds,
+            write=self.write_seconds,
+            pool=self.pool_seconds,
+        )
 
 
 class Provider:
@@ -80,12 +89,7 @@ class Provider:
         self._limits = limits or ProviderLimits()
         reuses = self.base_url.startswith("https://") if reuse_connections is None else reuse_connections
         self._http = connections.http_client(
-            httpx2.Timeout(
-                connect=self._limits.connect_seconds,
-                read=self._limits.silence_seconds,
-                write=self._limits.write_seconds,
-                pool=self._limits.pool_seconds,
-            ),
+            self._limits.timeout,
             max_connections=self._limits.max_connections,
             reuse=reuses,
         )
