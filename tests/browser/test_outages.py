@@ -112,15 +112,20 @@ async def test_a_message_that_waits_for_a_full_server_can_be_canceled(
     await expect(chat.field).to_have_value("say hello")
 
 
+async def answered_once(desk: Desk, person: Person) -> ChatPage:
+    """A chat with an answer that can be tried again."""
+    chat = await desk.chat(person, await past_thread(person), allowed=(REFUSED,))
+    await chat.say("say hello")
+    await chat.is_over(answers=2)
+    return chat
+
+
 async def test_an_answer_is_tried_again_once_a_full_server_has_room(
     desk: Desk, alice: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    chat = await desk.chat(alice, await past_thread(alice), allowed=(REFUSED,))
-    await chat.say("say hello")
-    await chat.is_over(answers=2)
+    chat = await answered_once(desk, alice)
     with monkeypatch.context() as full:
         patches.IS_FULL.replace(full, True)
-        await chat.answer.hover()
         await chat.answer.get_by_role("button", name="Try again").click()
         await expect(chat.error).to_have_text("The site is busy. It will be tried again in a moment.")
     await expect(chat.answer.get_by_role("group", name="Version 2 of 2")).to_be_visible()
@@ -132,12 +137,9 @@ async def test_an_answer_is_tried_again_once_a_full_server_has_room(
 async def test_an_answer_that_waits_for_a_full_server_can_be_canceled(
     desk: Desk, alice: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    chat = await desk.chat(alice, await past_thread(alice), allowed=(REFUSED,))
-    await chat.say("say hello")
-    await chat.is_over(answers=2)
+    chat = await answered_once(desk, alice)
     with monkeypatch.context() as full:
         patches.IS_FULL.replace(full, True)
-        await chat.answer.hover()
         await chat.answer.get_by_role("button", name="Try again").click()
         await chat.page.get_by_role("button", name="Cancel").click()
         await expect(chat.error).to_be_hidden()
