@@ -372,7 +372,7 @@ async def test_without_javascript_everything_is_a_form(desk: Desk, alice: Person
     await chat.is_over(answers=2)
     await page.page.reload()
     await page.answer.get_by_role("link", name="Delete").click()
-    await expect(page.page.get_by_role("heading", name="Delete this message?")).to_be_visible()
+    await expect(page.page.get_by_role("heading", name="Delete this answer?")).to_be_visible()
     await page.page.get_by_role("button", name="Delete").click()
     await expect(page.page.locator("#chat-messages .message-versions")).to_have_count(1)
     await page.answer.get_by_role("button", name="Branch into a new chat").click()

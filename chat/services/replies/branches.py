@@ -18,7 +18,7 @@ from chat.services.replies.versions import NO_MESSAGE
 MOST_MESSAGES = 2_000
 MOST_BYTES = 16 * 1024 * 1024  # of their text, reasoning and tool calls: one transaction copies them
 
-# What each copied message is, and will be. $3: one more than the most messages.
+# From the first message to the one that is branched from. $4: one more than the most messages.
 PATH = """
 WITH RECURSIVE path AS (
     SELECT m.id, m.parent_id, m.status, 1 AS step

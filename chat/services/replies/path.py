@@ -62,7 +62,9 @@ WITH RECURSIVE below AS (
 )
 """
 NEWEST_BELOW = f"{BELOW} SELECT id FROM below ORDER BY number DESC LIMIT 1"  # noqa: S608
-COUNT_BELOW = f"{BELOW} SELECT count(*) AS count FROM below"  # noqa: S608
+COUNT_BELOW = f"""
+{BELOW} SELECT count(*) AS count, (SELECT role FROM chat_message WHERE thread_id = $1 AND id = $2) AS role FROM below
+"""  # noqa: S608
 # Whether $2 is on the path to $1. Parents have smaller numbers, so the walk ends there.
 IS_ON_PATH = """
 WITH RECURSIVE path AS (
@@ -104,10 +106,10 @@ async def newest_below(thread_id: UUID, message_id: UUID) -> UUID | None:
     return rows[0]["id"] if rows else None
 
 
-async def count_below(thread_id: UUID, message_id: UUID) -> int:
-    """The number of messages that this one and all below it are; 0 if it is not in this thread."""
-    count: int = (await query(COUNT_BELOW, thread_id, message_id))[0]["count"]
-    return count
+async def count_below(thread_id: UUID, message_id: UUID) -> tuple[int, str]:
+    """The number of messages that this one and all below it are, and its role; 0 if it is not in this thread."""
+    found = (await query(COUNT_BELOW, thread_id, message_id))[0]
+    return found["count"], found["role"] or ""
 
 
 async def is_on_path(last_id: UUID, message_id: UUID) -> bool:

@@ -13,8 +13,7 @@ from werkzeug.datastructures import MultiDict
 
 from chat.models import User
 from chat.security.limits import BRANCH, PAGE_POST
-from chat.services.errors import Refused
-from chat.services.replies import again, branches, path, threads, versions
+from chat.services.replies import again, branches, path, versions
 from chat.services.replies.again import Attempt
 from chat.services.replies.versions import NO_MESSAGE
 from chat.web.auth import login_required, wants_json
@@ -54,21 +53,21 @@ async def show(user: User, thread_id: UUID) -> ResponseReturnValue:
 @blueprint.route("/messages/<uuid:message_id>/delete/", methods=["GET", "POST"])
 @limited(PAGE_POST)
 @login_required
+@thread_form
 async def delete_message(user: User, thread_id: UUID, message_id: UUID) -> ResponseReturnValue:
     """Confirm, then delete a message and all below it, in every tab."""
-    found = await threads.own_thread(user, thread_id) or abort(404)
-    count = await path.count_below(thread_id, message_id) or abort(404)
-    if request.method != "POST":
-        if wants_json():
-            return {"count": count}
-        return await render_template("chat/delete_message.html", thread=found, message_id=message_id, count=count)
-    worker, broadcast = resources().worker, resources().broadcast
-    deleting = versions.delete(user, thread_id, message_id, worker=worker, broadcast=broadcast)
-    try:
+    if request.method == "POST":
+        worker, broadcast = resources().worker, resources().broadcast
+        deleting = versions.delete(user, thread_id, message_id, worker=worker, broadcast=broadcast)
         await worker.shielded(deleting, "deletion")
-    except Refused as refused:
-        return await pages.refusal(refused, user, found, form_error=str(refused))
-    return done(thread_id)
+        return done(thread_id)
+    count, role = await path.count_below(thread_id, message_id)
+    if not count:
+        abort(404)
+    if wants_json():
+        return {"count": count}
+    ids = {"thread_id": thread_id, "message_id": message_id}
+    return await render_template("chat/delete_message.html", **ids, count=count, role=role)
 
 
 @blueprint.post("/messages/<uuid:message_id>/stop/")

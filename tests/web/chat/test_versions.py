@@ -340,9 +340,10 @@ async def test_a_version_is_deleted_with_all_below_it_after_a_count(alice: Perso
     first = await said(alice, "say one")
     thread_id = first["thread_id"]
     other = await done(await edit(alice, thread_id, first["message_id"], "say other"))
-    await said(alice, "say more", thread_id)
+    more = await said(alice, "say more", thread_id)
     address = f"/chat/{thread_id}/messages/{other['message_id']}/delete/"
     counted, page = await alice.http.get(address, headers=JSON), Page((await alice.http.get(address)).text)
+    last = Page((await alice.http.get(f"/chat/{thread_id}/messages/{more['reply_id']}/delete/")).text)
     async with alice.tab(thread_id) as tab:
         await tab.until_type("thread.snapshot")
         answer = await delete(alice, thread_id, other["message_id"])
@@ -350,6 +351,7 @@ async def test_a_version_is_deleted_with_all_below_it_after_a_count(alice: Perso
 
         assert (counted.json(), "4 messages" in page.text, answer.status_code) == ({"count": 4}, True, 204)
         assert shown_by(tab) == [first["message_id"], first["reply_id"]] == await path_of(thread_id)
+    assert "Delete this answer?" in last.text
     assert (await alice.messages(thread_id))[0]["versions"] == []
     assert await ChatMessage.filter(thread_id=thread_id).count() == 2
     assert await LLMCallLog.filter(user__email=alice.email, caller="chat").count() == 3, (
