@@ -213,6 +213,7 @@ function contentOf(article) {
 /** `notes` has a sentence for each status that needs one; the template brings them. */
 function paint(article, message, before, notes) {
   article.dataset.messageId = message.id;
+  article.id = `m-${message.id}`;
   paintActions(article, message);
   article.dataset.status = message.pending ? "pending" : message.status;
   article.toggleAttribute("data-final-failure", message.retryable === false);

@@ -105,6 +105,7 @@ async def test_a_thread_can_be_read_without_a_script_and_has_its_cursor(reader: 
 
     articles = [one for one in page.all("article") if one["data-message-id"]]  # the others are templates
     assert [(one["data-role"], one["data-status"]) for one in articles] == [("user", "final"), ("assistant", "final")]
+    assert [one["id"] for one in articles] == [f"m-{one['data-message-id']}" for one in articles]  # for links to them
     assert texts_of(page) == ["What is it?", "It is **this**."]
     assert "What it is" in page.find("h1", id="thread-title").text
     main = page.find("main")
