@@ -9,9 +9,10 @@ import pytest
 from playwright.async_api import expect
 
 from tests.support.cast import Person
-from tests.support.desk import ChatPage, Desk
-from tests.support.rows import answered, past_thread
+from tests.support.desk import PHONE, ChatPage, Desk
+from tests.support.rows import answered, past_thread, written
 from tests.support.scripted import ScriptedAnswer
+from tests.support.waiting import eventually
 
 LONG = "\n\n".join(f"Paragraph {number}" for number in range(80))
 
@@ -126,11 +127,14 @@ async def test_each_shortcut_that_the_list_names_works(desk: Desk, alice: Person
     await expect(rows.first).to_be_visible()
     texts = [" ".join(text.split()) for text in await rows.all_inner_texts()]
     assert texts == [
-        "Stop the answer Esc",
+        "New chat Ctrl Shift O",
+        "Go to the list of chats, and back Ctrl Shift S",
         "Go to the message field Shift Esc",
         "Go to the newest answer Alt Shift ↓",
         "Go to the previous message Alt Shift ↑",
-        "New chat Ctrl Shift O",
+        "Copy the last answer Ctrl Shift C",
+        "Copy the last code Ctrl Shift ;",
+        "Stop the answer Esc",
         "Show this list Ctrl /",
     ]
     await chat.page.get_by_role("button", name="Close", exact=True).click()
@@ -140,6 +144,62 @@ async def test_each_shortcut_that_the_list_names_works(desk: Desk, alice: Person
     await chat.page.wait_for_url(re.compile("/chat/$"))
     await chat.page.keyboard.press("Shift+Escape")
     await expect(chat.field).to_be_focused()
+
+
+async def test_the_last_answer_and_the_last_code_are_copied(desk: Desk, alice: Person) -> None:
+    first, last = "```python\nprint(1)\n```\n\n```sql\nSELECT 2;\n```", "Nothing *more*."
+    chat = await desk.chat(alice, await written(alice, "How?", first, "And?", last))
+    await chat.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await chat.page.keyboard.press("Control+Shift+C")
+    assert await eventually(lambda: copied(chat)) == last
+
+    await chat.page.keyboard.press("Control+Shift+Semicolon")
+    assert await eventually(lambda: copied(chat, but=last)) == "SELECT 2;"
+
+
+async def test_an_answer_without_a_text_is_not_copied_over_the_clipboard(desk: Desk, alice: Person) -> None:
+    chat = await desk.chat(alice, await written(alice, "How?", "So.", "And?", ""))
+    await chat.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await chat.page.keyboard.press("Control+Shift+C")
+
+    assert await eventually(lambda: copied(chat)) == "So."
+
+
+async def copied(chat: ChatPage, but: str = "") -> str | None:
+    """What is in the clipboard, unless it is `but`."""
+    text: str = await chat.page.evaluate("navigator.clipboard.readText()")
+    return text if text != but else None
+
+
+async def test_one_shortcut_leads_to_the_current_chat_and_back(desk: Desk, alice: Person) -> None:
+    await past_thread(alice, title="Another")
+    chat = await desk.chat(alice, await past_thread(alice, title="This one"))
+    await chat.field.press("Control+Shift+S")
+    await expect(chat.page.get_by_role("link", name="This one")).to_be_focused()
+    await chat.page.keyboard.press("Control+Shift+S")
+    await expect(chat.field).to_be_focused()
+
+    await chat.page.set_viewport_size(PHONE)
+    drawer = chat.page.locator("#chat-sidebar")
+    await expect(drawer).to_be_hidden()
+    await chat.field.press("Control+Shift+S")
+    await expect(chat.page.get_by_role("link", name="This one")).to_be_focused()
+    await chat.page.keyboard.press("Control+Shift+S")
+    await expect(drawer).to_be_hidden()
+    await expect(chat.field).to_be_focused()
+
+
+async def test_on_a_mac_the_control_key_edits_text(desk: Desk, alice: Person) -> None:
+    context = await desk.context(alice)
+    await context.add_init_script("Object.defineProperty(navigator, 'platform', { get: () => 'MacIntel' })")
+    chat = await ChatPage.opened(await context.new_page(), await past_thread(alice))
+    await chat.field.press("Control+Shift+O")
+    await chat.page.keyboard.press("Control+/")
+    await chat.page.keyboard.press("Meta+/")
+
+    dialog = chat.page.get_by_role("dialog", name="Keyboard shortcuts")
+    await expect(dialog.locator("dl > div").first).to_have_text(re.compile(r"New chat\s*⌘\s*⇧\s*O"))
+    assert chat.page.url.endswith(f"{chat.thread_id}/")
 
 
 async def test_letters_without_modifiers_are_text(desk: Desk, alice: Person) -> None:

@@ -1,23 +1,42 @@
 /** What the keyboard does on a chat's page: the list of chats, shortcuts, and a focus that is never lost. */
 import { keepFocus } from "./focus.js";
-import { Reading } from "./reading.js";
 import { startRoving } from "./roving.js";
 import { startShortcuts } from "./shortcuts.js";
 
+// Of an answer that has ended, and has a text.
+const COPY_ANSWER = '[data-role="assistant"]:not([data-status="streaming"]) > .markdown-content:not(:empty) ~ * [data-action="copy"]';
+
 const part = (id) => document.getElementById(id);
 
-/** `actions` are those of shortcuts.js; moving between messages is added to them. */
+/** `actions` are those of shortcuts.js; moving between messages and copying them is added to them. */
 export function startKeyboard(actions) {
   startRoving(part("thread-list"));
   keepFocus("#thread-list, #older", focusAfter);
-  startShortcuts({ ...(part("chat-messages") ? startReading() : {}), ...actions });
+  const toChats = () => read("toChats", actions.focusField);
+  startShortcuts({ toChats, ...(part("chat-messages") ? startReading() : {}), ...actions });
 }
 
 function startReading() {
-  const reading = new Reading(part("chat-messages"), part("chat-scroll"));
-  const toAnswer = () => reading.toAnswer();
+  const toAnswer = () => read("toAnswer");
   part("go-to-answer").addEventListener("click", toAnswer);
-  return { toAnswer, toPrevious: () => reading.toPrevious() };
+  return {
+    toAnswer,
+    toPrevious: () => read("toPrevious"),
+    copyAnswer: () => pressLast(COPY_ANSWER),
+    copyCode: () => pressLast(".code-copy"),
+  };
+}
+
+/** Loaded at first use. Without the file, which a newer release may have removed, the focus stays. */
+function read(name, ...given) {
+  import("./reading.js").then((reading) => reading[name](...given), () => {});
+}
+
+/** At once: Safari lets only the key's own handler copy. False if there is no such button. */
+function pressLast(selector) {
+  const button = [...part("chat-messages").querySelectorAll(selector)].at(-1);
+  button?.click();
+  return Boolean(button);
 }
 
 /** From a deleted chat to another chat, from "Load older messages" to the conversation, from anything else to the message field. */

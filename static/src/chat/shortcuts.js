@@ -1,12 +1,16 @@
-/** Keyboard shortcuts: one table binds them and fills their list. Each needs a modifier: speech input presses plain keys. */
+/** Keyboard shortcuts: one table binds them, fills their list. Each needs a modifier: speech input presses plain keys. */
 
-// `command` is Ctrl, on a Mac also ⌘. Where `shift` is missing it may be held: "/" needs it on many keyboards.
+// `command` is Ctrl, on a Mac ⌘: there, Ctrl edits text. Where `shift` is missing it may be held: "/" needs it on many keyboards.
+// `code` is the key's position, for a key that gives another sign with Shift.
 const SHORTCUTS = [
-  { key: "Escape", shift: false, does: "stop", words: "Stop the answer" },
+  { key: "O", command: true, shift: true, does: "newChat", words: "New chat" },
+  { key: "S", command: true, shift: true, does: "toChats", words: "Go to the list of chats, and back" },
   { key: "Escape", shift: true, does: "focusField", words: "Go to the message field" },
   { key: "ArrowDown", alt: true, shift: true, does: "toAnswer", words: "Go to the newest answer" },
   { key: "ArrowUp", alt: true, shift: true, does: "toPrevious", words: "Go to the previous message" },
-  { key: "O", command: true, shift: true, does: "newChat", words: "New chat" },
+  { key: "C", command: true, shift: true, does: "copyAnswer", words: "Copy the last answer" },
+  { key: ";", code: "Semicolon", command: true, shift: true, does: "copyCode", words: "Copy the last code" },
+  { key: "Escape", shift: false, does: "stop", words: "Stop the answer" },
   { key: "/", command: true, does: "list", words: "Show this list" },
 ];
 
@@ -43,14 +47,16 @@ function pressed(event, actions) {
   if (action && !isElsewhere(event, shortcut) && action() !== false) event.preventDefault();
 }
 
-function fits({ key, command = false, alt = false, shift }, event) {
+function fits({ command = false, alt = false, shift, ...shortcut }, event) {
   if (command !== (event.ctrlKey || event.metaKey) || alt !== event.altKey) return false;
-  return (shift === undefined || shift === event.shiftKey) && isKey(key, event);
+  if (command && IS_MAC && !event.metaKey) return false;
+  return (shift === undefined || shift === event.shiftKey) && isKey(shortcut, event);
 }
 
 /** On keyboards for other scripts, keys are found by their position. */
-function isKey(key, { key: typed, code }) {
-  return typed.toUpperCase() === key.toUpperCase() || (/^[A-Z]$/.test(key) && typed > "\x7f" && code === `Key${key}`);
+function isKey({ key, code }, { key: typed, code: pressed }) {
+  if (typed.toUpperCase() === key.toUpperCase() || code === pressed) return true;
+  return /^[A-Z]$/.test(key) && typed > "\x7f" && pressed === `Key${key}`;
 }
 
 /** The key belongs to what is open, or to the text in a field: on a Mac these arrows select paragraphs. */
