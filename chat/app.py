@@ -36,6 +36,7 @@ from chat.web.model_words import abilities
 from chat.web.resources import EXTENSION, CannotStart, opened
 from chat.web.server_patches import BoundedWebsocketConnection, TrustedProxies
 from chat.web.static_files import StaticFiles
+from chat.web.templates import Environment, exact
 from chat.web.usage import pages as usage_pages
 
 logger = logging.getLogger(__name__)
@@ -58,6 +59,7 @@ class App(Quart):
     url_rule_class = AliasRule
     session_interface = FormSessions()
     asgi_websocket_class = BoundedWebsocketConnection
+    jinja_environment = Environment  # type: ignore[assignment]
 
     def __init__(self, *arguments: Any, files: StaticFiles, https: bool, **more: Any) -> None:
         self.files = files
@@ -167,7 +169,7 @@ def _install_templates(app: App, settings: Settings) -> None:
     def static_url(name: str) -> str:
         return f"/static/{name}?v={app.files.version(name)}"
 
-    for words in (abilities, contained, isolated):
+    for words in (abilities, contained, exact, isolated):
         app.add_template_filter(words)
 
     rules = SignUpRules.of(settings)

@@ -22,6 +22,7 @@ SELECT array_agg(id ORDER BY number) AS versions FROM (
 ) same HAVING count(*) > 1
 """
 # $2: the message after the page, or null for the newest page. $3, $4: the most messages, and bytes of their text.
+# $5: the most characters of a tool's arguments and output.
 PAGE = f"""
 WITH RECURSIVE path AS (
     SELECT m.id, m.parent_id, octet_length(m.content) + octet_length(m.reasoning) AS bytes, 1 AS step
@@ -36,9 +37,13 @@ WITH RECURSIVE path AS (
     WHERE step = 1 OR total <= $4
 )
 SELECT m.id, m.parent_id, m.client_id, m.role, m.status, m.content, m.error, m.created_at, m.reasoning, m.reasoning_ms,
-    g.reason, g.continues, v.versions
+    g.reason, g.continues, v.versions, c.calls
 FROM fitting f JOIN chat_message m ON m.id = f.id
 LEFT JOIN generation g ON g.answer_id = m.id
+LEFT JOIN LATERAL (
+    SELECT json_agg(json_build_object('call_id', call_id, 'name', name, 'state', state,
+        'arguments', left(arguments, $5), 'output', left(output, $5)) ORDER BY created_at, id) AS calls
+    FROM tool_call WHERE generation_id = g.id) c ON true
 LEFT JOIN LATERAL ({VERSIONS}) v ON true
 ORDER BY f.step DESC
 """  # noqa: S608 - a constant
@@ -87,12 +92,15 @@ class Spoken:
     token_count: int | None
 
 
-async def page(thread_id: UUID, *, before: UUID | None, most: int, most_bytes: int) -> list[dict[str, Any]]:
-    """The last messages of the path, or those before a message, oldest first, with their versions.
+async def page(
+    thread_id: UUID, *, before: UUID | None, most: int, most_bytes: int, most_of_calls: int
+) -> list[dict[str, Any]]:
+    """The last messages of the path, or those before a message, oldest first, with their versions and tool calls.
 
-    A message that is not in this thread means the end of the path. One message is included however long it is.
+    A message that is not in this thread means the end of the path. One message is included however long it is. The
+    calls are JSON, or null; of their arguments and outputs, `most_of_calls` characters are included.
     """
-    return await query(PAGE, thread_id, before, most, most_bytes)
+    return await query(PAGE, thread_id, before, most, most_bytes, most_of_calls)
 
 
 async def spoken(last_id: UUID, *, most: int) -> list[Spoken]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from tortoise.transactions import in_transaction
 
 from chat.broadcast import Append, Broadcast
@@ -66,7 +67,12 @@ UPDATE chat_thread SET rev = rev + 1, queue_paused = CASE
     WHEN EXISTS (SELECT 1 FROM queued_message WHERE thread_id = $1) THEN queue_paused ELSE '' END
 WHERE id = $1 RETURNING rev, queue_paused
 """
-VIEW = "SELECT queue_paused FROM chat_thread WHERE id = $1"
+# The whole queue of a thread `t`, as JSON; null if it is empty.
+QUEUED = f"""
+SELECT json_agg(json_build_object(
+    'client_id', client_id, 'content', content, 'model', model, 'created_at', created_at) {ORDER}) AS queued
+FROM queued_message WHERE thread_id = t.id
+"""  # noqa: S608
 STOP = f"""
 UPDATE generation SET cancel_at = coalesce(cancel_at, now()) WHERE thread_id = $1 AND state IN {ALIVE_SQL} RETURNING id
 """  # noqa: S608
@@ -211,11 +217,9 @@ async def changed(thread_id: UUID) -> QueueChanged:
     return QueueChanged(thread["rev"], thread["queue_paused"], await _items(thread_id))
 
 
-async def view(thread_id: UUID) -> QueueView:
-    """The queue as tabs get it."""
-    items = await _items(thread_id)
-    threads = await query(VIEW, thread_id) if items else []
-    return QueueView(threads[0]["queue_paused"] if threads else "", items)
+def view(paused: str, queued: str | None) -> QueueView:
+    """The queue as tabs get it; `queued` is what QUEUED has selected."""
+    return QueueView(paused, msgspec.json.decode(queued, type=list[QueuedView])) if queued else QueueView()
 
 
 @asynccontextmanager

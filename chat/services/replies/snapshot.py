@@ -30,15 +30,18 @@ from chat.services.replies.threads import MessagePage, message_page
 
 PART_MAX_CHARACTERS = 48 * 1024  # keeps a frame under 64 KiB, unless a single message is larger
 
-THREAD = "SELECT rev, title FROM chat_thread WHERE id = $1"
+# At most one answer of a thread is being written.
+THREAD = f"""
+SELECT t.rev, t.title, t.queue_paused, q.queued, g.answer_id, g.partial, g.partial_reasoning, g.partial_reasoning_ms,
+    g.partial_thinking, g.ckpt_epoch, g.ckpt_s
+FROM chat_thread t LEFT JOIN generation g ON g.thread_id = t.id AND g.state IN {ALIVE_SQL}
+LEFT JOIN LATERAL ({queue.QUEUED}) q ON true
+WHERE t.id = $1
+"""  # noqa: S608
 THREAD_STATES = f"""
 SELECT t.id, t.rev, EXISTS (SELECT 1 FROM generation g WHERE g.thread_id = t.id AND g.state IN {ALIVE_SQL})
     AS running
 FROM chat_thread t WHERE t.id = ANY($1::uuid[])
-"""  # noqa: S608
-RUNNING = f"""
-SELECT answer_id, partial, partial_reasoning, partial_reasoning_ms, partial_thinking, ckpt_epoch, ckpt_s FROM generation
-WHERE thread_id = $1 AND state IN {ALIVE_SQL}
 """  # noqa: S608
 
 
@@ -93,20 +96,18 @@ async def view_thread(thread_id: UUID, *, broadcast: Broadcast, tools: Registry)
         with suppress(Unavailable):  # reading its end has created one
             await broadcast.log.forget([thread_id])
         return None
-    running = await query(RUNNING, thread_id)
-    page = await message_page(thread_id, tools=tools)
-    shown = {message.id for message in page.messages}
-    elsewhere = [RunningView(one["answer_id"], shown=one["answer_id"] in shown) for one in running]
-    for one in running:
-        at = LogPosition(one["ckpt_epoch"], one["ckpt_s"])
-        answer = AnswerSoFar.stored(one)
+    thread = threads[0]
+    page, running = await message_page(thread_id, tools=tools), None
+    if answer_id := thread["answer_id"]:
+        running = RunningView(answer_id, shown=any(message.id == answer_id for message in page.messages))
+        at, answer = LogPosition(thread["ckpt_epoch"], thread["ckpt_s"]), AnswerSoFar.stored(thread)
         try:
-            answer = await answer_so_far(thread_id, one["answer_id"], answer, at, broadcast)
+            answer = await answer_so_far(thread_id, answer_id, answer, at, broadcast)
         except Unavailable:
             position = LogPosition()  # events after the old position would not continue this text
-        page = replace(page, messages=[_with(answer, message, one["answer_id"]) for message in page.messages])
-    queued = await queue.view(thread_id)
-    return ThreadView(position, threads[0]["rev"], threads[0]["title"], page, queued, next(iter(elsewhere), None))
+        page = replace(page, messages=[_with(answer, message, answer_id) for message in page.messages])
+    queued = queue.view(thread["queue_paused"], thread["queued"])
+    return ThreadView(position, thread["rev"], thread["title"], page, queued, running)
 
 
 async def thread_states(thread_ids: list[UUID]) -> dict[UUID, ThreadState]:

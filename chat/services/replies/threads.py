@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from tortoise.transactions import in_transaction
 
 from chat.broadcast import Append, Broadcast, Publish, user_channel
 from chat.database import query
-from chat.events import MessageView, ThreadUpdated, TitleUpdated, ToolCallView
+from chat.events import MessageView, ThreadUpdated, TitleUpdated
 from chat.llm.tools import Registry
-from chat.models import ALIVE_SQL, TITLE_MAX_LENGTH, ChatThread, Role, TitleBy, User
+from chat.models import ALIVE_SQL, TITLE_MAX_LENGTH, ChatThread, TitleBy, User
 from chat.services.errors import Refused
 from chat.services.replies import path
 from chat.services.replies.endings import can_continue, can_retry
-from chat.services.replies.tool_calls import PREVIEW, calls_of, shown
+from chat.services.replies.tool_calls import PREVIEW, shown
 from chat.text import is_visible, storable, without_hidden
 
 PAGE_SIZE = 50
@@ -95,9 +96,10 @@ async def message_page(thread_id: UUID, *, tools: Registry, before: str = "") ->
 
     `tools` has the words for tool calls. A page has 1 to `PAGE_SIZE` messages, and fewer if their text is long.
     """
-    rows = await path.page(thread_id, before=_identifier(before), most=PAGE_SIZE, most_bytes=PAGE_MAX_BYTES)
-    calls = await calls_of([row["id"] for row in rows if row["role"] == Role.ASSISTANT], characters=PREVIEW)
-    messages = [_view(row, [shown(call, tools) for call in calls.get(row["id"], ())]) for row in rows]
+    rows = await path.page(
+        thread_id, before=_identifier(before), most=PAGE_SIZE, most_bytes=PAGE_MAX_BYTES, most_of_calls=PREVIEW
+    )
+    messages = [_view(row, tools) for row in rows]
     has_older = bool(rows) and rows[0]["parent_id"] is not None
     return MessagePage(messages, has_older, str(rows[0]["id"]) if has_older else "")
 
@@ -108,12 +110,12 @@ def _identifier(cursor: str) -> UUID | None:
     return None
 
 
-def _view(row: dict[str, Any], calls: list[ToolCallView]) -> MessageView:
+def _view(row: dict[str, Any], tools: Registry) -> MessageView:
     """The message as tabs get it, with the reason of its end."""
-    reason = row.pop("reason") or ""
+    reason, calls = row.pop("reason") or "", row.pop("calls")
     return MessageView(
         **row | {"continues": bool(row["continues"]), "versions": row["versions"] or []},
-        tools=calls,
+        tools=[shown(call, tools) for call in msgspec.json.decode(calls)] if calls else [],
         retryable=can_retry(reason),
         can_continue=can_continue(row["status"], reason),
     )

@@ -21,7 +21,6 @@ from chat.services.replies.lease import Claim, Fenced
 from chat.services.replies.live_text import LiveText
 from chat.text import fitting, without_hidden
 
-UNLIMITED = 2**31 - 1  # longer than any text in PostgreSQL
 PREVIEW = 2_000  # characters of a tool's arguments and output that tabs are shown
 
 STARTED = f"""
@@ -31,8 +30,7 @@ FROM generation WHERE {lease.OWNED}
 ON CONFLICT (generation_id, call_id) DO NOTHING RETURNING id
 """  # noqa: S608 - constants
 CALLS = """
-SELECT g.answer_id, c.round, c.call_id, c.name, c.state, left(c.arguments, $2) AS arguments,
-    left(c.output, $2) AS output
+SELECT g.answer_id, c.round, c.call_id, c.name, c.state, c.arguments, c.output
 FROM tool_call c JOIN generation g ON g.id = c.generation_id
 WHERE g.answer_id = ANY($1::uuid[]) ORDER BY c.created_at, c.id
 """
@@ -46,10 +44,10 @@ WHERE generation_id = (SELECT id FROM generation WHERE {lease.OWNED}) AND call_i
 """  # noqa: S608
 
 
-async def calls_of(answer_ids: list[UUID], *, characters: int = UNLIMITED) -> dict[UUID, list[dict[str, Any]]]:
-    """The calls of each answer in order; `characters` limits their arguments and outputs."""
+async def calls_of(answer_ids: list[UUID]) -> dict[UUID, list[dict[str, Any]]]:
+    """The calls of each answer in order, whole."""
     found: dict[UUID, list[dict[str, Any]]] = {}
-    for row in await query(CALLS, answer_ids, characters) if answer_ids else ():
+    for row in await query(CALLS, answer_ids) if answer_ids else ():
         found.setdefault(row.pop("answer_id"), []).append(row)
     return found
 

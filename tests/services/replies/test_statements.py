@@ -1,4 +1,4 @@
-"""Which statements an answer takes, from the message to its stored end."""
+"""Which statements an answer takes, from the message to its stored end, and which a chat's page takes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,19 @@ from typing import Any
 
 import pytest
 
-from chat.services.replies import admission, finish, lease, path, prompt, queue, queue_runs, send, storing
+from chat.services.replies import (
+    admission,
+    finish,
+    lease,
+    path,
+    prompt,
+    queue,
+    queue_runs,
+    send,
+    snapshot,
+    storing,
+    thread_list,
+)
 from chat.services.usage import budgets, ledger
 from tests.support import patches
 from tests.support.cast import Person
@@ -15,7 +27,21 @@ from tests.support.replies import ready
 from tests.support.site import Beside, Site
 from tests.support.waiting import eventually
 
-MODULES = (queue, queue_runs, finish, lease, path, prompt, send, storing, budgets, ledger, admission)
+MODULES = (
+    queue,
+    queue_runs,
+    finish,
+    lease,
+    path,
+    prompt,
+    send,
+    storing,
+    budgets,
+    ledger,
+    admission,
+    snapshot,
+    thread_list,
+)
 NAMES = {
     " ".join(text.split()): f"{module.__name__.rpartition('.')[2]}.{name}"
     for module in MODULES
@@ -47,6 +73,7 @@ END = [
     "COMMIT;",
     LAST,
 ]
+PAGE = ["snapshot.THREAD", "path.PAGE", "thread_list.PAGE"]
 OTHERS = {"lease.RENEW", "lease.EXPIRED", "queue_runs.ALL_READY"}  # of the worker, now and then
 
 
@@ -87,3 +114,13 @@ async def test_an_answer_takes_few_statements_and_one_commit_before_the_model_is
     assert said[asked:] == END
     assert len(START) <= 12
     assert START.count("COMMIT;") == END.count("COMMIT;") == 1
+
+
+async def test_a_page_takes_five_statements(alice: Person, said: list[str]) -> None:
+    posted = await ready(alice)
+    said.clear()
+    answer = await alice.http.get(f"/chat/{posted['thread_id']}/")
+
+    assert answer.status_code == 200
+    assert ["auth_session" in said[0], "chat_thread" in said[1]] == [True, True]
+    assert said[2:] == PAGE
