@@ -26,6 +26,8 @@ from quart import Quart
 
 from chat import database, logs
 from chat.app import create_app
+from chat.broadcast.address import is_unverified
+from chat.database.address import ignored
 from chat.events import FRAME_MAX_BYTES
 from chat.llm import token_table
 from chat.port import ListeningLoop, Port
@@ -61,7 +63,7 @@ def serve(settings: Settings, *, on_listening: Callable[[], None] | None = None)
     logs.start(settings.log_level)
     if settings.web_concurrency > 1:
         token_table.load()  # forked processes share it; a single one counts tokens elsewhere
-    database.credentials(settings.database_url)  # a malformed URL is reported like any other bad setting
+    _check_addresses(settings)
     try:
         listener = _bind(settings)
     except OSError as error:
@@ -73,6 +75,15 @@ def serve(settings: Settings, *, on_listening: Callable[[], None] | None = None)
         if settings.web_concurrency == 1:
             return _serve_here(settings, listener, on_listening)
         return _Supervisor(settings, listener, on_listening).run()
+
+
+def _check_addresses(settings: Settings) -> None:
+    """A malformed URL is reported like any other bad setting; what is ignored in one is said once, before the fork."""
+    database.credentials(settings.database_url)
+    for sentence in ignored(settings.database_url):
+        logger.warning("DATABASE_URL: %s", sentence)
+    if settings.redis_url and is_unverified(settings.redis_url, settings.redis_tls_verify):
+        logger.warning("REDIS_TLS_VERIFY is off: any server that answers in the place of Redis is believed")
 
 
 def end_with_parent() -> None:

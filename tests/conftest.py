@@ -48,7 +48,7 @@ def patience() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for seconds in patches.STORE_TIMEOUTS:
             seconds.replace(patch, LONG_SECONDS)
-        patches.SERVER_SETTINGS.replace(patch, patches.SERVER_SETTINGS.value | {"lock_timeout": "15s"})
+        patches.SESSION_SETTINGS.replace(patch, patches.SESSION_SETTINGS.value | {"lock_timeout": "15s"})
         yield
 
 

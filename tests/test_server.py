@@ -29,6 +29,7 @@ from tests.support.mailbox import Mailbox
 from tests.support.programs import Program, free_port
 from tests.support.site import Site
 from tests.support.sockets import never_closing
+from tests.support.stores import Stores
 from tests.support.tab import Tab
 from tests.support.waiting import eventually
 
@@ -507,8 +508,10 @@ async def test_an_unreachable_database_is_reported_in_a_sentence(start: Start, p
     code, errors = await server.end()
 
     assert code == 1
-    assert "The server could not start. Cannot use PostgreSQL (" in errors
-    assert "Check DATABASE_URL.\n" in errors
+    assert "The server could not start. PostgreSQL can't be used. " in errors
+    assert (
+        "nothing listens there: check the host and the port in DATABASE_URL, and whether the server runs.\n" in errors
+    )
     assert "hidden-word" not in errors
     assert "Traceback" not in errors
 
@@ -518,5 +521,24 @@ async def test_a_database_url_that_is_not_understood_is_a_bad_setting(start: Sta
     code, errors = await server.end()
 
     assert code == 2
-    assert "  - DATABASE_URL has unsupported parameters: speed\n" in errors
+    assert "  - DATABASE_URL has the parameter speed: the site does not know it, remove it\n" in errors
     assert "hidden-word" not in errors
+
+
+async def test_what_the_stores_do_not_fit_is_said_once_by_all_processes(start: Start, stores: Stores) -> None:
+    more = {"DATABASE_POOL_SIZE": "60", "DATABASE_URL": f"{stores.database_url}&channel_binding=require"}
+    server = await start(WEB_CONCURRENCY="2", **more)
+    server.send_signal(signal.SIGTERM)
+    _, errors = await server.end()
+
+    assert errors.count("2 * (60 + 1) = 122 connections to PostgreSQL can be opened, and it allows 97") == 1
+    assert errors.count("channel_binding is ignored: the driver has no channel binding") == 1
+    assert "REDIS_TLS_VERIFY" not in errors
+
+
+async def test_a_redis_whose_certificate_is_not_verified_is_said_once(start: Start) -> None:
+    server = await start(WEB_CONCURRENCY="2", REDIS_URL="rediss://127.0.0.1:1", REDIS_TLS_VERIFY="off")
+    server.send_signal(signal.SIGTERM)
+    _, errors = await server.end()
+
+    assert errors.count("REDIS_TLS_VERIFY is off: any server that answers in the place of Redis is believed") == 1

@@ -8,12 +8,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import BlockingConnectionPool, Connection, Redis, SSLConnection, UnixDomainSocketConnection
 from redis.asyncio.client import Pipeline
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as ConnectionLost
 
+from chat.broadcast.address import connection_options
 from chat.broadcast.channels import GAP, Channels, Event, Gap, Publish, Subscription, control_channel, user_channel
 from chat.broadcast.log import (
     Append,
@@ -110,18 +111,22 @@ class LimitedPipeline(Pipeline):
             return results
 
 
-def connect(url: str) -> Redis:
-    """A client of this server; it connects when first used."""
-    pool = BlockingConnectionPool.from_url(
-        url,
+def connect(url: str, tls_verify: str = "on") -> Redis:
+    """A client of this server; it connects when first used. Raises SettingsError."""
+    options = connection_options(url, tls_verify)
+    kind: type[Any] = SSLConnection if "ssl_cert_reqs" in options else Connection
+    if "path" in options:
+        kind = UnixDomainSocketConnection
+    pool = BlockingConnectionPool(
+        connection_class=_reporting(kind),
         max_connections=CONNECTIONS,
         timeout=CONNECT_TIMEOUT_SECONDS,
         socket_timeout=None,
         socket_connect_timeout=CONNECT_TIMEOUT_SECONDS,
         health_check_interval=15,
         retry=Retry(NoBackoff(), 0),
+        **options,
     )
-    pool.connection_class = _reporting(pool.connection_class)
     return Client.from_pool(pool)
 
 

@@ -1,21 +1,22 @@
-"""PostgreSQL: parsing DATABASE_URL, opening and closing the pool, and migrations that may run concurrently."""
+"""PostgreSQL: opening and closing the pool, and migrations that may run concurrently."""
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import parse_qs, unquote, urlsplit
 
 import asyncpg
 from aerich import Command
 from tortoise import Tortoise, connections
 from tortoise.expressions import RawSQL
+from tortoise.transactions import in_transaction
 
 from chat.checkout import MIGRATIONS
+from chat.database.address import credentials, is_pooled
+from chat.database.fitness import FACTS, Facts, facts_of, unfit
 from chat.database.outages import DatabaseUnavailable, OutageLog, retried
 from chat.database.pool import MIN_SIZE, Client
 from chat.settings import Settings, SettingsError
@@ -24,6 +25,7 @@ __all__ = [
     "NOW",
     "DatabaseUnavailable",
     "OutageLog",
+    "credentials",
     "migrate",
     "now",
     "open_database",
@@ -40,66 +42,24 @@ NOW = RawSQL("now()")
 
 MIGRATION_LOCK = 0x63686174  # "chat": the advisory lock of the one process that migrates
 DEADLOCKS = 5  # of a migration, until the next one is an error
-SERVER_SETTINGS = {
-    "application_name": "chat",
-    "statement_timeout": "15s",
-    "lock_timeout": "5s",
-    "idle_in_transaction_session_timeout": "15s",
-    "chat.versions": "1",  # this release sets parents and heads; for the one before, triggers do
+MIGRATION_SETTINGS = {
+    "application_name": "chat migrate",
+    # A role's own limits, as docs/operations.md sets them behind a pooler, are for the site's statements.
+    "statement_timeout": "0",
+    "lock_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
 }
-SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
-
-
-def credentials(url: str) -> dict[str, Any]:
-    """asyncpg's connection arguments from a libpq-style URL.
-
-    Parsed here because Tortoise's parser fails on `sslmode` and reads `ssl=false` as true.
-    Supported parameters: `sslmode`, `sslrootcert`, `host` (a socket folder), `application_name`.
-    """
-    parts = urlsplit(url)
-    options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-    unknown = set(options) - {"sslmode", "sslrootcert", "host", "application_name"}
-    if unknown:
-        raise SettingsError([f"DATABASE_URL has unsupported parameters: {', '.join(sorted(unknown))}"])
-    try:
-        port = parts.port or 5432
-    except ValueError:
-        raise SettingsError(["DATABASE_URL has a port that is not a number"]) from None
-    return {
-        "host": options.get("host") or parts.hostname or "127.0.0.1",
-        "port": port,
-        "user": unquote(parts.username or "postgres"),
-        "password": unquote(parts.password) if parts.password else None,
-        "database": unquote(parts.path.lstrip("/")) or "postgres",
-        "ssl": _tls(options.get("sslmode", "prefer"), options.get("sslrootcert")),
-        "server_settings": SERVER_SETTINGS
-        | ({"application_name": options["application_name"]} if "application_name" in options else {}),
-    }
-
-
-def _tls(mode: str, root_certificate: str | None) -> str | ssl.SSLContext:
-    if mode not in SSL_MODES:
-        raise SettingsError([f"DATABASE_URL has sslmode={mode}: choose one of {', '.join(SSL_MODES)}"])
-    if not mode.startswith("verify"):
-        return mode
-    try:
-        context = ssl.create_default_context(cafile=root_certificate)
-    except (OSError, ssl.SSLError) as error:
-        raise SettingsError([f"DATABASE_URL names a root certificate that cannot be read: {error}"]) from error
-    context.check_hostname = mode == "verify-full"
-    return context
 
 
 def tortoise_config(url: str, *, pool_size: int = 0) -> dict[str, Any]:
     """Tortoise's configuration. Without a pool it is for migrations: with aerich's own table, and no time limits."""
     migrating = not pool_size
-    known = credentials(url)
     if migrating:
-        known["server_settings"] = {"application_name": "chat migrate"}
+        known, models = migration_credentials(url), ["chat.models", "aerich.models"]
+        engine = "tortoise.backends.asyncpg"
     else:
-        known |= {"minsize": MIN_SIZE, "maxsize": pool_size}
-    engine = "tortoise.backends.asyncpg" if migrating else "chat.database.pool"
-    models = ["chat.models", "aerich.models"] if migrating else ["chat.models"]
+        known, models = credentials(url) | {"minsize": MIN_SIZE, "maxsize": pool_size}, ["chat.models"]
+        engine = "chat.database.pooler" if is_pooled(url) else "chat.database.pool"
     return {
         "connections": {"default": {"engine": engine, "credentials": known}},
         "apps": {"models": {"models": models, "default_connection": "default"}},
@@ -108,15 +68,28 @@ def tortoise_config(url: str, *, pool_size: int = 0) -> dict[str, Any]:
     }
 
 
-async def open_database(settings: Settings) -> None:
-    """Open the pool and run one query, so that a wrong URL fails at the start and not on the first request.
+def migration_credentials(url: str, *, name: str = "DATABASE_URL") -> dict[str, Any]:
+    """asyncpg's arguments for a connection without the site's time limits. Raises SettingsError."""
+    known = credentials(url, name=name)
+    ours = MIGRATION_SETTINGS if not is_pooled(url) else {"application_name": "chat migrate"}
+    kept = {key: value for key, value in known["server_settings"].items() if key == "options"}
+    return known | {"server_settings": kept | ours}
+
+
+async def open_database(settings: Settings) -> Facts:
+    """Open the pool and ask the server about itself: a wrong URL fails at the start, not on the first request.
 
     The global fallback makes the connection visible in websockets and background tasks too, which Tortoise's own
-    integration for Quart does not.
+    integration for Quart does not. Raises SettingsError if the server can't be used.
     """
     config = tortoise_config(settings.database_url, pool_size=settings.database_pool_size)
     await Tortoise.init(config=config, _enable_global_fallback=True)
     await ping()
+    async with in_transaction():  # behind a pooler, only a transaction has our settings
+        facts = facts_of((await query(FACTS))[0])
+    if why := unfit(facts):
+        raise SettingsError([f"DATABASE_URL {why}"])
+    return facts
 
 
 async def close_database() -> None:
@@ -160,14 +133,18 @@ async def migrate(settings: Settings) -> list[str]:
     """Apply all pending migrations and return their names.
 
     An advisory lock on a separate connection lets one process migrate while others wait and then find nothing to do:
-    two concurrent aerich runs would leave a duplicate history.
+    two concurrent aerich runs would leave a duplicate history. The lock belongs to a transaction, since a pooler would
+    give the next statement of a session another connection.
     """
-    known = credentials(settings.database_url)
-    lock = await asyncpg.connect(**known | {"server_settings": {"application_name": "chat migrate lock"}})
+    name = "DATABASE_MIGRATE_URL" if settings.database_migrate_url else "DATABASE_URL"
+    url = settings.database_migrate_url or settings.database_url
+    lock = await asyncpg.connect(**migration_credentials(url, name=name))
     try:
-        await lock.execute("SELECT pg_advisory_lock($1)", MIGRATION_LOCK)
-        async with aerich(settings.database_url) as command:
-            return await _upgraded(command)
+        async with lock.transaction():
+            await lock.execute("SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL statement_timeout = 0")
+            await lock.execute(f"SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
+            async with aerich(url) as command:
+                return await _upgraded(command)
     finally:
         await lock.close()
 

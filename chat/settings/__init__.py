@@ -11,7 +11,7 @@ from chat.llm.catalogue import DEFAULT_MODEL, Catalogue
 from chat.llm.price import PriceList
 from chat.settings import checks
 from chat.settings.models import declared_models
-from chat.settings.parsing import Origin, Sender, parser_of
+from chat.settings.parsing import Origin, Sender, TlsVerify, parser_of
 from chat.settings.sign_up import Domains, SignUp
 from chat.settings.starters import Starters
 
@@ -98,8 +98,14 @@ class Settings:
     database_url: str = setting(
         "",
         "PostgreSQL, like `postgres://user:password@host:5432/name?sslmode=require`. "
-        "Unset in development: an embedded server with its data in `var/`.",
+        "Unset in development: an embedded server with its data in `var/`. Behind pgbouncer or another pooler in "
+        "transaction mode, add `pgbouncer=true`. `docs/operations.md` lists what may follow the `?`.",
         group="Stores",
+        secret=True,
+    )
+    database_migrate_url: str = setting(
+        "",
+        "PostgreSQL without a pooler in between, or as another user, for `chat migrate` alone. Unset: `DATABASE_URL`.",
         secret=True,
     )
     database_pool_size: int = setting(
@@ -113,6 +119,11 @@ class Settings:
         "",
         "Redis or Valkey, `redis://` or `rediss://`. Unset in development: an embedded Valkey with its data in `var/`.",
         secret=True,
+    )
+    redis_tls_verify: TlsVerify = setting(
+        TlsVerify("on"),
+        "Whether the certificate of a `rediss://` server is verified: `on`, `off` (for the self-signed one of Heroku "
+        "Key-Value Store; the log warns), or the path of a file with the certificate of your own authority.",
     )
 
     models_file: str = setting(

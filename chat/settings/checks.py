@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from chat.settings.secret_key import is_guessable
 from chat.settings.sign_up import SignUp
@@ -16,16 +15,18 @@ ONLY_FOR_DEVELOPMENT = "is for development only: remove it, and create administr
 
 
 def malformed_urls(settings: Settings) -> list[str]:
+    """Addresses that do not begin as they must; what follows is checked by those who connect."""
     schemes = {
         "database_url": ("postgres", "postgresql"),
-        "redis_url": ("redis", "rediss", "unix"),
+        "database_migrate_url": ("postgres", "postgresql"),
+        "redis_url": ("redis", "rediss", "unix", "valkey", "valkeys"),
         "openai_base_url": ("http", "https"),
         "public_url": ("http", "https"),
     }
     return [
         f"{name.upper()} must start with {' or '.join(f'{scheme}://' for scheme in allowed)}"
         for name, allowed in schemes.items()
-        if getattr(settings, name) and urlsplit(getattr(settings, name)).scheme not in allowed
+        if (url := getattr(settings, name)) and url.partition("://")[0].lower() not in allowed
     ]
 
 
@@ -39,6 +40,9 @@ def contradictions(settings: Settings, *, already: set[str]) -> list[str]:
          "is missing: SIGNUP is domain. List the domains, like example.com,*.example.org"),
         ("SIGNUP_DOMAINS", bool(settings.signup_domains) and not is_domain and "SIGNUP" not in already,
          f"is set, but SIGNUP is {settings.signup or 'unset'}: set SIGNUP=domain, or unset SIGNUP_DOMAINS"),
+        ("REDIS_TLS_VERIFY",
+         settings.redis_tls_verify != "on" and settings.redis_url.startswith(("redis:", "valkey:", "unix:")),
+         "is set, but REDIS_URL has no TLS: write rediss://, or unset REDIS_TLS_VERIFY"),
     ]  # fmt: skip
     return [f"{name} {problem}" for name, wrong, problem in checks if wrong and name not in already]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple, NewType
@@ -15,6 +16,7 @@ from chat.settings.starters import Starters
 TRUE_WORDS = {"1", "true", "yes", "on"}
 FALSE_WORDS = {"0", "false", "no", "off"}
 Origin = NewType("Origin", str)  # scheme and host, no trailing slash
+TlsVerify = NewType("TlsVerify", str)  # on, off, or the path of a file with certificates
 SENDER = re.compile(r'(?:"?(?P<name>[^"<>]*?)"? *<(?P<address>[^@<>]+@[^@<>]+)>|(?P<alone>[^@<>]+@[^@<>]+))')
 MAILBOX = re.compile(r"[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-zA-Z0-9.-]+")
 
@@ -56,6 +58,23 @@ def _sender(text: str) -> Sender:
     return Sender((found["name"] or "").strip(), address)
 
 
+def _tls_verify(text: str) -> TlsVerify:
+    word = text.lower()
+    if word in TRUE_WORDS | FALSE_WORDS:
+        return TlsVerify("on" if word in TRUE_WORDS else "off")
+    try:
+        ssl.create_default_context(cafile=text)
+    except (OSError, ssl.SSLError, ValueError) as error:
+        raise ValueError(
+            f"is {text!r}: set on, off, or the path of a file with certificates ({_reason(error)})"
+        ) from None
+    return TlsVerify(text)
+
+
+def _reason(error: Exception) -> str:
+    return (isinstance(error, OSError) and error.strerror) or "it has none"
+
+
 def _names(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
@@ -90,6 +109,7 @@ PARSERS: dict[Any, Callable[[str], Any]] = {
     int: _integer,
     str: str,
     Origin: _origin,
+    TlsVerify: _tls_verify,
     Sender | None: _sender,
     tuple[str, ...]: _names,
     Decimal | None: _decimal,

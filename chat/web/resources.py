@@ -13,11 +13,15 @@ from typing import cast
 
 import asyncpg
 from quart import current_app
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
 from tortoise.exceptions import BaseORMException
 
 from chat import broadcast, database, tools
 from chat.broadcast import Broadcast
 from chat.database.clock import ClockCheck
+from chat.database.fitness import Facts, too_many_connections
+from chat.database.reasons import explained
 from chat.llm.client import LLMClient
 from chat.mailer import Mailer
 from chat.models import User
@@ -30,7 +34,7 @@ from chat.services.admin.worker_stats import WorkerLoad, WorkerStats
 from chat.services.deps import Deps
 from chat.services.replies.worker import Worker
 from chat.services.usage import ledger
-from chat.settings import Settings
+from chat.settings import Settings, SettingsError
 from chat.settings.sign_up import SignUp
 from chat.web.chat.model_notice import ModelNotice
 from chat.web.chat.open_sockets import OpenSockets
@@ -40,6 +44,7 @@ from chat.web.readiness import Readiness
 logger = logging.getLogger(__name__)
 
 EXTENSION = "chat"
+SAID_SECONDS = 10  # processes of one start begin within this time
 
 
 class CannotStart(Exception):
@@ -67,8 +72,9 @@ def resources() -> Resources:
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Resources]:
     """Open everything, run the loops, close in the opposite order."""
-    await _open_database(settings)
+    facts = await _open_database(settings)
     deps = _assembled(settings)
+    await _say_once(deps.redis, "connections", too_many_connections(settings, facts))
     _check_prices(settings, deps.llm)
     await _look_for_administrator()
     loops = [
@@ -100,7 +106,7 @@ async def opened(settings: Settings) -> AsyncIterator[Resources]:
 
 
 def _assembled(settings: Settings) -> Resources:
-    redis = broadcast.connect(settings.redis_url)
+    redis = broadcast.connect(settings.redis_url, settings.redis_tls_verify)
     live, limits = Broadcast(redis), Limits(redis, enabled=settings.rate_limits)
     passwords, mailer = Passwords(), Mailer(settings)
     llm = ledger.model_client(settings)
@@ -124,13 +130,28 @@ def _assembled(settings: Settings) -> Resources:
     )
 
 
-async def _open_database(settings: Settings) -> None:
+async def _open_database(settings: Settings) -> Facts:
     try:
-        await database.open_database(settings)
+        return await database.open_database(settings)
+    except SettingsError as error:
+        await database.close_database()
+        raise CannotStart(f"{error.problems[0]}.") from error
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, BaseORMException) as error:
         await database.close_database()
         why = str(error) or type(error).__name__
-        raise CannotStart(f"Cannot use PostgreSQL ({why}). Check DATABASE_URL.") from error
+        raise CannotStart(f"PostgreSQL can't be used. {explained(why)}.") from error
+
+
+async def _say_once(redis: Redis, what: str, sentence: str) -> None:
+    """Log a warning by the first of the processes that start together."""
+    if not sentence:
+        return
+    try:
+        first = await redis.set(f"chat:said:{what}", 1, nx=True, ex=SAID_SECONDS)
+    except (RedisError, OSError):
+        first = True
+    if first:
+        logger.warning("%s.", sentence)
 
 
 async def _look_for_administrator() -> None:

@@ -13,7 +13,7 @@ from werkzeug.sansio.multipart import MultipartDecoder
 from chat import app, broadcast, database, mailer, server
 from chat.broadcast import channels
 from chat.broadcast.log import Log
-from chat.database import pool
+from chat.database import address, pool
 from chat.devservices.local_model import launch
 from chat.devservices.offline_model import ledger
 from chat.llm import client, token_table, tokens
@@ -76,7 +76,7 @@ SYNCHRONISE = Part(channels._Connection, "_synchronise")
 LOG_APPEND = Part(Log, "append")
 LOG_READ = Part(Log, "read")
 LOG_ENDS = Part(Log, "ends")
-SERVER_SETTINGS = Part(database, "SERVER_SETTINGS")
+SESSION_SETTINGS = Part(address, "SESSION_SETTINGS")
 ACQUIRE_SECONDS = Part(pool, "ACQUIRE_SECONDS")
 AERICH = Part(database, "aerich")
 QUERY_SECONDS = Part(pool, "QUERY_SECONDS")
