@@ -126,11 +126,12 @@ class Thread:
 
 @dataclass
 class Watcher:
-    """A tab, by its Python twin, and the frames that it received."""
+    """A tab, by its Python twin, the frames that it received, and what its page came with."""
 
     store: Store = field(default_factory=lambda: Store(**START))  # type: ignore[arg-type]
     frames: list[Frame] = field(default_factory=list)
     seen: int = 0
+    begin: Frame = field(default_factory=lambda: START)
     asked: int = -1  # what `syncs` was at the last snapshot
 
     @property
@@ -182,16 +183,58 @@ def history(seed: int) -> tuple[Thread, Watcher]:
     return thread, watcher
 
 
+def older_part(seed: int) -> tuple[Thread, list[int], Watcher]:
+    """A thread, the messages that a search led to, and a tab that shows them alone, at rest."""
+    chance = Random(seed)
+    thread = Thread(chance)
+    for _ in range(chance.randint(4, 40)):
+        thread.step()
+    path, statuses = thread.path(), {thread.running: "streaming"}
+    ids = path[: chance.randint(0, len(path))]
+    messages = [thread._view(one, "assistant", statuses.get(one, "final")) for one in ids]
+    begin = {"rev": thread.rev, "cursor": f"ab12cd34:{len(thread.log)}", "messages": messages, "detached": True}
+    watcher = Watcher(Store(**begin), seen=len(thread.log), begin=begin)  # type: ignore[arg-type]
+    for _ in range(chance.randint(20, 80)):
+        thread.step()
+        watcher.act(thread, chance)
+    watcher.receive(thread)
+    watcher.renew(thread, len(thread.log))
+    return thread, ids, watcher
+
+
+def agree(watchers: list[Watcher]) -> bool:
+    """Whether the page's store ends as its twin does."""
+    histories = json.dumps([{"begin": watcher.begin, "frames": watcher.frames} for watcher in watchers])
+    node = ["node", str(STATIC / "path_twin.mjs")]
+    page = subprocess.run(node, input=histories, stdout=subprocess.PIPE, text=True, timeout=50, check=True)
+    ends = [
+        [
+            [[message["id"], message["status"]] for message in store.messages],
+            store.elsewhere,
+            store.rev,
+            store.syncs,
+        ]
+        for store in (watcher.store for watcher in watchers)
+    ]
+    assert json.loads(page.stdout) == ends
+    return True
+
+
 def test_at_rest_both_twins_show_the_path_of_the_server() -> None:
     ends = [history(seed) for seed in range(THREADS)]
     for seed, (thread, watcher) in enumerate(ends):
         assert watcher.shown == thread.path(), f"seed {seed}"
-    histories = json.dumps([watcher.frames for _, watcher in ends])
-    node = ["node", str(STATIC / "path_twin.mjs")]
-    page = subprocess.run(node, input=histories, stdout=subprocess.PIPE, text=True, timeout=50, check=True)
 
-    stores = [watcher.store for _, watcher in ends]
-    assert json.loads(page.stdout) == [
-        [[message["id"] for message in store.messages], store.elsewhere, store.rev, store.syncs] for store in stores
-    ]
-    assert sum(store.syncs for store in stores) > THREADS
+    assert agree([watcher for _, watcher in ends])
+    assert sum(watcher.store.syncs for _, watcher in ends) > THREADS
+
+
+def test_a_tab_with_an_older_part_shows_that_part_whatever_happens() -> None:
+    ends = [older_part(seed) for seed in range(THREADS)]
+    for seed, (thread, ids, watcher) in enumerate(ends):
+        assert watcher.shown == ids, f"seed {seed}"
+        path = thread.path()
+        running = [one["id"] for one in watcher.store.messages if one["status"] == "streaming" and one["id"] in path]
+        assert set(running) <= {thread.running}, f"seed {seed}: a shown answer ends"
+
+    assert agree([watcher for _, _, watcher in ends])

@@ -166,3 +166,47 @@ describe("the queue", () => {
     }
   });
 });
+
+describe("an older part of the thread", () => {
+  const part = (...frames) => play(page([question("q1", null), reply("a1", "q1")], { detached: true }), ...frames);
+  const sent = { type: "local.send", client_id: "mine", content: "And now?", created_at: "2026-11-30T00:00:00Z" };
+
+  it("stays as it is, and asks for nothing, whatever is written below it or shown elsewhere", () => {
+    const { state, syncs } = part(
+      created(question("q3", "a2")),
+      { type: "response.started", rev: 2, message_id: "a3", parent_id: "q3" },
+      delta(7, "lost", "a3"),
+      failed("a3", 3),
+      { type: "path.changed", rev: 4, head_id: "q9" },
+    );
+    assert.deepEqual([ids(state), syncs], [["q1", "a1"], 0]);
+  });
+
+  it("takes from a snapshot what concerns its messages, and the title", () => {
+    const { state, last } = part(snapshot([reply("a1", "q1", "stopped"), question("q2", "a1")], { has_older: true, older_cursor: "x" }));
+    assert.deepEqual([ids(state), statusOf(state, "a1"), state.title, state.cursor], [["q1", "a1"], "stopped", "Eggs", "ab12cd34:9"]);
+    assert.deepEqual([last.forked, last.older], [undefined, undefined]);
+  });
+
+  it("learns the versions of its messages", () => {
+    const { state } = part(created(question("q1", null, { versions: ["q1", "q1b"] })));
+    assert.deepEqual(state.messages[0].versions, ["q1", "q1b"]);
+  });
+
+  it("grows at both ends when more is loaded, above what is being sent", () => {
+    const { state } = part(sent, { type: "local.older", messages: [reply("a0", "q0")] }, { type: "local.newer", messages: [reply("a1", "q1"), question("q2", "a1")] });
+    assert.deepEqual(ids(state), ["a0", "q1", "a1", "q2", "local:mine"]);
+  });
+
+  it("is left when a message of this tab is stored or queued, however that is heard", () => {
+    const stored = created(question("q3", "a2", { client_id: "mine" }));
+    const queued = { type: "queue.changed", rev: 2, paused: "", items: [{ client_id: "mine", content: "And now?" }] };
+    for (const frame of [{ type: "ack", client_id: "mine", message_id: "q3", reply_id: "a3" }, stored, queued]) {
+      const { state, last } = part(sent, frame);
+      assert.deepEqual([last.leave, last.acked, ids(state)], [true, ["mine"], ["q1", "a1"]]);
+    }
+    assert.equal(part(sent, { type: "nack", client_id: "mine", code: "busy", message: "No." }).last.leave, undefined);
+    assert.equal(part(created(question("q3", "a2", { client_id: "another" }))).last.leave, undefined);
+    assert.equal(play(thread(), sent, stored).last.leave, undefined);
+  });
+});

@@ -3,8 +3,8 @@ import { readFileSync } from "node:fs";
 
 import { page, play } from "./story.mjs";
 
-const ends = JSON.parse(readFileSync(0, "utf8")).map((frames) => {
-  const { state, syncs } = play(page([], { cursor: "ab12cd34:0", rev: 0 }), ...frames);
-  return [state.messages.map(({ id }) => id), state.elsewhere, state.rev, syncs];
+const ends = JSON.parse(readFileSync(0, "utf8")).map(({ begin: { messages, ...more }, frames }) => {
+  const { state, syncs } = play(page(messages, more), ...frames);
+  return [state.messages.map(({ id, status }) => [id, status]), state.elsewhere, state.rev, syncs];
 });
 process.stdout.write(JSON.stringify(ends));

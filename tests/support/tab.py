@@ -30,9 +30,15 @@ AHEAD = {"content": "ahead", "reasoning": "thoughts_ahead"}  # UTF-16 units show
 
 
 class Store:
-    """What a tab knows. `syncs` counts how often it had to ask for a snapshot."""
+    """What a tab knows. `syncs` counts how often it had to ask for a snapshot.
 
-    def __init__(self, *, cursor: str = "", rev: int = 0, messages: list[dict[str, Any]] | None = None) -> None:
+    A `detached` one shows an older part of the thread, or another version, and ignores what does not concern that.
+    """
+
+    def __init__(
+        self, *, cursor: str = "", rev: int = 0, messages: list[dict[str, Any]] | None = None, detached: bool = False
+    ) -> None:
+        self.detached = detached
         self.cursor, self.rev, self.title, self.title_rev = cursor, rev, "", rev
         self.messages: list[dict[str, Any]] = [dict(message) for message in messages or []]
         self.elsewhere: str | None = None  # the answer that is being written in a version that is not shown
@@ -57,7 +63,7 @@ class Store:
             case "response.started":
                 self._started(frame)
             case "path.changed":
-                self.syncs += self._is_new(frame)
+                self.syncs += self._is_new(frame) and not self.detached
             case "queue.changed":
                 if self._is_new(frame):
                     self.queue = {"paused": frame["paused"], "items": frame["items"]}
@@ -83,8 +89,8 @@ class Store:
             return  # the tab's path is newer
         if known := self.find(message["id"]):
             known |= {"versions": message["versions"]} if message.get("versions") else {}
-            self.syncs += self._is_misplaced(message)
-        elif not self._place(message):
+            self.syncs += self._is_misplaced(message) and not self.detached
+        elif not self.detached and not self._place(message):
             self.syncs += 1
 
     def _place(self, message: dict[str, Any]) -> bool:
@@ -105,7 +111,7 @@ class Store:
         return "parent_id" in message and index > 0 and self.messages[index - 1]["id"] != message["parent_id"]
 
     def _started(self, frame: dict[str, Any]) -> None:
-        if self.find(frame["message_id"]) or frame.get("rev", self.rev) < self.rev:
+        if self.detached or self.find(frame["message_id"]) or frame.get("rev", self.rev) < self.rev:
             return
         last = self.messages[-1]["id"] if self.messages else None
         parent = frame.get("parent_id") or last  # a worker of an older release does not name the question
@@ -119,7 +125,7 @@ class Store:
         if message is None and frame["message_id"] == self.elsewhere:
             self.elsewhere = None if frame.get("rev") else self.elsewhere  # only the end of an answer has a rev
         elif message is None:
-            self.syncs += self._is_new(frame)
+            self.syncs += self._is_new(frame) and not self.detached
         else:
             self._shown_changed(frame, message)
 
@@ -141,7 +147,9 @@ class Store:
         self.parts = (self.parts if frame["part"] > 1 else []) + frame["messages"]
         if frame["part"] < frame["parts"]:
             return
-        self.messages = [self._settled(message) for message in self.parts]
+        fresh = {message["id"]: self._settled(message) for message in self.parts}
+        shown = {message["id"]: message for message in self.messages}
+        self.messages = [fresh.get(key, shown[key]) for key in shown] if self.detached else list(fresh.values())
         self.cursor, self.rev, self.title = frame["cursor"], frame["rev"], frame["title"]
         self.title_rev = self.rev
         running = frame.get("running") or {"shown": True}

@@ -13,13 +13,13 @@ export const ANSWER_FRAMES = [
   ["response.error", ofShown(failed)],
 ];
 
-/** An answer that is not shown is written in another version, unless its start was lost. */
+/** An answer that is not shown is written in another version, or below what a detached page shows, unless its start was lost. */
 function ofShown(handle) {
   return (state, frame) => {
     const { message_id: id, rev } = frame;
     const message = findMessage(state, id);
     if (message) return handle(state, frame, message);
-    if (id !== state.elsewhere) return rev <= state.rev ? unchanged(state) : needsSync(state);
+    if (id !== state.elsewhere) return state.detached || rev <= state.rev ? unchanged(state) : needsSync(state);
     return rev ? changed({ ...state, elsewhere: null }) : unchanged(state); // only the end of an answer has a rev
   };
 }

@@ -4,7 +4,7 @@
  * The transport may repeat frames, reorder them at a reconnect, or lose them. Four rules make that harmless: everything
  * is an upsert by id, a finished status never goes back, a delta fits by its position or is refused, and a message goes below its
  * parent or is refused. Effects say what the page must do:
- * {sync, hurry, forked, acked, nacked, resendIn, announce, warn, thread, removed, ended, older, live, models, theme, enterKey, threads}.
+ * {sync, hurry, forked, acked, nacked, resendIn, announce, warn, thread, removed, ended, older, live, models, theme, enterKey, threads, leave}.
  */
 import { ANSWER_FRAMES } from "./answer_frames.js";
 import { changed, needsSync, unchanged } from "./effects.js";
@@ -15,9 +15,12 @@ import {
 
 const NO_QUEUE = { paused: "", items: [] };
 
-/** `elsewhere` is the id of an answer that is being written in a version that is not shown. */
-export function initialState({ threadId, cursor = "", rev = 0, title = "", messages = [], elsewhere = null, queue = NO_QUEUE }) {
-  const shown = { title, titleRev: rev, messages: messages.map(complete), elsewhere, queue };
+/**
+ * `elsewhere` is the id of an answer that is being written in a version that is not shown. `detached`: an older part of the thread
+ * is shown, or another version; what does not concern its messages is ignored.
+ */
+export function initialState({ threadId, cursor = "", rev = 0, title = "", messages = [], elsewhere = null, queue = NO_QUEUE, detached = false }) {
+  const shown = { title, titleRev: rev, messages: messages.map(complete), elsewhere, queue, detached };
   return { threadId, cursor, rev, ...shown, wantSnapshot: false, parts: null };
 }
 
@@ -42,6 +45,7 @@ const HANDLERS = new Map([
   ["error", error],
   ["local.send", localSend],
   ["local.older", localOlder],
+  ["local.newer", localNewer],
   ["local.title", localTitle],
   ["local.doubt", (state) => needsSync(state)],
 ]);
@@ -50,10 +54,16 @@ export function reduce(state, frame) {
   const handle = HANDLERS.get(frame.type);
   // A newer server may send frames that this page does not know; the state stays right without them.
   if (!handle) return unchanged(state);
-  const { state: next, effects } = handle(state, frame);
+  const { state: next, effects } = leaving(state, handle(state, frame));
   if (frame.type === "thread.snapshot") return { state: next, effects };
   const placed = atPosition(next, frame);
   return skipsChange(state, frame) ? needsSync(placed, effects) : { state: placed, effects };
+}
+
+/** Where a message of this tab went, a detached page cannot show: the page goes to the latest messages. */
+function leaving(state, result) {
+  const isSent = state.detached && result.effects.acked?.some((clientId) => pendingOf(state, clientId));
+  return isSent ? changed(result.state, { ...result.effects, leave: true }) : result;
 }
 
 // -- frames -----------------------------------------------------------------------------------------------------
@@ -78,11 +88,13 @@ function replaced(state, frame, fresh) {
   const meeting = stored.findIndex((message) => known.has(message.id));
   const above = stored.slice(0, Math.max(meeting, 0)).filter((message) => !known.has(message.id));
   const forked = stored.slice(Math.max(meeting, 0)).some((message) => !known.has(message.id));
-  const messages = [...above, ...incoming, ...pending];
+  const path = state.detached ? stored.map((message) => incoming.find(({ id }) => id === message.id) ?? message) : [...above, ...incoming];
+  const messages = [...path, ...pending];
   const { title = state.title, rev = state.rev, cursor = state.cursor, running, queue } = frame;
   const elsewhere = running && !running.shown ? running.message_id : null;
   const next = { ...state, cursor, rev, title, titleRev: rev, messages, elsewhere, queue: queue ?? state.queue };
   const effects = { acked: [...sent], thread: { thread_id: state.threadId, title } };
+  if (state.detached) return changed(next, effects);
   if (forked) effects.forked = true;
   if (!above.length && frame.has_older !== undefined) effects.older = olderOf(frame);
   return changed(next, effects);
@@ -99,7 +111,8 @@ function created(state, { message, rev }) {
   if (rev <= state.rev) return changed(rest, { acked }); // the tab's path is newer
   // A replay repeats how the message began; it must not undo what came since.
   const isKnown = Boolean(findMessage(state, message.id));
-  if (isKnown && !isMisplaced(state, message)) return changed(withVersions(rest, message), { acked });
+  if (state.detached && !isKnown) return changed(rest, { acked });
+  if (isKnown && (state.detached || !isMisplaced(state, message))) return changed(withVersions(rest, message), { acked });
   if (isKnown) return needsSync(rest, { acked });
   const next = placed(rest, complete(message));
   return next ? changed(next, { acked, ...cut(state, next) }) : needsSync(rest, { acked });
@@ -118,14 +131,14 @@ function cut(state, next) {
 
 /** A worker of an older release does not name the question. */
 function started(state, { message_id: id, parent_id: parent, rev }) {
-  if (findMessage(state, id) || rev < state.rev) return unchanged(state);
+  if (state.detached || findMessage(state, id) || rev < state.rev) return unchanged(state);
   if (parent && lastOf(state)?.id !== parent) return unchanged(state);
   return changed(placed(state, answer(id, parent ?? undefined)));
 }
 
 /** The head was moved, or a version deleted, in any tab. */
 function pathChanged(state, { rev }) {
-  return rev <= state.rev ? unchanged(state) : needsSync(state, { hurry: true });
+  return state.detached || rev <= state.rev ? unchanged(state) : needsSync(state, { hurry: true });
 }
 
 function queueChanged(state, { rev, paused, items }) {
@@ -141,7 +154,7 @@ function ack(state, { client_id: clientId, message_id: id, reply_id: replyId, qu
   const rest = withoutPending(state, clientId);
   // Its `queue.changed` may come later, and without Redis only a snapshot does.
   if (queued && sent) return changed({ ...rest, queue: { ...state.queue, items: [...state.queue.items, sent] } }, effects);
-  const stored = !sent || !id || findMessage(state, id) ? rest : placed(rest, acknowledged(state, sent, id));
+  const stored = state.detached || !sent || !id || findMessage(state, id) ? rest : placed(rest, acknowledged(state, sent, id));
   if (!replyId || findMessage(stored, replyId) || lastOf(stored)?.id !== id) return changed(stored, effects);
   return changed(placed(stored, answer(replyId, id)), effects);
 }
@@ -240,6 +253,12 @@ function localSend(state, { client_id, content, created_at, edits, queue }) {
 function localOlder(state, { messages }) {
   const fresh = messages.filter((message) => !findMessage(state, message.id)).map(complete);
   return changed({ ...state, messages: [...fresh, ...state.messages] });
+}
+
+/** Below those of a detached page. */
+function localNewer(state, { messages }) {
+  const fresh = messages.filter((message) => !findMessage(state, message.id)).map(complete);
+  return changed({ ...state, messages: [...storedOf(state), ...fresh, ...state.messages.filter(({ pending }) => pending)] });
 }
 
 /** A rename in this tab, as the server answered; `since` is the titleRev from before: a title that the socket brought meanwhile is newer. */
