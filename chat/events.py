@@ -88,6 +88,12 @@ class QueueResume(Frame, frozen=True, tag="queue.resume"):
     """End the pause of the queue."""
 
 
+class Seen(Frame, frozen=True, tag="seen"):
+    """The end of this answer is shown in a tab that is visible."""
+
+    message_id: UUID
+
+
 class Sync(Frame, frozen=True, tag="sync"):
     """The tab has detected that its text is wrong: it asks for a snapshot."""
 
@@ -99,7 +105,9 @@ class Pong(Frame, frozen=True, tag="pong"):
     cursor: str = ""
 
 
-Inbound = Hello | MessageSend | ResponseCancel | QueueTake | QueueRemove | QueueSendNow | QueueResume | Sync | Pong
+Inbound = (
+    Hello | MessageSend | ResponseCancel | QueueTake | QueueRemove | QueueSendNow | QueueResume | Seen | Sync | Pong
+)
 
 
 # Frames to a tab.
@@ -162,6 +170,7 @@ class Welcome(Frame, frozen=True, tag="welcome"):
     rev: int
     heartbeat_ms: int
     versions: bool = True  # knows `edits`; a worker of an older release would store the text as a new message
+    seen: bool = True  # knows `seen`; a worker of an older release would refuse the frame
 
 
 class RunningView(msgspec.Struct, frozen=True):
@@ -333,12 +342,16 @@ class ThreadUpdated(Frame, frozen=True, tag="thread.updated"):
     last_message_at: datetime
     running: bool
     rev: int = 0  # a rev older than the tab's changes nothing; 0: unknown
+    pinned: bool | None = None  # null from a worker of an older release, like the next two: unchanged
+    archived: bool | None = None
+    unread: bool | None = None
 
 
 class ThreadDeleted(Frame, frozen=True, tag="thread.deleted"):
     """A deleted thread, for the sidebar of every tab of the user."""
 
     thread_id: UUID
+    rev: int = 0  # an update that brings the thread back has a greater one; 0 from a worker of an older release
 
 
 class ListedThread(msgspec.Struct, frozen=True):
@@ -349,6 +362,9 @@ class ListedThread(msgspec.Struct, frozen=True):
     last_message_at: datetime
     rev: int
     running: bool
+    pinned: bool = False
+    archived: bool = False
+    unread: bool = False
 
 
 class ThreadList(Frame, frozen=True, tag="thread.list"):
@@ -416,6 +432,7 @@ Logged = (
     | TitleUpdated
     | QueueChanged
     | PathChanged
+    | ThreadUpdated
 )
 
 Outbound = (
@@ -425,7 +442,6 @@ Outbound = (
     | Nack
     | Logged
     | QueueTaken
-    | ThreadUpdated
     | ThreadDeleted
     | ThreadList
     | ThemeChanged

@@ -154,7 +154,16 @@ async def test_each_migration_can_be_reverted_and_applied_again(empty: Settings)
     assert eval(written) == ([[name] for name in newest_first[:-1]], newest_first[-2::-1], True)
 
 
-PARTIAL_INDEXES = {"one_active", "chat_message_first", "generation_alive", "llm_call_log_odd", "users_unapproved"}
+PARTIAL_INDEXES = {
+    "one_active",
+    "chat_message_first",
+    "chat_thread_deleted",
+    "chat_thread_listed",
+    "chat_thread_pinned",
+    "generation_alive",
+    "llm_call_log_odd",
+    "users_unapproved",
+}
 CHECKS = {
     "email_lower_case",
     "known_theme",

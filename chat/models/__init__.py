@@ -29,7 +29,16 @@ from chat.models.generations import (
     ToolState,
 )
 from chat.models.sign_up import ApprovalNotice, Invitation
-from chat.models.threads import TITLE_MAX_LENGTH, ChatMessage, ChatThread, QueuedMessage, Role, Status, TitleBy
+from chat.models.threads import (
+    LISTED_SQL,
+    TITLE_MAX_LENGTH,
+    ChatMessage,
+    ChatThread,
+    QueuedMessage,
+    Role,
+    Status,
+    TitleBy,
+)
 from chat.models.usage import (
     CALLER_MAX_LENGTH,
     CURRENT_MONTH_SQL,
@@ -51,6 +60,7 @@ __all__ = [
     "ENTER_KEYS",
     "FINE",
     "IP_MAX_LENGTH",
+    "LISTED_SQL",
     "MOST_LOGIN_FAILURES",
     "PROVIDER_ID_MAX_LENGTH",
     "PROVIDER_NAME_MAX_LENGTH",

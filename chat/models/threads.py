@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 TITLE_MAX_LENGTH = 255
 
 
+# What the list of chats shows of a thread `t`, in SQL.
+LISTED_SQL = """t.title, t.last_message_at, t.rev, t.pinned, t.archived,
+    t.answered_number > t.seen_number AND t.head_id IS NOT NULL AS unread"""
+
+
 class Role(StrEnum):
     """The author's role, as the Responses API names it."""
 
@@ -52,7 +57,9 @@ class ChatThread(Model):
     `log_s` are the position of the thread's log when the last reply was stored. `model` is the user's choice, empty for
     the site's default. `head_id` is the last message that is shown, in every tab; null if there is none.
     `message_count` is the greatest number of a message, deleted ones included. `queue_paused` is a sentence for people;
-    empty: the queue continues when an answer has ended.
+    empty: the queue continues when an answer has ended. A chat is unread if `answered_number`, of the answer that ended
+    last, is greater than `seen_number`. A chat with `deleted_at` is gone for its user, and is
+    deleted a little later.
     """
 
     id = fields.UUIDField(primary_key=True, default=uuid7)
@@ -63,6 +70,7 @@ class ChatThread(Model):
     title_by = fields.CharEnumField(TitleBy, max_length=5, default=TitleBy.WORDS)
     model = fields.CharField(max_length=MODEL_MAX_LENGTH, default="")
     archived = fields.BooleanField(default=False)
+    pinned = fields.BooleanField(default=False)
     rev = fields.IntField(default=0)
     fence = fields.BigIntField(default=0)
     log_epoch = fields.CharField(max_length=8, default="")
@@ -73,6 +81,9 @@ class ChatThread(Model):
     forked_from: fields.ForeignKeyNullableRelation[ChatThread] = fields.ForeignKeyField(
         "models.ChatThread", related_name="branches", on_delete=fields.SET_NULL, null=True, db_index=True
     )
+    answered_number = fields.IntField(default=0)
+    seen_number = fields.IntField(default=0)
+    deleted_at = fields.DatetimeField(null=True)
     created_at = fields.DatetimeField(auto_now_add=True)
     last_message_at = fields.DatetimeField(auto_now_add=True)
 

@@ -386,10 +386,17 @@ describe("threads", () => {
     assert.equal(play(before, { ...late, thread_id: "other" }).state.rev, 1);
   });
 
+  it("that were pinned, archived or read have their change in the log of the chat too, which counts its rev", () => {
+    const told = { type: "thread.updated", thread_id: THREAD, title: "", running: false, rev: 2, pinned: true };
+    const { state, last } = play(page(), { ...told, cursor: "ab12cd34:2" });
+    assert.deepEqual([state.cursor, state.rev, last.thread.pinned, last.sync], ["ab12cd34:2", 2, true, undefined]);
+    assert.equal(play(page(), { ...told, rev: 3, cursor: "ab12cd34:2" }).last.sync, true);
+  });
+
   it("that were deleted are removed; the page ends if it is its own", () => {
-    const deleted = (id) => play(page(), { type: "thread.deleted", thread_id: id }).last;
-    assert.deepEqual(deleted("other"), { removed: "other" });
-    assert.deepEqual(deleted(THREAD), { removed: THREAD, ended: { action: "stay", text: "This chat was deleted." } });
+    const deleted = (id) => play(page(), { type: "thread.deleted", thread_id: id, rev: 9 }).last;
+    assert.deepEqual(deleted("other"), { removed: { thread_id: "other", rev: 9 } });
+    assert.deepEqual(deleted(THREAD), { removed: { thread_id: THREAD, rev: 9 }, ended: { action: "stay", text: "This chat was deleted." } });
   });
 });
 

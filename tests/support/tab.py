@@ -46,6 +46,7 @@ class Store:
         self.parts: list[dict[str, Any]] = []
         self.syncs = 0
         self.chats: dict[str, dict[str, Any]] = {}  # the sidebar's, by id
+        self.gone: dict[str, int] = {}  # the revs of chats that were archived or deleted
 
     def find(self, message_id: str) -> dict[str, Any] | None:
         """The message with this id."""
@@ -73,7 +74,8 @@ class Store:
                 self._title_updated(frame)
             case _:
                 self._listed(frame)
-                return
+                if frame["type"] != "thread.updated" or not frame.get("cursor"):
+                    return
         if frame.get("cursor") and frame.get("rev", 0) > self.rev + (frame["type"] != "response.started"):
             self.syncs += 1  # a change arrived that does not follow the last one
         self.syncs = min(self.syncs, syncs + 1)
@@ -160,7 +162,7 @@ class Store:
         """The sidebar. Of two changes of a chat, the one with the greater rev is newer."""
         match frame["type"]:
             case "thread.deleted":
-                self.chats.pop(frame["thread_id"], None)
+                self._leave(frame["thread_id"], frame.get("rev", 0))
             case "thread.updated":
                 self._change_chat(frame)
             case "thread.list":
@@ -171,9 +173,22 @@ class Store:
                     self._change_chat(change)
 
     def _change_chat(self, change: dict[str, Any]) -> None:
-        known = self.chats.get(change["thread_id"])
-        if not known or change["rev"] >= known["rev"]:
-            self.chats[change["thread_id"]] = change
+        """A worker of an older release leaves fields out: they stay, and its update brings no chat back that left."""
+        chat_id, rev = change["thread_id"], change["rev"]
+        told = {name: value for name, value in change.items() if value is not None}
+        known = self.chats.get(chat_id) or {"rev": 0}
+        if chat_id in self.gone and ("archived" not in told or rev <= self.gone[chat_id]):
+            return
+        if rev < known["rev"]:
+            return
+        self.gone.pop(chat_id, None)
+        self.chats[chat_id] = known | told
+        if told.get("archived"):
+            self._leave(chat_id, rev)
+
+    def _leave(self, chat_id: str, rev: int) -> None:
+        self.chats.pop(chat_id, None)
+        self.gone[chat_id] = max(rev, self.gone.get(chat_id, 0))
 
     def _title_updated(self, frame: dict[str, Any]) -> None:
         """The title with the greater rev is newer, in whichever order they arrive."""

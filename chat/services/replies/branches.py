@@ -9,10 +9,10 @@ from tortoise.transactions import in_transaction
 
 from chat.broadcast import Broadcast, Publish, user_channel
 from chat.database import query
-from chat.events import ThreadUpdated
-from chat.models import Status, User
+from chat.models import LISTED_SQL, Status, User
 from chat.models.ids import uuid7
 from chat.services.errors import Refused
+from chat.services.replies import thread_list
 from chat.services.replies.versions import NO_MESSAGE
 
 MOST_MESSAGES = 2_000
@@ -22,7 +22,8 @@ MOST_BYTES = 16 * 1024 * 1024  # of their text, reasoning and tool calls: one tr
 PATH = """
 WITH RECURSIVE path AS (
     SELECT m.id, m.parent_id, m.status, 1 AS step
-    FROM chat_message m JOIN chat_thread t ON t.id = m.thread_id WHERE t.user_id = $1 AND t.id = $2 AND m.id = $3
+    FROM chat_message m JOIN chat_thread t ON t.id = m.thread_id
+    WHERE t.user_id = $1 AND t.id = $2 AND t.deleted_at IS NULL AND m.id = $3
     UNION ALL
     SELECT m.id, m.parent_id, m.status, p.step + 1 FROM path p JOIN chat_message m ON m.id = p.parent_id
     WHERE p.step < $4
@@ -37,14 +38,14 @@ ORDER BY p.step DESC
 # As for any new thread, see send.py.
 LOCK_OPENING = "SELECT user_id FROM user_settings WHERE user_id = $1 FOR SHARE"
 # Keeps the thread and its messages from being deleted until COMMIT; new messages do not wait.
-LOCK_THREAD = "SELECT id FROM chat_thread WHERE user_id = $1 AND id = $2 FOR KEY SHARE"
-NEW_THREAD = """
-INSERT INTO chat_thread (id, user_id, title, title_by, model, archived, rev, fence, log_epoch, log_s, message_count,
-    head_id, forked_from_id, created_at, last_message_at)
-SELECT $1, t.user_id, t.title, t.title_by, t.model, false, 0, 0, '', 0, $4, $5, t.id, now(), now()
-FROM chat_thread t WHERE t.user_id = $2 AND t.id = $3
-ON CONFLICT (id) DO NOTHING RETURNING title, last_message_at, rev
-"""
+LOCK_THREAD = "SELECT id FROM chat_thread WHERE user_id = $1 AND id = $2 AND deleted_at IS NULL FOR KEY SHARE"
+NEW_THREAD = f"""
+INSERT INTO chat_thread AS t (id, user_id, title, title_by, model, archived, rev, fence, log_epoch, log_s,
+    message_count, head_id, forked_from_id, created_at, last_message_at)
+SELECT $1, o.user_id, o.title, o.title_by, o.model, false, 0, 0, '', 0, $4, $5, o.id, now(), now()
+FROM chat_thread o WHERE o.user_id = $2 AND o.id = $3 AND o.deleted_at IS NULL
+ON CONFLICT (id) DO NOTHING RETURNING {LISTED_SQL}
+"""  # noqa: S608 - a constant
 COPIED = "SELECT * FROM unnest($2::uuid[], $3::uuid[]) WITH ORDINALITY AS copied(old, new, number)"
 MESSAGES = f"""
 WITH copied AS ({COPIED})
@@ -99,8 +100,7 @@ async def branch(
         ids = await _path(user, thread_id, message_id)
         thread = await _copy(user, thread_id, new_id, ids)
     if thread:
-        updated = ThreadUpdated(new_id, thread["title"], thread["last_message_at"], running=False, rev=thread["rev"])
-        await broadcast.announce(Publish(user_channel(user.id), updated))
+        await broadcast.announce(Publish(user_channel(user.id), thread_list.updated(new_id, thread, running=False)))
     return new_id
 
 

@@ -12,14 +12,14 @@ from tortoise.transactions import in_transaction
 
 from chat.broadcast import Append, Broadcast, Publish, Unavailable, user_channel
 from chat.database import query
-from chat.events import Final, Frame, QueueChanged, ResponseError, ThreadUpdated
+from chat.events import Final, Frame, QueueChanged, ResponseError
 from chat.llm.call import total_cost, total_usage
 from chat.llm.errors import CallFailed, OutputEmpty, OutputIncomplete, OutputRefused, ProviderFailed
 from chat.llm.events import Code
 from chat.llm.journal import CallLog
 from chat.llm.tokens import count_tokens
-from chat.models import State, Status
-from chat.services.replies import lease, queue
+from chat.models import LISTED_SQL, State, Status
+from chat.services.replies import lease, queue, thread_list
 from chat.services.replies.endings import CUT_OFF, can_continue
 from chat.services.replies.journal import ReplyJournal
 from chat.services.replies.lease import AnswerSoFar, Claim, Fenced
@@ -33,8 +33,10 @@ UNFINISHED = "It did not finish."  # the output of a tool that was still running
 # transaction is rolled back.
 END = f"""
 WITH thread AS (
-    UPDATE chat_thread SET rev = rev + 1, log_epoch = $4, log_s = $5 WHERE id = $3
-    RETURNING id, rev, title, last_message_at
+    UPDATE chat_thread t SET rev = t.rev + 1, log_epoch = $4, log_s = $5,
+        answered_number = greatest(t.answered_number, (SELECT number FROM chat_message WHERE id = $9))
+    WHERE t.id = $3
+    RETURNING t.id, t.deleted_at IS NOT NULL AS is_deleted, {LISTED_SQL}
 ), ended AS (
     UPDATE generation SET state = $6, reason = $7, finished_at = now(), lease_until = NULL, partial = '',
         partial_len = 0, partial_reasoning = '', partial_reasoning_ms = NULL, partial_thinking = false
@@ -50,19 +52,19 @@ WITH thread AS (
     UPDATE chat_message SET token_count = $17
     WHERE id = $16 AND token_count IS NULL AND EXISTS (SELECT FROM ended)
 )
-SELECT thread.rev, thread.title, thread.last_message_at, ended.was_stopped FROM thread, ended
+SELECT thread.*, ended.was_stopped FROM thread, ended
 """  # noqa: S608 - a constant
 LEFT = """
 SELECT EXISTS (SELECT 1 FROM generation WHERE id = $1) AS generation,
     EXISTS (SELECT 1 FROM chat_thread WHERE id = $2) AS thread
 """
 # With this fence only this worker can have ended the generation.
-ENDED = """
-SELECT t.rev, t.title, t.last_message_at,
+ENDED = f"""
+SELECT {LISTED_SQL}, t.deleted_at IS NOT NULL AS is_deleted,
     (SELECT id FROM llm_call_log WHERE generation_id = g.id ORDER BY round DESC LIMIT 1) AS call_log_id
 FROM generation g JOIN chat_thread t ON t.id = g.thread_id
 WHERE g.id = $1 AND g.fence = $2 AND g.state = $3 AND g.reason = $4
-"""
+"""  # noqa: S608 - a constant
 QUESTION = "SELECT content FROM chat_message WHERE id = $1"
 
 
@@ -146,12 +148,11 @@ async def finish(
     thread, call_log_id, paused = await lease.while_leased(lambda: _store(claim, live_text, outcome, answer, journal))
     claim.lease.is_over = True
     await live_text.tell(_last_event(claim, outcome, answer, thread["rev"], journal.logs, call_log_id), terminal=True)
-    updated = ThreadUpdated(
-        claim.thread_id, thread["title"], thread["last_message_at"], running=False, rev=thread["rev"]
-    )
-    await broadcast.announce(
-        *([Append(claim.thread_id, paused)] if paused else []), Publish(user_channel(claim.user_id), updated)
-    )
+    told: list[Append | Publish] = [Append(claim.thread_id, paused)] if paused else []
+    if not thread["is_deleted"]:  # no list has it any more
+        updated = thread_list.updated(claim.thread_id, thread, running=False)
+        told.append(Publish(user_channel(claim.user_id), updated))
+    await broadcast.announce(*told)
 
 
 async def settle_deleted(claim: Claim, journal: ReplyJournal, *, broadcast: Broadcast) -> bool:

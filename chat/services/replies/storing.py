@@ -12,26 +12,29 @@ from tortoise.transactions import in_transaction
 
 from chat.broadcast import Append, LogPosition, Publish, user_channel
 from chat.database import DatabaseUnavailable, query
-from chat.events import MessageCreated, MessageSend, MessageView, ThreadUpdated
-from chat.models import Role, State, Status, User
+from chat.events import MessageCreated, MessageSend, MessageView
+from chat.models import LISTED_SQL, Role, State, Status, User
 from chat.models.ids import uuid7
 from chat.services.deps import Deps
 from chat.services.errors import Refused
-from chat.services.replies import admission, lease, path
+from chat.services.replies import admission, lease, path, thread_list
 from chat.services.replies.lease import Claim
 
 Stored = TypeVar("Stored")
 
 MOST_VERSIONS = 100  # of one message: each page has the ids of all of them
 
-# Locks the thread until COMMIT. $5: the new head; the row that is read under the lock has the one before.
-ADVANCE = """
+# Locks the thread until COMMIT. $5: the new head; the row that is read under the lock has the one before. Who
+# writes has seen what is there.
+ADVANCE = f"""
 UPDATE chat_thread t SET rev = t.rev + 1, message_count = t.message_count + $3, last_message_at = now(),
-    model = coalesce(nullif($4, ''), t.model), head_id = $5, fence = t.fence + 2
-FROM (SELECT id, head_id FROM chat_thread WHERE id = $1 AND user_id = $2 FOR NO KEY UPDATE) before
+    model = coalesce(nullif($4, ''), t.model), head_id = $5, fence = t.fence + 2, seen_number = t.answered_number
+FROM (
+    SELECT id, head_id FROM chat_thread WHERE id = $1 AND user_id = $2 AND deleted_at IS NULL FOR NO KEY UPDATE
+) before
 WHERE t.id = before.id
-RETURNING t.rev, t.message_count, t.title, t.last_message_at, t.model, t.user_id, t.fence, before.head_id AS last_id
-"""
+RETURNING t.message_count, t.model, t.user_id, t.fence, before.head_id AS last_id, {LISTED_SQL}
+"""  # noqa: S608 - a constant
 EDITED = f"""
 SELECT m.role, m.parent_id, coalesce(v.versions, ARRAY[m.id]) AS versions
 FROM chat_message m LEFT JOIN LATERAL ({path.VERSIONS}) v ON true WHERE m.thread_id = $1 AND m.id = $2
@@ -172,9 +175,7 @@ async def committed(
 async def begin(deps: Deps, user: User, asked: Asked) -> Accepted:
     """Called after COMMIT: update every tab, then start the answer."""
     accepted, thread = asked.accepted, asked.thread
-    updated = ThreadUpdated(
-        accepted.thread_id, thread["title"], thread["last_message_at"], running=True, rev=thread["rev"]
-    )
+    updated = thread_list.updated(accepted.thread_id, thread, running=True)
     created = MessageCreated(thread["rev"], asked.shown)
     with deps.worker.answering(asked.claim):
         await deps.broadcast.announce(Append(accepted.thread_id, created), Publish(user_channel(user.id), updated))

@@ -12,23 +12,25 @@ from tortoise.transactions import in_transaction
 
 from chat.broadcast import Append, Broadcast, Publish, user_channel
 from chat.database import query
-from chat.events import MessageView, ThreadUpdated, TitleUpdated
+from chat.events import MessageView, TitleUpdated
 from chat.llm.tools import Registry
-from chat.models import ALIVE_SQL, TITLE_MAX_LENGTH, ChatThread, TitleBy, User
+from chat.models import ALIVE_SQL, LISTED_SQL, TITLE_MAX_LENGTH, ChatThread, TitleBy, User
 from chat.services.errors import Refused
 from chat.services.replies import path
 from chat.services.replies.endings import can_continue, can_retry
+from chat.services.replies.thread_list import updated
 from chat.services.replies.tool_calls import PREVIEW, shown
 from chat.text import is_visible, storable, without_hidden
 
 PAGE_SIZE = 50
 PAGE_MAX_BYTES = 512 * 1024  # of text: twenty tabs that ask at once must not exhaust the memory
 
-OWN_REV = "SELECT rev FROM chat_thread WHERE user_id = $1 AND id = $2"
-SET_TITLE = """
-UPDATE chat_thread SET title = $3, title_by = $4, rev = rev + 1
-WHERE user_id = $1 AND id = $2 AND (title_by <> 'user' OR $4 = 'user') RETURNING rev, last_message_at
-"""
+OWN_REV = "SELECT rev FROM chat_thread WHERE user_id = $1 AND id = $2 AND deleted_at IS NULL"
+SET_TITLE = f"""
+UPDATE chat_thread t SET title = $3, title_by = $4, rev = t.rev + 1
+WHERE t.user_id = $1 AND t.id = $2 AND t.deleted_at IS NULL AND (t.title_by <> 'user' OR $4 = 'user')
+RETURNING {LISTED_SQL}
+"""  # noqa: S608 - a constant
 RUNNING = f"""
 SELECT EXISTS (SELECT 1 FROM generation WHERE thread_id = $1 AND state IN {ALIVE_SQL}) AS running
 """  # noqa: S608
@@ -51,7 +53,7 @@ async def own_rev(user: User, thread_id: UUID) -> int | None:
 
 async def own_thread(user: User, thread_id: UUID) -> ChatThread | None:
     """The user's thread, or None."""
-    return await ChatThread.get_or_none(id=thread_id, user_id=user.id)
+    return await ChatThread.get_or_none(id=thread_id, user_id=user.id, deleted_at__isnull=True)
 
 
 async def origin(user: User, thread: ChatThread) -> ChatThread | None:
@@ -79,10 +81,9 @@ async def set_title(user_id: UUID, thread_id: UUID, title: str, by: TitleBy, *, 
             return False
         # A separate query, under the thread's lock: the UPDATE's snapshot is older than its wait for that lock.
         running = (await query(RUNNING, thread_id))[0]["running"]
-    rev = rows[0]["rev"]
-    updated = ThreadUpdated(thread_id, title, rows[0]["last_message_at"], running, rev)
-    titled = Append(thread_id, TitleUpdated(rev, thread_id, title))
-    await broadcast.announce(titled, Publish(user_channel(user_id), updated))
+    titled = Append(thread_id, TitleUpdated(rows[0]["rev"], thread_id, title))
+    change = updated(thread_id, rows[0], running=running)
+    await broadcast.announce(titled, Publish(user_channel(user_id), change))
     return True
 
 

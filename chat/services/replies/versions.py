@@ -14,19 +14,19 @@ from tortoise.transactions import in_transaction
 
 from chat.broadcast import Append, Broadcast, Publish, user_channel
 from chat.database import query
-from chat.events import PathChanged, ThreadUpdated
-from chat.models import ALIVE_SQL, ChatMessage, Role, State, User
+from chat.events import PathChanged
+from chat.models import ALIVE_SQL, LISTED_SQL, ChatMessage, Role, State, User
 from chat.services.errors import Refused
-from chat.services.replies import path, queue
+from chat.services.replies import path, queue, thread_list
 from chat.services.replies.worker import DeletedGeneration, Worker
 from chat.services.usage import budgets
 
-LOCK = "SELECT head_id FROM chat_thread WHERE id = $1 AND user_id = $2 FOR UPDATE"
+LOCK = "SELECT head_id FROM chat_thread WHERE id = $1 AND user_id = $2 AND deleted_at IS NULL FOR UPDATE"
 # $3: 2 to fence off the owner of an answer that was deleted, so that tabs get no more of it.
-MOVE_HEAD = """
-UPDATE chat_thread SET head_id = $2, rev = rev + 1, fence = fence + $3 WHERE id = $1
-RETURNING rev, fence, title, last_message_at
-"""
+MOVE_HEAD = f"""
+UPDATE chat_thread t SET head_id = $2, rev = t.rev + 1, fence = t.fence + $3 WHERE t.id = $1
+RETURNING t.fence, {LISTED_SQL}
+"""  # noqa: S608 - a constant
 # After the thread, see lease.py. The columns are those of DeletedGeneration, and whether a takeover is due.
 LOCK_RUNNING = f"""
 {path.BELOW}
@@ -100,7 +100,7 @@ async def _delete(user: User, thread_id: UUID, message_id: UUID) -> _Deleted:
     if not running:
         return _Deleted([], [Append(thread_id, event)])
     paused = await queue.pause_after(thread_id, State.CANCELLED)
-    ended = ThreadUpdated(thread_id, thread["title"], thread["last_message_at"], running=False, rev=thread["rev"])
+    ended = thread_list.updated(thread_id, thread, running=False)
     last = Append(thread_id, event, fence=thread["fence"], terminal=True)
     more = [Append(thread_id, paused)] if paused else []
     return _Deleted(running, [last, *more, Publish(user_channel(user.id), ended)])

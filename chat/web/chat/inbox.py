@@ -25,11 +25,12 @@ from chat.events import (
     QueueSendNow,
     QueueTake,
     ResponseCancel,
+    Seen,
     Sync,
 )
 from chat.models import User
 from chat.services.errors import Refused
-from chat.services.replies import queue, queue_runs
+from chat.services.replies import list_changes, queue, queue_runs
 from chat.services.replies.queue import Queued
 from chat.services.replies.send import send
 from chat.text import storable
@@ -97,6 +98,8 @@ class ThreadInbox(Inbox):
                     self._subscription.put(FrameRefused("not_running", "No answer is being written."))
             case QueueTake() | QueueRemove() | QueueSendNow() | QueueResume():
                 await self._queue(frame)
+            case Seen():
+                await list_changes.see(self._user, self._thread_id, frame.message_id, broadcast=self._deps.broadcast)
             case _:
                 await super()._handle(frame, feed)
 

@@ -20,7 +20,7 @@ export class ChatList {
     this.#frames = {
       "thread.list": (frame) => this.#sidebar.renew(frame),
       "thread.updated": (frame) => this.#sidebar.update(frame),
-      "thread.deleted": (frame) => this.#sidebar.remove(frame.thread_id),
+      "thread.deleted": (frame) => this.#sidebar.remove(frame),
       "models.unavailable": (frame) => this.#modelNotice.show(frame.message),
       "theme.changed": (frame) => followTheme(frame.theme),
       "enter_key.changed": (frame) => composer.chooseEnterKey(frame.enter_key),

@@ -7,6 +7,7 @@ export class Sidebar {
   #template;
   #more;
   #announce;
+  #gone = new Map(); // the revs of chats that were archived or deleted
 
   constructor({ announce }) {
     this.#list = document.getElementById("thread-list");
@@ -25,8 +26,14 @@ export class Sidebar {
     return this.#template.content.querySelector(".thread-title").textContent;
   }
 
-  /** `{thread_id, title, last_message_at, running, rev}`; a missing field stays as it is, a late update is dropped. */
-  update({ thread_id: id, title, last_message_at: lastMessageAt, running, rev }) {
+  /**
+   * `{thread_id, title, last_message_at, running, rev, archived}`; a missing field stays as it is, a late update is dropped. A chat
+   * that left the list comes back only if a later update says that it is in the list.
+   */
+  update({ thread_id: id, title, last_message_at: lastMessageAt, running, rev = 0, archived }) {
+    if (this.#gone.has(id) && (archived !== false || rev <= this.#gone.get(id))) return;
+    if (archived) return this.remove({ thread_id: id, rev });
+    this.#gone.delete(id);
     const row = this.#row(id) ?? (lastMessageAt ? this.#newRow(id) : null);
     if (!row || (rev && rev < Number(row.dataset.rev))) return;
     if (rev) row.dataset.rev = rev;
@@ -36,7 +43,8 @@ export class Sidebar {
     this.#showEmpty();
   }
 
-  remove(id) {
+  remove({ thread_id: id, rev = 0 }) {
+    this.#gone.set(id, Math.max(rev, this.#gone.get(id) ?? 0));
     this.#row(id)?.remove();
     this.#showEmpty();
   }

@@ -204,8 +204,9 @@ function threadUpdated(state, { type, ...thread }) {
   return changed(state, { thread });
 }
 
-function threadDeleted(state, { thread_id: id }) {
-  return changed(state, id === state.threadId ? { removed: id, ended: endingOf(DELETED) } : { removed: id });
+function threadDeleted(state, { thread_id: id, rev = 0 }) {
+  const removed = { thread_id: id, rev };
+  return changed(state, id === state.threadId ? { removed, ended: endingOf(DELETED) } : { removed });
 }
 
 /** The sidebar's chats. This thread keeps the title that the tab shows, since the list's may be older. */
@@ -271,7 +272,7 @@ function localTitle(state, { title, since }) {
 
 /**
  * Only logged events move this tab's cursor and rev. The cursor in `welcome` is ahead of what the tab has seen, and
- * `thread.updated` may be about another thread.
+ * a `thread.updated` without one may be about another thread.
  */
 function atPosition(state, { cursor, rev }) {
   return cursor ? { ...state, cursor, rev: Math.max(rev ?? 0, state.rev) } : state;

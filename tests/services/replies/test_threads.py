@@ -69,7 +69,8 @@ async def test_a_typed_title_is_stored_and_announced(
     await thread.refresh_from_db()
     assert (thread.title, thread.title_by, thread.rev) == (stored, TitleBy.USER, 5)
     assert (logged.rev, logged.thread_id, logged.title) == (5, thread.id, stored)
-    assert for_user == ThreadUpdated(thread.id, stored, thread.last_message_at, running=False, rev=5)
+    in_list = {"pinned": False, "archived": False, "unread": False}
+    assert for_user == ThreadUpdated(thread.id, stored, thread.last_message_at, running=False, rev=5, **in_list)
 
 
 async def test_the_sidebar_shows_that_an_answer_is_running(

@@ -702,7 +702,8 @@ async def test_the_list_as_json_continues_after_a_cursor(alice: Person, stranger
 
     found = [thread["thread_id"] for thread in page["threads"] + rest["threads"]]
     assert found == [str(thread.id) for thread in threads[PAGE_SIZE:]]
-    assert set(page["threads"][0]) == {"thread_id", "title", "last_message_at", "rev", "running"}
+    more = {"pinned", "archived", "unread"}
+    assert set(page["threads"][0]) == {"thread_id", "title", "last_message_at", "rev", "running"} | more
     assert rest["older_cursor"] == ""
     assert not {thread["thread_id"] for thread in foreign["threads"]} & {str(thread.id) for thread in threads}
 

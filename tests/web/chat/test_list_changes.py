@@ -1,0 +1,162 @@
+"""The list of chats: pinned ones come first, archived ones are not in it, and an answer is unread until it was seen."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from chat.models import ChatThread, User
+from chat.services.errors import Refused
+from chat.services.replies import list_changes
+from chat.services.replies.list_changes import MOST_PINNED
+from tests.support.cast import Person
+from tests.support.replies import ready
+from tests.support.rows import past_thread
+from tests.support.tab import Store, Tab
+
+
+async def user_of(person: Person) -> User:
+    return await User.get(email=person.email)
+
+
+async def listed(person: Person, **arguments: str) -> list[dict[str, Any]]:
+    threads: list[dict[str, Any]] = (await person.http.get("/chat/api/threads/", params=arguments)).json()["threads"]
+    return threads
+
+
+async def ids(person: Person, **arguments: str) -> list[str]:
+    return [thread["thread_id"] for thread in await listed(person, **arguments)]
+
+
+async def told_of(tab: Tab, thread_id: str, **fields: object) -> dict[str, Any]:
+    """Wait for an update of this chat with these fields."""
+
+    def matches(frame: dict[str, Any]) -> bool:
+        if frame["type"] != "thread.updated" or frame["thread_id"] != thread_id:
+            return False
+        return all(frame[name] == value for name, value in fields.items())
+
+    return await tab.until(matches)
+
+
+async def test_pinned_chats_come_first_and_each_part_has_the_newest_first(alice: Person) -> None:
+    user = await user_of(alice)
+    days = [await past_thread(alice, title=f"{number} days", days_ago=number) for number in range(1, 8)]
+    pinned = [days[5], days[2]]
+    await list_changes.pin(user, [uuid.UUID(one) for one in pinned], on=True, broadcast=alice.site.resources.broadcast)
+    rest = [one for one in days if one not in pinned]
+    first = (await alice.http.get("/chat/api/threads/", params={"size": "2"})).json()
+    second = (await alice.http.get("/chat/api/threads/", params={"size": "9", "before": first["older_cursor"]})).json()
+
+    assert [one["thread_id"] for one in first["threads"]] == [days[2], days[5], *rest[:2]]
+    assert [one["pinned"] for one in first["threads"]] == [True, True, False, False]
+    assert [one["thread_id"] for one in second["threads"]] == rest[2:]
+    assert second["older_cursor"] == ""
+
+
+async def test_archived_and_deleted_chats_are_never_in_the_list(alice: Person) -> None:
+    shown, archived, deleted = [await past_thread(alice, title=title) for title in ("Shown", "Archived", "Deleted")]
+    await ChatThread.filter(id=archived).update(archived=True, pinned=True)
+    await ChatThread.filter(id=deleted).update(deleted_at=datetime.now(UTC), pinned=True)
+
+    assert await ids(alice) == [shown]
+    assert f'thread-row" data-thread-id="{archived}"' not in (await alice.http.get(f"/chat/{archived}/")).text
+
+
+async def test_only_so_many_chats_can_be_pinned(alice: Person) -> None:
+    user, broadcast = await user_of(alice), alice.site.resources.broadcast
+    await ChatThread.bulk_create(ChatThread(user=user, pinned=True) for _ in range(MOST_PINNED))
+    thread_id = uuid.UUID(await past_thread(alice))
+    with pytest.raises(Refused, match="You can pin 100 chats"):
+        await list_changes.pin(user, [thread_id], on=True, broadcast=broadcast)
+    pinned = await ChatThread.filter(user=user, pinned=True).first()
+    assert pinned
+
+    assert not (await ChatThread.get(id=thread_id)).pinned
+    assert await list_changes.pin(user, [pinned.id], on=True, broadcast=broadcast) == [pinned.id]
+    await list_changes.pin(user, [pinned.id], on=False, broadcast=broadcast)
+    await list_changes.pin(user, [thread_id], on=True, broadcast=broadcast)
+
+
+async def test_an_answer_is_unread_in_every_tab_until_one_has_seen_it(alice: Person) -> None:
+    async with alice.tab("") as other:
+        posted = await ready(alice)
+        thread_id = posted["thread_id"]
+        await told_of(other, thread_id, running=False, unread=True)
+        assert [one["unread"] for one in await listed(alice)] == [True]
+        async with alice.tab(thread_id) as tab:
+            assert (await tab.until_type("welcome"))["seen"]
+            for _ in range(2):
+                await tab.send({"type": "seen", "message_id": posted["reply_id"]})
+            logged = await tab.until(lambda frame: frame["type"] == "thread.updated" and frame.get("cursor"))
+            seen = await told_of(other, thread_id, unread=False)
+            await tab.send({"type": "queue.remove", "client_id": str(uuid.uuid4())})
+            await tab.until_type("error")  # so the second one has been handled
+        rev = (await ChatThread.get(id=thread_id)).rev
+
+    assert (logged["rev"], seen["rev"], tab.store.rev, tab.store.syncs) == (rev, rev, rev, 0)
+    assert [one["unread"] for one in await listed(alice)] == [False]
+
+
+async def test_an_older_answer_a_foreign_one_and_a_page_change_nothing(alice: Person, bob: Person) -> None:
+    first = await ready(alice)
+    thread_id = first["thread_id"]
+    second = await alice.ask("say again", thread_id)
+    async with alice.tab(thread_id) as tab:
+        await tab.until_finished(second["reply_id"])
+        foreign = await ready(bob)
+        for message_id in (first["reply_id"], foreign["reply_id"], str(uuid.uuid4())):
+            await tab.send({"type": "seen", "message_id": message_id})
+        await tab.send({"type": "seen", "message_id": "x"})
+        assert (await tab.until_type("error"))["code"] == "bad_frame"
+        await alice.http.get(f"/chat/{thread_id}/")
+
+    assert [one["unread"] for one in await listed(alice)] == [True]
+    assert [one["unread"] for one in await listed(bob)] == [True]
+
+
+async def test_whoever_writes_has_seen_what_is_there(alice: Person) -> None:
+    posted = await ready(alice)
+    async with alice.tab("") as tab:
+        more = await alice.ask("say more [offline: delay_first=0.3]", posted["thread_id"])
+        begun = await told_of(tab, more["thread_id"], running=True)
+        ended = await told_of(tab, more["thread_id"], running=False)
+
+    assert (begun["unread"], ended["unread"]) == (False, True)
+
+
+async def test_what_is_shown_last_counts_as_seen_if_the_newest_answer_was_deleted(alice: Person) -> None:
+    first = await ready(alice)
+    thread_id = first["thread_id"]
+    second = await alice.ask("say again", thread_id)
+    async with alice.tab(thread_id) as tab:
+        await tab.until_finished(second["reply_id"])
+        await alice.http.post(f"/chat/{thread_id}/messages/{second['message_id']}/delete/")
+        await tab.send({"type": "seen", "message_id": first["reply_id"]})
+        await told_of(tab, thread_id, unread=False)
+    await alice.http.post(f"/chat/{thread_id}/messages/{first['message_id']}/delete/")
+
+    assert [one["unread"] for one in await listed(alice)] == [False]
+
+
+def test_an_update_of_a_worker_of_an_older_release_keeps_what_it_does_not_name_and_brings_nothing_back() -> None:
+    tab = Store()
+    new = {"type": "thread.updated", "title": "", "running": False, "pinned": True, "archived": False, "unread": True}
+    old = {"type": "thread.updated", "title": "Old", "running": False}
+    for name in ("kept", "archived", "deleted"):
+        tab.apply(new | {"thread_id": name, "rev": 1})
+    tab.apply(new | {"thread_id": "archived", "rev": 2, "archived": True})
+    tab.apply({"type": "thread.deleted", "thread_id": "deleted", "rev": 2})
+    for name in ("kept", "archived", "deleted"):
+        tab.apply(old | {"thread_id": name, "rev": 3})
+    assert list(tab.chats) == ["kept"]
+    assert (tab.chats["kept"]["title"], tab.chats["kept"]["pinned"], tab.chats["kept"]["unread"]) == ("Old", True, True)
+    for name in ("archived", "deleted"):
+        tab.apply(new | {"thread_id": name, "rev": 2})  # it arrived late
+    assert list(tab.chats) == ["kept"]
+    for name in ("archived", "deleted"):
+        tab.apply(new | {"thread_id": name, "rev": 4})
+    assert list(tab.chats) == ["kept", "archived", "deleted"]
