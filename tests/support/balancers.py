@@ -73,7 +73,7 @@ def _placed(text: str, folder: Path, port: int, hosts: Sequence[int]) -> str:
         (r"\$host;", "$http_host;"),  # the port is not 443
         (r"listen 80;", ""),
         (r"listen 443 ssl( http2)?;", f"listen 127.0.0.1:{port} ssl;"),
-        (r"(?m)^chat\.example\.com \{", f"https://localhost:{port} {{\n\ttls {cert} {key}"),
+        (r"(?m)^\{\$CHAT_SITE:chat\.example\.com\} \{", f"https://localhost:{port} {{\n\ttls {cert} {key}"),
         (r"chat\.example\.com", "localhost"),
         (r"127\.0\.0\.1:8001", f"127.0.0.1:{hosts[0]}"),
         ("" if second else r"server 127\.0\.0\.1:8002[^;]*;", ""),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -117,3 +118,16 @@ def test_nginx_overwrites_every_header_in_every_place_that_sets_one() -> None:
     assert blocks, "at least that of the sockets"
     for block in (*blocks, server):
         assert all(re.search(rf"proxy_set_header {name} \$", block) for name in ("Host", *FORWARDED))
+
+
+def test_caddy_takes_its_site_and_its_hosts_from_its_environment() -> None:
+    """As deploy/compose.yaml gives them."""
+    if not installed("caddy"):
+        assert "CI" not in os.environ, "CI installs caddy"
+        pytest.skip("caddy is not installed")
+    given = {**os.environ, "CHAT_SITE": "https://chat.example.org", "CHAT_HOSTS": "app:8000"}
+    command = ["caddy", "adapt", "--adapter", "caddyfile", "--config", str(EXAMPLES["caddy"])]
+    adapted = subprocess.run(command, env=given, capture_output=True, text=True, check=True).stdout
+
+    assert re.findall(r'"host":\["([^"]+)"\]', adapted) == ["chat.example.org"]
+    assert set(re.findall(r'"dial":"([^"]+)"', adapted)) == {"app:8000"}
