@@ -34,6 +34,8 @@ from chat.web.chat import queue_forms, socket, version_forms
 from chat.web.cookies import FormSessions
 from chat.web.model_words import abilities
 from chat.web.resources import EXTENSION, CannotStart, opened
+from chat.web.search import pages as search_pages
+from chat.web.search.marks import marked_parts
 from chat.web.server_patches import BoundedWebsocketConnection, TrustedProxies
 from chat.web.static_files import StaticFiles
 from chat.web.templates import Environment, exact
@@ -147,7 +149,7 @@ def create_app(settings: Settings) -> Quart:
     form_parser.install(app)
     rate_limits.install(app)
     compression.install(app)
-    for area in (pages, accounts, chat_pages, version_forms, queue_forms, usage_pages, socket, admin):
+    for area in (pages, accounts, chat_pages, version_forms, queue_forms, search_pages, usage_pages, socket, admin):
         app.register_blueprint(area.blueprint)
     _install_templates(app, settings)
     error_pages.install(app)
@@ -169,7 +171,7 @@ def _install_templates(app: App, settings: Settings) -> None:
     def static_url(name: str) -> str:
         return f"/static/{name}?v={app.files.version(name)}"
 
-    for words in (abilities, contained, exact, isolated):
+    for words in (abilities, contained, exact, isolated, marked_parts):
         app.add_template_filter(words)
 
     rules = SignUpRules.of(settings)

@@ -36,6 +36,7 @@ from chat.models.threads import (
     ChatThread,
     QueuedMessage,
     Role,
+    SearchEntry,
     Status,
     TitleBy,
 )
@@ -86,6 +87,7 @@ __all__ = [
     "RecoveryCode",
     "Role",
     "RoundItem",
+    "SearchEntry",
     "SecondFactor",
     "State",
     "Status",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from tortoise import fields
+from tortoise.contrib.postgres.fields import TSVectorField
 from tortoise.models import Model
 
 from chat.models.ids import uuid7
@@ -152,3 +153,30 @@ class QueuedMessage(Model):
     class Meta:
         table = "queued_message"
         unique_together = (("thread_id", "number"), ("thread_id", "client_id"))
+
+
+class SearchEntry(Model):
+    """The words of a message, or of a thread's title, by which its user finds it; written by `chat/search/`.
+
+    The id is the message's, or for a title the thread's. It comes after its message has ended, and goes with it.
+    """
+
+    id = fields.UUIDField(primary_key=True)
+    user: fields.ForeignKeyRelation[User] = fields.ForeignKeyField(
+        "models.User", related_name="search_entries", on_delete=fields.CASCADE
+    )
+    thread: fields.ForeignKeyRelation[ChatThread] = fields.ForeignKeyField(
+        "models.ChatThread", related_name="search_entries", on_delete=fields.CASCADE, db_index=True
+    )
+    message: fields.OneToOneNullableRelation[ChatMessage] = fields.OneToOneField(
+        "models.ChatMessage", related_name="search_entry", on_delete=fields.CASCADE, null=True
+    )
+    words = TSVectorField()
+
+    user_id: UUID
+    thread_id: UUID
+    message_id: UUID | None
+
+    class Meta:
+        table = "search_entry"
+        indexes = (("user_id", "id"),)

@@ -79,6 +79,7 @@ PAGE_POST = Limit("page-post", 60, 60)
 BRANCH = Limit("branch", 5, 60)  # each copies up to 16 MiB of text
 SOCKET_CONNECT = Limit("socket", 30, 60)
 PREFERENCE = Limit("preference", 60, 60)
+SEARCH = Limit("search", 120, 60)  # the dialog searches while its user types
 
 COUNTED_BY_SERVICES = {  # the other limits are on routes
     "Password attempts for one account": LOGIN_FAILURE_ACCOUNT,
@@ -92,6 +93,7 @@ COUNTED_BY_SERVICES = {  # the other limits are on routes
     "Two-factor codes tried from one network address": CODE_GUESS_ADDRESS,
     "Sign-ups from one network address": SIGNUP,
     "Password reset emails to one address": RESET_ADDRESS,
+    "Searches of one user": SEARCH,
     "Messages of one user": MESSAGE_EACH_MINUTE,
     "Messages of one user, per second": MESSAGE_EACH_SECOND,
     "“You already have an account” emails to one address": ACCOUNT_EXISTS,

@@ -15,6 +15,7 @@ from chat.database import query
 from chat.events import MessageView, TitleUpdated
 from chat.llm.tools import Registry
 from chat.models import ALIVE_SQL, LISTED_SQL, TITLE_MAX_LENGTH, ChatThread, TitleBy, User
+from chat.search import indexing
 from chat.services.errors import Refused
 from chat.services.replies import path
 from chat.services.replies.endings import can_continue, can_retry
@@ -79,6 +80,7 @@ async def set_title(user_id: UUID, thread_id: UUID, title: str, by: TitleBy, *, 
         rows = await query(SET_TITLE, user_id, thread_id, title, by)
         if not rows:
             return False
+        await indexing.set_title(user_id, thread_id, title)
         # A separate query, under the thread's lock: the UPDATE's snapshot is older than its wait for that lock.
         running = (await query(RUNNING, thread_id))[0]["running"]
     titled = Append(thread_id, TitleUpdated(rows[0]["rev"], thread_id, title))

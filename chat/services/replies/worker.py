@@ -18,6 +18,7 @@ from chat.broadcast import Event, Publish, control_channel
 from chat.database import DatabaseUnavailable, OutageLog
 from chat.events import Released, StopRequested, decode_between_workers
 from chat.models import User
+from chat.search.indexer import Indexer
 from chat.services.deps import Deps
 from chat.services.errors import NotAdministrator, Refused
 from chat.services.replies import finish, lease, queue, queue_runs, takeover, titles
@@ -57,6 +58,7 @@ class Worker:
         self.name = f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
         self.draining = False
         self.capacity = Capacity(most_replies)
+        self.indexer = Indexer()
         self._started: set[UUID] = set()  # generations, until their replies have ended here
         self._replies: dict[UUID, Reply] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -74,6 +76,7 @@ class Worker:
             group.create_task(self._keep_leases(), name="leases")
             group.create_task(self._listen(), name="control")
             group.create_task(self._look_for_lost(), name="reaper")
+            group.create_task(self.indexer.run(), name="indexer")
 
     def start(self, generation_id: UUID, *, lost: bool = False) -> None:
         """Claim and answer in a task of this worker, which closing every tab does not end."""
@@ -195,15 +198,20 @@ class Worker:
             await self._run_reply(Reply(claim, self._deps, resumed))
         else:
             await lease.retry(lambda: takeover.end_lost(claim, self._deps))
+        self._follow_up(claim)
+
+    def _follow_up(self, claim: Claim) -> None:
+        """After the end of an answer is stored, in tasks of their own."""
+        self.indexer.add(claim.question_id, claim.answer_id)
         self._run_queue(claim.thread_id)
 
     def _run_queue(self, thread_id: UUID) -> None:
-        """After the end of an answer is stored: send what waits for it, in a task of its own."""
+        """Send what waits for the end of an answer."""
         self._keep(queue_runs.run_next(self._deps, thread_id), f"queue of {thread_id}")
 
     async def _run_claimed(self, reply: Reply) -> None:
         await self._run_reply(reply)
-        self._run_queue(reply.claim.thread_id)
+        self._follow_up(reply.claim)
 
     async def _run_reply(self, reply: Reply) -> None:
         claim = reply.claim

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from chat.search import indexing
 from chat.services.replies import (
     admission,
     finish,
@@ -39,6 +40,7 @@ MODULES = (
     budgets,
     ledger,
     admission,
+    indexing,
     snapshot,
     thread_list,
 )
@@ -74,7 +76,8 @@ END = [
     LAST,
 ]
 PAGE = ["snapshot.THREAD", "path.PAGE", "thread_list.PAGE"]
-OTHERS = {"lease.RENEW", "lease.EXPIRED", "queue_runs.ALL_READY"}  # of the worker, now and then
+# Of the worker, now and then; the index gets an answer after its end.
+OTHERS = {"lease.RENEW", "lease.EXPIRED", "queue_runs.ALL_READY", "indexing.TEXTS", "indexing.ADD", "indexing.LATER"}
 
 
 @pytest.fixture

@@ -1,0 +1,106 @@
+"""The part of a text that shows why it was found, with the places of the words."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from chat.search.query import Term
+from chat.search.words import JAMO, MARKS, folded
+from chat.text import utf16_length
+
+WIDTH = 160  # characters of a snippet
+BEFORE = 40  # of them before the first mark
+MOST_MARKS = 100  # of a term in a text: a word can be all of it
+MOST_SEARCHED = 1_000_000  # characters; more are indexed no better
+
+# Parts that can be folded by themselves: the next one does not begin with what belongs to the character before it.
+PIECE = re.compile(f"(?s)(?:.{{1,400}}(?![{MARKS}{JAMO}])|.{{1,4000}})")
+CHARACTER = re.compile(f"(?s)(?:[{JAMO}]+|.)[{MARKS}\uff9e\uff9f]*")
+
+Span = tuple[int, int]
+
+
+def spans(text: str, terms: Sequence[Term]) -> list[Span]:
+    """Where the terms are in a text, in order, without overlaps."""
+    folds = Folds(text[:MOST_SEARCHED])
+    found = sorted(match.span() for term in terms for match in islice(term.pattern.finditer(folds.text), MOST_MARKS))
+    merged: list[Span] = []
+    for start, end in found:
+        if merged and start < merged[-1][1]:
+            merged[-1] = merged[-1][0], max(end, merged[-1][1])
+        else:
+            merged.append((start, end))
+    return [folds.original(span) for span in merged]
+
+
+def snippet(text: str, terms: Sequence[Term], width: int = WIDTH) -> tuple[str, list[list[int]]]:
+    """One line of the text, with the most marks that fit into it, as positions in UTF-16."""
+    found = spans(text, terms)
+    start, end = _window(text, found, width)
+    piece = re.sub(r"\s", " ", text[start:end])
+    head = "…" if start else ""
+    shown = f"{head}{piece}{'…' if end < len(text) else ''}"
+    marks = [(max(a, start), min(b, end)) for a, b in found if a < end and b > start]
+    return shown, _in_utf16(shown, [(a - start + len(head), b - start + len(head)) for a, b in marks])
+
+
+def title_marks(title: str, terms: Sequence[Term]) -> list[list[int]]:
+    """Where the terms are in a title, in UTF-16."""
+    return _in_utf16(title, spans(title, terms))
+
+
+def _window(text: str, found: Sequence[Span], width: int) -> Span:
+    """From a little before the mark that has the most others behind it."""
+    if not found:
+        return 0, min(width, len(text))
+    room = width - BEFORE
+    starts = [start for start, _ in found]
+    most = max(range(len(starts)), key=lambda at: (bisect_right(starts, starts[at] + room) - at, -at))
+    start = max(0, min(starts[most] - BEFORE, len(text) - width))
+    if start:  # at the beginning of a word, if there is one
+        blank = re.compile(r"\s").search(text, start, starts[most])
+        start = blank.end() if blank else start
+    return start, min(start + width, len(text))
+
+
+def _in_utf16(text: str, found: Sequence[Span]) -> list[list[int]]:
+    if text.isascii():
+        return [list(span) for span in found]
+    return [[utf16_length(text[:start]), utf16_length(text[:end])] for start, end in found]
+
+
+class Folds:
+    """A folded text that knows where its characters come from."""
+
+    def __init__(self, text: str) -> None:
+        self._is_plain = text.isascii()
+        self._pieces: list[tuple[int, str]] = []  # where each begins in the text
+        self._starts: list[int] = []  # and in the folded text
+        self.text = folded(text) if self._is_plain else "".join(self._folded(text))
+
+    def _folded(self, text: str) -> Iterator[str]:
+        length = 0
+        for piece in PIECE.finditer(text):
+            part = folded(piece[0])
+            self._pieces.append((piece.start(), piece[0]))
+            self._starts.append(length)
+            length += len(part)
+            yield part
+
+    def original(self, span: Span) -> Span:
+        """Where a part of the folded text is in the text."""
+        return span if self._is_plain else (self._at(span[0], is_end=False), self._at(span[1], is_end=True))
+
+    def _at(self, place: int, *, is_end: bool) -> int:
+        index = bisect_right(self._starts, place - is_end) - 1
+        start, piece = self._pieces[index]
+        left = place - self._starts[index]
+        for character in CHARACTER.finditer(piece):
+            length = len(folded(character[0]))
+            if left < length or (is_end and left == length):
+                return start + (character.end() if is_end else character.start())
+            left -= length
+        return start + len(piece)

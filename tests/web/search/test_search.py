@@ -1,0 +1,188 @@
+"""The search page and its JSON: whose chats, grouped, ranked, in pages; and what can't be searched for."""
+
+from __future__ import annotations
+
+import pytest
+
+from chat.models import ChatMessage, ChatThread, User
+from chat.search.find import CHATS, HITS, HITS_OF_ONE
+from chat.search.indexing import index
+from tests.support.cast import Person
+from tests.support.page import Page
+from tests.support.rows import past_thread
+from tests.support.searching import answer_to, found, indexed, said, texts
+
+
+async def test_alice_finds_her_words_marked_in_their_chat(alice: Person) -> None:
+    thread_id = await said(alice, "How is fondue made?", "Melt Gruyère in white wine.")
+    await ChatThread.filter(id=thread_id).update(title="Dinner")
+
+    results = await found(alice, "gruyere")
+
+    [chat] = results["chats"]
+    [hit] = chat["hits"]
+    assert results["query"] == "gruyere"
+    assert results["next"] == ""
+    assert (chat["thread_id"], chat["title"], chat["title_marks"], chat["more"]) == (thread_id, "Dinner", [], False)
+    assert (hit["role"], hit["text"], hit["marks"]) == ("assistant", "Melt Gruyère in white wine.", [[5, 12]])
+    assert not hit["in_another_version"]
+
+
+async def test_marks_count_as_javascript_does(alice: Person) -> None:
+    await said(alice, "😀😀 fondue")
+
+    [hit] = (await found(alice, "fondue"))["chats"][0]["hits"]
+    assert hit["marks"] == [[5, 11]]
+
+
+async def test_no_one_finds_what_is_another_user_s(alice: Person, bob: Person, nobody: Person) -> None:
+    thread_id = await said(alice, "My secret is 4711")
+
+    assert await texts(alice, "secret") == ["My secret is 4711"]
+    assert await texts(bob, "secret") == []
+    assert await texts(bob, "secret", chat=thread_id) == []
+    assert (await answer_to(nobody, q="secret")).status_code == 401
+
+
+async def test_an_entry_under_another_user_s_lexeme_is_not_found(alice: Person, bob: Person) -> None:
+    """The lexeme in the index is for speed; the column decides."""
+    thread_id = await said(alice, "My secret is 4711")
+    bob_id = (await User.get(email=bob.email)).id
+    [message] = await ChatMessage.filter(thread_id=thread_id)
+    entry = f"UPDATE search_entry SET words = words || $$'@{bob_id.hex}'$$ WHERE id = $1"
+    await ChatMessage._meta.db.execute_query(entry, [message.id])
+
+    assert await texts(bob, "secret") == []
+
+
+async def test_a_chat_is_found_by_its_title(alice: Person) -> None:
+    thread_id = await past_thread(alice, title="Cheese of Switzerland")
+    await indexed(thread_id)
+
+    [chat] = (await found(alice, "switz"))["chats"]
+    assert chat["title_marks"] == [[10, 21]]
+    assert chat["hits"] == []
+
+
+async def test_a_chat_shows_its_best_hits_and_leads_to_the_others(alice: Person) -> None:
+    contents = [f"fondue {number}" for number in range(HITS + 2)]
+    thread_id = await said(alice, *contents)
+
+    [chat] = (await found(alice, "fondue"))["chats"]
+    assert len(chat["hits"]) == HITS
+    assert chat["more"]
+    assert await texts(alice, "fondue", chat=thread_id) == contents[::-1]
+
+
+async def test_all_hits_of_a_chat_come_in_pages(alice: Person) -> None:
+    contents = [f"fondue {number}" for number in range(HITS_OF_ONE + 3)]
+    thread_id = await said(alice, *contents)
+
+    first = await found(alice, "fondue", chat=thread_id)
+    second = await found(alice, "fondue", chat=thread_id, before=first["next"])
+    both = [hit["text"] for page in (first, second) for hit in page["chats"][0]["hits"]]
+    assert both == contents[::-1]
+    assert (first["chats"][0]["more"], second["chats"][0]["more"], second["next"]) == (True, False, "")
+
+
+async def test_chats_come_in_pages_each_once(alice: Person) -> None:
+    threads = [await said(alice, f"fondue {number}") for number in range(CHATS + 5)]
+
+    first = await found(alice, "fondue")
+    await said(alice, "a new fondue")
+    second = await found(alice, "fondue", before=first["next"])
+    listed = [chat["thread_id"] for page in (first, second) for chat in page["chats"]]
+    assert sorted(listed) == sorted(threads)
+    assert second["next"] == ""
+
+
+async def test_an_empty_search_lists_the_recent_chats(alice: Person) -> None:
+    older = await past_thread(alice, title="Older", days_ago=2)
+    newer = await past_thread(alice, title="Newer")
+    archived = await past_thread(alice, title="Archived")
+    await ChatThread.filter(id=archived).update(archived=True)
+
+    results = await found(alice, "  ")
+    assert [chat["thread_id"] for chat in results["chats"]] == [newer, older]
+    assert results["query"] == ""
+
+
+async def test_archived_chats_are_found_and_said_to_be_that(alice: Person) -> None:
+    thread_id = await said(alice, "Where is the archive?")
+    await ChatThread.filter(id=thread_id).update(archived=True)
+
+    [chat] = (await found(alice, "archive"))["chats"]
+    assert chat["archived"]
+
+
+async def test_other_versions_are_found_and_said_to_be_that(alice: Person) -> None:
+    thread_id = await said(alice, "How is fondue made?", "Melt Emmental.")
+    question = await ChatMessage.get(thread_id=thread_id, number=1)
+    newer = await ChatMessage.create(
+        thread_id=thread_id, number=3, role="assistant", parent_id=question.id, content="Melt Gruyère."
+    )
+    await ChatThread.filter(id=thread_id).update(head_id=newer.id)
+    await index([newer.id])
+
+    [chat] = (await found(alice, "melt"))["chats"]
+    assert {hit["text"]: hit["in_another_version"] for hit in chat["hits"]} == {
+        "Melt Gruyère.": False,
+        "Melt Emmental.": True,
+    }
+
+
+async def test_a_deleted_chat_is_gone_at_once(alice: Person) -> None:
+    thread_id = await said(alice, "fondue")
+    assert (await alice.http.post(f"/chat/{thread_id}/delete/")).status_code == 303
+
+    assert (await found(alice, "fondue"))["chats"] == []
+
+
+@pytest.mark.parametrize(
+    ("q", "says"),
+    [
+        ("!? …", "signs alone"),
+        ("\x00", "signs alone"),
+        ('"', "signs alone"),
+        ("-", "signs alone"),
+        ("-fondue", "words to leave out"),
+        ('-"two words" -x', "words to leave out"),
+        ("x" * 201, "too long"),
+        ("x " * 21, "too long"),
+    ],
+)
+async def test_what_cannot_be_searched_for_is_explained(alice: Person, q: str, says: str) -> None:
+    answer = await answer_to(alice, q=q)
+    page = await alice.http.get("/search/", params={"q": q})
+
+    assert (answer.status_code, page.status_code) == (422, 422)
+    assert says in answer.json()["message"]
+    assert says in Page(page.text).find("p", id="search-error").text
+
+
+@pytest.mark.parametrize("q", ["' OR 1=1 --", "a'b\\'c", "a:*", "!a | b", "<->", "a & !b", "a\\", "%", "*"])
+async def test_no_sign_of_postgresql_s_query_language_means_anything(alice: Person, q: str) -> None:
+    await said(alice, "nothing of that")
+
+    answer = await answer_to(alice, q=q)
+    assert answer.status_code in (200, 422)
+    assert answer.status_code == 422 or answer.json()["chats"] == []
+
+
+async def test_the_page_works_without_javascript(alice: Person) -> None:
+    thread_id = await said(alice, *[f"<b>fondue</b> {number}" for number in range(HITS + 1)])
+    page = Page((await alice.http.get("/search/", params={"q": "fondue"})).text)
+
+    links = [link["href"] for link in page.all("a")]
+    message = (await ChatMessage.filter(thread_id=thread_id).order_by("-number").first()).id  # type: ignore[union-attr]
+    assert f"/chat/{thread_id}/?at={message}#m-{message}" in links
+    assert f"/search/?q=fondue&chat={thread_id}" in links
+    assert {mark.text for mark in page.all("mark")} == {"fondue"}
+    assert page.find("input", id="search-text")["value"] == "fondue"
+
+
+async def test_a_search_that_finds_nothing_says_so(alice: Person) -> None:
+    page = await alice.http.get("/search/", params={"q": "raclette"})
+
+    assert page.status_code == 200
+    assert "contain all of these words" in page.text
