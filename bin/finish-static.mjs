@@ -16,6 +16,7 @@ const CODINGS = {
 };
 
 dropEmptyImports();
+dropUnusedColors();
 const files = ["dist", "images"].flatMap((folder) => filesIn(join(root, folder)));
 for (const file of files) if (isLeftOver(file)) rmSync(file);
 const manifest = Object.fromEntries(files.filter(isCompressed).toSorted().map((file) => [nameOf(file), compressed(file)]));
@@ -32,6 +33,16 @@ function dropEmptyImports() {
     const kept = helpers.reduce((text, name) => text.replace(new RegExp(`^import"[./]+(chunks/)?${name}";`), ""), code);
     if (kept !== code) write(path, kept);
   }
+}
+
+/** Flowbite's theme and the typography plugin have colors for everything that a site could have. */
+function dropUnusedColors() {
+  const styles = join(root, "dist/app.css");
+  if (!existsSync(styles)) return;
+  const code = readFileSync(styles, "utf8");
+  const isUsed = (name) => code.includes(`var(${name})`) || code.includes(`var(${name},`);
+  const kept = code.replace(/(--(?:color|tw-prose)-[\w-]+):[^;{}]*(;|(?=\}))/g, (rule, name) => (isUsed(name) ? rule : ""));
+  if (kept !== code) write(styles, kept);
 }
 
 /** Writes the variants of a file; returns the hashes of all. */

@@ -18,5 +18,8 @@ if (document.querySelector("[data-password-rules]")) (await import("./passwords.
 if (document.querySelector("form[data-wait-seconds]")) (await import("./countdown.js")).startCountdowns();
 
 const chat = document.getElementById("chat");
-if (chat) startChat(chat);
+if (chat) {
+  if (!globalThis.firstPaint) await import("./chat/first_paint.js"); // the page comes from a server of an older release
+  startChat(chat);
+}
 root.dataset.started = "";

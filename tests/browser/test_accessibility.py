@@ -201,6 +201,7 @@ async def test_a_thread_as_a_screen_reader_walks_it(desk: Desk, alice: Person) -
     assert [node for node in await tree(chat.page) if node[0] in landmarks] == [
         ("complementary", "Chats", None),
         ("navigation", "Your chats", None),
+        ("heading", "Yesterday", 2),
         ("banner", "", None),
         ("heading", "An older talk", 1),
         ("main", "", None),

@@ -36,17 +36,31 @@ def shown(chat: ChatPage) -> Locator:
     return chat.threads.locator(".thread-title")
 
 
-async def test_older_chats_are_added_below_in_order(desk: Desk, alice: Person) -> None:
+TO_THE_END = "() => { const list = document.getElementById('thread-scroll'); list.scrollTop = list.scrollHeight; }"
+
+
+async def test_older_chats_are_added_below_when_the_end_is_near(desk: Desk, alice: Person) -> None:
     await many_threads(alice, 120)
     chat = await desk.chat(alice)
     await expect(shown(chat)).to_have_text(titles(1, 50))
-    await more(chat).focus()
-    await more(chat).press("Enter")
+    focused = chat.page.get_by_role("link", name="Chat 3", exact=True)
+    await focused.focus()
+    await chat.page.evaluate(TO_THE_END)
     await expect(shown(chat)).to_have_text(titles(1, 100))
-    await expect(chat.page.get_by_role("link", name="Chat 51", exact=True)).to_be_focused()
-    await more(chat).click()
+    assert await chat.page.evaluate("document.getElementById('thread-scroll').scrollTop") > 1_000
+    await chat.page.evaluate(TO_THE_END)
     await expect(shown(chat)).to_have_text(titles(1, 120))
     await expect(more(chat)).to_be_hidden()
+    await expect(focused).to_be_focused()
+
+
+async def test_with_the_keyboard_the_list_has_no_end_either(desk: Desk, alice: Person) -> None:
+    await many_threads(alice, 120)
+    chat = await desk.chat(alice)
+    for last in (50, 100, 120):
+        await expect(shown(chat)).to_have_text(titles(1, last))
+        await chat.page.locator("#thread-list a[tabindex='0']").press("End")
+        await expect(chat.page.get_by_role("link", name=f"Chat {last}", exact=True)).to_be_focused()
 
 
 async def test_changes_keep_the_order_of_a_list_that_has_grown(desk: Desk, alice: Person) -> None:
@@ -71,8 +85,10 @@ async def test_without_a_connection_a_sentence_says_that_nothing_was_loaded(desk
     await more(chat).click()
     await expect(chat.page.get_by_text("The chats could not be loaded. Try again.")).to_be_visible()
     await chat.page.unroute("**/chat/api/threads/**")
-    await more(chat).click()
+    await more(chat).press("Enter")
     await expect(shown(chat)).to_have_text(titles(1, 60))
+    await expect(chat.page.get_by_role("link", name="Chat 51", exact=True)).to_be_focused()
+    await chat.hears("10 more chats loaded")
 
 
 async def in_view(chat: ChatPage) -> bool:

@@ -10,7 +10,7 @@ const part = (id) => document.getElementById(id);
 
 /** `actions` are those of shortcuts.js; moving between messages and copying them is added to them. */
 export function startKeyboard(actions) {
-  startRoving(part("thread-list"));
+  startRoving(part("thread-list"), part("thread-scroll"));
   keepFocus("#thread-list, #older", focusAfter);
   const toChats = () => read("toChats", actions.focusField);
   startShortcuts({ toChats, ...(part("chat-messages") ? startReading() : {}), ...actions });

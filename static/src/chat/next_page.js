@@ -8,15 +8,17 @@ export class NextPage {
     this.#note = note;
   }
 
-  /** Hands the JSON of the address to `show`. */
+  /** Hands the JSON of the address to `show`; returns whether it did. */
   async load(address, show, problem) {
-    if (this.#control.getAttribute("aria-busy") === "true") return;
+    if (this.#control.getAttribute("aria-busy") === "true") return false;
     this.#control.setAttribute("aria-busy", "true");
     this.#say("");
     try {
       show(await fetched(address));
+      return true;
     } catch {
       this.#say(problem);
+      return false;
     } finally {
       this.#control.removeAttribute("aria-busy");
     }

@@ -1,27 +1,29 @@
-/** A list of links with one tab stop: arrow keys, Home and End move within it. Without JavaScript each link is a tab stop. */
+/** A list of links with one tab stop: arrow keys, Home, End and the page keys move within it. Without JavaScript each link is a tab stop. */
 
-const STEPS = { ArrowDown: 1, ArrowUp: -1, Home: -Infinity, End: Infinity };
+const STEPS = { ArrowDown: 1, ArrowUp: -1, Home: -Infinity, End: Infinity, PageDown: 1, PageUp: -1 };
 
-export function startRoving(list) {
-  let stop = list.querySelector('[aria-current="page"]');
+/** `scroller` shows a page of the list. */
+export function startRoving(list, scroller) {
+  let stop = null;
   const links = () => [...list.querySelectorAll("a[href]")];
-  const settle = () => {
-    const every = links();
-    if (!every.includes(stop)) stop = every[0];
-    for (const link of every) link.tabIndex = link === stop ? 0 : -1;
+  const stopAt = (link) => {
+    if (stop) stop.tabIndex = -1;
+    stop = link;
+    if (stop) stop.tabIndex = 0;
   };
-  list.addEventListener("focusin", ({ target }) => {
-    stop = target;
-    settle();
-  });
+  const settle = () => {
+    for (const link of list.querySelectorAll("a:not([tabindex])")) link.tabIndex = -1;
+    if (!list.contains(stop)) stopAt(list.querySelector('[aria-current="page"]') ?? list.querySelector("a"));
+  };
+  list.addEventListener("focusin", ({ target }) => target.closest("li") && stopAt(target.closest("li").querySelector("a")));
   list.addEventListener("keydown", (event) => {
     const step = STEPS[event.key];
-    if (!step || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    if (!step || event.target !== stop || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
     const all = links();
-    const next = Math.min(Math.max(all.indexOf(event.target) + step, 0), all.length - 1);
+    const page = event.key.startsWith("Page") ? Math.max(Math.floor(scroller.clientHeight / stop.offsetHeight) - 1, 1) : 1;
     event.preventDefault();
-    all[next].focus();
+    all[Math.min(Math.max(all.indexOf(stop) + step * page, 0), all.length - 1)].focus();
   });
-  new MutationObserver(settle).observe(list, { childList: true });
+  new MutationObserver(settle).observe(list, { childList: true, subtree: true });
   settle();
 }

@@ -1,24 +1,33 @@
-/** The list of chats: follows what happens in any tab, newest first. */
+/** The list of chats: follows what happens in any tab, the pinned ones first, then the newest. */
 import { MoreThreads } from "./more_threads.js";
+import { indexFor, isBefore, isBeyond, isInOrder, placeOf, placeOfRow } from "./thread_order.js";
 
 export class Sidebar {
+  #first = globalThis.firstPaint;
   #list;
   #scroller;
   #template;
-  #more;
-  #announce;
+  #rows; // by the chat's id
   #gone = new Map(); // the revs of chats that were archived or deleted
+  #more;
+  #currentId;
 
   constructor({ announce }) {
     this.#list = document.getElementById("thread-list");
     this.#scroller = document.getElementById("thread-scroll");
     this.#template = document.getElementById("thread-template");
-    this.#announce = announce;
-    this.#more = new MoreThreads(document.getElementById("more-threads"), {
-      add: (threads) => this.#addOlder(threads),
-      addAgain: (threads) => this.#keepingCurrent(() => threads.forEach((thread) => this.update(thread))),
+    const rows = [...this.#list.querySelectorAll("[data-thread-id]")];
+    this.#rows = new Map(rows.map((row) => [row.dataset.threadId, row]));
+    this.#currentId = rows.find(isCurrent)?.dataset.threadId;
+    this.#followDays();
+    this.#followPage();
+    this.#more = new MoreThreads(this.#scroller, {
+      announce,
+      isBeyond: (cursor) => isBeyond(this.#last(), cursor),
+      add: (threads) => this.#add(threads),
+      addAgain: (threads) => this.#keepingCurrent(() => this.#add(threads)),
     });
-    this.#more.addAgain(this.#list.children.length);
+    this.#more.addAgain((this.#first.readPlace().count ?? 0) - rows.length);
   }
 
   /** What a chat without a title is called. */
@@ -26,47 +35,81 @@ export class Sidebar {
     return this.#template.content.querySelector(".thread-title").textContent;
   }
 
+  /** The page shows this chat from now on; "": a new one. */
+  current(id) {
+    this.#currentId = id;
+    for (const link of document.querySelectorAll("#chat-sidebar [aria-current]")) link.removeAttribute("aria-current");
+    const link = id ? this.#rows.get(id)?.querySelector("a") : document.getElementById("new-chat");
+    link?.setAttribute("aria-current", "page");
+    this.#first.showCurrent(this.#scroller);
+    const drawer = document.getElementById("chat-sidebar");
+    if (drawer.matches(":popover-open")) drawer.hidePopover();
+  }
+
   /**
-   * `{thread_id, title, last_message_at, running, rev, archived}`; a missing field stays as it is, a late update is dropped. A chat
-   * that left the list comes back only if a later update says that it is in the list.
+   * A missing field, or null from an older server, stays as it is; a late update is dropped. A chat that left the list comes back only
+   * if a later update says that it is in the list.
    */
-  update({ thread_id: id, title, last_message_at: lastMessageAt, running, rev = 0, archived }) {
+  update({ thread_id: id, title, last_message_at: lastMessageAt, running, pinned, unread, archived, rev = 0 }) {
     if (this.#gone.has(id) && (archived !== false || rev <= this.#gone.get(id))) return;
+    if (rev && rev < Number(this.#rows.get(id)?.dataset.rev)) return;
     if (archived) return this.remove({ thread_id: id, rev });
     this.#gone.delete(id);
-    const row = this.#row(id) ?? (lastMessageAt ? this.#newRow(id) : null);
-    if (!row || (rev && rev < Number(row.dataset.rev))) return;
+    const row = this.#rows.get(id) ?? (lastMessageAt ? this.#newRow(id) : null);
+    if (!row) return;
     if (rev) row.dataset.rev = rev;
     if (title !== undefined) row.querySelector(".thread-title").textContent = title || this.untitled;
     if (running !== undefined) row.querySelector(".thread-running").hidden = !running;
-    if (lastMessageAt) this.#place(row, lastMessageAt);
-    this.#showEmpty();
+    if (typeof unread === "boolean") row.querySelector(".thread-unread").hidden = !unread;
+    if (typeof pinned === "boolean") row.toggleAttribute("data-pinned", pinned);
+    if (lastMessageAt) row.dataset.lastMessageAt = lastMessageAt;
+    if (lastMessageAt || typeof pinned === "boolean") this.#place(row);
   }
 
   remove({ thread_id: id, rev = 0 }) {
     this.#gone.set(id, Math.max(rev, this.#gone.get(id) ?? 0));
-    this.#row(id)?.remove();
-    this.#showEmpty();
+    this.#drop(id);
   }
 
   /** The newest chats, as the server has them: a row that belongs among them and is not there was deleted meanwhile. */
   renew({ threads, older_cursor: cursor }) {
     const listed = new Set(threads.map((thread) => thread.thread_id));
-    const rows = [...this.#list.children].filter((row) => !listed.has(row.dataset.threadId));
-    const end = threads.at(-1) ? placeOf(threads.at(-1).thread_id, threads.at(-1).last_message_at) : null;
-    const isMissing = (row) => !cursor || isBefore(placeOfRow(row), end);
-    // Without a common row, chats between the two lists may be missing.
-    const isGap = cursor && rows.length === this.#list.children.length;
-    rows.filter((row) => isMissing(row) || (isGap && !isCurrent(row))).forEach((row) => row.remove());
-    threads.forEach((thread) => this.update(thread));
+    const rows = [...this.#rows.values()];
+    const end = threads.at(-1) ? placeOf({ ...threads.at(-1), pinned: false }) : null;
+    const missing = rows.filter((row) => !listed.has(row.dataset.threadId) && (!cursor || isBefore(placeOfRow(row), end)));
+    // Without a common row, chats between the two lists may be missing; all that are pinned are in both.
+    const isGap = cursor && !rows.some((row) => listed.has(row.dataset.threadId) && !("pinned" in row.dataset));
+    const beyond = isGap ? rows.filter((row) => !listed.has(row.dataset.threadId) && !isCurrent(row)) : [];
+    for (const row of [...missing, ...beyond]) this.#drop(row.dataset.threadId);
+    this.#add(threads);
     if (isGap) this.#more.beginAt(cursor);
-    this.#showEmpty();
+    this.#tidy();
   }
 
-  #addOlder(threads) {
+  /** Returns the first of the new rows. */
+  #add(threads) {
+    const before = this.#rows.size;
     threads.forEach((thread) => this.update(thread));
-    this.#row(threads[0]?.thread_id)?.querySelector("a").focus({ preventScroll: true });
-    this.#announce(threads.length === 1 ? "1 more chat loaded" : `${threads.length} more chats loaded`);
+    return [...this.#rows.values()][before];
+  }
+
+  /** The days change at midnight, which a sleeping computer notices later. */
+  #followDays() {
+    let until = 0;
+    const look = () => {
+      if (until && Date.now() >= until) this.#first.divide(this.#list);
+      until = this.#first.nextMidnight(new Date());
+      window.clearTimeout(timer);
+      timer = window.setTimeout(look, until - Date.now() + 1);
+    };
+    let timer;
+    look();
+    document.addEventListener("visibilitychange", () => document.hidden || look());
+  }
+
+  #followPage() {
+    document.getElementById("chat-sidebar").addEventListener("toggle", () => this.#first.showCurrent(this.#scroller));
+    window.addEventListener("pagehide", () => this.#first.storePlace(this.#scroller, this.#rows.size));
   }
 
   /** Keeps the current chat in place while rows are added around it. */
@@ -80,48 +123,42 @@ export class Sidebar {
     this.#scroller.style.overflowAnchor = "";
   }
 
-  /** Moves a row only when its place changes, and keeps the focus in it. Older rows are added at the end, so it looks from there. */
-  #place(row, lastMessageAt) {
-    row.dataset.lastMessageAt = lastMessageAt;
-    const place = placeOfRow(row);
-    const others = [...this.#list.children].filter((other) => other !== row);
-    const above = others.findLast((other) => isBefore(placeOfRow(other), place)) ?? null;
-    if (row.parentNode === this.#list && row.previousElementSibling === above) return;
-    const focused = row.contains(document.activeElement) ? document.activeElement : null;
-    if (above) above.after(row);
-    else this.#list.prepend(row);
-    focused?.focus({ preventScroll: true });
-  }
-
-  #row(id) {
-    return this.#list.querySelector(`[data-thread-id="${CSS.escape(id)}"]`);
+  /** Moves a row only when its place changes, and keeps the focus in it. */
+  #place(row) {
+    const rows = this.#first.listFor(row, this.#list);
+    if (row.parentNode === rows && isInOrder(row)) return;
+    const focused = row.contains(document.activeElement) && document.activeElement;
+    row.remove();
+    rows.insertBefore(row, rows.children[indexFor(rows.children, placeOfRow(row))] ?? null);
+    if (focused) focused.focus({ preventScroll: true });
+    this.#tidy();
   }
 
   #newRow(id) {
     const row = this.#template.content.firstElementChild.cloneNode(true);
     row.dataset.threadId = id;
-    row.querySelector("a").href = `/chat/${encodeURIComponent(id)}/`;
+    const link = row.querySelector("a");
+    link.href = `/chat/${encodeURIComponent(id)}/`;
+    if (id === this.#currentId) link.setAttribute("aria-current", "page");
+    this.#rows.set(id, row);
     return row;
   }
 
-  #showEmpty() {
-    const empty = document.getElementById("thread-list-empty");
-    if (empty) empty.hidden = this.#list.children.length > 0;
+  #drop(id) {
+    this.#rows.get(id)?.remove();
+    this.#rows.delete(id);
+    this.#tidy();
   }
-}
 
-function placeOfRow({ dataset: { threadId, lastMessageAt } }) {
-  return placeOf(threadId, lastMessageAt);
-}
+  #last() {
+    return [...this.#list.querySelectorAll("li")].at(-1);
+  }
 
-/** Times have microseconds, of which `Date` knows the first three digits. If the times are equal, the greater id comes first. */
-function placeOf(id, time) {
-  const further = /\.\d{3}(\d{1,3})/.exec(time)?.[1] ?? "";
-  return [Date.parse(time) * 1000 + Number(further.padEnd(3, "0")), id];
-}
-
-function isBefore([time, id], [otherTime, otherId]) {
-  return time === otherTime ? id > otherId : time > otherTime;
+  #tidy() {
+    this.#first.dropEmpty(this.#list);
+    const empty = document.getElementById("thread-list-empty");
+    if (empty) empty.hidden = this.#rows.size > 0;
+  }
 }
 
 function isCurrent(row) {
