@@ -14,7 +14,7 @@ FROM ${NODE_IMAGE} AS assets
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci
-COPY bin/finish-static.mjs bin/
+COPY bin/finish-static.mjs bin/trim-marked.mjs bin/
 COPY templates templates
 COPY static static
 RUN npm run --silent build && rm -r static/src
