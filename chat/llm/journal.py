@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from chat.llm.events import Usage
 from chat.llm.items import readable, text_of
-from chat.llm.provider.request import ModelRequest, arguments
+from chat.llm.provider.request import ModelRequest, body_of
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +56,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     def _body(self) -> dict[str, Any]:
         """The request with all that the model reads, also where the provider has a part of it already."""
-        return arguments(replace(self.request, previous_response_id=""))
+        return body_of(replace(self.request, previous_response_id=""))
 
 
 class CallLog(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ import pytest
 
 from tests.faults.clocks import clocks_off
 from tests.faults.cluster import Cluster
+from tests.faults.oracle import Oracle
 from tests.faults.story import asked, counting
 from tests.support.waiting import eventually
 
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.timeout(120)
 TAKEOVER_SECONDS = 20  # from the fault until every tab shows the stored end
 
 
-def told(tab: SyncingTab) -> list[str]:
+def told(tab: Oracle) -> list[str]:
     """The types of frames that a tab has received, except pings, which come by the clock."""
     return [frame["type"] for frame in tab.frames if frame["type"] != "ping"]
 

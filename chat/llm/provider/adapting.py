@@ -19,7 +19,7 @@ from chat.llm.provider.request import (
     PREVIOUS_RESPONSE_ID,
     TOOLS,
     ModelRequest,
-    arguments,
+    body_of,
 )
 
 REMEMBERED_SECONDS = 60 * 60
@@ -107,7 +107,7 @@ def _without(request: ModelRequest, *words: str) -> Adaptation | None:
     """None if the request has none of these parts."""
     added = frozenset(words)
     candidate = replace(request, leave_out=request.leave_out | added)
-    if arguments(candidate) == arguments(request):
+    if body_of(candidate) == body_of(request):
         return None
     return Adaptation(request=candidate, told=f"without {', '.join(sorted(words))}", leave_out=added - OF_ONE_CALL)
 

@@ -23,10 +23,12 @@ from chat.llm.provider import answers, chunked, connections, failures, redaction
 from chat.llm.provider.adapting import Memory
 from chat.llm.provider.breaker import Breaker
 from chat.llm.provider.reader import ResponseReader
-from chat.llm.provider.request import ModelRequest, arguments
+from chat.llm.provider.request import ModelRequest, body_of
 
 if TYPE_CHECKING:
     from openai._response import AsyncAPIResponse
+
+    OpenResponse = Callable[[], AbstractAsyncContextManager[AsyncAPIResponse[Any]]]
 
 logger = logging.getLogger(__name__)
 
@@ -106,12 +108,11 @@ class Provider:
 
         Use `contextlib.aclosing` if you may leave the loop early.
         """
-        create = self._openai.responses.with_streaming_response.create
         total_seconds = request.timeout_seconds or self._limits.total_seconds
         reader = ResponseReader(
             taken=request.calls, resumable=request.background, max_output_tokens=request.max_output_tokens
         )
-        return self._events(partial(create, **arguments(request)), total_seconds, reader, request)
+        return self._events(_created(self._openai, request), total_seconds, reader, request)
 
     def resume(self, response_id: str, *, sequence: int, request: ModelRequest) -> AsyncGenerator[Event, None]:
         """The events of a request's background run after event `sequence`; like `stream`, but a failure is Code.CUT."""
@@ -157,9 +158,7 @@ class Provider:
         async with await asyncio.start_server(_answer_nothing, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
             sdk = self._openai.with_options(base_url=f"http://127.0.0.1:{port}", api_key="warm-up")
-            create = sdk.responses.with_streaming_response.create
-            open_response = partial(create, **arguments(request))
-            events = self._events(open_response, self._limits.total_seconds, ResponseReader(), request)
+            events = self._events(_created(sdk, request), self._limits.total_seconds, ResponseReader(), request)
             async with contextlib.aclosing(events):
                 async for _ in events:
                     pass
@@ -174,7 +173,7 @@ class Provider:
 
     async def _events(
         self,
-        open_response: Callable[[], AbstractAsyncContextManager[AsyncAPIResponse[Any]]],
+        open_response: OpenResponse,
         total_seconds: float,
         reader: ResponseReader,
         request: ModelRequest,
@@ -189,8 +188,8 @@ class Provider:
                 chunks = chunked.content(response.http_response)
                 start = chunk = await self._next_chunk(chunks, deadline)
                 if not answers.is_stream(start):
-                    body = await self._whole_body(start, chunks, deadline)
-                    for event in answers.read(body, response.headers, reader):
+                    answer = await self._whole_body(start, chunks, deadline)
+                    for event in answers.read(answer, response.headers, reader):
                         yield self._redacted(event, request)
                     return
                 while chunk:
@@ -214,10 +213,10 @@ class Provider:
             yield self._redacted(event, request)
 
     async def _whole_body(self, start: bytes, chunks: AsyncIterator[bytes], deadline: float) -> bytes:
-        body = bytearray(start)
-        while len(body) < answers.MAX_BYTES and (chunk := await self._next_chunk(chunks, deadline)):
-            body += chunk
-        return bytes(body)
+        whole = bytearray(start)
+        while len(whole) < answers.MAX_BYTES and (chunk := await self._next_chunk(chunks, deadline)):
+            whole += chunk
+        return bytes(whole)
 
     def _redacted(self, event: Event, request: ModelRequest) -> Event:
         """The event without the key and the parts that repeat the request: its `detail` is logged and stored."""
@@ -237,6 +236,16 @@ class Provider:
         if not chunk and asyncio.get_running_loop().time() >= deadline:
             raise TimeoutError
         return chunk
+
+
+def _created(sdk: openai.AsyncOpenAI, request: ModelRequest) -> OpenResponse:
+    """The request, which is sent when the result is called.
+
+    Its fields are `extra_body`: for each item of another argument, the SDK walks all types that an item could have,
+    which took 0.7 ms of CPU for each message of a conversation.
+    """
+    create = sdk.responses.with_streaming_response.create
+    return partial(create, model=request.model, stream=True, extra_body=body_of(request))
 
 
 def _without_request(detail: str, request: ModelRequest) -> str:

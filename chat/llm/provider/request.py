@@ -82,7 +82,7 @@ class Resumption(msgspec.Struct, frozen=True, kw_only=True):
     so_far: tuple[dict[str, Any], ...] = ()  # the items of the rounds before it
 
 
-def arguments(request: ModelRequest) -> dict[str, Any]:
+def body_of(request: ModelRequest) -> dict[str, Any]:
     """The body. Empty fields are left out: some servers refuse an empty string, list or object.
 
     The provider stores nothing unless the run is in the background, which requires it. The fields are those of
@@ -102,8 +102,8 @@ def arguments(request: ModelRequest) -> dict[str, Any]:
         "previous_response_id": request.previous_response_id,
     }
     kept = {name: value for name, value in fields.items() if value and name not in left_out}
-    body = {"model": request.model, "input": _input(request), "stream": True, **kept}
-    return body if STORE in left_out else {**body, "store": request.background}
+    sent = {"model": request.model, "input": _input(request), "stream": True, **kept}
+    return sent if STORE in left_out else {**sent, "store": request.background}
 
 
 def _can_be_read_again(item: dict[str, Any]) -> bool:

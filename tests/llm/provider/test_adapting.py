@@ -16,7 +16,7 @@ from chat.llm.events import Code, Failed
 from chat.llm.provider import request as parts
 from chat.llm.provider.adapting import MAX_ADAPTATIONS, MAX_MODELS, OF_ONE_CALL, REMEMBERED_SECONDS, Memory, adapted
 from chat.llm.provider.failures import failed
-from chat.llm.provider.request import ModelRequest, arguments
+from chat.llm.provider.request import ModelRequest, body_of
 from tests.support.llm import PRICES, MemoryJournal, double
 from tests.support.raw_server import Answer, RawServer, events_of_text, responds, serving
 
@@ -58,7 +58,7 @@ def test_the_part_that_was_named_is_left_out_once(part: str) -> None:
     adaptation = adapted(request, refusal(part=part))
     assert adaptation is not None
     assert adaptation.request.leave_out == {part}
-    assert arguments(adaptation.request) != arguments(request)
+    assert body_of(adaptation.request) != body_of(request)
     assert adaptation.leave_out == {part} - OF_ONE_CALL
     again = adapted(adaptation.request, refusal(part=part))
     assert again is None or again.request.leave_out > {part}
@@ -67,7 +67,7 @@ def test_the_part_that_was_named_is_left_out_once(part: str) -> None:
 def test_without_a_name_what_the_model_once_said_is_left_out() -> None:
     adaptation = adapted(EVERYTHING, refusal())
     assert adaptation is not None
-    assert [item["type"] for item in arguments(adaptation.request)["input"]] == ["message"] * 3
+    assert [item["type"] for item in body_of(adaptation.request)["input"]] == ["message"] * 3
     assert adaptation.leave_out == frozenset()
     assert adapted(adaptation.request, refusal()) is None
 
@@ -194,7 +194,7 @@ async def test_an_answer_comes_without_what_was_refused(
     assert first.call_log.attempts == len(fields) + 1
     assert second.call_log.attempts == 1
     assert len(server.bodies) == len(fields) + 2
-    assert server.bodies[-1] == server.bodies[-2] == json.loads(json.dumps(arguments(first.call_log.plan.request)))
+    assert server.bodies[-1] == server.bodies[-2] == json.loads(json.dumps(body_of(first.call_log.plan.request)))
     assert caplog.text.count("refused a request for gpt-6-luna") == len(fields)
     assert not second.call_log.estimated or second.call_log.usage.total_tokens
 

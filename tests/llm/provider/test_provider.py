@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from contextlib import aclosing, suppress
 from itertools import pairwise
 
 import pytest
+from msgspec.structs import replace
 
 from chat.llm.events import Completed, Created, RefusalDelta, TextDelta, ToolCall
 from chat.llm.items import message_item
@@ -219,3 +221,30 @@ async def test_many_answers_at_once_do_not_mix(provider: Provider) -> None:
     texts = [f"answer number {number} " * 20 for number in range(60)]
     answers = await asyncio.gather(*(events_of(provider, asking(f"say {text}")) for text in texts))
     assert [text_of(events) for events in answers] == [text.strip() for text in texts]
+
+
+async def test_a_long_conversation_costs_no_walk_through_the_types_of_its_messages(
+    provider: Provider, generation_id: str
+) -> None:
+    """Counted in calls of Python functions, which don't depend on the machine."""
+
+    async def calls(messages: int) -> int:
+        told = tuple(message_item(("user", "assistant")[n % 2], f"hello {n}") for n in range(messages))
+        request = asking("hello", generation_id)
+        counted = 0
+
+        def count(_: object, event: str, __: object) -> None:
+            nonlocal counted
+            counted += event == "call"
+
+        sys.setprofile(count)
+        try:
+            events = await events_of(provider, replace(request, input=told + request.input))
+        finally:
+            sys.setprofile(None)
+        assert isinstance(events[-1], Completed), events[-1].detail
+        return counted
+
+    await calls(2)
+    short, long = await calls(0), await calls(400)
+    assert (long - short) / 400 < 10

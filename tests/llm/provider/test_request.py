@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chat.llm.provider.request import LEAVABLE, PREVIOUS_RESPONSE_ID, ModelRequest, arguments
+from chat.llm.provider.request import LEAVABLE, PREVIOUS_RESPONSE_ID, ModelRequest, body_of
 
 USER = {"type": "message", "role": "user", "content": "hello"}
 CALL = {"type": "function_call", "call_id": "c1", "name": "double", "arguments": "{}"}
@@ -16,7 +16,7 @@ TOOL = {"type": "function", "name": "double", "parameters": {}}
 
 
 def body(**fields: Any) -> dict[str, Any]:
-    return arguments(ModelRequest(**{"model": "m", "input": (USER,), "max_output_tokens": 100, **fields}))
+    return body_of(ModelRequest(**{"model": "m", "input": (USER,), "max_output_tokens": 100, **fields}))
 
 
 def full(*left_out: str, items: tuple[dict[str, Any], ...] = (USER,)) -> dict[str, Any]:
