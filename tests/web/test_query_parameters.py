@@ -27,6 +27,7 @@ OWN = {
     "v": "/static/images/favicon.svg",
     "q": "/search/",
     "chat": "/search/",
+    "at": "/chat/{thread}/",
 }
 NUMBERS = st.integers(-(10**30), 10**30).map(str) | st.floats(allow_nan=True).map(str)
 DATES = st.from_regex(r"\A-?[0-9]{1,5}-[0-9]{1,2}(-[0-9]{1,3}([T ][0-9:.+Z]{0,20})?)?\Z")

@@ -22,12 +22,12 @@ SELECT array_agg(id ORDER BY number) AS versions FROM (
 ) same HAVING count(*) > 1
 """
 # $2: the message after the page, or null for the newest page. $3, $4: the most messages, and bytes of their text.
-# $5: the most characters of a tool's arguments and output.
+# $5: the most characters of a tool's arguments and output. $6: the last message of the page, or null.
 PAGE = f"""
 WITH RECURSIVE path AS (
     SELECT m.id, m.parent_id, octet_length(m.content) + octet_length(m.reasoning) AS bytes, 1 AS step
     FROM chat_thread t LEFT JOIN chat_message next ON next.id = $2 AND next.thread_id = t.id
-    JOIN chat_message m ON m.id = CASE WHEN next.id IS NULL THEN t.head_id ELSE next.parent_id END
+    JOIN chat_message m ON m.id = coalesce($6, CASE WHEN next.id IS NULL THEN t.head_id ELSE next.parent_id END)
     WHERE t.id = $1
     UNION ALL
     SELECT m.id, m.parent_id, octet_length(m.content) + octet_length(m.reasoning), p.step + 1
@@ -93,14 +93,15 @@ class Spoken:
 
 
 async def page(
-    thread_id: UUID, *, before: UUID | None, most: int, most_bytes: int, most_of_calls: int
+    thread_id: UUID, *, before: UUID | None, last: UUID | None = None, most: int, most_bytes: int, most_of_calls: int
 ) -> list[dict[str, Any]]:
     """The last messages of the path, or those before a message, oldest first, with their versions and tool calls.
 
-    A message that is not in this thread means the end of the path. One message is included however long it is. The
-    calls are JSON, or null; of their arguments and outputs, `most_of_calls` characters are included.
+    A message that is not in this thread means the end of the path. `last`, a message of this thread, is the end of
+    another path. One message is included however long it is. The calls are JSON, or null; of their arguments and
+    outputs, `most_of_calls` characters are included.
     """
-    return await query(PAGE, thread_id, before, most, most_bytes, most_of_calls)
+    return await query(PAGE, thread_id, before, most, most_bytes, most_of_calls, last)
 
 
 async def spoken(last_id: UUID, *, most: int) -> list[Spoken]:

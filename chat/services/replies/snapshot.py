@@ -25,6 +25,7 @@ from chat.llm.tools import Registry
 from chat.models import ALIVE_SQL, Status
 from chat.services.replies import queue
 from chat.services.replies.growing import GrowingText
+from chat.services.replies.jump import Place
 from chat.services.replies.lease import AnswerSoFar
 from chat.services.replies.threads import MessagePage, message_page
 
@@ -84,8 +85,11 @@ class ThreadView:
         ]
 
 
-async def view_thread(thread_id: UUID, *, broadcast: Broadcast, tools: Registry) -> ThreadView | None:
+async def view_thread(
+    thread_id: UUID, *, broadcast: Broadcast, tools: Registry, place: Place | None = None
+) -> ThreadView | None:
     """The thread as it is now; None if it was deleted. Without Redis the position is empty, and the text may be older.
+    With a place, the part of it around one message.
 
     The order matters. The position is read before the rows, so that an event in between is sent twice rather than
     never; the running text before the messages, so that an answer which ends in between has its stored text.
@@ -97,7 +101,8 @@ async def view_thread(thread_id: UUID, *, broadcast: Broadcast, tools: Registry)
             await broadcast.log.forget([thread_id])
         return None
     thread = threads[0]
-    page, running = await message_page(thread_id, tools=tools), None
+    part = message_page(thread_id, tools=tools, **(place.page if place else {}))
+    page, running = await part, None
     if answer_id := thread["answer_id"]:
         running = RunningView(answer_id, shown=any(message.id == answer_id for message in page.messages))
         at, answer = LogPosition(thread["ckpt_epoch"], thread["ckpt_s"]), AnswerSoFar.stored(thread)

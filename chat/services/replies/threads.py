@@ -94,13 +94,21 @@ def tidy_title(title: str) -> str:
     return " ".join(without_hidden(storable(title)).split())
 
 
-async def message_page(thread_id: UUID, *, tools: Registry, before: str = "") -> MessagePage:
+async def message_page(
+    thread_id: UUID, *, tools: Registry, before: str = "", last: UUID | None = None, most: int = PAGE_SIZE
+) -> MessagePage:
     """The last messages of the path before a cursor, oldest first; an invalid cursor means the newest page.
 
-    `tools` has the words for tool calls. A page has 1 to `PAGE_SIZE` messages, and fewer if their text is long.
+    `tools` has the words for tool calls. A page has 1 to `most` messages, and fewer if their text is long. `last` is
+    the end of another path.
     """
     rows = await path.page(
-        thread_id, before=_identifier(before), most=PAGE_SIZE, most_bytes=PAGE_MAX_BYTES, most_of_calls=PREVIEW
+        thread_id,
+        before=_identifier(before),
+        last=last,
+        most=most,
+        most_bytes=PAGE_MAX_BYTES,
+        most_of_calls=PREVIEW,
     )
     messages = [_view(row, tools) for row in rows]
     has_older = bool(rows) and rows[0]["parent_id"] is not None

@@ -18,7 +18,7 @@ from chat.models import ChatThread, Role, User
 from chat.security.limits import PAGE_POST
 from chat.services.accounts import deletion
 from chat.services.errors import Refused
-from chat.services.replies import send, snapshot, thread_list, threads, versions
+from chat.services.replies import jump, send, snapshot, thread_list, threads, versions
 from chat.services.replies.queue import Queued
 from chat.services.replies.storing import Accepted
 from chat.services.replies.versions import NO_MESSAGE
@@ -84,7 +84,9 @@ async def new_thread(user: User) -> ResponseReturnValue:
 @limited(PAGE_POST)
 @login_required
 async def thread(user: User, thread_id: UUID) -> ResponseReturnValue:
-    """A thread; posting a message to it works without JavaScript, and `?edit=` begins to edit a question."""
+    """A thread; posting a message to it works without JavaScript. `?edit=` begins to edit a question, `?at=` shows one
+    message and those around it.
+    """
     found = await threads.own_thread(user, thread_id) or abort(404)
     if request.method == "POST":
         return await _post(user, found)
@@ -213,7 +215,10 @@ async def page(user: User, found: ChatThread | None, taken: UUID | None = None, 
     if user.waits:
         return await render_template("chat/waiting.html")
     deps = resources()
-    view = await snapshot.view_thread(found.id, broadcast=deps.broadcast, tools=deps.tools) if found else None
+    place = await jump.place(found.id, request.args.get("at", "")) if found else None
+    view = (
+        await snapshot.view_thread(found.id, broadcast=deps.broadcast, tools=deps.tools, place=place) if found else None
+    )
     return await render_template(
         "chat/thread.html",
         thread=found,
@@ -227,6 +232,7 @@ async def page(user: User, found: ChatThread | None, taken: UUID | None = None, 
         queue=view.queue if view else None,
         taken=taken,
         running=view.running if view else None,
+        place=place,
         forked_from=await threads.origin(user, found) if found else None,
         client_id=uuid4(),
         models=deps.llm.catalogue.offered,
