@@ -27,12 +27,14 @@ from chat.web import (
     form_parser,
     pages,
     rate_limits,
+    request_log,
     security_headers,
 )
 from chat.web.chat import pages as chat_pages
 from chat.web.chat import queue_forms, socket, version_forms
 from chat.web.cookies import FormSessions
 from chat.web.model_words import abilities
+from chat.web.request_log import route
 from chat.web.resources import EXTENSION, CannotStart, opened
 from chat.web.search import pages as search_pages
 from chat.web.search.marks import marked_parts
@@ -74,7 +76,7 @@ class App(Quart):
         try:
             return await super().handle_request(request)
         except Exception:
-            logger.exception("%s %s failed twice", request.method, request.path)
+            logger.exception("%s %s failed twice", request.method, route(request.scope))
             return self._last_resort()
 
     async def handle_websocket(self, websocket: Websocket) -> Any:
@@ -82,7 +84,7 @@ class App(Quart):
         try:
             return await super().handle_websocket(websocket)
         except Exception:
-            logger.exception("The websocket %s failed twice", websocket.path)
+            logger.exception("The websocket %s failed twice", route(websocket.scope))
             return self._last_resort()
 
     async def process_response(self, response: Any, request_context: Any = None) -> Any:
@@ -90,7 +92,7 @@ class App(Quart):
         try:
             return await super().process_response(response, request_context)
         except Exception:
-            logger.exception("The response to %s %s failed", request.method, request.path)
+            logger.exception("The response to %s %s failed", request.method, route(request.scope))
             return self._last_resort()
 
     async def postprocess_websocket(self, response: Any, websocket_context: Any = None) -> Any:
@@ -98,7 +100,7 @@ class App(Quart):
         try:
             return await super().postprocess_websocket(response, websocket_context)
         except Exception:
-            logger.exception("The response to the websocket %s failed", websocket.path)
+            logger.exception("The response to the websocket %s failed", route(websocket.scope))
             return self._last_resort()
 
     def _last_resort(self) -> Response:
@@ -144,6 +146,7 @@ def create_app(settings: Settings) -> Quart:
         BACKGROUND_TASK_SHUTDOWN_TIMEOUT=1,
         SEND_FILE_MAX_AGE_DEFAULT=None,
     )
+    request_log.install(app, trusts_proxy=settings.trusted_proxies > 0)
     auth.install(app, settings)
     security_headers.install(app, settings)
     form_parser.install(app)

@@ -32,6 +32,7 @@ from chat.events import FRAME_MAX_BYTES
 from chat.llm import token_table
 from chat.port import ListeningLoop, Port
 from chat.settings import Settings
+from chat.settings.summary import summary
 from chat.web.resources import EXTENSION, Resources
 from chat.web.server_patches import LimitedConnection
 from chat.web.strict_http import MAX_HEAD_BYTES, StrictProtocol
@@ -60,10 +61,11 @@ hypercorn.protocol.H11Protocol = StrictProtocol  # type: ignore[attr-defined]
 
 def serve(settings: Settings, *, on_listening: Callable[[], None] | None = None) -> int:
     """Serve until SIGTERM or SIGINT, and return the exit code. Needs the main thread. Raises SettingsError."""
-    logs.start(settings.log_level)
+    logs.start(settings.log_level, settings.log_format, access=settings.access_log)
     if settings.web_concurrency > 1:
         token_table.load()  # forked processes share it; a single one counts tokens elsewhere
     _check_addresses(settings)
+    logger.info("Starting", extra={"fields": summary(settings)})
     try:
         listener = _bind(settings)
     except OSError as error:
@@ -188,14 +190,18 @@ async def _drained(app: Quart, stop: _Stop, drain_seconds: float, leave: Leave) 
     if opened is None:
         return
     opened.worker.draining = True
+    seconds = INTERACTIVE_DRAIN_SECONDS if stop.interactive else drain_seconds
+    counts = {"answers": opened.worker.running, "tabs": len(opened.sockets), "emails": opened.mailer.waiting}
+    logger.info("Draining for at most %g s", seconds, extra={"fields": counts})
     for one in list(opened.sockets):
         one.leave()
-    seconds = INTERACTIVE_DRAIN_SECONDS if stop.interactive else drain_seconds
     leaving = leave(cast(ListeningLoop, asyncio.get_running_loop()))
     await asyncio.gather(leaving, opened.worker.drain(seconds=seconds), opened.mailer.drain(seconds=seconds))
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(SOCKETS_CLOSE_SECONDS):
             await opened.sockets.all_gone()
+    counts = {"answers": opened.worker.running, "tabs": len(opened.sockets), "emails": opened.mailer.waiting}
+    logger.info("Drained", extra={"fields": counts})
 
 
 def _arm_hard_exit() -> None:

@@ -95,6 +95,7 @@ def environment(stores: Stores, model: OfflineServer) -> dict[str, str]:
         "CHAT_HISTORY_TOKENS": "200000",  # the longest message fits, in any script
         "EMAIL_VERIFICATION_REQUIRED": "False",
         "LOG_LEVEL": "WARNING",
+        "LOG_FORMAT": "text",
     }
 
 

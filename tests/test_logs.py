@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextvars
 import io
+import json
 import logging
 import re
 import sys
 import unicodedata
+import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -102,16 +107,127 @@ def test_a_very_long_line_is_cut(log: tuple[logging.Logger, io.StringIO]) -> Non
     assert len(stream.getvalue()) < logs.LINE_MAX + 100
 
 
-def test_the_process_uses_this_formatter(monkeypatch: pytest.MonkeyPatch) -> None:
-    root, stream = logging.RootLogger(logging.WARNING), io.StringIO()
+class Terminal(io.StringIO):
+    """A stream that a person reads."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def new_root(monkeypatch: pytest.MonkeyPatch) -> logging.Logger:
+    """A root logger that no one has set up; pytest sets up that of a fixture."""
+    root = logging.RootLogger(logging.WARNING)
     monkeypatch.setattr(logging, "root", root)
     monkeypatch.setattr(logging.Logger, "root", root)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("stream", "log_format", "is_text"),
+    [(Terminal(), "", True), (io.StringIO(), "", False), (io.StringIO(), "text", True), (Terminal(), "json", False)],
+)
+def test_a_terminal_gets_text_and_anything_else_json_unless_the_setting_says_so(
+    monkeypatch: pytest.MonkeyPatch, stream: io.StringIO, log_format: str, is_text: bool
+) -> None:
+    root = new_root(monkeypatch)
     monkeypatch.setattr(sys, "stderr", stream)
 
-    logs.start("INFO")
+    logs.start("INFO", log_format)
     root.info("a\nb")
 
-    assert stream.getvalue().endswith(" INFO root: a\\nb\n")
+    if is_text:
+        assert stream.getvalue().endswith(" INFO root: a\\nb\n")
+    else:
+        assert json.loads(stream.getvalue())["message"] == "a\nb"
+
+
+@pytest.mark.parametrize("access", [True, False])
+def test_the_access_log_can_be_off(monkeypatch: pytest.MonkeyPatch, access: bool) -> None:
+    root = new_root(monkeypatch)
+    its_logger = logging.getLogger(logs.ACCESS)
+    before, its_logger.parent = (its_logger.parent, its_logger.level), root
+    monkeypatch.setattr(sys, "stderr", stream := io.StringIO())
+    try:
+        logs.start("INFO", access=access)
+        its_logger.info("Request")
+    finally:
+        its_logger.parent = before[0]
+        its_logger.setLevel(before[1])
+
+    assert bool(stream.getvalue()) is access
+
+
+@pytest.fixture
+def lines(log: tuple[logging.Logger, io.StringIO]) -> tuple[logging.Logger, io.StringIO]:
+    """A logger that writes JSON."""
+    logger, stream = log
+    logger.handlers[0].setFormatter(logs.JsonFormatter())
+    return logger, stream
+
+
+@pytest.mark.parametrize("attack", [*ATTACKS, "\ud800\udc00\udfff", '"}\n{"level": "CRITICAL', "\x7f"], ids=ascii)
+def test_a_record_is_one_line_of_json_in_ascii_whatever_its_text(
+    lines: tuple[logging.Logger, io.StringIO], attack: str
+) -> None:
+    logger, stream = lines
+    cause = ValueError(attack)
+
+    logger.error("GET %s", attack, exc_info=ExceptionGroup(attack, [cause]), extra={"fields": {"model": attack}})
+
+    written = stream.getvalue()
+    [line] = written.splitlines()
+    assert written.endswith("\n") and line.isascii() and line.isprintable()
+    record = msgspec.json.decode(line)  # stricter than json
+    kept = re.sub("[\ud800-\udfff]", "\ufffd", attack)
+    assert (record["message"], record["model"], record["level"]) == (f"GET {kept}", kept, "ERROR")
+    assert record["logger"] == "attacked" and "ValueError" in record["traceback"]
+    assert datetime.fromisoformat(record["time"]).tzinfo is UTC
+
+
+def test_a_record_has_the_ids_of_its_task(lines: tuple[logging.Logger, io.StringIO]) -> None:
+    logger, stream = lines
+    logger.setLevel(logging.INFO)
+    user, generation = uuid.uuid4(), uuid.uuid4()
+
+    def serve() -> None:
+        request = logs.begin_request("0123456789abcdef")
+        inside = contextvars.copy_context()
+        inside.run(answer)
+        request.user = user
+        logger.info("the request")
+
+    def answer() -> None:
+        logs.begin(generation=generation, round=2)
+        logger.info("the answer")
+
+    contextvars.copy_context().run(serve)
+    logger.error("the process")
+
+    answer_line, request_line, process_line = map(json.loads, stream.getvalue().splitlines())
+    assert (answer_line["request"], answer_line["generation"], answer_line["round"]) == (
+        "0123456789abcdef", str(generation), 2,
+    )  # fmt: skip
+    assert (request_line["request"], request_line["user"]) == ("0123456789abcdef", str(user))
+    assert "generation" not in request_line
+    assert not {"request", "user", "generation"} & process_line.keys()
+
+
+def test_a_line_to_read_ends_with_the_ids(log: tuple[logging.Logger, io.StringIO]) -> None:
+    logger, stream = log
+
+    def serve() -> None:
+        logs.begin_request("0123456789abcdef")
+        logger.error("x", extra={"fields": {"reason": 'a "b"=c\n', "count": 2}})
+
+    contextvars.copy_context().run(serve)
+
+    assert stream.getvalue().endswith(r'attacked: x request=0123456789abcdef reason="a \"b\"=c\\n" count=2' + "\n")
+
+
+def test_a_mistake_in_a_call_does_not_cost_its_record() -> None:
+    record = logging.LogRecord("x", logging.ERROR, "", 1, "%d of %s", ("one",), None)
+
+    assert json.loads(logs.JsonFormatter().format(record))["message"] == "%d of %s ('one',)"
 
 
 @settings(deadline=None)

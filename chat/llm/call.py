@@ -129,6 +129,7 @@ class Call:
             background=self.background,
             previous_response_id=previous if self.background else "",
             leave_out=_left_out(self.model),
+            client_request_id=str(self.call_id),
         )
         return Plan(
             call_id=self.call_id,

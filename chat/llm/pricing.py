@@ -27,6 +27,7 @@ class Prices:
     def __init__(self, own: PriceList = (), *, base_url: str = "", catalogue: Catalogue | None = None) -> None:
         self._own = dict(own)
         self._catalogue = catalogue or Catalogue.single(base_url=base_url)
+        self._told: set[str] = set()  # models whose unknown price was logged
 
     def knows(self, model: str) -> bool:
         """Whether this model has a price."""
@@ -47,6 +48,9 @@ class Prices:
             cost = self._listed_cost(model, usage, api_url) if price is None else _cost_at(price, usage)
             if cost is not None:
                 return cost
+        if usage.total_tokens and requested.name not in self._told:
+            self._told.add(requested.name)
+            logger.warning("The price of the model %s is unknown, so its cost is not counted", requested.name)
         return None
 
     def highest_cost(self, name: str, *, input_tokens: int, max_output_tokens: int) -> Decimal | None:

@@ -83,6 +83,15 @@ class Settings:
         18, "After SIGTERM, how many seconds running replies may continue before they are ended.", minimum=0, maximum=25
     )
     log_level: str = setting("INFO", "Log level.", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
+    log_format: str = setting(
+        "",
+        "`text` (lines to read) or `json` (a JSON object a line). Unset: `text` on a terminal, `json` elsewhere.",
+        choices=("text", "json"),
+    )
+    access_log: bool = setting(
+        True,
+        "Log each request and websocket, except health checks and files that were found. `off` if a proxy does that.",
+    )
     site_name: str = setting("Quart Chat", "The site's name, in page titles and emails.")
     site_notice: str = setting("", "A notice shown to everyone above the composer.")
     starters: Starters = setting(

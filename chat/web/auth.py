@@ -11,6 +11,7 @@ from quart import abort, g, redirect, render_template, request, url_for
 from quart.typing import ResponseReturnValue
 from quart_auth import AuthUser, QuartAuth, current_user, login_user, logout_user
 
+from chat.logs import about
 from chat.models import AuthSession, User
 from chat.services.accounts import sessions
 from chat.settings import Settings
@@ -46,6 +47,8 @@ async def current_session() -> AuthSession | None:
         token = current_user.auth_id
         g.auth_session = await sessions.find_session(token) if token else None
     session: AuthSession | None = g.auth_session
+    if session:
+        about().user = session.user.id
     return session
 
 

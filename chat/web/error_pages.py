@@ -13,9 +13,11 @@ from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAll
 
 from chat.database import DatabaseUnavailable, OutageLog
 from chat.durations import in_words, wait_in_words
+from chat.logs import about
 from chat.services.errors import NotAdministrator
 from chat.web import auth
 from chat.web.kept import kept
+from chat.web.request_log import route
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +25,7 @@ UNAVAILABLE_RETRY_SECONDS = 5
 MINUTE_SECONDS = 60
 BARE_PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>%s</title></head>
-<body><h1>%s</h1><p>%s</p></body></html>
+<body><h1>%s</h1><p>%s</p><p>Request %s</p></body></html>
 """
 SENTENCES = {
     404: ("Not found", "There is no such page, or it is not yours."),
@@ -61,7 +63,12 @@ def install(app: Quart) -> None:
             return SENTENCES[503][1], 503
         headers = {"Retry-After": str(UNAVAILABLE_RETRY_SECONDS), "Cache-Control": "no-store"}
         if auth.wants_json():
-            said = {"code": "unavailable", "message": SENTENCES[503][1], "retry_ms": UNAVAILABLE_RETRY_SECONDS * 1000}
+            said = {
+                "code": "unavailable",
+                "message": SENTENCES[503][1],
+                "request_id": about().request,
+                "retry_ms": UNAVAILABLE_RETRY_SECONDS * 1000,
+            }
             return said, 503, headers
         if request.method == "GET":
             headers["Refresh"] = str(UNAVAILABLE_RETRY_SECONDS)
@@ -76,7 +83,8 @@ def install(app: Quart) -> None:
 
 
 def _json_of(error: HTTPException, sentence: str) -> dict[str, Any]:
-    said: dict[str, Any] = {"code": error.name.lower().replace(" ", "_"), "message": sentence}
+    code = error.name.lower().replace(" ", "_")
+    said: dict[str, Any] = {"code": code, "message": sentence, "request_id": about().request}
     if wait := _wait_seconds(error):
         said["retry_ms"] = wait * 1000
     return said
@@ -85,16 +93,18 @@ def _json_of(error: HTTPException, sentence: str) -> dict[str, Any]:
 def last_resort() -> str:
     """A page for what failed twice; it needs neither a template nor the session."""
     title, message = SENTENCES[500]
-    return BARE_PAGE % (title, title, message)
+    return BARE_PAGE % (title, title, message, about().request)
 
 
 def _what() -> str:
-    return f"The websocket {websocket.path}" if has_websocket_context() else f"{request.method} {request.path}"
+    if has_websocket_context():
+        return f"The websocket {route(websocket.scope)}"
+    return f"{request.method} {route(request.scope)}"
 
 
 async def _error_page(template: str, title: str, message: str, status: int) -> str:
     """The error page; if it fails, the one for visitors, since the session lookup may have failed; or a bare one."""
-    values = {"status": status, "title": title, "message": message}
+    values = {"status": status, "title": title, "message": message, "request_id": about().request}
     try:
         return await render_template(template, kept=await kept(status), **values)
     except Exception:
@@ -104,7 +114,7 @@ async def _error_page(template: str, title: str, message: str, status: int) -> s
         return await render_template(template, kept=None, **values)
     except Exception:
         logger.exception("The error page for %s failed again", _what())
-    return BARE_PAGE % (escape(title), escape(title), escape(message))
+    return BARE_PAGE % (escape(title), escape(title), escape(message), about().request)
 
 
 def _said(error: HTTPException) -> tuple[str, str]:

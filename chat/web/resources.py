@@ -93,6 +93,7 @@ async def opened(settings: Settings) -> AsyncIterator[Resources]:
     try:
         await asyncio.to_thread(guessing.common_words)  # so that no sign-up waits for it
         await deps.llm.warm_up()
+        logger.info("Worker started", extra={"fields": {"owner": deps.worker.name}})
         yield deps
     finally:
         for loop in loops:

@@ -153,6 +153,7 @@ class Cluster:
             "TRUSTED_PROXIES": "1",
             "EMAIL_VERIFICATION_REQUIRED": "False",  # no fault test is about new accounts
             "LOG_LEVEL": "INFO",
+            "LOG_FORMAT": "text",
             **settings,
         }
         process = Program(launch.main, command, environment=environment, folder=self.folder, output=log)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from uuid import uuid4
 
 import pytest
 
@@ -20,14 +21,14 @@ ANSWER = (
 
 @asynccontextmanager
 async def recording() -> AsyncIterator[tuple[str, list[str]]]:
-    """A server that keeps the first line and the key of each request."""
+    """A server that keeps the first line and the key of each request, and our id of it."""
     seen: list[str] = []
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         lines = head.split("\r\n")
         seen.append(lines[0])
-        seen.extend(line.lower() for line in lines if line.lower().startswith("authorization"))
+        seen.extend(line.lower() for line in lines if line.lower().startswith(("authorization", "x-client-request-id")))
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n" + ANSWER)
         await writer.drain()
         writer.close()
@@ -101,8 +102,8 @@ async def test_each_provider_gets_its_own_key_and_its_own_ids() -> None:
             await asyncio.gather(*(llm.call("hello", model=name) for name in ("fast", "large", "fast", "", "large")))
             await llm.cancel("run", model="large")
 
-    assert {line for line in first if not line.startswith("POST")} == {"authorization: bearer key-one"}
-    assert {line for line in second if not line.startswith("POST")} == {"authorization: bearer key-two"}
+    assert {line for line in first if line.startswith("auth")} == {"authorization: bearer key-one"}
+    assert {line for line in second if line.startswith("auth")} == {"authorization: bearer key-two"}
     assert len([line for line in first if line.startswith("POST")]) == 3
     assert "POST /v1/responses/run/cancel HTTP/1.1" in second
     asked = {(log.plan.model, log.plan.request.model, log.plan.provider) for log in journal.logs}
@@ -130,3 +131,14 @@ async def test_the_tier_that_the_provider_says_it_used_is_recorded() -> None:
         await llm.call("hello")
 
     assert journal.log.service_tier == "flex"
+
+
+async def test_a_provider_gets_our_id_of_a_call_with_each_round() -> None:
+    call_id = uuid4()
+    async with recording() as (url, seen), LLMClient(base_url=url, api_key="k", model="m") as llm:
+        await llm.call("hello", call_id=call_id)
+        await llm.call("hello again")
+
+    ours, another = [line for line in seen if line.startswith("x-client-request-id")]
+    assert ours == f"x-client-request-id: {call_id}"
+    assert another != ours

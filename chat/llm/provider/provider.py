@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 OPENAI_BASE_URL = "https://api.openai.com/v1"
+CLIENT_REQUEST_ID = "X-Client-Request-Id"  # OpenAI logs it; other servers ignore it
 CANCEL_SECONDS = 5.0
 PROBE_SECONDS = 5.0
 MAX_TOLD_CHARACTERS = 1000  # of a failure's detail
@@ -245,7 +246,8 @@ def _created(sdk: openai.AsyncOpenAI, request: ModelRequest) -> OpenResponse:
     which took 0.7 ms of CPU for each message of a conversation.
     """
     create = sdk.responses.with_streaming_response.create
-    return partial(create, model=request.model, stream=True, extra_body=body_of(request))
+    headers = {CLIENT_REQUEST_ID: request.client_request_id} if request.client_request_id else None
+    return partial(create, model=request.model, stream=True, extra_body=body_of(request), extra_headers=headers)
 
 
 def _without_request(detail: str, request: ModelRequest) -> str:

@@ -65,6 +65,7 @@ class ModelRequest(msgspec.Struct, frozen=True, kw_only=True):
     previous_response_id: str = ""  # the round before, of a background run
     timeout_seconds: float = 0  # of this request; 0: the provider's limit
     leave_out: frozenset[str] = frozenset()  # words of LEAVABLE
+    client_request_id: str = ""  # ours, for the provider's log; not a part of the body
 
     @property
     def calls(self) -> set[str]:

@@ -206,7 +206,11 @@ class Retries:
         """Seconds until the next attempt; None if there is none."""
         if self.request.background and self._response_id:
             return self._pause_before_resume(failed)
-        return None if self._began else self._pause_before_retry(failed)
+        if self._began:
+            told = "The stream of %s broke, and is not continued: %s (%s: %s)"
+            logger.warning(told, self.request.model, failed.detail, self._provider.address, ADVICE[failed.code])
+            return None
+        return self._pause_before_retry(failed)
 
     def _pause_before_resume(self, failed: Failed) -> float | None:
         gone = failed.status is not None and failed.status in range(400, 500) and failed.status not in (408, 429)

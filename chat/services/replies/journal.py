@@ -11,6 +11,7 @@ from tortoise.transactions import in_transaction
 
 from chat.llm.journal import CallLog, Plan
 from chat.llm.pricing import Prices
+from chat.logs import about
 from chat.models import PROVIDER_ID_MAX_LENGTH
 from chat.services.replies import lease, round_items
 from chat.services.replies.lease import Checkpoint, Claim
@@ -43,6 +44,7 @@ class ReplyJournal:
         self._unrecorded.clear()
         self.round, self.round_start, self.response_id = plan.number, at.length, None
         self.model = plan.model
+        about().round, about().provider_request = plan.number, ""
 
     async def _store_begin(self, plan: Plan, at: Checkpoint) -> None:
         """One statement needs no transaction, as for the first round of users without a budget."""
@@ -68,6 +70,7 @@ class ReplyJournal:
 
     async def end(self, log: CallLog) -> None:
         """Keep the log for the next transaction."""
+        about().provider_request = log.request_id
         self.logs.append(log)
         self._unrecorded.append(log)
 

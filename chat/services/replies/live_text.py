@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 
 from chat.broadcast import Append, Appended, Broadcast, LogPosition, Unavailable
 from chat.database import DatabaseUnavailable
@@ -49,6 +50,8 @@ class LiveText:
         self._sequence = claim.checkpoint.sequence
         self._corrected = False  # what was published is not the beginning of the text
         self._waiting = 0  # characters not yet published
+        self._began = time.monotonic()
+        self.first_text_ms: int | None = None  # from the beginning here until tabs had the first text
         self._arrived, self._enough = asyncio.Event(), asyncio.Event()
         self._writing = asyncio.Lock()
 
@@ -62,6 +65,11 @@ class LiveText:
     def position(self) -> LogPosition:
         """The log position of the last event."""
         return self._position
+
+    @property
+    def elapsed_ms(self) -> int:
+        """How long this worker has had the answer."""
+        return round((time.monotonic() - self._began) * 1000)
 
     def add(self, piece: str, *, sequence: int) -> None:
         """The next piece of the text; `sequence` is the provider's number of it."""
@@ -180,6 +188,8 @@ class LiveText:
         mark, (pos, delta) = self._text.mark(), self._text.unpublished()
         if await self._append(TextDelta(self._claim.answer_id, pos, delta)):
             self._text.published(mark)
+            if self.first_text_ms is None:
+                self.first_text_ms = self.elapsed_ms
         else:
             await self._show_everything()
 

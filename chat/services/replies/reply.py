@@ -18,7 +18,7 @@ from chat.llm.events import ReasoningDelta, RefusalDelta, TextDelta, ToolCall, T
 from chat.llm.items import InputItem, message_item, text_of
 from chat.llm.provider.request import Resumption
 from chat.services.deps import Deps
-from chat.services.replies import finish, lease, prompt
+from chat.services.replies import answer_log, finish, lease, prompt
 from chat.services.replies.finish import Outcome
 from chat.services.replies.history import allowance
 from chat.services.replies.journal import ReplyJournal
@@ -135,6 +135,7 @@ class Reply:
                 logger.warning("Generation %s now belongs to another worker", self.claim.generation_id)
                 return
             outcome = finish.STOPPED
+        answer_log.ended(self.claim, self.live_text, outcome, self._journal, self._deps)
         if outcome is finish.STOPPED and self._outlives_us():
             await self._deps.llm.cancel(self._journal.response_id or "", model=self._journal.model)
 

@@ -17,7 +17,7 @@ from chat.llm.provider.request import Resumption
 from chat.llm.tokens import count_tokens
 from chat.models import ToolState
 from chat.services.deps import Deps
-from chat.services.replies import finish, round_items
+from chat.services.replies import answer_log, finish, round_items
 from chat.services.replies.finish import Outcome
 from chat.services.replies.journal import ReplyJournal
 from chat.services.replies.lease import PAUSE_SECONDS, AnswerSoFar, Claim, Fenced
@@ -72,6 +72,7 @@ async def end_lost(claim: Claim, deps: Deps) -> None:
         if not await finish.settle_deleted(claim, journal, broadcast=deps.broadcast):
             logger.warning("Generation %s now belongs to another worker", claim.generation_id)
             return
+    answer_log.ended(claim, live_text, outcome, journal, deps)
     if claim.background and claim.response_id:  # its output is not read any more
         await deps.llm.cancel(claim.response_id, model=claim.model)
 

@@ -21,7 +21,7 @@ from chat.models import User
 from chat.search.indexer import Indexer
 from chat.services.deps import Deps
 from chat.services.errors import NotAdministrator, Refused
-from chat.services.replies import finish, lease, queue, queue_runs, takeover, titles
+from chat.services.replies import answer_log, finish, lease, queue, queue_runs, takeover, titles
 from chat.services.replies.capacity import OVERLOADED, Capacity
 from chat.services.replies.finish import Outcome
 from chat.services.replies.lease import Claim
@@ -134,9 +134,14 @@ class Worker:
         self.draining = True
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=seconds)
-        for reply in list(self._replies.values()):
-            if not reply.hand_over():
+        left = list(self._replies.values())
+        handed_over = [reply for reply in left if reply.hand_over()]
+        for reply in left:
+            if reply not in handed_over:
                 reply.end(finish.RESTARTED)
+        if left:
+            counts = {"handed_over": len(handed_over), "ended": len(left) - len(handed_over)}
+            logger.warning("Answers did not end within the drain", extra={"fields": counts})
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=STORE_SECONDS)
         if self._replies:
@@ -192,11 +197,15 @@ class Worker:
         claim = await self._claim(generation_id, lost=lost)
         if claim is None:
             return
+        answer_log.concerns(claim)
         if not (claim.asked or claim.cancelled):
+            answer_log.taken_over(claim, "begins")
             await self._run_reply(Reply(claim, self._deps))
         elif resumed := await lease.retry(lambda: takeover.resumed(claim, self._deps)):
+            answer_log.taken_over(claim, "resumes")
             await self._run_reply(Reply(claim, self._deps, resumed))
         else:
+            answer_log.taken_over(claim, "ends")
             await lease.retry(lambda: takeover.end_lost(claim, self._deps))
         self._follow_up(claim)
 
@@ -215,6 +224,7 @@ class Worker:
 
     async def _run_reply(self, reply: Reply) -> None:
         claim = reply.claim
+        answer_log.concerns(claim)
         self._replies[claim.generation_id] = reply
         try:
             await reply.run()

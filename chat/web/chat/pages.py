@@ -14,6 +14,7 @@ from werkzeug.datastructures import MultiDict
 
 from chat.durations import wait_seconds
 from chat.events import MESSAGE_MAX_LENGTH, MessageSend, MessageView
+from chat.logs import about
 from chat.models import ChatThread, Role, User
 from chat.security.limits import PAGE_POST
 from chat.services.accounts import deletion
@@ -206,7 +207,8 @@ async def refusal(refused: Refused, user: User, found: ChatThread | None, **show
     status = STATUS_OF.get(refused.code, HTTPStatus.UNPROCESSABLE_ENTITY)
     headers = {"Retry-After": str(wait_seconds(refused.retry_ms))} if refused.retry_ms else {}
     if wants_json():
-        return {"code": refused.code, "message": str(refused), "retry_ms": refused.retry_ms}, status, headers
+        said = {"code": refused.code, "message": str(refused), "retry_ms": refused.retry_ms}
+        return said | {"request_id": about().request}, status, headers
     return await page(user, found, **shown), status, headers
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from quart import Blueprint, Websocket, abort, websocket
 from quart_auth import current_user
 from werkzeug.exceptions import ServiceUnavailable
 
-from chat import events
+from chat import events, logs
 from chat.broadcast import Subscription, thread_channel, user_channel
 from chat.database import DatabaseUnavailable
 from chat.events import Bye, Close, Frame, Hello, ModelsUnavailable, encode
@@ -25,9 +26,11 @@ from chat.web.chat.feed import Feed
 from chat.web.chat.inbox import Inbox, ThreadInbox, decoded
 from chat.web.chat.open_sockets import Leave
 from chat.web.chat.user_feed import UserFeed
+from chat.web.request_log import route
 from chat.web.resources import Resources, resources
 
 logger = logging.getLogger(__name__)
+access = logging.getLogger(logs.ACCESS)
 blueprint = Blueprint("socket", __name__)
 
 HELLO_SECONDS = 5.0
@@ -59,7 +62,7 @@ async def _serve(thread_id: UUID | None) -> None:
         raise ServiceUnavailable(retry_after=COME_BACK_MS // 1000)
     if not current_user.auth_id:
         abort(403, "Log in first.")
-    socket = Socket(thread_id, deps)
+    socket, code, began = Socket(thread_id, deps), None, time.monotonic()
     deps.sockets.add(socket)
     try:
         await websocket.accept()
@@ -69,6 +72,13 @@ async def _serve(thread_id: UUID | None) -> None:
         await _close(code)
     finally:
         deps.sockets.discard(socket)
+        _log_end(code, time.monotonic() - began)
+
+
+def _log_end(code: Close | None, seconds: float) -> None:
+    """Without a code of ours, the tab or its connection has closed; hypercorn does not tell the tab's code."""
+    ours = {"by": "tab"} if code is None else {"by": "server", "code": int(code)}
+    access.info("Socket closed", extra={"fields": {**ours, "seconds": round(seconds, 1)}})
 
 
 async def _end_of(socket: Socket) -> Close:
@@ -118,6 +128,7 @@ class Socket:
             session = await self._admitted()
         hello = await _hello()
         rev = await self._rev(session.user)
+        access.info("Socket opened", extra={"fields": {"path": route(websocket.scope)}})
         channels = (user_channel(session.user.id), *([thread_channel(self.thread_id)] if self.thread_id else ()))
         async with self._deps.broadcast.channels.subscribe(*channels) as subscription:
             self._subscription = subscription
@@ -158,6 +169,7 @@ class Socket:
             raise Leave(Close.SESSION_ENDED)
         if self._deps.sockets.count_of(session.user.id) >= SOCKETS_PER_USER:
             raise Leave(Close.TOO_MANY_SOCKETS)
+        logs.about().user = session.user.id
         self._deps.sockets.assign(self, session.user.id)
         if await self._deps.limits.wait_ms(SOCKET_CONNECT, str(session.user.id)):
             raise Leave(Close.OVERLOAD)
