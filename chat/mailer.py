@@ -192,6 +192,16 @@ class Mailer:
             async with asyncio.timeout(seconds):
                 await self._draining.wait()
 
+    async def check(self, *, seconds: float) -> None:
+        """Connect as for an email, and send none. Raises SMTPException or OSError."""
+        client = self._client()
+        try:
+            async with asyncio.timeout(seconds):
+                await client.connect()
+                await client.noop()
+        finally:
+            client.close()
+
     async def _send(self, message: EmailMessage) -> None:
         client = self._client()
         async with self._connections:

@@ -16,6 +16,7 @@ from chat import checkout, database, development, server
 from chat.app import create_app
 from chat.cli import changes, records
 from chat.cli import models as models_command
+from chat.cli.doctor import doctor
 from chat.cli.environment import settings_with_database
 from chat.cli.routes import routes_document
 from chat.services.errors import Refused
@@ -70,10 +71,17 @@ def _parser() -> argparse.ArgumentParser:
     models = _add(commands, "models", models_command.models, "compare what the providers offer with what is configured")
     models.add_argument("--all", action="store_true", help="list every model that a provider offers")
     models.add_argument("--write", action="store_true", help="print a models file (MODELS_FILE) that combines both")
+    _add_doctor(commands)
     listing = _add(commands, "settings", _settings, "print docs/settings.md, the list of all settings")
     listing.add_argument("--env-example", action="store_true", help="print .env.example instead")
     _add(commands, "routes", _routes, "print docs/routes.md, the list of all routes")
     return parser
+
+
+def _add_doctor(commands: Commands) -> None:
+    check = _add(commands, "doctor", doctor, "check everything that the site needs; exits with 1 if there is a problem")
+    check.add_argument("--json", action="store_true", help="print JSON, for programs")
+    check.add_argument("--call", action="store_true", help="also ask each provider for a few tokens, which costs money")
 
 
 def _add_changes(commands: Commands) -> None:

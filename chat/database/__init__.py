@@ -19,6 +19,7 @@ from chat.database.address import credentials, is_pooled
 from chat.database.fitness import FACTS, Facts, facts_of, unfit
 from chat.database.outages import DatabaseUnavailable, OutageLog, retried
 from chat.database.pool import MIN_SIZE, Client
+from chat.database.pooler import PooledConnection
 from chat.settings import Settings, SettingsError
 
 __all__ = [
@@ -44,7 +45,7 @@ MIGRATION_LOCK = 0x63686174  # "chat": the advisory lock of the one process that
 DEADLOCKS = 5  # of a migration, until the next one is an error
 MIGRATION_SETTINGS = {
     "application_name": "chat migrate",
-    # A role's own limits, as docs/operations.md sets them behind a pooler, are for the site's statements.
+    # A role's own limits, as docs/stores.md sets them behind a pooler, are for the site's statements.
     "statement_timeout": "0",
     "lock_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
@@ -74,6 +75,12 @@ def migration_credentials(url: str, *, name: str = "DATABASE_URL") -> dict[str, 
     ours = MIGRATION_SETTINGS if not is_pooled(url) else {"application_name": "chat migrate"}
     kept = {key: value for key, value in known["server_settings"].items() if key == "options"}
     return known | {"server_settings": kept | ours}
+
+
+async def connect(url: str, *, name: str = "DATABASE_URL", seconds: float) -> asyncpg.Connection:
+    """One connection with the site's settings, outside the pool. Raises SettingsError, OSError and asyncpg's errors."""
+    kind = PooledConnection if is_pooled(url) else asyncpg.Connection
+    return await asyncpg.connect(**credentials(url, name=name), connection_class=kind, timeout=seconds)
 
 
 async def open_database(settings: Settings) -> Facts:

@@ -108,7 +108,7 @@ class Settings:
         "",
         "PostgreSQL, like `postgres://user:password@host:5432/name?sslmode=require`. "
         "Unset in development: an embedded server with its data in `var/`. Behind pgbouncer or another pooler in "
-        "transaction mode, add `pgbouncer=true`. `docs/operations.md` lists what may follow the `?`.",
+        "transaction mode, add `pgbouncer=true`. `docs/stores.md` lists what may follow the `?`.",
         group="Stores",
         secret=True,
     )
