@@ -36,14 +36,15 @@ async def test_the_tab_order_of_a_thread(desk: Desk, alice: Person) -> None:
     order = await tabbed(chat.page, 30)
     start = order.index("Skip to the conversation")
 
-    assert order[start : start + 17] == [
+    assert order[start : start + 18] == [
         "Skip to the conversation",
         "Skip to the message field",
         "Quart Chat",
         "New chat",
+        "Search",
         "Today's talk",
         "Options",
-        order[start + 6],
+        order[start + 7],
         "Account",
         "Conversation",
         "Copy message",
@@ -55,7 +56,7 @@ async def test_the_tab_order_of_a_thread(desk: Desk, alice: Person) -> None:
         "Go to the answer",
         "Message",
     ]
-    assert order[start + 6].startswith("Theme: ")
+    assert order[start + 7].startswith("Theme: ")
 
 
 async def test_the_skip_link_appears_on_focus_and_leads_to_the_field(desk: Desk, alice: Person) -> None:
@@ -80,7 +81,7 @@ async def test_the_list_of_chats_is_one_tab_stop_with_arrow_keys(desk: Desk, ali
         thread_id = await past_thread(alice, title=title, days_ago=age + 1)
     chat = await desk.chat(alice, thread_id)
     link = chat.threads.get_by_role("link")
-    await chat.page.get_by_role("link", name="New chat").first.focus()
+    await chat.page.get_by_role("link", name="Search").focus()
     await chat.page.keyboard.press("Tab")
     await expect(link.nth(3)).to_be_focused()
     for key, index in (("ArrowDown", 3), ("ArrowUp", 2), ("Home", 0), ("ArrowUp", 0), ("ArrowDown", 1), ("End", 3)):

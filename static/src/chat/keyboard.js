@@ -1,7 +1,7 @@
 /** What the keyboard does on a chat's page: the list of chats, shortcuts, and a focus that is never lost. */
 import { keepFocus } from "./focus.js";
 import { startRoving } from "./roving.js";
-import { startShortcuts } from "./shortcuts.js";
+import { search, startShortcuts } from "./shortcuts.js";
 
 // Of an answer that has ended, and has a text.
 const COPY_ANSWER = '[data-role="assistant"]:not([data-status="streaming"]) > .markdown-content:not(:empty) ~ * [data-action="copy"]';
@@ -12,8 +12,15 @@ const part = (id) => document.getElementById(id);
 export function startKeyboard(actions) {
   startRoving(part("thread-list"), part("thread-scroll"));
   keepFocus("#thread-list, #older", focusAfter);
+  part("search-open")?.addEventListener("click", openSearch);
   const toChats = () => read("toChats", actions.focusField);
   startShortcuts({ toChats, ...(part("chat-messages") ? startReading() : {}), ...actions });
+}
+
+function openSearch(event) {
+  if (event.ctrlKey || event.metaKey || event.shiftKey) return; // another tab or window
+  event.preventDefault();
+  search();
 }
 
 function startReading() {

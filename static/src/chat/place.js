@@ -1,6 +1,12 @@
-/** The reader's place in a thread, kept over a reload and over going back and forward. */
+/** The reader's place in a thread: kept over a reload and over going back and forward, or the message that a search led to. */
 
 const RETURNS = new Set(["reload", "back_forward"]);
+const BELOW_EDGE_PX = 16; // as much as the styles leave above the target of an address
+
+/** The place of the message that a search led to, if it did. */
+export function foundPlace({ at: id }) {
+  return id && { id, top: BELOW_EDGE_PX, hasRoom: false, isFound: true };
+}
 
 export class Place {
   #tab;

@@ -15,7 +15,8 @@ export function fill(dialog, shortcuts, isMac) {
   }
 }
 
-function keysOf({ key, command, alt, shift }, isMac) {
+/** The keys of a shortcut, as they are written on the keyboard. */
+export function keysOf({ key, command, alt, shift }, isMac) {
   const modifiers = [command && (isMac ? "⌘" : "Ctrl"), alt && (isMac ? "⌥" : "Alt"), shift && (isMac ? "⇧" : "Shift")];
   return [...modifiers, NAMES[key] ?? key].filter(Boolean);
 }

@@ -1,8 +1,9 @@
-/** Keyboard shortcuts: one table binds them, fills their list. Each needs a modifier: speech input presses plain keys. */
+/** Keyboard shortcuts: one table binds them, fills their list and gives the search dialog its hints. Each needs a modifier: speech input presses plain keys. */
 
 // `command` is Ctrl, on a Mac ⌘: there, Ctrl edits text. Where `shift` is missing it may be held: "/" needs it on many keyboards.
 // `code` is the key's position, for a key that gives another sign with Shift.
 const SHORTCUTS = [
+  { key: "K", command: true, shift: false, does: "search", words: "Search" },
   { key: "O", command: true, shift: true, does: "newChat", words: "New chat" },
   { key: "S", command: true, shift: true, does: "toChats", words: "Go to the list of chats, and back" },
   { key: "Escape", shift: true, does: "focusField", words: "Go to the message field" },
@@ -19,10 +20,18 @@ const IS_MAC = /mac|iphone|ipad/i.test(navigator.platform);
 /** `actions`: what the page can do, by `does`; false if there is nothing to do. */
 export function startShortcuts(actions) {
   const dialog = document.getElementById("shortcuts");
-  const all = { ...actions, list: () => void open(dialog), newChat: () => document.getElementById("new-chat").click() };
+  const all = { ...actions, search, list: () => void open(dialog), newChat: () => document.getElementById("new-chat").click() };
   document.querySelectorAll("[data-shortcuts]").forEach((button) => button.addEventListener("click", () => openFrom(button, dialog)));
   // In the capture phase: Escape closes what is open, which this handler must still find open.
   document.addEventListener("keydown", (event) => pressed(event, all), true);
+}
+
+/** Without the file, which a newer release may have removed, the search is a page. */
+export function search() {
+  import("./search/palette.js").then(
+    ({ togglePalette }) => togglePalette(SHORTCUTS, IS_MAC),
+    () => window.location.assign("/search/"),
+  );
 }
 
 /** When the dialog closes, the focus returns to what has it now: the item itself is in a menu that has closed by then. */

@@ -45,7 +45,6 @@ const HANDLERS = new Map([
   ["error", error],
   ["local.send", localSend],
   ["local.older", localOlder],
-  ["local.newer", localNewer],
   ["local.title", localTitle],
   ["local.doubt", (state) => needsSync(state)],
 ]);
@@ -254,12 +253,6 @@ function localSend(state, { client_id, content, created_at, edits, queue }) {
 function localOlder(state, { messages }) {
   const fresh = messages.filter((message) => !findMessage(state, message.id)).map(complete);
   return changed({ ...state, messages: [...fresh, ...state.messages] });
-}
-
-/** Below those of a detached page. */
-function localNewer(state, { messages }) {
-  const fresh = messages.filter((message) => !findMessage(state, message.id)).map(complete);
-  return changed({ ...state, messages: [...storedOf(state), ...fresh, ...state.messages.filter(({ pending }) => pending)] });
 }
 
 /** A rename in this tab, as the server answered; `since` is the titleRev from before: a title that the socket brought meanwhile is newer. */

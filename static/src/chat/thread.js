@@ -19,7 +19,7 @@ import { ModelNotice } from "./model_notice.js";
 import { Narrator } from "./narrator.js";
 import { startNewChat } from "./new_chat.js";
 import { Outbox } from "./outbox.js";
-import { Place } from "./place.js";
+import { Place, foundPlace } from "./place.js";
 import { startRename } from "./rename.js";
 import { Follower } from "./scroll.js";
 import { Silence } from "./silence.js";
@@ -119,7 +119,7 @@ class ThreadPage {
     this.#state = initialState({ threadId, cursor, rev: Number(rev), title, messages, elsewhere, queue: readQueue() });
     this.#narrator.begin(this.#state);
     this.#connection.open();
-    const place = this.#place.read();
+    const place = this.#place.read() ?? foundPlace(this.#main.dataset);
     this.#list.adopt(this.#state.messages, place?.id);
     this.#follower.open(place);
     document.getElementById("chat-scroll").removeAttribute("data-opening");
@@ -128,6 +128,7 @@ class ThreadPage {
     for (const message of this.#outbox.messages) this.#dispatch({ type: "local.send", ...message, queue: false }); // no list yet
     this.#render();
     this.#listen();
+    if (place?.isFound) import("./search/jump.js").then(({ jump }) => jump(place), () => {});
   }
 
   #listen() {
