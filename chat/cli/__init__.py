@@ -18,6 +18,7 @@ from chat.cli import changes, records
 from chat.cli import models as models_command
 from chat.cli.doctor import doctor
 from chat.cli.environment import settings_with_database
+from chat.cli.reindex import reindex
 from chat.cli.routes import routes_document
 from chat.services.errors import Refused
 from chat.settings import Settings, SettingsError
@@ -59,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add(commands, "serve", _serve, "run the site in production")
     _add(commands, "migrate", _migrate, "apply the migrations that are missing")
+    _add(commands, "reindex", reindex, "make older messages searchable, after an upgrade; safe beside a running site")
     new = _add(commands, "make-migration", _make_migration, "write a migration for changes of the models")
     new.add_argument("name", help="short name, like add_title")
     _add_changes(commands)

@@ -20,7 +20,8 @@ from chat.search.words import words
 
 BATCH = 100  # messages: about 0.2 s of a thread, and as much of PostgreSQL
 DELETIONS = 5  # of messages of one batch at the moment when it is added
-BATCH_CHARACTERS = 1_000_000  # of their text, and a message more
+BATCH_BYTES = 1_000_000  # of their text, and a message more
+LOOKED_AT = 2_000  # messages or titles that `chat reindex` reads at once: a statement may take six seconds
 
 # A message changes until its answer has ended. What tools and the model's reasoning say is not searched.
 SEARCHED = "m.status <> 'streaming' AND m.role IN ('user', 'assistant') AND m.content <> ''"
@@ -35,12 +36,11 @@ SELECT m.id, m.id, m.user_id, NULL, m.title FROM chat_thread m
 WHERE m.id IN (SELECT thread_id FROM chat_message WHERE id = ANY($1::uuid[])) AND {MISSING}
 """  # noqa: S608 - constants
 LATER = f"""
-SELECT m.id, m.thread_id, length(m.content) AS length FROM chat_message m
-WHERE m.id > $1 AND {SEARCHED} AND {MISSING} ORDER BY m.id LIMIT $2
+SELECT m.id FROM chat_message m WHERE m.id > $1 AND {SEARCHED} AND {MISSING} ORDER BY m.id LIMIT $2
 """  # noqa: S608
 EARLIER = f"""
-SELECT m.id, m.thread_id, length(m.content) AS length FROM chat_message m
-WHERE m.id < $1 AND {SEARCHED} AND {MISSING} ORDER BY m.id DESC LIMIT $2
+SELECT m.id, octet_length(m.content) AS bytes, {SEARCHED} AND {MISSING} AS is_missing
+FROM chat_message m WHERE m.id < $1 ORDER BY m.id DESC LIMIT $2
 """  # noqa: S608
 # In the order in which a deletion locks threads. A title that is set meanwhile has its entry already, see `set_title`.
 ADD = """
@@ -97,12 +97,12 @@ async def reindex() -> AsyncIterator[int]:
     It may stop at any time, and continues with what is missing then.
     """
     last = UUID(int=2**128 - 1)
-    while rows := await query(EARLIER, last, BATCH):
+    while rows := await query(EARLIER, last, LOOKED_AT):
         last = rows[-1]["id"]
-        for part in _parts(rows):
+        for part in _parts([row for row in rows if row["is_missing"]]):
             yield await index(part)
     last = UUID(int=0)
-    while titles := await query(ALL_TITLES, last, BATCH * 10):
+    while titles := await query(ALL_TITLES, last, LOOKED_AT):
         last = titles[-1]["id"]
         yield await _correct(titles)
 
@@ -112,11 +112,11 @@ def _parts(rows: Sequence[dict[str, Any]]) -> list[list[UUID]]:
     parts: list[list[UUID]] = [[]]
     size = 0
     for row in rows:
-        if size > BATCH_CHARACTERS:
+        if size > BATCH_BYTES or len(parts[-1]) == BATCH:
             parts.append([])
             size = 0
         parts[-1].append(row["id"])
-        size += row["length"]
+        size += row["bytes"]
     return parts
 
 

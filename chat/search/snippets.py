@@ -14,7 +14,7 @@ from chat.text import utf16_length
 WIDTH = 160  # characters of a snippet
 BEFORE = 40  # of them before the first mark
 MOST_MARKS = 100  # of a term in a text: a word can be all of it
-MOST_SEARCHED = 1_000_000  # characters; more are indexed no better
+MOST_SEARCHED = 2_000_000  # characters; the index ends before
 
 # Parts that can be folded by themselves: the next one does not begin with what belongs to the character before it.
 PIECE = re.compile(f"(?s)(?:.{{1,400}}(?![{MARKS}{JAMO}])|.{{1,4000}})")
