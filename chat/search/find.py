@@ -1,4 +1,4 @@
-"""The user's messages and chats that match a query: the newest, the best of them first, by chat."""
+"""A page of results: chats, the best first, each with its best hits."""
 
 from __future__ import annotations
 
@@ -12,48 +12,20 @@ from uuid import UUID
 import msgspec
 
 from chat.database import query as rows_of
+from chat.search import matches
+from chat.search.matches import END, NEWEST, Match
 from chat.search.query import Query
 from chat.search.snippets import snippet, title_marks
-from chat.search.store import owner
 
-NEWEST = 200  # matches that are ranked; ranking all of them takes seconds
 CHATS = 20  # of a page
 HITS = 3  # of a chat
 HITS_OF_ONE = 50  # of a page with one chat
 RECENT_CHATS = 20
 
-CURSOR = re.compile(
-    r"([0-9a-f]{32})-(\d{1,4})", re.ASCII
-)  # the newest match that may be on the page, and chats before it
-END = UUID(int=2**128 - 1)
+# The newest message that may be on the page, the chats before it, and `t` if these messages are the first to be ranked,
+# together with the titles.
+CURSOR = re.compile(r"([0-9a-f]{32})-(\d{1,4})(t?)", re.ASCII)
 
-# The owner's lexeme makes the index find the user's own; `user_id` is what decides. The planner must not walk through
-# all entries by their id because it takes a word for a frequent one, so the matches are collected first.
-MATCHES = """
-WITH matching AS MATERIALIZED (
-    SELECT id, thread_id FROM search_entry
-    WHERE user_id = $1 AND words @@ $2::text::tsquery AND message_id IS NOT NULL AND id <= $3
-        AND thread_id <> ALL (SELECT id FROM chat_thread WHERE user_id = $1 AND deleted_at IS NOT NULL)
-), newest AS (
-    SELECT id, thread_id FROM matching ORDER BY id DESC LIMIT $4
-)
-SELECT n.id, n.thread_id, ts_rank_cd(e.words, $5::text::tsquery, 1) AS rank
-FROM newest n JOIN search_entry e ON e.id = n.id ORDER BY n.id DESC
-"""
-# From the message $3 on, in the order of the chat; from its last one if there is no such message.
-MATCHES_OF_ONE = """
-SELECT m.id, m.thread_id, 0::float8 AS rank
-FROM search_entry e JOIN chat_message m ON m.id = e.message_id
-WHERE e.user_id = $1 AND e.thread_id = $5 AND e.words @@ $2::text::tsquery
-    AND m.number <= coalesce((SELECT number FROM chat_message WHERE id = $3), 2147483647)
-ORDER BY m.number DESC LIMIT $4
-"""
-TITLES = """
-SELECT t.id, t.title FROM search_entry e JOIN chat_thread t ON t.id = e.thread_id
-WHERE e.user_id = $1 AND e.words @@ $2::text::tsquery AND e.message_id IS NULL AND t.user_id = $1
-    AND t.deleted_at IS NULL
-ORDER BY t.last_message_at DESC LIMIT $3
-"""
 CHATS_FOUND = """
 SELECT id AS thread_id, title, last_message_at, archived FROM chat_thread
 WHERE user_id = $1 AND id = ANY($2::uuid[]) AND deleted_at IS NULL
@@ -65,8 +37,9 @@ WHERE user_id = $1 AND NOT archived AND deleted_at IS NULL ORDER BY last_message
 # Each path is walked once, down to the first of its messages that is asked for.
 MESSAGES_FOUND = """
 WITH RECURSIVE found AS (
-    SELECT m.id, m.thread_id, m.number, m.role, m.created_at, m.content FROM chat_message m
-    JOIN chat_thread t ON t.id = m.thread_id WHERE t.user_id = $1 AND m.id = ANY($2::uuid[])
+    SELECT m.id, m.thread_id, m.number, m.role, m.created_at, m.content, t.title FROM chat_message m
+    JOIN chat_thread t ON t.id = m.thread_id
+    WHERE t.user_id = $1 AND t.deleted_at IS NULL AND m.id = ANY($2::uuid[])
 ), path AS (
     SELECT m.id, m.parent_id, m.number, f.least
     FROM (SELECT thread_id, min(number) AS least FROM found GROUP BY thread_id) f
@@ -75,7 +48,7 @@ WITH RECURSIVE found AS (
     SELECT m.id, m.parent_id, m.number, p.least FROM path p JOIN chat_message m ON m.id = p.parent_id
     WHERE p.number > p.least
 )
-SELECT f.id AS message_id, f.thread_id, f.role, f.created_at, f.content,
+SELECT f.id AS message_id, f.thread_id, f.number, f.title, f.role, f.created_at, f.content,
     NOT EXISTS (SELECT 1 FROM path WHERE path.id = f.id) AS in_another_version
 FROM found f
 """
@@ -119,10 +92,21 @@ class Found(msgspec.Struct):
 
 
 @dataclass(frozen=True, slots=True)
-class _Match:
-    id: UUID
-    thread_id: UUID
-    rank: float
+class _Place:
+    """Where a page begins."""
+
+    newest: UUID = END
+    skipped: int = 0
+    with_titles: bool = True
+
+    @classmethod
+    def of(cls, cursor: str) -> _Place:
+        """An invalid cursor means the first page."""
+        found = CURSOR.fullmatch(cursor)
+        return cls(UUID(found[1]), int(found[2]), bool(found[3])) if found else cls()
+
+    def __str__(self) -> str:
+        return f"{self.newest.hex}-{self.skipped}{'t' if self.with_titles else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,26 +126,23 @@ async def recent(user_id: UUID) -> Found:
 
 async def find(user_id: UUID, query: Query, text: str, *, before: str = "") -> Found:
     """The chats that match, the best first; an invalid cursor means the first page."""
-    newest, skipped = _place(before)
-    matches = await _matches(MATCHES, user_id, query, newest, NEWEST, query.tsquery)
-    titled = [] if CURSOR.fullmatch(before) else await _titled(user_id, query)
-    chosen = _grouped(matches, titled)
-    page = chosen[skipped : skipped + CHATS]
-    following = ""
-    if len(chosen) > skipped + CHATS:
-        following = f"{(matches[0].id if newest == END and matches else newest).hex}-{skipped + CHATS}"
-    elif len(matches) == NEWEST:
-        following = f"{UUID(int=matches[-1].id.int - 1).hex}-0"
+    place = _Place.of(before)
+    newest = await matches.messages(user_id, query, newest=place.newest)
+    titled = await matches.titled(user_id, query) if place.with_titles else []
+    under = await matches.under(user_id, titled, query)
+    chosen = _grouped([*newest, *under], [one.thread_id for one in titled if not one.rest])
+    page = chosen[place.skipped : place.skipped + CHATS]
+    following = _following(place, newest, is_cut=len(chosen) > place.skipped + CHATS)
     return Found(text, await _shown(user_id, page, query), following)
 
 
 async def find_in(user_id: UUID, thread_id: UUID, query: Query, text: str, *, before: str = "") -> Found:
     """All hits of one of the user's chats, the newest first."""
-    newest, _ = _place(before)
-    matches = await _matches(MATCHES_OF_ONE, user_id, query, newest, HITS_OF_ONE + 1, thread_id)
-    page, further = matches[:HITS_OF_ONE], matches[HITS_OF_ONE:]
+    first = _Place.of(before).newest
+    found = await matches.messages_of(user_id, thread_id, query, newest=first, most=HITS_OF_ONE + 1)
+    page, further = found[:HITS_OF_ONE], found[HITS_OF_ONE:]
     chosen = [_Chosen(thread_id, [match.id for match in page], bool(further))]
-    return Found(text, await _shown(user_id, chosen, query), f"{further[0].id.hex}-0" if further else "")
+    return Found(text, await _shown(user_id, chosen, query), str(_Place(further[0].id)) if further else "")
 
 
 async def is_behind(user_id: UUID) -> bool:
@@ -170,26 +151,20 @@ async def is_behind(user_id: UUID) -> bool:
     return bool(rows and rows[0]["is_behind"])
 
 
-async def _matches(sql: str, user_id: UUID, query: Query, newest: UUID, most: int, last: Any) -> list[_Match]:
-    owned = f"'{owner(user_id)}' & {query.tsquery}"
-    return [_Match(**row) for row in await rows_of(sql, user_id, owned, newest, most, last)]
+def _grouped(found: Sequence[Match], titled: Sequence[UUID]) -> list[_Chosen]:
+    """Chats whose title has all of the words, then the others by their best message."""
+    by_thread: dict[UUID, dict[UUID, None]] = {thread_id: {} for thread_id in titled}
+    for match in sorted(found, key=lambda match: -match.rank):  # stable: the newest of the same rank first
+        by_thread.setdefault(match.thread_id, {})[match.id] = None
+    return [_Chosen(thread_id, list(ids)[:HITS], len(ids) > HITS) for thread_id, ids in by_thread.items()]
 
 
-async def _titled(user_id: UUID, query: Query) -> list[UUID]:
-    """Chats whose title contains all of the terms."""
-    owned = f"'{owner(user_id, of_titles=True)}' & {query.tsquery}"
-    return [row["id"] for row in await rows_of(TITLES, user_id, owned, CHATS)]
-
-
-def _grouped(matches: Sequence[_Match], titled: Sequence[UUID]) -> list[_Chosen]:
-    """Chats whose title matches, then the others by their best message."""
-    by_thread: dict[UUID, list[_Match]] = {thread_id: [] for thread_id in titled}
-    for match in sorted(matches, key=lambda match: -match.rank):  # stable: the newest of the same rank first
-        by_thread.setdefault(match.thread_id, []).append(match)
-    return [
-        _Chosen(thread_id, [match.id for match in found[:HITS]], len(found) > HITS)
-        for thread_id, found in by_thread.items()
-    ]
+def _following(place: _Place, newest: Sequence[Match], *, is_cut: bool) -> str:
+    """The cursor of the next page, with the same messages as long as there are chats of them."""
+    if is_cut:
+        first = newest[0].id if newest and place.newest == END else place.newest
+        return str(_Place(first, place.skipped + CHATS, place.with_titles))
+    return str(_Place(UUID(int=newest[-1].id.int - 1), 0, with_titles=False)) if len(newest) == NEWEST else ""
 
 
 async def _shown(user_id: UUID, page: Sequence[_Chosen], query: Query) -> list[FoundChat]:
@@ -211,8 +186,3 @@ async def _shown(user_id: UUID, page: Sequence[_Chosen], query: Query) -> list[F
 def _hit(row: dict[str, Any], query: Query) -> Hit:
     text, marks = snippet(row["content"], query.wanted)
     return Hit(row["message_id"], row["role"], row["created_at"], text, marks, row["in_another_version"])
-
-
-def _place(cursor: str) -> tuple[UUID, int]:
-    found = CURSOR.fullmatch(cursor)
-    return (UUID(found[1]), int(found[2])) if found else (END, 0)

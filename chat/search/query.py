@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -88,6 +89,12 @@ class Query:
     unwanted: list[Term]
 
     @property
+    def literals(self) -> list[str]:
+        """Terms with signs, which words alone don't tell apart: `C++`, `100%`."""
+        texts = (one.text.lower() for one in self.wanted)
+        return [text for text in texts if not all(character.isalnum() or character.isspace() for character in text)]
+
+    @property
     def tsquery(self) -> str:
         """As PostgreSQL reads it."""
         return " & ".join([one.tsquery for one in self.wanted] + [f"!{one.tsquery}" for one in self.unwanted])
@@ -108,6 +115,12 @@ def parse(text: str) -> Query:
     if not wanted:
         raise Unusable(ONLY_WITHOUT if unwanted else NOTHING)
     return Query(list(wanted.values()), list(unwanted.values()))
+
+
+def plain(texts: Sequence[str]) -> Query:
+    """All of these words, without any operators; what has no word in it is left out."""
+    terms = (Term(text, is_open=True) for text in texts)
+    return Query(list({term.tsquery: term for term in terms if term.words}.values()), [])
 
 
 def _is_rest(before: Word | None, word: Word) -> bool:

@@ -36,10 +36,10 @@ def spans(text: str, terms: Sequence[Term]) -> list[Span]:
     return [folds.original(span) for span in merged]
 
 
-def snippet(text: str, terms: Sequence[Term], width: int = WIDTH) -> tuple[str, list[list[int]]]:
+def snippet(text: str, terms: Sequence[Term], width: int = WIDTH, before: int = BEFORE) -> tuple[str, list[list[int]]]:
     """One line of the text, with the most marks that fit into it, as positions in UTF-16."""
     found = spans(text, terms)
-    start, end = _window(text, found, width)
+    start, end = _window(text, found, width, before)
     piece = re.sub(r"\s", " ", text[start:end])
     head = "…" if start else ""
     shown = f"{head}{piece}{'…' if end < len(text) else ''}"
@@ -52,14 +52,14 @@ def title_marks(title: str, terms: Sequence[Term]) -> list[list[int]]:
     return _in_utf16(title, spans(title, terms))
 
 
-def _window(text: str, found: Sequence[Span], width: int) -> Span:
+def _window(text: str, found: Sequence[Span], width: int, before: int) -> Span:
     """From a little before the mark that has the most others behind it."""
     if not found:
         return 0, min(width, len(text))
-    room = width - BEFORE
+    room = width - before
     starts = [start for start, _ in found]
     most = max(range(len(starts)), key=lambda at: (bisect_right(starts, starts[at] + room) - at, -at))
-    start = max(0, min(starts[most] - BEFORE, len(text) - width))
+    start = max(0, min(starts[most] - before, len(text) - width))
     if start:  # at the beginning of a word, if there is one
         blank = re.compile(r"\s").search(text, start, starts[most])
         start = blank.end() if blank else start

@@ -15,6 +15,7 @@ from chat.tools.search_my_threads import MAX_HITS, Hit, search_my_threads
 from tests.support.cast import Person
 from tests.support.replies import ended
 from tests.support.rows import in_a_row
+from tests.support.searching import indexed
 
 START = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 
@@ -29,7 +30,12 @@ async def conversation(person: Person, title: str, *contents: str, archived: boo
         at = START + timedelta(minutes=number)
         await ChatMessage.filter(id=message.id).update(created_at=at)
     await in_a_row(thread.id)
+    await indexed(thread.id)
     return thread
+
+
+def address(thread_id: object, message_id: object) -> str:
+    return f"/chat/{thread_id}/?at={message_id}#m-{message_id}"
 
 
 async def hits(person: Person, query: str) -> list[Hit]:
@@ -43,10 +49,16 @@ async def snippets(person: Person, query: str) -> list[str]:
 
 async def test_alice_finds_messages_and_their_threads(alice: Person) -> None:
     thread = await conversation(alice, "Dinner", "How is fondue made?", "Melt Gruyère\n\n in white wine.")
+    answer = await ChatMessage.get(thread_id=thread.id, number=2)
 
     assert await hits(alice, "gruyère WINE") == [
         Hit(
-            "Dinner", f"/chat/{thread.id}/", "assistant", "2026-03-01T12:32+00:00", "Melt Gruyère in white wine.", False
+            "Dinner",
+            address(thread.id, answer.id),
+            "assistant",
+            "2026-03-01T12:32+00:00",
+            "Melt Gruyère in white wine.",
+            in_another_version=False,
         )
     ]
     assert [hit.said_by for hit in await hits(alice, "fondue")] == ["user"]
@@ -65,6 +77,7 @@ async def test_other_versions_are_found_and_said_to_be_that(alice: Person) -> No
     question = await ChatMessage.get(thread_id=thread.id, number=1)
     other = {"thread_id": thread.id, "number": 3, "role": Role.ASSISTANT, "parent_id": question.id}
     newer = await ChatMessage.create(content="Melt Gruyère.", **other)
+    await indexed(thread.id)
     await ChatThread.filter(id=thread.id).update(head_id=newer.id)
 
     found = {hit.snippet: hit.in_another_version for hit in await hits(alice, "melt")}
@@ -76,7 +89,7 @@ async def test_bob_finds_nothing_of_alice(alice: Person, bob: Person) -> None:
     mine = await conversation(bob, "Mine", "No plans", "None at all.")
 
     for query in ("secret", "4711", "keep", "e", "%", "' OR '1'='1", "' OR 1=1 --"):
-        assert {hit.url for hit in await hits(bob, query)} <= {f"/chat/{mine.id}/"}
+        assert {hit.url.split("?")[0] for hit in await hits(bob, query)} <= {f"/chat/{mine.id}/"}
     assert await snippets(bob, "secret") == []
     assert await snippets(alice, "secret") == ["My secret is 4711"]
 
@@ -86,7 +99,7 @@ async def test_every_word_has_to_occur_in_the_text_or_in_the_title(alice: Person
 
     assert await snippets(alice, "melts cheese") == ["Gruyère melts.", "Which one melts?"]
     assert await snippets(alice, "melts bread") == []
-    assert await snippets(alice, "heese") == ["Which one melts?"]
+    assert await snippets(alice, "chees") == ["Which one melts?"]
 
 
 async def test_the_newest_come_first_and_not_too_many(alice: Person) -> None:
@@ -156,7 +169,8 @@ async def test_the_model_reads_hits_or_that_there_are_none(alice: Person) -> Non
     context = {User: await User.get(email=alice.email), ChatThread: thread}
 
     found = await load().dispatch("search_my_threads", '{"query": "fondue"}', context)
-    assert [hit["url"] for hit in json.loads(found.output)] == [f"/chat/{thread.id}/"]
+    question = await ChatMessage.get(thread_id=thread.id)
+    assert [hit["url"] for hit in json.loads(found.output)] == [address(thread.id, question.id)]
     nothing = await load().dispatch("search_my_threads", '{"query": "raclette"}', context)
     assert nothing.ok
     assert "No messages contain" in nothing.output

@@ -64,6 +64,27 @@ async def test_a_chat_is_found_by_its_title(alice: Person) -> None:
     assert chat["hits"] == []
 
 
+async def test_words_of_the_title_and_of_a_message_together_find_the_message(alice: Person) -> None:
+    thread_id = await said(alice, "Which one melts?", "Gruyère melts.", "And for bread?", "Brie.")
+    await alice.http.post(f"/chat/{thread_id}/title/", data={"title": "Cheese of Switzerland"})
+
+    assert sorted(await texts(alice, "cheese melts")) == ["Gruyère melts.", "Which one melts?"]
+    assert await texts(alice, "cheese bread") == ["And for bread?"]
+    assert await texts(alice, "melts bread") == []
+    assert sorted(await texts(alice, "cheese melts -which")) == ["Gruyère melts."]
+    assert (await found(alice, "bread -switzerland"))["chats"][0]["hits"]
+    assert await texts(alice, "cheese -switzerland") == []
+
+
+async def test_the_signs_of_a_word_put_what_has_them_first(alice: Person) -> None:
+    exact = await said(alice, "My C++ compiler")
+    await said(alice, "plan c, plan C and c again: c")
+
+    chats = (await found(alice, "c++"))["chats"]
+    assert len(chats) == 2
+    assert chats[0]["thread_id"] == exact
+
+
 async def test_a_chat_shows_its_best_hits_and_leads_to_the_others(alice: Person) -> None:
     contents = [f"fondue {number}" for number in range(HITS + 2)]
     thread_id = await said(alice, *contents)
@@ -83,6 +104,19 @@ async def test_all_hits_of_a_chat_come_in_pages(alice: Person) -> None:
     both = [hit["text"] for page in (first, second) for hit in page["chats"][0]["hits"]]
     assert both == contents[::-1]
     assert (first["chats"][0]["more"], second["chats"][0]["more"], second["next"]) == (True, False, "")
+
+
+async def test_chats_found_by_title_come_in_pages_with_the_others(alice: Person) -> None:
+    titled = [await past_thread(alice, title=f"fondue {number}") for number in range(CHATS // 2)]
+    for thread_id in titled:
+        await indexed(thread_id)
+    others = [await said(alice, f"fondue {number}") for number in range(CHATS)]
+
+    first = await found(alice, "fondue")
+    second = await found(alice, "fondue", before=first["next"])
+    listed = [chat["thread_id"] for page in (first, second) for chat in page["chats"]]
+    assert set(listed[: CHATS // 2]) == set(titled)
+    assert sorted(listed) == sorted(titled + others)
 
 
 async def test_chats_come_in_pages_each_once(alice: Person) -> None:
