@@ -68,18 +68,20 @@ def run(environment: Mapping[str, str] | None = None, *, root: Path = ROOT, loca
 
 
 def beside_a_run(environment: Mapping[str, str], *, root: Path = ROOT) -> dict[str, str]:
-    """For a command while `chat dev` runs: without a DATABASE_URL, it uses the embedded database."""
-    sockets = root / "var" / "postgres.sockets"
-    if environment.get("DATABASE_URL") or not sockets.exists():
-        return dict(environment)
-    url = f"postgres://postgres@/postgres?host={quote(str(sockets.resolve()))}"
-    return {**DEFAULTS, **environment, "DATABASE_URL": url}
+    """For a command while `chat dev` runs: without their URLs, it uses the embedded stores."""
+    postgres, valkey = root / "var" / "postgres.sockets", root / "var" / "valkey.sockets"
+    found = {}
+    if postgres.exists() and not environment.get("DATABASE_URL"):
+        found["DATABASE_URL"] = f"postgres://postgres@/postgres?host={quote(str(postgres.resolve()))}"
+    if valkey.exists() and not environment.get("REDIS_URL"):
+        found["REDIS_URL"] = f"unix://{quote(str(valkey.resolve() / 'valkey.sock'))}"
+    return {**DEFAULTS, **environment, **found} if "DATABASE_URL" in found else dict(environment) | found
 
 
 def _run(environment: dict[str, str], var: Path, local_model: bool) -> int:
     settings = _checked(environment)
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_only_run(var / "run.lock", _address(settings)))
+        stack.enter_context(only_run(var / "run.lock", _address(settings)))
         _check_port(settings.host, settings.port)
         started = _start_stores(environment, var, stack) | _start_model(environment, var, stack, local_model)
         settings = _checked({"PUBLIC_URL": _address(settings).rstrip("/"), **started, **environment})
@@ -127,7 +129,7 @@ def _checked(environment: Mapping[str, str]) -> Settings:
 
 
 @contextlib.contextmanager
-def _only_run(path: Path, address: str) -> Iterator[None]:
+def only_run(path: Path, address: str) -> Iterator[None]:
     """Lock this checkout. The kernel releases the lock when the process ends, however it ends."""
     with path.open("a+") as file:
         os.fchmod(file.fileno(), 0o600)

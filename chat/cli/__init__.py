@@ -14,12 +14,13 @@ from dotenv import load_dotenv
 
 from chat import checkout, database, development, server
 from chat.app import create_app
-from chat.cli import changes, records
+from chat.cli import backup, changes, records
 from chat.cli import models as models_command
 from chat.cli.doctor import doctor
 from chat.cli.environment import settings_with_database
 from chat.cli.reindex import reindex
 from chat.cli.routes import routes_document
+from chat.cli.shell import shell
 from chat.services.errors import Refused
 from chat.settings import Settings, SettingsError
 from chat.settings.listing import environment_example, settings_document
@@ -73,17 +74,25 @@ def _parser() -> argparse.ArgumentParser:
     models = _add(commands, "models", models_command.models, "compare what the providers offer with what is configured")
     models.add_argument("--all", action="store_true", help="list every model that a provider offers")
     models.add_argument("--write", action="store_true", help="print a models file (MODELS_FILE) that combines both")
-    _add_doctor(commands)
+    _add_operations(commands)
     listing = _add(commands, "settings", _settings, "print docs/settings.md, the list of all settings")
     listing.add_argument("--env-example", action="store_true", help="print .env.example instead")
     _add(commands, "routes", _routes, "print docs/routes.md, the list of all routes")
     return parser
 
 
-def _add_doctor(commands: Commands) -> None:
+def _add_operations(commands: Commands) -> None:
     check = _add(commands, "doctor", doctor, "check everything that the site needs; exits with 1 if there is a problem")
     check.add_argument("--json", action="store_true", help="print JSON, for programs")
     check.add_argument("--call", action="store_true", help="also ask each provider for a few tokens, which costs money")
+    writing = _add(
+        commands, "backup", backup.backup, "write a backup of the embedded database, while the site runs or not"
+    )
+    writing.add_argument("file", metavar="FILE", help="a new file, which only you can read")
+    prompt = _add(commands, "shell", shell, "Python with the site's settings, rows, stores and model client")
+    prompt.add_argument("-c", dest="code", metavar="CODE", help="run this; without it, a script on standard input")
+    reading = _add(commands, "restore", backup.restore, "restore a backup into an empty embedded database")
+    reading.add_argument("file", metavar="FILE", help="a file that `chat backup` wrote")
 
 
 def _add_changes(commands: Commands) -> None:
