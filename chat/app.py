@@ -30,8 +30,8 @@ from chat.web import (
     request_log,
     security_headers,
 )
+from chat.web.chat import list_forms, queue_forms, socket, version_forms
 from chat.web.chat import pages as chat_pages
-from chat.web.chat import queue_forms, socket, version_forms
 from chat.web.cookies import FormSessions
 from chat.web.model_words import abilities
 from chat.web.request_log import route
@@ -152,7 +152,8 @@ def create_app(settings: Settings) -> Quart:
     form_parser.install(app)
     rate_limits.install(app)
     compression.install(app)
-    for area in (pages, accounts, chat_pages, version_forms, queue_forms, search_pages, usage_pages, socket, admin):
+    chats = (chat_pages, list_forms, version_forms, queue_forms, search_pages, socket)
+    for area in (pages, accounts, *chats, usage_pages, admin):
         app.register_blueprint(area.blueprint)
     _install_templates(app, settings)
     error_pages.install(app)

@@ -132,10 +132,11 @@ def _add_changes(commands: Commands) -> None:
 
 
 def _add_prune(commands: Commands) -> None:
-    prune = _add(commands, "prune", records.prune, "delete expired sessions, expired links and old model requests")
+    prune = _add(commands, "prune", records.prune, "delete expired sessions, expired links, deleted chats and old rows")
     prune.add_argument("--dry-run", action="store_true", help="delete nothing; print how many rows would be deleted")
     prune.add_argument("--sessions", action="store_true", help="expired sessions")
     prune.add_argument("--tokens", action="store_true", help="expired emailed links")
+    prune.add_argument("--deleted-chats", action="store_true", help="chats that users deleted and could bring back")
     prune.add_argument(
         "--logs-older-than",
         type=records.days,

@@ -53,8 +53,8 @@ def usage(arguments: argparse.Namespace) -> int:
 
 def prune(arguments: argparse.Namespace) -> int:
     """Delete old rows, and print how many."""
-    if not (arguments.sessions or arguments.tokens or arguments.logs_older_than):
-        sys.stderr.write("Choose what to delete: --sessions, --tokens or --logs-older-than DAYS.\n")
+    if not (arguments.sessions or arguments.tokens or arguments.deleted_chats or arguments.logs_older_than):
+        sys.stderr.write("Choose what to delete: --sessions, --tokens, --deleted-chats or --logs-older-than DAYS.\n")
         return 2
     return _with_database(lambda: _prune(arguments))
 
@@ -108,6 +108,8 @@ async def _prune(arguments: argparse.Namespace) -> None:
         _print_pruned(await pruning.sessions(context), context)
     if arguments.tokens:
         _print_pruned(await pruning.tokens(context), context)
+    if arguments.deleted_chats:
+        _print_pruned(await pruning.chats(context), context)
     if arguments.logs_older_than:
         _print_pruned(await pruning.logs(context, arguments.logs_older_than), context)
 

@@ -30,6 +30,7 @@ from chat.services.replies import (
     snapshot,
     storing,
     takeover,
+    thread_deletion,
     threads,
     tool_calls,
     worker,
@@ -129,6 +130,7 @@ RENEW_LEASES = Part(lease, "renew")
 LEASE_STATEMENTS = (Part(lease, "CLAIM"), Part(lease, "RENEW"))
 EXPIRED_STATEMENT = Part(lease, "EXPIRED")
 EXPIRED = Part(lease, "expired")
+DUE = Part(thread_deletion, "due")
 LOST_ROUND = Part(takeover, "_lost_round")
 SEND = Part(send, "_send")
 MOST_VERSIONS = Part(storing, "MOST_VERSIONS")

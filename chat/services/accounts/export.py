@@ -56,19 +56,20 @@ SELECT id, created_at, caller, round, model_asked, model, status, input_tokens, 
 FROM llm_call_log WHERE user_id = $1 AND id > $2 ORDER BY id LIMIT $3
 """
 THREADS = """
-SELECT id, title, title_by, model, archived, head_id, forked_from_id, created_at, last_message_at FROM chat_thread
-WHERE user_id = $1 AND (created_at, id) > ($2, $3) ORDER BY created_at, id LIMIT $4
+SELECT id, title, title_by, model, archived, pinned, head_id, forked_from_id, created_at, last_message_at
+FROM chat_thread
+WHERE user_id = $1 AND deleted_at IS NULL AND (created_at, id) > ($2, $3) ORDER BY created_at, id LIMIT $4
 """
 MESSAGES = """
 SELECT m.id, m.parent_id, m.number, m.role, m.status, m.content, m.reasoning, m.reasoning_ms, m.error, m.created_at
 FROM chat_message m JOIN chat_thread t ON t.id = m.thread_id
-WHERE t.user_id = $1 AND t.id = $2 AND m.number > $3 ORDER BY m.number LIMIT $4
+WHERE t.user_id = $1 AND t.id = $2 AND t.deleted_at IS NULL AND m.number > $3 ORDER BY m.number LIMIT $4
 """
 # A part of the path, from $3 back.
 PATH = """
 WITH RECURSIVE path AS (
     SELECT m.number, m.parent_id, 1 AS step FROM chat_message m JOIN chat_thread t ON t.id = m.thread_id
-    WHERE t.user_id = $1 AND t.id = $2 AND m.id = $3
+    WHERE t.user_id = $1 AND t.id = $2 AND t.deleted_at IS NULL AND m.id = $3
     UNION ALL
     SELECT m.number, m.parent_id, p.step + 1 FROM path p JOIN chat_message m ON m.id = p.parent_id WHERE p.step < $4
 )
@@ -77,7 +78,7 @@ SELECT number, parent_id FROM path ORDER BY step
 QUEUE = """
 SELECT q.client_id, q.content, q.model, q.created_at
 FROM queued_message q JOIN chat_thread t ON t.id = q.thread_id
-WHERE t.user_id = $1 AND t.id = $2 ORDER BY q.is_next DESC, q.number
+WHERE t.user_id = $1 AND t.id = $2 AND t.deleted_at IS NULL ORDER BY q.is_next DESC, q.number
 """
 TOOL_CALLS = """
 SELECT g.answer_id, c.name, c.arguments, c.output, c.state, c.created_at, c.finished_at

@@ -115,6 +115,7 @@ class Table:
     columns: Sequence[Column]
     details: Sequence[Column] = ()
     joins: str = ""
+    condition: str = ""  # of all its rows
     search: str = ""  # a condition with a `{}`; ids can always be searched
     search_hint: str = "ID"
     is_prefix_search: bool = False

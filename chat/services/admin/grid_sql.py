@@ -76,7 +76,7 @@ async def related(table: Table, filter_name: str, value: Any) -> list[Row]:
 
 async def find(table: Table, row_id: UUID) -> Row | None:
     """One row with its details."""
-    selection = Selection(table.sorts[0])
+    selection = _all(table, table.sorts[0])
     selection.add("t.id = {}", row_id)
     rows = await _rows(table, selection, limit=1, columns=[*table.columns, *table.details])
     return rows[0] if rows else None
@@ -114,7 +114,7 @@ def _parsed(table: Table, arguments: Mapping[str, str]) -> Selection:
     name = arguments.get("sort") or table.sorts[0].name
     if name not in sorts:
         raise InvalidQuery(f"There is no sort order “{name[:40]}”. Choose one of {', '.join(sorts)}.")
-    selection = Selection(sorts[name])
+    selection = _all(table, sorts[name])
     if sorts[name].condition:
         selection.add(sorts[name].condition)
     if text := _argument(arguments, "q"):
@@ -123,6 +123,10 @@ def _parsed(table: Table, arguments: Mapping[str, str]) -> Selection:
         if text := _argument(arguments, one.name):
             _filter(one, selection, text)
     return selection
+
+
+def _all(table: Table, sort: Sort) -> Selection:
+    return Selection(sort, [table.condition] if table.condition else [])
 
 
 def _argument(arguments: Mapping[str, str], name: str) -> str:

@@ -1,4 +1,4 @@
-"""Deletes expired sessions, expired emailed links and old model requests; never the audit log.
+"""Deletes expired sessions, expired emailed links, deleted chats and old model requests; never the audit log.
 
 It works in batches, each with its audit entry in one transaction: no lock is held for long, every deletion is recorded
 even if the run is interrupted, and the next run continues. Without an audit context it only counts.
@@ -16,6 +16,7 @@ from chat.database import now, query
 from chat.services.accounts.sessions import expired_sql
 from chat.services.admin import audit
 from chat.services.admin.audit import AuditContext
+from chat.services.replies import thread_deletion
 
 BATCH = 2000
 SHORTEST_DAYS = 31  # the overview shows thirty
@@ -25,6 +26,8 @@ EXPIRED_SESSIONS = f"SELECT s.id FROM auth_session s JOIN users u ON u.id = s.us
 EXPIRED_LINKS = "SELECT id FROM {table} WHERE expires_at < now()"
 # An invitation that someone accepted stays, since it says who invited whom.
 UNUSED = "AND NOT EXISTS (SELECT FROM users WHERE invitation_id = invitation.id)"
+# The workers of a site that runs delete them within seconds.
+DELETED_CHATS = "SELECT id FROM chat_thread WHERE deleted_at IS NOT NULL"
 OLD_CALLS = "SELECT id FROM llm_call_log WHERE created_at < $1"
 
 
@@ -57,6 +60,12 @@ async def tokens(context: AuditContext | None) -> list[Pruned]:
     return [*pruned, Pruned(count, "expired invitations that no one accepted")]
 
 
+async def chats(context: AuditContext | None) -> list[Pruned]:
+    """Chats that their users have deleted, also those that could still be brought back."""
+    count = await _prune_chats(context) if context else await _prune(None, "chats", "chat_thread", DELETED_CHATS)
+    return [Pruned(count, "chats that their users had deleted")]
+
+
 async def logs(context: AuditContext | None, older_than_days: int) -> list[Pruned]:
     """Model requests with their text. Monthly totals stay, and with them budgets and costs."""
     before = (await now()).astimezone(UTC) - timedelta(days=older_than_days)
@@ -76,3 +85,15 @@ async def _prune(context: AuditContext | None, name: str, table: str, chosen: st
                 return deleted
             await audit.record(context, f"prune.{name}", after={"rows": rows, "table": table, **what})
         deleted += rows
+
+
+async def _prune_chats(context: AuditContext) -> int:
+    """Answers that are still being written record their cost and end, wherever they run."""
+    deleted, batch = 0, f"{DELETED_CHATS} ORDER BY id LIMIT {thread_deletion.THREADS_AT_ONCE} FOR UPDATE SKIP LOCKED"
+    while True:
+        async with in_transaction():
+            gone = await thread_deletion.delete_rows([row["id"] for row in await query(batch)])
+            if not gone.threads:
+                return deleted
+            await audit.record(context, "prune.chats", after={"rows": len(gone.threads), "table": "chat_thread"})
+        deleted += len(gone.threads)

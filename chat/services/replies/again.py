@@ -21,7 +21,7 @@ from chat.services.replies.storing import Accepted, Asked, Place
 STORED = """
 SELECT g.user_message_id AS message_id, g.answer_id, g.id AS generation_id
 FROM chat_message answer JOIN generation g ON g.answer_id = answer.id JOIN chat_thread t ON t.id = answer.thread_id
-WHERE t.user_id = $1 AND t.id = $2 AND answer.client_id = $3
+WHERE t.user_id = $1 AND t.id = $2 AND t.deleted_at IS NULL AND answer.client_id = $3
 """
 # Without a client id: the next attempt at the same answer, as long as it is the newest message.
 REGENERATED = """
@@ -30,7 +30,7 @@ FROM generation g
 JOIN generation again ON again.user_message_id = g.user_message_id AND again.attempt = g.attempt + 1
 JOIN chat_message answer ON answer.id = again.answer_id
 JOIN chat_thread t ON t.id = g.thread_id AND t.message_count = answer.number
-WHERE t.user_id = $1 AND t.id = $2 AND g.answer_id = $3 AND again.continues = $4
+WHERE t.user_id = $1 AND t.id = $2 AND t.deleted_at IS NULL AND g.answer_id = $3 AND again.continues = $4
     AND ($5 = '' OR again.model = $5)
 """
 ATTEMPTED = """

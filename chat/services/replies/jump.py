@@ -18,7 +18,7 @@ HALF_BYTES = PAGE_MAX_BYTES // 2  # of the text below the message, there
 
 IN_THREAD = """
 SELECT m.id, t.head_id FROM chat_message m JOIN chat_thread t ON t.id = m.thread_id
-WHERE m.thread_id = $1 AND m.id = $2 AND m.role IN ('user', 'assistant')
+WHERE m.thread_id = $1 AND t.deleted_at IS NULL AND m.id = $2 AND m.role IN ('user', 'assistant')
 """
 # From $1 up to $2: how far that is, and the last message of a page around it ($3, $4: the most messages and bytes
 # below it). No rows if $2 is not on the path to $1.

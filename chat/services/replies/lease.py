@@ -93,7 +93,8 @@ ORDER BY created_at LIMIT 20
 """
 REQUEST_STOP = f"""
 UPDATE generation g SET cancel_at = coalesce(g.cancel_at, now()) FROM chat_thread t
-WHERE t.id = g.thread_id AND t.user_id = $1 AND t.id = $2 AND g.answer_id = $3 AND g.state IN {ALIVE_SQL}
+WHERE t.id = g.thread_id AND t.user_id = $1 AND t.id = $2 AND t.deleted_at IS NULL AND g.answer_id = $3
+    AND g.state IN {ALIVE_SQL}
 RETURNING g.id
 """  # noqa: S608
 

@@ -77,6 +77,14 @@ async def see(user: User, thread_id: UUID, message_id: UUID, *, broadcast: Broad
     await tell(user, changed.rows, changed.running, broadcast=broadcast)
 
 
+async def running_among(thread_ids: list[UUID]) -> set[UUID]:
+    """Which of these threads are answering.
+
+    Asked after the change, under its locks: the snapshot of a statement may be older than its wait for them.
+    """
+    return {row["thread_id"] for row in await query(RUNNING, thread_ids)} if thread_ids else set()
+
+
 async def tell(user: User, rows: Sequence[dict[str, Any]], running: set[UUID], *, broadcast: Broadcast) -> None:
     """Update the list of every tab; rows have the columns of LISTED_SQL.
 
@@ -93,6 +101,4 @@ async def _change(user: User, thread_ids: Sequence[UUID], statement: str, value:
     """In the caller's transaction."""
     own = [row["id"] for row in await query(LOCK, user.id, list(thread_ids))]
     rows = await query(statement, own, value) if own else []
-    # A separate query, under the locks: the statement's snapshot may be older than its wait for them.
-    running = await query(RUNNING, [row["id"] for row in rows]) if rows else []
-    return _Changed(own, rows, {row["thread_id"] for row in running})
+    return _Changed(own, rows, await running_among([row["id"] for row in rows]))

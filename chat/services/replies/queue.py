@@ -25,7 +25,9 @@ from chat.services.replies import taken
 
 MOST_QUEUED = 5  # messages of a thread, with at most MESSAGE_MAX_LENGTH characters together
 
-LOCK_THREAD = "SELECT queue_paused, head_id FROM chat_thread WHERE id = $1 AND user_id = $2 FOR UPDATE"
+LOCK_THREAD = """
+SELECT queue_paused, head_id FROM chat_thread WHERE id = $1 AND user_id = $2 AND deleted_at IS NULL FOR UPDATE
+"""
 RUNS = f"SELECT 1 FROM generation WHERE thread_id = $1 AND state IN {ALIVE_SQL}"  # noqa: S608
 # Under the lock, in a statement of its own: the snapshot of a statement that waited for a lock is older than the wait.
 SITUATION = f"""

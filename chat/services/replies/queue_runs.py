@@ -22,12 +22,12 @@ from chat.services.replies.storing import Asked
 # Without the lock: a thread that has nothing to send is locked by no one.
 READY = f"""
 SELECT t.id FROM chat_thread t
-WHERE t.id IN (SELECT thread_id FROM queued_message) AND t.queue_paused = ''
+WHERE t.id IN (SELECT thread_id FROM queued_message) AND t.queue_paused = '' AND t.deleted_at IS NULL
     AND NOT EXISTS (SELECT 1 FROM generation g WHERE g.thread_id = t.id AND g.state IN {ALIVE_SQL})
 """  # noqa: S608
 ALL_READY = f"{READY} LIMIT 20"
 IS_READY = f"{READY} AND t.id = $1"
-LOCK_THREAD = "SELECT user_id FROM chat_thread WHERE id = $1 FOR UPDATE"
+LOCK_THREAD = "SELECT user_id FROM chat_thread WHERE id = $1 AND deleted_at IS NULL FOR UPDATE"
 # A message that was also sent outside the queue, with the same client_id, is not sent twice.
 DELETE_STORED = """
 DELETE FROM queued_message q USING chat_message m

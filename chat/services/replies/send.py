@@ -25,10 +25,10 @@ FROM chat_message question JOIN chat_thread t ON t.id = question.thread_id
 LEFT JOIN LATERAL (
     SELECT answer_id, id AS generation_id FROM generation WHERE user_message_id = question.id ORDER BY attempt LIMIT 1
 ) first ON true
-WHERE t.user_id = $1 AND t.id = $2 AND question.client_id = $3
+WHERE t.user_id = $1 AND t.id = $2 AND t.deleted_at IS NULL AND question.client_id = $3
 UNION ALL
 SELECT NULL, NULL, NULL FROM queued_message q JOIN chat_thread t ON t.id = q.thread_id
-WHERE t.user_id = $1 AND t.id = $2 AND q.client_id = $3
+WHERE t.user_id = $1 AND t.id = $2 AND t.deleted_at IS NULL AND q.client_id = $3
 """
 # FOR SHARE locks the row that the deletion of an account locks first, so that no thread outlives its user.
 NEW_THREAD = """

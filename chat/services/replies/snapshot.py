@@ -37,12 +37,12 @@ SELECT t.rev, t.title, t.queue_paused, q.queued, g.answer_id, g.partial, g.parti
     g.partial_thinking, g.ckpt_epoch, g.ckpt_s
 FROM chat_thread t LEFT JOIN generation g ON g.thread_id = t.id AND g.state IN {ALIVE_SQL}
 LEFT JOIN LATERAL ({queue.QUEUED}) q ON true
-WHERE t.id = $1
+WHERE t.id = $1 AND t.deleted_at IS NULL
 """  # noqa: S608
 THREAD_STATES = f"""
 SELECT t.id, t.rev, EXISTS (SELECT 1 FROM generation g WHERE g.thread_id = t.id AND g.state IN {ALIVE_SQL})
     AS running
-FROM chat_thread t WHERE t.id = ANY($1::uuid[])
+FROM chat_thread t WHERE t.id = ANY($1::uuid[]) AND t.deleted_at IS NULL
 """  # noqa: S608
 
 

@@ -35,6 +35,12 @@ UNION ALL
 (SELECT 'current', {ROW} FROM chat_thread t WHERE {LISTED} AND t.id = $6)
 """  # noqa: S608
 
+ARCHIVED = f"""
+SELECT {ROW} FROM chat_thread t
+WHERE t.user_id = $1 AND t.archived AND t.deleted_at IS NULL AND (t.last_message_at, t.id) < ($2, $3)
+ORDER BY t.last_message_at DESC, t.id DESC LIMIT $4
+"""  # noqa: S608
+
 
 async def thread_list(
     user_id: UUID, *, before: str = "", size: int = PAGE_SIZE, current: ChatThread | None = None
@@ -54,6 +60,13 @@ async def thread_list(
     page = {thread.thread_id: thread for thread in (*parts["pinned"], *newest, *parts["current"])}
     cursor = _cursor(newest[-1]) if len(parts["newest"]) > size else ""
     return ThreadList(sorted(page.values(), key=_order, reverse=True), cursor)
+
+
+async def archived_list(user_id: UUID, *, before: str = "", size: int = PAGE_SIZE) -> ThreadList:
+    """A page of the user's archived chats, pinned or not; an invalid cursor means the newest page."""
+    rows = await query(ARCHIVED, user_id, *(_place(before) or NEWEST), size + 1)
+    listed = [ListedThread(**row) for row in rows]
+    return ThreadList(listed[:size], _cursor(listed[size - 1]) if len(listed) > size else "")
 
 
 def updated(thread_id: UUID, row: dict[str, Any], *, running: bool) -> ThreadUpdated:

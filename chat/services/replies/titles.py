@@ -40,7 +40,7 @@ SELECT question.content AS question, answer.content AS answer
 FROM chat_thread t
 JOIN chat_message answer ON answer.thread_id = t.id AND answer.id = $2
 JOIN chat_message question ON question.id = $3
-WHERE t.id = $1 AND t.title_by = 'words' AND answer.status = 'final' AND answer.content <> ''
+WHERE t.id = $1 AND t.deleted_at IS NULL AND t.title_by = 'words' AND answer.status = 'final' AND answer.content <> ''
 """
 
 

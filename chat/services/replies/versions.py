@@ -18,7 +18,8 @@ from chat.events import PathChanged
 from chat.models import ALIVE_SQL, LISTED_SQL, ChatMessage, Role, State, User
 from chat.services.errors import Refused
 from chat.services.replies import path, queue, thread_list
-from chat.services.replies.worker import DeletedGeneration, Worker
+from chat.services.replies.thread_deletion import DeletedGeneration
+from chat.services.replies.worker import Worker
 from chat.services.usage import budgets
 
 LOCK = "SELECT head_id FROM chat_thread WHERE id = $1 AND user_id = $2 AND deleted_at IS NULL FOR UPDATE"

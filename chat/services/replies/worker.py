@@ -10,22 +10,22 @@ import socket
 import time
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
 
-from chat.broadcast import Event, Publish, control_channel
+from chat.broadcast import Event, Publish, Unavailable, control_channel
 from chat.database import DatabaseUnavailable, OutageLog
 from chat.events import Released, StopRequested, decode_between_workers
 from chat.models import User
 from chat.search.indexer import Indexer
 from chat.services.deps import Deps
 from chat.services.errors import NotAdministrator, Refused
-from chat.services.replies import answer_log, finish, lease, queue, queue_runs, takeover, titles
+from chat.services.replies import answer_log, finish, lease, queue, queue_runs, takeover, thread_deletion, titles
 from chat.services.replies.capacity import OVERLOADED, Capacity
 from chat.services.replies.finish import Outcome
 from chat.services.replies.lease import Claim
 from chat.services.replies.reply import Reply
+from chat.services.replies.thread_deletion import DeletedGeneration
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -34,19 +34,6 @@ HEARTBEAT_SECONDS = 3.0
 SPARED_SECONDS = 0.05  # beyond the expiry of a spared lease
 STORE_SECONDS = 3.0  # to store the ends of the replies that a drain has stopped
 REAPER_SECONDS = (2.0, 4.0)
-
-
-@dataclass(frozen=True, slots=True)
-class DeletedGeneration:
-    """A generation whose row was deleted; `orphan` is the id of a background response that no worker reads.
-
-    `asked`: a request may have reached the provider.
-    """
-
-    id: UUID
-    model: str
-    orphan: str | None
-    asked: bool
 
 
 class Worker:
@@ -298,7 +285,7 @@ class Worker:
             if self.draining:
                 continue
             try:
-                lost, ready = await lease.expired(), await queue_runs.ready()
+                lost, ready, due = await lease.expired(), await queue_runs.ready(), await thread_deletion.due()
             except DatabaseUnavailable as error:
                 self._outages.tell("looking for lost replies", error)
                 continue
@@ -308,6 +295,14 @@ class Worker:
             self._take_over(lost)
             for thread_id in ready:
                 self._run_queue(thread_id)
+            if due:
+                self._keep(self._purge(due), "purge")
+
+    async def _purge(self, due: Sequence[UUID]) -> None:
+        deleted = await thread_deletion.purge(due)
+        await self.stop_deleted(deleted.running)  # which records their cost; most have stopped long ago
+        with suppress(Unavailable):  # the logs expire on their own
+            await self._deps.broadcast.log.forget(deleted.threads)
 
     def _take_over(self, lost: Sequence[UUID]) -> None:
         """Start as many as fit; places for the rest are reserved, so new messages don't keep them waiting."""

@@ -27,7 +27,7 @@ BY_THREAD = f"""
 SELECT t.id AS thread_id, coalesce(t.title, CASE l.caller WHEN 'chat' THEN 'Deleted chats' WHEN 'title' THEN
        'Chat titles' ELSE 'Other requests' END) AS name, {SUMS}
 FROM (SELECT * FROM {ROWS}) l LEFT JOIN generation g ON g.id = l.generation_id
-LEFT JOIN chat_thread t ON t.id = g.thread_id AND t.user_id = $1
+LEFT JOIN chat_thread t ON t.id = g.thread_id AND t.user_id = $1 AND t.deleted_at IS NULL
 GROUP BY 1, 2 ORDER BY t.id IS NULL, cost DESC, calls DESC, 1
 """  # noqa: S608 - constants
 # A generation that was sent has rows, unless they were pruned; then its chat cost more than the rows say.

@@ -17,9 +17,8 @@ from chat.events import MESSAGE_MAX_LENGTH, MessageSend, MessageView
 from chat.logs import about
 from chat.models import ChatThread, Role, User
 from chat.security.limits import PAGE_POST
-from chat.services.accounts import deletion
 from chat.services.errors import Refused
-from chat.services.replies import jump, send, snapshot, thread_list, threads, versions
+from chat.services.replies import jump, send, snapshot, thread_deletion, thread_list, threads, versions
 from chat.services.replies.queue import Queued
 from chat.services.replies.storing import Accepted
 from chat.services.replies.versions import NO_MESSAGE
@@ -36,6 +35,7 @@ STATUS_OF = {
     "busy": HTTPStatus.CONFLICT,
     "queue_full": HTTPStatus.CONFLICT,
     "too_late": HTTPStatus.CONFLICT,
+    "too_many_pinned": HTTPStatus.CONFLICT,
     "too_many_versions": HTTPStatus.CONFLICT,
     "rate_limited": HTTPStatus.TOO_MANY_REQUESTS,
     "not_found": HTTPStatus.NOT_FOUND,
@@ -117,16 +117,16 @@ async def rename_thread(user: User, thread_id: UUID) -> ResponseReturnValue:
 @limited(PAGE_POST)
 @login_required
 async def delete_thread(user: User, thread_id: UUID) -> ResponseReturnValue:
-    """Confirm, then delete the thread, in every tab."""
+    """Confirm, then delete the thread, in every tab; for some seconds it can be brought back."""
     found = await threads.own_thread(user, thread_id) or abort(404)
     if request.method != "POST":
         return await render_template("chat/delete_thread.html", thread=found)
     worker, broadcast = resources().worker, resources().broadcast
-    deleting = deletion.delete_thread(user, thread_id, worker=worker, broadcast=broadcast)
+    deleting = thread_deletion.delete(user, [thread_id], worker=worker, broadcast=broadcast)
     await worker.shielded(deleting, "deletion")
     if wants_json():
         return "", HTTPStatus.NO_CONTENT
-    await flash("The chat is deleted.")
+    await flash("The chat is deleted.", "deleted")
     return redirect(url_for("chat.new_thread"), 303)
 
 

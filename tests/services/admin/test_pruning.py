@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chat.models import AuditEntry, LLMCallLog
+from chat.models import AuditEntry, ChatThread, LLMCallLog, User
 from chat.models.ids import uuid7
 from chat.services.admin import audit, pruning
 from chat.services.admin.audit import AuditContext, CommandLine
@@ -52,3 +52,19 @@ async def recorded(context: AuditContext) -> list[int]:
     """The number of rows in each entry. Ids of the same millisecond are in no order, hence the time."""
     entries = await AuditEntry.filter(actor_email=context.actor.email, action="prune.logs").order_by("created_at")
     return [entry.after["rows"] for entry in entries]
+
+
+async def test_deleted_chats_are_pruned_at_once_and_others_stay(site: Site) -> None:
+    user = await User.create(email=f"alice-{uuid7().hex}@example.com", password_hash="x")
+    kept, deleted = [await ChatThread.create(user=user) for _ in range(2)]
+    await ChatThread.filter(id=deleted.id).update(deleted_at=datetime.now(UTC))  # it could still be brought back
+    context = AuditContext(CommandLine(f"command line, {uuid7()}"), None)
+    [would] = await pruning.chats(None)
+    assert would.count >= 1
+    assert await ChatThread.filter(user=user).count() == 2
+    [did] = await pruning.chats(context)
+
+    assert did.count >= 1
+    assert await ChatThread.filter(user=user).values_list("id", flat=True) == [kept.id]
+    entries = await AuditEntry.filter(actor_email=context.actor.email, action="prune.chats")
+    assert sum(entry.after["rows"] for entry in entries) == did.count

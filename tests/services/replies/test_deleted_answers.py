@@ -20,6 +20,7 @@ from chat.services.replies.journal import ReplyJournal
 from chat.services.replies.lease import Claim
 from tests.support import patches
 from tests.support.cast import PASSWORD, Person
+from tests.support.deleted import purged
 from tests.support.replies import ended
 from tests.support.site import Site
 from tests.support.versions import JSON, delete, said
@@ -77,6 +78,7 @@ async def test_an_answer_deleted_while_its_tool_runs_is_paid(
             await delete(alice, posted["thread_id"], posted["reply_id"])
         case "chat":
             await alice.http.post(f"/chat/{posted['thread_id']}/delete/")
+            await purged(posted["thread_id"])
         case "account":
             await alice.http.post("/accounts/delete/", data={"password": PASSWORD})
 
@@ -125,6 +127,7 @@ async def test_an_answer_deleted_before_a_worker_has_claimed_it_is_not_reserved_
         answer = await delete(alice, posted["thread_id"], posted["reply_id"])
     else:
         answer = await alice.http.post(f"/chat/{posted['thread_id']}/delete/", headers=JSON)
+        await purged(posted["thread_id"])
 
     assert answer.status_code == 204
     assert not await Generation.exists(id=generation.id)

@@ -22,6 +22,7 @@ from chat.services.replies.queue import MOST_QUEUED
 from chat.services.replies.worker import Worker
 from tests.support import patches
 from tests.support.cast import Person
+from tests.support.deleted import purged
 from tests.support.queues import LASTING, Gate, all_answered, asked, gated, posted, press, queue_up, waiting
 from tests.support.replies import ended, ready
 from tests.support.site import Beside, Site
@@ -535,6 +536,7 @@ async def test_a_deleted_chat_takes_its_queue_along(alice: Person, gate: Gate) -
     await queued(alice, thread_id, "say one")
     await alice.http.post(f"/chat/{thread_id}/delete/", headers={"Accept": "application/json"})
     gate.let_end(2)
+    await purged(thread_id)
 
     assert not await QueuedMessage.filter(thread_id=thread_id).exists()
 

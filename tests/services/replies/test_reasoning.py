@@ -20,6 +20,7 @@ from chat.models import ChatMessage, Generation, LLMCallLog, LLMCallText, RoundI
 from chat.services.replies.prompt import turns
 from chat.services.replies.thoughts import ELLIPSIS, MAX_BYTES
 from tests.support.cast import Person
+from tests.support.deleted import purged
 from tests.support.offline import OfflineServer
 from tests.support.page import Page
 from tests.support.raw_server import RawServer, responds, serving
@@ -308,6 +309,7 @@ async def test_a_deleted_thread_leaves_no_item(alice: Person) -> None:
     thread = (await ChatMessage.get(id=message["id"])).thread_id
     assert await RoundItem.filter(generation_id=generation.id).exists()
     await alice.http.post(f"/chat/{thread}/delete/")
+    await purged(str(thread))
 
     assert not await RoundItem.filter(generation_id=generation.id).exists()
 

@@ -19,6 +19,7 @@ from chat.services.replies import (
     send,
     snapshot,
     storing,
+    thread_deletion,
     thread_list,
 )
 from chat.services.usage import budgets, ledger
@@ -29,6 +30,7 @@ from tests.support.site import Beside, Site
 from tests.support.waiting import eventually
 
 MODULES = (
+    thread_deletion,
     queue,
     queue_runs,
     finish,
@@ -77,7 +79,15 @@ END = [
 ]
 PAGE = ["snapshot.THREAD", "path.PAGE", "thread_list.PAGE"]
 # Of the worker, now and then; the index gets an answer after its end.
-OTHERS = {"lease.RENEW", "lease.EXPIRED", "queue_runs.ALL_READY", "indexing.TEXTS", "indexing.ADD", "indexing.LATER"}
+OTHERS = {
+    "lease.RENEW",
+    "lease.EXPIRED",
+    "queue_runs.ALL_READY",
+    "thread_deletion.DUE",
+    "indexing.TEXTS",
+    "indexing.ADD",
+    "indexing.LATER",
+}
 
 
 @pytest.fixture
@@ -121,6 +131,7 @@ async def test_an_answer_takes_few_statements_and_one_commit_before_the_model_is
 
 async def test_a_page_takes_five_statements(alice: Person, said: list[str]) -> None:
     posted = await ready(alice)
+    await eventually(lambda: said[-1] == LAST)
     said.clear()
     answer = await alice.http.get(f"/chat/{posted['thread_id']}/")
 

@@ -17,6 +17,7 @@ from chat.llm.events import TextDelta
 from chat.llm.tools import Registry, tool
 from chat.models import ChatMessage, Generation, LLMCallLog, LLMCallText, ToolCall
 from tests.support.cast import Person
+from tests.support.deleted import purged
 from tests.support.offline import OfflineServer
 from tests.support.site import Beside, Site
 from tests.support.tab import Tab
@@ -237,6 +238,7 @@ async def test_deleting_the_thread_ends_a_run_at_the_provider(
             await Generation.filter(id=generation.id).update(lease_until=past)
         await carol.http.post(f"/chat/{posted['thread_id']}/delete/")
     await eventually(lambda: is_cancelled(model, generation))
+    await purged(posted["thread_id"])
 
     assert not await Generation.exists(id=generation.id)
 

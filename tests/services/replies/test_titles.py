@@ -11,6 +11,7 @@ from chat.events import MESSAGE_MAX_LENGTH
 from chat.models import ChatMessage, ChatThread, LLMCallLog, LLMCallText, TitleBy
 from chat.services.replies.titles import _cleaned, title_from
 from tests.support.cast import Person
+from tests.support.deleted import purged
 from tests.support.offline import OfflineServer
 from tests.support.site import Beside, Site
 from tests.support.waiting import eventually
@@ -86,6 +87,7 @@ async def test_a_titles_prompt_is_deleted_with_its_chat(carol: Person) -> None:
     assert "bread" in str((await LLMCallText.get(call_id=log.id)).input)
 
     await carol.http.post(f"/chat/{thread_id}/delete/")
+    await purged(thread_id)
 
     assert not await LLMCallText.exists(call_id=log.id)
     assert (await LLMCallLog.get(id=log.id)).cost == log.cost

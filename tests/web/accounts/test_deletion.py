@@ -11,6 +11,7 @@ import websockets
 from chat.database import query
 from chat.models import AuthSession, ChatThread, LLMCallLog, LLMCallText, User, UserMonthlyUsage
 from tests.support.cast import PASSWORD, Person
+from tests.support.deleted import purged
 from tests.support.mailbox import Mailbox
 from tests.support.offline import OfflineServer
 from tests.support.page import Page
@@ -208,14 +209,16 @@ async def test_a_chat_is_deleted_in_every_tab(site: Site, alice: Person) -> None
         answer = await alice.http.post(f"/chat/{thread_id}/delete/")
         assert (await other.until_type("thread.deleted"))["thread_id"] == thread_id
         assert await close_code(tab) == 4505
-        assert tab.frames[-1] == {"type": "thread.deleted", "thread_id": thread_id}
+        assert (tab.frames[-1]["type"], tab.frames[-1]["thread_id"]) == ("thread.deleted", thread_id)
 
     assert page.find("h1").text == "Delete this chat?"
     assert (answer.status_code, answer.headers["Location"]) == (303, "/chat/")
-    said = Page((await alice.http.get("/chat/")).text).find("p", data_page_notice="")
-    assert said.text == "The chat is deleted."
+    after = Page((await alice.http.get("/chat/")).text)
+    assert after.find("p", data_page_notice="").text == "The chat is deleted. Undo"
+    assert [link["href"] for link in after.all("a") if link.text == "Undo"] == ["/chat/list/"]
     assert (await alice.http.get(f"/chat/{thread_id}/")).status_code == 404
     assert (await alice.http.get(f"/chat/{kept}/")).status_code == 200
+    await purged(thread_id)
 
     async def is_clean() -> bool:
         return await keys_of(site, thread_id) == []

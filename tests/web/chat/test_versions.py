@@ -16,6 +16,7 @@ from chat.security.limits import MESSAGE_EACH_MINUTE, MESSAGE_EACH_SECOND
 from tests.support import patches
 from tests.support.cast import Person
 from tests.support.client import new_client
+from tests.support.deleted import purged
 from tests.support.offline import OfflineServer
 from tests.support.page import Page
 from tests.support.queues import LASTING, queue_up
@@ -497,6 +498,8 @@ async def test_a_branch_outlives_the_chat_that_it_is_from(alice: Person) -> None
     first = await said(alice, "say one")
     copy_id = (await branch(alice, first["thread_id"], first["reply_id"])).json()["thread_id"]
     await alice.http.post(f"/chat/{first['thread_id']}/delete/", headers=JSON)
+    assert first["thread_id"] not in (await alice.http.get(f"/chat/{copy_id}/")).text
+    await purged(first["thread_id"])
 
     assert await texts(alice, copy_id) == ["say one", "one"]
     assert (await ChatThread.get(id=copy_id)).forked_from_id is None

@@ -10,7 +10,9 @@ from chat.web.admin.tables.columns import CREATED, EMAIL_HINT, EXACT_EMAIL, by_d
 ALIVE = f"t.state IN {ALIVE_SQL}"
 LEASE = f"CASE WHEN {ALIVE} THEN round(extract(epoch FROM t.lease_until - now())) || ' s' END"
 TOOK = "(extract(epoch FROM {} - t.created_at) * 1000)::bigint"  # milliseconds
-OWN_THREAD = "t.thread_id IN (SELECT id FROM chat_thread WHERE user_id = {})"
+OWN_THREAD = "t.thread_id IN (SELECT id FROM chat_thread WHERE user_id = {} AND deleted_at IS NULL)"
+# A chat that its user has deleted is gone here too; its rows are deleted some seconds later.
+NOT_DELETED = "t.{} NOT IN (SELECT id FROM chat_thread WHERE deleted_at IS NOT NULL)"
 BY_THREAD = ValueFilter("thread", "Chat", "t.thread_id = {}", identifier)
 THREAD = Column("thread", "Chat", "t.thread_id", "id", link="'threads/' || t.thread_id")
 WAITING = "(SELECT count(*) FROM queued_message WHERE thread_id = t.id)"
@@ -35,8 +37,10 @@ THREADS = Table(
         Column("title_by", "Title by"),
         CREATED,
     ),
+    condition="t.deleted_at IS NULL",
     details=(
         Column("archived", "Archived", kind="yes"),
+        Column("pinned", "Pinned", kind="yes"),
         Column("head", "Shown up to", "t.head_id", "id", link="'messages/' || t.head_id"),
         Column("forked_from", "Branched from", "t.forked_from_id", "id", link="'threads/' || t.forked_from_id"),
         Column("rev", "Revision", kind="number"),
@@ -49,7 +53,7 @@ THREADS = Table(
     filters=(by_user(), by_day()),
     sections=(Section("messages", "thread"), Section("generations", "thread"), Section("audit", "object")),
     text=f"""
-        SELECT 'Title' AS label, title AS text FROM chat_thread WHERE id = $1
+        SELECT 'Title' AS label, title AS text FROM chat_thread WHERE id = $1 AND deleted_at IS NULL
         UNION ALL (SELECT 'Message ' || number || ' (' || role || ')', content FROM chat_message WHERE thread_id = $1
             AND number > (SELECT max(number) - {MOST_SHOWN} FROM chat_message WHERE thread_id = $1) ORDER BY number)
     """,  # noqa: S608 - a constant
@@ -70,6 +74,7 @@ MESSAGES = Table(
         Column("status", "Status", kind="state"),
         Column("length", "Characters", "length(t.content)", "number"),
     ),
+    condition=NOT_DELETED.format("thread_id"),
     details=(
         Column("parent", "After", "t.parent_id", "id", link="'messages/' || t.parent_id"),
         Column("token_count", "Tokens", kind="number"),
@@ -101,6 +106,7 @@ GENERATIONS = Table(
         Column("lease", "Lease left", LEASE),
         Column("reason", "Reason"),
     ),
+    condition=NOT_DELETED.format("thread_id"),
     details=(
         THREAD,
         Column("answer", "Answer", "t.answer_id", "id", link="'messages/' || t.answer_id"),
@@ -148,6 +154,8 @@ TOOL_CALLS = Table(
         Column("took", "Duration", TOOK.format("t.finished_at"), "ms"),
         Column("generation", "Reply", "t.generation_id", "id", link="'generations/' || t.generation_id"),
     ),
+    condition="""t.generation_id NOT IN (SELECT g.id FROM chat_thread d JOIN generation g ON g.thread_id = d.id
+        WHERE d.deleted_at IS NOT NULL)""",
     details=(Column("token_count", "Tokens", kind="number"), Column("call_id", "Call ID", kind="code")),
     filters=(
         one_of("state", "State", ToolState),
