@@ -16,6 +16,8 @@ if (document.querySelector("[data-copy], [data-print]")) (await import("./copy_b
 if (document.querySelector("time[data-local]")) (await import("./times.js")).startTimes();
 if (document.querySelector("[data-password-rules]")) (await import("./passwords.js")).startPasswordRules();
 if (document.querySelector("form[data-wait-seconds]")) (await import("./countdown.js")).startCountdowns();
+const results = document.getElementById("search-results");
+if (results) (await import("./chat/search/results.js")).startResults(results);
 
 const chat = document.getElementById("chat");
 if (chat) {
