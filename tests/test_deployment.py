@@ -187,3 +187,20 @@ def test_the_document_names_only_settings_and_commands_that_exist() -> None:
 
     assert assigned - others - set(SETTINGS) == {name for name in assigned if name.startswith("PG")}
     assert commands <= commands_named()
+
+
+def test_the_npm_of_debian_can_read_the_lock() -> None:
+    """npm 9.2 takes no override of a package that another package asks for by a tag, such as "insiders"."""
+    overridden = json.loads((ROOT / "package.json").read_text())["overrides"]
+    locked = json.loads((ROOT / "package-lock.json").read_text())["packages"].values()
+    kinds = ("dependencies", "peerDependencies", "optionalDependencies")
+    ranges = [
+        wanted
+        for package in locked
+        for kind in kinds
+        for name, wanted in package.get(kind, {}).items()
+        if name in overridden
+    ]
+
+    assert ranges
+    assert [wanted for wanted in ranges if re.search(r"(?<![\w.-])[a-z]+", wanted)] == []

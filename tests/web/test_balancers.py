@@ -99,6 +99,7 @@ async def test_what_a_client_says_about_itself_is_overwritten(
 
     patches.CORRECTED.replace(monkeypatch, noted)
     forged = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "http", "X-Forwarded-Host": "evil.example.com"}
+    forged |= {"X-Request-Id": "chosen-by-a-visitor"}
     async with httpx.AsyncClient(verify=unverified(), base_url=balanced.url, headers=forged) as http:
         page = await http.get("/accounts/login/")
     async with connection(alice, balanced.url, await past_thread(alice), **forged) as socket:
@@ -106,6 +107,7 @@ async def test_what_a_client_says_about_itself_is_overwritten(
         assert json.loads(await socket.recv())["type"] == "welcome"
 
     assert page.status_code == 200
+    assert len(page.headers["X-Request-Id"]) >= 32, "the proxy's, and not the visitor's"
     assert seen == [("127.0.0.1", "https"), ("127.0.0.1", "wss")]
 
 
@@ -117,7 +119,7 @@ def test_nginx_overwrites_every_header_in_every_place_that_sets_one() -> None:
 
     assert blocks, "at least that of the sockets"
     for block in (*blocks, server):
-        assert all(re.search(rf"proxy_set_header {name} \$", block) for name in ("Host", *FORWARDED))
+        assert all(re.search(rf"proxy_set_header {name} \$", block) for name in ("Host", *FORWARDED, "X-Request-Id"))
 
 
 def test_caddy_takes_its_site_and_its_hosts_from_its_environment() -> None:
