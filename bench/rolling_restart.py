@@ -1,10 +1,11 @@
-"""Two hosts behind a real nginx or Caddy, restarted one after the other, with tabs, running answers and page views.
+"""Two hosts behind a real nginx or Caddy with TLS, restarted one after the other, with tabs, running answers and views.
 
-    python bench/rolling_restart.py nginx       # deploy/nginx.conf; or: caddy, nginx-defaults
-    python bench/rolling_restart.py nginx --hosts 1
+    python bench/rolling_restart.py nginx --workers 2   # deploy/nginx.conf; or: caddy, nginx-defaults
+    python bench/rolling_restart.py caddy --hosts 1
 
 It needs `nginx` or `caddy` and `openssl` on the PATH, and starts everything else itself: PostgreSQL, Valkey, the
-offline model and the hosts (`chat serve`, as in production). It prints one JSON object.
+offline model and the hosts (`chat serve`, as in production). Certificates are verified; Caddy's is of its own authority
+(`tls internal`). It prints one JSON object, or fails at the first frame that breaks a rule.
 """
 
 from __future__ import annotations
@@ -14,35 +15,29 @@ import asyncio
 import contextlib
 import json
 import os
-import random
 import signal
 import ssl
 import subprocess
 import sys
 import tempfile
-import time
-import uuid
-from collections import Counter
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from contextlib import AsyncExitStack, ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-import websockets
 from processes import CHAT, PROJECT, free_port, process
 
 sys.path.insert(0, str(PROJECT))
 
+from rolling_tabs import OK, Browser, Seen, Tab, figures, keep_asking, read_pages, stopped_in_both_tabs
+
 from chat.devservices import embedded_postgres, embedded_valkey
 from chat.devservices.offline_model.launch import offline_model_server
 from chat.devservices.offline_model.prices import LLM_PRICES
-from tests.support.balancers import balancer, unverified
+from tests.faults.oracle import FINISHED
+from tests.support.balancers import balancer, verified
 
-PASSWORD = "a-good-long-passphrase-7"  # noqa: S105
 WARM_SECONDS, COOL_SECONDS = 8.0, 15.0
-PAGE_EVERY_SECONDS = 0.1
-OVERLOAD, OK, SEE_OTHER, CREATED = 1013, 200, 303, 201
-STABLE_SECONDS = RESTART_SECONDS = 60.0
 NGINX_DEFAULTS = """
 worker_processes 1;
 events { worker_connections 4096; }
@@ -106,177 +101,73 @@ class Host:
         return await asyncio.to_thread(self.running.wait)
 
 
-@dataclass
-class Seen:
-    """What tabs and readers got."""
-
-    began: float = field(default_factory=time.monotonic)
-    pages: list[tuple[float, int]] = field(default_factory=list)
-    closes: Counter[int] = field(default_factory=Counter)
-    handshakes: Counter[int] = field(default_factory=Counter)
-    gaps: list[float] = field(default_factory=list)  # seconds without a connection, of each tab
-
-    @property
-    def now(self) -> float:
-        """Seconds since the beginning."""
-        return time.monotonic() - self.began
-
-
-class Tab:
-    """A tab, with the delays of static/src/chat/reconnect.js."""
-
-    def __init__(self, url: str, path: str, cookie: str, tls: ssl.SSLContext, seen: Seen) -> None:
-        self._url, self._path, self._cookie, self._tls, self._seen = url, path, cookie, tls, seen
-        self._chance = random.Random()  # noqa: S311
-        self._failures, self._retry_ms, self._up_at, self._down_at, self._bye_at = 0, None, 0.0, 0.0, -1e9
-
-    async def stay(self) -> None:
-        """Come back until cancelled."""
-        while True:
-            code = await self._connected()
-            if self._up_at:
-                self._down_at = time.monotonic()
-                self._failures = 0 if time.monotonic() - self._up_at > STABLE_SECONDS else self._failures
-            delay = self._delay(code)
-            self._failures += 1
-            self._retry_ms, self._up_at = None, 0.0
-            await asyncio.sleep(delay)
-
-    def _delay(self, code: int) -> float:
-        if code == OVERLOAD:
-            return 5 * (1 + self._chance.random())
-        if self._retry_ms is not None:
-            return self._chance.random() * max(self._retry_ms, 1000) / 1000
-        longest = 5 if time.monotonic() - self._bye_at < RESTART_SECONDS else 30
-        return self._chance.random() * (1 if self._failures == 0 else min(longest, 0.5 * 2**self._failures))
-
-    async def _connected(self) -> int:
-        try:
-            async with websockets.connect(
-                self._url.replace("https", "wss") + self._path,
-                origin=websockets.Origin(self._url),
-                additional_headers={"Cookie": self._cookie},
-                ssl=self._tls,
-                compression=None,
-                open_timeout=10,
-                ping_interval=None,
-            ) as connection:
-                await connection.send(json.dumps({"type": "hello", "v": 1, "cursor": "", "rev": 0}))
-                async for data in connection:
-                    await self._took(connection, json.loads(data))
-                code = connection.close_code or 1006
-        except websockets.InvalidStatus as refused:
-            self._seen.handshakes[refused.response.status_code] += 1
-            return 1006
-        except websockets.ConnectionClosed as closed:
-            code = closed.rcvd.code if closed.rcvd else 1006
-        except (OSError, TimeoutError, websockets.WebSocketException):
-            self._seen.handshakes[0] += 1
-            return 1006
-        self._seen.closes[code] += 1
-        return code
-
-    async def _took(self, connection: websockets.ClientConnection, frame: dict[str, object]) -> None:
-        match frame["type"]:
-            case "welcome":
-                self._up_at = time.monotonic()
-                if self._down_at:
-                    self._seen.gaps.append(self._up_at - self._down_at)
-                    self._down_at = 0.0
-            case "ping":
-                await connection.send(json.dumps({"type": "pong", "n": frame["n"], "cursor": ""}))
-            case "bye":
-                self._retry_ms, self._bye_at = frame["retry_ms"], time.monotonic()
-
-
-async def read_pages(url: str, cookie: str, tls: ssl.SSLContext, seen: Seen) -> None:
-    """One page after another, each on a new connection."""
-    async with httpx.AsyncClient(base_url=url, verify=tls, headers={"Cookie": cookie}, timeout=30) as http:
-        while True:
-            try:
-                status = (await http.get("/chat/")).status_code
-            except httpx.HTTPError:
-                status = 0
-            seen.pages.append((seen.now, status))
-            await asyncio.sleep(PAGE_EVERY_SECONDS)
-
-
-async def signed_up(host: Host, public: str, number: int) -> str:
-    """The cookie of a new user, who came by another address."""
-    headers = {
-        "Host": public.removeprefix("https://"),
-        "Origin": public,
-        "X-Forwarded-Proto": "https",
-        "X-Forwarded-For": f"10.0.{number // 200}.{number % 200 + 1}",
-    }
-    fields = {"email": f"{uuid.uuid4().hex}@example.com", "password1": PASSWORD, "password2": PASSWORD}
-    async with httpx.AsyncClient(timeout=30) as http:
-        answer = await http.post(f"http://127.0.0.1:{host.port}/accounts/signup/", data=fields, headers=headers)
-        if answer.status_code != SEE_OTHER:
-            raise RuntimeError(answer.text[:500])
-        return "; ".join(line.split(";")[0] for line in answer.headers.get_list("set-cookie"))
-
-
-async def asked(url: str, cookie: str, tls: ssl.SSLContext, text: str) -> str:
-    """Start an answer; the thread."""
-    headers = {"Cookie": cookie, "Origin": url, "Accept": "application/json"}
-    async with httpx.AsyncClient(base_url=url, verify=tls, timeout=30, headers=headers) as http:
-        answer = await http.post("/chat/", data={"message": text, "client_id": str(uuid.uuid4())})
-        if answer.status_code != CREATED:
-            raise RuntimeError(answer.text[:500])
-        return str(answer.json()["thread_id"])
-
-
-async def measured(kind: str, hosts: list[Host], public: str, *, users: int, tabs: int) -> dict[str, object]:
+async def measured(
+    hosts: list[Host], public: str, tls: ssl.SSLContext, chosen: argparse.Namespace
+) -> dict[str, object]:
     """Restart the hosts in turn, and say what happened meanwhile."""
-    tls = unverified()
     for host in hosts:
         host.start()
     await asyncio.gather(*(host.until_ready() for host in hosts))
-    cookies = await asyncio.gather(*(signed_up(hosts[0], public, number) for number in range(users)))
+    people = [Browser(public, tls, f"127.0.1.{number + 1}") for number in range(chosen.users + 1)]
+    for person in people:
+        await person.sign_up()
+    *people, asker = people
+    stop = await stopped_in_both_tabs(asker)
     seen = Seen()
-    tasks = []
-    text = "Count to 3000 [offline: pace=100]"
-    threads = await asyncio.gather(*(asked(public, cookie, tls, text) for cookie in cookies))
-    for cookie, thread in zip(cookies, threads, strict=True):
-        tasks += [
-            asyncio.create_task(Tab(public, f"/ws/chat/{thread}/", cookie, tls, seen).stay()) for _ in range(tabs)
-        ]
-    tasks += [asyncio.create_task(read_pages(public, cookie, tls, seen)) for cookie in cookies[:3]]
-    await asyncio.sleep(WARM_SECONDS)
-    restarts = []
-    for host in hosts:
-        stopped = seen.now
-        code = await host.stop()
-        ended = seen.now
-        host.start()
-        await host.until_ready()
-        times = {"stopped": stopped, "ended": ended, "ready": seen.now}
-        restarts.append({name: round(at, 1) for name, at in times.items()} | {"code": code})
-    await asyncio.sleep(COOL_SECONDS)
+    async with AsyncExitStack() as opened:
+        tabs: list[Tab] = []
+        answers = [await person.ask(f"Count to {chosen.count} [offline: pace=100]") for person in people]
+        for person, answer in zip(people, answers, strict=True):
+            new = [Tab(person, answer["thread_id"]) for _ in range(chosen.tabs)]
+            tabs += [await opened.enter_async_context(tab.open()) for tab in new]
+        tasks = [asyncio.create_task(read_pages(person, seen)) for person in people[:3]]
+        tasks += [asyncio.create_task(keep_asking(asker, seen))]
+        await asyncio.sleep(WARM_SECONDS)
+        restarts = [await restarted(host, seen) for host in hosts]
+        await asyncio.sleep(COOL_SECONDS)
+        await end(tasks)
+        whole = [await is_whole(*one, tabs, chosen.count) for one in zip(people, answers, strict=True)]
+        seconds = round(seen.now)
+    return {
+        "proxy": chosen.proxy,
+        "hosts": f"{chosen.hosts} with {chosen.workers} processes",
+        "restarts": restarts,
+        "tabs": len(tabs),
+        "seconds": seconds,
+        "stopped_answer": stop,
+        "whole_answers_in_all_tabs": f"{sum(whole)} of {len(whole)}",
+        **figures(tabs, seen),
+    }
+
+
+async def restarted(host: Host, seen: Seen) -> dict[str, float]:
+    """Restart a host; when it was told to stop, had ended and was ready again, and its exit code."""
+    stopped = seen.now
+    code = await host.stop()
+    over = seen.now
+    host.start()
+    await host.until_ready()
+    times = {"stopped": stopped, "ended": over, "ready": seen.now}
+    return {name: round(at, 1) for name, at in times.items()} | {"code": code}
+
+
+async def end(tasks: list[asyncio.Task[None]]) -> None:
+    """End the tasks; one that has failed fails the measurement."""
     for task in tasks:
         task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    return {"proxy": kind, "restarts": restarts, "tabs": users * tabs, **figures(seen)}
+    for failed in await asyncio.gather(*tasks, return_exceptions=True):
+        if not isinstance(failed, asyncio.CancelledError):
+            raise failed or RuntimeError("a task ended early")
 
 
-def figures(seen: Seen) -> dict[str, object]:
-    """The counts."""
-    gaps = sorted(seen.gaps)
-    bad = [at for at, status in seen.pages if status != OK]
-    return {
-        "pages": dict(Counter(status for _, status in seen.pages)),
-        "seconds_with_failed_pages": len({int(at) for at in bad}),
-        "closes": dict(seen.closes),
-        "refused_handshakes": dict(seen.handshakes),
-        "seconds_without_a_connection": {
-            "p50": round(gaps[len(gaps) // 2], 2),
-            "p99": round(gaps[int(len(gaps) * 0.99)], 2),
-            "longest": round(gaps[-1], 2),
-        }
-        if gaps
-        else {},
-    }
+async def is_whole(person: Browser, answer: dict[str, str], tabs: list[Tab], count: int) -> bool:
+    """Whether the answer ended normally, with each number once, in the row and in each of its tabs."""
+    text, reply = ", ".join(str(number) for number in range(1, count + 1)), answer["reply_id"]
+    own = [tab for tab in tabs if tab.thread_id == answer["thread_id"]]
+    for tab in own:
+        await tab.until(lambda tab=tab: tab.status(reply) in FINISHED, seconds=count / 5)
+    row = (await person.stored(answer["thread_id"]))[-1]
+    return {row["content"], *(tab.text(reply) for tab in own)} == {text} and row["status"] == "final"
 
 
 def main() -> None:
@@ -284,8 +175,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("proxy", choices=["nginx", "nginx-defaults", "caddy"])
     parser.add_argument("--hosts", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=1, help="processes of each host")
     parser.add_argument("--users", type=int, default=8)
     parser.add_argument("--tabs", type=int, default=5, help="tabs of each user")
+    parser.add_argument("--count", type=int, default=800, help="how far the answers count, at ten numbers a second")
     chosen = parser.parse_args()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rolling-")))
@@ -300,6 +193,7 @@ def main() -> None:
             "SECRET_KEY": "kJ8s-2nQ_vX0zR4bT6yU1wE3mP5hG7dF9aLcViOo",
             "PUBLIC_URL": public,
             "TRUSTED_PROXIES": "1",
+            "WEB_CONCURRENCY": str(chosen.workers),
             "DATABASE_URL": database,
             "REDIS_URL": redis,
             "OPENAI_API_KEY": "test",
@@ -318,10 +212,11 @@ def main() -> None:
             migrating.wait()
         kind, _, defaults = chosen.proxy.partition("-")
         example = NGINX_DEFAULTS if defaults else ""
-        stack.enter_context(balancer(kind, folder / "proxy", port, ports, example=example))
+        place = folder / "proxy"
+        stack.enter_context(balancer(kind, place, port, ports, example=example, internal=kind == "caddy"))
+        tls = verified(kind, place, internal=kind == "caddy")
         try:
-            figures_of = measured(chosen.proxy, hosts, public, users=chosen.users, tabs=chosen.tabs)
-            print(json.dumps(asyncio.run(figures_of), indent=2))  # noqa: T201
+            print(json.dumps(asyncio.run(measured(hosts, public, tls, chosen)), indent=2))  # noqa: T201
         finally:
             for host in hosts:
                 if host.running and host.running.poll() is None:

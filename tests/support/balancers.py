@@ -8,6 +8,7 @@ import re
 import shutil
 import ssl
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,8 @@ from pathlib import Path
 from chat.checkout import ROOT
 
 EXAMPLES = {"nginx": ROOT / "deploy" / "nginx.conf", "caddy": ROOT / "deploy" / "Caddyfile"}
+START_SECONDS = 10
+CADDY_ALONE = "{\n\tadmin off\n\tskip_install_trust\n\tauto_https disable_redirects\n}\n"  # it takes no other port
 PLACES = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")  # where nginx keeps what is too large for memory
 
 
@@ -30,13 +33,30 @@ def unverified() -> ssl.SSLContext:
     return context
 
 
+def verified(kind: str, folder: Path, *, internal: bool = False) -> ssl.SSLContext:
+    """For the certificate of the balancer in this folder alone; `internal`: that of Caddy's own authority."""
+    root = folder / "caddy/pki/authorities/local/root.crt" if internal else folder / "cert.pem"
+    deadline = time.monotonic() + START_SECONDS
+    while not root.exists():
+        assert time.monotonic() < deadline, f"{kind} has made no certificate: {folder}/balancer.log says why"
+        time.sleep(0.1)
+    return ssl.create_default_context(cafile=root)
+
+
 @contextmanager
-def balancer(kind: str, folder: Path, port: int, hosts: Sequence[int], *, example: str = "") -> Iterator[None]:
-    """The proxy at https://localhost:PORT, before these ports of 127.0.0.1; `example` takes the place of the file."""
+def balancer(
+    kind: str, folder: Path, port: int, hosts: Sequence[int], *, example: str = "", internal: bool = False
+) -> Iterator[None]:
+    """The proxy at https://localhost:PORT, before these ports of 127.0.0.1; `example` takes the place of the file.
+
+    Its certificate is signed by itself, or, with `internal`, by an authority that Caddy makes for itself.
+    """
     _certify(folder)
     text = _placed(example or EXAMPLES[kind].read_text(), folder, port, hosts)
+    if internal:
+        text = text.replace(f"tls {folder / 'cert.pem'} {folder / 'key.pem'}", "tls internal")
     config = folder / EXAMPLES[kind].name
-    config.write_text(_contained(text, folder) if kind == "nginx" else "{\n\tadmin off\n}\n" + text)
+    config.write_text(_contained(text, folder) if kind == "nginx" else CADDY_ALONE + text)
     given = {**os.environ, "HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
     with (folder / "balancer.log").open("wb") as log:
         running = subprocess.Popen(_command(kind, folder, config), stdout=log, stderr=log, env=given)
@@ -59,6 +79,7 @@ def _command(kind: str, folder: Path, config: Path) -> list[str]:
 
 def _certify(folder: Path) -> None:
     made = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost"
+    made += " -addext subjectAltName=DNS:localhost"
     files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")]
     subprocess.run([*made.split(), *files], check=True, capture_output=True)
 
