@@ -27,6 +27,7 @@ from chat.web import (
     form_parser,
     pages,
     rate_limits,
+    release,
     request_log,
     security_headers,
 )
@@ -155,6 +156,7 @@ def create_app(settings: Settings) -> Quart:
     chats = (chat_pages, list_forms, version_forms, queue_forms, search_pages, socket)
     for area in (pages, accounts, *chats, usage_pages, admin):
         app.register_blueprint(area.blueprint)
+    release.install(app, files)
     _install_templates(app, settings)
     error_pages.install(app)
     _install_resources(app, settings)

@@ -171,6 +171,7 @@ class Welcome(Frame, frozen=True, tag="welcome"):
     heartbeat_ms: int
     versions: bool = True  # knows `edits`; a worker of an older release would store the text as a new message
     seen: bool = True  # knows `seen`; a worker of an older release would refuse the frame
+    release: str = ""  # equals the page's, or the page is of another release and moves by loading
 
 
 class RunningView(msgspec.Struct, frozen=True):
@@ -178,6 +179,13 @@ class RunningView(msgspec.Struct, frozen=True):
 
     message_id: UUID
     shown: bool
+
+
+class OriginView(msgspec.Struct, frozen=True):
+    """The user's thread that another one was branched from."""
+
+    thread_id: UUID
+    title: str
 
 
 class Snapshot(Frame, frozen=True, tag="thread.snapshot"):
@@ -193,6 +201,8 @@ class Snapshot(Frame, frozen=True, tag="thread.snapshot"):
     messages: list[MessageView]
     queue: QueueView | None = None  # only in the last part
     running: RunningView | None = None  # only in the last part
+    model: str = ""  # that the composer offers first: the thread's, or the one in the user's settings; empty: any
+    forked_from: OriginView | None = None
 
 
 class Ack(Frame, frozen=True, tag="ack"):

@@ -1,5 +1,5 @@
 /** Starts the scripts of the page. */
-import { startChat } from "./chat/thread.js";
+import { startChat } from "./chat/chat.js";
 import { copyBy, selected } from "./copy.js";
 import { startForms } from "./forms.js";
 import { startMenus } from "./menu.js";

@@ -96,15 +96,17 @@ async def test_a_user_with_many_chats_and_long_ones_pays_for_their_text(desk: De
     assert sizes[f"/chat/{thread_id}/"] <= LONG_PAGE, sizes
 
 
-async def test_highlighting_and_formulas_are_loaded_when_they_are_needed(desk: Desk, alice: Person) -> None:
+async def test_highlighting_formulas_and_emoji_are_loaded_when_they_are_needed(desk: Desk, alice: Person) -> None:
     thread_id = await past_thread(alice)
     context = await desk.context(alice)
     plain = set(await load(await context.new_page(), f"/chat/{thread_id}/"))
-    await ChatMessage.filter(thread_id=thread_id).update(content="```python\nprint(1)\n```\n\n$$x^2$$")
+    await ChatMessage.filter(thread_id=thread_id).update(content="```python\nprint(1)\n```\n\n$$x^2$$\n\nDone :tada:")
     page = await context.new_page()
     rich = set(await load(page, f"/chat/{thread_id}/"))
 
     await expect(page.locator(".katex").last).to_be_visible()
-    assert [path for path in plain if "highlight" in path or "katex" in path or "math" in path] == []
-    for lazy in ("highlight-", "katex-", "math.css"):
+    await expect(page.locator(".markdown-content").last).to_contain_text("Done 🎉")
+    lazies = ("highlight-", "typesetting-", "math.css", "emoji-")
+    assert [path for path in plain if any(lazy in path for lazy in lazies)] == []
+    for lazy in lazies:
         assert [path for path in rich if lazy in path] != [], lazy

@@ -6,6 +6,9 @@ import { Tokenizer } from "marked";
 
 import { LazyLexer } from "../../static/src/chat/lexer.js";
 import { toHtml } from "../../static/src/chat/markdown.js";
+import { loadEmoji } from "../../static/src/chat/shortcodes.js";
+
+await loadEmoji();
 
 const UNITS = JSON.parse(readFileSync(new URL("markdown/hostile.json", import.meta.url), "utf8"));
 const MOST_SEARCHED = 1_000;

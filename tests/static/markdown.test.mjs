@@ -5,6 +5,9 @@ import { describe, it } from "node:test";
 import { clearPart, toHtml } from "../../static/src/chat/markdown.js";
 import { formulasIn } from "../../static/src/chat/math.js";
 import { hostOf, unsaidTarget } from "../../static/src/chat/sanitizer.js";
+import { loadEmoji } from "../../static/src/chat/shortcodes.js";
+
+await loadEmoji();
 
 const read = (name) => JSON.parse(readFileSync(new URL(`markdown/${name}.json`, import.meta.url), "utf8"));
 

@@ -43,6 +43,7 @@ class Store:
         self.messages: list[dict[str, Any]] = [dict(message) for message in messages or []]
         self.elsewhere: str | None = None  # the answer that is being written in a version that is not shown
         self.queue: dict[str, Any] = {"paused": "", "items": []}
+        self.model, self.forked_from = "", None  # as the chat was opened
         self.parts: list[dict[str, Any]] = []
         self.syncs = 0
         self.chats: dict[str, dict[str, Any]] = {}  # the sidebar's, by id
@@ -157,6 +158,7 @@ class Store:
         running = frame.get("running") or {"shown": True}
         self.elsewhere = None if running["shown"] else running["message_id"]
         self.queue = frame.get("queue") or self.queue
+        self.model, self.forked_from = frame.get("model", ""), frame.get("forked_from")
 
     def _listed(self, frame: dict[str, Any]) -> None:
         """The sidebar. Of two changes of a chat, the one with the greater rev is newer."""

@@ -12,6 +12,7 @@ from chat.broadcast import Broadcast, LogPosition, LogSlice, Unavailable
 from chat.database import query, urgent
 from chat.events import (
     MessageView,
+    OriginView,
     QueueView,
     ReasoningDelta,
     ReasoningDone,
@@ -33,9 +34,12 @@ PART_MAX_CHARACTERS = 48 * 1024  # keeps a frame under 64 KiB, unless a single m
 
 # At most one answer of a thread is being written.
 THREAD = f"""
-SELECT t.rev, t.title, t.queue_paused, q.queued, g.answer_id, g.partial, g.partial_reasoning, g.partial_reasoning_ms,
+SELECT t.rev, t.title, t.queue_paused, q.queued, coalesce(nullif(t.model, ''), s.model, '') AS model,
+    o.id AS origin, o.title AS origin_title, g.answer_id, g.partial, g.partial_reasoning, g.partial_reasoning_ms,
     g.partial_thinking, g.ckpt_epoch, g.ckpt_s
 FROM chat_thread t LEFT JOIN generation g ON g.thread_id = t.id AND g.state IN {ALIVE_SQL}
+LEFT JOIN user_settings s ON s.user_id = t.user_id
+LEFT JOIN chat_thread o ON o.id = t.forked_from_id AND o.user_id = t.user_id AND o.deleted_at IS NULL
 LEFT JOIN LATERAL ({queue.QUEUED}) q ON true
 WHERE t.id = $1 AND t.deleted_at IS NULL
 """  # noqa: S608
@@ -64,6 +68,8 @@ class ThreadView:
     page: MessagePage
     queue: QueueView
     running: RunningView | None = None
+    model: str = ""
+    forked_from: OriginView | None = None
 
     def snapshots(self) -> list[Snapshot]:
         """The view as frames."""
@@ -80,6 +86,8 @@ class ThreadView:
                 messages=group,
                 queue=self.queue if number == len(groups) else None,
                 running=self.running if number == len(groups) else None,
+                model=self.model,
+                forked_from=self.forked_from,
             )
             for number, group in enumerate(groups, start=1)
         ]
@@ -112,7 +120,8 @@ async def view_thread(
             position = LogPosition()  # events after the old position would not continue this text
         page = replace(page, messages=[_with(answer, message, answer_id) for message in page.messages])
     queued = queue.view(thread["queue_paused"], thread["queued"])
-    return ThreadView(position, thread["rev"], thread["title"], page, queued, running)
+    model, origin = thread["model"], thread["origin"] and OriginView(thread["origin"], thread["origin_title"])
+    return ThreadView(position, thread["rev"], thread["title"], page, queued, running, model, origin)
 
 
 async def thread_states(thread_ids: list[UUID]) -> dict[UUID, ThreadState]:

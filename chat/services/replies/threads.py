@@ -57,11 +57,6 @@ async def own_thread(user: User, thread_id: UUID) -> ChatThread | None:
     return await ChatThread.get_or_none(id=thread_id, user_id=user.id, deleted_at__isnull=True)
 
 
-async def origin(user: User, thread: ChatThread) -> ChatThread | None:
-    """The user's thread that this one was branched from, if it still exists."""
-    return await own_thread(user, thread.forked_from_id) if thread.forked_from_id else None
-
-
 async def rename(user: User, thread_id: UUID, title: str, *, broadcast: Broadcast) -> str | None:
     """Rename the user's thread; returns the title as stored, or None if there is no such thread. Raises Refused."""
     title = tidy_title(title)

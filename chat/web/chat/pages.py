@@ -7,7 +7,7 @@ from http import HTTPStatus
 from uuid import UUID, uuid4, uuid5
 
 import msgspec
-from quart import Blueprint, abort, flash, redirect, render_template, request, url_for
+from quart import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
 from quart.typing import ResponseReturnValue
 from quart.wrappers import Response
 from werkzeug.datastructures import MultiDict
@@ -25,6 +25,7 @@ from chat.services.replies.versions import NO_MESSAGE
 from chat.text import typed_lines
 from chat.web.auth import login_required, wants_json
 from chat.web.rate_limits import limited
+from chat.web.release import release_of
 from chat.web.resources import resources
 
 blueprint = Blueprint("chat", __name__, url_prefix="/chat")
@@ -235,7 +236,8 @@ async def page(user: User, found: ChatThread | None, taken: UUID | None = None, 
         taken=taken,
         running=view.running if view else None,
         place=place,
-        forked_from=await threads.origin(user, found) if found else None,
+        forked_from=view.forked_from if view else None,
+        release=release_of(current_app, deps),
         client_id=uuid4(),
         models=deps.llm.catalogue.offered,
         site_notice=deps.settings.site_notice,

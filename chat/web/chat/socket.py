@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from quart import Blueprint, Websocket, abort, websocket
+from quart import Blueprint, Websocket, abort, current_app, websocket
 from quart_auth import current_user
 from werkzeug.exceptions import ServiceUnavailable
 
@@ -26,6 +26,7 @@ from chat.web.chat.feed import Feed
 from chat.web.chat.inbox import Inbox, ThreadInbox, decoded
 from chat.web.chat.open_sockets import Leave
 from chat.web.chat.user_feed import UserFeed
+from chat.web.release import release_of
 from chat.web.request_log import route
 from chat.web.resources import Resources, resources
 
@@ -179,6 +180,7 @@ class Socket:
     async def _run(self, subscription: Subscription, hello: Hello, session: AuthSession, rev: int) -> None:
         tab: Websocket = websocket._get_current_object()  # type: ignore[attr-defined]
         feed, inbox = self._sides(subscription, session, rev, tab)
+        feed.release = release_of(current_app, self._deps)
         await self._subscribed(subscription)
         await feed.start(hello)
         self.tell(self._deps.model_notice.frame())

@@ -44,6 +44,7 @@ class UserFeed:
     """Owns the outgoing side of one socket; used directly for a page without a thread."""
 
     thread_id: UUID | None = None
+    release = ""  # of the site, for `welcome`
 
     def __init__(
         self,
@@ -170,7 +171,7 @@ class UserFeed:
             self._list_soon()
 
     async def _welcome(self, mode: Literal["replay", "snapshot"], cursor: str = "", rev: int = 0) -> None:
-        await self._send(Welcome(mode, cursor, rev, round(PING_SECONDS * 1000)))
+        await self._send(Welcome(mode, cursor, rev, round(PING_SECONDS * 1000), release=self.release))
 
     async def _set_live(self, *, on: bool) -> None:
         if on != self._live:

@@ -14,6 +14,7 @@ import { withoutHidden } from "./invisible.js";
 import { blocksOf, clearPart, definitionsIn, finalBlocksOf, htmlOf, normalized } from "./markdown.js";
 import { morphChildren, morphElement } from "./morph.js";
 import { sanitize } from "./sanitizer.js";
+import { hasShortcode } from "./shortcodes.js";
 import { addRows, newRowsOf } from "./tables.js";
 
 // Blocks per chunk element: the browser restyles and lays out the last chunk instead of 200 kB.
@@ -34,6 +35,11 @@ export function showMarkdown(target, text, options) {
   } catch {
     showPlain(target, text); // one message must not stop the page
   }
+}
+
+/** Shows the same text again where what is shown of it depends on what was loaded since. */
+export function showAgain(root) {
+  root.querySelectorAll(".is-rendered").forEach((target) => shown.get(target)?.again());
 }
 
 /** Makes an element show this text unformatted. */
@@ -72,6 +78,13 @@ export class Blocks {
     else this.#finish(text);
   }
 
+  again() {
+    const [text, isGrowing] = [this.#text, this.#isGrowing];
+    if (!hasShortcode(text)) return;
+    this.#reset();
+    this.show(text, { isGrowing });
+  }
+
   #reset() {
     this.#target.replaceChildren();
     [this.#text, this.#start, this.#settled, this.#open, this.#fence, this.#headings] = [null, 0, 0, [], null, []];
@@ -101,7 +114,7 @@ export class Blocks {
     this.#reset();
     this.#text = text;
     const blocks = blocksOf(text, definitionsIn(text));
-    for (let end = blocks.length; end > 0 && this.#text === text; ) {
+    for (let end = blocks.length; end > 0 && this.#text === text && this.#target.isConnected; ) {
       const begin = Math.floor((end - 1) / CHUNK) * CHUNK;
       keeping(() => this.#fill(begin, blocks.slice(begin, end)));
       end = begin;

@@ -34,7 +34,7 @@ function colorNext(highlighted) {
   const [code] = waiting;
   waiting.delete(code);
   const text = code.textContent;
-  if (text.length > MOST_CHARACTERS) return;
+  if (text.length > MOST_CHARACTERS || !code.isConnected) return;
   if (isSelected(code)) return void window.setTimeout(() => colorLater(code.parentNode.parentNode), AGAIN_MS);
   const colored = highlighted(text, /language-(\S+)/.exec(code.className)[1]);
   if (colored) code.replaceChildren(colored);

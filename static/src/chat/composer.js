@@ -17,30 +17,34 @@ export class Composer {
   #isDue = false;
   #lastSent = -Infinity;
   #isAboutText = false;
+  #signal;
+  #isHeld = false;
 
   /**
    * `page.onSend(content, clientId, model)`, `page.onStop(messageId)`, `page.onEdit()`, `page.onCancel()` and `page.onUp()`: Arrow-up in
-   * the empty field. With `page.keepsText` (the first message of a chat) the text stays in the field while it is sent.
+   * the empty field. With `page.keepsText` (the first message of a chat) the text stays in the field while it is sent. `signal` ends
+   * all of it.
    */
-  constructor(form, { limit, draft, ...page }) {
+  constructor(form, { limit, draft, signal, ...page }) {
     this.#form = form;
     this.#field = form.elements.message;
     this.#page = page;
     this.#draft = draft;
     this.#limit = limit;
-    this.#enterKey = new EnterKey(this.#field, form.dataset.enterKey);
+    this.#signal = signal;
+    this.#enterKey = new EnterKey(this.#field, form.dataset.enterKey, signal);
     // Without JavaScript, Back restores the text of a refused page; the draft knows what was sent in the meantime.
     this.#field.autocomplete = "off";
     this.#field.value ||= draft.read();
     // Enter in an empty field needs no error message from the browser.
     form.noValidate = true;
-    form.addEventListener("submit", (event) => this.#submitted(event));
-    this.#field.addEventListener("input", () => this.#edited());
-    this.#field.addEventListener("keydown", (event) => this.#pressed(event));
-    this.#cancel.addEventListener("click", () => this.#page.onCancel?.());
-    this.#stop.addEventListener("click", () => this.#page.onStop?.(this.#running));
+    form.addEventListener("submit", (event) => this.#submitted(event), { signal });
+    this.#field.addEventListener("input", () => this.#edited(), { signal });
+    this.#field.addEventListener("keydown", (event) => this.#pressed(event), { signal });
+    this.#cancel.addEventListener("click", () => this.#page.onCancel?.(), { signal });
+    this.#stop.addEventListener("click", () => this.#page.onStop?.(this.#running), { signal });
     this.#typed();
-    if (!this.#field.value) draft.inherited().then((text) => text && this.fill(text));
+    if (!this.#field.value) draft.inherited().then((text) => text && !signal?.aborted && this.fill(text));
     // On a phone the keyboard would cover half of the page.
     if (window.matchMedia("(pointer: fine)").matches) this.focus();
   }
@@ -89,6 +93,12 @@ export class Composer {
     this.#sendable(!isOn);
   }
 
+  /** What is sent before the chat is on the page goes as soon as it is. */
+  hold(isOn) {
+    this.#isHeld = isOn;
+    this.#sendDue();
+  }
+
   /** The chosen model, or "" where there is no choice. */
   get model() {
     return this.#form.elements.model?.value ?? "";
@@ -96,6 +106,7 @@ export class Composer {
 
   /** The user changed the setting, perhaps in another tab. */
   chooseEnterKey(choice) {
+    this.#form.dataset.enterKey = choice;
     this.#enterKey.choose(choice);
   }
 
@@ -169,7 +180,7 @@ export class Composer {
 
   /** Sends at once, or when the last message was acknowledged and a second has passed: no one has to press a key twice. */
   #sendDue() {
-    if (!this.#isDue || this.#field.readOnly) return;
+    if (!this.#isDue || this.#isHeld || this.#field.readOnly || this.#signal?.aborted) return;
     const wait = this.#lastSent + BETWEEN_MS - performance.now();
     if (wait > 0) return void window.setTimeout(() => this.#sendDue(), wait);
     if (this.#waits) return this.say("Your last message is still being sent. This one will follow.");

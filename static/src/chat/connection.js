@@ -70,14 +70,15 @@ export class Connection {
     if (!this.#ended && !this.#socket) this.open();
   }
 
-  /** Reconnects without waiting when that may help, and closes with the page. */
-  followPage() {
-    window.addEventListener("online", () => this.hurry());
-    window.addEventListener("pagehide", () => this.close());
-    window.addEventListener("pageshow", ({ persisted }) => persisted && this.hurry());
-    document.addEventListener("visibilitychange", () => document.hidden || this.hurry());
+  /** Reconnects without waiting when that may help, and closes with the page, or permanently when `signal` is aborted. */
+  followPage(signal) {
+    signal?.addEventListener("abort", () => this.end());
+    window.addEventListener("online", () => this.hurry(), { signal });
+    window.addEventListener("pagehide", () => this.close(), { signal });
+    window.addEventListener("pageshow", ({ persisted }) => persisted && this.hurry(), { signal });
+    document.addEventListener("visibilitychange", () => document.hidden || this.hurry(), { signal });
     // The closing of the socket would lead to the login page, faster than the form leads elsewhere.
-    document.addEventListener("submit", ({ target }) => target.action.endsWith(LOGOUT) && this.end());
+    document.addEventListener("submit", ({ target }) => target.action.endsWith(LOGOUT) && this.end(), { signal });
   }
 
   get isUp() {
@@ -88,7 +89,7 @@ export class Connection {
     if (this.#socket?.readyState === 1) this.#socket.send(JSON.stringify(frame));
   }
 
-  /** The user logs out. */
+  /** The user logs out, or moves to another chat. */
   end() {
     this.#ended = true;
     this.#drop();
@@ -163,13 +164,13 @@ export class Connection {
     }
   }
 
-  #welcomed({ heartbeat_ms: heartbeatMs, versions }) {
+  #welcomed({ heartbeat_ms: heartbeatMs, versions, release }) {
     this.#knowsVersions = versions;
     this.#cancel("welcome");
     this.#upSince = this.#env.now();
     this.#heartbeatMs = heartbeatMs || HEARTBEAT_MS;
     this.#retryMs = undefined;
-    this.#page.onStatus({ phase: "connected" });
+    this.#page.onStatus({ phase: "connected", release });
     this.#sendPending();
     this.watch();
   }

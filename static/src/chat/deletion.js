@@ -6,6 +6,7 @@ import { request } from "./requests.js";
 export async function askToDelete(page, { id, role }) {
   const address = `${page.address}messages/${id}/delete/`;
   const { problem, count } = await request(address);
+  if (page.signal.aborted) return;
   if (problem) return page.say(problem);
   const dialog = blank(titleOf(count, role), count > 1 ? BELOW : ALONE);
   dialog.addEventListener("close", () => dialog.remove());

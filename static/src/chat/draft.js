@@ -5,15 +5,13 @@
  * without notice, and the text is then in the next tab that opens the chat. What another user wrote is never read.
  */
 import { newId } from "./ids.js";
-import { browserStorage, holdTab, openTabs, tabId, tabStorage } from "./storage.js";
+import { browserStorage, openTabs, tabId, tabStorage } from "./storage.js";
 
 const KEPT_MS = 30 * 86_400_000; // as long as a login can last
 
 export function draftOf(userId, threadId) {
   const tab = tabStorage();
-  const id = tabId(tab);
-  holdTab(id);
-  const draft = new Draft(`draft:${userId}:${threadId || "new"}:`, id, { tab, shared: browserStorage(), openTabs });
+  const draft = new Draft(`draft:${userId}:${threadId || "new"}:`, tabId(tab), { tab, shared: browserStorage(), openTabs });
   draft.forgetOld();
   return draft;
 }

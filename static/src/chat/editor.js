@@ -7,7 +7,8 @@ const GONE = "The message you were editing is no longer shown. Your text has bee
 /**
  * `page`: `newVersion(text, id)` sends a text, or says why it can't be sent; `sends(event)`: whether this key sends;
  * `around(change)` keeps what the reader sees; `putBack(text, sentence)`: into the message field; `isBusy()`: whether an answer is
- * being written; `draftOf(id)`: a draft of the question's text, which survives a reload and an ended login.
+ * being written; `draftOf(id)`: a draft of the question's text, which survives a reload and an ended login; `signal`: the page is
+ * left, and the draft has the text.
  */
 export function edit(page, message, article, { text, sentence = "" } = {}) {
   if (article.querySelector(".message-editor")) return;
@@ -64,6 +65,7 @@ export function edit(page, message, article, { text, sentence = "" } = {}) {
     article.querySelector(".markdown-content").after(form);
   });
   watch();
+  page.signal.addEventListener("abort", end);
   quiet.observe(article.parentNode, { subtree: true, attributes: true, attributeFilter: ["data-status"] });
   if (sentence) say(form, field, sentence);
   focusAtEnd(form, field);

@@ -1,5 +1,5 @@
 /**
- * The emoji shortcodes that people and models use; `:unknown:` stays as it is.
+ * The emoji shortcodes that people and models use, loaded when a text seems to have one; `:unknown:` stays as it is.
  *
  * A shortcode stands alone between spaces: `user:key:1` and `fe80::1:100:2` contain none.
  */

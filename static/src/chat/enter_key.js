@@ -9,11 +9,11 @@ export class EnterKey {
   #choice;
 
   /** `choice` is the user's: "auto", "send" or "newline". */
-  constructor(field, choice) {
+  constructor(field, choice, signal) {
     this.#field = field;
     this.choose(choice);
     // A keyboard is attached to a tablet, or detached.
-    for (const media of [touch, fine]) media.addEventListener("change", () => this.#label());
+    for (const media of [touch, fine]) media.addEventListener("change", () => this.#label(), { signal });
   }
 
   choose(choice) {

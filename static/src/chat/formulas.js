@@ -1,89 +1,32 @@
-/** Formulas by KaTeX, which is loaded when the first one appears. Until then, and if that fails, their source is shown. */
+/** Formulas, whose typesetting is loaded when the first one appears. Until then, and if that fails, their source is shown. */
 
 const LOADED = "chat:formulas-loaded";
-const MOST_KEPT = 300;
 const AGAIN_MS = 10_000;
-const DELIMITERS = /^(?:\$\$?|\\[([])([\s\S]*?)(?:\$\$?|\\[)\]])$/;
 const SOURCE = 'code[class^="math-"]';
-const OPTIONS = { throwOnError: true, trust: refuse, strict: "ignore", maxSize: 20, maxExpand: 1_000 };
 
-const kept = new Map(); // an open block is painted often, and typesetting takes 3 ms per formula
-let katex = null;
+let typesetting = null;
 let loading = null;
 
-/** Typesets the formulas below `root` if KaTeX is loaded; otherwise starts loading it. */
+/** Typesets the formulas below `root` if that is loaded; otherwise starts loading it. */
 export function typeset(root) {
   const codes = root.querySelectorAll(SOURCE);
   if (!codes.length) return;
-  if (!katex) loading ??= load();
-  else codes.forEach((code) => code.replaceWith(formulaOf(code)));
+  if (!typesetting) loading ??= load();
+  else codes.forEach((code) => code.replaceWith(typesetting.formulaOf(code)));
 }
 
-/** `repaint` is called when KaTeX has been loaded. */
-export function whenFormulasLoad(repaint) {
-  document.addEventListener(LOADED, () => repaint());
+/** `repaint` is called when typesetting has been loaded. */
+export function whenFormulasLoad(repaint, signal) {
+  document.addEventListener(LOADED, repaint, { signal });
 }
 
 async function load() {
   try {
-    const [module] = await Promise.all([import("katex"), loadStyles()]);
-    katex = module.default;
+    const module = await import("./typesetting.js");
+    await module.loadStyles();
+    typesetting = module;
     document.dispatchEvent(new Event(LOADED));
   } catch {
     window.setTimeout(() => (loading = null), AGAIN_MS); // then the next formula tries again
   }
-}
-
-function loadStyles() {
-  const link = document.createElement("link");
-  link.rel = "stylesheet";
-  link.href = new URL("math.css", import.meta.url).href;
-  return new Promise((resolve, reject) => {
-    link.addEventListener("load", resolve);
-    link.addEventListener("error", (event) => {
-      link.remove();
-      reject(event);
-    });
-    document.head.append(link);
-  });
-}
-
-function formulaOf(code) {
-  const key = `${code.className} ${code.textContent}`;
-  if (!kept.has(key)) {
-    if (kept.size >= MOST_KEPT) kept.delete(kept.keys().next().value);
-    kept.set(key, rendered(code.textContent, code.className));
-  }
-  return kept.get(key).cloneNode(true);
-}
-
-/** KaTeX by itself would show the name of a command like `\href`, without the text in it. */
-function refuse({ command }) {
-  throw new Error(`${command} is not allowed`);
-}
-
-/** The invisible source is the text that a selection copies. */
-function rendered(source, className) {
-  const formula = document.createElement("span");
-  formula.className = className;
-  formula.dir = "ltr";
-  try {
-    katex.render(DELIMITERS.exec(source)?.[1] ?? source, formula, { ...OPTIONS, displayMode: className === "math-display" });
-  } catch {
-    return refused(source, className);
-  }
-  const text = document.createElement("span");
-  text.className = "math-source";
-  text.setAttribute("aria-hidden", "true");
-  text.textContent = source;
-  formula.append(text);
-  return formula;
-}
-
-function refused(source, className) {
-  const code = document.createElement("code");
-  code.className = `refused-${className}`;
-  code.dir = "ltr";
-  code.textContent = source;
-  return code;
 }

@@ -9,13 +9,13 @@ export class HistoryLoader {
   #url;
   #page;
 
-  /** `page.add(messages, beginAt)` puts them on the page, and calls `beginAt` meanwhile. */
+  /** `page.add(messages, beginAt)` puts them on the page, and calls `beginAt` meanwhile; `page.signal` ends the loading. */
   constructor(root, page) {
     this.#button = root.querySelector("#load-older");
     this.#next = new NextPage(this.#button, root.querySelector("#load-older-note"));
     this.#url = root.dataset.url;
     this.#page = page;
-    this.#button.addEventListener("click", () => this.#load());
+    this.#button.addEventListener("click", () => this.#load(), { signal: page.signal });
   }
 
   /** Where the next older messages begin, if there are any. */
@@ -24,9 +24,14 @@ export class HistoryLoader {
     this.#button.hidden = !hasOlder;
   }
 
+  /** Where they begin now. */
+  get beginning() {
+    return { has_older: !this.#button.hidden, older_cursor: this.#button.dataset.cursor };
+  }
+
   #load() {
     const address = `${this.#url}?before=${encodeURIComponent(this.#button.dataset.cursor)}`;
-    return this.#next.load(address, (page) => this.#shown(page), FAILED);
+    return this.#next.load(address, (page) => this.#shown(page), FAILED, this.#page.signal);
   }
 
   #shown({ messages, has_older: hasOlder, older_cursor: cursor }) {

@@ -7,7 +7,7 @@ export class Later {
   #queue; // a promise of the list
   hasQueue = false;
 
-  /** `page`: what the parts need of thread.js. */
+  /** `page`: what the parts need of thread.js; after `page.signal` they do nothing. */
   constructor(page) {
     this.#page = page;
   }
@@ -32,7 +32,8 @@ export class Later {
     const sending = messages.filter(({ pending, waits }) => pending && waits);
     if (!this.#queue && !isRunning && !queue.items.length) return;
     this.#queue ??= this.#loadQueue();
-    (await this.#queue)?.show(queue, sending);
+    const list = await this.#queue;
+    if (!this.#page.signal.aborted) list?.show(queue, sending);
   }
 
   /** Without the file, waiting messages are shown when the next change has loaded it. */

@@ -1,11 +1,11 @@
 /** marked's lexer with the dialect, formulas and CJK emphasis; the inline content of a block is read only when needed. */
 import { Lexer, getDefaults } from "marked";
 import { Dialect } from "./dialect.js";
-import { withEmoji } from "./emoji.js";
 import { EMPHASIS, UNSPACED_ALPHANUMERIC } from "./emphasis.js";
 import { namesEntities } from "./entities.js";
 import { escaped } from "./escape.js";
 import { endOfCode, formulasIn, tickRuns } from "./math.js";
+import { withShortcodes } from "./shortcodes.js";
 
 // Some texts, such as thousands of stars, take marked quadratic time: it scans far from each of them. A paragraph that takes
 // more steps than these is shown as its source. Text full of markup takes up to 15 steps per character.
@@ -172,7 +172,7 @@ function mended(tokens, isLiteral) {
     if (token.type !== "text" || token.tokens) return;
     const isFirst = index === 0 || tokens[index - 1].type === "br";
     const isLast = index === tokens.length - 1 || tokens[index + 1].type === "br";
-    token.text = withEmoji(isLiteral ? token.raw : token.text, { isFirst, isLast });
+    token.text = withShortcodes(isLiteral ? token.raw : token.text, { isFirst, isLast });
     if (isLiteral && token.text.includes("&")) Object.assign(token, { text: escaped(token.text), escaped: true });
   });
   return tokens;

@@ -22,11 +22,11 @@ export function showSize(article, text) {
 }
 
 /** What the browser scrolls to in the folded part, by find-in-page or by a selection, is shown with all of the text. */
-export function openWhereScrolled(root) {
+export function openWhereScrolled(root, signal) {
   root.addEventListener("scroll", ({ target }) => {
     const fold = target.closest?.("article")?.querySelector(".message-more");
     if (!fold || !target.scrollTop) return;
     fold.open = true;
     target.scrollTop = 0;
-  }, { capture: true, passive: true });
+  }, { capture: true, passive: true, signal });
 }

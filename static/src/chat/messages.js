@@ -1,9 +1,10 @@
 /** The list of messages on the page: one article per message, keyed by id, painted at most once a frame. */
-import { showMarkdown } from "./blocks.js";
+import { showAgain, showMarkdown } from "./blocks.js";
 import { typeset, whenFormulasLoad } from "./formulas.js";
 import { idle } from "./idle.js";
 import { openWhereScrolled, showSize } from "./long_text.js";
 import { ReasoningView, hasThought, readReasoning } from "./reasoning.js";
+import { whenEmojiLoad } from "./shortcodes.js";
 import { readTools, showTools } from "./tools.js";
 
 const SHOWN_ROLES = new Set(["user", "assistant"]);
@@ -17,21 +18,24 @@ export class MessageList {
   #root;
   #templates;
   #around;
+  #signal;
   #reasoning = new ReasoningView();
   #views = new Map();
   #wanted = [];
   #scheduled = false;
   #restUntil = 0;
 
-  /** `around` calls the painting that it is given, and keeps what the reader sees in place. */
-  constructor(root, templates, around) {
+  /** `around` calls the painting that it is given, and keeps what the reader sees in place. After `signal` nothing is painted. */
+  constructor(root, templates, around, signal) {
     this.#root = root;
     this.#templates = templates;
     this.#around = around;
-    whenFormulasLoad(() => around(() => typeset(root)));
-    openWhereScrolled(root);
+    this.#signal = signal;
+    whenFormulasLoad(() => around(() => typeset(root)), signal);
+    whenEmojiLoad(() => around(() => showAgain(root)), signal);
+    openWhereScrolled(root, signal);
     // `toggle` does not bubble.
-    root.addEventListener("toggle", ({ target }) => this.#toggled(target), true);
+    root.addEventListener("toggle", ({ target }) => this.#toggled(target), { capture: true, signal });
   }
 
   /** The messages that the server rendered, in the store's form. */
@@ -52,8 +56,24 @@ export class MessageList {
     }));
   }
 
+  /** Puts messages on the page as the server renders them, for `adopt`. */
+  lay(messages) {
+    delete this.#root.dataset.room;
+    const shown = messages.filter(({ role }) => SHOWN_ROLES.has(role));
+    this.#root.replaceChildren(...shown.map((message) => this.#laid(message)));
+  }
+
+  #laid(message) {
+    const article = this.#blank(message.role);
+    paintFrame(article, message, null, this.#templates.assistant.dataset);
+    this.#paintMore(article, message, null);
+    if (message.role === "user") paintContent(article, message);
+    else contentOf(article).textContent = message.content;
+    return article;
+  }
+
   /**
-   * Takes over the articles that the server rendered, and renders their Markdown: first the last ones, or
+   * Takes over the articles that are on the page as the server renders them, and renders their Markdown: first the last ones, or
    * those from the message `from` on, to which the reader returns.
    */
   adopt(messages, from = null) {
@@ -80,6 +100,7 @@ export class MessageList {
   async #adoptRest(ids) {
     while (ids.length) {
       await idle();
+      if (this.#signal.aborted) return;
       this.#around(() => this.#paintAdopted(ids.pop()));
     }
   }
@@ -126,6 +147,7 @@ export class MessageList {
 
   #atNextFrame() {
     requestAnimationFrame(() => {
+      if (this.#signal.aborted) return;
       this.#scheduled = false;
       const began = performance.now();
       this.#around(() => this.#paint());
@@ -159,7 +181,12 @@ export class MessageList {
   }
 
   #repaint({ article, message: before }, message) {
-    paint(article, message, before, this.#templates.assistant.dataset);
+    if (message.status !== before?.status || message.content !== before?.content) paintContent(article, message);
+    paintFrame(article, message, before, this.#templates.assistant.dataset);
+    this.#paintMore(article, message, before);
+  }
+
+  #paintMore(article, message, before) {
     if (hasThought(message, before)) this.#reasoning.paint(article, message);
     if (`${message.versions}` !== `${before?.versions ?? ""}`) showVersions(article, message, this.#templates.versions);
   }
@@ -210,8 +237,8 @@ function contentOf(article) {
   return article.querySelector(".markdown-content");
 }
 
-/** `notes` has a sentence for each status that needs one; the template brings them. */
-function paint(article, message, before, notes) {
+/** What is around the text. `notes` has a sentence for each status that needs one; the template brings them. */
+function paintFrame(article, message, before, notes) {
   article.dataset.messageId = message.id;
   article.id = `m-${message.id}`;
   paintActions(article, message);
@@ -220,7 +247,6 @@ function paint(article, message, before, notes) {
   article.toggleAttribute("data-can-continue", message.can_continue);
   article.toggleAttribute("data-continues", message.continues);
   if (message.client_id) article.dataset.clientId = message.client_id;
-  if (message.status !== before?.status || message.content !== before?.content) paintContent(article, message);
   if (message.held !== before?.held) paintHeld(article, message.held);
   if (message.tools !== before?.tools) showTools(article, message.tools);
   if (message.status !== before?.status || message.error !== before?.error) paintNote(article, message, notes);

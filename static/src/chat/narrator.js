@@ -45,6 +45,11 @@ export class Narrator {
     if (words) this.#say(words);
   }
 
+  /** Nothing more is said. */
+  close() {
+    this.#rest();
+  }
+
   /** The model is silent; "" once it is not. */
   wait(words) {
     this.#waiting = words;

@@ -8,16 +8,16 @@ export class NextPage {
     this.#note = note;
   }
 
-  /** Hands the JSON of the address to `show`; returns whether it did. */
-  async load(address, show, problem) {
+  /** Hands the JSON of the address to `show`, unless `signal` is aborted first; returns whether it did. */
+  async load(address, show, problem, signal) {
     if (this.#control.getAttribute("aria-busy") === "true") return false;
     this.#control.setAttribute("aria-busy", "true");
     this.#say("");
     try {
-      show(await fetched(address));
+      show(await fetched(address, signal));
       return true;
     } catch {
-      this.#say(problem);
+      if (!signal?.aborted) this.#say(problem);
       return false;
     } finally {
       this.#control.removeAttribute("aria-busy");
@@ -30,8 +30,8 @@ export class NextPage {
   }
 }
 
-async function fetched(address) {
-  const response = await fetch(address, { headers: { Accept: "application/json" } });
+async function fetched(address, signal) {
+  const response = await fetch(address, { headers: { Accept: "application/json" }, signal });
   if (!response.ok) throw new Error(`HTTP ${response.status}`);
   return response.json();
 }

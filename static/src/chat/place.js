@@ -20,7 +20,11 @@ export class Place {
   /** {id, top, hasRoom}: where the message with this id was; null for the end, or if the page was opened by a link. */
   read() {
     const [navigation] = performance.getEntriesByType("navigation");
-    return RETURNS.has(navigation?.type) ? this.#tab.read(this.#key) : null;
+    return RETURNS.has(navigation?.type) ? this.kept : null;
+  }
+
+  get kept() {
+    return this.#tab.read(this.#key);
   }
 
   /** `null` means the end. */

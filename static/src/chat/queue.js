@@ -11,12 +11,15 @@ export class QueueList {
   #isRemoving = false;
   #first = null; // what Resume or Send now sends next: the reader follows it
 
-  /** `page`: `send(frame)`, `announce(text)`, `say(sentence)`, `putBack(text, sentence)` into the message field, and `isUp()`. */
+  /**
+   * `page`: `send(frame)`, `announce(text)`, `say(sentence)`, `putBack(text, sentence)` into the message field, `isUp()`, and `signal`,
+   * which ends all of it.
+   */
   constructor(root, page) {
     this.#root = root;
     this.#list = root.querySelector("ol");
     this.#page = page;
-    root.addEventListener("submit", (event) => this.#submitted(event));
+    root.addEventListener("submit", (event) => this.#submitted(event), { signal: page.signal });
   }
 
   /** `sending`: messages that are on their way here. */

@@ -2,11 +2,12 @@
 
 const NOT_SAVED = "The title was not saved because you are not connected. Try again.";
 
-/** `page`: what rename.js needs of thread.js. */
+/** `page`: what rename.js needs of thread.js; `page.signal` ends it. */
 export function startRename(page) {
   const part = (id) => document.getElementById(id);
   new Rename(part("rename-form"), part("rename-open"), {
     title: page.title,
+    signal: page.signal,
     save: async (address, title) => {
       const since = page.titleRev();
       const saved = await saveTitle(address, title);
@@ -31,12 +32,14 @@ export class Rename {
     this.#field = form.elements.title;
     this.#opener = opener;
     this.#page = page;
+    const { signal } = page;
     // An empty title gets a sentence at the field instead of the browser's message.
     form.noValidate = true;
-    opener.addEventListener("click", (event) => this.#open(event));
-    form.querySelector("a").addEventListener("click", (event) => this.#cancelled(event));
-    form.addEventListener("submit", (event) => this.#submitted(event));
-    form.addEventListener("keydown", (event) => this.#pressed(event));
+    opener.addEventListener("click", (event) => this.#open(event), { signal });
+    form.querySelector("a").addEventListener("click", (event) => this.#cancelled(event), { signal });
+    form.addEventListener("submit", (event) => this.#submitted(event), { signal });
+    form.addEventListener("keydown", (event) => this.#pressed(event), { signal });
+    signal.addEventListener("abort", () => this.#busy(false));
   }
 
   /** In the click itself: a phone shows its keyboard only in response to a touch. */
@@ -81,6 +84,7 @@ export class Rename {
     if (this.#saving) return;
     this.#busy(true);
     const { problem } = await this.#page.save(this.#form.action, this.#field.value);
+    if (this.#page.signal.aborted) return;
     this.#busy(false);
     if (!this.#isOpen) return; // cancelled in the meantime; the stored title is shown all the same
     if (problem) this.#refused(problem);

@@ -23,16 +23,18 @@ export class Follower {
   #lift = 0; // by which the question has gone up, so that the text below it stays
   #known = new WeakSet(); // articles that have been the last
 
-  constructor(scroller, list, button) {
+  /** Until `signal` is aborted. */
+  constructor(scroller, list, button, signal) {
     this.#scroller = scroller;
     this.#list = list;
     this.#button = button;
-    scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
-    button.addEventListener("click", () => this.toLatest({ focus: true }));
-    this.#listenForLeaving();
+    scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true, signal });
+    button.addEventListener("click", () => this.toLatest({ focus: true }), { signal });
+    this.#listenForLeaving(signal);
     const observer = new ResizeObserver((entries) => this.#resized(entries.some(({ target }) => target === scroller)));
     observer.observe(scroller);
     observer.observe(list);
+    signal.addEventListener("abort", () => observer.disconnect());
   }
 
   /** A page opens where its reload left it, at the question that is being answered, or at its end. */
@@ -96,8 +98,9 @@ export class Follower {
   // -- the reader moves ---------------------------------------------------------------------------------------------
 
   /** Before the first pixel has moved, since a repaint must not win that race. */
-  #listenForLeaving() {
-    const on = (type, isUpward) => this.#scroller.addEventListener(type, (event) => isUpward(event) && this.#leave(), { passive: true });
+  #listenForLeaving(signal) {
+    const options = { passive: true, signal };
+    const on = (type, isUpward) => this.#scroller.addEventListener(type, (event) => isUpward(event) && this.#leave(), options);
     let touched = 0;
     on("wheel", ({ deltaY }) => deltaY < 0);
     on("keydown", ({ key, shiftKey }) => UPWARD_KEYS.has(key) || (key === " " && shiftKey));
@@ -105,7 +108,7 @@ export class Follower {
     on("touchmove", ({ touches }) => touches[0].clientY > touched + TAP_PX);
     // Opened details are read from their beginning: the summary stays where it was clicked.
     on("click", ({ target }) => target.closest("summary"));
-    document.addEventListener("selectionchange", () => this.#isSelecting() && this.#leave());
+    document.addEventListener("selectionchange", () => this.#isSelecting() && this.#leave(), options);
   }
 
   /** Text that is being selected must not move under the pointer. */

@@ -5,6 +5,7 @@ const SILENT_MS = 8_000;
 const browser = {
   now: () => performance.now(),
   setTimeout: (...args) => window.setTimeout(...args),
+  clearTimeout: (id) => window.clearTimeout(id),
 };
 
 export class Silence {
@@ -12,7 +13,7 @@ export class Silence {
   #env;
   #answer;
   #since = 0; // the answer's last event
-  #isTimed = false;
+  #timer = null;
   #shown = null;
 
   /** `page.hears()`: whether events can arrive now; `page.show(id)`: the answer whose model is silent, or null. */
@@ -33,17 +34,20 @@ export class Silence {
   restart() {
     this.#since = this.#env.now();
     this.#show(null);
-    if (this.#answer && !this.#isTimed) this.#in(SILENT_MS);
+    if (this.#answer && this.#timer === null) this.#in(SILENT_MS);
+  }
+
+  close() {
+    this.#env.clearTimeout(this.#timer);
   }
 
   /** Not a new timer for each event: one in eight seconds is enough. */
   #in(ms) {
-    this.#isTimed = true;
-    this.#env.setTimeout(() => this.#check(), ms);
+    this.#timer = this.#env.setTimeout(() => this.#check(), ms);
   }
 
   #check() {
-    this.#isTimed = false;
+    this.#timer = null;
     if (!this.#answer) return;
     const rest = this.#since + SILENT_MS - this.#env.now();
     if (rest > 0) this.#in(rest);

@@ -15,14 +15,15 @@ export class Status {
   #timers = [];
   #wasConnected = false;
 
-  /** `page.leave()` takes the focus when the button that has it disappears. */
+  /** `page.leave()` takes the focus when the button that has it disappears; `page.signal` ends the waiting. */
   constructor(root, live, page) {
     this.#root = root;
     this.#text = root.querySelector(".status-text");
     this.#retry = root.querySelector("#retry-now");
     this.#live = live;
     this.#page = page;
-    this.#retry.addEventListener("click", () => this.#retried());
+    this.#retry.addEventListener("click", () => this.#retried(), { signal: page.signal });
+    page.signal.addEventListener("abort", () => this.#stopWaiting());
   }
 
   show({ phase }) {

@@ -4,7 +4,8 @@
  * The transport may repeat frames, reorder them at a reconnect, or lose them. Four rules make that harmless: everything
  * is an upsert by id, a finished status never goes back, a delta fits by its position or is refused, and a message goes below its
  * parent or is refused. Effects say what the page must do:
- * {sync, hurry, forked, acked, nacked, resendIn, announce, warn, thread, removed, ended, older, live, models, theme, enterKey, threads, leave}.
+ * {sync, hurry, forked, acked, nacked, resendIn, announce, warn, thread, removed, ended, older, live, models, theme, enterKey,
+ * threads, opened, leave}.
  */
 import { ANSWER_FRAMES } from "./answer_frames.js";
 import { changed, needsSync, unchanged } from "./effects.js";
@@ -95,6 +96,7 @@ function replaced(state, frame, fresh) {
   const effects = { acked: [...sent], thread: { thread_id: state.threadId, title } };
   if (state.detached) return changed(next, effects);
   if (forked) effects.forked = true;
+  if (frame.model !== undefined) effects.opened = { model: frame.model, forkedFrom: frame.forked_from };
   if (!above.length && frame.has_older !== undefined) effects.older = olderOf(frame);
   return changed(next, effects);
 }

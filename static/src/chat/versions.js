@@ -55,7 +55,7 @@ async function again(page, { id }, fields) {
     const { problem, retryMs } = await request(`${page.address}again/`, attempt);
     page.say(retryMs ? FULL : (problem ?? ""));
     if (!problem) return page.toQuestion();
-    if (!retryMs || (await isCanceled(page, retryMs * (1 + Math.random())))) return;
+    if (page.signal.aborted || !retryMs || (await isCanceled(page, retryMs * (1 + Math.random())))) return;
   }
 }
 
@@ -64,7 +64,7 @@ async function isCanceled(page, ms) {
   const cancel = document.getElementById("cancel-sending"); // the next sentence hides it
   cancel.hidden = false;
   const canceled = new Promise((resolve) => {
-    cancel.addEventListener("click", () => resolve(true), { once: true });
+    for (const [target, type] of [[cancel, "click"], [page.signal, "abort"]]) target.addEventListener(type, () => resolve(true), { once: true });
     window.setTimeout(() => resolve(false), ms);
   });
   if (!(await canceled)) return false;
