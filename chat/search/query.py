@@ -28,7 +28,7 @@ SHORTEST_BEGINNING = 2  # characters; a single one is a word of its own
 TERM = re.compile(r'((?<!\S)-+)?(?:"([^"]*)(?:"|$)|([^\s"]+))')
 QUOTES = str.maketrans(dict.fromkeys("“”„‟«»＂", '"'))  # noqa: RUF001
 GAP = f"(?:(?![{MARKS}])[\\W_])"
-BOUNDARY = f"(?<![^\\W_{UNSPACED}])(?<![{MARKS}])", f"(?![^\\W_{UNSPACED}])(?![{MARKS}])"
+INSIDE = f"[^\\W_{UNSPACED}]", f"[{MARKS}]"
 
 NOTHING = "Type a word to search for: signs alone can't be found."
 ONLY_WITHOUT = "Type a word to search for: this search only says which words to leave out."
@@ -131,4 +131,8 @@ def _is_rest(before: Word | None, word: Word) -> bool:
 
 
 def _word(word: str, *, is_cut: bool) -> str:
-    return BOUNDARY[0] + re.escape(word) + (f"{WORD}*" if is_cut else BOUNDARY[1])
+    """The text comes first: the engine looks for it, and for what is around it only where it is."""
+    text = re.escape(word)
+    begins = "".join(f"(?<!{one}{text})" for one in INSIDE)
+    ends = f"{WORD}*" if is_cut else "".join(f"(?!{one})" for one in INSIDE)
+    return text + begins + ends

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import islice
 
 from chat.search.query import Term
@@ -18,32 +19,28 @@ MOST_SEARCHED = 2_000_000  # characters; the index ends before
 
 # Parts that can be folded by themselves: the next one does not begin with what belongs to the character before it.
 PIECE = re.compile(f"(?s)(?:.{{1,400}}(?![{MARKS}{JAMO}])|.{{1,4000}})")
+BLANK = re.compile(r"\s")
 CHARACTER = re.compile(f"(?s)(?:[{JAMO}]+|.)[{MARKS}\uff9e\uff9f]*")
 
 Span = tuple[int, int]
+
+folded_character = lru_cache(4096)(folded)
 
 
 def spans(text: str, terms: Sequence[Term]) -> list[Span]:
     """Where the terms are in a text, in order, without overlaps."""
     folds = Folds(text[:MOST_SEARCHED])
-    found = sorted(match.span() for term in terms for match in islice(term.pattern.finditer(folds.text), MOST_MARKS))
-    merged: list[Span] = []
-    for start, end in found:
-        if merged and start < merged[-1][1]:
-            merged[-1] = merged[-1][0], max(end, merged[-1][1])
-        else:
-            merged.append((start, end))
-    return [folds.original(span) for span in merged]
+    return [folds.original(span) for span in _found(folds.text, terms)]
 
 
 def snippet(text: str, terms: Sequence[Term], width: int = WIDTH, before: int = BEFORE) -> tuple[str, list[list[int]]]:
     """One line of the text, with the most marks that fit into it, as positions in UTF-16."""
-    found = spans(text, terms)
-    start, end = _window(text, found, width, before)
-    piece = re.sub(r"\s", " ", text[start:end])
+    folds = Folds(text[:MOST_SEARCHED])
+    found = [folds.original(span) for span in _densest(_found(folds.text, terms), width - before)]
+    start, end = _window(text, found[0][0] if found else 0, width, before)
     head = "…" if start else ""
-    shown = f"{head}{piece}{'…' if end < len(text) else ''}"
-    marks = [(max(a, start), min(b, end)) for a, b in found if a < end and b > start]
+    shown = f"{head}{BLANK.sub(' ', text[start:end])}{'…' if end < len(text) else ''}"
+    marks = [(max(a, start), min(b, end)) for a, b in found if a < end]
     return shown, _in_utf16(shown, [(a - start + len(head), b - start + len(head)) for a, b in marks])
 
 
@@ -52,17 +49,30 @@ def title_marks(title: str, terms: Sequence[Term]) -> list[list[int]]:
     return _in_utf16(title, spans(title, terms))
 
 
-def _window(text: str, found: Sequence[Span], width: int, before: int) -> Span:
-    """From a little before the mark that has the most others behind it."""
-    if not found:
-        return 0, min(width, len(text))
-    room = width - before
+def _found(folded_text: str, terms: Sequence[Term]) -> list[Span]:
+    found = sorted(match.span() for term in terms for match in islice(term.pattern.finditer(folded_text), MOST_MARKS))
+    merged: list[Span] = []
+    for start, end in found:
+        if merged and start < merged[-1][1]:
+            merged[-1] = merged[-1][0], max(end, merged[-1][1])
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def _densest(found: Sequence[Span], room: int) -> Sequence[Span]:
+    """The most spans that begin within this many characters; the first such."""
     starts = [start for start, _ in found]
-    most = max(range(len(starts)), key=lambda at: (bisect_right(starts, starts[at] + room) - at, -at))
-    start = max(0, min(starts[most] - before, len(text) - width))
-    if start:  # at the beginning of a word, if there is one
-        blank = re.compile(r"\s").search(text, start, starts[most])
-        start = blank.end() if blank else start
+    ends = [bisect_right(starts, start + room) for start in starts]
+    most = max(range(len(starts)), key=lambda at: (ends[at] - at, -at), default=0)
+    return found[most : ends[most]] if ends else []
+
+
+def _window(text: str, mark: int, width: int, before: int) -> Span:
+    """From a little before the mark, at the beginning of a word if there is one."""
+    start = max(0, min(mark - before, len(text) - width))
+    if start and (blank := BLANK.search(text, start, mark)):
+        start = blank.end()
     return start, min(start + width, len(text))
 
 
@@ -79,6 +89,7 @@ class Folds:
         self._is_plain = text.isascii()
         self._pieces: list[tuple[int, str]] = []  # where each begins in the text
         self._starts: list[int] = []  # and in the folded text
+        self._even: dict[int, bool] = {}
         self.text = folded(text) if self._is_plain else "".join(self._folded(text))
 
     def _folded(self, text: str) -> Iterator[str]:
@@ -98,9 +109,21 @@ class Folds:
         index = bisect_right(self._starts, place - is_end) - 1
         start, piece = self._pieces[index]
         left = place - self._starts[index]
+        if index not in self._even:
+            self._even[index] = self._is_even(index)
+        if self._even[index]:
+            return start + left
         for character in CHARACTER.finditer(piece):
-            length = len(folded(character[0]))
+            length = len(folded_character(character[0]))
             if left < length or (is_end and left == length):
                 return start + (character.end() if is_end else character.start())
             left -= length
         return start + len(piece)
+
+    def _is_even(self, index: int) -> bool:
+        """Whether each character of a piece is one of the folded piece, as most are in most scripts."""
+        ends = [*self._starts[1:], len(self.text)]
+        piece = self._pieces[index][1]
+        return len(piece) == ends[index] - self._starts[index] and all(
+            len(folded_character(character)) == 1 for character in piece
+        )

@@ -16,7 +16,7 @@ POINTS = (
     "\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06dc"
 )
 # Characters with a stroke and the like, which Unicode does not take apart.
-LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ŧ": "t", "ı": "i", "æ": "ae", "œ": "oe"})  # noqa: RUF001
+STROKES = {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ŧ": "t", "ı": "i", "æ": "ae", "œ": "oe"}  # noqa: RUF001
 # Scripts without spaces between words: Han, Kana, Bopomofo, Thai, Lao, Burmese, Khmer.
 UNSPACED = (
     "\u3005-\u3007\u3040-\u30fa\u30fc-\u30ff\u3100-\u312f\u31a0-\u31bf\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
@@ -38,6 +38,7 @@ LOST = re.compile(f"[{POINTS}{IGNORABLE}]+")
 WORD = f"(?:[^\\W_{UNSPACED}]|[{MARKS}])"
 RUN = re.compile(f"[{UNSPACED}]+|{WORD}+")
 ASCII_RUN = re.compile("[a-z0-9]+")
+HAS_STROKE = re.compile(f"[{''.join(STROKES)}]")
 IS_UNSPACED = re.compile(f"[{UNSPACED}]")
 
 
@@ -54,7 +55,7 @@ def folded(text: str) -> str:
     if text.isascii():
         return text.lower()
     parts = LOST.sub("", unicodedata.normalize("NFKD", text.casefold()))
-    return unicodedata.normalize("NFKC", parts).casefold().translate(LETTERS)
+    return HAS_STROKE.sub(lambda found: STROKES[found[0]], unicodedata.normalize("NFKC", parts).casefold())
 
 
 def runs(folded_text: str) -> Iterable[str]:
