@@ -10,13 +10,19 @@ const MANIFEST = "dist/compressed.json";
 const METAFILE = "dist/metafile.json"; // esbuild's
 const TEXTS = /\.(css|js|svg|json|webmanifest|txt)$/;
 const AT_LEAST_BYTES = 1024; // smaller ones fit into one packet anyway
+// Rules for these are left out as long as no template has such a control.
+const CONTROLS = [
+  ["[type=file]", /["']file["']/],
+  ["[type=range]", /["']range["']/],
+  [".toggle-bg", /toggle-bg/],
+];
 const CODINGS = {
   br: [".br", (content) => brotliCompressSync(content, { params: { [constants.BROTLI_PARAM_SIZE_HINT]: content.length } })],
   gzip: [".gz", (content) => withoutSystem(gzipSync(content, { level: 9 }))],
 };
 
 dropEmptyImports();
-dropUnusedColors();
+dropUnusedStyles();
 const files = ["dist", "images"].flatMap((folder) => filesIn(join(root, folder)));
 for (const file of files) if (isLeftOver(file)) rmSync(file);
 const manifest = Object.fromEntries(files.filter(isCompressed).toSorted().map((file) => [nameOf(file), compressed(file)]));
@@ -35,14 +41,23 @@ function dropEmptyImports() {
   }
 }
 
-/** Flowbite's theme and the typography plugin have colors for everything that a site could have. */
-function dropUnusedColors() {
+/** Flowbite's theme and the typography plugin have colors and controls for everything that a site could have. */
+function dropUnusedStyles() {
   const styles = join(root, "dist/app.css");
   if (!existsSync(styles)) return;
   const code = readFileSync(styles, "utf8");
-  const isUsed = (name) => code.includes(`var(${name})`) || code.includes(`var(${name},`);
-  const kept = code.replace(/(--(?:color|tw-prose)-[\w-]+):[^;{}]*(;|(?=\}))/g, (rule, name) => (isUsed(name) ? rule : ""));
-  if (kept !== code) write(styles, kept);
+  const pages = filesIn("templates").map((file) => readFileSync(file, "utf8")).join();
+  const unused = CONTROLS.filter(([, mark]) => !mark.test(pages)).map(([selector]) => selector);
+  const isUsed = (selector) => !unused.some((part) => selector.includes(part));
+  const fewer = code.replace(/(?<=[{}])([^{}@]+)\{[^{}]*\}/g, (rule, selectors) => (selectors.split(",").some(isUsed) ? rule : ""));
+  write(styles, withoutUnusedColors(fewer));
+}
+
+/** Colors may be made of colors. */
+function withoutUnusedColors(code) {
+  const isRead = (name) => code.includes(`var(${name})`) || code.includes(`var(${name},`);
+  const kept = code.replace(/(--(?:color|tw-prose)-[\w-]+):[^;{}]*(;|(?=\}))/g, (rule, name) => (isRead(name) ? rule : ""));
+  return kept === code ? code : withoutUnusedColors(kept);
 }
 
 /** Writes the variants of a file; returns the hashes of all. */
