@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from playwright.async_api import Locator, expect
 
-from chat.models import ChatThread, User
+from chat.models import User
 from tests.support.cast import PASSWORD, Person
+from tests.support.deleted import purged
 from tests.support.desk import DESKTOP, ChatPage, Desk
 from tests.support.rows import past_thread
 
@@ -35,7 +36,7 @@ async def test_a_chat_is_deleted_by_keyboard_and_every_tab_says_so(desk: Desk, a
     await expect(same.page.locator("#chat-notice")).to_contain_text(DELETED)
     await expect(titles(same)).to_have_text(["Kept"])
     await expect(other.status).to_have_attribute("data-phase", "connected")
-    assert not await ChatThread.exists(id=thread_id)
+    await purged(thread_id)
 
 
 async def test_canceling_a_deletion_keeps_the_chat(desk: Desk, alice: Person) -> None:
@@ -70,4 +71,4 @@ async def test_without_javascript_a_chat_is_deleted_too(desk: Desk, alice: Perso
     await page.get_by_role("link", name="Delete chat", exact=True).click()
     await page.get_by_role("button", name="Delete").click()
     await expect(page.get_by_text("The chat is deleted.")).to_be_visible()
-    assert not await ChatThread.exists(id=thread_id)
+    await purged(thread_id)

@@ -23,6 +23,7 @@ from redis.asyncio.connection import AbstractConnection
 
 from chat import cli, server
 from chat.checkout import ROOT
+from chat.events import ThreadDeleted
 from chat.security.limits import MESSAGE_EACH_SECOND, SOCKET_CONNECT, Limit
 from chat.services.replies.live_text import LiveText
 from tests.support import faketime, patches
@@ -68,6 +69,16 @@ def die_before_the_last_event() -> None:
 def die_before_the_next_message() -> None:
     """Once the end of an answer is stored, and before the queue is looked into."""
     patches.RUN_QUEUE.replace_in_this_process(die)
+
+
+def die_after_a_deletion() -> None:
+    """Once it is stored, and before anyone is told."""
+
+    def is_told(_: Any, *events: Any) -> None:
+        if any(isinstance(one.event, ThreadDeleted) for one in events):
+            die()
+
+    before(patches.BROADCAST_ANNOUNCE, is_told)
 
 
 def block_the_loop() -> None:
@@ -228,6 +239,7 @@ FAULTS: dict[str, Callable[[], Any]] = {
     "die_before_final_commit": lambda: after(patches.JOURNAL_SETTLE, die),
     "die_after_final_commit": die_before_the_last_event,
     "die_before_the_next_message": die_before_the_next_message,
+    "die_after_a_deletion": die_after_a_deletion,
     "block_the_loop": block_the_loop,
     "cut_under_commands": cut_under_commands,
     **{f"clock:{seconds:+d}": partial(set_the_clock, seconds) for seconds in (3600, -3600, 2, -2)},

@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 import websockets
 
 from tests.faults.cluster import Cluster, Worker
-from tests.faults.oracle import Rules
+from tests.faults.oracle import Oracle, Rules
 from tests.faults.proxy import ChaosProxy
-from tests.faults.story import asked, counting
+from tests.faults.story import MONTH, Story, asked, counting
 from tests.faults.visitors import visitor
 from tests.support.cast import PASSWORD
 from tests.support.mailbox import Mailbox
@@ -159,6 +160,62 @@ async def test_row_46_a_thread_deleted_during_an_answer_leaves_nothing_behind(cl
         assert [tab.ended for tab in story.tabs] == [4505, 4505]
         assert streams == 0
         assert not await cluster.rows("SELECT id FROM generation WHERE thread_id = $1", story.thread_id)
+
+
+async def deleted_by_a_worker_that_dies(story: Story, doomed: Worker, healthy: Worker) -> None:
+    """The chat is deleted, and nobody was told."""
+    story.person.site.url = doomed.url
+    with suppress(httpx.HTTPError):
+        await story.person.http.post(f"/chat/{story.thread_id}/delete/")
+    await doomed.end()
+    story.person.site.url = healthy.url
+
+
+async def test_row_46_a_chat_deleted_by_a_worker_that_dies_is_closed_stopped_and_purged_by_another(
+    cluster: Cluster,
+) -> None:
+    [healthy], [doomed] = await asyncio.gather(cluster.workers(1), cluster.workers(1, "die_after_a_deletion"))
+    async with asked(cluster, *counting(3000), at=healthy, tabs=[healthy, healthy]) as story:
+        await story.until_text(50)
+        await cluster.model.open(until=1)
+        await deleted_by_a_worker_that_dies(story, doomed, healthy)
+        page = await story.person.http.get(f"/chat/{story.thread_id}/")
+        for tab in story.tabs:
+            await eventually(lambda tab=tab: tab.ended, seconds=15)
+        row = await story.ended(10)
+        [call] = await story.calls()
+
+        async def is_purged() -> bool:
+            return not await cluster.rows("SELECT 1 FROM chat_thread WHERE id = $1", story.thread_id)
+
+        await eventually(is_purged, seconds=15 + 4 + 2)
+        [kept] = await cluster.rows("SELECT * FROM llm_call_log WHERE id = $1", call["id"])
+        [books] = await cluster.rows(MONTH, story.person.email)
+        late = await story.person.http.post(f"/chat/{story.thread_id}/undelete/")
+
+        assert (page.status_code, late.status_code) == (404, 404)
+        assert [tab.ended for tab in story.tabs] == [4505, 4505]
+        assert (row["status"], row["state"]) == ("stopped", "cancelled")
+        assert await cluster.model.open(until=0) == 0
+        assert (kept["generation_id"], kept["cost"]) == (None, call["cost"])
+        assert books["calls"] == books["month"]
+
+
+async def test_row_46_a_chat_deleted_by_a_worker_that_dies_can_be_brought_back_by_another(cluster: Cluster) -> None:
+    [healthy], [doomed] = await asyncio.gather(cluster.workers(1), cluster.workers(1, "die_after_a_deletion"))
+    async with asked(cluster, *counting(3000), at=healthy, tabs=[healthy]) as story:
+        await story.until_text(50)
+        await deleted_by_a_worker_that_dies(story, doomed, healthy)
+        await story.ended(10)
+        back = await story.person.http.post(f"/chat/{story.thread_id}/undelete/")
+        async with Oracle(story.person, story.thread_id, [healthy.url], Rules()).open() as tab:
+            await tab.until(lambda: tab.status(story.reply_id) == "stopped", seconds=5)
+            shown = tab.shows(story.reply_id)
+        row = await story.row()
+
+    assert (back.status_code, back.headers["Location"]) == (303, f"/chat/{story.thread_id}/")
+    assert shown["content"] == row["content"]
+    assert story.text.startswith(row["content"])
 
 
 async def test_row_46_an_account_deleted_during_an_answer_leaves_nothing_behind(cluster: Cluster) -> None:

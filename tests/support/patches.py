@@ -72,6 +72,7 @@ class Part:
 COMMAND_TIMEOUT_SECONDS = Part(broadcast, "COMMAND_TIMEOUT_SECONDS")
 CONNECT_TIMEOUT_SECONDS = Part(broadcast, "CONNECT_TIMEOUT_SECONDS")
 OPEN_SECONDS = Part(broadcast, "OPEN_SECONDS")
+BROADCAST_ANNOUNCE = Part(broadcast.Broadcast, "announce")
 CHANNELS_CONNECT_SECONDS = Part(channels, "CONNECT_SECONDS")
 SYNCHRONISE = Part(channels._Connection, "_synchronise")
 LOG_APPEND = Part(Log, "append")

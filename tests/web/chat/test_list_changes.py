@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from chat.models import ChatThread, User
+from chat.database import query
+from chat.models import ChatThread, QueuedMessage, User
 from chat.services.errors import Refused
 from chat.services.replies import list_changes
 from chat.services.replies.list_changes import MOST_PINNED
@@ -160,3 +161,33 @@ def test_an_update_of_a_worker_of_an_older_release_keeps_what_it_does_not_name_a
     for name in ("archived", "deleted"):
         tab.apply(new | {"thread_id": name, "rev": 4})
     assert list(tab.chats) == ["kept", "archived", "deleted"]
+
+
+# The statements of the release before.
+OLD_THREAD = """
+INSERT INTO chat_thread (id, user_id, title, model, archived, rev, fence, log_epoch, log_s, message_count, created_at,
+    last_message_at) VALUES ($1, $2, 'A chat', '', false, 0, 0, '', 0, 0, now(), now())
+"""
+OLD_END = "UPDATE chat_thread SET rev = rev + 1 WHERE id = $1"
+OLD_READY = """
+SELECT t.id FROM chat_thread t
+WHERE t.id IN (SELECT thread_id FROM queued_message) AND t.queue_paused = ''
+    AND NOT EXISTS (SELECT 1 FROM generation g WHERE g.thread_id = t.id AND g.state IN ('queued', 'running'))
+"""
+OLD_DELETION = "DELETE FROM chat_thread WHERE user_id = $1 AND id = $2"
+
+
+async def test_a_worker_of_the_release_before_writes_beside_this_one(alice: Person) -> None:
+    user, thread_id = await user_of(alice), uuid.uuid4()
+    await query(OLD_THREAD, thread_id, user.id)
+    await query(OLD_END, thread_id)
+    [chat] = await listed(alice)
+    assert (chat["thread_id"], chat["pinned"], chat["unread"]) == (str(thread_id), False, False)
+    await QueuedMessage.create(thread_id=thread_id, number=1, client_id=uuid.uuid4(), content="say next")
+    assert thread_id in {row["id"] for row in await query(OLD_READY)}
+    await alice.http.post(f"/chat/{thread_id}/delete/")
+    assert thread_id not in {row["id"] for row in await query(OLD_READY)}, "it would send it"
+    await query(OLD_DELETION, user.id, thread_id)
+
+    assert (await alice.http.post(f"/chat/{thread_id}/undelete/")).status_code == 404
+    assert await listed(alice) == []
