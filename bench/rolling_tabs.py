@@ -145,6 +145,7 @@ async def keep_asking(browser: Browser, seen: Seen) -> None:
     async with Tab(browser, posted["thread_id"]).open() as tab:
         await tab.until(lambda: tab.status(posted["reply_id"]) in FINISHED, seconds=ANSWER_SECONDS)
         while True:
+            await asyncio.sleep(ASK_EVERY_SECONDS)
             began, seen.asked = seen.now, seen.asked + 1
             client_id = await tab.post(f"Count to {random.randint(3, 30)} [offline: pace=5]")  # noqa: S311
             await tab.until(lambda sent=client_id: sent in tab.said, seconds=ANSWER_SECONDS)
@@ -153,7 +154,6 @@ async def keep_asking(browser: Browser, seen: Seen) -> None:
             await tab.until(lambda before=seen.asked: finished(tab) > before, seconds=ANSWER_SECONDS)
             seen.answered += 1
             seen.longest_wait = max(seen.longest_wait, seen.now - began)
-            await asyncio.sleep(ASK_EVERY_SECONDS)
 
 
 def finished(tab: Tab) -> int:

@@ -78,6 +78,13 @@ class Settings:
         minimum=0,
         maximum=8,
     )
+    people_per_address: int = setting(
+        1,
+        "How many people may share one network address, as in an office: limits that count visitors by address are "
+        "multiplied by it, but not those on wrong passwords and codes.",
+        minimum=1,
+        maximum=10_000,
+    )
     rate_limits: bool = setting(True, "`off` lifts every rate limit, for benchmarks. Not allowed in production.")
     drain_seconds: int = setting(
         18, "After SIGTERM, how many seconds running replies may continue before they are ended.", minimum=0, maximum=25

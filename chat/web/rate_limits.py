@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -58,6 +59,8 @@ def limited(*limits: Limit) -> Callable[[Any], Any]:
 
 async def count(limit: Limit, key: str) -> None:
     """Count one request against the limit. Raises RateLimitExceeded, which becomes a 429 with Retry-After."""
+    if key == client_address():
+        limit = replace(limit, count=limit.count * resources().settings.people_per_address)
     if wait_ms := await resources().limits.wait_ms(limit, key):
         raise RateLimitExceeded(wait_seconds(wait_ms))
 

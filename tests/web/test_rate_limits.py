@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from chat.security.limits import SIGNUP
+from chat.security.limits import LOGIN, LOGIN_FAILURE_ADDRESS, SIGNUP
 from tests.support.cast import PASSWORD, Person
 from tests.support.page import Page
 from tests.support.production import Production
-from tests.support.site import Site
+from tests.support.site import Beside, Site
 
 JSON = {"Accept": "application/json"}
 
@@ -63,6 +63,21 @@ async def test_invalid_sign_up_forms_are_not_counted(production: Production, mem
         counted = [await sign_up_as(member, person) for _ in range(6)]
 
     assert [answer.status_code for answer in counted] == [303] * 5 + [429]
+
+
+@pytest.mark.usefixtures("unforgiving")
+async def test_people_who_share_an_address_sign_up_more_often_but_guess_no_more(beside: Beside, member: Person) -> None:
+    async with beside(RATE_LIMITS="on", PEOPLE_PER_ADDRESS="3") as site:
+        for limit in (SIGNUP, LOGIN, LOGIN_FAILURE_ADDRESS):
+            await site.resources.limits.reset(limit, "127.0.0.1")
+        async with Person.visiting(site) as office:
+            answers = [await sign_up_as(member, office) for _ in range(16)]
+            guesses = [await office.log_in(f"{uuid.uuid4().hex}@example.com", "guess") for _ in range(11)]
+        for limit in (SIGNUP, LOGIN, LOGIN_FAILURE_ADDRESS):
+            await site.resources.limits.reset(limit, "127.0.0.1")
+
+    assert [answer.status_code for answer in answers] == [422] * 15 + [429]
+    assert [answer.status_code for answer in guesses] == [422] * 10 + [429]
 
 
 async def test_being_logged_in_does_not_raise_the_sign_up_limit(
