@@ -22,6 +22,7 @@ from aiosmtpd.smtp import AuthResult
 from redis.asyncio import Redis
 
 from chat import broadcast
+from chat.broadcast.fitness import is_too_old
 from chat.checkout import ROOT
 from chat.cli.doctor import machine, postgres
 from chat.cli.doctor.findings import Level
@@ -247,6 +248,11 @@ def test_old_servers_and_clocks_that_differ() -> None:
     [late] = postgres.clock_finding("c", "Redis", 100.0, 160.0, 101.0)
     assert late.says == "the clocks of this host and of Redis differ by 59 s"
     assert late.to_do == "run NTP on both hosts"
+    infos = [
+        {"redis_version": version} for version in ("5.0.14", "6.0.16", "6.2.14", "8.2.3", "255.255.255", "dev", "")
+    ]
+    assert [is_too_old(info) for info in infos] == [True, True, False, False, False, False, False]
+    assert not is_too_old({"redis_version": "7.2.4", "valkey_version": "9.1.2"})
 
 
 # Redis

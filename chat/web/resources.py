@@ -19,6 +19,7 @@ from tortoise.exceptions import BaseORMException
 
 from chat import broadcast, database, tools
 from chat.broadcast import Broadcast
+from chat.broadcast.fitness import too_old
 from chat.database.clock import ClockCheck
 from chat.database.fitness import Facts, too_many_connections
 from chat.database.reasons import explained
@@ -75,6 +76,7 @@ async def opened(settings: Settings) -> AsyncIterator[Resources]:
     facts = await _open_database(settings)
     deps = _assembled(settings)
     await _say_once(deps.redis, "connections", too_many_connections(settings, facts))
+    await _say_once(deps.redis, "redis", await too_old(deps.redis))
     _check_prices(settings, deps.llm)
     await _look_for_administrator()
     loops = [

@@ -9,12 +9,12 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from chat import broadcast
+from chat.broadcast.fitness import is_too_old, version_of
 from chat.cli.doctor.findings import Finding, ok, problem, warning
 from chat.cli.doctor.postgres import clock_finding
 from chat.settings import Settings, SettingsError
 
 CHECK = "redis"
-OLDEST = (6, 2)
 NEARLY_FULL = 0.8
 MEGABYTE = 1024 * 1024
 # A part of an error's text, in lower case, and the advice; the first one that is found counts.
@@ -66,9 +66,8 @@ def _refused(error: Exception) -> Finding:
 
 
 def _described(info: dict[str, Any]) -> Iterator[Finding]:
-    name, version = ("Valkey", info["valkey_version"]) if "valkey_version" in info else ("Redis", info["redis_version"])
-    if name == "Redis" and tuple(int(part) for part in str(version).split(".")[:2]) < OLDEST:
-        yield problem(CHECK, f"Redis {version} is too old", "use Redis 6.2 or newer, or Valkey")
+    if is_too_old(info):
+        yield problem(CHECK, f"{version_of(info)} is too old", "use Redis 6.2 or newer, or Valkey")
     used, most = int(info.get("used_memory", 0)), int(info.get("maxmemory", 0))
     policy = str(info.get("maxmemory_policy", "noeviction"))
     if policy != "noeviction":
@@ -78,4 +77,4 @@ def _described(info: dict[str, Any]) -> Iterator[Finding]:
         says = f"{used // MEGABYTE} of {most // MEGABYTE} MB are used"
         yield warning(CHECK, says, "raise maxmemory, or use a larger server")
     limit = f" of {most // MEGABYTE} MB" if most else ""
-    yield ok(CHECK, f"{name} {version}, {used // MEGABYTE} MB{limit} used")
+    yield ok(CHECK, f"{version_of(info)}, {used // MEGABYTE} MB{limit} used")
