@@ -14,6 +14,7 @@ from werkzeug.routing import MapAdapter
 
 from chat.checkout import ROOT
 from chat.database import DatabaseUnavailable
+from chat.metrics import Metrics
 from chat.services.accounts.sessions import ABSOLUTE
 from chat.services.accounts.sign_up_rules import SignUpRules
 from chat.settings import Settings
@@ -25,6 +26,7 @@ from chat.web import (
     compression,
     error_pages,
     form_parser,
+    metrics,
     pages,
     rate_limits,
     release,
@@ -147,28 +149,29 @@ def create_app(settings: Settings) -> Quart:
         BACKGROUND_TASK_SHUTDOWN_TIMEOUT=1,
         SEND_FILE_MAX_AGE_DEFAULT=None,
     )
-    request_log.install(app, trusts_proxy=settings.trusted_proxies > 0)
+    counted = Metrics()
+    request_log.install(app, counted, trusts_proxy=settings.trusted_proxies > 0)
     auth.install(app, settings)
     security_headers.install(app, settings)
     form_parser.install(app)
     rate_limits.install(app)
     compression.install(app)
     chats = (chat_pages, list_forms, version_forms, queue_forms, search_pages, socket)
-    for area in (pages, accounts, *chats, usage_pages, admin):
+    for area in (pages, accounts, *chats, usage_pages, admin, metrics):
         app.register_blueprint(area.blueprint)
     release.install(app, files)
     _install_templates(app, settings)
     error_pages.install(app)
-    _install_resources(app, settings)
+    _install_resources(app, settings, counted)
     if settings.trusted_proxies:
         app.asgi_app = TrustedProxies(app.asgi_app, settings.trusted_proxies)  # type: ignore[method-assign]
     return app
 
 
-def _install_resources(app: Quart, settings: Settings) -> None:
+def _install_resources(app: Quart, settings: Settings, counted: Metrics) -> None:
     @app.while_serving
     async def keep_open() -> AsyncGenerator[None, None]:
-        async with opened(settings) as resources:
+        async with opened(settings, counted) as resources:
             app.extensions[EXTENSION] = resources
             yield
 

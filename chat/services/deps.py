@@ -14,6 +14,7 @@ from chat.broadcast import Broadcast
 from chat.llm.client import LLMClient
 from chat.llm.tools import Registry
 from chat.mailer import Mailer
+from chat.metrics import Metrics
 from chat.security.limits import Limits
 from chat.security.passwords import Passwords
 from chat.settings import Settings
@@ -55,4 +56,5 @@ class Deps:
     tools: Registry
     mailer: Mailer
     passwords: Passwords
+    metrics: Metrics
     worker: ReplyWorker

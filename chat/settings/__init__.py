@@ -99,6 +99,12 @@ class Settings:
         True,
         "Log each request and websocket, except health checks and files that were found. `off` if a proxy does that.",
     )
+    metrics_token: str = setting(
+        "",
+        "A password for `/metrics`, which Prometheus sends as a bearer token. Unset: there is no such page. "
+        "`docs/operations.md` has the metrics. Generate one as for `SECRET_KEY`.",
+        secret=True,
+    )
     site_name: str = setting("Quart Chat", "The site's name, in page titles and emails.")
     site_notice: str = setting("", "A notice shown to everyone above the composer.")
     starters: Starters = setting(

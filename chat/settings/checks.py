@@ -56,6 +56,8 @@ def unfit_for_production(settings: Settings, *, already: set[str]) -> list[str]:
          f"is too short or guessable: {KEY_ADVICE}"),
         ("SECRET_KEY_FALLBACKS", any(map(is_guessable, settings.secret_key_fallbacks)),
          "has a key that is too short or guessable: remove it, which logs everyone out"),
+        ("METRICS_TOKEN", bool(settings.metrics_token) and is_guessable(settings.metrics_token),
+         f"is too short or guessable: {KEY_ADVICE}"),
         ("PUBLIC_URL", not settings.public_url, "is missing: links in emails start with it"),
         ("PUBLIC_URL", settings.public_url.startswith("http:"), "must be https in production"),
         ("DATABASE_URL", not settings.database_url, "is missing: a PostgreSQL database is needed"),

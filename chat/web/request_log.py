@@ -15,6 +15,7 @@ from quart import Quart, request, websocket
 from quart.wrappers import BaseRequestWebsocket
 
 from chat import logs
+from chat.metrics import REQUEST_TIME, REQUESTS, Metrics
 
 logger = logging.getLogger(logs.ACCESS)
 
@@ -26,19 +27,20 @@ FILES = "/static/"
 CLIENT_LEFT = 499  # before there was a response: nginx's number for it
 
 
-def install(app: Quart, *, trusts_proxy: bool) -> None:
-    """Give each request an id, and log its end."""
+def install(app: Quart, counted: Metrics, *, trusts_proxy: bool) -> None:
+    """Give each request an id, and log and count its end."""
     app.before_request(_note_route)
     app.before_websocket(_note_route_of_socket)
     app.after_websocket(_note_refusal)
-    app.asgi_app = RequestLog(app.asgi_app, trusts_proxy=trusts_proxy)  # type: ignore[method-assign]
+    app.asgi_app = RequestLog(app.asgi_app, counted, trusts_proxy=trusts_proxy)  # type: ignore[method-assign]
 
 
 class RequestLog:
     """An ASGI application around the site's."""
 
-    def __init__(self, app: Any, *, trusts_proxy: bool) -> None:
+    def __init__(self, app: Any, counted: Metrics, *, trusts_proxy: bool) -> None:
         self._app = app
+        self._counted = counted
         self._trusts_proxy = trusts_proxy
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -72,7 +74,12 @@ class RequestLog:
             await self._app(scope, receive, sent)
         finally:
             if not _is_quiet(scope["path"], status):
+                self._count(status, began)
                 _tell(scope, status, began, size)
+
+    def _count(self, status: int, began: float) -> None:
+        self._counted.count(REQUESTS, f"{status // 100}xx")
+        self._counted.observe(REQUEST_TIME, (time.monotonic() - began) * 1000)
 
     def _given(self, scope: Any) -> str:
         """The id that a trusted proxy gave the request; empty if there is none, or several, or it has another shape."""

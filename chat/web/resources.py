@@ -25,12 +25,15 @@ from chat.database.fitness import Facts, too_many_connections
 from chat.database.reasons import explained
 from chat.llm.client import LLMClient
 from chat.mailer import Mailer
+from chat.metrics import Metrics
 from chat.models import User
 from chat.security import guessing
 from chat.security.limits import Limits
 from chat.security.passwords import Passwords
 from chat.services.accounts import approval
 from chat.services.accounts.credentials import Accounts
+from chat.services.admin.counts import Counts
+from chat.services.admin.exposition import build
 from chat.services.admin.worker_stats import WorkerLoad, WorkerStats
 from chat.services.deps import Deps
 from chat.services.replies.worker import Worker
@@ -40,6 +43,7 @@ from chat.settings.sign_up import SignUp
 from chat.web.chat.model_notice import ModelNotice
 from chat.web.chat.open_sockets import OpenSockets
 from chat.web.chat.reconciler import Reconciler
+from chat.web.pulse import Pulse, memory_bytes
 from chat.web.readiness import Readiness
 
 logger = logging.getLogger(__name__)
@@ -63,6 +67,8 @@ class Resources(Deps):
     worker_stats: WorkerStats
     sockets: OpenSockets
     model_notice: ModelNotice
+    counts: Counts
+    pulse: Pulse
 
 
 def resources() -> Resources:
@@ -71,10 +77,10 @@ def resources() -> Resources:
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Resources]:
+async def opened(settings: Settings, metrics: Metrics) -> AsyncIterator[Resources]:
     """Open everything, run the loops, close in the opposite order."""
     facts = await _open_database(settings)
-    deps = _assembled(settings)
+    deps = _assembled(settings, metrics)
     await _say_once(deps.redis, "connections", too_many_connections(settings, facts))
     await _say_once(deps.redis, "redis", await too_old(deps.redis))
     _check_prices(settings, deps.llm)
@@ -84,6 +90,7 @@ async def opened(settings: Settings) -> AsyncIterator[Resources]:
         asyncio.create_task(deps.worker.run(deps), name="worker"),
         asyncio.create_task(deps.reconciler.run(), name="reconciler"),
         asyncio.create_task(deps.worker_stats.run(), name="worker stats"),
+        asyncio.create_task(deps.pulse.run(), name="pulse"),
         asyncio.create_task(ClockCheck().run(), name="clock"),
         asyncio.create_task(deps.model_notice.run(), name="model notice"),
     ]
@@ -108,12 +115,14 @@ async def opened(settings: Settings) -> AsyncIterator[Resources]:
         await database.close_database()
 
 
-def _assembled(settings: Settings) -> Resources:
+def _assembled(settings: Settings, metrics: Metrics) -> Resources:
     redis = broadcast.connect(settings.redis_url, settings.redis_tls_verify)
     live, limits = Broadcast(redis), Limits(redis, enabled=settings.rate_limits)
     passwords, mailer = Passwords(), Mailer(settings)
-    llm = ledger.model_client(settings)
+    llm = ledger.model_client(settings, metrics)
     worker, sockets = Worker(most_replies=settings.llm_replies_per_process), OpenSockets()
+    readiness, counts = Readiness(redis), Counts(redis, worker.name, metrics)
+    pulse, versions = Pulse(counts, metrics, readiness), build()
     return Resources(
         settings=settings,
         redis=redis,
@@ -123,13 +132,31 @@ def _assembled(settings: Settings) -> Resources:
         tools=tools.load(),
         mailer=mailer,
         passwords=passwords,
+        metrics=metrics,
         worker=worker,
         accounts=Accounts(settings, passwords, mailer, limits),
         reconciler=Reconciler(live),
-        readiness=Readiness(redis),
-        worker_stats=WorkerStats(redis, worker.name, lambda: WorkerLoad(len(sockets), mailer.waiting)),
+        readiness=readiness,
+        worker_stats=WorkerStats(redis, worker.name, lambda: _load(worker, sockets, mailer, pulse, versions)),
         sockets=sockets,
         model_notice=ModelNotice(llm, sockets),
+        counts=counts,
+        pulse=pulse,
+    )
+
+
+def _load(worker: Worker, sockets: OpenSockets, mailer: Mailer, pulse: Pulse, versions: tuple[str, str]) -> WorkerLoad:
+    return WorkerLoad(
+        tabs=len(sockets),
+        emails=mailer.waiting,
+        answers=worker.running,
+        starting=max(0, worker.capacity.taken - worker.running),
+        capacity=worker.capacity.most,
+        lag_ms=pulse.lag_ms,
+        redis_ms=pulse.redis_ms,
+        memory=memory_bytes(),
+        version=versions[0],
+        python=versions[1],
     )
 
 

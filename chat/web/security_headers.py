@@ -18,7 +18,7 @@ from chat.web.server_patches import PLAIN_HTTP
 
 SLASHES = re.compile("/+")  # the router redirects repeated slashes to one
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
-PROBES = {"pages.healthz", "pages.readyz"}
+PROBES = {"pages.healthz", "pages.readyz", "metrics.show"}
 ONE_YEAR_SECONDS = 31_536_000
 TRANSPORT = f"max-age={2 * ONE_YEAR_SECONDS}"
 HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::[0-9]{1,5})?")
@@ -63,7 +63,7 @@ class _Checks:
         self._https = not settings.debug
 
     async def check_host(self) -> ResponseReturnValue | None:
-        """Links, cookies and the origin check rely on the host name. Health checks use the IP address.
+        """Links, cookies and the origin check rely on the host name. Health checks and Prometheus use the IP address.
 
         Development answers only to this machine's names: another site could point its own name to this address (DNS
         rebinding), and would then be the same origin for the browser.

@@ -21,7 +21,7 @@ from chat.llm.provider import breaker, connections, dialing, retries
 from chat.security import limits
 from chat.security.passwords import Passwords
 from chat.services.accounts import approval, sessions
-from chat.services.admin import audit, grid_sql, pruning
+from chat.services.admin import audit, counts, grid_sql, pruning
 from chat.services.replies import (
     branches,
     capacity,
@@ -125,6 +125,7 @@ STOP_REPLY = Part(worker.Worker, "_stop")
 RUN_QUEUE = Part(worker.Worker, "_run_queue")
 STORE_PAUSE_SECONDS = Part(lease, "PAUSE_SECONDS")
 LEASE = Part(lease, "LEASE")
+COUNTS_SEND, COUNTS_SUMS = Part(counts.Counts, "_send"), Part(counts.Counts, "sums")
 CHECKPOINT = Part(lease, "checkpoint")
 SPARE = Part(lease, "SPARE")
 RENEW_LEASES = Part(lease, "renew")

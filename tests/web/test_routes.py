@@ -7,6 +7,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from werkzeug.routing import Rule
 
@@ -24,6 +25,7 @@ ROUTES = Path(__file__).parents[2] / "docs" / "routes.md"
 PUBLIC = {
     "static",
     "pages.landing",
+    "metrics.show",
     "pages.healthz",
     "pages.readyz",
     "accounts.login.signup",
@@ -59,6 +61,13 @@ UNKNOWN = [
 
 def routes() -> Iterator[Rule]:
     return APP.url_map.iter_rules()
+
+
+def told(answer: httpx.Response) -> dict[str, str]:
+    """An error in JSON, without the id of its request, which must be there."""
+    said: dict[str, str] = answer.json()
+    assert said.pop("request_id")
+    return said
 
 
 def current_routes() -> Iterator[Rule]:
@@ -136,7 +145,7 @@ async def test_logging_in_returns_to_the_requested_page(nobody: Person) -> None:
 async def test_a_program_without_a_login_gets_a_401_in_json(nobody: Person) -> None:
     answer = await nobody.http.get("/chat/", headers={"Accept": "application/json"})
 
-    assert (answer.status_code, answer.json()) == (401, {"code": "unauthorized", "message": "Log in first."})
+    assert (answer.status_code, told(answer)) == (401, {"code": "unauthorized", "message": "Log in first."})
 
 
 async def test_a_missing_page_is_a_404_for_people_and_for_programs(alice: Person, nobody: Person) -> None:
@@ -146,7 +155,7 @@ async def test_a_missing_page_is_a_404_for_people_and_for_programs(alice: Person
 
         assert (page.status_code, program.status_code) == (404, 404), path
         assert Page(page.text).find("h1").text == "Not found"
-        assert program.json() == {"code": "not_found", "message": "There is no such page, or it is not yours."}
+        assert told(program) == {"code": "not_found", "message": "There is no such page, or it is not yours."}
 
 
 async def test_a_method_that_is_not_allowed_is_explained(alice: Person) -> None:

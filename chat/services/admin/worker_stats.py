@@ -23,6 +23,14 @@ class WorkerLoad(msgspec.Struct, frozen=True):
 
     tabs: int = 0
     emails: int = msgspec.field(default=0, name="letters")  # queued; the name in Redis is that of earlier releases
+    answers: int = 0  # being written
+    starting: int = 0  # wait for a store or a lease
+    capacity: int = 0
+    lag_ms: int = 0  # of the event loop
+    redis_ms: int = 0  # of a round trip
+    memory: int = 0  # bytes
+    version: str = ""
+    python: str = ""
 
 
 class TotalLoad(msgspec.Struct, frozen=True):
@@ -51,14 +59,18 @@ class WorkerStats:
             with contextlib.suppress(RedisError, OSError):
                 await self._redis.delete(_key(self._name))
 
+    async def loads(self) -> list[WorkerLoad]:
+        """The stats of each worker, as in `total`. Raises RedisError, OSError."""
+        return [self._load(), *await self._others()]
+
     async def total(self) -> TotalLoad:
         """The stats of all workers; this worker's figures are current, the others' up to TTL_MS old."""
         try:
-            others = await self._others()
+            loads = await self.loads()
         except (RedisError, OSError) as error:
             logger.warning("Redis is unavailable, so the other workers are not counted: %s", error)
             return _sum([self._load()], everywhere=False)
-        return _sum([self._load(), *others], everywhere=True)
+        return _sum(loads, everywhere=True)
 
     async def _send_heartbeat(self) -> None:
         async with self._redis.pipeline(transaction=False) as pipe:

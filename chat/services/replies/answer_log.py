@@ -1,12 +1,14 @@
-"""What the log says of an answer: whose work it is, that it was taken over, and one line at its end; never its text."""
+"""What log and metrics say of an answer: whose work it is, that it was taken over, how it ended; never its text."""
 
 from __future__ import annotations
 
 import logging
 from typing import Any
 
+from chat import metrics
 from chat.llm.call import total_cost, total_usage
 from chat.logs import about, begin
+from chat.metrics import Metrics
 from chat.models import Status
 from chat.services.deps import Deps
 from chat.services.replies.finish import Outcome
@@ -22,16 +24,31 @@ def concerns(claim: Claim) -> None:
     begin(user=claim.user_id, thread=claim.thread_id, generation=claim.generation_id)
 
 
-def taken_over(claim: Claim, what: str) -> None:
-    """Log what this worker does with an answer, if another worker had it."""
+def taken_over(claim: Claim, what: str, counted: Metrics) -> None:
+    """Log and count what this worker does with an answer, if another worker had it."""
     if claim.takeovers:
+        counted.count(metrics.TAKEN_OVER, what)
         logger.warning("Took over an answer, and %s it", what, extra={"fields": {"takeovers": claim.takeovers}})
 
 
 def ended(claim: Claim, live_text: LiveText, outcome: Outcome, journal: ReplyJournal, deps: Deps) -> None:
-    """Log the end of an answer that this worker owned; an error is a warning."""
+    """Log and count the end of an answer that this worker owned; an error is a warning."""
     level = logging.WARNING if outcome.status is Status.ERROR else logging.INFO
-    logger.log(level, "Answer ended", extra={"fields": _figures(claim, live_text, outcome, journal, deps)})
+    figures = _figures(claim, live_text, outcome, journal, deps)
+    logger.log(level, "Answer ended", extra={"fields": figures})
+    _count(outcome, figures, deps.metrics)
+
+
+def _count(outcome: Outcome, figures: dict[str, Any], counted: Metrics) -> None:
+    model = figures["model"]
+    counted.count(metrics.ANSWERS, model, figures["provider"], figures["end"])
+    if outcome.code:
+        counted.count(metrics.FAILED, model, outcome.code)
+    if outcome.status is Status.INTERRUPTED:
+        counted.count(metrics.INTERRUPTED, outcome.reason)
+    if figures["first_text_ms"] is not None:
+        counted.observe(metrics.FIRST_TEXT, figures["first_text_ms"], model)
+    counted.observe(metrics.ANSWER_TIME, figures["ms"], model)
 
 
 def _figures(claim: Claim, live_text: LiveText, outcome: Outcome, journal: ReplyJournal, deps: Deps) -> dict[str, Any]:

@@ -10,25 +10,23 @@ from uuid import UUID
 from tortoise.transactions import in_transaction
 
 from chat.llm.journal import CallLog, Plan
-from chat.llm.pricing import Prices
 from chat.logs import about
 from chat.models import PROVIDER_ID_MAX_LENGTH
+from chat.services.deps import Deps
 from chat.services.replies import lease, round_items
 from chat.services.replies.lease import Checkpoint, Claim
 from chat.services.replies.live_text import LiveText
 from chat.services.usage import budgets, ledger
-from chat.settings import Settings
 from chat.text import fitting
 
 
 class ReplyJournal:
     """Called by the client for every round of one reply."""
 
-    def __init__(self, claim: Claim, live_text: LiveText, *, settings: Settings, prices: Prices) -> None:
+    def __init__(self, claim: Claim, live_text: LiveText, deps: Deps) -> None:
         self._claim = claim
         self._live_text = live_text
-        self._settings = settings
-        self._prices = prices
+        self._settings, self._prices, self._metrics = deps.settings, deps.llm.prices, deps.metrics
         self._unrecorded: list[CallLog] = []
         self.round = 1
         self.round_start = claim.round_start  # where the round's text begins in the answer, in UTF-16 code units
@@ -71,6 +69,7 @@ class ReplyJournal:
     async def end(self, log: CallLog) -> None:
         """Keep the log for the next transaction."""
         about().provider_request = log.request_id
+        ledger.count(log, self._metrics)
         self.logs.append(log)
         self._unrecorded.append(log)
 

@@ -133,6 +133,12 @@ async def add(
     return Queued(thread_id, message.client_id)
 
 
+async def length() -> int:
+    """How many messages wait, whatever their chat."""
+    count: int = (await query("SELECT count(*) AS count FROM queued_message"))[0]["count"]
+    return count
+
+
 async def find(thread_id: UUID, client_id: UUID) -> QueueTaken:
     """A message of the queue as it would be taken out. Raises Refused if it is not there any more."""
     rows = await query(FIND, thread_id, client_id)

@@ -12,11 +12,12 @@ from chat.broadcast import Publish, control_channel
 from chat.database import DatabaseUnavailable
 from chat.events import Released
 from chat.llm import tokens
-from chat.llm.call import InputShortened, ModelReplaced, Options, RoundFinished, TextCorrected
+from chat.llm.call import InputShortened, ModelReplaced, Options, RoundFinished, TextCorrected, ToolCallFinished
 from chat.llm.errors import CallFailed
 from chat.llm.events import ReasoningDelta, RefusalDelta, TextDelta, ToolCall, ToolCallStarted
 from chat.llm.items import InputItem, message_item, text_of
 from chat.llm.provider.request import Resumption
+from chat.metrics import TOOL_CALLS
 from chat.services.deps import Deps
 from chat.services.replies import answer_log, finish, lease, prompt
 from chat.services.replies.finish import Outcome
@@ -93,7 +94,7 @@ class Reply:
             so_far=resumed.so_far if resumed else NOTHING,
             repeats=resumed is not None,
         )
-        self._journal = ReplyJournal(claim, self.live_text, settings=deps.settings, prices=deps.llm.prices)
+        self._journal = ReplyJournal(claim, self.live_text, deps)
         self._reading: asyncio.Task[Outcome] | None = None
         self._ending: Outcome | None = None
         self._abandoned = False
@@ -203,12 +204,20 @@ class Reply:
                         self.live_text.add(event.text, sequence=event.sequence)
                     case ReasoningDelta():
                         self.live_text.think(event.text, sequence=event.sequence)
+                    case ToolCallFinished():
+                        self._count_tool(event)
                     case ToolCallStarted() | ToolCall() | RoundFinished():
                         self.live_text.stop_thinking()
                     case InputShortened() | ModelReplaced():
                         recovered.note(event)
                     case TextCorrected():
                         self.live_text.correct(self._journal.round_start, event.text)
+
+    def _count_tool(self, event: ToolCallFinished) -> None:
+        """A model can call a tool that does not exist."""
+        known = {schema["name"] for schema in self._deps.tools.schemas()}
+        outcome = "ok" if event.ok else "failed"
+        self._deps.metrics.count(TOOL_CALLS, event.name if event.name in known else "unknown", outcome)
 
     async def _keep_checkpoints(self) -> None:
         kept = self.live_text.checkpoint()

@@ -9,6 +9,7 @@ from tortoise.exceptions import IntegrityError
 from chat.database import query
 from chat.events import MESSAGE_MAX_LENGTH, MessageSend
 from chat.llm.tokens import count_tokens, most_tokens
+from chat.metrics import REFUSED
 from chat.models import User
 from chat.services.deps import Deps
 from chat.services.errors import Refused
@@ -46,7 +47,11 @@ async def send(deps: Deps, user: User, thread_id: UUID | None, message: MessageS
     With `queue` the message waits in the thread's queue if an answer is being written there.
     Without a thread it opens one, whose id follows from the user and the client id: a form sent twice opens one thread.
     """
-    return await deps.worker.shielded(_send(deps, user, thread_id, message), "message")
+    try:
+        return await deps.worker.shielded(_send(deps, user, thread_id, message), "message")
+    except Refused as refused:
+        deps.metrics.count(REFUSED, refused.code)
+        raise
 
 
 async def _send(deps: Deps, user: User, thread_id: UUID | None, message: MessageSend) -> Accepted | Queued:

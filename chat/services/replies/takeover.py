@@ -62,7 +62,7 @@ async def end_lost(claim: Claim, deps: Deps) -> None:
     outcome = await _why_it_ends(claim, deps) or finish.LOST
     so_far = await _salvaged(claim, deps)
     live_text = LiveText(claim, so_far=so_far, broadcast=deps.broadcast, flush_seconds=0)
-    journal = ReplyJournal(claim, live_text, settings=deps.settings, prices=deps.llm.prices)
+    journal = ReplyJournal(claim, live_text, deps)
     if claim.asked:
         await journal.end(await _lost_round(claim, so_far, deps))
     try:

@@ -186,13 +186,13 @@ class Worker:
             return
         answer_log.concerns(claim)
         if not (claim.asked or claim.cancelled):
-            answer_log.taken_over(claim, "begins")
+            answer_log.taken_over(claim, "begins", self._deps.metrics)
             await self._run_reply(Reply(claim, self._deps))
         elif resumed := await lease.retry(lambda: takeover.resumed(claim, self._deps)):
-            answer_log.taken_over(claim, "resumes")
+            answer_log.taken_over(claim, "resumes", self._deps.metrics)
             await self._run_reply(Reply(claim, self._deps, resumed))
         else:
-            answer_log.taken_over(claim, "ends")
+            answer_log.taken_over(claim, "ends", self._deps.metrics)
             await lease.retry(lambda: takeover.end_lost(claim, self._deps))
         self._follow_up(claim)
 

@@ -16,6 +16,7 @@ from chat.llm.client import LLMClient
 from chat.llm.journal import CallLog, Plan
 from chat.llm.pricing import Prices
 from chat.llm.provider.provider import ProviderLimits
+from chat.metrics import CALLS, COST, TOKENS, Metrics
 from chat.models import (
     CALLER_MAX_LENGTH,
     CURRENT_MONTH_SQL,
@@ -86,8 +87,11 @@ class UsageJournal:
     The text of a call `about` a generation is deleted with its chat.
     """
 
-    def __init__(self, settings: Settings, prices: Prices, *, about: UUID | None = None) -> None:
+    def __init__(
+        self, settings: Settings, prices: Prices, metrics: Metrics | None = None, *, about: UUID | None = None
+    ) -> None:
         self._settings = settings
+        self._metrics = metrics or Metrics()
         self._prices = prices
         self._about = about
 
@@ -100,6 +104,7 @@ class UsageJournal:
 
     async def end(self, log: CallLog) -> None:
         """Store the round, which has been paid for; during an outage, wait until it ends."""
+        count(log, self._metrics)
         await retried(lambda: self._store(log))
 
     async def _store(self, log: CallLog) -> None:
@@ -111,14 +116,31 @@ class UsageJournal:
             await record(log, about=self._about, keep_input=self._settings.llm_log_text)
 
 
-def model_client(settings: Settings) -> LLMClient:
+def count(log: CallLog, metrics: Metrics) -> None:
+    """Count a round for the metrics."""
+    name, used = (log.plan.model, log.plan.provider), log.usage
+    metrics.count(CALLS, *name, log.status)
+    kinds = {
+        "input": used.input_tokens,
+        "cached": used.cached_tokens,
+        "output": used.output_tokens,
+        "reasoning": used.reasoning_tokens,
+    }
+    for kind, tokens in kinds.items():
+        if tokens:
+            metrics.count(TOKENS, *name, kind, by=tokens)
+    if log.cost:
+        metrics.count(COST, *name, by=round(log.cost * COST.scale))
+
+
+def model_client(settings: Settings, metrics: Metrics | None = None) -> LLMClient:
     """The client for these settings. It records its calls in the ledger, so the database must be open."""
     prices = Prices(settings.llm_prices, catalogue=settings.catalogue)
     return LLMClient(
         settings.catalogue,
         max_output_tokens=settings.llm_max_output_tokens,
         prices=prices,
-        journal=UsageJournal(settings, prices),
+        journal=UsageJournal(settings, prices, metrics),
         limits=ProviderLimits(silence_seconds=settings.llm_timeout_seconds),
     )
 

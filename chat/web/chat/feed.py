@@ -24,6 +24,7 @@ from chat.events import (
     Live,
     with_cursor,
 )
+from chat.metrics import RESYNCS
 from chat.models import AuthSession
 from chat.services.deps import Deps
 from chat.services.replies.snapshot import view_thread
@@ -59,7 +60,7 @@ class Feed(UserFeed):
         self.rev = 0
         self.behind = False
         self._stored_rev = rev
-        self._broadcast = deps.broadcast
+        self._broadcast, self._metrics = deps.broadcast, deps.metrics
         self._tools = deps.tools
         self._settled = False  # a live event has continued `position`; until then, older ones are leftovers
         self._snapshots: deque[float] = deque(maxlen=SNAPSHOTS)
@@ -95,6 +96,7 @@ class Feed(UserFeed):
 
     def request_snapshot(self) -> None:
         """Events are missing: send the tab a snapshot."""
+        self._metrics.count(RESYNCS)
         self.position = LogPosition()
         self._subscription.put(GAP)
 

@@ -18,6 +18,7 @@ from chat.broadcast import Subscription, thread_channel, user_channel
 from chat.database import DatabaseUnavailable
 from chat.events import Bye, Close, Frame, Hello, ModelsUnavailable, encode
 from chat.lateness import time_limit
+from chat.metrics import SOCKETS_CLOSED
 from chat.models import AuthSession, User
 from chat.security.limits import SOCKET_CONNECT
 from chat.services.accounts import sessions
@@ -79,6 +80,7 @@ async def _serve(thread_id: UUID | None) -> None:
 def _log_end(code: Close | None, seconds: float) -> None:
     """Without a code of ours, the tab or its connection has closed; hypercorn does not tell the tab's code."""
     ours = {"by": "tab"} if code is None else {"by": "server", "code": int(code)}
+    resources().metrics.count(SOCKETS_CLOSED, "tab" if code is None else str(int(code)))
     access.info("Socket closed", extra={"fields": {**ours, "seconds": round(seconds, 1)}})
 
 

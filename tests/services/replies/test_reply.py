@@ -289,7 +289,7 @@ def tools_of(claim: lease.Claim, site: Site) -> ToolCalls:
     """The tools of an answer, as this owner runs them."""
     deps = site.resources
     live_text = LiveText(claim, broadcast=deps.broadcast, flush_seconds=0)
-    journal = ReplyJournal(claim, live_text, settings=deps.settings, prices=deps.llm.prices)
+    journal = ReplyJournal(claim, live_text, deps)
     return ToolCalls(claim, live_text, deps.tools, journal)
 
 
