@@ -18,17 +18,17 @@ import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
 import httpx
-from playwright.async_api import Browser, CDPSession, Page, async_playwright
+from playwright.async_api import Browser, CDPSession, Page, ViewportSize, WebSocket, async_playwright
 from processes import CHAT, PROJECT, free_port, process
 
 sys.path.insert(0, str(PROJECT))
 
-from chat.devservices import embedded_postgres, embedded_valkey, offline_model_server
+from chat.devservices import embedded_postgres, embedded_valkey
+from chat.devservices.offline_model.launch import offline_model_server
 from chat.devservices.offline_model.prices import LLM_PRICES
 
 EMAIL, PASSWORD = "reader@example.com", "a-good-long-passphrase-7"
@@ -82,9 +82,12 @@ def say(text: str) -> None:
 async def chats_of(url: str, database_url: str, count: int, messages: int) -> tuple[list[str], str]:
     """Chats with this number of messages; returns their ids and the cookies."""
     headers = {"Origin": url, "Accept": "application/json"}
-    async with httpx.AsyncClient(base_url=url, headers=headers, timeout=30) as http:
+    transport = httpx.AsyncHTTPTransport(retries=8)  # it has just been started
+    async with httpx.AsyncClient(base_url=url, headers=headers, timeout=30, transport=transport) as http:
         fields = {"email": EMAIL, "password1": PASSWORD, "password2": PASSWORD}
-        (await http.post("/accounts/signup/", data=fields)).raise_for_status()
+        signed_up = await http.post("/accounts/signup/", data=fields)
+        if signed_up.is_error:
+            raise SystemExit(signed_up.text)
         rows = await asyncpg.connect(database_url)
         ids = []
         for title in TITLES[:count]:
@@ -102,7 +105,7 @@ async def chats_of(url: str, database_url: str, count: int, messages: int) -> tu
 
 async def page_of(browser: Browser, url: str, cookies: str, *, phone: bool) -> tuple[Page, CDPSession]:
     """A page in a browser of its own."""
-    size = {"width": 390, "height": 844} if phone else {"width": 1280, "height": 800}
+    size = ViewportSize(width=390, height=844) if phone else ViewportSize(width=1280, height=800)
     context = await browser.new_context(viewport=size, base_url=url, is_mobile=phone, has_touch=phone)
     pairs = (cookie.split("=", 1) for cookie in cookies.split("; "))
     await context.add_cookies([{"name": name, "value": value, "url": url} for name, value in pairs])
@@ -153,8 +156,12 @@ async def held(debugger: CDPSession) -> str:
 
 async def many_moves(page: Page, debugger: CDPSession, chats: list[tuple[str, str]], moves: int) -> None:
     """With what is held after each quarter."""
-    sockets: list[Any] = []
-    page.on("websocket", sockets.append)
+    sockets: list[WebSocket] = []
+
+    def opened(socket: WebSocket) -> None:
+        sockets.append(socket)
+
+    page.on("websocket", opened)
     await debugger.send("Performance.enable")
     await loaded(page, chats[0])
     for number in range(1, moves + 1):

@@ -7,14 +7,15 @@ import re
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, WebSocket, WebSocketRoute, expect
+from playwright.async_api import Browser, Page, WebSocket, WebSocketRoute, expect
 
-from chat.models import AuthSession, ChatMessage, ChatThread
+from chat.models import AuthSession, ChatMessage, ChatThread, QueuedMessage
 from tests.support.accessibility import AXE, violations
 from tests.support.cast import Person
 from tests.support.desk import PHONE, ChatPage, Desk
 from tests.support.rows import past_thread
 from tests.support.scripted import ScriptedAnswer
+from tests.support.site import Beside
 from tests.support.waiting import eventually
 
 SENTENCE = "Line {} of a talk that is long enough to be read for a while, and that goes on. "
@@ -206,6 +207,54 @@ async def test_a_branch_names_its_origin_and_links_to_it(desk: Desk, alice: Pers
 
     await expect(origin).to_have_text("Branched from Eggs")
     assert await is_same_page(chat)
+
+
+async def test_each_chat_has_its_own_waiting_messages(desk: Desk, alice: Person) -> None:
+    eggs, tea = await talk(alice, "Eggs"), await talk(alice, "Tea")
+    chat = await marked(desk, alice, eggs)
+    waiting = chat.page.locator("#queue .queued-text")
+    await chat.say("count to 9000 [offline: pace=20]")
+    await chat.has_text(5, answers=2)
+    await chat.say("say one")
+    await expect(waiting).to_have_text(["say one"])
+
+    await go(chat, "Tea")
+    await expect(chat.page.locator("#queue")).to_be_hidden()
+    await expect(chat.send_button).to_be_visible()
+    await go(chat, "Eggs")
+    await expect(waiting).to_have_text(["say one"])
+    await chat.page.get_by_role("button", name=re.compile("^Remove queued message")).click()
+
+    await expect(chat.page.locator("#queue")).to_be_hidden()
+    assert await QueuedMessage.all().count() == 0
+    assert [await ChatMessage.filter(thread_id=one).count() for one in (eggs, tea)] == [4, 2]
+    assert await is_same_page(chat)
+
+
+async def test_each_chat_has_its_own_model(browser: Browser, beside: Beside) -> None:
+    """One that is not offered any more is the business of the server's page."""
+    async with beside(LLM_MODELS="large,small") as site, Person.signed_up(site, "alice") as alice:
+        desk = Desk(browser, site)
+        eggs, tea, rice = [await talk(alice, title) for title in ("Eggs", "Tea", "Rice")]
+        await ChatThread.filter(id=tea).update(model="small")
+        await ChatThread.filter(id=rice).update(model="retired")
+        chat = await marked(desk, alice, eggs)
+        model = chat.page.get_by_label("Model", exact=True)
+        await model.select_option("large")
+
+        await go(chat, "Tea")
+        await expect(model).to_have_value("small")
+        await go_back(chat, "Eggs")
+        await expect(model).to_have_value("large")
+        assert await is_same_page(chat)
+        async with chat.page.expect_event("load"):
+            await click(chat, "Rice")
+        await expect(chat.page.locator("#model-gone")).to_contain_text("retired is no longer available")
+        await chat.page.evaluate("window.mark = true")
+        await go(chat, "Tea")
+        await expect(chat.page.locator("#model-gone")).to_have_count(0)
+        assert await is_same_page(chat)
+        assert await desk.clear() == []
 
 
 # -- back, forward, and what was not sent ------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 /** Older chats below the ones that the page came with: when the end is near, or all of them. Without JavaScript two links lead to them. */
 import { NextPage } from "./next_page.js";
+import { isBeyond } from "./thread_order.js";
 
 const FAILED = "The chats could not be loaded. Try again.";
 const NEAR_PX = 400;
@@ -40,6 +41,11 @@ export class MoreThreads {
   /** A list that was longer on the previous page grows again, once. */
   async addAgain(missing) {
     if (missing > 0 && this.#cursor) await this.#load(missing, (threads) => this.#page.addAgain(threads), "");
+  }
+
+  /** Whether a row is from further down than the list: it is there only because its chat is shown. */
+  endsBefore(row) {
+    return Boolean(this.#cursor) && isBeyond(row, this.#cursor);
   }
 
   get #cursor() {

@@ -37,7 +37,9 @@ export class Sidebar {
 
   /** The page shows this chat from now on; "": a new one. */
   current(id) {
+    const left = this.#currentId;
     this.#currentId = id;
+    if (left !== id && this.#rows.has(left) && this.#more.endsBefore(this.#rows.get(left))) this.#drop(left);
     for (const link of document.querySelectorAll("#chat-sidebar [aria-current]")) link.removeAttribute("aria-current");
     const link = id ? this.#rows.get(id)?.querySelector("a") : document.getElementById("new-chat");
     link?.setAttribute("aria-current", "page");
