@@ -2,13 +2,16 @@
 import { copyBy, selected } from "../copy.js";
 import { findMessage } from "./message_updates.js";
 
+const LEAVING = new Set(["retry", "continue", "version", "show"]);
+
 /** `page`: `state()`, `stop(id)`, `takeBack(message)`, `announce(text)`, and `later`. */
 export function act(page, event) {
   const button = event.target.closest("[data-action]");
   if (!button) return;
-  event.preventDefault();
   const { action } = button.dataset;
   const state = page.state();
+  if (state.detached && LEAVING.has(action)) return; // the form or the link, which leads to the latest messages
+  event.preventDefault();
   if (action === "reload") window.location.reload();
   if (action === "stop-elsewhere") page.stop(state.elsewhere);
   const message = findMessage(state, button.closest("article")?.dataset.messageId);

@@ -9,14 +9,14 @@ export class Consequences {
   #main;
   #page;
 
-  /** `page`: `isShown()`, and the parts of the page: `sending`, `connection`, `composer`, `liveness`, `history`, `shared`. */
+  /** `page`: `isShown()`, `leaveDetached()`, and the parts of the page: `sending`, `connection`, `composer`, `liveness`, `history`, `shared`. */
   constructor(main, page) {
     this.#main = main;
     this.#page = page;
   }
 
   /** Does what the store says that the page must do. */
-  apply({ acked = [], nacked, resendIn, announce, warn, thread, removed, ended, older, live, models, theme, enterKey, threads, sync, hurry }) {
+  apply({ acked = [], nacked, resendIn, announce, warn, thread, removed, ended, older, live, models, theme, enterKey, threads, sync, hurry, leave }) {
     const { sending, connection, composer, liveness, history, shared } = this.#page;
     acked.forEach((clientId) => sending.settle(clientId));
     if (nacked) sending.refused(nacked);
@@ -33,6 +33,7 @@ export class Consequences {
     if (theme) followTheme(theme);
     if (enterKey) composer.chooseEnterKey(enterKey);
     if (sync) connection.sync(hurry);
+    if (leave) this.#page.leaveDetached();
   }
 
   showTitle(title) {

@@ -45,5 +45,6 @@ async function remove(page, event, dialog, { address, count }) {
   const { problem } = await request(address, {});
   dialog.close();
   if (problem) page.say(problem);
+  else if (page.leaveDetached()) return;
   else page.announce(count === 1 ? "1 message deleted" : `${count.toLocaleString("en")} messages deleted`);
 }

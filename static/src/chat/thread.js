@@ -85,7 +85,8 @@ export class ThreadPage {
     const messages = this.#list.read();
     const { title } = part("thread-title").dataset;
     const elsewhere = this.#main.dataset.elsewhere ?? null;
-    this.#state = initialState({ threadId, cursor, rev: Number(rev), title, messages, elsewhere, queue: readQueue() });
+    const detached = "detached" in this.#main.dataset;
+    this.#state = initialState({ threadId, cursor, rev: Number(rev), title, messages, elsewhere, queue: readQueue(), detached });
     this.#narrator.begin(this.#state);
     this.#connection.open();
     const place = this.#place.read() ?? foundPlace(this.#main.dataset);
@@ -232,6 +233,7 @@ export class ThreadPage {
       state: () => this.#state,
       dispatch: (frame) => this.#dispatch(frame),
       isShown: () => this.#isShown,
+      leaveDetached: () => this.#leaveDetached(),
       toQuestion: () => this.#toQuestion(),
       stop: (id) => this.#stop(id),
       takeBack: (message) => this.#takeBack(message),
@@ -264,7 +266,8 @@ export class ThreadPage {
       putBack: (text, sentence) => this.#putBack(text, sentence),
       sends: (event) => this.#composer.sends(event),
       around: (change) => this.#follower.around(change),
-      toQuestion: () => this.#toQuestion(),
+      leaveDetached: () => this.#leaveDetached(),
+      toQuestion: () => this.#leaveDetached() || this.#toQuestion(),
       keepFocus: () => this.#keepFocus(),
       isBusy: () => this.#sending.isBusy,
       isUp: () => this.#connection.isUp,
@@ -296,6 +299,13 @@ export class ThreadPage {
   #toQuestion() {
     this.#list.flush();
     this.#follower.toQuestion();
+  }
+
+  /** To the latest messages, if the page shows an older part or another version; false if it does not. */
+  #leaveDetached() {
+    const { detached, threadId } = this.#state;
+    if (detached) window.location.assign(`/chat/${threadId}/`);
+    return detached;
   }
 
   #putBack(text, sentence) {
