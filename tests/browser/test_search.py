@@ -116,7 +116,8 @@ async def test_an_empty_field_offers_recent_chats_and_commands(desk: Desk, alice
     await expect(recent).to_have_text([re.compile(f"Chat {number}") for number in range(6)])
     commands = palette.dialog.get_by_role("group", name="Commands").get_by_role("option")
     words = [" ".join(text.split()) for text in await commands.all_inner_texts()]
-    assert words[:3] == ["New chat Ctrl Shift O", "Rename this chat", "Delete this chat"]
+    about = ["Rename this chat", "Pin this chat", "Archive this chat", "Delete this chat"]
+    assert words[:6] == ["New chat Ctrl Shift O", *about, "Archived chats"]
     assert words[-1] == "Keyboard shortcuts Ctrl /"
     assert "Settings" in words
 
@@ -139,6 +140,23 @@ async def test_a_command_is_found_by_its_words_and_pressed(desk: Desk, alice: Pe
     await palette.type("shortcuts")
     await palette.field.press("Enter")
     await expect(palette.page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+
+
+async def test_the_open_chat_is_pinned_and_archived(desk: Desk, alice: Person) -> None:
+    thread_id = await past_thread(alice, title="Old")
+    palette = await opened(desk, alice, thread_id)
+    row = palette.page.locator("#thread-list li", has_text="Old")
+    for words, pinned in (("Pin this chat", 1), ("Unpin this chat", 0)):
+        await palette.option(words).first.click()
+        await expect(palette.page.locator("#thread-list li[data-pinned]")).to_have_count(pinned)
+        await palette.open()
+    await palette.type("arch")
+    await expect(palette.options).to_have_text(["Archive this chat", "Archived chats"])
+    await palette.field.press("Enter")
+
+    await palette.page.wait_for_url(re.compile("/chat/$"))
+    await expect(row).to_have_count(0)
+    assert (await ChatThread.get(id=thread_id)).archived
 
 
 async def test_commands_about_a_chat_are_offered_only_in_a_chat(desk: Desk, alice: Person) -> None:

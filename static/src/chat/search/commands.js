@@ -1,13 +1,15 @@
 /** What the search dialog can do besides finding: one table. Each command presses what the page has for it, and is not offered where there is nothing to press. */
+import { element } from "../elements.js";
+import { request } from "../requests.js";
 
 // `words` where the control's own would say too little. `also` is what people call it. `does` names its shortcut.
 const COMMANDS = [
   { at: "#new-chat", words: "New chat", also: "start begin", does: "newChat", isShown: true },
   { at: "#rename-open", words: "Rename this chat", also: "title name", isShown: true },
-  { at: "#chat-menu [data-command=pin]", also: "pin unpin favorite", isShown: true },
-  { at: "#chat-menu [data-command=archive]", also: "archive hide", isShown: true },
+  { make: pinControl, also: "favorite top", isShown: true },
+  { make: archiveControl, also: "hide", isShown: true },
   { at: "#delete-thread", words: "Delete this chat", also: "remove", isShown: true },
-  { at: '#chat-sidebar a[href="/chat/archived/"]', words: "Archived chats", also: "archive hidden", isShown: true },
+  { make: () => element("a", { href: "/chat/archived/" }, "Archived chats"), also: "archive hidden", isShown: true },
   { at: '#account-menu a[href="/accounts/settings/"]', words: "Settings", also: "preferences account password", isShown: true },
   { at: "#theme-toggle", also: "theme dark light mode color", isShown: true },
   { at: '#account-menu a[href="/usage/"]', words: "Usage", also: "cost budget money" },
@@ -20,11 +22,38 @@ const COMMANDS = [
 /** `{control, words, keys}` of each command that the page has and the text names; for no text, those that are shown first. */
 export function commandsFor(text, hintOf) {
   const typed = wordsIn(text);
-  return COMMANDS.flatMap(({ at, words, also = "", does, isShown }) => {
-    const control = document.querySelector(at);
-    if (!control || !(typed.length ? names(typed, `${words ?? ""} ${also}`) : isShown)) return [];
-    return [{ control, words: words ?? wordsOn(control), keys: hintOf(does) }];
+  return COMMANDS.flatMap(({ at, make, words, also = "", does, isShown }) => {
+    const control = at ? document.querySelector(at) : make();
+    const name = words ?? (control && wordsOn(control));
+    if (!control || !(typed.length ? names(typed, `${name} ${also}`) : isShown)) return [];
+    return [{ control, words: name, keys: hintOf(does) }];
   });
+}
+
+// -- what has no control of its own on the page -------------------------------------------------------------------
+
+function pinControl() {
+  const isPinned = Boolean(document.querySelector("#thread-list [data-pinned] [aria-current]"));
+  return poster(isPinned ? "Unpin this chat" : "Pin this chat", "pin/", { pinned: isPinned ? "0" : "1" });
+}
+
+function archiveControl() {
+  return poster("Archive this chat", "archive/", { archived: "1" }, () => window.location.assign("/chat/"));
+}
+
+/** A button for the chat that is open; null on the page of a new one. Every tab hears of the change. */
+function poster(words, path, fields, done = () => {}) {
+  const { threadId } = document.getElementById("chat").dataset;
+  const button = threadId && element("button", {}, words);
+  if (button) button.addEventListener("click", () => post(`/chat/${threadId}/${path}`, fields, done));
+  return button || null;
+}
+
+async function post(address, fields, done) {
+  const { problem } = await request(address, fields);
+  if (!problem) return done();
+  const place = document.getElementById("composer-error");
+  [place.textContent, place.hidden] = [problem, false];
 }
 
 /** Each typed word begins a word of the command. */
