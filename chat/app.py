@@ -33,7 +33,7 @@ from chat.web import (
     request_log,
     security_headers,
 )
-from chat.web.chat import list_forms, queue_forms, socket, version_forms
+from chat.web.chat import details, list_forms, queue_forms, socket, version_forms
 from chat.web.chat import pages as chat_pages
 from chat.web.cookies import FormSessions
 from chat.web.model_words import abilities
@@ -156,7 +156,7 @@ def create_app(settings: Settings) -> Quart:
     form_parser.install(app)
     rate_limits.install(app)
     compression.install(app)
-    chats = (chat_pages, list_forms, version_forms, queue_forms, search_pages, socket)
+    chats = (chat_pages, list_forms, version_forms, queue_forms, details, search_pages, socket)
     for area in (pages, accounts, *chats, usage_pages, admin, metrics):
         app.register_blueprint(area.blueprint)
     release.install(app, files)

@@ -246,6 +246,17 @@ async def test_a_text_from_right_to_left_is_edited_from_right_to_left(desk: Desk
     await expect(version(chat.questions.first, 2, 2)).to_have_css("direction", "ltr")
 
 
+async def test_the_menu_leads_to_the_details_of_an_answer_and_they_lead_back(desk: Desk, alice: Person) -> None:
+    chat = await asked(desk, alice, "say one")
+    before = chat.thread_id
+    await choose(chat, chat.answers.last, "Details")
+    await expect(chat.page.get_by_role("heading", name="Details of an answer")).to_be_visible()
+    await chat.page.get_by_role("link", name="Chat", exact=True).click()
+
+    await chat.page.wait_for_url(f"**/chat/{before}/#m-*")
+    await expect(chat.answers.last.locator(".markdown-content")).to_have_text("one")
+
+
 async def test_a_chat_is_branched_and_leads_back(desk: Desk, alice: Person) -> None:
     chat = await asked(desk, alice, "say one", "say two")
     before = chat.thread_id

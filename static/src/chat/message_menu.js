@@ -40,7 +40,7 @@ function end(menu, opener) {
 }
 
 /** Only answers can be tried again, by any model if there are several, and branched from. */
-function itemsFor({ role }) {
+function itemsFor({ id, role }) {
   const item = (choice, color, ...words) => element("button", { type: "button", role: "menuitem", "data-choice": choice, class: `${ITEM} ${color}` }, ...words);
   const last = item("delete", "text-fg-danger", "Delete");
   if (role !== "assistant") return [last];
@@ -51,7 +51,9 @@ function itemsFor({ role }) {
     made.value = option.value;
     return made;
   });
-  return [...tries, item("branch", "text-heading", "Branch into a new chat"), last];
+  const thread = document.getElementById("chat").dataset.threadId;
+  const details = element("a", { role: "menuitem", href: `/chat/${thread}/messages/${id}/details/`, class: `${ITEM} text-heading` }, "Details");
+  return [...tries, item("branch", "text-heading", "Branch into a new chat"), details, last];
 }
 
 /** Below the link, or above it where there is no room. */
