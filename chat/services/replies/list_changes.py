@@ -15,7 +15,7 @@ from chat.models import ALIVE_SQL, LISTED_SQL, User
 from chat.services.errors import Refused
 from chat.services.replies.thread_list import updated
 
-MOST_PINNED = 100  # the list begins with all of them, on every page
+MOST_PINNED = 100  # each page with a list begins with all of them
 
 # Before every change, so that two changes of the same chats cannot wait for each other.
 LOCK = """

@@ -22,7 +22,8 @@ from chat.services.usage import budgets
 
 UNDO = "15 seconds"  # a page offers it for 10: a slow connection is no reason to refuse
 THREADS_AT_ONCE = 100  # keeps each statement short; all of them are one transaction
-MOST_DUE = 500  # of one purge, the most that are deleted together
+MOST_DUE = 500  # of one look, so that 500 deleted at once are gone in time
+PURGED_AT_ONCE = 20  # in one transaction: their messages are deleted with them
 
 # Lock order everywhere: thread, generation, reservation, user (see lease.py).
 LOCK = f"""

@@ -299,10 +299,11 @@ class Worker:
                 self._keep(self._purge(due), "purge")
 
     async def _purge(self, due: Sequence[UUID]) -> None:
-        deleted = await thread_deletion.purge(due)
-        await self.stop_deleted(deleted.running)  # which records their cost; most have stopped long ago
-        with suppress(Unavailable):  # the logs expire on their own
-            await self._deps.broadcast.log.forget(deleted.threads)
+        for start in range(0, len(due), thread_deletion.PURGED_AT_ONCE):
+            deleted = await thread_deletion.purge(due[start : start + thread_deletion.PURGED_AT_ONCE])
+            await self.stop_deleted(deleted.running)  # which records their cost; most have stopped long ago
+            with suppress(Unavailable):  # the logs expire on their own
+                await self._deps.broadcast.log.forget(deleted.threads)
 
     def _take_over(self, lost: Sequence[UUID]) -> None:
         """Start as many as fit; places for the rest are reserved, so new messages don't keep them waiting."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -15,6 +16,7 @@ from tests.support.cast import Person
 from tests.support.page import Page
 from tests.support.rows import past_thread
 from tests.support.tab import Tab
+from tests.support.waiting import eventually
 
 JSON = {"Accept": "application/json"}
 
@@ -192,6 +194,13 @@ async def test_five_hundred_chats_are_changed_at_once(alice: Person) -> None:
 
     assert answer.json() == back.json() == {"done": chosen}
     assert await ChatThread.filter(user=user, deleted_at__isnull=True).count() == MOST_AT_ONCE
+    await bulk(alice, "delete", *chosen)
+    await ChatThread.filter(user=user).update(deleted_at=datetime.now(UTC) - timedelta(seconds=16))
+
+    async def is_purged() -> bool:
+        return not await ChatThread.exists(user=user)
+
+    await eventually(is_purged)
 
 
 async def test_changes_of_the_same_chats_at_once_do_not_wait_for_each_other_for_ever(alice: Person) -> None:
