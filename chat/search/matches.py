@@ -108,8 +108,8 @@ async def titled(user_id: UUID, query: Query) -> list[Titled]:
 
 
 async def under(user_id: UUID, titles: Sequence[Titled], query: Query) -> list[Match]:
-    """Messages that contain all of the words together with their chat's title, and at least one of them."""
-    if not titles:
+    """Messages that contain all of several words together with their chat's title, and at least one of them."""
+    if not titles or len(query.wanted) == 1:
         return []
     ids, rests = [one.thread_id for one in titles], [one.tsquery(query) for one in titles]
     return [

@@ -10,7 +10,7 @@ from functools import cached_property
 from chat.search.words import (
     IS_UNSPACED,
     LONGEST_WORD,
-    MARKS,
+    SPACED_MARKS,
     SYLLABLES,
     UNSPACED,
     WORD,
@@ -27,8 +27,8 @@ SHORTEST_BEGINNING = 2  # characters; a single one is a word of its own
 
 TERM = re.compile(r'((?<!\S)-+)?(?:"([^"]*)(?:"|$)|([^\s"]+))')
 QUOTES = str.maketrans(dict.fromkeys("“”„‟«»＂", '"'))  # noqa: RUF001
-GAP = f"(?:(?![{MARKS}])[\\W_])"
-INSIDE = f"[^\\W_{UNSPACED}]", f"[{MARKS}]"
+GAP = f"(?:(?![{SPACED_MARKS}{UNSPACED}])[\\W_])"
+INSIDE = f"[^\\W_{UNSPACED}]", f"[{SPACED_MARKS}]"
 
 NOTHING = "Type a word to search for: signs alone can't be found."
 ONLY_WITHOUT = "Type a word to search for: this search only says which words to leave out."
@@ -71,7 +71,7 @@ class Term:
         for before, run, after in zip(["", *parts], parts, [*parts[1:], ""], strict=False):
             if before:
                 found += GAP + ("*" if IS_UNSPACED.match(before) or IS_UNSPACED.match(run) else "+")
-            is_cut = len(run) > LONGEST_WORD or (not after and self._may_go_on(run))
+            is_cut = len(run) >= LONGEST_WORD or (not after and self._may_go_on(run))
             found += re.escape(run) if IS_UNSPACED.match(run) else _word(run[:LONGEST_WORD], is_cut=is_cut)
         return re.compile(found)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import islice
 
 from chat.search.query import Term
-from chat.search.words import JAMO, MARKS, folded
+from chat.search.words import FOLLOWING, JAMO, folded
 from chat.text import utf16_length
 
 WIDTH = 160  # characters of a snippet
@@ -18,9 +18,9 @@ MOST_MARKS = 100  # of a term in a text: a word can be all of it
 MOST_SEARCHED = 2_000_000  # characters; the index ends before
 
 # Parts that can be folded by themselves: the next one does not begin with what belongs to the character before it.
-PIECE = re.compile(f"(?s)(?:.{{1,400}}(?![{MARKS}{JAMO}])|.{{1,4000}})")
+PIECE = re.compile(f"(?s)(?:.{{1,400}}(?![{FOLLOWING}{JAMO}])|.{{1,4000}})")
 BLANK = re.compile(r"\s")
-CHARACTER = re.compile(f"(?s)(?:[{JAMO}]+|.)[{MARKS}\uff9e\uff9f]*")
+CHARACTER = re.compile(f"(?s)(?:[{JAMO}]+|.)[{FOLLOWING}]*")
 
 Span = tuple[int, int]
 
@@ -30,13 +30,13 @@ folded_character = lru_cache(4096)(folded)
 def spans(text: str, terms: Sequence[Term]) -> list[Span]:
     """Where the terms are in a text, in order, without overlaps."""
     folds = Folds(text[:MOST_SEARCHED])
-    return [folds.original(span) for span in _found(folds.text, terms)]
+    return _merged(map(folds.original, _found(folds.text, terms)))
 
 
 def snippet(text: str, terms: Sequence[Term], width: int = WIDTH, before: int = BEFORE) -> tuple[str, list[list[int]]]:
     """One line of the text, with the most marks that fit into it, as positions in UTF-16."""
     folds = Folds(text[:MOST_SEARCHED])
-    found = [folds.original(span) for span in _densest(_found(folds.text, terms), width - before)]
+    found = _merged(map(folds.original, _densest(_found(folds.text, terms), width - before)))
     start, end = _window(text, found[0][0] if found else 0, width, before)
     head = "…" if start else ""
     shown = f"{head}{BLANK.sub(' ', text[start:end])}{'…' if end < len(text) else ''}"
@@ -50,7 +50,13 @@ def title_marks(title: str, terms: Sequence[Term]) -> list[list[int]]:
 
 
 def _found(folded_text: str, terms: Sequence[Term]) -> list[Span]:
-    found = sorted(match.span() for term in terms for match in islice(term.pattern.finditer(folded_text), MOST_MARKS))
+    return _merged(
+        sorted(match.span() for term in terms for match in islice(term.pattern.finditer(folded_text), MOST_MARKS))
+    )
+
+
+def _merged(found: Iterable[Span]) -> list[Span]:
+    """Without overlaps: terms can begin alike, and one character can be two folded ones."""
     merged: list[Span] = []
     for start, end in found:
         if merged and start < merged[-1][1]:

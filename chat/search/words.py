@@ -35,7 +35,10 @@ def _marks() -> str:
 
 MARKS = _marks()
 LOST = re.compile(f"[{POINTS}{IGNORABLE}]+")
-WORD = f"(?:[^\\W_{UNSPACED}]|[{MARKS}])"
+# What is folded together with the character before it.
+FOLLOWING = f"{MARKS}{IGNORABLE}\u0640\uff9e\uff9f"
+SPACED_MARKS = "".join(re.findall(f"[^{UNSPACED}]", MARKS))
+WORD = f"(?:[^\\W_{UNSPACED}]|[{SPACED_MARKS}])"
 RUN = re.compile(f"[{UNSPACED}]+|{WORD}+")
 ASCII_RUN = re.compile("[a-z0-9]+")
 HAS_STROKE = re.compile(f"[{''.join(STROKES)}]")

@@ -232,12 +232,25 @@ def do_not_check() -> None:
     patches.RECONCILER.replace_in_this_process(partial(patches.RECONCILER.value, positions=False, revs=False))
 
 
+def die_before_indexing() -> None:
+    """When an answer has ended; a sweep adds others, any number of them."""
+    original = patches.INDEXER_ADD.value
+
+    def add(indexer: Any, *message_ids: Any) -> None:
+        if len(message_ids) == 2:
+            die()
+        original(indexer, *message_ids)
+
+    patches.INDEXER_ADD.replace_in_this_process(add)
+
+
 FAULTS: dict[str, Callable[[], Any]] = {
     "none": lambda: None,  # a worker of a test's own
     "die_after_submit_commit": lambda: before(patches.BEGIN_REPLY, die),
     "die_before_response_created": lambda: before(patches.JOURNAL_CREATED, die),
     "die_before_final_commit": lambda: after(patches.JOURNAL_SETTLE, die),
     "die_after_final_commit": die_before_the_last_event,
+    "die_before_indexing": die_before_indexing,
     "die_before_the_next_message": die_before_the_next_message,
     "die_after_a_deletion": die_after_a_deletion,
     "block_the_loop": block_the_loop,

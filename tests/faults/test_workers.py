@@ -85,6 +85,20 @@ async def test_row_5_a_worker_dies_before_announcing_the_end_and_tabs_have_it_wi
     assert row["status"] == "final"
 
 
+async def test_row_5_a_worker_dies_before_it_has_indexed_an_answer_and_another_worker_does(cluster: Cluster) -> None:
+    [doomed] = await cluster.workers(1, "die_before_indexing")
+    async with asked(cluster, *counting(3), at=doomed, tabs=[doomed]) as story:
+        [tab] = story.tabs
+        await doomed.end()
+        [healthy] = await cluster.workers(1)
+        tab.urls = [healthy.url]
+        row = await story.over(TAKEOVER_SECONDS)
+
+        entries = "SELECT id FROM search_entry WHERE message_id = $1"
+        await eventually(lambda: cluster.rows(entries, story.reply_id), seconds=90)
+    assert row["status"] == "final"
+
+
 async def test_row_6_a_worker_dies_inside_the_final_transaction_and_the_call_is_counted_once(cluster: Cluster) -> None:
     [healthy], [doomed] = await asyncio.gather(cluster.workers(1), cluster.workers(1, "die_before_final_commit"))
     async with asked(cluster, *counting(100), at=doomed, tabs=[healthy, healthy]) as story:

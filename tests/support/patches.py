@@ -18,6 +18,7 @@ from chat.devservices.local_model import launch
 from chat.devservices.offline_model import ledger
 from chat.llm import client, token_table, tokens
 from chat.llm.provider import breaker, connections, dialing, retries
+from chat.search.indexer import Indexer
 from chat.security import limits
 from chat.security.passwords import Passwords
 from chat.services.accounts import approval, sessions
@@ -122,6 +123,7 @@ REAPER_SECONDS = Part(worker, "REAPER_SECONDS")
 IS_FULL = Part(capacity.Capacity, "is_full")
 RUN_REPLY = Part(worker.Worker, "_run_reply")
 STOP_REPLY = Part(worker.Worker, "_stop")
+INDEXER_ADD = Part(Indexer, "add")
 RUN_QUEUE = Part(worker.Worker, "_run_queue")
 STORE_PAUSE_SECONDS = Part(lease, "PAUSE_SECONDS")
 LEASE = Part(lease, "LEASE")
