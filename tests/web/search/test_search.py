@@ -7,10 +7,12 @@ import pytest
 from chat.models import ChatMessage, ChatThread, User
 from chat.search.find import CHATS, HITS, HITS_OF_ONE
 from chat.search.indexing import index
+from chat.security.limits import SEARCH
 from tests.support.cast import Person
 from tests.support.page import Page
 from tests.support.rows import past_thread
 from tests.support.searching import answer_to, found, indexed, said, texts
+from tests.support.site import Site
 
 
 async def test_alice_finds_her_words_marked_in_their_chat(alice: Person) -> None:
@@ -213,6 +215,16 @@ async def test_the_page_works_without_javascript(alice: Person) -> None:
     assert f"/search/?q=fondue&chat={thread_id}" in links
     assert {mark.text for mark in page.all("mark")} == {"fondue"}
     assert page.find("input", id="search-text")["value"] == "fondue"
+
+
+async def test_searches_are_limited_for_each_user(throttled: Site, unforgiving: None) -> None:
+    async with Person.signed_up(throttled, "alice") as alice, Person.signed_up(throttled, "bob") as bob:
+        statuses = [(await answer_to(alice, q="")).status_code for _ in range(SEARCH.count + 1)]
+        assert statuses == [200] * SEARCH.count + [429]
+        refused = await answer_to(alice, q="fondue")
+        assert refused.status_code == 429
+        assert int(refused.headers["Retry-After"]) > 0
+        assert (await answer_to(bob, q="fondue")).status_code == 200
 
 
 async def test_a_search_that_finds_nothing_says_so(alice: Person) -> None:
