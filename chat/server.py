@@ -24,14 +24,14 @@ from hypercorn.config import Config
 from hypercorn.utils import LifespanFailureError
 from quart import Quart
 
-from chat import database, logs
+from chat import database, error_reports, logs
 from chat.app import create_app
 from chat.broadcast.address import is_unverified
 from chat.database.address import ignored
 from chat.events import FRAME_MAX_BYTES
 from chat.llm import token_table
 from chat.port import ListeningLoop, Port
-from chat.settings import Settings
+from chat.settings import Settings, SettingsError
 from chat.settings.summary import summary
 from chat.web.resources import EXTENSION, Resources
 from chat.web.server_patches import LimitedConnection
@@ -69,6 +69,8 @@ def serve(settings: Settings, *, on_listening: Callable[[], None] | None = None)
     if settings.web_concurrency > 1:
         token_table.load()  # forked processes share it; a single one counts tokens elsewhere
     _check_addresses(settings)
+    if settings.sentry_dsn and not error_reports.is_installed():
+        raise SettingsError(["SENTRY_DSN needs sentry-sdk: install the extra, `pip install '.[sentry]'`"])
     logger.info("Starting", extra={"fields": summary(settings)})
     try:
         listener = _bind(settings)
@@ -124,6 +126,8 @@ async def _stay(_loop: ListeningLoop) -> None:
 def _serve_here(
     settings: Settings, listener: socket.socket, on_listening: Callable[[], None] | None, leave: Leave = _stay
 ) -> int:
+    if settings.sentry_dsn:
+        error_reports.start(settings.sentry_dsn, environment="development" if settings.debug else "production")
     with asyncio.Runner(loop_factory=ListeningLoop) as runner:
         try:
             runner.run(_serve(settings, listener, on_listening, leave))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import sys
 
-from chat.logs.about import about, begin, begin_request
+from chat.logs.about import about, begin, begin_request, known
 from chat.logs.formats import FORMAT, INDENT, LINE_MAX, JsonFormatter, LineFormatter
 
 __all__ = [
     "ACCESS", "FORMAT", "INDENT", "LINE_MAX", "JsonFormatter", "LineFormatter", "about", "begin", "begin_request",
-    "start",
+    "known", "start",
 ]  # fmt: skip
 
 LOUD = ("httpx2", "tortoise")  # they log every request and every shutdown

@@ -105,6 +105,12 @@ class Settings:
         "`docs/operations.md` has the metrics. Generate one as for `SECRET_KEY`.",
         secret=True,
     )
+    sentry_dsn: str = setting(
+        "",
+        "Where errors are reported: the DSN of a project in Sentry, or a compatible server. Needs the extra `sentry`. "
+        "No text, address or variable is sent: see `docs/operations.md`. Unset: nothing is reported.",
+        secret=True,
+    )
     site_name: str = setting("Quart Chat", "The site's name, in page titles and emails.")
     site_notice: str = setting("", "A notice shown to everyone above the composer.")
     starters: Starters = setting(

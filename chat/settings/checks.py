@@ -22,6 +22,7 @@ def malformed_urls(settings: Settings) -> list[str]:
         "redis_url": ("redis", "rediss", "unix", "valkey", "valkeys"),
         "openai_base_url": ("http", "https"),
         "public_url": ("http", "https"),
+        "sentry_dsn": ("http", "https"),
     }
     return [
         f"{name.upper()} must start with {' or '.join(f'{scheme}://' for scheme in allowed)}"
