@@ -328,10 +328,12 @@ async def test_a_model_that_is_not_offered_and_a_provider_that_is_away(examine: 
 async def test_a_mail_server_that_rejects_the_login(examine: Examine, tmp_path: Path) -> None:
     context = server_context(new_certificate(tmp_path, "IP:127.0.0.1"))
     trusted = {"SSL_CERT_FILE": f"{tmp_path}/server.pem.crt", "SMTP_TLS": "starttls", "SMTP_USERNAME": "chat"}
-    login = {"authenticator": lambda *_: AuthResult(success=False, handled=False), "auth_require_tls": True}
+    refusal = AuthResult(success=False, handled=False, message="535 canary-of-mail is not the password")
+    login = {"authenticator": lambda *_: refusal, "auth_require_tls": True}
     async with Mailbox.listening(starttls=context, **login) as mailbox:
         line = refused(await examine(SMTP_PORT=str(mailbox.port), SMTP_PASSWORD="canary-of-mail", **trusted), "mail")
 
+    assert "[hidden] is not the password" in line
     assert line.endswith("check SMTP_USERNAME and SMTP_PASSWORD")
 
 
