@@ -165,5 +165,11 @@ async def test_a_pooler_that_no_one_mentioned_is_refused_in_a_sentence(
         server = Program(launch.main, "serve", environment=given, folder=tmp_path, output=tmp_path / "output")
         assert await server.end() == 1
 
+        given = {**os.environ, **environment, "DATABASE_URL": url}
+        migrating = Program(programs.chat, "migrate", environment=given, folder=tmp_path, output=tmp_path / "migrate")
+        assert await migrating.end() == (0 if forgets else 1)
+
+    assert forgets or "add pgbouncer=true to DATABASE_URL" in migrating.output
+    assert "Traceback" not in migrating.output
     assert "add pgbouncer=true to" in server.output
     assert "Traceback" not in server.output

@@ -20,6 +20,7 @@ from chat.database.fitness import FACTS, Facts, facts_of, unfit
 from chat.database.outages import DatabaseUnavailable, OutageLog, retried
 from chat.database.pool import MIN_SIZE, Client
 from chat.database.pooler import PooledConnection
+from chat.database.reasons import explained
 from chat.settings import Settings, SettingsError
 
 __all__ = [
@@ -107,8 +108,8 @@ async def close_database() -> None:
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[None]:
     """The database, open for the block."""
-    await open_database(settings)
     try:
+        await open_database(settings)
         yield
     finally:
         await close_database()
@@ -145,7 +146,11 @@ async def migrate(settings: Settings) -> list[str]:
     """
     name = "DATABASE_MIGRATE_URL" if settings.database_migrate_url else "DATABASE_URL"
     url = settings.database_migrate_url or settings.database_url
-    lock = await asyncpg.connect(**migration_credentials(url, name=name))
+    known = migration_credentials(url, name=name)
+    try:
+        lock = await asyncpg.connect(**known)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise DatabaseUnavailable(explained(str(error) or type(error).__name__, name=name)) from error
     try:
         async with lock.transaction():
             await lock.execute("SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL statement_timeout = 0")

@@ -29,30 +29,26 @@ def doctor(arguments: argparse.Namespace) -> int:
     """Print what was found; 1 if anything is a problem. Warnings change nothing."""
     environment = development.beside_a_run(os.environ)
     settings, found = configured.read(environment)
-    unfinished = False
     if settings:
         found += [] if found else configured.checked(settings)
-        others, unfinished = _run(settings, call=arguments.call)
-        found += others
+        found += _run(settings, call=arguments.call)
     report = _as_json(found) if arguments.json else _as_text(found)
     for secret in configured.secrets_in(environment):
         report = report.replace(secret, HIDDEN)
     sys.stdout.write(report)
-    code = int(any(one.level is Level.PROBLEM for one in found))
-    if unfinished:  # a thread still waits, for DNS perhaps, and would keep the process
-        sys.stdout.flush()
-        os._exit(code)
-    return code
+    sys.stdout.flush()
+    # Not by returning: a thread may still wait for DNS, long after its check was given up, and would keep the process.
+    os._exit(any(one.level is Level.PROBLEM for one in found))
 
 
-def _run(settings: Settings, *, call: bool) -> tuple[list[Finding], bool]:
-    """What all checks find, and whether one of them did not end."""
+def _run(settings: Settings, *, call: bool) -> list[Finding]:
+    """What all checks find."""
     loop = asyncio.new_event_loop()
     try:
         results = loop.run_until_complete(_all(_checks(settings, call=call)))
     finally:
         loop.close()
-    return [one for found, _ in results for one in found], not all(ended for _, ended in results)
+    return [one for found in results for one in found]
 
 
 def _checks(settings: Settings, *, call: bool) -> dict[str, Check]:
@@ -77,21 +73,21 @@ async def _in_thread(work: Callable[[], Iterable[Finding]]) -> list[Finding]:
     return await asyncio.to_thread(lambda: list(work()))
 
 
-async def _all(checks: dict[str, Check]) -> list[tuple[list[Finding], bool]]:
+async def _all(checks: dict[str, Check]) -> list[list[Finding]]:
     return await asyncio.gather(*(_bounded(name, check) for name, check in checks.items()))
 
 
-async def _bounded(name: str, check: Check) -> tuple[list[Finding], bool]:
-    """A check's findings, and whether it ended; one that fails itself is a finding, too."""
+async def _bounded(name: str, check: Check) -> list[Finding]:
+    """A check's findings; that it does not end, or fails itself, is a finding, too."""
     try:
         async with asyncio.timeout(BOUND_SECONDS):
-            return await check(), True
+            return await check()
     except TimeoutError:
         says = f"did not answer within {BOUND_SECONDS:.0f} s"
-        return [problem(name, says, "check the network, the firewall and DNS")], False
+        return [problem(name, says, "check the network, the firewall and DNS")]
     except Exception as error:  # noqa: BLE001 - the other checks have something to say
         says = f"the check failed: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
-        return [problem(name, says, "report it, with this line")], True
+        return [problem(name, says, "report it, with this line")]
 
 
 def _as_text(found: list[Finding]) -> str:
