@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ CHATS = 20  # of a page
 HITS = 3  # of a chat
 HITS_OF_ONE = 50  # of a page with one chat
 RECENT_CHATS = 20
+LOOKED_THROUGH = 100_000  # characters of a message: a word behind them is found, but not shown
+AT_ONCE = 200_000  # characters of all messages of a page; more take too long for the loop
 
 # The newest message that may be on the page, the chats before it, and `t` if these messages are the first to be ranked,
 # together with the titles.
@@ -35,10 +38,10 @@ SELECT id AS thread_id, title, last_message_at, archived FROM chat_thread
 WHERE user_id = $1 AND NOT archived AND deleted_at IS NULL ORDER BY last_message_at DESC, id DESC LIMIT $2
 """
 # Each path is walked once, down to the first of its messages that is asked for.
-MESSAGES_FOUND = """
+MESSAGES_FOUND = f"""
 WITH RECURSIVE found AS (
-    SELECT m.id, m.thread_id, m.number, m.role, m.created_at, m.content, t.title FROM chat_message m
-    JOIN chat_thread t ON t.id = m.thread_id
+    SELECT m.id, m.thread_id, m.number, m.role, m.created_at, left(m.content, {LOOKED_THROUGH}) AS content, t.title
+    FROM chat_message m JOIN chat_thread t ON t.id = m.thread_id
     WHERE t.user_id = $1 AND t.deleted_at IS NULL AND m.id = ANY($2::uuid[])
 ), path AS (
     SELECT m.id, m.parent_id, m.number, f.least
@@ -51,7 +54,7 @@ WITH RECURSIVE found AS (
 SELECT f.id AS message_id, f.thread_id, f.number, f.title, f.role, f.created_at, f.content,
     NOT EXISTS (SELECT 1 FROM path WHERE path.id = f.id) AS in_another_version
 FROM found f
-"""
+"""  # noqa: S608 - a constant
 # The user's oldest chat: `chat reindex` comes to its title last.
 IS_BEHIND = """
 SELECT NOT EXISTS (SELECT 1 FROM search_entry e WHERE e.id = oldest.id) AS is_behind FROM (
@@ -170,7 +173,7 @@ def _following(place: _Place, newest: Sequence[Match], *, is_cut: bool) -> str:
 async def _shown(user_id: UUID, page: Sequence[_Chosen], query: Query) -> list[FoundChat]:
     chats = {row["thread_id"]: row for row in await rows_of(CHATS_FOUND, user_id, [one.thread_id for one in page])}
     ids = [message_id for one in page for message_id in one.message_ids]
-    hits = {row["message_id"]: _hit(row, query) for row in await rows_of(MESSAGES_FOUND, user_id, ids)} if ids else {}
+    hits = await _hits(await rows_of(MESSAGES_FOUND, user_id, ids), query) if ids else {}
     return [
         FoundChat(
             **chats[one.thread_id],
@@ -181,6 +184,13 @@ async def _shown(user_id: UUID, page: Sequence[_Chosen], query: Query) -> list[F
         for one in page
         if one.thread_id in chats
     ]
+
+
+async def _hits(rows: Sequence[dict[str, Any]], query: Query) -> dict[UUID, Hit]:
+    def hits() -> dict[UUID, Hit]:
+        return {row["message_id"]: _hit(row, query) for row in rows}
+
+    return hits() if sum(len(row["content"]) for row in rows) < AT_ONCE else await asyncio.to_thread(hits)
 
 
 def _hit(row: dict[str, Any], query: Query) -> Hit:

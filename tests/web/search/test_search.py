@@ -217,6 +217,14 @@ async def test_the_page_works_without_javascript(alice: Person) -> None:
     assert page.find("input", id="search-text")["value"] == "fondue"
 
 
+async def test_many_long_messages_are_found_and_shown(alice: Person) -> None:
+    long = "größer " * 14_000
+    await said(alice, *[f"{long} fondue {number} {long}" for number in range(3)])
+
+    assert [text.count("fondue") for text in await texts(alice, "fondue")] == [1, 1, 1]
+    assert [text.count("größer") > 10 for text in await texts(alice, "grosser")] == [True] * 3
+
+
 async def test_searches_are_limited_for_each_user(throttled: Site, unforgiving: None) -> None:
     async with Person.signed_up(throttled, "alice") as alice, Person.signed_up(throttled, "bob") as bob:
         statuses = [(await answer_to(alice, q="")).status_code for _ in range(SEARCH.count + 1)]
