@@ -55,6 +55,9 @@ async def test_the_message_is_at_the_top_with_the_focus_and_an_outline(desk: Des
     assert abs(await found.evaluate(TOP) - 16) <= 2
     await expect(found).not_to_have_attribute("data-found", "")
     await expect(banner(chat.page)).to_contain_text("You're reading an older part of this chat.")
+    await expect(banner(chat.page)).to_be_in_viewport(ratio=1)
+    await expect(chat.field).to_be_in_viewport(ratio=1)
+    assert await chat.page.evaluate("document.scrollingElement.scrollHeight == window.innerHeight")
 
 
 async def test_what_is_written_elsewhere_leaves_it_alone(desk: Desk, alice: Person) -> None:
