@@ -18,7 +18,6 @@ export class Composer {
   #lastSent = -Infinity;
   #isAboutText = false;
   #signal;
-  #isHeld = false;
 
   /**
    * `page.onSend(content, clientId, model)`, `page.onStop(messageId)`, `page.onEdit()`, `page.onCancel()` and `page.onUp()`: Arrow-up in
@@ -91,12 +90,6 @@ export class Composer {
   sending(isOn) {
     this.#field.readOnly = isOn;
     this.#sendable(!isOn);
-  }
-
-  /** What is sent before the chat is on the page goes as soon as it is. */
-  hold(isOn) {
-    this.#isHeld = isOn;
-    this.#sendDue();
   }
 
   /** The chosen model, or "" where there is no choice. */
@@ -180,7 +173,7 @@ export class Composer {
 
   /** Sends at once, or when the last message was acknowledged and a second has passed: no one has to press a key twice. */
   #sendDue() {
-    if (!this.#isDue || this.#isHeld || this.#field.readOnly || this.#signal?.aborted) return;
+    if (!this.#isDue || this.#field.readOnly || this.#signal?.aborted) return;
     const wait = this.#lastSent + BETWEEN_MS - performance.now();
     if (wait > 0) return void window.setTimeout(() => this.#sendDue(), wait);
     if (this.#waits) return this.say("Your last message is still being sent. This one will follow.");

@@ -9,7 +9,9 @@ const QUICK_MS = 400; // of several moves in a row, only the last one opens a so
 const LOAD_MS = 8_000;
 const ROUNDED_PX = 2;
 const ADDRESSES = ["href", "action", "formaction", "data-url"];
-const HIDDEN = ["chat-notice", "connection-status", "live-notice", "queue", "load-older", "load-older-note", "composer-error", "stop"];
+const HIDDEN = [
+  "chat-notice", "connection-status", "live-notice", "queue", "load-older", "load-older-note", "composer-error", "cancel-sending", "stop",
+];
 
 const part = (id) => document.getElementById(id);
 
@@ -36,6 +38,7 @@ export class Moving {
     prepare(main, threadId);
     shared.sidebar.current(threadId);
     const title = listedTitle(threadId) || known?.state.title;
+    if (!title) part("thread-title").textContent = "\u00a0"; // until the socket brings it
     const next = this.#chat.reopen();
     focusOn(part("thread-title"));
     if (known) this.#showAgain(next, known, title);
@@ -120,6 +123,7 @@ function prepare(main, threadId) {
   part("chat-messages").inert = true; // until they are replaced
   const field = part("message");
   [field.value, field.readOnly] = ["", false];
+  for (const name of ["aria-describedby", "aria-invalid"]) field.removeAttribute(name);
   for (const left of part("composer").querySelectorAll("#model-gone, input[name=model]")) left.remove();
   part("model")?.removeAttribute("aria-describedby");
 }

@@ -104,7 +104,6 @@ export class ThreadPage {
     this.#state = state ?? { ...initialState({ threadId, title }), wantSnapshot: true };
     this.#onOpened = onOpened;
     if (title) this.#consequences.showTitle(title);
-    this.#composer.hold(true);
     this.#liveness.show({ phase: "connecting" });
     window.setTimeout(() => this.signal.aborted || this.#connection.open(), waitMs);
     this.#connection.followPage(this.signal);
@@ -116,7 +115,6 @@ export class ThreadPage {
     this.#list.lay(this.#state.messages);
     this.#narrator.begin(this.#state);
     this.#adopt(place);
-    this.#composer.hold(false);
   }
 
   /** The messages are on the page as their source. */
