@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 
 import pytest
@@ -11,13 +12,14 @@ from chat.models import ChatMessage, Role
 from tests.support.cast import Person
 from tests.support.desk import ChatPage, Desk
 from tests.support.rows import answered, past_thread
+from tests.support.searching import indexed
 
 PUBLIC = "https://chat.example.com"
 
 
 async def leads_to(chat: ChatPage, thread_id: str, title: str) -> None:
-    """Wait for the thread, in the only tab of this browser."""
-    await expect(chat.page).to_have_url(f"/chat/{thread_id}/")
+    """Wait for the thread, at any message, in the only tab of this browser."""
+    await expect(chat.page).to_have_url(re.compile(rf"/chat/{thread_id}/(\?at=\S+)?$"))
     await chat.is_connected()
     await expect(chat.page.locator("#thread-title")).to_have_text(title)
     assert len(chat.page.context.pages) == 1
@@ -27,6 +29,7 @@ async def test_the_search_finds_chats_and_leads_to_them(desk: Desk, alice: Perso
     word = f"fondue{uuid.uuid4().hex[:8]}"
     found = await past_thread(alice, title="Cheese")
     await ChatMessage.filter(thread_id=found, role=Role.USER).update(content=f"How is {word} made?")
+    await indexed(found)
     chat = await desk.chat(alice, await past_thread(alice, title="Here"))
     await chat.say(f"Search my threads for {word}")
     await chat.is_over(answers=2)
@@ -38,6 +41,7 @@ async def test_the_search_finds_chats_and_leads_to_them(desk: Desk, alice: Perso
         await chat.answer.locator(".tool-call summary").click()
         await chat.answer.locator(".tool-output a").first.click()
         await leads_to(chat, found, "Cheese")
+        await expect(chat.questions.first).to_be_focused()
 
 
 @pytest.mark.parametrize("spelling", ["/chat/{id}/", "/chat/{id}", "{site}/chat/{id}/", "{site}/chat/{id}#end"])

@@ -30,6 +30,7 @@ async def test_the_chat_that_opens_highlights_the_words(desk: Desk, alice: Perso
 
     await page.wait_for_url(f"**/chat/{thread_id}/?at=*")
     await expect(ChatPage(page).answer).to_be_focused()
+    await page.wait_for_function("CSS.highlights.has('search')")
     assert await page.evaluate("[...CSS.highlights.get('search')].map(String)") == ["Ten", "boiled"]
 
 

@@ -1,6 +1,7 @@
 /** Addresses of the reader's chats in plain text, such as the result of a search, as links. */
 
-const CHAT = /\/chat\/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\/?/g;
+const ID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
+const CHAT = new RegExp(`/chat/${ID}/?(?:\\?at=${ID}#m-${ID})?`, "g");
 
 /** The same text as nodes. */
 export function withChatLinks(text) {
