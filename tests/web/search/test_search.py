@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from chat.models import ChatMessage, ChatThread, User
+from chat.search import matches
 from chat.search.find import CHATS, HITS, HITS_OF_ONE
 from chat.search.indexing import index
+from chat.search.query import parse
 from chat.security.limits import SEARCH
 from tests.support.cast import Person
 from tests.support.page import Page
@@ -54,6 +56,7 @@ async def test_an_entry_under_another_user_s_lexeme_is_not_found(alice: Person, 
     entry = f"UPDATE search_entry SET words = words || $$'@{bob_id.hex}'$$ WHERE id = $1"
     await ChatMessage._meta.db.execute_query(entry, [message.id])
 
+    assert await matches.messages(bob_id, parse("secret")) == []
     assert await texts(bob, "secret") == []
 
 
@@ -172,6 +175,7 @@ async def test_a_deleted_chat_is_gone_at_once(alice: Person) -> None:
     assert (await alice.http.post(f"/chat/{thread_id}/delete/")).status_code == 303
 
     assert (await found(alice, "fondue"))["chats"] == []
+    assert await matches.messages((await User.get(email=alice.email)).id, parse("fondue")) == []
 
 
 @pytest.mark.parametrize(
