@@ -32,10 +32,9 @@ def taken_over(claim: Claim, what: str, counted: Metrics) -> None:
 
 
 def ended(claim: Claim, live_text: LiveText, outcome: Outcome, journal: ReplyJournal, deps: Deps) -> None:
-    """Log and count the end of an answer that this worker owned; an error is a warning."""
-    level = logging.WARNING if outcome.status is Status.ERROR else logging.INFO
+    """Log and count the end of an answer that this worker owned; what failed has a warning already."""
     figures = _figures(claim, live_text, outcome, journal, deps)
-    logger.log(level, "Answer ended", extra={"fields": figures})
+    logger.info("Answer ended", extra={"fields": figures})
     _count(outcome, figures, deps.metrics)
 
 
