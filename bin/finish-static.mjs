@@ -9,7 +9,7 @@ const [root = "static"] = process.argv.slice(2);
 const MANIFEST = "dist/compressed.json";
 const METAFILE = "dist/metafile.json"; // esbuild's
 const TEXTS = /\.(css|js|svg|json|webmanifest|txt)$/;
-const AT_LEAST_BYTES = 1024; // smaller ones fit into one packet anyway
+const AT_LEAST_BYTES = 256; // smaller ones hardly get smaller
 // Rules for these are left out as long as no template has such a control.
 const CONTROLS = [
   ["[type=file]", /["']file["']/],
@@ -46,18 +46,19 @@ function dropUnusedStyles() {
   const styles = join(root, "dist/app.css");
   if (!existsSync(styles)) return;
   const code = readFileSync(styles, "utf8");
+  const others = filesIn(join(root, "dist")).filter((file) => /(?<!app)\.css$/.test(file)).map((file) => readFileSync(file, "utf8")).join();
   const pages = filesIn("templates").map((file) => readFileSync(file, "utf8")).join();
   const unused = CONTROLS.filter(([, mark]) => !mark.test(pages)).map(([selector]) => selector);
   const isUsed = (selector) => !unused.some((part) => selector.includes(part));
   const fewer = code.replace(/(?<=[{}])([^{}@]+)\{[^{}]*\}/g, (rule, selectors) => (selectors.split(",").some(isUsed) ? rule : ""));
-  write(styles, withoutUnusedColors(fewer));
+  write(styles, withoutUnusedColors(fewer, others));
 }
 
 /** Colors may be made of colors. */
-function withoutUnusedColors(code) {
-  const isRead = (name) => code.includes(`var(${name})`) || code.includes(`var(${name},`);
+function withoutUnusedColors(code, others) {
+  const isRead = (name) => [code, others].some((text) => text.includes(`var(${name})`) || text.includes(`var(${name},`));
   const kept = code.replace(/(--(?:color|tw-prose)-[\w-]+):[^;{}]*(;|(?=\}))/g, (rule, name) => (isRead(name) ? rule : ""));
-  return kept === code ? code : withoutUnusedColors(kept);
+  return kept === code ? code : withoutUnusedColors(kept, others);
 }
 
 /** Writes the variants of a file; returns the hashes of all. */

@@ -36,15 +36,17 @@ async def test_the_tab_order_of_a_thread(desk: Desk, alice: Person) -> None:
     order = await tabbed(chat.page, 30)
     start = order.index("Skip to the conversation")
 
-    assert order[start : start + 18] == [
+    assert order[start : start + 20] == [
         "Skip to the conversation",
         "Skip to the message field",
         "Quart Chat",
         "New chat",
         "Search",
         "Today's talk",
+        "Select chats",
+        "Archived",
         "Options",
-        order[start + 7],
+        order[start + 9],
         "Account",
         "Conversation",
         "Copy message",
@@ -56,7 +58,7 @@ async def test_the_tab_order_of_a_thread(desk: Desk, alice: Person) -> None:
         "Go to the answer",
         "Message",
     ]
-    assert order[start + 7].startswith("Theme: ")
+    assert order[start + 9].startswith("Theme: ")
 
 
 async def test_the_skip_link_appears_on_focus_and_leads_to_the_field(desk: Desk, alice: Person) -> None:

@@ -45,6 +45,7 @@ export class Connection {
   #lastSync = -Infinity;
   #live = true;
   #knowsVersions = false;
+  #knowsSeen = false;
   #heartbeatMs = HEARTBEAT_MS;
 
   constructor(url, page, env = browser) {
@@ -87,6 +88,11 @@ export class Connection {
 
   send(frame) {
     if (this.#socket?.readyState === 1) this.#socket.send(JSON.stringify(frame));
+  }
+
+  /** Not to a server of an older release, which would refuse the frame. */
+  see(id) {
+    if (this.#knowsSeen) this.send({ type: "seen", message_id: id });
   }
 
   /** The user logs out, or moves to another chat. */
@@ -164,7 +170,8 @@ export class Connection {
     }
   }
 
-  #welcomed({ heartbeat_ms: heartbeatMs, versions, release }) {
+  #welcomed({ heartbeat_ms: heartbeatMs, versions, release, seen }) {
+    this.#knowsSeen = seen;
     this.#knowsVersions = versions;
     this.#cancel("welcome");
     this.#upSince = this.#env.now();

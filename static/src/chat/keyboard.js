@@ -50,5 +50,5 @@ function pressLast(selector) {
 function focusAfter(home) {
   // The field would bring up a phone's keyboard.
   const isInConversation = home?.id === "older" || window.matchMedia("(pointer: coarse)").matches;
-  return home?.querySelector('a[tabindex="0"]') ?? part(isInConversation ? "chat-scroll" : "message");
+  return home?.querySelector('[tabindex="0"]') ?? part(isInConversation ? "chat-scroll" : "message");
 }

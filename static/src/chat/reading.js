@@ -20,7 +20,7 @@ export function toChats(leave) {
     return leave();
   }
   if (!sidebar.checkVisibility()) sidebar.showPopover();
-  (sidebar.querySelector('#thread-list a[tabindex="0"]') ?? part("new-chat")).focus();
+  (sidebar.querySelector('#thread-list [tabindex="0"]') ?? part("new-chat")).focus();
 }
 
 /** Long messages are read from their beginning. */

@@ -2,28 +2,50 @@
 
 const STEPS = { ArrowDown: 1, ArrowUp: -1, Home: -Infinity, End: Infinity, PageDown: 1, PageUp: -1 };
 
-/** `scroller` shows a page of the list. */
+/** `scroller` shows a page of the list. A control with `data-stop` takes the place of its row's link. */
 export function startRoving(list, scroller) {
   let stop = null;
-  const links = () => [...list.querySelectorAll("a[href]")];
-  const stopAt = (link) => {
-    if (stop) stop.tabIndex = -1;
-    stop = link;
-    if (stop) stop.tabIndex = 0;
+  let home = null; // its row
+  const stopAt = (row) => {
+    const control = row?.querySelector("[data-stop]") ?? row?.querySelector("a") ?? null;
+    if (stop && stop !== control) stop.tabIndex = -1;
+    if (control) control.tabIndex = 0;
+    [stop, home] = [control, row];
   };
-  const settle = () => {
+  const settle = (changes = []) => {
     for (const link of list.querySelectorAll("a:not([tabindex])")) link.tabIndex = -1;
-    if (!list.contains(stop)) stopAt(list.querySelector('[aria-current="page"]') ?? list.querySelector("a"));
+    const first = () => list.querySelector('[aria-current="page"]')?.closest("li") ?? list.querySelector("li");
+    stopAt(list.contains(home) ? home : (neighborOf(home, changes) ?? first()));
   };
-  list.addEventListener("focusin", ({ target }) => target.closest("li") && stopAt(target.closest("li").querySelector("a")));
+  list.addEventListener("focusin", ({ target }) => target.closest("li") && stopAt(target.closest("li")));
   list.addEventListener("keydown", (event) => {
-    const step = STEPS[event.key];
-    if (!step || event.target !== stop || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
-    const all = links();
-    const page = event.key.startsWith("Page") ? Math.max(Math.floor(scroller.clientHeight / stop.offsetHeight) - 1, 1) : 1;
+    if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    const next = BESIDE[event.key]?.(home, event.target) ?? (event.target === stop && along(list, home, event.key, scroller));
+    if (!next) return;
     event.preventDefault();
-    all[Math.min(Math.max(all.indexOf(stop) + step * page, 0), all.length - 1)].focus();
+    next.focus();
   });
   new MutationObserver(settle).observe(list, { childList: true, subtree: true });
   settle();
+}
+
+/** The row that was below a removed one, or above it. */
+function neighborOf(row, changes) {
+  const { nextSibling, previousSibling } = changes.find(({ removedNodes }) => [...removedNodes].includes(row)) ?? {};
+  return [nextSibling, previousSibling].find((other) => other?.isConnected);
+}
+
+/** What is beside the link of a row. */
+const BESIDE = {
+  ArrowRight: (row, from) => from.matches("a") && row.querySelector("button"),
+  ArrowLeft: (row, from) => from.matches("button") && row.querySelector("a"),
+};
+
+function along(list, row, key, scroller) {
+  const step = STEPS[key];
+  if (!step) return null;
+  const rows = [...list.querySelectorAll("li")];
+  const page = key.startsWith("Page") ? Math.max(Math.floor(scroller.clientHeight / row.offsetHeight) - 1, 1) : 1;
+  const next = rows[Math.min(Math.max(rows.indexOf(row) + step * page, 0), rows.length - 1)];
+  return next.querySelector("[data-stop]") ?? next.querySelector("a");
 }

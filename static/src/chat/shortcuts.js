@@ -77,5 +77,5 @@ function isElsewhere({ target }, { does, alt }) {
 
 function isOpen(target) {
   const isRenaming = document.getElementById("rename-form")?.checkVisibility();
-  return isRenaming || target.closest?.("select, .message-editor") || document.querySelector("details[data-menu][open], :popover-open");
+  return isRenaming || target.closest?.("select, .message-editor, .thread-rename, #chat-sidebar:has([data-selecting])") || document.querySelector("details[data-menu][open], :popover-open");
 }

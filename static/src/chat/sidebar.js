@@ -1,4 +1,5 @@
 /** The list of chats: follows what happens in any tab, the pinned ones first, then the newest. */
+import { startListTools } from "./list_tools.js";
 import { MoreThreads } from "./more_threads.js";
 import { indexFor, isBefore, isBeyond, isInOrder, placeOf, placeOfRow } from "./thread_order.js";
 
@@ -23,16 +24,23 @@ export class Sidebar {
     this.#followPage();
     this.#more = new MoreThreads(this.#scroller, {
       announce,
-      isBeyond: (cursor) => isBeyond(this.#last(), cursor),
+      isBeyond: (cursor) => this.#rows.size > 0 && isBeyond(this.#last(), cursor),
       add: (threads) => this.#add(threads),
       addAgain: (threads) => this.#keepingCurrent(() => this.#add(threads)),
     });
+    rows.forEach((row) => this.#complete(row));
+    startListTools({ sidebar: this, announce });
     this.#more.addAgain((this.#first.readPlace().count ?? 0) - rows.length);
   }
 
   /** What a chat without a title is called. */
   get untitled() {
     return this.#template.content.querySelector(".thread-title").textContent;
+  }
+
+  /** The chat that the page shows; "": a new one. */
+  get currentId() {
+    return this.#currentId ?? "";
   }
 
   /** The page shows this chat from now on; "": a new one. */
@@ -60,7 +68,7 @@ export class Sidebar {
     const row = this.#rows.get(id) ?? (lastMessageAt ? this.#newRow(id) : null);
     if (!row) return;
     if (rev) row.dataset.rev = rev;
-    if (title !== undefined) row.querySelector(".thread-title").textContent = title || this.untitled;
+    if (title !== undefined) this.#name(row, title);
     if (running !== undefined) row.querySelector(".thread-running").hidden = !running;
     if (typeof unread === "boolean") row.querySelector(".thread-unread").hidden = !unread;
     if (typeof pinned === "boolean") row.toggleAttribute("data-pinned", pinned);
@@ -71,6 +79,10 @@ export class Sidebar {
   remove({ thread_id: id, rev = 0 }) {
     this.#gone.set(id, Math.max(rev, this.#gone.get(id) ?? 0));
     this.#drop(id);
+  }
+
+  isUnread(id) {
+    return this.#rows.get(id)?.querySelector(".thread-unread").hidden === false;
   }
 
   /** The newest chats, as the server has them: a row that belongs among them and is not there was deleted meanwhile. */
@@ -143,7 +155,22 @@ export class Sidebar {
     link.href = `/chat/${encodeURIComponent(id)}/`;
     if (id === this.#currentId) link.setAttribute("aria-current", "page");
     this.#rows.set(id, row);
+    this.#complete(row);
     return row;
+  }
+
+  /** A row of the page has only what is needed without JavaScript. */
+  #complete(row) {
+    const [dot, button] = this.#template.content.querySelectorAll(".thread-unread, button");
+    if (!row.querySelector(".thread-unread")) row.querySelector(".thread-running").before(dot.cloneNode(true));
+    if (!row.querySelector("button")) row.append(button.cloneNode(true));
+    this.#name(row, row.querySelector(".thread-title").textContent);
+  }
+
+  #name(row, title) {
+    const name = row.querySelector(".thread-title");
+    name.textContent = title || this.untitled;
+    row.querySelector("button").ariaLabel = `Actions for ${name.textContent}`;
   }
 
   #drop(id) {

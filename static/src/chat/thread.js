@@ -8,7 +8,7 @@ import { HistoryLoader } from "./history.js";
 import { newId } from "./ids.js";
 import { Later, isEditing, readQueue } from "./later.js";
 import { Liveness } from "./liveness.js";
-import { hasPending, runningAnswer, shownOf, storedOf } from "./message_updates.js";
+import { hasPending, lastOf, runningAnswer, shownOf, storedOf } from "./message_updates.js";
 import { MessageList } from "./messages.js";
 import { Narrator } from "./narrator.js";
 import { Outbox } from "./outbox.js";
@@ -16,6 +16,7 @@ import { Place, foundPlace } from "./place.js";
 import { startRename } from "./rename.js";
 import { Follower } from "./scroll.js";
 import { readableText } from "./selection.js";
+import { Seen } from "./seen.js";
 import { Sending } from "./sending.js";
 import { browserStorage, tabStorage } from "./storage.js";
 import { initialState, reduce } from "./store.js";
@@ -38,6 +39,7 @@ export class ThreadPage {
   #narrator;
   #later;
   #parts;
+  #seen;
   #consequences;
   #closing = new AbortController();
   #onOpened; // of a thread that the socket brings
@@ -72,6 +74,7 @@ export class ThreadPage {
     this.#parts = this.#forParts();
     this.#parts.sending = this.#sending = new Sending(new Outbox(browserStorage(), `${userId}:${threadId}`), this.#parts);
     this.#consequences = new Consequences(main, this.#parts);
+    this.#seen = new Seen(this.#forSeen());
     startRename(this.#whileOpen(this.#forRename()));
     this.#narrator = new Narrator({
       say: announce,
@@ -202,6 +205,7 @@ export class ThreadPage {
     notice.hidden = !elsewhere;
     notice.querySelector("button").value = elsewhere ?? "";
     this.#later.showQueue(this.#state, Boolean(running || elsewhere));
+    this.#seen.check();
   }
 
   // -- what the parts of the page need ------------------------------------------------------------------------
@@ -242,6 +246,17 @@ export class ThreadPage {
       history: this.#history,
       later: this.#later,
       shared: this.#shared,
+    };
+  }
+
+  #forSeen() {
+    const last = () => lastOf(this.#state);
+    return {
+      signal: this.signal,
+      scroller: part("chat-scroll"),
+      isUnread: () => this.#shared.sidebar.isUnread(this.#state.threadId),
+      last: () => (last()?.role === "assistant" && !runningAnswer(this.#state) ? this.#list.articleOf(last().id) : null),
+      see: (id) => this.#connection.see(id),
     };
   }
 

@@ -1,6 +1,6 @@
 /** What a reader does with versions of messages. Loaded when the first of these buttons is pressed, or a version appears. */
 import { askToDelete } from "./deletion.js";
-import { toggleMenu } from "./message_menu.js";
+import { toggleMessageMenu } from "./message_menu.js";
 import { request } from "./requests.js";
 
 const BUSY = "Wait for the answer to finish, or stop it first.";
@@ -12,7 +12,7 @@ const ACTIONS = {
   continue: (page, message) => again(page, message, { go_on: "1" }),
   version: (page, message, button) => toVersion(page, button),
   show: (page, message, button) => moveHead(page, button.value),
-  more: (page, message, button) => toggleMenu(button, message, (choice) => CHOICES[choice.name](page, message, choice.value)),
+  more: (page, message, button) => toggleMessageMenu(button, message, (choice) => CHOICES[choice.name](page, message, choice.value)),
 };
 
 const CHOICES = {

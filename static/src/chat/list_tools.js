@@ -1,0 +1,26 @@
+/** What is done to chats in the list: its scripts are loaded when they are first needed. Without JavaScript there are pages for it. */
+import { tabStorage } from "./storage.js";
+
+const KEYS = new Set(["F2", "Delete"]);
+const PAGE = "/chat/list/"; // of all chats, to choose from
+
+export function startListTools({ sidebar: list, announce }) {
+  const storage = tabStorage();
+  const page = { sidebar: list, announce, storage };
+  const sidebar = document.getElementById("chat-sidebar");
+  const use = (name, ...given) => import("./thread_tools.js").then((tools) => tools[name](page, ...given), () => window.location.assign(PAGE));
+  sidebar.addEventListener("click", (event) => {
+    const { target, ctrlKey, metaKey, shiftKey } = event;
+    const more = target.closest(".thread-more");
+    if (more) return use("openMenu", more);
+    if (!target.closest("#select-threads") || ctrlKey || metaKey || shiftKey) return;
+    event.preventDefault();
+    use("select");
+  });
+  sidebar.addEventListener("keydown", (event) => {
+    if (!KEYS.has(event.key) || !event.target.matches(".thread-link")) return;
+    event.preventDefault();
+    use("press", event.target.closest("li"), event.key);
+  });
+  if (storage.read("undo")) use("offerAgain");
+}

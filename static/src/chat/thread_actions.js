@@ -1,0 +1,22 @@
+/** What is done to chats from the list; what takes them out of it can be undone. */
+import { changeChats } from "./bulk.js";
+import { offerUndo, say } from "./undo.js";
+
+const LEAVES = new Set(["archive", "delete"]);
+
+export async function act(page, action, ids) {
+  const { done, problem } = await changeChats(action, ids);
+  if (done.length && LEAVES.has(action)) leave(page, action, done);
+  else for (const id of done) page.sidebar.update({ thread_id: id, pinned: action === "pin" });
+  if (problem) say(page, problem);
+  else if (!LEAVES.has(action)) page.announce(action === "pin" ? "Chat pinned" : "Chat unpinned");
+}
+
+/** The deleted chat may be the one that the page shows: then a new chat takes its place. */
+function leave(page, action, ids) {
+  const { sidebar } = page;
+  const back = action === "delete" && ids.includes(sidebar.currentId) ? sidebar.currentId : "";
+  for (const id of ids) sidebar.remove({ thread_id: id });
+  offerUndo(page, { action, ids, back });
+  if (back) window.location.assign("/chat/");
+}

@@ -1,0 +1,55 @@
+/** A new title in the row of a chat: Enter stores it, Escape leaves the old one. */
+import { element } from "./elements.js";
+import { request } from "./requests.js";
+
+const FIELD = "block h-9 w-full min-w-0 rounded-base border border-default-strong bg-neutral-primary-soft px-3 py-1 text-[0.9375rem] text-heading";
+
+export function rename({ sidebar, announce }, row) {
+  if (row.querySelector("form")) return;
+  const { threadId } = row.dataset;
+  const shown = row.querySelector(".thread-title").textContent;
+  const error = element("p", { id: `title-error-${threadId}`, class: "px-3 py-1 text-sm text-fg-danger", role: "alert", hidden: "" });
+  const field = element("input", { type: "text", name: "title", class: FIELD, dir: "auto", autocomplete: "off", enterkeyhint: "done", "aria-label": "Title", "aria-describedby": error.id });
+  const form = element("form", { class: "thread-rename p-0.5", action: `/chat/${threadId}/title/` }, field, error);
+  const close = () => {
+    end(form, row);
+    row.querySelector("a").focus({ preventScroll: true });
+  };
+  field.value = shown === sidebar.untitled ? "" : shown;
+  form.addEventListener("keydown", (event) => isEscape(event) && (event.preventDefault(), close()));
+  form.addEventListener("focusout", () => field.value === shown && !form.ariaBusy && end(form, row)); // unchanged
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    if (form.ariaBusy) return;
+    form.ariaBusy = "true";
+    const { title, problem } = await request(form.action, { title: field.value });
+    form.ariaBusy = null;
+    if (!form.isConnected) return;
+    if (problem) return refuse(field, error, problem);
+    sidebar.update({ thread_id: threadId, title });
+    close();
+    announce("Chat renamed");
+  });
+  row.setAttribute("data-renaming", "");
+  row.append(form);
+  field.focus();
+  field.select();
+}
+
+function end(form, row) {
+  if (!row.hasAttribute("data-renaming")) return; // removing it moves the focus, which calls this again
+  row.removeAttribute("data-renaming");
+  form.remove();
+}
+
+function refuse(field, error, sentence) {
+  error.textContent = sentence;
+  error.hidden = false;
+  field.setAttribute("aria-invalid", "true");
+  field.focus();
+}
+
+/** Escape also cancels a word in Japanese, Chinese and Korean input. */
+function isEscape({ key, isComposing, keyCode }) {
+  return key === "Escape" && !isComposing && keyCode !== 229;
+}

@@ -1,0 +1,260 @@
+"""What is done to chats in the list: pin, rename, archive, delete and undo, in every tab, by keys and by finger."""
+
+from __future__ import annotations
+
+from playwright.async_api import Locator, expect
+
+from chat.models import ChatThread
+from tests.support.cast import Person
+from tests.support.deleted import purged
+from tests.support.desk import NO_CONNECTION, PHONE, REFUSED_FORM, ChatPage, Desk
+from tests.support.rows import past_thread
+from tests.support.waiting import eventually
+
+
+async def threads(person: Person, *names: str) -> list[str]:
+    """Chats of yesterday, the day before and so on; returns their ids."""
+    return [await past_thread(person, title=name, days_ago=age) for age, name in enumerate(names, start=1)]
+
+
+def titles(chat: ChatPage) -> Locator:
+    return chat.threads.locator(".thread-title")
+
+
+def link(chat: ChatPage, title: str) -> Locator:
+    return chat.page.locator(".thread-link", has_text=title)
+
+
+def toast(chat: ChatPage) -> Locator:
+    return chat.page.locator("#toast")
+
+
+async def choose(chat: ChatPage, title: str, item: str) -> None:
+    """Open the menu of a chat with the keyboard, and choose an item."""
+    await link(chat, title).focus()
+    await chat.page.keyboard.press("ArrowRight")
+    await chat.page.keyboard.press("Enter")
+    await expect(chat.page.get_by_role("menu")).to_be_visible()
+    await chat.page.get_by_role("menuitem", name=item, exact=True).press("Enter")
+    await expect(chat.page.get_by_role("menu")).to_have_count(0)
+
+
+async def groups(chat: ChatPage) -> list[str]:
+    return await chat.page.locator("#thread-list h2").all_text_contents()
+
+
+async def test_a_pinned_chat_is_on_top_in_every_tab(desk: Desk, alice: Person) -> None:
+    first, _, third = await threads(alice, "First", "Second", "Third")
+    here, there, new = await desk.chat(alice, first), await desk.chat(alice, third), await desk.chat(alice)
+    await choose(here, "Third", "Pin")
+    for chat in (here, there, new):
+        await expect(titles(chat)).to_have_text(["Third", "First", "Second"])
+        assert (await groups(chat))[0] == "Pinned"
+    await expect(here.page.get_by_role("button", name="Actions for Third")).to_be_focused()
+    await here.hears("Chat pinned")
+    await here.page.reload()
+    await expect(titles(here)).to_have_text(["Third", "First", "Second"])
+    await choose(there, "Third", "Unpin")
+    for chat in (here, there, new):
+        await expect(titles(chat)).to_have_text(["First", "Second", "Third"])
+        assert "Pinned" not in await groups(chat)
+
+
+async def test_a_chat_is_renamed_in_its_row(desk: Desk, alice: Person) -> None:
+    first, _ = await threads(alice, "First", "Second")
+    here, there = await desk.chat(alice, first, allowed=(REFUSED_FORM,)), await desk.chat(alice)
+    await link(here, "Second").focus()
+    await here.page.keyboard.press("F2")
+    field = here.page.locator("#thread-list input")
+    await expect(field).to_be_focused()
+    await expect(field).to_have_value("Second")
+    await here.page.keyboard.press("Escape")
+    await expect(link(here, "Second")).to_be_focused()
+    await choose(here, "Second", "Rename")
+    await field.fill(" ")
+    await field.press("Enter")
+    await expect(here.page.get_by_text("Enter a title.")).to_be_visible()
+    await expect(field).to_have_value(" ")
+    await expect(field).to_have_accessible_description("Enter a title.")
+    await field.fill("<b>Eggs</b> & bacon")
+    await field.press("Enter")
+
+    await expect(field).to_have_count(0)
+    await expect(link(here, "<b>Eggs</b> & bacon")).to_be_focused()
+    await expect(here.page.get_by_role("button", name="Actions for <b>Eggs</b> & bacon")).to_have_count(1)
+    await expect(titles(there)).to_have_text(["First", "<b>Eggs</b> & bacon"])
+
+
+async def test_an_unchanged_title_needs_no_key_to_leave_it(desk: Desk, alice: Person) -> None:
+    first, _ = await threads(alice, "First", "Second")
+    chat = await desk.chat(alice, first)
+    await choose(chat, "Second", "Rename")
+    await chat.field.click()
+    await expect(chat.page.locator("#thread-list form")).to_have_count(0)
+    await choose(chat, "Second", "Rename")
+    await chat.page.locator("#thread-list input").fill("Half a ti")
+    await chat.field.click()
+    await expect(chat.page.locator("#thread-list input")).to_have_value("Half a ti")
+
+
+async def test_a_deleted_chat_comes_back_in_every_tab(desk: Desk, alice: Person) -> None:
+    first, second, _ = await threads(alice, "First", "Second", "Third")
+    here, there = await desk.chat(alice, first), await desk.chat(alice)
+    await link(here, "Second").focus()
+    await here.page.keyboard.press("Delete")
+    for chat in (here, there):
+        await expect(titles(chat)).to_have_text(["First", "Third"])
+    await expect(link(here, "Third")).to_be_focused()
+    await expect(toast(here)).to_have_text("Chat deleted.Undo")
+    await here.hears("Chat deleted. Press Control+Z to undo.")
+    assert not await ChatThread.exists(id=second, deleted_at=None)
+    await here.page.keyboard.press("Control+z")
+
+    for chat in (here, there):
+        await expect(titles(chat)).to_have_text(["First", "Second", "Third"])
+    await expect(toast(here)).to_have_count(0)
+    await here.hears("Chat restored")
+    assert await ChatThread.exists(id=second, deleted_at=None)
+
+
+async def test_after_the_current_chat_a_new_one_offers_to_undo(desk: Desk, alice: Person) -> None:
+    first, _ = await threads(alice, "First", "Second")
+    chat = await desk.chat(alice, first)
+    await choose(chat, "First", "Delete")
+    await chat.page.wait_for_url("**/chat/")
+    await expect(titles(chat)).to_have_text(["Second"])
+    await toast(chat).get_by_role("button", name="Undo").press("Enter")
+    await chat.page.wait_for_url(f"**/chat/{first}/")
+
+    await expect(titles(chat)).to_have_text(["First", "Second"])
+    await expect(link(chat, "First")).to_have_attribute("aria-current", "page")
+    await expect(chat.messages).to_have_count(2)
+
+
+async def test_an_archived_chat_leaves_the_list_and_comes_back(desk: Desk, alice: Person) -> None:
+    first, second = await threads(alice, "First", "Second")
+    here, there = await desk.chat(alice, first), await desk.chat(alice, second)
+    await choose(here, "Second", "Archive")
+    for chat in (here, there):
+        await expect(titles(chat)).to_have_text(["First"])
+    await expect(there.status).to_have_attribute("data-phase", "connected")
+    await expect(toast(here)).to_have_text("Chat archived.Undo")
+    await toast(here).get_by_role("button", name="Undo").click()
+
+    for chat in (here, there):
+        await expect(titles(chat)).to_have_text(["First", "Second"])
+    await here.hears("Chat back in the list")
+
+
+async def test_undo_stays_as_long_as_it_has_the_focus_and_goes_by_itself(desk: Desk, alice: Person) -> None:
+    first, _ = await threads(alice, "First", "Second")
+    page = await (await desk.context(alice, allowed=(NO_CONNECTION,))).new_page()
+    await page.clock.install()
+    chat = await ChatPage.opened(page, first)
+    await choose(chat, "Second", "Archive")
+    await toast(chat).get_by_role("button", name="Undo").focus()
+    await page.clock.run_for(60_000)
+    await expect(toast(chat)).to_be_visible()
+    await chat.field.focus()
+    await page.clock.run_for(9_000)
+    await expect(toast(chat)).to_be_visible()
+    await page.clock.run_for(2_000)
+
+    await expect(toast(chat)).to_have_count(0)
+
+
+async def test_in_a_field_the_keys_of_undo_belong_to_its_text(desk: Desk, alice: Person) -> None:
+    first, _ = await threads(alice, "First", "Second")
+    chat = await desk.chat(alice, first)
+    await choose(chat, "Second", "Delete")
+    await chat.field.press("Control+z")
+    await expect(toast(chat)).to_be_visible()
+    await expect(titles(chat)).to_have_text(["First"])
+
+
+async def test_it_can_be_too_late_to_undo(desk: Desk, alice: Person) -> None:
+    first, second = await threads(alice, "First", "Second")
+    chat = await desk.chat(alice, first)
+    await choose(chat, "Second", "Delete")
+    await expect(toast(chat)).to_be_visible()
+    await purged(second)
+    await toast(chat).get_by_role("button", name="Undo").click()
+
+    await expect(toast(chat)).to_have_text("Chat can no longer be restored.")
+    await expect(titles(chat)).to_have_text(["First"])
+
+
+async def test_without_a_connection_nothing_is_lost(desk: Desk, alice: Person) -> None:
+    first, _ = await threads(alice, "First", "Second")
+    chat = await desk.chat(alice, first, allowed=("ERR_FAILED", "Failed to load resource"))
+    await chat.page.route("**/chat/bulk/", lambda route: route.abort())
+    await choose(chat, "Second", "Delete")
+    await expect(toast(chat)).to_have_text("Not connected. Try again.")
+    await expect(titles(chat)).to_have_text(["First", "Second"])
+
+
+async def test_an_answer_is_unread_until_its_end_is_seen(desk: Desk, alice: Person) -> None:
+    first, second = await threads(alice, "First", "Second")
+    chat, other = await desk.chat(alice, first), await desk.chat(alice)
+    await alice.ask("say hello", second)
+    dot = link(chat, "Second").locator(".thread-unread")
+    await expect(dot).to_be_visible()
+    await expect(link(other, "Second").locator(".thread-unread")).to_be_visible()
+    await expect(link(chat, "Second")).to_have_accessible_name("Second , new answer")
+    await link(chat, "Second").click()
+
+    await expect(link(other, "Second").locator(".thread-unread")).to_be_hidden()
+    await other.page.reload()
+    await expect(link(other, "Second").locator(".thread-unread")).to_be_hidden()
+
+
+async def test_the_menu_of_a_row_by_keys_and_by_mouse(desk: Desk, alice: Person) -> None:
+    first, _ = await threads(alice, "First", "Second")
+    chat = await desk.chat(alice, first)
+    button = chat.page.get_by_role("button", name="Actions for Second")
+    await link(chat, "Second").focus()
+    await chat.page.keyboard.press("ArrowRight")
+    await expect(button).to_be_focused()
+    await chat.page.keyboard.press("ArrowLeft")
+    await expect(link(chat, "Second")).to_be_focused()
+    await chat.page.keyboard.press("ArrowRight")
+    await chat.page.keyboard.press("Enter")
+    await expect(chat.page.get_by_role("menuitem", name="Pin")).to_be_focused()
+    await chat.page.keyboard.press("ArrowUp")
+    await expect(chat.page.get_by_role("menuitem", name="Delete")).to_be_focused()
+    await chat.page.keyboard.press("Escape")
+    await expect(button).to_be_focused()
+    await button.click()
+    await expect(chat.page.get_by_role("menu")).to_be_visible()
+    await button.click()
+    await expect(chat.page.get_by_role("menu")).to_have_count(0)
+
+
+async def test_on_a_phone_the_drawer_stays_open_for_what_is_done_in_it(desk: Desk, alice: Person) -> None:
+    first, _ = await threads(alice, "First", "Second")
+    chat = await desk.chat(alice, first, viewport=PHONE, has_touch=True, is_mobile=True)
+    drawer = chat.page.get_by_role("complementary", name="Chats")
+    await chat.page.get_by_role("button", name="Open chats").tap()
+    await chat.page.get_by_role("button", name="Actions for Second").tap()
+    await chat.page.get_by_role("menuitem", name="Archive").tap()
+    await expect(titles(chat)).to_have_text(["First"])
+    await expect(drawer).to_be_visible()
+    await toast(chat).get_by_role("button", name="Undo").tap()
+    await expect(titles(chat)).to_have_text(["First", "Second"])
+    await expect(drawer).to_be_visible()
+    await chat.page.get_by_role("button", name="Actions for Second").tap()
+    await chat.page.get_by_role("menuitem", name="Delete").tap()
+    await expect(titles(chat)).to_have_text(["First"])
+    await drawer.get_by_role("button", name="Close chats").tap()
+    await expect(drawer).to_be_hidden()
+    await expect(toast(chat)).to_be_visible()
+
+
+async def test_a_chat_of_someone_else_is_left_alone(desk: Desk, alice: Person, bob: Person) -> None:
+    first, _ = await threads(alice, "First", "Second")
+    foreign = await past_thread(bob)
+    chat = await desk.chat(alice, first)
+    await chat.threads.nth(1).evaluate("(row, id) => { row.dataset.threadId = id; }", foreign)
+    await choose(chat, "Second", "Delete")
+    await eventually(lambda: ChatThread.exists(id=foreign, deleted_at=None))
+    await expect(titles(chat)).to_have_text(["First", "Second"])
