@@ -29,6 +29,7 @@ from chat.models import ChatMessage, ChatThread, User
 from chat.models.ids import uuid7
 from chat.services.replies import path
 from chat.services.replies.threads import PAGE_MAX_BYTES, PAGE_SIZE
+from chat.services.replies.tool_calls import PREVIEW
 from chat.settings import Settings
 
 ROUNDS = 40
@@ -94,7 +95,9 @@ async def measured(chat: Chat) -> dict[str, tuple[float, float]]:
     """Each query of `path.py`."""
 
     def page(before: UUID | None) -> Callable[[], Awaitable[object]]:
-        return lambda: path.page(chat.thread_id, before=before, most=PAGE_SIZE, most_bytes=PAGE_MAX_BYTES)
+        return lambda: path.page(
+            chat.thread_id, before=before, most=PAGE_SIZE, most_bytes=PAGE_MAX_BYTES, most_of_calls=PREVIEW
+        )
 
     return {
         "the newest page, with text and versions": await timed(page(None)),

@@ -20,12 +20,11 @@ from chat.devservices import embedded_postgres
 from chat.services.errors import Refused
 from chat.settings import Settings
 from tests.support.cast import Person
-from tests.support.programs import Program
+from tests.support.programs import Program, run_chat
 from tests.support.replies import ended
 from tests.support.sign_up import accept, invitation_for, new_address
 from tests.support.site import Beside
 from tests.support.two_factor import CODE, turned_on
-from tests.test_cli import chat
 
 TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
 CONTENT = """SELECT count(*), md5(string_agg(t::text, '|' ORDER BY t::text)) FROM "{}" t"""
@@ -189,7 +188,7 @@ async def test_a_backup_of_an_older_release_is_brought_to_this_one(checkout: tup
 async def test_for_a_server_of_ones_own_the_command_says_what_to_run(environment: dict[str, str]) -> None:
     given = {**environment, "DATABASE_URL": "postgres://me:canary-password@db/chat"}
     for command, program in (("backup", "pg_dump"), ("restore", "pg_restore")):
-        code, said, errors = await chat(given, command, "site.dump")
+        code, said, errors = await run_chat(given, command, "site.dump")
 
         assert (code, said) == (1, ""), "a job that expects a backup has to notice"
         assert f"    {program} --" in errors

@@ -15,7 +15,6 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from chat.database import query
@@ -37,7 +36,7 @@ from chat.security.tokens import new_token, token_hash
 from chat.services.usage.months import this_month
 from tests.support import programs
 from tests.support.cast import PASSWORD, Person
-from tests.support.programs import Program
+from tests.support.programs import run_chat
 from tests.support.sign_up import invitation_for, new_address, row_of
 from tests.support.two_factor import turned_on
 
@@ -46,19 +45,6 @@ try:
     BY = f"command line, {pwd.getpwuid(os.getuid()).pw_name}"
 except KeyError:  # in a container, as a user without a name
     BY = f"command line, {os.getuid()}"
-
-
-async def chat(environment: dict[str, str], *words: str) -> tuple[int, str, str]:
-    """The exit code, output and errors of one command."""
-    with TemporaryDirectory(prefix="chat-") as name:
-        folder = Path(name)
-        output, errors, variables = (
-            folder / "output",
-            folder / "errors",
-            {**os.environ, "LOGNAME": "somebody-else", **environment},
-        )
-        program = Program(programs.chat, *words, environment=variables, folder=folder, output=output, errors=errors)
-        return await program.end(), program.output, program.errors
 
 
 async def recorded(action: str, person: Person, before: Any, after: Any) -> None:
@@ -104,9 +90,9 @@ async def test_a_package_installed_without_its_checkout_refuses_to_run(tmp_path:
 
 async def test_the_budget_of_a_user_is_set(alice: Person, environment: dict[str, str]) -> None:
     done, wrong, unknown = await asyncio.gather(
-        chat(environment, "set-budget", alice.email, "2.50"),
-        chat(environment, "set-budget", alice.email, "a lot"),
-        chat(environment, "set-budget", "nobody@example.com", "1"),
+        run_chat(environment, "set-budget", alice.email, "2.50"),
+        run_chat(environment, "set-budget", alice.email, "a lot"),
+        run_chat(environment, "set-budget", "nobody@example.com", "1"),
     )
 
     assert done == (0, f"The budget of {alice.email} is now $2.50 per month.\n", "")
@@ -150,10 +136,10 @@ async def test_two_factor_authentication_is_reset_for_a_user_who_lost_app_and_co
 ) -> None:
     for person in (alice, bob):
         await turned_on(person)
-    done = await chat(environment, "reset-two-factor", f" {alice.email.upper()} ")
+    done = await run_chat(environment, "reset-two-factor", f" {alice.email.upper()} ")
     again, unknown = await asyncio.gather(
-        chat(environment, "reset-second-factor", alice.email),
-        chat(environment, "reset-two-factor", "nobody@example.com"),
+        run_chat(environment, "reset-second-factor", alice.email),
+        run_chat(environment, "reset-two-factor", "nobody@example.com"),
     )
 
     assert (done[0], done[2]) == (0, "")
@@ -183,9 +169,9 @@ async def spent(person: Person, cost: str, *, days_ago: int = 0, **more: Any) ->
 
 async def test_users_are_listed_with_what_they_spent(alice: Person, bob: Person, environment: dict[str, str]) -> None:
     await spent(alice, "0.123456789")
-    code, output, errors = await chat(environment, "users", "--search", f" {alice.email.upper()[:12]}")
-    all_users = await chat(environment, "users")
-    no_user = await chat(environment, "users", "--search", "%")
+    code, output, errors = await run_chat(environment, "users", "--search", f" {alice.email.upper()[:12]}")
+    all_users = await run_chat(environment, "users")
+    no_user = await run_chat(environment, "users", "--search", "%")
     line = next(line for line in output.splitlines() if alice.email in line)
 
     assert (code, errors) == (0, "")
@@ -212,9 +198,9 @@ async def test_the_usage_of_a_month_is_a_table_or_csv_with_every_decimal(
     month = f"{datetime.now(UTC):%Y-%m}"
     least = await sum_of_this_month()
     (_, table, _), (_, text, _), wrong = await asyncio.gather(
-        chat(environment, "usage"),
-        chat(environment, "usage", "--month", month, "--csv"),
-        chat(environment, "usage", "--month", "2026-13"),
+        run_chat(environment, "usage"),
+        run_chat(environment, "usage", "--month", month, "--csv"),
+        run_chat(environment, "usage", "--month", "2026-13"),
     )
     rows = list(csv.DictReader(StringIO(text)))
     most = await sum_of_this_month()
@@ -233,11 +219,11 @@ async def test_the_usage_of_a_month_is_a_table_or_csv_with_every_decimal(
 async def test_an_invitation_is_printed_where_no_mail_can_be_sent(environment: dict[str, str]) -> None:
     address = new_address()
     (one, several), wrong = (
-        [await chat(environment, "invite", address), await chat(environment, "invite", "--uses", "3")],
+        [await run_chat(environment, "invite", address), await run_chat(environment, "invite", "--uses", "3")],
         [
-            await chat(environment, "invite", address, "--uses", "2"),
-            await chat(environment, "invite", "--uses", "0"),
-            await chat(environment, "invite", "nothing"),
+            await run_chat(environment, "invite", address, "--uses", "2"),
+            await run_chat(environment, "invite", "--uses", "0"),
+            await run_chat(environment, "invite", "nothing"),
         ],
     )
     rows = [await row_of(out.strip().rpartition("/invitation/")[2].rstrip("/")) for _, out, _ in (one, several)]
@@ -269,7 +255,7 @@ async def test_expired_rows_are_pruned_and_everything_else_stays(alice: Person, 
     mine = AuditEntry.filter(id__gt=audit.id, actor_email=BY, action__startswith="prune.").order_by("created_at")
 
     every = ("--sessions", "--tokens", "--logs-older-than", "90")
-    would = await chat(environment, "prune", "--dry-run", *every)
+    would = await run_chat(environment, "prune", "--dry-run", *every)
     assert await LLMCallLog.filter(user=user).count() == await EmailVerificationToken.filter(user=user).count() == 2
     assert await AuthSession.filter(id=ended.id).exists()
     verbs, counts, whats = zip(*parsed(would), strict=True)
@@ -283,7 +269,7 @@ async def test_expired_rows_are_pruned_and_everything_else_stays(alice: Person, 
     assert whats[4].startswith("model requests before ")
     assert min(counts[0], counts[1], counts[3], counts[4]) > 0
     assert not await mine.exists()
-    did = await chat(environment, "prune", *every)
+    did = await run_chat(environment, "prune", *every)
 
     assert [(verb, what.split()[0]) for verb, _, what in parsed(did)] == [
         ("Deleted", what.split()[0]) for what in whats
@@ -319,9 +305,9 @@ def parsed(ended: tuple[int, str, str]) -> list[tuple[str, int, str]]:
 
 async def test_pruning_needs_a_choice_and_keeps_what_pages_show(environment: dict[str, str]) -> None:
     nothing, too_much, too_old = await asyncio.gather(
-        chat(environment, "prune", "--dry-run"),
-        chat(environment, "prune", "--logs-older-than", "30"),
-        chat(environment, "prune", "--logs-older-than", "999999"),
+        run_chat(environment, "prune", "--dry-run"),
+        run_chat(environment, "prune", "--logs-older-than", "30"),
+        run_chat(environment, "prune", "--logs-older-than", "999999"),
     )
 
     assert (nothing[0], "--logs-older-than DAYS" in nothing[2]) == (2, True)

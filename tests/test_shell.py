@@ -10,8 +10,7 @@ from pathlib import Path
 
 from chat.models import User
 from tests.support.cast import Person
-from tests.support.programs import PROMPTLY_SECONDS
-from tests.test_cli import chat
+from tests.support.programs import PROMPTLY_SECONDS, run_chat
 
 SHELL = (Path(sysconfig.get_path("scripts"), "chat"), "shell")
 
@@ -26,7 +25,7 @@ async with in_transaction():
     user.display_name = "By hand"
     await user.save()
 """
-    done, said, errors = await chat(environment, "shell", "-c", code)
+    done, said, errors = await run_chat(environment, "shell", "-c", code)
 
     assert (done, errors) == (0, "")
     assert said.splitlines()[0] == f"{alice.email} 1"

@@ -2,26 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-
 from playwright.async_api import Locator, expect
 
-from chat.models import ChatThread, User
 from tests.support.cast import PASSWORD, Person
 from tests.support.desk import PHONE, ChatPage, Desk
-from tests.support.rows import past_thread
-
-
-async def many_threads(person: Person, count: int) -> list[str]:
-    """The ids of this many threads, `Chat 1` to the last, newest first."""
-    user = await User.get(email=person.email)
-    then = datetime.now(UTC) - timedelta(days=1)
-    threads = [ChatThread(user=user, title=f"Chat {number}") for number in range(1, count + 1)]
-    await ChatThread.bulk_create(threads)
-    for number, thread in enumerate(threads):
-        thread.last_message_at = then - timedelta(minutes=number)
-    await ChatThread.bulk_update(threads, ["last_message_at"])
-    return [str(thread.id) for thread in threads]
+from tests.support.rows import many_threads, past_thread
 
 
 def titles(first: int, last: int) -> list[str]:

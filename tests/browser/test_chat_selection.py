@@ -6,9 +6,9 @@ import re
 
 from playwright.async_api import Locator, expect
 
-from tests.browser.test_chat_list import many_threads
 from tests.support.cast import Person
 from tests.support.desk import PHONE, ChatPage, Desk
+from tests.support.rows import many_threads
 
 
 def titles(chat: ChatPage) -> Locator:

@@ -39,7 +39,7 @@ def verified(kind: str, folder: Path, *, internal: bool = False) -> ssl.SSLConte
     deadline = time.monotonic() + START_SECONDS
     while not root.exists():
         assert time.monotonic() < deadline, f"{kind} has made no certificate: {folder}/balancer.log says why"
-        time.sleep(0.1)
+        time.sleep(0.1)  # Caddy says nothing when it has made one
     return ssl.create_default_context(cafile=root)
 
 

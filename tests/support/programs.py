@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from multiprocessing import forkserver
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from chat import cli, development
 from chat.llm import token_table
@@ -128,3 +129,16 @@ def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
+
+
+async def run_chat(environment: dict[str, str], *words: str) -> tuple[int, str, str]:
+    """The exit code, output and errors of one command."""
+    with TemporaryDirectory(prefix="chat-") as name:
+        folder = Path(name)
+        output, errors, variables = (
+            folder / "output",
+            folder / "errors",
+            {**os.environ, "LOGNAME": "somebody-else", **environment},
+        )
+        program = Program(chat, *words, environment=variables, folder=folder, output=output, errors=errors)
+        return await program.end(), program.output, program.errors

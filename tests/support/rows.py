@@ -31,6 +31,18 @@ async def past_thread(person: Person, *, messages: int = 2, title: str = "An old
     return str(thread.id)
 
 
+async def many_threads(person: Person, count: int) -> list[str]:
+    """The ids of this many threads, `Chat 1` to the last, newest first."""
+    user = await User.get(email=person.email)
+    then = datetime.now(UTC) - timedelta(days=1)
+    threads = [ChatThread(user=user, title=f"Chat {number}") for number in range(1, count + 1)]
+    await ChatThread.bulk_create(threads)
+    for number, thread in enumerate(threads):
+        thread.last_message_at = then - timedelta(minutes=number)
+    await ChatThread.bulk_update(threads, ["last_message_at"])
+    return [str(thread.id) for thread in threads]
+
+
 async def in_a_row(thread_id: UUID) -> None:
     """Make each message the parent of the next, and the last one the head, as if they had been sent."""
     await query(PARENTS, thread_id)
