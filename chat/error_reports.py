@@ -49,10 +49,12 @@ def start(dsn: str, *, environment: str) -> None:
 
 
 def harmless(event: Any, _hint: Any) -> Any:
-    """The event with nothing but what is known to be free of texts. The message is the constant in our code."""
+    """The event without texts: of messages, only those that are constants in our code are kept."""
     kept = {name: event[name] for name in KEPT if name in event}
     kept["tags"] = {name: str(value) for name, value in known().items() if name not in ("user", "thread")}
-    if message := event.get("logentry", {}).get("message"):
+    logger = event.get("logger") or ""
+    message = event.get("logentry", {}).get("message") if logger.startswith("chat.") else f"An error of {logger}"
+    if message:
         kept["logentry"] = {"message": message}
     if exceptions := event.get("exception", {}).get("values"):
         kept["exception"] = {"values": [_without_value(one) for one in exceptions]}

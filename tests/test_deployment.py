@@ -218,3 +218,11 @@ def test_the_npm_of_debian_can_read_the_lock() -> None:
 
     assert ranges
     assert [wanted for wanted in ranges if re.search(r"(?<![\w.-])[a-z]+", wanted)] == []
+
+
+def test_the_log_of_nginx_has_no_queries() -> None:
+    """What people search for is in them."""
+    written = (ROOT / "deploy" / "nginx.conf").read_text()
+    [logged] = re.findall(r"(?s)log_format without_query (.*?);", written)
+    assert re.findall(r"access_log (.*?);", written) == ["/var/log/nginx/access.log without_query"]
+    assert not re.search(r"\$(request|request_uri|args|query_string|http_referer|is_args)\b", logged)

@@ -54,11 +54,11 @@ async def test_a_report_has_the_place_and_the_ids_and_no_text(tmp_path: Path) ->
             output=tmp_path / "output",
         )
         assert await program.end() == 0, program.output
-        await eventually(lambda: len(events(envelopes)) == 2)
+        await eventually(lambda: len(events(envelopes)) == 3)
 
     sent = b"".join(envelopes).decode()
     assert reporting.CANARY not in sent and "@example.com" not in sent and "Program" not in sent
-    failed, dropped = events(envelopes)
+    failed, dropped, foreign = events(envelopes)
     types = [one["type"] for one in failed["exception"]["values"]]
     assert types == ["KeyError", "ValueError"]
     [*_, last] = failed["exception"]["values"][-1]["stacktrace"]["frames"]
@@ -66,6 +66,7 @@ async def test_a_report_has_the_place_and_the_ids_and_no_text(tmp_path: Path) ->
     assert failed["tags"] == {"request": "0123456789abcdef", "provider_request": "req_1"}
     assert failed["logentry"]["message"] == "%s failed" and failed["logger"] == "chat.web.error_pages"
     assert dropped["logentry"]["message"] == "Email %s was dropped"
+    assert foreign["logentry"]["message"] == "An error of asyncio"
 
 
 def test_without_a_dsn_nothing_is_reported_and_a_missing_extra_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,6 @@ import re
 import sys
 import unicodedata
 import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import msgspec
@@ -39,16 +38,14 @@ ATTACKS = (
 
 
 @pytest.fixture
-def log() -> Iterator[tuple[logging.Logger, io.StringIO]]:
+def log() -> tuple[logging.Logger, io.StringIO]:
     """A logger that writes as the process does."""
-    stream, logger = io.StringIO(), logging.getLogger("attacked")
+    # Known to no one: pytest would collect the attacks, and cannot send all of them between its processes.
+    stream, logger = io.StringIO(), logging.Logger("attacked")
     handler = logging.StreamHandler(stream)
     handler.setFormatter(logs.LineFormatter(logs.FORMAT))
     logger.addHandler(handler)
-    logger.propagate = False  # pytest would collect the attacks, and cannot send all of them between its processes
-    yield logger, stream
-    logger.propagate = True
-    logger.removeHandler(handler)
+    return logger, stream
 
 
 def _controls(text: str) -> list[str]:

@@ -144,7 +144,7 @@ async def find_in(user_id: UUID, thread_id: UUID, query: Query, text: str, *, be
     first = _Place.of(before).newest
     found = await matches.messages_of(user_id, thread_id, query, newest=first, most=HITS_OF_ONE + 1)
     page, further = found[:HITS_OF_ONE], found[HITS_OF_ONE:]
-    chosen = [_Chosen(thread_id, [match.id for match in page], bool(further))]
+    chosen = [_Chosen(thread_id, [match.id for match in page], bool(further))] if page else []
     return Found(text, await _shown(user_id, chosen, query), str(_Place(further[0].id)) if further else "")
 
 

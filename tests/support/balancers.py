@@ -109,4 +109,5 @@ def _contained(text: str, folder: Path) -> str:
     for name in PLACES:
         (folder / name).mkdir(exist_ok=True)
     kept = " ".join(f"{name}_temp_path {folder / name};" for name in PLACES)
-    return text.replace("http {", f"http {{ access_log off; {kept}", 1)
+    text = re.sub(r"access_log \S+", f"access_log {folder}/access.log", text)
+    return text.replace("http {", f"http {{ {kept}", 1)

@@ -30,6 +30,7 @@ def report() -> None:
     except ValueError:
         logger.exception("%s failed", CANARY, extra={"fields": {"text": CANARY}})
     logger.error("Email %s was dropped", CANARY)
+    logging.getLogger("asyncio").error(f"A sentence of a library about {CANARY}")  # as libraries do
     sentry_sdk.flush(timeout=10)
 
 

@@ -26,7 +26,9 @@ PIN = f"""
 UPDATE chat_thread t SET pinned = $2, rev = t.rev + 1 WHERE t.id = ANY($1::uuid[]) AND t.pinned <> $2
 RETURNING t.id, {LISTED_SQL}
 """  # noqa: S608 - a constant
-COUNT_PINNED = "SELECT count(*) AS count FROM chat_thread WHERE user_id = $1 AND pinned AND deleted_at IS NULL"
+COUNT_PINNED = """
+SELECT count(*) AS count FROM chat_thread WHERE user_id = $1 AND pinned AND NOT archived AND deleted_at IS NULL
+"""
 ARCHIVE = f"""
 UPDATE chat_thread t SET archived = $2, rev = t.rev + 1 WHERE t.id = ANY($1::uuid[]) AND t.archived <> $2
 RETURNING t.id, {LISTED_SQL}

@@ -100,6 +100,12 @@ async def test_a_chat_shows_its_best_hits_and_leads_to_the_others(alice: Person)
     assert await texts(alice, "fondue", chat=thread_id) == contents[::-1]
 
 
+async def test_a_chat_without_a_hit_is_not_found(alice: Person) -> None:
+    thread_id = await said(alice, "fondue", "cheese")
+
+    assert (await found(alice, "raclette", chat=thread_id))["chats"] == []
+
+
 async def test_all_hits_of_a_chat_come_in_pages(alice: Person) -> None:
     contents = [f"fondue {number}" for number in range(HITS_OF_ONE + 3)]
     thread_id = await said(alice, *contents)
