@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from chat.database import query
 from chat.events import MESSAGE_MAX_LENGTH, MessageSend
 from chat.llm.client import LLMClient
 from chat.llm.price import parse_price
@@ -25,6 +26,7 @@ from chat.services.replies.worker import Worker
 from tests.support.site import Site
 
 MODELS = ("the-default", "small", "large")
+DROP_ANSWERS = "DELETE FROM generation USING chat_thread WHERE chat_thread.id = thread_id AND user_id = $1"
 PRICES = Prices(tuple((model, parse_price("1/1")) for model in MODELS))
 
 
@@ -81,14 +83,24 @@ class Sender:
         return refused.value
 
 
+@asynccontextmanager
+async def sender(name: str, site: Site) -> AsyncIterator[Sender]:
+    """At the end no answer is left: the site's worker would take them over during later tests."""
+    user = await User.create(email=f"{name}-{uuid.uuid4().hex}@example.com", password_hash="x")
+    yield Sender(user, site)
+    await query(DROP_ANSWERS, user.id)
+
+
 @pytest.fixture
 async def alice(site: Site) -> AsyncIterator[Sender]:
-    yield Sender(await User.create(email=f"alice-{uuid.uuid4().hex}@example.com", password_hash="x"), site)
+    async with sender("alice", site) as alice:
+        yield alice
 
 
 @pytest.fixture
 async def bob(site: Site) -> AsyncIterator[Sender]:
-    yield Sender(await User.create(email=f"bob-{uuid.uuid4().hex}@example.com", password_hash="x"), site)
+    async with sender("bob", site) as bob:
+        yield bob
 
 
 async def finished(accepted: Accepted) -> None:
