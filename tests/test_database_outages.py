@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
@@ -12,7 +14,7 @@ from tortoise.transactions import in_transaction
 
 from chat.database import DatabaseUnavailable, OutageLog, credentials, query
 from chat.database.outages import is_outage
-from chat.models import RecoveryCode
+from chat.models import PasswordResetToken
 from tests.support.cast import Person
 from tests.support.full_disk import failing_writes
 from tests.support.site import Site
@@ -106,30 +108,36 @@ def asyncpg_or_translated() -> Iterator[type[Exception]]:
         classes += one.__subclasses__()
 
 
+def reset_of(user: UUID) -> PasswordResetToken:
+    """A row that is not stored yet."""
+    return PasswordResetToken(
+        user_id=user, token_sha256=uuid4().hex, email="alice@example.com", expires_at=datetime.now(UTC)
+    )
+
+
 @pytest.mark.parametrize("state", ["53100", "42501", "25006", "40P01", "XX000"])
 @pytest.mark.parametrize("at_commit", [False, True], ids=["in the statement", "at COMMIT"])
 async def test_a_write_by_the_orm_that_cannot_be_stored_now_is_an_outage(
     alice: Person, admin: asyncpg.Connection, state: str, at_commit: bool
 ) -> None:
     user = (await query("SELECT id FROM users WHERE email = $1", alice.email))[0]["id"]
-    code = RecoveryCode(user_id=user, code_sha256="0" * 64)
-    async with failing_writes(admin, "recovery_code", state=state, at_commit=at_commit):
-        for write in (code.save, lambda: RecoveryCode.bulk_create([RecoveryCode(user_id=user, code_sha256="1" * 64)])):
+    async with failing_writes(admin, "password_reset_token", state=state, at_commit=at_commit):
+        for write in (reset_of(user).save, lambda: PasswordResetToken.bulk_create([reset_of(user)])):
             with pytest.raises(DatabaseUnavailable, match="it failed"):
                 await write()
             with pytest.raises(DatabaseUnavailable, match="it failed"):
                 async with in_transaction(), in_transaction():
                     await write()
-        assert await RecoveryCode.filter(user_id=user).count() == 0
+        assert await PasswordResetToken.filter(user_id=user).count() == 0
 
-    await RecoveryCode.create(user_id=user, code_sha256="2" * 64)
+    await reset_of(user).save()
 
 
 async def test_a_bug_in_a_write_is_not_an_outage(alice: Person, admin: asyncpg.Connection) -> None:
     user = (await query("SELECT id FROM users WHERE email = $1", alice.email))[0]["id"]
-    async with failing_writes(admin, "recovery_code", state="22003"):
+    async with failing_writes(admin, "password_reset_token", state="22003"):
         with pytest.raises(BaseORMException) as fault:
-            await RecoveryCode.create(user_id=user, code_sha256="0" * 64)
+            await reset_of(user).save()
 
     assert not isinstance(fault.value, DatabaseUnavailable)
 
