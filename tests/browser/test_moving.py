@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -302,6 +303,20 @@ async def test_back_and_forward_find_each_chat_as_it_was_left(desk: Desk, alice:
         await sockets.only_one_is_open()
 
 
+async def test_back_twice_in_a_row_needs_no_load(desk: Desk, alice: Person) -> None:
+    """The second time before the chat in between is connected."""
+    ids = [await talk(alice, title) for title in ("Eggs", "Tea", "Rice")]
+    chat = await marked(desk, alice, ids[0], allowed=(CLOSED_EARLY,))
+    await go(chat, "Tea")
+    await go(chat, "Rice")
+
+    await chat.page.evaluate("async () => { await navigation.back().finished; history.back() }")
+    await shows(chat, "Eggs")
+
+    assert chat.thread_id == ids[0]
+    assert await is_same_page(chat)
+
+
 async def test_older_messages_that_were_loaded_are_there_again(desk: Desk, alice: Person) -> None:
     eggs, _ = await talk(alice, "Eggs", messages=60), await talk(alice, "Tea")
     chat = await marked(desk, alice, eggs)
@@ -482,6 +497,59 @@ async def test_with_its_socket_refused_a_chat_is_loaded(desk: Desk, alice: Perso
         await expect(chat.messages.first).to_contain_text(f"{title} 1.")
         assert not await is_same_page(chat)
         assert chat.thread_id == reached
+        await expect(chat.status).to_have_attribute("data-phase", "reconnecting" if reached == tea else "connected")
+
+
+async def cut_off(chat: ChatPage, thread_id: str) -> Callable[[], Awaitable[None]]:
+    """Returns what closes the socket of a chat that is opened next, and refuses every later one."""
+    routes: list[WebSocketRoute] = []
+
+    async def first_only(route: WebSocketRoute) -> None:
+        if routes:
+            return await route.close(code=1011)
+        routes.append(route)
+        route.connect_to_server()
+
+    async def cut() -> None:
+        await routes[0].close(code=1011)
+        await expect(chat.status).not_to_have_attribute("data-phase", "connected")
+
+    await chat.page.route_web_socket(f"**/ws/chat/{thread_id}/", first_only)
+    return cut
+
+
+async def test_back_from_a_chat_without_a_connection_shows_the_chat_of_the_address(desk: Desk, alice: Person) -> None:
+    eggs, tea = await talk(alice, "Eggs"), await talk(alice, "Tea")
+    chat = await marked(desk, alice, eggs)
+    cut = await cut_off(chat, tea)
+    await go(chat, "Tea")
+    await cut()
+
+    await go_back(chat, "Eggs")
+
+    assert chat.thread_id == eggs
+    assert not await is_same_page(chat)
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+async def test_back_with_text_that_the_browser_can_not_keep_asks_first(
+    desk: Desk, alice: Person, *, leaves: bool
+) -> None:
+    """Whatever the reader decides, the address is that of the chat on the page."""
+    eggs, tea = await talk(alice, "Eggs"), await talk(alice, "Tea")
+    context = await desk.context(alice, allowed=("dialog: ",), agrees=leaves)
+    chat = await ChatPage.opened(await context.new_page(), eggs)
+    await go(chat, "Tea")
+    await chat.page.evaluate("void (Storage.prototype.setItem = () => { throw new Error('full') })")
+    await chat.field.press_sequentially("The only copy")
+
+    async with chat.page.expect_event("dialog") as asked:
+        await chat.page.evaluate("history.back()")
+
+    assert (await asked.value).type == "beforeunload"
+    await expect(chat.page).to_have_url(re.compile(f"/chat/{eggs if leaves else tea}/$"))
+    await shows(chat, "Eggs" if leaves else "Tea")
+    await expect(chat.field).to_have_value("" if leaves else "The only copy")
 
 
 async def refuse(route: WebSocketRoute) -> None:

@@ -38,6 +38,7 @@ class Watch:
 
     site: Site
     allowed: tuple[str, ...] = ()
+    agrees: bool = False  # to what dialogs ask
     complaints: list[str] = field(default_factory=list)
 
     def over(self, context: BrowserContext) -> None:
@@ -53,7 +54,7 @@ class Watch:
 
     async def _asked(self, dialog: Dialog) -> None:
         self._complain(f"dialog: {dialog.message}")
-        await dialog.dismiss()
+        await (dialog.accept() if self.agrees else dialog.dismiss())
 
     def _requested(self, request: Request) -> None:
         address = urlsplit(request.url)
@@ -75,7 +76,7 @@ class Desk:
         self._watches: list[Watch] = []
 
     async def context(
-        self, person: Person | None = None, *, allowed: tuple[str, ...] = (), **options: Any
+        self, person: Person | None = None, *, allowed: tuple[str, ...] = (), agrees: bool = False, **options: Any
     ) -> BrowserContext:
         """A browser with nothing in it but the person's cookies."""
         options = {"viewport": DESKTOP, "base_url": self.site.url, "locale": "en-GB", **options}
@@ -83,7 +84,7 @@ class Desk:
         context.set_default_timeout(20_000)
         await context.add_init_script(HEARD)
         self._contexts.append(context)
-        watch = Watch(self.site, allowed)
+        watch = Watch(self.site, allowed, agrees)
         watch.over(context)
         self._watches.append(watch)
         if person and person.http.cookies:

@@ -44,6 +44,7 @@ export class ThreadPage {
   #closing = new AbortController();
   #onOpened; // of a thread that the socket brings
   #isShown = false;
+  #isConnecting = true; // for the first time
   #isOld = false; // the page is of another release than the server
 
   /** `shared`: `announce(text)`, and the parts `sidebar` and `modelNotice`, which outlive the thread on the page. */
@@ -149,7 +150,8 @@ export class ThreadPage {
 
   /** Whether another thread can be shown on this page. */
   get canMove() {
-    return (this.#connection.isUp || !this.#isShown) && !this.#isOld && !this.wouldLose;
+    const mayConnect = this.#connection.isUp || this.#isConnecting || !this.#isShown;
+    return mayConnect && !this.#isOld && !this.wouldLose;
   }
 
   /** The thread is left, and the page stays: nothing of it hears or does anything any more. */
@@ -363,6 +365,7 @@ export class ThreadPage {
 
   #statusChanged(status) {
     this.#liveness.show(status);
+    this.#isConnecting = status.phase === "connecting";
     if (status.phase === "reconnecting" && !this.#isShown && navigator.onLine) window.location.reload(); // which shows the chat, or why not
     if (status.phase !== "connected") return;
     this.#shared.modelNotice.doubt();
