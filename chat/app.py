@@ -19,6 +19,7 @@ from chat.services.accounts.sessions import ABSOLUTE
 from chat.services.accounts.sign_up_rules import SignUpRules
 from chat.settings import Settings
 from chat.text import contained, isolated
+from chat.tracing import Traces
 from chat.web import (
     accounts,
     admin,
@@ -149,8 +150,9 @@ def create_app(settings: Settings) -> Quart:
         BACKGROUND_TASK_SHUTDOWN_TIMEOUT=1,
         SEND_FILE_MAX_AGE_DEFAULT=None,
     )
-    counted = Metrics()
-    request_log.install(app, counted, trusts_proxy=settings.trusted_proxies > 0)
+    counted, place = Metrics(), "development" if settings.debug else "production"
+    traces = Traces(settings.otel_exporter_otlp_endpoint, environment=place)
+    request_log.install(app, counted, traces, trusts_proxy=settings.trusted_proxies > 0)
     auth.install(app, settings)
     security_headers.install(app, settings)
     form_parser.install(app)
@@ -162,16 +164,16 @@ def create_app(settings: Settings) -> Quart:
     release.install(app, files)
     _install_templates(app, settings)
     error_pages.install(app)
-    _install_resources(app, settings, counted)
+    _install_resources(app, settings, counted, traces)
     if settings.trusted_proxies:
         app.asgi_app = TrustedProxies(app.asgi_app, settings.trusted_proxies)  # type: ignore[method-assign]
     return app
 
 
-def _install_resources(app: Quart, settings: Settings, counted: Metrics) -> None:
+def _install_resources(app: Quart, settings: Settings, counted: Metrics, traces: Traces) -> None:
     @app.while_serving
     async def keep_open() -> AsyncGenerator[None, None]:
-        async with opened(settings, counted) as resources:
+        async with opened(settings, counted, traces) as resources:
             app.extensions[EXTENSION] = resources
             yield
 

@@ -24,7 +24,7 @@ from hypercorn.config import Config
 from hypercorn.utils import LifespanFailureError
 from quart import Quart
 
-from chat import database, error_reports, logs
+from chat import database, error_reports, logs, tracing
 from chat.app import create_app
 from chat.broadcast.address import is_unverified
 from chat.database.address import ignored
@@ -69,8 +69,7 @@ def serve(settings: Settings, *, on_listening: Callable[[], None] | None = None)
     if settings.web_concurrency > 1:
         token_table.load()  # forked processes share it; a single one counts tokens elsewhere
     _check_addresses(settings)
-    if settings.sentry_dsn and not error_reports.is_installed():
-        raise SettingsError(["SENTRY_DSN needs sentry-sdk: install the extra, `pip install '.[sentry]'`"])
+    _check_extras(settings)
     logger.info("Starting", extra={"fields": summary(settings)})
     try:
         listener = _bind(settings)
@@ -83,6 +82,14 @@ def serve(settings: Settings, *, on_listening: Callable[[], None] | None = None)
         if settings.web_concurrency == 1:
             return _serve_here(settings, listener, on_listening)
         return _Supervisor(settings, listener, on_listening).run()
+
+
+def _check_extras(settings: Settings) -> None:
+    if settings.sentry_dsn and not error_reports.is_installed():
+        raise SettingsError(["SENTRY_DSN needs sentry-sdk: install the extra, `pip install '.[sentry]'`"])
+    if settings.otel_exporter_otlp_endpoint and not tracing.is_installed():
+        needed = "OTEL_EXPORTER_OTLP_ENDPOINT needs opentelemetry-sdk and its exporter"
+        raise SettingsError([f"{needed}: install the extra, `pip install '.[otel]'`"])
 
 
 def _check_addresses(settings: Settings) -> None:

@@ -18,6 +18,7 @@ from chat.metrics import Metrics
 from chat.security.limits import Limits
 from chat.security.passwords import Passwords
 from chat.settings import Settings
+from chat.tracing import Traces
 
 Result = TypeVar("Result")
 
@@ -57,4 +58,5 @@ class Deps:
     mailer: Mailer
     passwords: Passwords
     metrics: Metrics
+    traces: Traces
     worker: ReplyWorker

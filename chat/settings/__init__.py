@@ -111,6 +111,13 @@ class Settings:
         "No text, address or variable is sent: see `docs/operations.md`. Unset: nothing is reported.",
         secret=True,
     )
+    otel_exporter_otlp_endpoint: str = setting(
+        "",
+        "Where traces are sent: the address of an OpenTelemetry collector that takes OTLP over HTTP, like "
+        "`http://127.0.0.1:4318`. Needs the extra `otel`. No text or address is sent: see `docs/operations.md`. "
+        "Unset: nothing is traced.",
+        secret=True,
+    )
     site_name: str = setting("Quart Chat", "The site's name, in page titles and emails.")
     site_notice: str = setting("", "A notice shown to everyone above the composer.")
     starters: Starters = setting(

@@ -23,6 +23,7 @@ def malformed_urls(settings: Settings) -> list[str]:
         "openai_base_url": ("http", "https"),
         "public_url": ("http", "https"),
         "sentry_dsn": ("http", "https"),
+        "otel_exporter_otlp_endpoint": ("http", "https"),
     }
     return [
         f"{name.upper()} must start with {' or '.join(f'{scheme}://' for scheme in allowed)}"

@@ -8,14 +8,16 @@ from __future__ import annotations
 import logging
 import re
 import time
+from contextlib import nullcontext
 from http import HTTPStatus
 from typing import Any
 
 from quart import Quart, request, websocket
 from quart.wrappers import BaseRequestWebsocket
 
-from chat import logs
+from chat import logs, tracing
 from chat.metrics import REQUEST_TIME, REQUESTS, Metrics
+from chat.tracing import Traces
 
 logger = logging.getLogger(logs.ACCESS)
 
@@ -27,20 +29,20 @@ FILES = "/static/"
 CLIENT_LEFT = 499  # before there was a response: nginx's number for it
 
 
-def install(app: Quart, counted: Metrics, *, trusts_proxy: bool) -> None:
-    """Give each request an id, and log and count its end."""
+def install(app: Quart, counted: Metrics, traces: Traces, *, trusts_proxy: bool) -> None:
+    """Give each request an id, and log, count and trace it."""
     app.before_request(_note_route)
     app.before_websocket(_note_route_of_socket)
     app.after_websocket(_note_refusal)
-    app.asgi_app = RequestLog(app.asgi_app, counted, trusts_proxy=trusts_proxy)  # type: ignore[method-assign]
+    app.asgi_app = RequestLog(app.asgi_app, counted, traces, trusts_proxy=trusts_proxy)  # type: ignore[method-assign]
 
 
 class RequestLog:
     """An ASGI application around the site's."""
 
-    def __init__(self, app: Any, counted: Metrics, *, trusts_proxy: bool) -> None:
+    def __init__(self, app: Any, counted: Metrics, traces: Traces, *, trusts_proxy: bool) -> None:
         self._app = app
-        self._counted = counted
+        self._counted, self._traces = counted, traces
         self._trusts_proxy = trusts_proxy
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -71,7 +73,11 @@ class RequestLog:
             await send(message)
 
         try:
-            await self._app(scope, receive, sent)
+            with nullcontext() if _is_routine(scope["path"]) else self._traces.span(tracing.REQUEST):
+                try:
+                    await self._app(scope, receive, sent)
+                finally:
+                    self._trace(scope, status)
         finally:
             if not _is_quiet(scope["path"], status):
                 self._count(status, began)
@@ -80,6 +86,12 @@ class RequestLog:
     def _count(self, status: int, began: float) -> None:
         self._counted.count(REQUESTS, f"{status // 100}xx")
         self._counted.observe(REQUEST_TIME, (time.monotonic() - began) * 1000)
+
+    def _trace(self, scope: Any, status: int) -> None:
+        """Of an address without a rule nothing is told, not even the method, which can be any word."""
+        code = str(status) if status >= HTTPStatus.INTERNAL_SERVER_ERROR else ""
+        method, rule = (scope["method"], scope[ROUTE]) if ROUTE in scope else ("", "")
+        self._traces.describe(f"{method} {rule}".strip(), method=method, route=rule, status=status, code=code)
 
     def _given(self, scope: Any) -> str:
         """The id that a trusted proxy gave the request; empty if there is none, or several, or it has another shape."""
@@ -95,7 +107,11 @@ def route(scope: Any) -> str:
 
 
 def _is_quiet(path: str, status: int) -> bool:
-    return status < HTTPStatus.BAD_REQUEST and (path in QUIET or path.startswith(FILES))
+    return status < HTTPStatus.BAD_REQUEST and _is_routine(path)
+
+
+def _is_routine(path: str) -> bool:
+    return path in QUIET or path.startswith(FILES)
 
 
 def _tell(scope: Any, status: int, began: float, size: int) -> None:

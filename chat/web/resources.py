@@ -40,6 +40,7 @@ from chat.services.replies.worker import Worker
 from chat.services.usage import ledger
 from chat.settings import Settings, SettingsError
 from chat.settings.sign_up import SignUp
+from chat.tracing import Traces
 from chat.web.chat.model_notice import ModelNotice
 from chat.web.chat.open_sockets import OpenSockets
 from chat.web.chat.reconciler import Reconciler
@@ -77,10 +78,10 @@ def resources() -> Resources:
 
 
 @asynccontextmanager
-async def opened(settings: Settings, metrics: Metrics) -> AsyncIterator[Resources]:
+async def opened(settings: Settings, metrics: Metrics, traces: Traces) -> AsyncIterator[Resources]:
     """Open everything, run the loops, close in the opposite order."""
     facts = await _open_database(settings)
-    deps = _assembled(settings, metrics)
+    deps = _assembled(settings, metrics, traces)
     await _say_once(deps.redis, "connections", too_many_connections(settings, facts))
     await _say_once(deps.redis, "redis", await too_old(deps.redis))
     _check_prices(settings, deps.llm)
@@ -113,13 +114,14 @@ async def opened(settings: Settings, metrics: Metrics) -> AsyncIterator[Resource
         deps.passwords.close()
         await deps.redis.aclose()
         await database.close_database()
+        await deps.traces.close()
 
 
-def _assembled(settings: Settings, metrics: Metrics) -> Resources:
+def _assembled(settings: Settings, metrics: Metrics, traces: Traces) -> Resources:
     redis = broadcast.connect(settings.redis_url, settings.redis_tls_verify)
     live, limits = Broadcast(redis), Limits(redis, enabled=settings.rate_limits)
     passwords, mailer = Passwords(), Mailer(settings)
-    llm = ledger.model_client(settings, metrics)
+    llm = ledger.model_client(settings, metrics, traces)
     worker, sockets = Worker(most_replies=settings.llm_replies_per_process), OpenSockets()
     readiness, counts = Readiness(redis), Counts(redis, worker.name, metrics)
     pulse, versions = Pulse(counts, metrics, readiness), build()
@@ -133,6 +135,7 @@ def _assembled(settings: Settings, metrics: Metrics) -> Resources:
         mailer=mailer,
         passwords=passwords,
         metrics=metrics,
+        traces=traces,
         worker=worker,
         accounts=Accounts(settings, passwords, mailer, limits),
         reconciler=Reconciler(live),

@@ -10,7 +10,7 @@ from quart import formparser
 from quart.sessions import SecureCookieSessionInterface
 from werkzeug.sansio.multipart import MultipartDecoder
 
-from chat import app, broadcast, database, error_reports, mailer, server
+from chat import app, broadcast, database, error_reports, mailer, server, tracing
 from chat.broadcast import channels
 from chat.broadcast.log import Log
 from chat.database import address, pool
@@ -128,6 +128,7 @@ RUN_QUEUE = Part(worker.Worker, "_run_queue")
 STORE_PAUSE_SECONDS = Part(lease, "PAUSE_SECONDS")
 LEASE = Part(lease, "LEASE")
 SENTRY_SDK = Part(error_reports, "sentry_sdk")
+OPENTELEMETRY = Part(tracing, "trace")
 COUNTS_SEND, COUNTS_SUMS = Part(counts.Counts, "_send"), Part(counts.Counts, "sums")
 CHECKPOINT = Part(lease, "checkpoint")
 SPARE = Part(lease, "SPARE")

@@ -1,4 +1,4 @@
-"""What log and metrics say of an answer: whose work it is, that it was taken over, how it ended; never its text."""
+"""What log, metrics and traces say of an answer: whose work it is, a takeover, how it ended; never its text."""
 
 from __future__ import annotations
 
@@ -32,10 +32,11 @@ def taken_over(claim: Claim, what: str, counted: Metrics) -> None:
 
 
 def ended(claim: Claim, live_text: LiveText, outcome: Outcome, journal: ReplyJournal, deps: Deps) -> None:
-    """Log and count the end of an answer that this worker owned; what failed has a warning already."""
+    """Log, count and trace the end of an answer that this worker owned; what failed has a warning already."""
     figures = _figures(claim, live_text, outcome, journal, deps)
     logger.info("Answer ended", extra={"fields": figures})
     _count(outcome, figures, deps.metrics)
+    deps.traces.describe(code=outcome.code, **figures)
 
 
 def _count(outcome: Outcome, figures: dict[str, Any], counted: Metrics) -> None:

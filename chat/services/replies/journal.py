@@ -26,7 +26,8 @@ class ReplyJournal:
     def __init__(self, claim: Claim, live_text: LiveText, deps: Deps) -> None:
         self._claim = claim
         self._live_text = live_text
-        self._settings, self._prices, self._metrics = deps.settings, deps.llm.prices, deps.metrics
+        self._settings, self._prices = deps.settings, deps.llm.prices
+        self._metrics, self._traces = deps.metrics, deps.traces
         self._unrecorded: list[CallLog] = []
         self.round = 1
         self.round_start = claim.round_start  # where the round's text begins in the answer, in UTF-16 code units
@@ -70,6 +71,7 @@ class ReplyJournal:
         """Keep the log for the next transaction."""
         about().provider_request = log.request_id
         ledger.count(log, self._metrics)
+        ledger.show(log, self._traces)
         self.logs.append(log)
         self._unrecorded.append(log)
 

@@ -82,7 +82,7 @@ async def _ask(question: str, answer: str, claim: Claim, deps: Deps) -> str:
         timeout_seconds=TIMEOUT_SECONDS,
         user=claim.user_id,
         caller="title",
-        journal=UsageJournal(settings, deps.llm.prices, deps.metrics, about=claim.generation_id),
+        journal=UsageJournal(settings, deps.llm.prices, deps.metrics, deps.traces, about=claim.generation_id),
         metadata={"thread_id": str(claim.thread_id)},
     )
     return _cleaned(result.parsed.title)

@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, TypeVar
 from uuid import UUID
 
+from chat import tracing
 from chat.broadcast import Event, Publish, Unavailable, control_channel
 from chat.database import DatabaseUnavailable, OutageLog
 from chat.events import Released, StopRequested, decode_between_workers
@@ -213,12 +214,13 @@ class Worker:
         claim = reply.claim
         answer_log.concerns(claim)
         self._replies[claim.generation_id] = reply
-        try:
-            await reply.run()
-        finally:
-            del self._replies[claim.generation_id]
-        if not self.draining:
-            self._keep(titles.write_title(claim, self._deps), f"title {claim.thread_id}")
+        with self._deps.traces.span(tracing.ANSWER):
+            try:
+                await reply.run()
+            finally:
+                del self._replies[claim.generation_id]
+            if not self.draining:
+                self._keep(titles.write_title(claim, self._deps), f"title {claim.thread_id}")
 
     async def _keep_leases(self) -> None:
         while True:

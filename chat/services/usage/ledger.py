@@ -28,7 +28,9 @@ from chat.models.ids import uuid7
 from chat.services.usage import budgets
 from chat.settings import MODEL_MAX_LENGTH, Settings
 from chat.text import fitting
+from chat.tracing import OFF, Traces
 
+WITHOUT_FAILURE = ("completed", "incomplete", "refused", "stopped")
 ERROR_BY_MODEL = ("refused", "invalid")  # for these the error can quote the answer, which the call's text has
 
 logger = logging.getLogger(__name__)
@@ -88,10 +90,16 @@ class UsageJournal:
     """
 
     def __init__(
-        self, settings: Settings, prices: Prices, metrics: Metrics | None = None, *, about: UUID | None = None
+        self,
+        settings: Settings,
+        prices: Prices,
+        metrics: Metrics | None = None,
+        traces: Traces = OFF,
+        *,
+        about: UUID | None = None,
     ) -> None:
         self._settings = settings
-        self._metrics = metrics or Metrics()
+        self._metrics, self._traces = metrics or Metrics(), traces
         self._prices = prices
         self._about = about
 
@@ -105,6 +113,7 @@ class UsageJournal:
     async def end(self, log: CallLog) -> None:
         """Store the round, which has been paid for; during an outage, wait until it ends."""
         count(log, self._metrics)
+        show(log, self._traces)
         await retried(lambda: self._store(log))
 
     async def _store(self, log: CallLog) -> None:
@@ -133,14 +142,33 @@ def count(log: CallLog, metrics: Metrics) -> None:
         metrics.count(COST, *name, by=round(log.cost * COST.scale))
 
 
-def model_client(settings: Settings, metrics: Metrics | None = None) -> LLMClient:
+def show(log: CallLog, traces: Traces) -> None:
+    """Trace a round."""
+    plan, used = log.plan, log.usage
+    traces.call_ended(
+        log.duration_ms,
+        model=plan.model,
+        provider=plan.provider,
+        caller=plan.caller,
+        round=plan.number,
+        input_tokens=used.input_tokens,
+        cached_tokens=used.cached_tokens,
+        output_tokens=used.output_tokens,
+        reasoning_tokens=used.reasoning_tokens,
+        attempts=log.attempts,
+        end=log.status,
+        code="" if log.status in WITHOUT_FAILURE else log.status,
+    )
+
+
+def model_client(settings: Settings, metrics: Metrics | None = None, traces: Traces = OFF) -> LLMClient:
     """The client for these settings. It records its calls in the ledger, so the database must be open."""
     prices = Prices(settings.llm_prices, catalogue=settings.catalogue)
     return LLMClient(
         settings.catalogue,
         max_output_tokens=settings.llm_max_output_tokens,
         prices=prices,
-        journal=UsageJournal(settings, prices, metrics),
+        journal=UsageJournal(settings, prices, metrics, traces),
         limits=ProviderLimits(silence_seconds=settings.llm_timeout_seconds),
     )
 
