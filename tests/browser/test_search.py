@@ -72,7 +72,6 @@ async def test_what_is_typed_is_found_and_one_key_leads_to_the_message(desk: Des
     await expect(palette.dialog.locator("mark")).to_have_text(["boiled", "boil"])
     await expect(palette.said).to_have_text("Found in 1 chat")
 
-    await palette.field.press("ArrowDown")
     await expect(palette.active).to_contain_text("Ten minutes")
     await expect(palette.field).to_have_attribute(
         "aria-activedescendant", await palette.active.get_attribute("id") or ""
@@ -150,13 +149,55 @@ async def test_the_open_chat_is_pinned_and_archived(desk: Desk, alice: Person) -
         await palette.option(words).first.click()
         await expect(palette.page.locator("#thread-list li[data-pinned]")).to_have_count(pinned)
         await palette.open()
-    await palette.type("arch")
+    await palette.type("archive")
     await expect(palette.options).to_have_text(["Archive this chat", "Archived chats"])
+    await expect(palette.said).to_contain_text("No chats")
     await palette.field.press("Enter")
 
     await palette.page.wait_for_url(re.compile("/chat/$"))
     await expect(row).to_have_count(0)
     assert (await ChatThread.get(id=thread_id)).archived
+
+    await palette.page.get_by_role("button", name="Undo").click()
+    await palette.page.wait_for_url(f"**/chat/{thread_id}/")
+    await expect(row).to_have_count(1)
+    assert not (await ChatThread.get(id=thread_id)).archived
+
+
+@pytest.mark.parametrize("letter", ["a", "d", "p"])
+async def test_what_changes_something_is_not_proposed_for_a_letter(desk: Desk, alice: Person, letter: str) -> None:
+    palette = await opened(desk, alice, await past_thread(alice, title="Old"))
+    await palette.type(letter)
+    await expect(palette.said).to_contain_text("No chats")
+
+    await expect(palette.option("this chat").first).to_be_visible()
+    await expect(palette.active.filter(has_text=re.compile("this chat|theme"))).to_have_count(0)
+
+
+async def test_messages_are_proposed_before_commands_of_the_same_name(desk: Desk, alice: Person) -> None:
+    thread_id = await said(alice, "Where is the archive?", "In the cellar.")
+    palette = await opened(desk, alice, await past_thread(alice, title="Old"))
+    await palette.type("archive")
+    await expect(palette.options).to_contain_text(
+        ["", "Where is the archive?", "Archive this chat", "Archived chats", "All results"]
+    )
+    await expect(palette.active).to_contain_text("Where is the archive?")
+    await palette.field.press("Enter")
+
+    await palette.page.wait_for_url(f"**/chat/{thread_id}/?at=*#m-*")
+
+
+async def test_a_chat_whose_title_is_typed_is_proposed_before_its_messages(
+    desk: Desk, alice: Person, eggs: str
+) -> None:
+    await alice.http.post(f"/chat/{eggs}/title/", data={"title": "Boiled eggs"})
+    palette = await opened(desk, alice)
+    await palette.type("eggs boil")
+    await expect(palette.option("How long do")).to_be_visible()
+    await expect(palette.active).to_contain_text("Boiled eggs")
+    await palette.field.press("ArrowDown")
+    await palette.field.press_sequentially(" long")
+    await expect(palette.active).to_contain_text("How long do")
 
 
 async def test_commands_about_a_chat_are_offered_only_in_a_chat(desk: Desk, alice: Person) -> None:
@@ -189,7 +230,6 @@ async def test_a_result_opens_in_another_tab(desk: Desk, alice: Person, eggs: st
         if keys == "middle":
             await palette.option("Ten minutes").click(button="middle")
         else:
-            await palette.field.press("ArrowDown")
             await palette.field.press(keys)
     page = await another.value
 
@@ -225,7 +265,7 @@ async def test_the_link_in_the_list_opens_it_and_is_a_page_without_javascript(de
 async def test_nothing_found_and_what_cannot_be_searched_for_are_said(desk: Desk, alice: Person, eggs: str) -> None:
     palette = await opened(desk, alice, allowed=(REFUSED_FORM,))
     await palette.type("zeppelin")
-    await expect(palette.said).to_have_text("Nothing was found for “zeppelin”.")
+    await expect(palette.said).to_have_text("No chats or messages contain “zeppelin”.")
     await expect(palette.options).to_have_count(0)
     await expect(palette.field).to_have_attribute("aria-expanded", "false")
 
@@ -311,7 +351,7 @@ async def test_it_can_be_used_by_everyone(desk: Desk, alice: Person, eggs: str) 
     await expect(palette.option("Ten minutes")).to_be_visible()
     assert await violations(palette.page, axe) == []
     await palette.type("xyz")
-    await expect(palette.said).to_contain_text("Nothing")
+    await expect(palette.said).to_contain_text("No chats")
     assert await violations(palette.page, axe) == []
 
 

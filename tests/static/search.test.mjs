@@ -4,7 +4,7 @@ import { describe, it } from "node:test";
 
 import { names } from "../../static/src/chat/search/commands.js";
 import { Finder, addressOf } from "../../static/src/chat/search/finder.js";
-import { patternOf, wordsOf } from "../../static/src/chat/search/marks.js";
+import { isTitled, patternOf, wordsOf } from "../../static/src/chat/search/marks.js";
 import { shortTime } from "../../static/src/chat/search/options.js";
 import { clock } from "./story.mjs";
 
@@ -106,6 +106,15 @@ describe("the words that were found", () => {
     assert.deepEqual(found(["a.b", "a.b(c)", "return value"], "a.b(c) axb return\n value"), [["a.b(c)", 0], ["return\n value", 11]]);
     assert.equal(patternOf([]), null);
     assert.equal(patternOf([" "]), null);
+  });
+});
+
+describe("a title", () => {
+  it("is what was typed if each typed word is marked in it", () => {
+    assert.ok(isTitled(" boiled eggs ", [[0, 6], [7, 11]]));
+    assert.ok(isTitled("eggs -bacon", [[0, 4]]));
+    assert.ok(!isTitled("boiled eggs", [[0, 6]]));
+    assert.ok(!isTitled("eggs", []));
   });
 });
 

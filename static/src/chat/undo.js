@@ -6,7 +6,7 @@ const KEY = "undo";
 const SHOWN_MS = 10_000;
 const BACK = { archive: "unarchive", delete: "undelete" };
 const DONE = { archive: "archived", delete: "deleted", unarchive: "back in the list", undelete: "restored" };
-const IS_MAC = /mac|iphone|ipad/i.test(navigator.platform);
+const isMac = () => /mac|iphone|ipad/i.test(navigator.platform);
 const LOOK =
   "fixed inset-auto bottom-28 start-1/2 m-0 flex w-max max-w-[calc(100vw-2rem)] -translate-x-1/2 items-center gap-2 rounded-lg border border-default bg-neutral-primary-medium py-1.5 ps-4 pe-1.5 text-heading shadow-lg print:hidden lg:start-4 lg:bottom-16 lg:translate-x-0";
 const UNDO = "min-h-10 cursor-pointer rounded-base px-3 font-strong text-fg-brand hover:bg-neutral-tertiary pointer-coarse:min-h-11";
@@ -17,6 +17,11 @@ const part = (id) => document.getElementById(id);
 export function offerUndo(page, offer) {
   page.storage.write(KEY, { ...offer, until: Date.now() + SHOWN_MS });
   new Toast(page, `${counted(offer.ids.length, DONE[offer.action])}.`, SHOWN_MS, () => undo(page, offer));
+}
+
+/** By the page that opens next. */
+export function offerLater(storage, offer) {
+  storage.write(KEY, { ...offer, until: Date.now() + SHOWN_MS });
 }
 
 /** What the page before this one offered. */
@@ -58,7 +63,7 @@ class Toast {
     this.#element = element("div", { id: "toast", class: LOOK, popover: "manual", role: "group", "aria-label": text }, ...parts);
     this.#listen(ms, button);
     this.#put();
-    page.announce(undo ? `${text} Press ${IS_MAC ? "Command" : "Control"}+Z to undo.` : text);
+    page.announce(undo ? `${text} Press ${isMac() ? "Command" : "Control"}+Z to undo.` : text);
   }
 
   #listen(ms, button) {
@@ -98,5 +103,5 @@ class Toast {
 /** Not in a field, where it undoes what was typed. */
 function isUndo({ key, ctrlKey, metaKey, shiftKey, altKey, target }) {
   if (target.closest?.("input:not([type='checkbox']), textarea, select")) return false;
-  return key.toLowerCase() === "z" && (IS_MAC ? metaKey : ctrlKey) && !shiftKey && !altKey;
+  return key.toLowerCase() === "z" && (isMac() ? metaKey : ctrlKey) && !shiftKey && !altKey;
 }

@@ -1,32 +1,38 @@
 /** What the search dialog can do besides finding: one table. Each command presses what the page has for it, and is not offered where there is nothing to press. */
 import { element } from "../elements.js";
 import { request } from "../requests.js";
+import { offerLater } from "../undo.js";
+import { stored } from "./jump.js";
 
-// `words` where the control's own would say too little. `also` is what people call it. `does` names its shortcut.
+// `words` where the control's own would say too little. `also` is what people call it. `does` names its shortcut. A command with a `verb`
+// changes something at once: the dialog proposes it only when this word is typed whole.
 const COMMANDS = [
   { at: "#new-chat", words: "New chat", also: "start begin", does: "newChat", isShown: true },
   { at: "#rename-open", words: "Rename this chat", also: "title name", isShown: true },
-  { make: pinControl, also: "favorite top", isShown: true },
-  { make: archiveControl, also: "hide", isShown: true },
-  { at: "#delete-thread", words: "Delete this chat", also: "remove", isShown: true },
+  { make: pinControl, also: "favorite top", verb: /^(un)?pin$/, isShown: true },
+  { make: archiveControl, also: "hide", verb: /^(un)?archive$/, isShown: true },
+  { at: "#delete-thread", words: "Delete this chat", also: "remove", verb: /^delete$/, isShown: true },
   { make: () => element("a", { href: "/chat/archived/" }, "Archived chats"), also: "archive hidden", isShown: true },
   { at: '#account-menu a[href="/accounts/settings/"]', words: "Settings", also: "preferences account password", isShown: true },
-  { at: "#theme-toggle", also: "theme dark light mode color", isShown: true },
+  { at: "#theme-toggle", also: "theme dark light mode color", verb: /^(theme|dark|light)$/, isShown: true },
   { at: '#account-menu a[href="/usage/"]', words: "Usage", also: "cost budget money" },
   { at: '#account-menu a[href="/admin/"]', words: "Administration", also: "admin" },
   { at: '#account-menu [data-shortcuts]', words: "Keyboard shortcuts", also: "help keys", does: "list", isShown: true },
   { at: "#go-to-answer", words: "Go to the newest answer", does: "toAnswer" },
-  { at: '#account-menu form[action="/accounts/logout/"] button', words: "Log out", also: "sign out leave" },
+  { at: '#account-menu form[action="/accounts/logout/"] button', words: "Log out", also: "sign out leave", verb: /^out$/ },
 ];
 
-/** `{control, words, keys}` of each command that the page has and the text names; for no text, those that are shown first. */
+/**
+ * `{control, words, keys, changes, isNamed}` of each command that the page has and the text names; for no text, those that are shown first.
+ * `changes`: it changes something at once; `isNamed`: and the text says what.
+ */
 export function commandsFor(text, hintOf) {
   const typed = wordsIn(text);
-  return COMMANDS.flatMap(({ at, make, words, also = "", does, isShown }) => {
+  return COMMANDS.flatMap(({ at, make, words, also = "", does, verb, isShown }) => {
     const control = at ? document.querySelector(at) : make();
     const name = words ?? (control && wordsOn(control));
     if (!control || !(typed.length ? names(typed, `${name} ${also}`) : isShown)) return [];
-    return [{ control, words: name, keys: hintOf(does) }];
+    return [{ control, words: name, keys: hintOf(does), changes: Boolean(verb), isNamed: typed.some((word) => verb?.test(word)) }];
   });
 }
 
@@ -38,14 +44,21 @@ function pinControl() {
 }
 
 function archiveControl() {
-  return poster("Archive this chat", "archive/", { archived: "1" }, () => window.location.assign("/chat/"));
+  return poster("Archive this chat", "archive/", { archived: "1" }, leaveArchived);
+}
+
+/** To a new chat, whose page offers to undo it. */
+function leaveArchived(threadId) {
+  const write = (key, offer) => stored((storage) => storage.setItem(key, JSON.stringify(offer)));
+  offerLater({ write }, { action: "archive", ids: [threadId], back: threadId });
+  window.location.assign("/chat/");
 }
 
 /** A button for the chat that is open; null on the page of a new one. Every tab hears of the change. */
 function poster(words, path, fields, done = () => {}) {
   const { threadId } = document.getElementById("chat").dataset;
   const button = threadId && element("button", {}, words);
-  if (button) button.addEventListener("click", () => post(`/chat/${threadId}/${path}`, fields, done));
+  if (button) button.addEventListener("click", () => post(`/chat/${threadId}/${path}`, fields, () => done(threadId)));
   return button || null;
 }
 

@@ -26,7 +26,7 @@ export function remembered(id) {
 }
 
 /** Private windows refuse. */
-function stored(action) {
+export function stored(action) {
   try {
     return action(window.sessionStorage);
   } catch {

@@ -17,6 +17,12 @@ export function marked(text, marks) {
   return [...pieces, text.slice(at)].filter(Boolean);
 }
 
+/** Whether a title has all that is typed: then the chat is meant, and not one of its messages. */
+export function isTitled(query, marks) {
+  const typed = query.trim().split(/\s+/).filter((word) => !word.startsWith("-"));
+  return marks.length >= typed.length;
+}
+
 /** The words that are marked in a text, each once. */
 export function wordsOf(text, marks) {
   return [...new Set(marks.map(([start, end]) => text.slice(start, end)))].slice(0, MOST_WORDS);

@@ -25,12 +25,12 @@ export function chatGroup(title, options) {
   return element("div", { role: "group", "aria-label": title, class: "mb-2 border-b border-default pb-2 last:border-0" }, ...options);
 }
 
-export function commandOption({ control, words, keys }) {
+export function commandOption({ control, words, keys, changes, isNamed }) {
   const hints = keys.map((key) => element("kbd", { class: KEY }, key));
   const shown = [element("span", { class: "min-w-0 flex-1" }, words), element("span", { class: "flex flex-none gap-1 max-sm:hidden", "aria-hidden": "true" }, ...hints)];
   const address = control.getAttribute("href") ?? "#";
   const made = address.startsWith("#") ? option("div", {}, ...shown) : option("a", { href: address }, ...shown);
-  return Object.assign(made, { control });
+  return Object.assign(made, { control, changes, isNamed });
 }
 
 export function chatOption({ thread_id: id, title, title_marks: marks = [], last_message_at: time, archived, href = `/chat/${id}/` }) {

@@ -5,6 +5,7 @@ import { commandsFor } from "./commands.js";
 import { Finder, addressOf } from "./finder.js";
 import { chatGroup, chatOption, commandOption, group, hitOption, pageOption } from "./options.js";
 import { isHere, jump, remember } from "./jump.js";
+import { isTitled } from "./marks.js";
 
 const RECENT = 6;
 const STEPS = { ArrowDown: 1, ArrowUp: -1, Home: -Infinity, End: Infinity };
@@ -31,6 +32,7 @@ class Palette {
   #finder = new Finder((state) => this.#heard(state));
   #state = { query: "", phase: "" };
   #active = null;
+  #isChosen = false; // by the reader, who has moved to it
 
   constructor(hintOf) {
     this.#hintOf = hintOf;
@@ -59,6 +61,7 @@ class Palette {
 
   #typed() {
     const query = this.#field.value;
+    this.#isChosen = false;
     if (!query.trim()) this.#state = { query: "", phase: "" };
     this.#finder.ask(query);
     this.#show();
@@ -79,13 +82,13 @@ class Palette {
   // -- what is shown ------------------------------------------------------------------------------------------------
 
   #show() {
-    const before = this.#active?.dataset.key;
+    const before = this.#isChosen ? this.#active?.dataset.key : "";
     this.#list.replaceChildren(...this.#groups());
     this.#options.forEach((option) => (option.dataset.key = option.getAttribute("href") ?? option.textContent));
     this.#list.hidden = !this.#options.length;
     this.#field.ariaExpanded = String(!this.#list.hidden);
     this.#list.ariaBusy = String(this.#state.phase === "loading");
-    this.#activate(this.#options.find(({ dataset }) => dataset.key === before) ?? this.#options[0]);
+    this.#activate(this.#options.find(({ dataset }) => dataset.key === before) ?? this.#proposed);
     const sentence = this.#sentence();
     if (this.#status.firstElementChild.textContent !== sentence) this.#status.firstElementChild.textContent = sentence;
     this.#status.classList.toggle("sr-only", !sentence || (this.#state.phase === "found" && this.#state.chats.length > 0));
@@ -98,7 +101,15 @@ class Palette {
     if (!query) return [...group("Recent chats", recentChats().map(chatOption)), ...group("Commands", commands)];
     const found = chats.map((chat) => chatGroup(chat.title || "New chat", this.#optionsOf(chat)));
     if (found.length) found.push(chatGroup("Page", [pageOption(next ? "All results, also older ones" : "All results", query)]));
-    return [...group("Commands", commands), ...found];
+    return [...found.slice(0, 1), ...group("Commands", commands), ...found.slice(1)];
+  }
+
+  /** What Enter does at once: the best message, or its chat if its title is what was typed; nothing that changes something by the way. */
+  get #proposed() {
+    const { query, phase, chats: [chat] = [] } = this.#state;
+    const options = this.#options;
+    if (chat) return options[chat.hits.length && !isTitled(query, chat.title_marks) ? 1 : 0];
+    return options.find(({ changes, isNamed }) => !changes || (isNamed && phase === "found"));
   }
 
   #optionsOf(chat) {
@@ -111,7 +122,7 @@ class Palette {
     const { phase, query, chats, problem } = this.#state;
     if (phase === "loading") return "Searching…";
     if (phase !== "found") return problem ?? "";
-    if (!chats.length) return `Nothing was found for “${query.trim()}”.`;
+    if (!chats.length) return `No chats or messages contain “${query.trim()}”.`;
     return chats.length === 1 ? "Found in 1 chat" : `Found in ${chats.length} chats`;
   }
 
@@ -145,6 +156,7 @@ class Palette {
   #step(step) {
     const options = this.#options;
     if (!options.length) return;
+    this.#isChosen = true;
     const at = options.indexOf(this.#active) + step;
     const isTurn = Number.isFinite(step) && (at < 0 || at >= options.length);
     this.#activate(isTurn ? options.at(step > 0 ? 0 : -1) : options[Math.min(Math.max(at, 0), options.length - 1)]);
