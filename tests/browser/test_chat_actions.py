@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from playwright.async_api import Locator, expect
+import asyncio
+from typing import Any
+
+from playwright.async_api import Locator, Route, expect
 
 from chat.models import ChatThread
 from tests.support.cast import Person
@@ -85,6 +88,24 @@ async def test_a_chat_is_renamed_in_its_row(desk: Desk, alice: Person) -> None:
     await expect(titles(there)).to_have_text(["First", "<b>Eggs</b> & bacon"])
 
 
+async def test_a_late_answer_does_not_bring_back_an_older_title(desk: Desk, alice: Person) -> None:
+    first, second = await threads(alice, "First", "Second")
+    chat = await desk.chat(alice, first)
+
+    async def overtaken(route: Route) -> None:
+        answer = await route.fetch()
+        await alice.http.post(f"/chat/{second}/title/", data={"title": "Newest"})
+        await expect(titles(chat)).to_have_text(["First", "Newest"])
+        await route.fulfill(response=answer)
+
+    await chat.page.route(f"**/chat/{second}/title/", overtaken)
+    await choose(chat, "Second", "Rename")
+    await chat.page.locator("#thread-list input").fill("Newer")
+    await chat.page.keyboard.press("Enter")
+    await chat.hears("Chat renamed")
+    assert await titles(chat).all_text_contents() == ["First", "Newest"]
+
+
 async def test_an_unchanged_title_needs_no_key_to_leave_it(desk: Desk, alice: Person) -> None:
     first, _ = await threads(alice, "First", "Second")
     chat = await desk.chat(alice, first)
@@ -95,6 +116,15 @@ async def test_an_unchanged_title_needs_no_key_to_leave_it(desk: Desk, alice: Pe
     await chat.page.locator("#thread-list input").fill("Half a ti")
     await chat.field.click()
     await expect(chat.page.locator("#thread-list input")).to_have_value("Half a ti")
+
+
+async def test_a_chat_that_has_no_title_yet_needs_none(desk: Desk, alice: Person) -> None:
+    first, _ = await threads(alice, "First", "")
+    chat = await desk.chat(alice, first)
+    await choose(chat, "New chat", "Rename")
+    await expect(chat.page.locator("#thread-list input")).to_have_value("")
+    await chat.field.click()
+    await expect(chat.page.locator("#thread-list form")).to_have_count(0)
 
 
 async def test_a_deleted_chat_comes_back_in_every_tab(desk: Desk, alice: Person) -> None:
@@ -115,6 +145,73 @@ async def test_a_deleted_chat_comes_back_in_every_tab(desk: Desk, alice: Person)
     await expect(toast(here)).to_have_count(0)
     await here.hears("Chat restored")
     assert await ChatThread.exists(id=second, deleted_at=None)
+
+
+async def test_one_press_deletes_one_chat_and_all_come_back(desk: Desk, alice: Person) -> None:
+    first, *_ = await threads(alice, "First", "Second", "Third", "Fourth")
+    chat = await desk.chat(alice, first)
+    await link(chat, "Second").focus()
+    await chat.page.keyboard.down("Delete")
+    await expect(link(chat, "Third")).to_be_focused()
+    await chat.page.keyboard.down("Delete")  # a repetition: the key is held
+    await chat.page.keyboard.up("Delete")
+    await chat.page.keyboard.press("Control+Delete")
+    await chat.page.keyboard.press("Shift+Delete")
+    await chat.page.keyboard.press("Delete")
+    await expect(toast(chat)).to_have_text("2 chats deleted.Undo")
+    await expect(titles(chat)).to_have_text(["First", "Fourth"])
+    await chat.page.keyboard.press("Control+z")
+
+    await expect(titles(chat)).to_have_text(["First", "Second", "Third", "Fourth"])
+    await chat.hears("2 chats restored")
+
+
+async def test_a_chat_that_is_being_deleted_is_not_deleted_again(desk: Desk, alice: Person) -> None:
+    first, *_ = await threads(alice, "First", "Second", "Third", "Fourth")
+    chat = await desk.chat(alice, first)
+    pressed, sent = asyncio.Event(), []
+
+    async def slowly(route: Route) -> None:
+        sent.append(route.request.post_data)
+        await pressed.wait()
+        await route.continue_()
+
+    await chat.page.route("**/chat/bulk/", slowly)
+    await link(chat, "Second").focus()
+    for _ in range(3):
+        await chat.page.keyboard.press("Delete")
+    await link(chat, "Fourth").focus()
+    await chat.page.keyboard.press("Delete")
+    pressed.set()
+
+    await expect(toast(chat)).to_have_text("2 chats deleted.Undo")
+    assert len(sent) == 2
+
+
+async def test_the_focus_goes_to_the_nearest_chat(desk: Desk, alice: Person) -> None:
+    """Each group has one chat, and goes with it."""
+    titled = {1: "First", 4: "Second", 20: "Third"}
+    *_, third = [await past_thread(alice, title=title, days_ago=age) for age, title in titled.items()]
+    chat = await desk.chat(alice, third)
+    assert len(await groups(chat)) == 3
+    await link(chat, "First").focus()
+    await chat.page.keyboard.press("Delete")
+    await expect(titles(chat)).to_have_text(["Second", "Third"])
+    await expect(link(chat, "Second")).to_be_focused()
+
+
+async def test_the_next_chat_does_not_cover_the_focus(desk: Desk, alice: Person) -> None:
+    """Its ground, under the pointer, would be over the ring."""
+    first, *_ = await threads(alice, "First", "", "Second", "Third")
+    chat = await desk.chat(alice, first)
+    await chat.page.keyboard.press("Tab")  # a key, so that the ring is shown
+    await link(chat, "Second").focus()
+    box = await link(chat, "Second").bounding_box()
+    assert box
+    ring: Any = {"x": box["x"] + 40, "y": box["y"] + box["height"] + 2, "width": 40, "height": 2}
+    before = await chat.page.screenshot(clip=ring)
+    await link(chat, "Third").hover()
+    assert await chat.page.screenshot(clip=ring) == before
 
 
 async def test_after_the_current_chat_a_new_one_offers_to_undo(desk: Desk, alice: Person) -> None:
@@ -163,6 +260,29 @@ async def test_undo_stays_as_long_as_it_has_the_focus_and_goes_by_itself(desk: D
     await expect(toast(chat)).to_have_count(0)
 
 
+async def test_undo_stays_until_both_the_pointer_and_the_focus_have_left_it(desk: Desk, alice: Person) -> None:
+    first, _ = await threads(alice, "First", "Second")
+    page = await (await desk.context(alice, allowed=(NO_CONNECTION,))).new_page()
+    await page.clock.install()
+    chat = await ChatPage.opened(page, first)
+    await choose(chat, "Second", "Archive")
+    await toast(chat).hover()
+    await toast(chat).get_by_role("button", name="Undo").focus()
+    await chat.field.hover()
+    await page.clock.run_for(60_000)
+    await expect(toast(chat)).to_be_visible()
+    await toast(chat).hover()
+    await chat.field.focus()
+    await page.clock.run_for(60_000)
+    await expect(toast(chat)).to_be_visible()
+    await chat.field.hover()
+    await page.clock.run_for(9_000)
+    await expect(toast(chat)).to_be_visible()
+    await page.clock.run_for(2_000)
+
+    await expect(toast(chat)).to_have_count(0)
+
+
 async def test_in_a_field_the_keys_of_undo_belong_to_its_text(desk: Desk, alice: Person) -> None:
     first, _ = await threads(alice, "First", "Second")
     chat = await desk.chat(alice, first)
@@ -191,6 +311,22 @@ async def test_without_a_connection_nothing_is_lost(desk: Desk, alice: Person) -
     await choose(chat, "Second", "Delete")
     await expect(toast(chat)).to_have_text("Not connected. Try again.")
     await expect(titles(chat)).to_have_text(["First", "Second"])
+
+
+async def test_what_fails_takes_no_undo_away(desk: Desk, alice: Person) -> None:
+    first, *_ = await threads(alice, "First", "Second", "Third")
+    chat = await desk.chat(alice, first, allowed=("ERR_FAILED", "Failed to load resource"))
+    await choose(chat, "Second", "Delete")
+    await expect(toast(chat)).to_have_text("Chat deleted.Undo")
+    await chat.page.route("**/chat/bulk/", lambda route: route.abort())
+    await choose(chat, "Third", "Archive")
+    await expect(toast(chat)).to_have_text("Chat deleted. Not connected. Try again.Undo")
+    await toast(chat).get_by_role("button", name="Undo").click()
+    await expect(toast(chat)).to_have_text("Chat deleted. Not connected. Try again.Undo")
+    await chat.page.unroute("**/chat/bulk/")
+    await toast(chat).get_by_role("button", name="Undo").click()
+
+    await expect(titles(chat)).to_have_text(["First", "Second", "Third"])
 
 
 async def test_an_answer_is_unread_until_its_end_is_seen(desk: Desk, alice: Person) -> None:

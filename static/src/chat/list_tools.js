@@ -18,9 +18,11 @@ export function startListTools({ sidebar: list, announce }) {
     use("select");
   });
   sidebar.addEventListener("keydown", (event) => {
-    if (!KEYS.has(event.key) || !event.target.matches(".thread-link")) return;
+    const { key, target, repeat, altKey, ctrlKey, metaKey, shiftKey } = event;
+    if (!KEYS.has(key) || !target.matches(".thread-link") || altKey || ctrlKey || metaKey || shiftKey) return;
     event.preventDefault();
-    use("press", event.target.closest("li"), event.key);
+    if (repeat) return; // a key that is held deletes one chat
+    use("press", target.closest("li"), key);
   });
   if (storage.read("undo")) use("offerAgain");
 }

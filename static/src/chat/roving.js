@@ -6,16 +6,18 @@ const STEPS = { ArrowDown: 1, ArrowUp: -1, Home: -Infinity, End: Infinity, PageD
 export function startRoving(list, scroller) {
   let stop = null;
   let home = null; // its row
+  let rows = [];
   const stopAt = (row) => {
     const control = row?.querySelector("[data-stop]") ?? row?.querySelector("a") ?? null;
     if (stop && stop !== control) stop.tabIndex = -1;
     if (control) control.tabIndex = 0;
     [stop, home] = [control, row];
   };
-  const settle = (changes = []) => {
+  const settle = () => {
     for (const link of list.querySelectorAll("a:not([tabindex])")) link.tabIndex = -1;
     const first = () => list.querySelector('[aria-current="page"]')?.closest("li") ?? list.querySelector("li");
-    stopAt(list.contains(home) ? home : (neighborOf(home, changes) ?? first()));
+    stopAt(list.contains(home) ? home : (nearest(rows, rows.indexOf(home)) ?? first()));
+    rows = [...list.querySelectorAll("li")];
   };
   list.addEventListener("focusin", ({ target }) => target.closest("li") && stopAt(target.closest("li")));
   list.addEventListener("keydown", (event) => {
@@ -29,10 +31,10 @@ export function startRoving(list, scroller) {
   settle();
 }
 
-/** The row that was below a removed one, or above it. */
-function neighborOf(row, changes) {
-  const { nextSibling, previousSibling } = changes.find(({ removedNodes }) => [...removedNodes].includes(row)) ?? {};
-  return [nextSibling, previousSibling].find((other) => other?.isConnected);
+/** Of the rows that are left, the next one below a place, or else above it. */
+function nearest(rows, at) {
+  const isThere = (row) => row.isConnected;
+  return rows.slice(at).find(isThere) ?? rows.slice(0, at).findLast(isThere);
 }
 
 /** What is beside the link of a row. */

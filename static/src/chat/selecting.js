@@ -44,13 +44,14 @@ class Selecting {
       made.addEventListener("click", does);
       return made;
     };
-    this.#count = element("p", { role: "status", class: "flex-1 ps-1 text-sm text-heading" });
-    this.#all = button("Select all", PLAIN, () => this.#checkAll());
+    this.#count = element("p", { role: "status", class: "ps-2 text-sm text-heading" });
+    this.#all = button("", PLAIN, () => this.#checkAll());
     const secondary = "border-default bg-neutral-primary-soft hover:bg-neutral-tertiary";
     return element(
       "div",
       { id: "select-bar", role: "group", "aria-label": "Selected chats", class: "flex flex-col gap-2 border-t border-default pt-2" },
-      element("div", { class: "flex items-center gap-1" }, this.#count, this.#all, button("Cancel", PLAIN, () => this.#end())),
+      this.#count,
+      element("div", { class: "flex justify-between" }, this.#all, button("Cancel", PLAIN, () => this.#end())),
       element(
         "div",
         { class: "flex gap-2" },
@@ -64,6 +65,11 @@ class Selecting {
     return [...this.#list.querySelectorAll("input[type=checkbox]")];
   }
 
+  /** Chats that are not loaded yet are not selected. */
+  get #everything() {
+    return part("more-threads").hidden ? "Select all" : "Select all shown";
+  }
+
   /** Also rows that came in the meantime. */
   #show() {
     for (const row of this.#list.querySelectorAll("li:not(:has(> label))")) adopt(row);
@@ -71,7 +77,7 @@ class Selecting {
     const count = checks.filter(({ checked }) => checked).length;
     const words = `${count.toLocaleString("en")} selected`;
     if (this.#count.textContent !== words) this.#count.textContent = words;
-    this.#all.textContent = count && count === checks.length ? "Select none" : "Select all";
+    this.#all.textContent = count && count === checks.length ? "Select none" : this.#everything;
     for (const button of part("select-bar").querySelectorAll("[data-acts]")) button.ariaDisabled = count ? null : "true";
   }
 

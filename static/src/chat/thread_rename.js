@@ -9,24 +9,25 @@ export function rename({ sidebar, announce }, row) {
   const { threadId } = row.dataset;
   const shown = row.querySelector(".thread-title").textContent;
   const error = element("p", { id: `title-error-${threadId}`, class: "px-3 py-1 text-sm text-fg-danger", role: "alert", hidden: "" });
-  const field = element("input", { type: "text", name: "title", class: FIELD, dir: "auto", autocomplete: "off", enterkeyhint: "done", "aria-label": "Title", "aria-describedby": error.id });
+  const value = shown === sidebar.untitled ? "" : shown;
+  const field = element("input", { type: "text", name: "title", value, class: FIELD, dir: "auto", autocomplete: "off", enterkeyhint: "done", "aria-label": "Title", "aria-describedby": error.id });
   const form = element("form", { class: "thread-rename p-0.5", action: `/chat/${threadId}/title/` }, field, error);
   const close = () => {
     end(form, row);
     row.querySelector("a").focus({ preventScroll: true });
   };
-  field.value = shown === sidebar.untitled ? "" : shown;
   form.addEventListener("keydown", (event) => isEscape(event) && (event.preventDefault(), close()));
-  form.addEventListener("focusout", () => field.value === shown && !form.ariaBusy && end(form, row)); // unchanged
+  form.addEventListener("focusout", () => field.value === field.defaultValue && !form.ariaBusy && end(form, row)); // unchanged
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     if (form.ariaBusy) return;
     form.ariaBusy = "true";
+    const since = row.dataset.rev;
     const { title, problem } = await request(form.action, { title: field.value });
     form.ariaBusy = null;
     if (!form.isConnected) return;
     if (problem) return refuse(field, error, problem);
-    sidebar.update({ thread_id: threadId, title });
+    if (row.dataset.rev === since) sidebar.update({ thread_id: threadId, title }); // or the socket brought a newer title meanwhile
     close();
     announce("Chat renamed");
   });

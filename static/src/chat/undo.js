@@ -13,10 +13,15 @@ const UNDO = "min-h-10 cursor-pointer rounded-base px-3 font-strong text-fg-bran
 
 const part = (id) => document.getElementById(id);
 
-/** `{action, ids, back}`; `back` is the chat that the page showed, if it is among them. */
-export function offerUndo(page, offer) {
-  page.storage.write(KEY, { ...offer, until: Date.now() + SHOWN_MS });
-  new Toast(page, `${counted(offer.ids.length, DONE[offer.action])}.`, SHOWN_MS, () => undo(page, offer));
+/**
+ * `{action, ids, back, problem}`; `back` is the chat that the page showed, if it is among them, and `problem` why there are not more of
+ * them. An offer of the same that is not over is part of the new one.
+ */
+export function offerUndo(page, { action, ids, back, problem }) {
+  const last = page.offer?.action === action && page.offer.until > Date.now() ? page.offer : null;
+  const all = [...new Set([...(last?.ids ?? []), ...ids])];
+  keep(page, { action, ids: all, back: back || last?.back, problem, until: Date.now() + SHOWN_MS });
+  show(page, page.offer, SHOWN_MS);
 }
 
 /** By the page that opens next. */
@@ -26,24 +31,40 @@ export function offerLater(storage, offer) {
 
 /** What the page before this one offered. */
 export function offerAgain(page) {
-  const { until = 0, ...offer } = page.storage.read(KEY) ?? {};
-  const left = until - Date.now();
-  if (left > 0) new Toast(page, `${counted(offer.ids.length, DONE[offer.action])}.`, left, () => undo(page, offer));
-  else page.storage.write(KEY, null);
+  const offer = page.storage.read(KEY);
+  const left = offer.until - Date.now();
+  if (!(left > 0)) return keep(page, null);
+  page.offer = offer;
+  show(page, offer, left);
 }
 
-/** Something went wrong. */
+/** Also where the browser stores nothing. */
+function keep(page, offer) {
+  page.offer = offer;
+  page.storage.write(KEY, offer);
+}
+
+function show(page, offer, ms) {
+  const words = `${counted(offer.ids.length, DONE[offer.action])}.`;
+  new Toast(page, [words, offer.problem].filter(Boolean).join(" "), ms, () => undo(page, offer));
+}
+
+/** Something went wrong; what can be undone still can. */
 export function say(page, sentence) {
-  new Toast(page, sentence, SHOWN_MS);
+  const left = (page.offer?.until ?? 0) - Date.now();
+  if (left <= 0) return new Toast(page, sentence, SHOWN_MS);
+  keep(page, { ...page.offer, problem: sentence });
+  show(page, page.offer, left);
 }
 
 async function undo(page, { action, ids, back }) {
-  page.storage.write(KEY, null);
+  keep(page, null);
   const { done, problem } = await changeChats(BACK[action], ids);
-  if (problem) return new Toast(page, problem, SHOWN_MS, () => undo(page, { action, ids, back }));
+  if (problem) return offerUndo(page, { action, ids: ids.filter((id) => !done.includes(id)), back, problem });
   const missing = ids.length - done.length;
-  if (missing) return say(page, `${counted(missing, "can no longer be restored")}.`);
-  page.announce(counted(done.length, DONE[BACK[action]]));
+  const restored = counted(done.length, DONE[BACK[action]]);
+  if (missing) return say(page, `${done.length ? `${restored}. ` : ""}${counted(missing, "can no longer be restored")}.`);
+  page.announce(restored);
   if (back) window.location.assign(`/chat/${back}/`);
   else part("thread-list").querySelector('[tabindex="0"]')?.focus({ preventScroll: true });
 }
@@ -52,6 +73,7 @@ async function undo(page, { action, ids, back }) {
 class Toast {
   #element;
   #undo;
+  #ms;
   #timer;
   #over = new AbortController();
 
@@ -61,22 +83,27 @@ class Toast {
     const button = element("button", { type: "button", class: UNDO }, "Undo");
     const parts = [element("span", { class: "py-2 pe-2.5" }, text), ...(undo ? [button] : [])];
     this.#element = element("div", { id: "toast", class: LOOK, popover: "manual", role: "group", "aria-label": text }, ...parts);
-    this.#listen(ms, button);
+    this.#ms = ms;
+    this.#listen(button);
     this.#put();
     page.announce(undo ? `${text} Press ${isMac() ? "Command" : "Control"}+Z to undo.` : text);
   }
 
-  #listen(ms, button) {
+  #listen(button) {
     const { signal } = this.#over;
     const on = (target, type, does) => target.addEventListener(type, does, { signal });
-    const leave = () => (this.#timer = window.setTimeout(() => this.#close(), ms));
     on(button, "click", () => this.#press());
     on(this.#element, "replaced", () => this.#close());
     for (const type of ["pointerenter", "focusin"]) on(this.#element, type, () => window.clearTimeout(this.#timer));
-    for (const type of ["pointerleave", "focusout"]) on(this.#element, type, leave);
+    for (const type of ["pointerleave", "focusout"]) on(this.#element, type, () => this.#wait());
     if (this.#undo) on(document, "keydown", (event) => isUndo(event) && this.#press(event));
     on(part("chat-sidebar"), "toggle", () => this.#put());
-    leave();
+  }
+
+  /** The pointer may leave it while the focus stays, or the other way around: then the last one to go starts this again. */
+  #wait() {
+    window.clearTimeout(this.#timer);
+    this.#timer = window.setTimeout(() => this.#element.matches(":hover, :focus-within") || this.#close(), this.#ms);
   }
 
   /** After the list in the order of the page, and above an open drawer; it stays when the drawer is closed. */
@@ -85,6 +112,7 @@ class Toast {
     const place = drawer.checkVisibility() ? drawer : document.body;
     if (this.#element.parentNode !== place) place.append(this.#element);
     if (!this.#element.matches(":popover-open")) this.#element.showPopover();
+    this.#wait(); // moved, it has neither the pointer nor the focus
   }
 
   #press(event) {
