@@ -77,7 +77,7 @@ MESSAGE_EACH_SECOND = Limit("message-second", 1, 1)
 MESSAGE_EACH_MINUTE = Limit("message-minute", 20, 60)
 PAGE_POST = Limit("page-post", 60, 60)
 BRANCH = Limit("branch", 5, 60)  # each copies up to 16 MiB of text
-SOCKET_CONNECT = Limit("socket", 30, 60)
+SOCKET_CONNECT = Limit("socket", 120, 60)  # each move from chat to chat opens a new one
 PREFERENCE = Limit("preference", 60, 60)
 SEARCH = Limit("search", 120, 60)  # the dialog searches while its user types
 

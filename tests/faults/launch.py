@@ -32,6 +32,7 @@ from tests.support.patches import Part
 UNKNOWN_NAMES = "unknown-names"  # in the workers' folder, like the next
 NEXT_MIGRATIONS = "next-migrations"
 BLOCKED_SECONDS = 20  # an owner that wakes within 18 may find its lease spared, and continues
+FEW_HANDSHAKES = 30
 SLOW_START_SECONDS = 3
 BLOCKED_AT = 100  # characters of an answer
 
@@ -141,11 +142,14 @@ def start_slowly() -> None:
 
 def raise_limits() -> None:
     """A test user does in seconds what people do in minutes. Limits are on, and these two are high."""
+    change_limits({MESSAGE_EACH_SECOND: 100, SOCKET_CONNECT: 100 * SOCKET_CONNECT.count})
+
+
+def change_limits(counts: dict[Limit, int]) -> None:
     original = patches.LIMITS_WAIT.value
 
     async def wait_ms(self: Any, limit: Limit, key: str, **named: Any) -> int:
-        busy = limit in (MESSAGE_EACH_SECOND, SOCKET_CONNECT)
-        return int(await original(self, replace(limit, count=limit.count * 100) if busy else limit, key, **named))
+        return int(await original(self, replace(limit, count=counts.get(limit, limit.count)), key, **named))
 
     patches.LIMITS_WAIT.replace_in_this_process(wait_ms)
 
@@ -257,6 +261,7 @@ FAULTS: dict[str, Callable[[], Any]] = {
     "cut_under_commands": cut_under_commands,
     **{f"clock:{seconds:+d}": partial(set_the_clock, seconds) for seconds in (3600, -3600, 2, -2)},
     "strict_limits": lambda: None,  # production's
+    "few_handshakes": lambda: change_limits({SOCKET_CONNECT: FEW_HANDSHAKES}),
     "names": ask_for_names,
     "next_release": migrate_to_the_next_release,
     "small_buffers": buffer_little,

@@ -101,7 +101,7 @@ async def test_row_49_a_login_on_one_host_works_on_all_whatever_their_clocks_say
 async def test_row_50_tabs_of_a_worker_that_leaves_are_at_another_at_once_within_their_limits(
     cluster: Cluster,
 ) -> None:
-    leaving = [cluster.launch("serve", "strict_limits", DRAIN_SECONDS="18") for _ in range(2)]
+    leaving = [cluster.launch("serve", "strict_limits few_handshakes", DRAIN_SECONDS="18") for _ in range(2)]
     [new], *_ = await asyncio.gather(cluster.workers(1), *(worker.until_ready() for worker in leaving))
     async with AsyncExitStack() as stack:
         site = await stack.enter_async_context(cluster.balanced(*leaving))
@@ -109,7 +109,7 @@ async def test_row_50_tabs_of_a_worker_that_leaves_are_at_another_at_once_within
         story = await stack.enter_async_context(asked(cluster, *counting(300), at=leaving[0], tabs=tabs))
         await story.until_text(30)
         site.workers.append(new.url)
-        for worker in leaving:  # 45 handshakes in all, of which 30 a minute are allowed
+        for worker in leaving:  # 45 handshakes in all, of which 30 a minute are allowed here
             worker.process.send_signal(signal.SIGTERM)
             assert await worker.end(seconds=25) == 0
             await eventually(lambda: all(tab.connections == len(tab.codes) + 1 for tab in story.tabs))

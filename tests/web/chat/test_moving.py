@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import websockets
 
+from chat.events import Close
 from chat.models import ChatThread, User, UserSettings
+from chat.security.limits import SOCKET_CONNECT
 from tests.support.cast import Person
 from tests.support.page import Page
 from tests.support.rows import past_thread
-from tests.support.site import Beside
+from tests.support.site import Beside, Site
+from tests.support.tab import RECEIVE_SECONDS
 
 
 async def opened(person: Person, thread_id: str) -> dict[str, Any]:
@@ -60,3 +66,23 @@ async def test_a_socket_has_the_release_of_its_pages(alice: Person, beside: Besi
 
     assert release == await release_of_page(alice, here)
     assert (release == other) is (not more)
+
+
+@pytest.mark.usefixtures("unforgiving")
+async def test_a_move_each_second_is_within_the_limits_and_a_flood_is_not(throttled: Site, alice: Person) -> None:
+    person = Person(throttled, alice.http, alice.email)
+    codes = [await code_of_brief_socket(person) for _ in range(SOCKET_CONNECT.count + 1)]
+
+    assert codes == [None] * SOCKET_CONNECT.count + [Close.OVERLOAD]
+    assert SOCKET_CONNECT.count > SOCKET_CONNECT.period_seconds, "more than one a second, for minutes"
+
+
+async def code_of_brief_socket(person: Person) -> int | None:
+    """What the server closes it with, if it does so before it is ready; None if the tab closes it."""
+    async with person.connection("") as connection:
+        await connection.send(json.dumps({"type": "hello", "v": 1, "cursor": "", "rev": 0, "want": ""}))
+        try:
+            await asyncio.wait_for(connection.recv(), RECEIVE_SECONDS)
+        except websockets.ConnectionClosed:
+            return connection.close_code
+    return None
