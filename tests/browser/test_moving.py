@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Page, WebSocket, WebSocketRoute, expect
+from playwright.async_api import Browser, Page, Route, WebSocket, WebSocketRoute, expect
 
 from chat.models import AuthSession, ChatMessage, ChatThread, QueuedMessage
 from tests.support.accessibility import AXE, violations
@@ -17,7 +19,7 @@ from tests.support.desk import PHONE, ChatPage, Desk
 from tests.support.rows import past_thread
 from tests.support.scripted import ScriptedAnswer
 from tests.support.site import Beside
-from tests.support.waiting import eventually
+from tests.support.waiting import LONG_SECONDS, eventually
 
 SENTENCE = "Line {} of a talk that is long enough to be read for a while, and that goes on. "
 GONE = r"Failed to load resource: the server responded with a status of 404"
@@ -370,6 +372,74 @@ async def test_a_message_of_an_address_is_shown(desk: Desk, alice: Person) -> No
     await shows(chat, "Tea")
 
     await expect(chat.messages.nth(2)).to_be_in_viewport()
+    assert await is_same_page(chat)
+
+
+@asynccontextmanager
+async def late(page: Page, path: str) -> AsyncIterator[None]:
+    """The server's answers to requests of this path arrive at the end."""
+    asked, arrives = asyncio.Event(), asyncio.Event()
+
+    async def held(route: Route) -> None:
+        answer = await route.fetch()
+        asked.set()
+        await arrives.wait()
+        await route.fulfill(response=answer)
+
+    await page.route(path, held)
+    async with page.expect_response(path) as response:
+        yield
+        await asyncio.wait_for(asked.wait(), LONG_SECONDS)
+        arrives.set()
+    await (await response.value).finished()
+    await page.evaluate("() => new Promise((resolve) => setTimeout(resolve))")  # for what the page does with it
+
+
+async def test_a_branch_that_is_ready_late_does_not_take_the_reader_away(desk: Desk, alice: Person) -> None:
+    eggs, tea = await talk(alice, "Eggs"), await talk(alice, "Tea")
+    chat = await marked(desk, alice, eggs)
+    async with late(chat.page, "**/branch/"):
+        await chat.answer.hover()
+        await chat.answer.get_by_role("link", name="More").click()
+        await chat.page.get_by_role("menuitem", name="Branch into a new chat").click()
+        await go(chat, "Tea")
+    await expect(chat.threads).to_have_count(3)
+
+    await chat.say("say still here")
+    await chat.is_over(answers=2)
+    assert await is_same_page(chat)
+    assert chat.thread_id == tea
+
+
+@pytest.mark.parametrize("status", [204, 404])
+async def test_a_chat_that_is_archived_late_is_not_taken_for_the_one_that_is_open(
+    desk: Desk, alice: Person, status: int
+) -> None:
+    eggs, tea = await talk(alice, "Eggs"), await talk(alice, "Tea")
+    chat = await marked(desk, alice, eggs, allowed=(GONE,))
+    if status == 404:
+        await ChatThread.filter(id=eggs).update(deleted_at=datetime.now(UTC))
+    async with late(chat.page, "**/archive/"):
+        await chat.page.keyboard.press("Control+k")
+        await chat.page.get_by_role("option", name="Archive this chat").click()
+        await go(chat, "Tea")
+
+    await expect(chat.error).to_be_hidden()
+    await chat.say("say still here")
+    await chat.is_over(answers=2)
+    assert await is_same_page(chat)
+    assert chat.thread_id == tea
+
+
+async def test_a_chat_whose_title_is_not_known_yet_has_no_other_title(desk: Desk, alice: Person) -> None:
+    eggs, tea = await talk(alice, "Eggs"), await talk(alice, "Tea")
+    await ChatThread.filter(id=tea).update(archived=True)
+    chat = await marked(desk, alice, eggs)
+    await chat.page.route_web_socket(f"**/ws/chat/{tea}/", lambda socket: None)
+
+    await chat.page.evaluate(f"void navigation.navigate('/chat/{tea}/')")
+
+    await expect(chat.page).to_have_title("Quart Chat")
     assert await is_same_page(chat)
 
 

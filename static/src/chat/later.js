@@ -15,6 +15,7 @@ export class Later {
   /** Without the file, which a newer release may have removed, the browser does what it does without JavaScript. */
   async act(message, button) {
     const versions = await import("./versions.js").catch(() => null);
+    if (this.#page.signal.aborted) return;
     if (versions) return versions.act(this.#page, message, button);
     if (button.href) window.location.assign(button.href);
     else button.form.requestSubmit(button);
@@ -22,7 +23,9 @@ export class Later {
 
   /** `begun`: the text of an editor that was closed, and why it opens again. */
   async edit(message, begun) {
+    if (begun) this.#page.draftOf(message.id).write(begun.text); // while the file is loaded, the reader may leave
     const editor = await import("./editor.js").catch(() => null);
+    if (this.#page.signal.aborted) return;
     if (editor) editor.edit(this.#page, message, this.#page.articleOf(message.id), begun);
     else window.location.assign(`${this.#page.address}?edit=${message.id}#message`);
   }

@@ -38,7 +38,7 @@ export class Moving {
     prepare(main, threadId);
     shared.sidebar.current(threadId);
     const title = listedTitle(threadId) || known?.state.title;
-    if (!title) part("thread-title").textContent = "\u00a0"; // until the socket brings it
+    if (!title) [part("thread-title").textContent, document.title] = ["\u00a0", main.dataset.siteName]; // until the socket brings it
     const next = this.#chat.reopen();
     focusOn(part("thread-title"));
     if (known) this.#showAgain(next, known, title);

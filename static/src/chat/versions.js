@@ -113,5 +113,5 @@ function appears(list, id) {
 async function branch(page, id) {
   const { problem, thread_id: branched } = await request(`${page.address}branch/`, { message_id: id });
   if (problem) page.say(problem);
-  else window.location.assign(`/chat/${branched}/`);
+  else if (!page.signal.aborted) window.location.assign(`/chat/${branched}/`);
 }

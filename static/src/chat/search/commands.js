@@ -58,13 +58,14 @@ function leaveArchived(threadId) {
 function poster(words, path, fields, done = () => {}) {
   const { threadId } = document.getElementById("chat").dataset;
   const button = threadId && element("button", {}, words);
-  if (button) button.addEventListener("click", () => post(`/chat/${threadId}/${path}`, fields, () => done(threadId)));
+  if (button) button.addEventListener("click", () => post(threadId, path, fields, done));
   return button || null;
 }
 
-async function post(address, fields, done) {
-  const { problem } = await request(address, fields);
-  if (!problem) return done();
+async function post(threadId, path, fields, done) {
+  const { problem } = await request(`/chat/${threadId}/${path}`, fields);
+  if (document.getElementById("chat").dataset.threadId !== threadId) return; // the reader is in another chat by now
+  if (!problem) return done(threadId);
   const place = document.getElementById("composer-error");
   [place.textContent, place.hidden] = [problem, false];
 }
