@@ -18,6 +18,14 @@ RUNNING = """
       playState === "running" && effect.getComputedTiming().endTime > 100).map(({ animationName }) => animationName)
 """
 
+HIGHLIGHT = """
+    () => {
+      const probe = document.createElement("i");
+      probe.style.backgroundColor = "Highlight";
+      document.body.append(probe);
+      return getComputedStyle(probe).backgroundColor;
+    }
+"""
 INK = """
     () => {
       const chart = document.createElementNS("http://www.w3.org/2000/svg", "svg");
@@ -61,6 +69,16 @@ async def test_the_chat_in_forced_colors(desk: Desk, alice: Person) -> None:
         text = chat.answer.locator(".markdown-content p")
         await expect(text).to_have_text("Some text")
         assert await background(text, "::after") != ground
+
+
+async def test_an_unread_chat_has_the_color_of_highlights(desk: Desk, alice: Person) -> None:
+    first, other = await past_thread(alice), await past_thread(alice, title="Another one")
+    chat = await desk.chat(alice, first, **FORCED)
+    await alice.ask("say hello", other)
+    dot = chat.page.locator(".thread-unread:visible")
+    await expect(dot).to_be_visible()
+
+    assert await background(dot) == await chat.page.evaluate(HIGHLIGHT)
 
 
 async def test_choices_and_charts_in_forced_colors(desk: Desk, alice: Person) -> None:
