@@ -14,7 +14,7 @@ import msgspec
 
 from chat.database import query as rows_of
 from chat.search import matches
-from chat.search.matches import END, NEWEST, Match
+from chat.search.matches import END, NEWEST, Match, Titled
 from chat.search.query import Query
 from chat.search.snippets import snippet, title_marks
 
@@ -133,7 +133,7 @@ async def find(user_id: UUID, query: Query, text: str, *, before: str = "") -> F
     newest = await matches.messages(user_id, query, newest=place.newest)
     titled = await matches.titled(user_id, query) if place.with_titles else []
     under = await matches.under(user_id, titled, query)
-    chosen = _grouped([*newest, *under], [one.thread_id for one in titled if not one.rest])
+    chosen = _grouped([*newest, *under], [one for one in titled if not one.rest])
     page = chosen[place.skipped : place.skipped + CHATS]
     following = _following(place, newest, is_cut=len(chosen) > place.skipped + CHATS)
     return Found(text, await _shown(user_id, page, query), following)
@@ -154,11 +154,14 @@ async def is_behind(user_id: UUID) -> bool:
     return bool(rows and rows[0]["is_behind"])
 
 
-def _grouped(found: Sequence[Match], titled: Sequence[UUID]) -> list[_Chosen]:
-    """Chats whose title has all of the words, then the others by their best message."""
-    by_thread: dict[UUID, dict[UUID, None]] = {thread_id: {} for thread_id in titled}
-    for match in sorted(found, key=lambda match: -match.rank):  # stable: the newest of the same rank first
-        by_thread.setdefault(match.thread_id, {})[match.id] = None
+def _grouped(found: Sequence[Match], titled: Sequence[Titled]) -> list[_Chosen]:
+    """Chats whose title has all of the words, then the others by their best message. Exact signs come before both."""
+    best = sorted(found, key=lambda match: -match.rank)  # stable: the newest of the same rank first
+    ordered: list[Titled | Match] = [*titled, *best]
+    exact = [one for one in ordered if one.is_exact]
+    by_thread: dict[UUID, dict[UUID, None]] = {one.thread_id: {} for one in (*exact, *ordered)}
+    for match in best:
+        by_thread[match.thread_id][match.id] = None
     return [_Chosen(thread_id, list(ids)[:HITS], len(ids) > HITS) for thread_id, ids in by_thread.items()]
 
 

@@ -77,6 +77,7 @@ class Titled:
 
     thread_id: UUID
     rest: list[Term]
+    is_exact: bool = True  # it has the signs of the query, too
 
     def tsquery(self, query: Query) -> str:
         """What a message of it must contain: the rest, or if there is none any of the words."""
@@ -101,7 +102,11 @@ async def titled(user_id: UUID, query: Query) -> list[Titled]:
     any_of = " | ".join(one.tsquery for one in query.wanted)
     rows = await rows_of(TITLED, user_id, f"'{owner(user_id, of_titles=True)}' & ({any_of})")
     return [
-        Titled(row["id"], [term for term in query.wanted if not spans(row["title"], [term])])
+        Titled(
+            row["id"],
+            [term for term in query.wanted if not spans(row["title"], [term])],
+            all(literal in row["title"].lower() for literal in query.literals),
+        )
         for row in rows
         if not spans(row["title"], query.unwanted)
     ]

@@ -90,6 +90,17 @@ async def test_the_signs_of_a_word_put_what_has_them_first(alice: Person) -> Non
     assert chats[0]["thread_id"] == exact
 
 
+async def test_the_signs_of_a_word_come_before_a_title_without_them(alice: Person) -> None:
+    plain = await said(alice, "Debug a segfault", "in C, plan C")
+    await alice.http.post(f"/chat/{plain}/title/", data={"title": "Segfault in C"})
+    exact = await said(alice, "My C++ compiler")
+    titled = await said(alice, "Which compiler?")
+    await alice.http.post(f"/chat/{titled}/title/", data={"title": "C++ and more"})
+
+    assert [chat["thread_id"] for chat in (await found(alice, "c++"))["chats"]] == [titled, exact, plain]
+    assert (await found(alice, "c"))["chats"][-1]["thread_id"] == exact
+
+
 async def test_a_chat_shows_its_best_hits_and_leads_to_the_others(alice: Person) -> None:
     contents = [f"fondue {number}" for number in range(HITS + 2)]
     thread_id = await said(alice, *contents)
