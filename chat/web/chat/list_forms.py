@@ -78,6 +78,13 @@ async def bulk(user: User) -> ResponseReturnValue:
     return redirect(url_for("chat_list.archived_chats" if _is_archive(form) else "chat_list.all_chats"), 303)
 
 
+@blueprint.get("/bulk/")
+@login_required
+async def bulk_again(user: User) -> ResponseReturnValue:
+    """To the list: a refused form leaves this address in the browser, where it can be opened again."""
+    return redirect(url_for("chat_list.all_chats"), 303)
+
+
 @blueprint.post("/<uuid:thread_id>/pin/")
 @limited(PAGE_POST)
 @login_required
