@@ -119,6 +119,7 @@ function prepare(main, threadId) {
   part("queue").querySelector("ol").replaceChildren();
   part("queue").querySelector(".queue-paused").textContent = "";
   part("branched-from")?.remove();
+  part("archived-notice")?.remove();
   part("rename-form").toggleAttribute("data-open", false);
   part("chat-messages").inert = true; // until they are replaced
   const field = part("message");

@@ -74,7 +74,12 @@ async def test_an_archived_chat_is_on_its_page_and_can_be_read(alice: Person) ->
     assert (await alice.http.get(f"/chat/{older}/")).status_code == 200
     page = Page((await alice.http.get("/chat/archived/")).text)
     assert [box["value"] for box in page.all("input", name="thread_id")] == [older]
-    assert (await post(alice, f"{older}/archive", archived=0)).status_code == 204
+
+    notice = Page((await alice.http.get(f"/chat/{older}/")).text).find("form", id="archived-notice")
+    assert "This chat is archived." in notice.text
+    answer = await alice.http.post(notice["action"], data={"archived": "0"})
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"/chat/{older}/")
+    assert "archived-notice" not in (await alice.http.get(f"/chat/{older}/")).text
 
     assert (await ids(alice), await archived(alice)) == ([newer, older], [])
 
@@ -151,6 +156,7 @@ async def test_what_cannot_be_done_is_explained_and_changes_nothing(
 
     assert (program.status_code, program.json()["code"], page.status_code) == (422, code, 422)
     assert Page(page.text).find("p", role="alert").text == program.json()["message"]
+    assert (await alice.http.get("/chat/bulk/")).headers["Location"] == "/chat/list/"
     assert await ids(alice) == [thread_id]
 
 
@@ -177,7 +183,7 @@ async def test_another_site_changes_nothing(alice: Person) -> None:
 
 
 async def test_nobody_is_sent_to_the_login(nobody: Person) -> None:
-    for path in ("list", "archived"):
+    for path in ("list", "archived", "bulk"):
         assert (await nobody.http.get(f"/chat/{path}/")).status_code == 303
     assert (await bulk(nobody, "delete", uuid.uuid4())).status_code == 401
 

@@ -44,6 +44,8 @@ function pinControl() {
 }
 
 function archiveControl() {
+  const isArchived = Boolean(document.getElementById("archived-notice"));
+  if (isArchived) return poster("Unarchive this chat", "archive/", { archived: "0" }, () => window.location.reload());
   return poster("Archive this chat", "archive/", { archived: "1" }, leaveArchived);
 }
 
