@@ -137,7 +137,14 @@ async def test_each_shortcut_that_the_list_names_works(desk: Desk, alice: Person
         "Copy the last code Ctrl Shift ;",
         "Stop the answer Esc",
         "Show this list Ctrl /",
+        "Next chat ↓",
+        "Previous chat ↑",
+        "Menu of the chat →",
+        "Rename the chat F2",
+        "Delete the chat Delete",
+        "Undo what was just archived or deleted Ctrl Z",
     ]
+    await expect(chat.page.get_by_role("heading", name="In the list of chats")).to_be_visible()
     await chat.page.get_by_role("button", name="Close", exact=True).click()
     await expect(answer).to_be_focused()
     await chat.page.keyboard.press("Control+Shift+O")
