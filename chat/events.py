@@ -203,6 +203,9 @@ class Snapshot(Frame, frozen=True, tag="thread.snapshot"):
     running: RunningView | None = None  # only in the last part
     model: str = ""  # that the composer offers first: the thread's, or the one in the user's settings; empty: any
     forked_from: OriginView | None = None
+    pinned: bool | None = None  # as in `thread.updated`, like the next two
+    archived: bool | None = None
+    unread: bool | None = None
 
 
 class Ack(Frame, frozen=True, tag="ack"):

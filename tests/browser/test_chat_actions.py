@@ -344,6 +344,31 @@ async def test_an_answer_is_unread_until_its_end_is_seen(desk: Desk, alice: Pers
     await expect(link(other, "Second").locator(".thread-unread")).to_be_hidden()
 
 
+async def test_an_answer_in_an_archived_chat_is_seen(desk: Desk, alice: Person) -> None:
+    """The list has no row for it."""
+    _, second = await threads(alice, "First", "Second")
+    await ChatThread.filter(id=second).update(archived=True)
+    await alice.ask("say hello", second)
+    assert await eventually(lambda: is_unread(second))
+    chat = await desk.chat(alice, second)
+
+    assert await eventually(lambda: is_read(second))
+    await alice.ask("say more", second)  # within some seconds
+    await chat.is_over(answers=3)
+    assert await eventually(lambda: is_read(second))
+    await expect(chat.page.locator("#chat[data-unread]")).to_have_count(0)
+
+
+async def is_unread(thread_id: str) -> bool:
+    thread = await ChatThread.get(id=thread_id)
+    return thread.answered_number > thread.seen_number
+
+
+async def is_read(thread_id: str) -> bool:
+    thread = await ChatThread.get(id=thread_id)
+    return thread.answered_number == thread.message_count == thread.seen_number
+
+
 async def test_the_menu_of_a_row_by_keys_and_by_mouse(desk: Desk, alice: Person) -> None:
     first, _ = await threads(alice, "First", "Second")
     chat = await desk.chat(alice, first)

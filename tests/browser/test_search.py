@@ -200,6 +200,17 @@ async def test_a_chat_whose_title_is_typed_is_proposed_before_its_messages(
     await expect(palette.active).to_contain_text("How long do")
 
 
+async def test_an_archived_chat_has_the_commands_of_what_it_is(desk: Desk, alice: Person) -> None:
+    thread_id = await past_thread(alice, title="Old")
+    await ChatThread.filter(id=thread_id).update(archived=True, pinned=True)
+    palette = await opened(desk, alice, thread_id)
+    await expect(palette.option("Unpin this chat")).to_have_count(1)
+    await palette.option("Unarchive this chat").click()
+
+    await expect(palette.page.locator("#thread-list li", has_text="Old")).to_be_visible()
+    assert not (await ChatThread.get(id=thread_id)).archived
+
+
 async def test_commands_about_a_chat_are_offered_only_in_a_chat(desk: Desk, alice: Person) -> None:
     palette = await opened(desk, alice)
     await expect(palette.option("New chat")).to_have_count(1)

@@ -26,6 +26,7 @@ OF_ANSWERS = {
     "final",
     "response.error",
 }
+FLAGS = ("pinned", "archived", "unread")
 AHEAD = {"content": "ahead", "reasoning": "thoughts_ahead"}  # UTF-16 units shown beyond the server's word
 
 
@@ -44,6 +45,7 @@ class Store:
         self.elsewhere: str | None = None  # the answer that is being written in a version that is not shown
         self.queue: dict[str, Any] = {"paused": "", "items": []}
         self.model, self.forked_from = "", None  # as the chat was opened
+        self.flags: dict[str, Any] = {"rev": rev}  # what the list of chats says of this one
         self.parts: list[dict[str, Any]] = []
         self.syncs = 0
         self.chats: dict[str, dict[str, Any]] = {}  # the sidebar's, by id
@@ -77,6 +79,7 @@ class Store:
                 self._listed(frame)
                 if frame["type"] != "thread.updated" or not frame.get("cursor"):
                     return
+                self._flag(frame)  # the log is this thread's
         if frame.get("cursor") and frame.get("rev", 0) > self.rev + (frame["type"] != "response.started"):
             self.syncs += 1  # a change arrived that does not follow the last one
         self.syncs = min(self.syncs, syncs + 1)
@@ -159,6 +162,12 @@ class Store:
         self.elsewhere = None if running["shown"] else running["message_id"]
         self.queue = frame.get("queue") or self.queue
         self.model, self.forked_from = frame.get("model", ""), frame.get("forked_from")
+        self._flag(frame)
+
+    def _flag(self, frame: dict[str, Any]) -> None:
+        if frame.get("rev", 0) >= self.flags["rev"]:
+            known = {name: frame[name] for name in FLAGS if frame.get(name) is not None}
+            self.flags |= known | {"rev": frame.get("rev", 0)}
 
     def _listed(self, frame: dict[str, Any]) -> None:
         """The sidebar. Of two changes of a chat, the one with the greater rev is newer."""

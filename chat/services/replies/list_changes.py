@@ -40,6 +40,11 @@ WHERE t.id = ANY($1::uuid[]) AND t.answered_number > t.seen_number AND m.thread_
     AND m.status <> 'streaming' AND (m.id = t.head_id OR m.number = t.answered_number)
 RETURNING t.id, {LISTED_SQL}
 """  # noqa: S608
+READ = f"""
+UPDATE chat_thread t SET seen_number = t.answered_number, rev = t.rev + 1
+WHERE t.id = ANY($1::uuid[]) AND t.answered_number > t.seen_number
+RETURNING t.id, {LISTED_SQL}
+"""  # noqa: S608
 RUNNING = f"SELECT thread_id FROM generation WHERE thread_id = ANY($1::uuid[]) AND state IN {ALIVE_SQL}"  # noqa: S608
 
 TOO_MANY_PINNED = f"You can pin {MOST_PINNED} chats. Unpin one of them, then try again."
@@ -79,6 +84,14 @@ async def see(user: User, thread_id: UUID, message_id: UUID, *, broadcast: Broad
     await tell(user, changed.rows, changed.running, broadcast=broadcast)
 
 
+async def read(user: User, thread_ids: Sequence[UUID], *, broadcast: Broadcast) -> list[UUID]:
+    """Mark chats as read, for pages without JavaScript; returns those that are the user's."""
+    async with in_transaction():
+        changed = await _change(user, thread_ids, READ)
+    await tell(user, changed.rows, changed.running, broadcast=broadcast)
+    return changed.own
+
+
 async def running_among(thread_ids: list[UUID]) -> set[UUID]:
     """Which of these threads are answering.
 
@@ -99,8 +112,8 @@ async def tell(user: User, rows: Sequence[dict[str, Any]], running: set[UUID], *
     await broadcast.announce(*told)
 
 
-async def _change(user: User, thread_ids: Sequence[UUID], statement: str, value: Any) -> _Changed:
+async def _change(user: User, thread_ids: Sequence[UUID], statement: str, *values: Any) -> _Changed:
     """In the caller's transaction."""
     own = [row["id"] for row in await query(LOCK, user.id, list(thread_ids))]
-    rows = await query(statement, own, value) if own else []
+    rows = await query(statement, own, *values) if own else []
     return _Changed(own, rows, await running_among([row["id"] for row in rows]))

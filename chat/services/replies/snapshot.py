@@ -23,7 +23,7 @@ from chat.events import (
     decode_logged,
 )
 from chat.llm.tools import Registry
-from chat.models import ALIVE_SQL, Status
+from chat.models import ALIVE_SQL, LISTED_SQL, Status
 from chat.services.replies import queue
 from chat.services.replies.growing import GrowingText
 from chat.services.replies.jump import Place
@@ -34,7 +34,7 @@ PART_MAX_CHARACTERS = 48 * 1024  # keeps a frame under 64 KiB, unless a single m
 
 # At most one answer of a thread is being written.
 THREAD = f"""
-SELECT t.rev, t.title, t.queue_paused, q.queued, coalesce(nullif(t.model, ''), s.model, '') AS model,
+SELECT {LISTED_SQL}, t.queue_paused, q.queued, coalesce(nullif(t.model, ''), s.model, '') AS model,
     o.id AS origin, o.title AS origin_title, g.answer_id, g.partial, g.partial_reasoning, g.partial_reasoning_ms,
     g.partial_thinking, g.ckpt_epoch, g.ckpt_s
 FROM chat_thread t LEFT JOIN generation g ON g.thread_id = t.id AND g.state IN {ALIVE_SQL}
@@ -70,6 +70,9 @@ class ThreadView:
     running: RunningView | None = None
     model: str = ""
     forked_from: OriginView | None = None
+    pinned: bool = False
+    archived: bool = False
+    unread: bool = False
 
     def snapshots(self) -> list[Snapshot]:
         """The view as frames."""
@@ -88,6 +91,9 @@ class ThreadView:
                 running=self.running if number == len(groups) else None,
                 model=self.model,
                 forked_from=self.forked_from,
+                pinned=self.pinned,
+                archived=self.archived,
+                unread=self.unread,
             )
             for number, group in enumerate(groups, start=1)
         ]
@@ -121,7 +127,8 @@ async def view_thread(
         page = replace(page, messages=[_with(answer, message, answer_id) for message in page.messages])
     queued = queue.view(thread["queue_paused"], thread["queued"])
     model, origin = thread["model"], thread["origin"] and OriginView(thread["origin"], thread["origin_title"])
-    return ThreadView(position, thread["rev"], thread["title"], page, queued, running, model, origin)
+    listed = {name: thread[name] for name in ("pinned", "archived", "unread")}
+    return ThreadView(position, thread["rev"], thread["title"], page, queued, running, model, origin, **listed)
 
 
 async def thread_states(thread_ids: list[UUID]) -> dict[UUID, ThreadState]:

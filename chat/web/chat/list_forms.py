@@ -35,6 +35,7 @@ WORDS = {
     "unpin": "no longer pinned",
     "archive": "archived",
     "unarchive": "back in the list",
+    "read": "marked as read",
     "delete": "deleted",
     "undelete": "back",
 }
@@ -125,6 +126,7 @@ async def _carried_out(user: User, action: str, thread_ids: list[UUID]) -> list[
         "unpin": partial(pin_all, on=False),
         "archive": partial(archive_all, on=True),
         "unarchive": partial(archive_all, on=False),
+        "read": partial(list_changes.read, broadcast=deps.broadcast),
         "delete": partial(thread_deletion.delete, worker=deps.worker, broadcast=deps.broadcast),
         "undelete": partial(thread_deletion.undelete, broadcast=deps.broadcast),
     }

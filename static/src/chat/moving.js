@@ -113,7 +113,7 @@ function prepare(main, threadId) {
   readdress(document.body, main.dataset.threadId, threadId);
   Object.assign(main.dataset, { threadId, cursor: "", rev: "0" });
   main.removeAttribute("data-elsewhere");
-  main.removeAttribute("data-cut");
+  for (const name of ["data-cut", "data-pinned", "data-archived", "data-unread"]) main.removeAttribute(name);
   for (const id of HIDDEN) part(id).hidden = true;
   part("elsewhere").hidden = true;
   part("queue").querySelector("ol").replaceChildren();

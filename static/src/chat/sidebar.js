@@ -81,10 +81,6 @@ export class Sidebar {
     this.#drop(id);
   }
 
-  isUnread(id) {
-    return this.#rows.get(id)?.querySelector(".thread-unread").hidden === false;
-  }
-
   /** The newest chats, as the server has them: a row that belongs among them and is not there was deleted meanwhile. */
   renew({ threads, older_cursor: cursor }) {
     const listed = new Set(threads.map((thread) => thread.thread_id));

@@ -14,14 +14,17 @@ import {
   answer, complete, findMessage, isMisplaced, lastOf, placed, runningAnswer, settled, storedOf, withoutPending, written,
 } from "./message_updates.js";
 
+/** What the list of chats says of a chat. */
+export const FLAGS = ["pinned", "archived", "unread"];
+
 const NO_QUEUE = { paused: "", items: [] };
 
 /**
  * `elsewhere` is the id of an answer that is being written in a version that is not shown. `detached`: an older part of the thread
  * is shown, or another version; what does not concern its messages is ignored.
  */
-export function initialState({ threadId, cursor = "", rev = 0, title = "", messages = [], elsewhere = null, queue = NO_QUEUE, detached = false }) {
-  const shown = { title, titleRev: rev, messages: messages.map(complete), elsewhere, queue, detached };
+export function initialState({ threadId, cursor = "", rev = 0, title = "", messages = [], elsewhere = null, queue = NO_QUEUE, detached = false, flags = {} }) {
+  const shown = { title, titleRev: rev, messages: messages.map(complete), elsewhere, queue, detached, flags: { rev, ...flags } };
   return { threadId, cursor, rev, ...shown, wantSnapshot: false, parts: null };
 }
 
@@ -94,11 +97,18 @@ function replaced(state, frame, fresh) {
   const elsewhere = running && !running.shown ? running.message_id : null;
   const next = { ...state, cursor, rev, title, titleRev: rev, messages, elsewhere, queue: queue ?? state.queue };
   const effects = { acked: [...sent], thread: { thread_id: state.threadId, title } };
-  if (state.detached) return changed(next, effects);
+  if (state.detached) return changed(flagged(next, frame), effects);
   if (forked) effects.forked = true;
   if (frame.model !== undefined) effects.opened = { model: frame.model, forkedFrom: frame.forked_from };
   if (!above.length && frame.has_older !== undefined) effects.older = olderOf(frame);
-  return changed(next, effects);
+  return changed(flagged(next, frame), effects);
+}
+
+/** A worker of an older release leaves flags out, or null. */
+function flagged(state, { rev = 0, ...frame }) {
+  if (rev < state.flags.rev) return state;
+  const known = FLAGS.filter((name) => typeof frame[name] === "boolean").map((name) => [name, frame[name]]);
+  return { ...state, flags: { ...state.flags, rev, ...Object.fromEntries(known) } };
 }
 
 /** Nothing is kept above the snapshot: older messages begin where the server says. */
@@ -201,8 +211,8 @@ function titleUpdated(state, { thread_id: id = state.threadId, title, rev = stat
 
 /** For this thread the frame's title is ignored: `thread.title.updated` carries it with a rev, and is replayed. */
 function threadUpdated(state, { type, ...thread }) {
-  if (thread.thread_id === state.threadId) thread.title = state.title;
-  return changed(state, { thread });
+  if (thread.thread_id !== state.threadId) return changed(state, { thread });
+  return changed(flagged(state, thread), { thread: { ...thread, title: state.title } });
 }
 
 function threadDeleted(state, { thread_id: id, rev = 0 }) {

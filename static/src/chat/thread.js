@@ -19,7 +19,7 @@ import { readableText } from "./selection.js";
 import { Seen } from "./seen.js";
 import { Sending } from "./sending.js";
 import { browserStorage, tabStorage } from "./storage.js";
-import { initialState, reduce } from "./store.js";
+import { FLAGS, initialState, reduce } from "./store.js";
 
 const part = (id) => document.getElementById(id);
 
@@ -59,7 +59,7 @@ export class ThreadPage {
     this.#place = new Place(tabStorage(), threadId);
     const templates = { versions: part("versions-template") };
     for (const role of ["user", "assistant"]) templates[role] = part(`message-template-${role}`);
-    this.#list = new MessageList(part("chat-messages"), templates, (paint) => this.#follower.around(paint), signal);
+    this.#list = new MessageList(part("chat-messages"), templates, (paint) => this.#paint(paint), signal);
     this.#history = new HistoryLoader(part("older"), { signal, add: (messages, beginAt) => this.#addOlder(messages, beginAt) });
     this.#composer = new Composer(part("composer"), {
       signal,
@@ -90,7 +90,8 @@ export class ThreadPage {
     const { title } = part("thread-title").dataset;
     const elsewhere = this.#main.dataset.elsewhere ?? null;
     const detached = "detached" in this.#main.dataset;
-    this.#state = initialState({ threadId, cursor, rev: Number(rev), title, messages, elsewhere, queue: readQueue(), detached });
+    const flags = Object.fromEntries(FLAGS.map((name) => [name, name in this.#main.dataset]));
+    this.#state = initialState({ threadId, cursor, rev: Number(rev), title, messages, elsewhere, queue: readQueue(), detached, flags });
     this.#narrator.begin(this.#state);
     this.#connection.open();
     const place = this.#place.read() ?? foundPlace(this.#main.dataset);
@@ -207,6 +208,11 @@ export class ThreadPage {
     notice.hidden = !elsewhere;
     notice.querySelector("button").value = elsewhere ?? "";
     this.#later.showQueue(this.#state, Boolean(running || elsewhere));
+    for (const name of FLAGS) this.#main.toggleAttribute(`data-${name}`, Boolean(this.#state.flags[name]));
+  }
+
+  #paint(paint) {
+    this.#follower.around(paint);
     this.#seen.check();
   }
 
@@ -252,12 +258,13 @@ export class ThreadPage {
   }
 
   #forSeen() {
-    const last = () => lastOf(this.#state);
     return {
       signal: this.signal,
       scroller: part("chat-scroll"),
-      isUnread: () => this.#shared.sidebar.isUnread(this.#state.threadId),
-      last: () => (last()?.role === "assistant" && !runningAnswer(this.#state) ? this.#list.articleOf(last().id) : null),
+      unread: () => {
+        const last = this.#isShown && this.#state.flags.unread && lastOf(this.#state);
+        return last?.role === "assistant" && !runningAnswer(this.#state) ? last.id : "";
+      },
       see: (id) => this.#connection.see(id),
     };
   }

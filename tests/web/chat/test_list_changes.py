@@ -102,6 +102,19 @@ async def test_an_answer_is_unread_in_every_tab_until_one_has_seen_it(alice: Per
     assert [one["unread"] for one in await listed(alice)] == [False]
 
 
+async def test_a_form_marks_chats_as_read(alice: Person, bob: Person) -> None:
+    hers, his = (await ready(alice))["thread_id"], (await ready(bob))["thread_id"]
+    async with alice.tab(hers, want="snapshot") as tab:
+        await tab.until(lambda frame: tab.store.flags.get("unread") is True)
+        fields = {"action": "read", "thread_id": [hers, his]}
+        answer = await alice.http.post("/chat/bulk/", data=fields, headers={"Accept": "application/json"})
+        await tab.until(lambda frame: tab.store.flags["unread"] is False)
+
+    assert answer.json() == {"done": [hers]}
+    assert [one["unread"] for one in (*await listed(alice), *await listed(bob))] == [False, True]
+    assert 'value="read"' in (await alice.http.get("/chat/archived/")).text + (await alice.http.get("/chat/list/")).text
+
+
 async def test_an_older_answer_a_foreign_one_and_a_page_change_nothing(alice: Person, bob: Person) -> None:
     first = await ready(alice)
     thread_id = first["thread_id"]

@@ -10,7 +10,7 @@ const COMMANDS = [
   { at: "#new-chat", words: "New chat", also: "start begin", does: "newChat", isShown: true },
   { at: "#rename-open", words: "Rename this chat", also: "title name", isShown: true },
   { make: pinControl, also: "favorite top", verb: /^(un)?pin$/, isShown: true },
-  { make: archiveControl, also: "hide", verb: /^(un)?archive$/, isShown: true },
+  { make: archiveControl, also: "archive hide", verb: /^(un)?archive$/, isShown: true },
   { at: "#delete-thread", words: "Delete this chat", also: "remove", verb: /^delete$/, isShown: true },
   { make: () => element("a", { href: "/chat/archived/" }, "Archived chats"), also: "archive hidden", isShown: true },
   { at: '#account-menu a[href="/accounts/settings/"]', words: "Settings", also: "preferences account password", isShown: true },
@@ -39,13 +39,14 @@ export function commandsFor(text, hintOf) {
 // -- what has no control of its own on the page -------------------------------------------------------------------
 
 function pinControl() {
-  const isPinned = Boolean(document.querySelector("#thread-list [data-pinned] [aria-current]"));
+  const isPinned = "pinned" in document.getElementById("chat").dataset;
   return poster(isPinned ? "Unpin this chat" : "Pin this chat", "pin/", { pinned: isPinned ? "0" : "1" });
 }
 
 function archiveControl() {
-  const isArchived = Boolean(document.getElementById("archived-notice"));
-  if (isArchived) return poster("Unarchive this chat", "archive/", { archived: "0" }, () => window.location.reload());
+  const isArchived = "archived" in document.getElementById("chat").dataset;
+  const done = () => document.getElementById("archived-notice") && window.location.reload();
+  if (isArchived) return poster("Unarchive this chat", "archive/", { archived: "0" }, done);
   return poster("Archive this chat", "archive/", { archived: "1" }, leaveArchived);
 }
 
