@@ -39,6 +39,18 @@ async def test_a_chat_is_deleted_by_keyboard_and_every_tab_says_so(desk: Desk, a
     await purged(thread_id)
 
 
+async def test_another_tab_can_show_a_chat_again_whose_deletion_was_undone(desk: Desk, alice: Person) -> None:
+    thread_id = await past_thread(alice)
+    chat = await desk.chat(alice, thread_id)
+    await alice.http.post(f"/chat/{thread_id}/delete/")
+    await expect(chat.page.locator("#chat-notice")).to_contain_text(DELETED)
+    await alice.http.post(f"/chat/{thread_id}/undelete/")
+
+    await chat.page.locator("#chat-notice").get_by_role("button", name="Reload").click()
+    await chat.is_connected()
+    await expect(chat.messages).to_have_count(2)
+
+
 async def test_canceling_a_deletion_keeps_the_chat(desk: Desk, alice: Person) -> None:
     chat = await desk.chat(alice, await past_thread(alice))
     await chat.page.get_by_label("Options").click()

@@ -52,7 +52,6 @@ export class Consequences {
     const notice = part("chat-notice");
     notice.hidden = false;
     notice.querySelector(".notice-text").textContent = text;
-    notice.querySelector('[data-action="reload"]').hidden = action === "stay";
   }
 
   #threadChanged(thread) {
