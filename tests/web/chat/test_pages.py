@@ -633,7 +633,7 @@ async def test_the_sidebar_has_the_own_threads_newest_first(alice: Person, stran
     now = datetime.now(UTC)
     old, new, newest = [await stored_thread(alice, "x", title=title) for title in ("Old", "New", "Newest")]
     await stored_thread(stranger, "x", title="Foreign")
-    hidden = await stored_thread(alice, "x", title="Archived")
+    hidden = await stored_thread(alice, "x", title="Put away")
     for thread, age in [(old, 3), (new, 2), (newest, 1), (hidden, 0)]:
         await ChatThread.filter(id=thread.id).update(last_message_at=now - timedelta(hours=age))
     await ChatThread.filter(id=hidden.id).update(archived=True)
@@ -643,7 +643,7 @@ async def test_the_sidebar_has_the_own_threads_newest_first(alice: Person, stran
     assert [link["href"] for link in links] == [f"/chat/{thread.id}/" for thread in (newest, new, old)]
     assert [link.get("aria-current") for link in links] == [None, "page", None]
     assert "Foreign" not in page.text
-    assert "Archived" not in page.text
+    assert "Put away" not in page.text
 
 
 async def many_threads(person: Person, count: int) -> list[ChatThread]:
