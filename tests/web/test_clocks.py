@@ -27,14 +27,18 @@ A_MINUTE = timedelta(minutes=1)
 
 # What reads the host's clock: for people and other programs, or to compare the clocks. Nothing that expires.
 READS_THE_CLOCK = {
+    "cli/doctor/postgres.py",  # compares it
+    "cli/doctor/redis.py",  # compares it
     "database/clock.py",  # compares it
     "llm/provider/failures.py",  # a date that a provider names
     "mailer.py",  # an email's Date
     "models/accounts.py",  # when a user was approved
     "models/ids.py",  # the order of ids
+    "search/indexing.py",  # how far back to look, by the order of ids
     "services/accounts/export.py",  # the dates in a download
     "services/usage/budgets.py",  # the sentence about the next month
     "services/usage/months.py",  # the month that a page shows
+    "tracing.py",  # when a span began and ended
     "tools/current_time.py",  # what the model asks for
     "web/downloads.py",  # a file's name
     "web/usage/pages.py",  # the days of a chart

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import cast
 
@@ -52,14 +51,15 @@ class Counts:
         new = {field: total - self._added.get(field, 0) for field, total in totals.items()}
         pairs: list[str | int] = [part for pair in new.items() if pair[1] for part in pair]
         everything = "" if self._added else "1"
-        arguments: list[str | int] = [self._name, self._number, everything, int(time.time()), *pairs]
+        arguments: list[str | int] = [self._name, self._number, everything, *pairs]
         result: int = await self._add(keys=[SUMS], args=arguments)
         return result
 
     async def _forget_old(self) -> None:
         """Remove the numbers of workers that ended long ago."""
         found = await self._stored()
-        oldest = time.time() - KEPT_SECONDS
+        now, _ = await self._redis.time()
+        oldest = now - KEPT_SECONDS
         old = [field for field, sent in found.items() if field.startswith(SENT.encode()) and _time(sent) < oldest]
         if old:
             await self._redis.hdel(SUMS, *old)
