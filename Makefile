@@ -12,7 +12,7 @@ SOURCES := $(shell find static/src templates -type f 2>/dev/null)
 # Three for two cores: tests in the browser wait more than they compute.
 PYTEST := .venv/bin/python -m pytest -n 3 --dist worksteal
 MODELS := .venv/bin/python -m pytest tests/models --timeout 300
-REMOVALS := tests/recipes/test_removals.py
+RECIPES := tests/recipes/test_additions.py tests/recipes/test_removals.py
 FAULTS := .venv/bin/python -m pytest -n 4 --dist worksteal tests/faults
 COMPILE := .venv/bin/python -m uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header
 
@@ -31,10 +31,10 @@ run-local: $(BUILT) $(PYTHON_DONE) $(LOCAL_DONE) ## the same with a small real m
 	@exec .venv/bin/chat dev --local-model
 
 test: $(BUILT) $(TESTS_DONE) ## run the tests but for those below (PYTEST_ARGS="-k name": some of them)
-	@CHROMIUM="$$(bin/find-chromium)" && export CHROMIUM && exec $(PYTEST) --ignore tests/faults --ignore tests/models --ignore $(REMOVALS) $(PYTEST_ARGS)
+	@CHROMIUM="$$(bin/find-chromium)" && export CHROMIUM && exec $(PYTEST) --ignore tests/faults --ignore tests/models $(RECIPES:%=--ignore %) $(PYTEST_ARGS)
 
-test-recipes: $(BUILT) $(TESTS_DONE) ## remove each part that docs/extending.md says can be removed, and test the rest
-	@exec .venv/bin/python -m pytest -n 2 $(REMOVALS) $(PYTEST_ARGS)
+test-recipes: $(BUILT) $(TESTS_DONE) ## add and remove what docs/extending.md says, and test the rest
+	@exec .venv/bin/python -m pytest -n 2 $(RECIPES) $(PYTEST_ARGS)
 
 # They wait for real leases and limits most of the time, so four at once do not crowd two cores.
 faults: $(BUILT) $(TESTS_DONE) ## break everything, for a quarter of an hour: each fault, 200 random mixtures, 100 killed answers

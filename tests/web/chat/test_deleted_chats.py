@@ -193,6 +193,7 @@ EXCUSED_STATEMENTS = {
     "chat.services.replies.lease.CLAIM": "a lost answer has to end",
     "chat.services.replies.list_changes.ARCHIVE": "after LOCK",
     "chat.services.replies.list_changes.PIN": "after LOCK",
+    "chat.services.replies.list_changes.READ": "after LOCK",
     "chat.services.replies.list_changes.SEE": "after LOCK",
     "chat.services.replies.path.PAGE": "after the chat was looked up",
     "chat.services.replies.queue.CHANGED": "after LOCK_THREAD",
