@@ -26,13 +26,16 @@ EXISTS (SELECT 1 FROM generation g WHERE g.thread_id = t.id AND g.state IN {ALIV
 LISTED = "t.user_id = $1 AND NOT t.archived AND t.deleted_at IS NULL"
 # $2, $3: the place before the page; $4: its size; $5: whether the pinned chats come first; $6: the current chat.
 # Each part has an index of its own.
+# It begins with SELECT, as statements do that may run twice.
 PAGE = f"""
+SELECT * FROM (
 (SELECT 'pinned' AS part, {ROW} FROM chat_thread t WHERE {LISTED} AND t.pinned AND $5)
 UNION ALL
 (SELECT 'newest', {ROW} FROM chat_thread t WHERE {LISTED} AND NOT t.pinned AND (t.last_message_at, t.id) < ($2, $3)
     ORDER BY t.last_message_at DESC, t.id DESC LIMIT $4)
 UNION ALL
 (SELECT 'current', {ROW} FROM chat_thread t WHERE {LISTED} AND t.id = $6)
+) listed
 """  # noqa: S608
 
 ARCHIVED = f"""
