@@ -129,6 +129,28 @@ class App(Quart):
 
 def create_app(settings: Settings) -> Quart:
     """The app for these settings; its resources are opened when it begins to serve."""
+    app = _configured(settings)
+    counted, place = Metrics(), "development" if settings.debug else "production"
+    traces = Traces(settings.otel_exporter_otlp_endpoint, environment=place)
+    request_log.install(app, counted, traces, trusts_proxy=settings.trusted_proxies > 0)
+    auth.install(app, settings)
+    security_headers.install(app, settings)
+    form_parser.install(app)
+    rate_limits.install(app)
+    compression.install(app)
+    chats = (chat_pages, list_forms, version_forms, queue_forms, details, search_pages, socket)
+    for area in (pages, accounts, *chats, usage_pages, admin, metrics):
+        app.register_blueprint(area.blueprint)
+    release.install(app, app.files)
+    _install_templates(app, settings)
+    error_pages.install(app)
+    _install_resources(app, settings, counted, traces)
+    if settings.trusted_proxies:
+        app.asgi_app = TrustedProxies(app.asgi_app, settings.trusted_proxies)  # type: ignore[method-assign]
+    return app
+
+
+def _configured(settings: Settings) -> App:
     files = StaticFiles(ROOT / "static", with_sources=settings.debug)
     app = App(
         __name__,
@@ -150,23 +172,6 @@ def create_app(settings: Settings) -> Quart:
         BACKGROUND_TASK_SHUTDOWN_TIMEOUT=1,
         SEND_FILE_MAX_AGE_DEFAULT=None,
     )
-    counted, place = Metrics(), "development" if settings.debug else "production"
-    traces = Traces(settings.otel_exporter_otlp_endpoint, environment=place)
-    request_log.install(app, counted, traces, trusts_proxy=settings.trusted_proxies > 0)
-    auth.install(app, settings)
-    security_headers.install(app, settings)
-    form_parser.install(app)
-    rate_limits.install(app)
-    compression.install(app)
-    chats = (chat_pages, list_forms, version_forms, queue_forms, details, search_pages, socket)
-    for area in (pages, accounts, *chats, usage_pages, admin, metrics):
-        app.register_blueprint(area.blueprint)
-    release.install(app, files)
-    _install_templates(app, settings)
-    error_pages.install(app)
-    _install_resources(app, settings, counted, traces)
-    if settings.trusted_proxies:
-        app.asgi_app = TrustedProxies(app.asgi_app, settings.trusted_proxies)  # type: ignore[method-assign]
     return app
 
 
