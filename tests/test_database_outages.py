@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
@@ -14,10 +15,12 @@ from tortoise.transactions import in_transaction
 
 from chat.database import DatabaseUnavailable, OutageLog, credentials, query
 from chat.database.outages import is_outage
+from chat.database.pool import READS
 from chat.models import PasswordResetToken
 from tests.support.cast import Person
 from tests.support.full_disk import failing_writes
 from tests.support.site import Site
+from tests.support.statements import statements
 from tests.support.stores import Stores
 
 LATER = {
@@ -174,3 +177,12 @@ async def test_an_outage_is_one_line_every_few_seconds(caplog: pytest.LogCapture
         "PostgreSQL is unavailable: GET /0, no space left",
         "PostgreSQL is unavailable: GET /last, no space left (999 more since the last line)",
     ]
+
+
+def test_a_statement_that_only_reads_begins_like_one_and_so_may_run_twice() -> None:
+    """Then a connection that was lost meanwhile costs no request. Parts of statements are in parentheses."""
+    writes = re.compile(r"\b(INSERT|UPDATE|DELETE|LOCK)\b")
+    reads = {name: text.strip() for name, text in statements().items() if not writes.search(text)}
+    once = {name for name, text in reads.items() if re.match(r"WITH|\(\s*SELECT.*\)\s*UNION", text, re.DOTALL)}
+
+    assert {name for name in once if not reads[name].startswith(READS)} == set()

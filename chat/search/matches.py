@@ -24,18 +24,17 @@ DELETED = "SELECT id FROM chat_thread WHERE user_id = $1 AND deleted_at IS NOT N
 # The owner's lexeme makes the index find the user's own; `user_id` is what decides. The planner must not walk through
 # all entries by their id because it takes a word for a frequent one, so the matches are collected first.
 MESSAGES = f"""
-WITH matching AS MATERIALIZED (
-    SELECT id, thread_id FROM search_entry
-    WHERE user_id = $1 AND words @@ $2::text::tsquery AND message_id IS NOT NULL AND id <= $3
-        AND thread_id <> ALL ({DELETED})
-), newest AS (
-    SELECT id, thread_id FROM matching ORDER BY id DESC LIMIT {NEWEST}
-)
 SELECT n.id, n.thread_id, ts_rank_cd(e.words, $4::text::tsquery, 1) AS rank, (
     SELECT coalesce(bool_and(strpos(lower(left(m.content, {LOOKED_THROUGH})), literal) > 0), false)
     FROM unnest($5::text[]) AS literal
 ) AS is_exact
-FROM newest n JOIN search_entry e ON e.id = n.id JOIN chat_message m ON m.id = n.id ORDER BY n.id DESC
+FROM (
+    WITH matching AS MATERIALIZED (
+        SELECT id, thread_id FROM search_entry
+        WHERE user_id = $1 AND words @@ $2::text::tsquery AND message_id IS NOT NULL AND id <= $3
+            AND thread_id <> ALL ({DELETED})
+    ) SELECT id, thread_id FROM matching ORDER BY id DESC LIMIT {NEWEST}
+) n JOIN search_entry e ON e.id = n.id JOIN chat_message m ON m.id = n.id ORDER BY n.id DESC
 """  # noqa: S608 - constants
 # From the message $3 on, in the order of the chat; from its last one if there is no such message.
 OF_CHAT = f"""

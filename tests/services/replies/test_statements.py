@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from chat.database.pool import READS
 from chat.logs.about import known
 from chat.search import indexing
 from chat.services.replies import (
@@ -147,10 +146,3 @@ async def test_a_page_takes_five_statements(alice: Person, by_request: dict[str,
     session, thread, *others = by_request[answer.headers["X-Request-Id"]]
     assert "auth_session" in session and "chat_thread" in thread
     assert others == PAGE
-
-
-def test_the_statement_of_a_page_may_run_twice() -> None:
-    """Then a connection that was lost meanwhile costs no page."""
-    assert thread_list.PAGE.lstrip().startswith(READS)
-    assert snapshot.THREAD.lstrip().startswith(READS)
-    assert path.PAGE.lstrip().startswith(READS)

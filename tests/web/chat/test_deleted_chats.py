@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import io
 import json
-import pkgutil
 import uuid
 from collections.abc import Iterator
 from functools import reduce
-from types import ModuleType
 from zipfile import ZipFile
 
 import httpx
 import pytest
 
-import chat
 from chat.database import query
 from chat.events import Close
 from chat.models import ChatMessage, ChatThread, LLMCallLog, QueuedMessage, User, UserMonthlyUsage
@@ -34,6 +30,7 @@ from tests.support.routes import APP
 from tests.support.rows import past_thread, written
 from tests.support.searching import indexed
 from tests.support.sockets import closed
+from tests.support.statements import statements
 from tests.support.stores import Stores
 from tests.support.tab import Tab
 from tests.support.waiting import eventually
@@ -206,24 +203,17 @@ EXCUSED_STATEMENTS = {
 }
 
 
-def modules() -> Iterator[ModuleType]:
-    for found in pkgutil.walk_packages(chat.__path__, "chat."):
-        if not found.name.startswith(("chat.cli", "chat.devservices")):
-            yield importlib.import_module(found.name)
-
-
-def statements() -> Iterator[tuple[str, str]]:
-    """Every constant with SQL about chats, by its full name."""
-    for module in modules():
-        if any(module.__name__ == name or module.__name__.startswith(f"{name}.") for name in EXCUSED):
-            continue
-        for name, text in vars(module).items():
-            if isinstance(text, str) and name.isupper() and " chat_thread" in text:
-                yield f"{module.__name__}.{name}", text
+def about_chats() -> dict[str, str]:
+    """Statements about chats, by the name of their constant."""
+    return {
+        name: text
+        for name, text in statements().items()
+        if " chat_thread" in text and not any(name.startswith(f"{excused}.") for excused in EXCUSED)
+    }
 
 
 def test_every_statement_about_chats_leaves_out_deleted_ones_or_has_a_reason() -> None:
-    careless = {name for name, text in statements() if "deleted_at" not in text}
+    careless = {name for name, text in about_chats().items() if "deleted_at" not in text}
 
     assert careless == set(EXCUSED_STATEMENTS)
 
