@@ -48,7 +48,8 @@ def install(app: Quart) -> None:
         if has_websocket_context():  # browsers show no page for a refused handshake
             return sentence, status, headers
         if auth.wants_json():
-            return _json_of(error, sentence), status, headers
+            code = error.name.lower().replace(" ", "_")
+            return _json(code, sentence, _wait_seconds(error)), status, headers
         return await _error_page("pages/error.html", title, sentence, status), status, headers
 
     @app.errorhandler(NotAdministrator)
@@ -63,13 +64,7 @@ def install(app: Quart) -> None:
             return SENTENCES[503][1], 503
         headers = {"Retry-After": str(UNAVAILABLE_RETRY_SECONDS), "Cache-Control": "no-store"}
         if auth.wants_json():
-            said = {
-                "code": "unavailable",
-                "message": SENTENCES[503][1],
-                "request_id": about().request,
-                "retry_ms": UNAVAILABLE_RETRY_SECONDS * 1000,
-            }
-            return said, 503, headers
+            return _json("unavailable", SENTENCES[503][1], UNAVAILABLE_RETRY_SECONDS), 503, headers
         if request.method == "GET":
             headers["Refresh"] = str(UNAVAILABLE_RETRY_SECONDS)
         return await _error_page("pages/unavailable.html", *SENTENCES[503], 503), 503, headers
@@ -82,12 +77,9 @@ def install(app: Quart) -> None:
         return await explain(InternalServerError())
 
 
-def _json_of(error: HTTPException, sentence: str) -> dict[str, Any]:
-    code = error.name.lower().replace(" ", "_")
+def _json(code: str, sentence: str, wait_seconds: int) -> dict[str, Any]:
     said: dict[str, Any] = {"code": code, "message": sentence, "request_id": about().request}
-    if wait := _wait_seconds(error):
-        said["retry_ms"] = wait * 1000
-    return said
+    return said | {"retry_ms": wait_seconds * 1000} if wait_seconds else said
 
 
 def last_resort() -> str:

@@ -92,8 +92,7 @@ async def bulk_again(user: User) -> ResponseReturnValue:
 @thread_form
 async def pin(user: User, thread_id: UUID) -> ResponseReturnValue:
     """Pin a chat, or unpin it (field `pinned`: 1 or 0)."""
-    await _carried_out(user, "pin" if _is_on(await request.form, "pinned") else "unpin", [thread_id])
-    return done(thread_id)
+    return await _switched(user, thread_id, "pinned", on="pin", off="unpin")
 
 
 @blueprint.post("/<uuid:thread_id>/archive/")
@@ -102,8 +101,7 @@ async def pin(user: User, thread_id: UUID) -> ResponseReturnValue:
 @thread_form
 async def archive(user: User, thread_id: UUID) -> ResponseReturnValue:
     """Archive a chat, or bring it back into the list (field `archived`: 1 or 0)."""
-    await _carried_out(user, "archive" if _is_on(await request.form, "archived") else "unarchive", [thread_id])
-    return done(thread_id)
+    return await _switched(user, thread_id, "archived", on="archive", off="unarchive")
 
 
 @blueprint.post("/<uuid:thread_id>/undelete/")
@@ -153,12 +151,13 @@ def _chosen(form: MultiDict[str, str]) -> list[UUID]:
     return chosen
 
 
-def _is_on(form: MultiDict[str, str], name: str) -> bool:
+async def _switched(user: User, thread_id: UUID, field: str, *, on: str, off: str) -> ResponseReturnValue:
     """Raises Refused."""
-    value = form.get(name, "")
-    if value not in ("0", "1"):
-        raise Refused("bad_value", f"{name} must be 1 or 0.")
-    return value == "1"
+    actions = {"1": on, "0": off}
+    if (value := (await request.form).get(field, "")) not in actions:
+        raise Refused("bad_value", f"{field} must be 1 or 0.")
+    await _carried_out(user, actions[value], [thread_id])
+    return done(thread_id)
 
 
 def _is_archive(form: MultiDict[str, str]) -> bool:
