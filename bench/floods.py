@@ -14,16 +14,14 @@ import platform
 import secrets
 import statistics
 import sys
-import tempfile
 import time
 from contextlib import ExitStack, suppress
-from pathlib import Path
 
 from processes import CHAT, PROJECT, free_port, process
 
 sys.path.insert(0, str(PROJECT))
 
-from chat.devservices import embedded_postgres, embedded_valkey
+from stores import stores
 
 EVERY_SECONDS = 0.02
 READY_SECONDS = 30
@@ -158,18 +156,13 @@ def main() -> None:
     if arguments.flood:
         asyncio.run(flood(arguments.flood, arguments.port))
     port = free_port()
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        Path(folder).chmod(0o755)  # PostgreSQL runs as another user there
-        environment = {
-            "DEBUG": "True",
+    with ExitStack() as stack:
+        _, environment = stack.enter_context(stores())
+        environment |= {
             "RATE_LIMITS": "off",
             "SECRET_KEY": secrets.token_urlsafe(48),
             "PUBLIC_URL": f"http://127.0.0.1:{port}",
             "PORT": str(port),
-            "DATABASE_URL": stack.enter_context(embedded_postgres(Path(folder) / "postgres")),
-            "REDIS_URL": stack.enter_context(embedded_valkey(Path(folder) / "valkey")),
-            "OPENAI_API_KEY": "none",
-            "LOG_LEVEL": "ERROR",
         }
         with process("-c", CHAT, "migrate", **environment) as migrating:
             migrating.wait()

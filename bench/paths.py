@@ -11,20 +11,18 @@ import platform
 import random
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import ExitStack
-from pathlib import Path
 from uuid import UUID
 
 from processes import PROJECT
 
 sys.path.insert(0, str(PROJECT))
 
+from stores import stores
+
 from chat import database
 from chat.database import query
-from chat.devservices import embedded_postgres, embedded_valkey
 from chat.models import ChatMessage, ChatThread, User
 from chat.models.ids import uuid7
 from chat.services.replies import path
@@ -149,15 +147,7 @@ def main() -> None:
     """Start the stores, and measure."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
     say(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        folder.chmod(0o755)  # PostgreSQL runs as another user there
-        environment = {
-            "DEBUG": "True",
-            "DATABASE_URL": stack.enter_context(embedded_postgres(folder / "postgres", durable=False)),
-            "REDIS_URL": stack.enter_context(embedded_valkey(folder / "valkey")),
-            "OPENAI_API_KEY": "none",
-        }
+    with stores() as (_, environment):
         asyncio.run(run(Settings.from_environment(environment), count))
 
 

@@ -15,10 +15,8 @@ import random
 import statistics
 import sys
 import sysconfig
-import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -29,9 +27,10 @@ from processes import PROJECT
 
 sys.path.insert(0, str(PROJECT))
 
+from stores import stores
+
 from chat import database
 from chat.database import query
-from chat.devservices import embedded_postgres, embedded_valkey
 from chat.models import User
 from chat.models.ids import uuid7
 from chat.search import find, indexing, matches
@@ -189,15 +188,7 @@ def main() -> None:
     parser.add_argument("--explain", action="store_true", help="print PostgreSQL's plans, too")
     asked = parser.parse_args()
     say(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        folder.chmod(0o755)  # PostgreSQL runs as another user there
-        environment = {
-            "DEBUG": "True",
-            "DATABASE_URL": stack.enter_context(embedded_postgres(folder / "postgres", durable=False)),
-            "REDIS_URL": stack.enter_context(embedded_valkey(folder / "valkey")),
-            "OPENAI_API_KEY": "none",
-        }
+    with stores() as (_, environment):
         asyncio.run(run(Settings.from_environment(environment), asked.messages, plans=asked.explain))
 
 

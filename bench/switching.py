@@ -15,9 +15,7 @@ import secrets
 import shutil
 import statistics
 import sys
-import tempfile
 from contextlib import ExitStack
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -27,7 +25,8 @@ from processes import CHAT, PROJECT, free_port, process
 
 sys.path.insert(0, str(PROJECT))
 
-from chat.devservices import embedded_postgres, embedded_valkey
+from stores import stores
+
 from chat.devservices.offline_model.launch import offline_model_server
 from chat.devservices.offline_model.prices import LLM_PRICES
 
@@ -201,23 +200,18 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=value)
     options = parser.parse_args()
     port = free_port()
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        Path(folder).chmod(0o755)  # PostgreSQL runs as another user there
-        environment = {
-            "DEBUG": "True",
+    with ExitStack() as stack:
+        folder, environment = stack.enter_context(stores())
+        environment |= {
             "RATE_LIMITS": "off",
             "SIGNUP": "open",
             "SECRET_KEY": secrets.token_urlsafe(48),
             "PUBLIC_URL": f"http://127.0.0.1:{port}",
             "PORT": str(port),
-            "DATABASE_URL": stack.enter_context(embedded_postgres(Path(folder) / "postgres", durable=False)),
-            "REDIS_URL": stack.enter_context(embedded_valkey(Path(folder) / "valkey", durable=False)),
-            "OPENAI_API_KEY": "test",
-            "OPENAI_BASE_URL": stack.enter_context(offline_model_server(log=Path(folder) / "model.log")),
+            "OPENAI_BASE_URL": stack.enter_context(offline_model_server(log=folder / "model.log")),
             "LLM_PRICES": LLM_PRICES,
             "LLM_TITLES": "off",
             "EMAIL_VERIFICATION_REQUIRED": "False",
-            "LOG_LEVEL": "ERROR",
         }
         with process("-c", CHAT, "migrate", **environment) as migrating:
             migrating.wait()
