@@ -18,7 +18,7 @@ from chat.models import ChatMessage, QueuedMessage, Role, Status
 from tests.support.cast import Person
 from tests.support.site import Site
 from tests.support.tab import Tab
-from tests.support.waiting import LONG_SECONDS, eventually
+from tests.support.waiting import eventually
 
 LASTING = "say hello [offline: delay_first=50]"  # runs until it is stopped
 
@@ -96,7 +96,7 @@ async def asked(thread_id: str) -> list[str]:
     return [row.content for row in rows]
 
 
-async def all_answered(thread_id: str, count: int, *, seconds: float = LONG_SECONDS) -> list[ChatMessage]:
+async def all_answered(thread_id: str, count: int) -> list[ChatMessage]:
     """The answers, once this number of them has ended and nothing waits."""
 
     async def do() -> list[ChatMessage] | None:
@@ -104,5 +104,5 @@ async def all_answered(thread_id: str, count: int, *, seconds: float = LONG_SECO
         is_over = all(one.status != Status.STREAMING for one in answers)
         return answers if len(answers) == count and is_over and not await waiting(thread_id) else None
 
-    found: list[ChatMessage] = await eventually(do, seconds=seconds)
+    found: list[ChatMessage] = await eventually(do)
     return found

@@ -37,6 +37,8 @@ WITH RECURSIVE path AS (
 SELECT model, (SELECT sum(tokens) FROM path) AS tokens FROM generation WHERE id = $1
 """  # noqa: S608 - a constant
 
+UNLIMITED = 2**31 - 1
+
 BUSY = "An answer is still being written. Wait until it finishes or stop it, then try again."
 TOO_MANY = "{} answers are already being written in other chats. Try again when one is done, or stop one."
 NOT_APPROVED = "Your account is waiting for an administrator's approval. You'll get an email with the decision."
@@ -81,6 +83,11 @@ async def within_limits(user: User, limits: Limits, *, once: str) -> None:
             raise Refused("rate_limited", sentence, retry_ms=wait_ms)
 
 
+def most_answers(settings: Settings) -> int:
+    """How many answers of one user can be written at once; without limits, more than there ever are."""
+    return settings.llm_concurrent_replies if settings.rate_limits else UNLIMITED
+
+
 async def within_budget(deps: Deps, user: User, generation_id: UUID) -> bool:
     """Check concurrent answers and the budget; call it in the transaction that stores the generation.
 
@@ -91,9 +98,8 @@ async def within_budget(deps: Deps, user: User, generation_id: UUID) -> bool:
     settings = deps.settings
     users = await query(LOCK_USER, user.id)
     if settings.rate_limits and users:
-        alive = len(await query(ALIVE, user.id))
-        if alive > settings.llm_concurrent_replies:
-            most = settings.llm_concurrent_replies
+        most = most_answers(settings)
+        if len(await query(ALIVE, user.id)) > most:
             raise Refused("busy", ONE_ALREADY if most == 1 else TOO_MANY.format(most))
     if settings.llm_monthly_budget is None and not (users and users[0]["monthly_budget"] is not None):
         return False

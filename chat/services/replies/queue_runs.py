@@ -19,14 +19,20 @@ from chat.services.errors import Refused
 from chat.services.replies import admission, queue, storing
 from chat.services.replies.storing import Asked
 
-# Without the lock: a thread that has nothing to send is locked by no one.
+# Without the lock: a thread that has nothing to send is locked by no one. A user who has $1 answers in other threads
+# waits until one of them has ended.
 READY = f"""
 SELECT t.id FROM chat_thread t
 WHERE t.id IN (SELECT thread_id FROM queued_message) AND t.queue_paused = '' AND t.deleted_at IS NULL
     AND NOT EXISTS (SELECT 1 FROM generation g WHERE g.thread_id = t.id AND g.state IN {ALIVE_SQL})
+    AND (
+        SELECT count(*) FROM generation g JOIN chat_thread o ON o.id = g.thread_id
+        WHERE o.user_id = t.user_id AND g.state IN {ALIVE_SQL}
+    ) < $1
 """  # noqa: S608
-ALL_READY = f"{READY} LIMIT 20"
-IS_READY = f"{READY} AND t.id = $1"
+# In no order: whatever keeps some of them waiting, the others get their turn.
+ALL_READY = f"{READY} ORDER BY random() LIMIT 20"
+IS_READY = f"{READY} AND t.id = $2"
 LOCK_THREAD = "SELECT user_id FROM chat_thread WHERE id = $1 AND deleted_at IS NULL FOR UPDATE"
 # A message that was also sent outside the queue, with the same client_id, is not sent twice.
 DELETE_STORED = """
@@ -64,7 +70,7 @@ async def send_now(deps: Deps, user: User, thread_id: UUID, client_id: UUID) -> 
 
 async def run_next(deps: Deps, thread_id: UUID) -> None:
     """Send the first waiting message if nothing keeps it. A worker that drains or is full leaves it to another."""
-    if deps.worker.draining or not await query(IS_READY, thread_id):
+    if deps.worker.draining or not await _is_ready(deps, thread_id):
         return
     try:
         with deps.worker.room():
@@ -74,9 +80,11 @@ async def run_next(deps: Deps, thread_id: UUID) -> None:
         return
 
 
-async def ready() -> Sequence[UUID]:
-    """Threads whose next message no worker has sent: the one that ended the last answer was lost, or full."""
-    return [row["id"] for row in await query(ALL_READY)]
+async def ready(deps: Deps) -> Sequence[UUID]:
+    """Threads whose next message no worker has sent: the one that ended the last answer was lost, or full, or the user
+    had too many answers in other threads.
+    """
+    return [row["id"] for row in await query(ALL_READY, admission.most_answers(deps.settings))]
 
 
 async def _resume(deps: Deps, user: User, thread_id: UUID) -> None:
@@ -93,7 +101,7 @@ async def _send_now(deps: Deps, user: User, thread_id: UUID, client_id: UUID) ->
 async def _step(deps: Deps, thread_id: UUID) -> _Step:
     """The message leaves the queue, is stored with its answer and is paid for in one transaction, or stays."""
     threads = await query(LOCK_THREAD, thread_id)
-    if not threads or not await query(IS_READY, thread_id):
+    if not threads or not await _is_ready(deps, thread_id):
         return _Step()
     was_stored = await query(DELETE_STORED, thread_id)
     first = await query(FIRST, thread_id)
@@ -105,7 +113,13 @@ async def _step(deps: Deps, thread_id: UUID) -> _Step:
         async with in_transaction():
             return await _sent(deps, thread_id, threads[0]["user_id"], first[0])
     except Refused as refused:
+        if refused.code == "busy":  # an answer in another thread began just now, and its end makes room
+            return _Step(await queue.changed(thread_id) if was_stored else None)
         return _Step(await queue.pause(thread_id, f"The queue is paused. {refused}"))
+
+
+async def _is_ready(deps: Deps, thread_id: UUID) -> bool:
+    return bool(await query(IS_READY, admission.most_answers(deps.settings), thread_id))
 
 
 async def _why_not(thread_id: UUID) -> str:

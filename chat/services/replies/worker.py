@@ -287,7 +287,8 @@ class Worker:
             if self.draining:
                 continue
             try:
-                lost, ready, due = await lease.expired(), await queue_runs.ready(), await thread_deletion.due()
+                lost, due = await lease.expired(), await thread_deletion.due()
+                ready = await queue_runs.ready(self._deps)
             except DatabaseUnavailable as error:
                 self._outages.tell("looking for lost replies", error)
                 continue

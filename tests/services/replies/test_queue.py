@@ -6,7 +6,7 @@ import asyncio
 import io
 import json
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -20,6 +20,7 @@ from chat.services.accounts import export
 from chat.services.replies import queue_runs
 from chat.services.replies.queue import MOST_QUEUED
 from chat.services.replies.worker import Worker
+from chat.web.resources import Resources
 from tests.support import patches
 from tests.support.cast import Person
 from tests.support.deleted import purged
@@ -365,6 +366,46 @@ async def test_a_budget_that_runs_out_in_the_middle_pauses_the_queue_and_loses_n
     await all_answered(thread_id, 4)
 
     assert await asked(thread_id) == ["say zero", "say one", "say two", "say three"]
+
+
+@pytest.fixture
+def limited(gate: Gate, site: Site) -> Iterator[Resources]:
+    """The site as it is with limits: three answers of one user at once."""
+    worker = site.resources.worker
+    settings = replace(site.resources.settings, rate_limits=True, llm_concurrent_replies=3)
+    kept, worker._deps = worker._deps, replace(worker._deps, settings=settings)  # type: ignore[type-var]
+    yield replace(site.resources, settings=settings)
+    worker._deps = kept
+
+
+async def completed(thread_id: str) -> None:
+    """End the answer, and look for what waits only when the test says so."""
+    await Generation.filter(thread_id=thread_id).update(state="completed", owner=None, lease_until=None)
+
+
+async def test_a_queue_waits_while_its_user_has_as_many_answers_in_other_chats_as_are_allowed(
+    alice: Person, gate: Gate, limited: Resources
+) -> None:
+    thread_id, *others = [await running(alice) for _ in range(4)]
+    await queued(alice, thread_id, "say one")
+    await completed(thread_id)
+    await queue_runs.run_next(limited, uuid.UUID(thread_id))
+    assert (await waiting(thread_id), await paused(thread_id)) == (["say one"], ""), "nothing has to be resumed"
+    await completed(others[0])
+    await eventually(lambda: second_runs(thread_id))
+
+    assert await waiting(thread_id) == []
+
+
+async def test_of_two_queues_with_room_for_one_the_other_waits(alice: Person, gate: Gate, limited: Resources) -> None:
+    threads = [await running(alice) for _ in range(4)]
+    for thread_id in threads[:2]:
+        await queued(alice, thread_id, "say one")
+        await completed(thread_id)
+    await asyncio.gather(*(queue_runs.run_next(limited, uuid.UUID(thread_id)) for thread_id in threads[:2]))
+
+    assert sorted([await waiting(thread_id) for thread_id in threads[:2]]) == [[], ["say one"]]
+    assert [await paused(thread_id) for thread_id in threads[:2]] == ["", ""]
 
 
 async def test_the_queue_of_a_disabled_account_spends_nothing(alice: Person, gate: Gate) -> None:
