@@ -208,7 +208,8 @@ async def test_another_worker_takes_over_from_one_without_heartbeats_which_then_
     after = await Generation.get(id=generation.id)
 
     assert (message["status"], after.takeovers) == ("interrupted", 1)
-    assert after.owner == other.resources.worker.name
+    # Whichever other site is open on these stores may be first.
+    assert after.owner not in (None, site.resources.worker.name)
     assert WORDS.startswith(str(message["content"]))
     assert await length_of_log(site, posted["thread_id"]) == position
     assert (await ended(posted["reply_id"])).content == message["content"]
