@@ -22,7 +22,7 @@ from pathlib import Path
 
 import asyncpg
 import httpx
-from processes import CHAT, PROJECT, free_port, process
+from processes import CHAT, PROJECT, process
 
 sys.path.insert(0, str(PROJECT))
 
@@ -32,6 +32,7 @@ from chat.models import User
 from chat.services.admin import overview
 from chat.services.usage import months, report
 from chat.settings import Settings
+from tests.support.ports import free_port
 
 ROOT, PASSWORD = "root@example.com", "a-good-long-passphrase-7"
 HEAVY = "user1@example.com"

@@ -25,11 +25,12 @@ from pathlib import Path
 
 import asyncpg
 import httpx
-from processes import CHAT, PROJECT, free_port, process
+from processes import CHAT, PROJECT, process
 
 sys.path.insert(0, str(PROJECT))
 
 from chat.devservices import embedded_postgres, embedded_valkey
+from tests.support.ports import free_port
 
 PASSWORD, ANOTHER = "a-good-long-passphrase-7", "of whoever signs up again"
 FORMS = ["log_in", "log_in_after", "sign_up", "accept", "resend", "reset"]

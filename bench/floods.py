@@ -17,11 +17,13 @@ import sys
 import time
 from contextlib import ExitStack, suppress
 
-from processes import CHAT, PROJECT, free_port, process
+from processes import CHAT, PROJECT, process
 
 sys.path.insert(0, str(PROJECT))
 
 from stores import stores
+
+from tests.support.ports import free_port
 
 EVERY_SECONDS = 0.02
 READY_SECONDS = 30

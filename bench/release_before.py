@@ -26,7 +26,7 @@ from typing import Any
 
 import asyncpg
 import httpx
-from processes import PROJECT, free_port
+from processes import PROJECT
 
 sys.path.insert(0, str(PROJECT))
 
@@ -36,6 +36,7 @@ from chat.devservices.offline_model.launch import offline_model_server
 from chat.devservices.offline_model.prices import LLM_PRICES
 from tests.support.cast import Person
 from tests.support.client import new_client
+from tests.support.ports import free_port
 from tests.support.site import Site
 
 TURNS, READY_SECONDS, ANSWER_SECONDS, OK = 3, 60, 30, 200

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-from processes import CHAT, PROJECT, free_port, process
+from processes import CHAT, PROJECT, process
 
 sys.path.insert(0, str(PROJECT))
 
@@ -36,6 +36,7 @@ from chat.devservices.offline_model.launch import offline_model_server
 from chat.devservices.offline_model.prices import LLM_PRICES
 from tests.faults.oracle import FINISHED
 from tests.support.balancers import balancer, verified
+from tests.support.ports import free_port
 
 WARM_SECONDS, COOL_SECONDS = 8.0, 15.0
 NGINX_DEFAULTS = """

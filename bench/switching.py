@@ -21,7 +21,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import httpx
 from playwright.async_api import Browser, CDPSession, Page, ViewportSize, WebSocket, async_playwright
-from processes import CHAT, PROJECT, free_port, process
+from processes import CHAT, PROJECT, process
 
 sys.path.insert(0, str(PROJECT))
 
@@ -29,6 +29,7 @@ from stores import stores
 
 from chat.devservices.offline_model.launch import offline_model_server
 from chat.devservices.offline_model.prices import LLM_PRICES
+from tests.support.ports import free_port
 
 EMAIL, PASSWORD = "reader@example.com", "a-good-long-passphrase-7"
 TITLES = ["Eggs", "Tea", "Rice", "Soup", "Bread", "Salt", "Oil", "Jam"]

@@ -29,7 +29,7 @@ import websockets
 from chat.devservices import embedded_postgres, embedded_valkey
 from chat.devservices.offline_model.launch import offline_model_server
 from tests.faults.proxy import ChaosProxy
-from tests.support.programs import free_port
+from tests.support.ports import free_port
 from tests.support.tab import Tab
 
 SITE = "https://chat.example.com"

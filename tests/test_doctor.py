@@ -38,8 +38,9 @@ from tests.support.mailbox import Mailbox
 from tests.support.model_lists import OPENAI, answering, response
 from tests.support.offline import OfflineServer
 from tests.support.pooler import pgbouncer, require_pgbouncer
+from tests.support.ports import free_port
 from tests.support.production import PRODUCTION
-from tests.support.programs import Program, free_port
+from tests.support.programs import Program
 from tests.support.raw_server import serving as raw_server
 from tests.support.site import Beside
 from tests.support.stores import Stores

@@ -19,7 +19,8 @@ from tests.faults import launch
 from tests.support.cast import Person
 from tests.support.client import new_client
 from tests.support.mailbox import Mailbox
-from tests.support.programs import Program, free_port
+from tests.support.ports import free_port
+from tests.support.programs import Program
 from tests.support.site import Site
 from tests.support.waiting import eventually
 

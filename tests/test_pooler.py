@@ -21,7 +21,8 @@ from tests.faults import launch
 from tests.support import programs
 from tests.support.cast import Person
 from tests.support.pooler import FORGETTING, pgbouncer, require_pgbouncer
-from tests.support.programs import Program, free_port
+from tests.support.ports import free_port
+from tests.support.programs import Program
 from tests.support.replies import ended
 from tests.support.site import Beside, Site
 from tests.support.stores import Stores

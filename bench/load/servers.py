@@ -20,8 +20,9 @@ import redis
 
 from bench.load import meters
 from bench.load.model import GREETING, NAME
-from bench.processes import CHAT, PROJECT, free_port
+from bench.processes import CHAT, PROJECT
 from chat.devservices import embedded_postgres, embedded_valkey
+from tests.support.ports import free_port
 
 HOST = "chat.example.com"
 ORIGIN = f"https://{HOST}"

@@ -23,8 +23,9 @@ from tests.faults.proxy import ChaosProxy
 from tests.faults.visitors import Visitor, new_account
 from tests.support.client import new_client
 from tests.support.offline import OfflineServer
+from tests.support.ports import free_port
 from tests.support.production import PRODUCTION
-from tests.support.programs import Program, free_port
+from tests.support.programs import Program
 
 START_SECONDS = 50  # one or two on a quiet machine
 SILENCE_SECONDS = 20  # of the model, until it is left

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import sys
 from pathlib import Path
 
 from chat import development
 from tests.support.cast import Person
+from tests.support.ports import free_port
 from tests.support.programs import Program
 from tests.support.site import Site
 
@@ -39,9 +39,3 @@ async def test_a_newcomer_reads_a_real_model_s_words_without_a_key(tmp_path: Pat
     finally:
         process.send_signal(signal.SIGTERM)
         assert process.wait() == 0
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])

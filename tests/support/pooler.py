@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from chat.database import credentials
-from tests.support.programs import free_port
+from tests.support.ports import free_port
 from tests.support.waiting import LONG_SECONDS
 
 FORGETTING = (

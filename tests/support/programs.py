@@ -8,7 +8,6 @@ import multiprocessing
 import os
 import random
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -123,12 +122,6 @@ def _run(
     os.chdir(folder)
     random.seed()
     main(*words)
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 async def run_chat(environment: dict[str, str], *words: str) -> tuple[int, str, str]:

@@ -19,7 +19,7 @@ from chat.web.server_patches import TrustedProxies
 from tests.support import patches
 from tests.support.balancers import EXAMPLES, balancer, installed, unverified
 from tests.support.cast import Person
-from tests.support.programs import free_port
+from tests.support.ports import free_port
 from tests.support.rows import past_thread
 from tests.support.site import Beside, Site
 from tests.support.waiting import eventually

@@ -23,8 +23,9 @@ from tests.faults import launch
 from tests.support import patches
 from tests.support.cast import Person
 from tests.support.client import new_client
+from tests.support.ports import free_port
 from tests.support.production import PRODUCTION
-from tests.support.programs import Program, free_port
+from tests.support.programs import Program
 from tests.support.site import Beside, Site
 from tests.support.stores import Stores
 from tests.support.waiting import eventually

@@ -17,7 +17,7 @@ from chat.llm.provider import failures
 from chat.llm.provider.breaker import OPEN_SECONDS, PROBE_SECONDS, THRESHOLD, WINDOW_SECONDS, Breaker
 from tests.support import patches
 from tests.support.llm import MemoryJournal
-from tests.support.programs import free_port
+from tests.support.ports import free_port
 from tests.support.waiting import eventually
 
 UNREACHABLE = failures.failed(Code.UNREACHABLE, "refused")
