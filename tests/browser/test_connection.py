@@ -183,6 +183,7 @@ async def test_an_ended_session_leads_back_to_the_text_and_no_one_else_to_the_ch
     await log_in(chat.page, bob)
     await expect(chat.field).to_have_value("")
     assert chat.page.url.endswith("/chat/")
+    await chat.page.goto("about:blank")  # a page that learns of its session's end goes to the login by itself
     await AuthSession.filter(user_id=(await User.get(email=bob.email)).id).delete()
     await chat.page.goto(f"/chat/{thread_id}/")
     await log_in(chat.page, alice)
