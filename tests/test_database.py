@@ -9,7 +9,7 @@ import sys
 import time
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import asyncpg
@@ -21,12 +21,13 @@ from chat.database import DatabaseUnavailable, credentials, query, urgent
 from chat.database.pool import Client
 from chat.models import AuditEntry
 from chat.services.replies import lease
+from chat.services.replies.snapshot import thread_states
 from chat.settings import Settings, SettingsError
 from tests.support import patches
 from tests.support.cast import Person
 from tests.support.site import Site
 from tests.support.stores import Stores
-from tests.support.waiting import LONG_SECONDS
+from tests.support.waiting import LONG_SECONDS, eventually
 
 
 def test_a_url_with_sslmode_is_understood() -> None:
@@ -323,6 +324,25 @@ async def test_waiting_for_a_connection_is_limited_and_urgent_statements_do_not_
         assert await asyncio.wait_for(urgent("SELECT 1 AS one"), LONG_SECONDS) == [{"one": 1}]
         assert await lease.renew("a worker", [uuid.uuid4()]) == {}
         assert (await nobody.http.get("/readyz")).status_code == 200
+
+
+WAITS = """
+SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%FROM chat_thread t WHERE t.id = ANY(%'
+"""
+
+
+async def test_an_urgent_statement_that_waits_for_a_lock_soon_lets_others_pass(
+    site: Site, admin: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patches.ACQUIRE_SECONDS.replace(monkeypatch, 5.0)  # a statement of the tests waits for a lock for longer than that
+    async with admin.transaction():
+        await admin.execute("LOCK TABLE chat_thread IN ACCESS EXCLUSIVE MODE")
+        waits = asyncio.create_task(thread_states([uuid.uuid4()]))
+        await eventually(lambda: admin.fetchval(WAITS))
+        assert await lease.renew("a worker", [uuid.uuid4()]) == {}
+        assert await urgent("SELECT 1 AS one") == [{"one": 1}]
+    with suppress(DatabaseUnavailable):
+        await waits
 
 
 async def test_an_urgent_statement_survives_the_loss_of_its_connection(site: Site, admin: asyncpg.Connection) -> None:

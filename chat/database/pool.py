@@ -21,6 +21,7 @@ MIN_SIZE = 0  # asyncpg would restore a minimum during an outage, with a traceba
 ACQUIRE_SECONDS = 3.0  # to get a connection from the pool, or open a new one
 QUERY_SECONDS = 6.0  # together with the above below the ten seconds that a request may take
 RETRY_SECONDS = (0.2, 1.0)  # after as many attempts at once as the pool has connections
+URGENT_LOCK_TIMEOUT = "1s"  # a locked table must not keep the one urgent connection from leases and health checks
 CLOSE_SECONDS = 1.0
 READS = ("SELECT", "WITH RECURSIVE")  # how statements begin that change nothing
 RETRY_WITHIN_SECONDS = 2.0  # a caller that had to wait, and was not refused at once, does not wait twice
@@ -97,7 +98,10 @@ class Client(AsyncpgDBClient):
         plain = {"max_queries": 50_000, "max_inactive_connection_lifetime": 300.0, "record_class": asyncpg.Record}
         plain |= dict.fromkeys(("connect", "setup", "init", "reset"))
         pool: Pool = await Pool(**plain | options | {"init_size": 1})
-        self._urgent = await Pool(**plain | options | {"max_size": 1})
+        settings = options.get("server_settings") or {}
+        if "lock_timeout" in settings:  # a pooler has the settings of transactions, and an urgent statement is none
+            settings = settings | {"lock_timeout": URGENT_LOCK_TIMEOUT}
+        self._urgent = await Pool(**plain | options | {"max_size": 1, "server_settings": settings})
         return pool
 
     async def execute_urgent(self, query: str, values: list[Any]) -> list[dict[str, Any]]:
@@ -106,13 +110,14 @@ class Client(AsyncpgDBClient):
         return await self.with_retries(lambda: self._fetch_urgent(query, values))
 
     async def _fetch_urgent(self, query: str, values: list[Any]) -> list[dict[str, Any]]:
-        if self._urgent is None:
+        pool = self._urgent  # which is gone when the process ends meanwhile
+        if pool is None:
             raise DatabaseUnavailable("the pool is closed")
-        connection = await self._urgent.acquire()
+        connection = await pool.acquire()
         try:
             return [dict(row) for row in await connection.fetch(query, *values)]
         finally:
-            await self._urgent.release(connection)
+            await pool.release(connection)
 
     async def _close(self) -> None:
         urgent, self._urgent = self._urgent, None

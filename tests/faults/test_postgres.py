@@ -180,10 +180,10 @@ async def test_row_26_the_pool_is_exhausted_and_requests_get_503_within_5_s(clus
         async with locked(cluster, "chat_thread"):
             pages = [asyncio.create_task(timed(story.person.http.get("/chat/"))) for _ in range(size + 15)]
             await eventually(is_exhausted, seconds=3)
+            ready = await story.person.http.get("/readyz")
             while sum(page.done() for page in pages) < 15:
                 await asyncio.wait([page for page in pages if not page.done()], return_when=asyncio.FIRST_COMPLETED)
             refused = [page.result() for page in pages if page.done()]
-            ready = await story.person.http.get("/readyz")
         served = [await page for page in pages]
         row = await story.over(30)
 
