@@ -1,4 +1,4 @@
-/** A new title in the row of a chat: Enter stores it, Escape leaves the old one. */
+/** A new title in the row of a chat: Enter or leaving the field stores it, Escape leaves the old one. */
 import { element } from "./elements.js";
 import { request } from "./requests.js";
 
@@ -13,11 +13,16 @@ export function rename({ sidebar, announce }, row) {
   const field = element("input", { type: "text", name: "title", value, class: FIELD, dir: "auto", autocomplete: "off", enterkeyhint: "done", "aria-label": "Title", "aria-describedby": error.id });
   const form = element("form", { class: "thread-rename p-0.5", action: `/chat/${threadId}/title/` }, field, error);
   const close = () => {
+    const hadFocus = form.contains(document.activeElement);
     end(form, row);
-    row.querySelector("a").focus({ preventScroll: true });
+    if (hadFocus) row.querySelector("a").focus({ preventScroll: true });
   };
   form.addEventListener("keydown", (event) => isEscape(event) && (event.preventDefault(), close()));
-  form.addEventListener("focusout", () => field.value === field.defaultValue && !form.ariaBusy && end(form, row)); // unchanged
+  form.addEventListener("focusout", () => {
+    if (form.ariaBusy || !row.hasAttribute("data-renaming")) return; // removing the form moves the focus, too
+    if (field.value === field.defaultValue || !field.value.trim()) end(form, row);
+    else form.requestSubmit();
+  });
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     if (form.ariaBusy) return;
@@ -38,7 +43,6 @@ export function rename({ sidebar, announce }, row) {
 }
 
 function end(form, row) {
-  if (!row.hasAttribute("data-renaming")) return; // removing it moves the focus, which calls this again
   row.removeAttribute("data-renaming");
   form.remove();
 }
