@@ -180,3 +180,15 @@ async def test_a_logout_elsewhere_leads_from_the_page_of_a_new_chat_to_the_login
         await other.log_in(alice.email, PASSWORD)
         await other.http.post("/accounts/sessions/end-others/")
     await chat.page.wait_for_url("**/accounts/login/?next=%2Fchat%2F")
+
+
+async def test_the_whole_of_a_title_that_is_cut_is_shown_by_the_pointer(desk: Desk, alice: Person) -> None:
+    long = "A title that is far too long for the narrow list of chats beside the conversation"
+    for title in ("Short", long):
+        await past_thread(alice, title=title)
+    chat = await desk.chat(alice)
+    for title, tooltip in ((long, long), ("Short", "")):
+        link = chat.threads.get_by_text(title).locator("..")
+        await link.hover()
+        await expect(link).to_have_attribute("title", tooltip)
+        await expect(link).to_have_accessible_name(title)

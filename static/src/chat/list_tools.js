@@ -24,5 +24,9 @@ export function startListTools({ sidebar: list, announce }) {
     if (repeat) return; // a key that is held deletes one chat
     use("press", target.closest("li"), key);
   });
+  sidebar.addEventListener("pointerover", ({ target }) => {
+    const title = target.closest(".thread-link")?.querySelector(".thread-title");
+    if (title) title.parentElement.title = title.scrollWidth > title.clientWidth ? title.textContent : ""; // the whole of one that is cut
+  });
   if (storage.read("undo")) use("offerAgain");
 }
