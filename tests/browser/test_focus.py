@@ -132,6 +132,7 @@ async def test_after_renaming(chat: ChatPage, end: str) -> None:
 
 
 async def test_after_connecting_again_by_the_button(chat: ChatPage, alice: Person, site: Site) -> None:
+    await chat.page.evaluate("addEventListener('online', (event) => event.stopImmediatePropagation(), true)")
     await cut(chat, alice, site)
     retry = chat.page.get_by_role("button", name="Retry now")
     await expect(retry).to_be_visible()
