@@ -19,6 +19,7 @@ import pytest
 
 from chat.development import beside_a_run
 from tests.support import programs
+from tests.support.ports import free_port
 from tests.support.programs import Program
 
 LAST_LINE_OF_THE_BANNER = "Ctrl-C"
@@ -38,9 +39,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture
