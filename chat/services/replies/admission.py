@@ -37,12 +37,12 @@ WITH RECURSIVE path AS (
 SELECT model, (SELECT sum(tokens) FROM path) AS tokens FROM generation WHERE id = $1
 """  # noqa: S608 - a constant
 
-UNLIMITED = 2**31 - 1
-
 BUSY = "An answer is still being written. Wait until it finishes or stop it, then try again."
 TOO_MANY = "{} answers are already being written in other chats. Try again when one is done, or stop one."
 NOT_APPROVED = "Your account is waiting for an administrator's approval. You'll get an email with the decision."
 ONE_ALREADY = "An answer is already being written in another chat. Try again when it is done, or stop it."
+
+UNLIMITED = 2**31 - 1  # answers
 
 
 def not_draining(worker: ReplyWorker) -> None:

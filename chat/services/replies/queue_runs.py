@@ -19,20 +19,27 @@ from chat.services.errors import Refused
 from chat.services.replies import admission, queue, storing
 from chat.services.replies.storing import Asked
 
-# Without the lock: a thread that has nothing to send is locked by no one. A user who has $1 answers in other threads
-# waits until one of them has ended.
+# Without the lock: a thread that has nothing to send is locked by no one. Threads are looked up by what waits, which is
+# little, whatever the number of a user's threads: OFFSET keeps PostgreSQL from beginning with those. The user has fewer
+# than $1 answers in other threads.
 READY = f"""
-SELECT t.id FROM chat_thread t
-WHERE t.id IN (SELECT thread_id FROM queued_message) AND t.queue_paused = '' AND t.deleted_at IS NULL
-    AND NOT EXISTS (SELECT 1 FROM generation g WHERE g.thread_id = t.id AND g.state IN {ALIVE_SQL})
-    AND (
-        SELECT count(*) FROM generation g JOIN chat_thread o ON o.id = g.thread_id
-        WHERE o.user_id = t.user_id AND g.state IN {ALIVE_SQL}
-    ) < $1
+SELECT r.id FROM (SELECT thread_id, min(created_at) AS since FROM queued_message {{which}} GROUP BY thread_id) q,
+LATERAL (
+    SELECT t.id, t.user_id FROM chat_thread t
+    WHERE t.id = q.thread_id AND t.queue_paused = '' AND t.deleted_at IS NULL
+        AND NOT EXISTS (SELECT 1 FROM generation g WHERE g.thread_id = t.id AND g.state IN {ALIVE_SQL})
+    OFFSET 0
+) r WHERE (
+    SELECT count(*) FROM generation g JOIN chat_thread o ON o.id = g.thread_id
+    WHERE o.user_id = r.user_id AND g.state IN {ALIVE_SQL}
+) < $1
 """  # noqa: S608
-# In no order: whatever keeps some of them waiting, the others get their turn.
-ALL_READY = f"{READY} ORDER BY random() LIMIT 20"
-IS_READY = f"{READY} AND t.id = $2"
+ALL_READY = f"{READY.format(which='')} ORDER BY random() LIMIT 20"  # none keeps the others from their turn
+IS_READY = READY.format(which="WHERE thread_id = $2")
+# Of the user whose answer in the thread $2 has ended; what has waited longest comes first.
+READY_AFTER = f"""
+{READY.format(which="")} AND r.user_id = (SELECT user_id FROM chat_thread WHERE id = $2) ORDER BY q.since LIMIT 5
+"""  # noqa: S608
 LOCK_THREAD = "SELECT user_id FROM chat_thread WHERE id = $1 AND deleted_at IS NULL FOR UPDATE"
 # A message that was also sent outside the queue, with the same client_id, is not sent twice.
 DELETE_STORED = """
@@ -68,8 +75,19 @@ async def send_now(deps: Deps, user: User, thread_id: UUID, client_id: UUID) -> 
     await deps.worker.shielded(_send_now(deps, user, thread_id, client_id), "queue")
 
 
+async def run_after(deps: Deps, thread_id: UUID) -> None:
+    """After the end of an answer in this thread: send what waits in it, or in another one that had to wait longer."""
+    if deps.worker.draining:
+        return
+    for row in await query(READY_AFTER, admission.most_answers(deps.settings), thread_id):
+        await run_next(deps, row["id"])
+
+
 async def run_next(deps: Deps, thread_id: UUID) -> None:
-    """Send the first waiting message if nothing keeps it. A worker that drains or is full leaves it to another."""
+    """Send the first message that waits in a thread, if nothing keeps it.
+
+    A worker that drains or is full leaves it to another.
+    """
     if deps.worker.draining or not await _is_ready(deps, thread_id):
         return
     try:

@@ -8,7 +8,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, TypeVar
 from uuid import UUID
@@ -200,11 +200,10 @@ class Worker:
     def _follow_up(self, claim: Claim) -> None:
         """After the end of an answer is stored, in tasks of their own."""
         self.indexer.add(claim.question_id, claim.answer_id)
-        self._run_queue(claim.thread_id)
+        self._run_queue(claim.thread_id, queue_runs.run_after)
 
-    def _run_queue(self, thread_id: UUID) -> None:
-        """Send what waits for the end of an answer."""
-        self._keep(queue_runs.run_next(self._deps, thread_id), f"queue of {thread_id}")
+    def _run_queue(self, thread_id: UUID, run: Callable[[Deps, UUID], Coroutine[Any, Any, None]]) -> None:
+        self._keep(run(self._deps, thread_id), f"queue of {thread_id}")
 
     async def _run_claimed(self, reply: Reply) -> None:
         await self._run_reply(reply)
@@ -297,7 +296,7 @@ class Worker:
                 continue
             self._take_over(lost)
             for thread_id in ready:
-                self._run_queue(thread_id)
+                self._run_queue(thread_id, queue_runs.run_next)
             if due:
                 self._keep(self._purge(due), "purge")
 

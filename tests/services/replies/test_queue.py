@@ -343,31 +343,6 @@ async def test_a_message_sent_beside_a_paused_queue_is_answered_and_the_queue_st
     await all_answered(thread_id, 3)
 
 
-async def test_a_budget_that_runs_out_in_the_middle_pauses_the_queue_and_loses_nothing(
-    alice: Person, gate: Gate
-) -> None:
-    thread_id = await running(alice)
-    await queued(alice, thread_id, "say one", "say two", "say three")
-    gate.let_end()
-    await eventually(lambda: second_runs(thread_id))
-    await eventually(lambda: Generation.filter(thread_id=thread_id, state="running", request_at__isnull=False).exists())
-    await User.filter(email=alice.email).update(monthly_budget=Decimal("0.0001"))
-    gate.let_end()
-    sentence = await eventually(lambda: paused(thread_id))
-
-    assert sentence.startswith("The queue is paused. You don't have enough of your $0.00 monthly budget left")
-    assert await waiting(thread_id) == ["say two", "say three"]
-    await press(alice, thread_id, "resume")
-    assert await paused(thread_id) == sentence, "there is still no money"
-    assert await ChatMessage.filter(thread_id=thread_id).count() == 4
-    await User.filter(email=alice.email).update(monthly_budget=None)
-    gate.let_end(2)
-    await press(alice, thread_id, "resume")
-    await all_answered(thread_id, 4)
-
-    assert await asked(thread_id) == ["say zero", "say one", "say two", "say three"]
-
-
 @pytest.fixture
 def limited(gate: Gate, site: Site) -> Iterator[Resources]:
     """The site as it is with limits: three answers of one user at once."""
@@ -392,9 +367,24 @@ async def test_a_queue_waits_while_its_user_has_as_many_answers_in_other_chats_a
     await queue_runs.run_next(limited, uuid.UUID(thread_id))
     assert (await waiting(thread_id), await paused(thread_id)) == (["say one"], ""), "nothing has to be resumed"
     await completed(others[0])
-    await eventually(lambda: second_runs(thread_id))
+    await queue_runs.run_after(limited, uuid.UUID(others[0]))
 
     assert await waiting(thread_id) == []
+
+
+async def test_the_place_of_an_answer_that_ended_is_for_the_queue_that_has_waited_longest(
+    alice: Person, gate: Gate, limited: Resources
+) -> None:
+    threads = [await running(alice) for _ in range(4)]
+    for thread_id in threads[:2]:
+        await queued(alice, thread_id, "say one")
+    await completed(threads[0])
+    await queue_runs.run_after(limited, uuid.UUID(threads[0]))
+    assert await waiting(threads[0]) == ["say one"], "three others run"
+    await completed(threads[1])
+    await queue_runs.run_after(limited, uuid.UUID(threads[1]))
+
+    assert [await waiting(thread_id) for thread_id in threads[:2]] == [[], ["say one"]]
 
 
 async def test_of_two_queues_with_room_for_one_the_other_waits(alice: Person, gate: Gate, limited: Resources) -> None:
@@ -406,6 +396,31 @@ async def test_of_two_queues_with_room_for_one_the_other_waits(alice: Person, ga
 
     assert sorted([await waiting(thread_id) for thread_id in threads[:2]]) == [[], ["say one"]]
     assert [await paused(thread_id) for thread_id in threads[:2]] == ["", ""]
+
+
+async def test_a_budget_that_runs_out_in_the_middle_pauses_the_queue_and_loses_nothing(
+    alice: Person, gate: Gate
+) -> None:
+    thread_id = await running(alice)
+    await queued(alice, thread_id, "say one", "say two", "say three")
+    gate.let_end()
+    await eventually(lambda: second_runs(thread_id))
+    await eventually(lambda: Generation.filter(thread_id=thread_id, state="running", request_at__isnull=False).exists())
+    await User.filter(email=alice.email).update(monthly_budget=Decimal("0.0001"))
+    gate.let_end()
+    sentence = await eventually(lambda: paused(thread_id))
+
+    assert sentence.startswith("The queue is paused. You don't have enough of your $0.00 monthly budget left")
+    assert await waiting(thread_id) == ["say two", "say three"]
+    await press(alice, thread_id, "resume")
+    assert await paused(thread_id) == sentence, "there is still no money"
+    assert await ChatMessage.filter(thread_id=thread_id).count() == 4
+    await User.filter(email=alice.email).update(monthly_budget=None)
+    gate.let_end(2)
+    await press(alice, thread_id, "resume")
+    await all_answered(thread_id, 4)
+
+    assert await asked(thread_id) == ["say zero", "say one", "say two", "say three"]
 
 
 async def test_the_queue_of_a_disabled_account_spends_nothing(alice: Person, gate: Gate) -> None:

@@ -43,11 +43,11 @@ class Deaths:
         self._run_queue = patches.RUN_QUEUE.value
         deaths = self
 
-        def run_queue(worker: object, thread_id: uuid.UUID) -> None:
+        def run_queue(worker: object, *what: object) -> None:
             if deaths.strikes():
                 deaths.count += 1
             else:
-                deaths._run_queue(worker, thread_id)
+                deaths._run_queue(worker, *what)
 
         patches.RUN_QUEUE.replace(patch, run_queue)
 

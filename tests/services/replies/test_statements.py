@@ -67,7 +67,7 @@ START = [
     "prompt.TOOL_SIZES",
     "lease.ASKING",
 ]
-LAST = "queue_runs.IS_READY"
+LAST = "queue_runs.READY_AFTER"
 END = [
     "lease.CREATED",
     "finish.QUESTION",

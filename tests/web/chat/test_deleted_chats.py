@@ -17,7 +17,7 @@ from chat.database import query
 from chat.events import Close
 from chat.models import ChatMessage, ChatThread, LLMCallLog, QueuedMessage, User, UserMonthlyUsage
 from chat.services.accounts import export
-from chat.services.replies import thread_deletion
+from chat.services.replies import queue_runs, thread_deletion
 from chat.tools.search_my_threads import search_my_threads
 from chat.web.admin.tables import TABLES
 from tests.support import patches
@@ -278,7 +278,7 @@ async def test_a_message_that_waits_is_not_sent_by_any_worker_while_its_chat_is_
     row = {"thread_id": thread_id, "number": 1, "client_id": uuid.uuid4(), "content": "say next"}
     await QueuedMessage.create(**row)
     worker = alice.site.resources.worker
-    worker._run_queue(thread_id)
+    worker._run_queue(thread_id, queue_runs.run_next)
     await eventually(lambda: not [task for task in worker._tasks if task.get_name() == f"queue of {thread_id}"])
 
     assert await QueuedMessage.exists(thread_id=thread_id)
