@@ -338,7 +338,7 @@ async def test_an_urgent_statement_that_waits_for_a_lock_soon_lets_others_pass(
     async with admin.transaction():
         await admin.execute("LOCK TABLE chat_thread IN ACCESS EXCLUSIVE MODE")
         waits = asyncio.create_task(thread_states([uuid.uuid4()]))
-        await eventually(lambda: admin.fetchval(WAITS))
+        await eventually(lambda: query(WAITS))
         assert await lease.renew("a worker", [uuid.uuid4()]) == {}
         assert await urgent("SELECT 1 AS one") == [{"one": 1}]
     with suppress(DatabaseUnavailable):

@@ -47,6 +47,10 @@ class DatabaseUnavailable(ConnectionError):
     """PostgreSQL does not answer or accepts no writes. A COMMIT that was sent may have taken effect."""
 
 
+class DatabaseLocked(DatabaseUnavailable):
+    """A statement waited too long for a lock that another session has."""
+
+
 def is_outage(error: OSError | asyncpg.PostgresError) -> bool:
     """Whether the same statement may succeed later. SQLSTATEs that asyncpg does not know count, too."""
     if isinstance(error, OSError):
@@ -59,7 +63,8 @@ def is_outage(error: OSError | asyncpg.PostgresError) -> bool:
 
 def unavailable(error: Exception) -> DatabaseUnavailable:
     """The outage that this error means, with its reason on one line."""
-    return DatabaseUnavailable(str(error).partition("\n")[0] or type(error).__name__)
+    kind = DatabaseLocked if isinstance(error, asyncpg.LockNotAvailableError) else DatabaseUnavailable
+    return kind(str(error).partition("\n")[0] or type(error).__name__)
 
 
 async def retried(store: Callable[[], Awaitable[Stored]], *, seconds: float = KEEP_SECONDS) -> Stored:

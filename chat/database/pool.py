@@ -12,7 +12,7 @@ from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
 from tortoise.backends.base.client import NestedTransactionContext, TransactionContextPooled
 from tortoise.connection import get_connections
 
-from chat.database.outages import DatabaseUnavailable, is_outage, unavailable
+from chat.database.outages import DatabaseLocked, DatabaseUnavailable, is_outage, unavailable
 from chat.lateness import Limit
 
 Result = TypeVar("Result")
@@ -99,7 +99,9 @@ class Client(AsyncpgDBClient):
         plain |= dict.fromkeys(("connect", "setup", "init", "reset"))
         pool: Pool = await Pool(**plain | options | {"init_size": 1})
         settings = options.get("server_settings") or {}
-        if "lock_timeout" in settings:  # a pooler has the settings of transactions, and an urgent statement is none
+        if (
+            "lock_timeout" in settings
+        ):  # behind a pooler only transactions have settings, which urgent statements are not
             settings = settings | {"lock_timeout": URGENT_LOCK_TIMEOUT}
         self._urgent = await Pool(**plain | options | {"max_size": 1, "server_settings": settings})
         return pool
@@ -110,7 +112,7 @@ class Client(AsyncpgDBClient):
         return await self.with_retries(lambda: self._fetch_urgent(query, values))
 
     async def _fetch_urgent(self, query: str, values: list[Any]) -> list[dict[str, Any]]:
-        pool = self._urgent  # which is gone when the process ends meanwhile
+        pool = self._urgent  # the process may end meanwhile, which sets it to None
         if pool is None:
             raise DatabaseUnavailable("the pool is closed")
         connection = await pool.acquire()
@@ -148,8 +150,8 @@ class Client(AsyncpgDBClient):
         for pause in (*[0.0] * self.pool_maxsize, *RETRY_SECONDS):
             try:
                 return await ask()
-            except DatabaseUnavailable:
-                if loop.time() > last:
+            except DatabaseUnavailable as error:
+                if loop.time() > last or isinstance(error, DatabaseLocked):  # it would wait for the same lock again
                     raise
             await asyncio.sleep(pause)
         return await ask()

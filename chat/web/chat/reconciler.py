@@ -15,7 +15,7 @@ from typing import Protocol
 from uuid import UUID
 
 from chat.broadcast import Broadcast, LogPosition, Unavailable
-from chat.database import DatabaseUnavailable
+from chat.database import DatabaseLocked, DatabaseUnavailable
 from chat.services.replies.snapshot import ThreadState, thread_states
 
 logger = logging.getLogger(__name__)
@@ -54,14 +54,15 @@ class _Doubt:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """The result of a check; None for a store that did not answer."""
+    """The result of a check; None for a store that did not answer. `locked`: another session has locked the rows."""
 
     rows: dict[UUID, ThreadState] | None
     logs: dict[UUID, LogPosition] | None
+    locked: bool = False
 
     @property
     def live(self) -> bool:
-        return self.rows is not None and self.logs is not None
+        return (self.rows is not None or self.locked) and self.logs is not None
 
 
 class Reconciler:
@@ -126,16 +127,18 @@ class Reconciler:
                 feed.catch_up()
 
     async def _ask(self) -> _Found:
-        return _Found(*await asyncio.gather(self._rows(), self._logs()))
+        (rows, locked), logs = await asyncio.gather(self._rows(), self._logs())
+        return _Found(rows, logs, locked)
 
-    async def _rows(self) -> dict[UUID, ThreadState] | None:
+    async def _rows(self) -> tuple[dict[UUID, ThreadState] | None, bool]:
+        """The rows, and whether they are locked."""
         try:
-            return await thread_states(list({feed.thread_id for feed in self._feeds}))
-        except DatabaseUnavailable:
-            return None
+            return await thread_states(list({feed.thread_id for feed in self._feeds})), False
+        except DatabaseUnavailable as error:
+            return None, isinstance(error, DatabaseLocked)
         except Exception:  # the next check comes soon; without this loop the worker would end
             logger.exception("Could not read the rows of the open threads")
-            return None
+            return None, False
 
     async def _logs(self) -> dict[UUID, LogPosition] | None:
         now = asyncio.get_running_loop().time()
