@@ -126,6 +126,41 @@ async def test_leaving_the_field_stores_a_new_title_and_closes_any_other(desk: D
     await expect(chat.field).to_be_focused()
 
 
+async def test_a_title_that_is_refused_after_leaving_the_field_waits_there_for_the_reader(
+    desk: Desk, alice: Person
+) -> None:
+    first, _ = await threads(alice, "First", "Second")
+    chat = await desk.chat(alice, first, allowed=(REFUSED_FORM,))
+    field, sent = chat.page.locator("#thread-list input"), []
+    chat.page.on("request", lambda request: sent.append(request) if request.url.endswith("/title/") else None)
+    await choose(chat, "Second", "Rename")
+    await field.fill("x" * 300)
+    await chat.field.click()
+    await expect(chat.page.get_by_text("The title has 300 characters.")).to_be_visible()
+    await expect(chat.field).to_be_focused()
+    await field.click()
+    await chat.field.click()
+    await expect(chat.field).to_be_focused()
+    await expect(field).to_have_value("x" * 300)
+    await field.fill("Newer")
+    await field.press("Enter")
+
+    await expect(titles(chat)).to_have_text(["First", "Newer"])
+    assert len(sent) == 2, "what was refused is not sent again by itself"
+
+
+async def test_a_title_that_is_being_written_survives_that_its_row_moves(desk: Desk, alice: Person) -> None:
+    first, second = await threads(alice, "First", "Second")
+    chat = await desk.chat(alice, first)
+    await choose(chat, "Second", "Rename")
+    await chat.page.locator("#thread-list input").fill("Half a title")
+    await alice.ask("say hello", second)
+    await expect(titles(chat)).to_have_text(["Second", "First"])
+
+    await expect(chat.page.locator("#thread-list input")).to_have_value("Half a title")
+    await expect(chat.page.locator("#thread-list input")).to_be_focused()
+
+
 async def test_a_chat_that_has_no_title_yet_needs_none(desk: Desk, alice: Person) -> None:
     first, _ = await threads(alice, "First", "")
     chat = await desk.chat(alice, first)

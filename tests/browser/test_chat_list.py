@@ -188,7 +188,6 @@ async def test_the_whole_of_a_title_that_is_cut_is_shown_by_the_pointer(desk: De
         await past_thread(alice, title=title)
     chat = await desk.chat(alice)
     for title, tooltip in ((long, long), ("Short", "")):
-        link = chat.threads.get_by_text(title).locator("..")
-        await link.hover()
-        await expect(link).to_have_attribute("title", tooltip)
-        await expect(link).to_have_accessible_name(title)
+        await chat.threads.get_by_text(title).hover()
+        await expect(chat.threads.get_by_text(title)).to_have_attribute("title", tooltip)
+        await expect(chat.threads.get_by_text(title).locator("..")).to_have_accessible_name(title)

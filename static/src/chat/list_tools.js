@@ -26,7 +26,7 @@ export function startListTools({ sidebar: list, announce }) {
   });
   sidebar.addEventListener("pointerover", ({ target }) => {
     const title = target.closest(".thread-link")?.querySelector(".thread-title");
-    if (title) title.parentElement.title = title.scrollWidth > title.clientWidth ? title.textContent : ""; // the whole of one that is cut
+    if (title) title.title = title.scrollWidth > title.clientWidth ? title.textContent : ""; // the whole of one that is cut
   });
   if (storage.read("undo")) use("offerAgain");
 }

@@ -18,22 +18,24 @@ export function rename({ sidebar, announce }, row) {
     if (hadFocus) row.querySelector("a").focus({ preventScroll: true });
   };
   form.addEventListener("keydown", (event) => isEscape(event) && (event.preventDefault(), close()));
-  form.addEventListener("focusout", () => {
-    if (form.ariaBusy || !row.hasAttribute("data-renaming")) return; // removing the form moves the focus, too
+  let sent = null;
+  const left = () => {
+    if (form.ariaBusy || !form.isConnected || form.contains(document.activeElement)) return; // the window was left, or the row was moved
     if (field.value === field.defaultValue || !field.value.trim()) end(form, row);
-    else form.requestSubmit();
-  });
+    else if (field.value !== sent) form.requestSubmit(); // and not again what was refused
+  };
+  form.addEventListener("focusout", () => setTimeout(left));
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     if (form.ariaBusy) return;
     form.ariaBusy = "true";
     const since = row.dataset.rev;
-    const { title, problem } = await request(form.action, { title: field.value });
+    const { title, problem } = await request(form.action, { title: (sent = field.value) });
     form.ariaBusy = null;
     if (!form.isConnected) return;
-    if (problem) return refuse(field, error, problem);
+    if (problem) return refuse(form, field, error, problem);
     if (row.dataset.rev === since) sidebar.update({ thread_id: threadId, title }); // or the socket brought a newer title meanwhile
-    close();
+    if (field.value === sent) close(); // or the reader went back to it
     announce("Chat renamed");
   });
   row.setAttribute("data-renaming", "");
@@ -47,11 +49,11 @@ function end(form, row) {
   form.remove();
 }
 
-function refuse(field, error, sentence) {
+function refuse(form, field, error, sentence) {
   error.textContent = sentence;
   error.hidden = false;
   field.setAttribute("aria-invalid", "true");
-  field.focus();
+  if (form.contains(document.activeElement)) field.focus(); // who writes elsewhere by now is not interrupted
 }
 
 /** Escape also cancels a word in Japanese, Chinese and Korean input. */
