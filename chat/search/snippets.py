@@ -20,9 +20,8 @@ MOST_SEARCHED = 2_000_000  # characters; the index ends before
 # Parts that can be folded by themselves: the next one does not begin with what belongs to the character before it.
 PIECE = re.compile(f"(?s)(?:.{{1,400}}(?![{FOLLOWING}{JAMO}])|.{{1,4000}})")
 BLANK = re.compile(r"\s")
-# What says nothing in a line: Markdown's marks of headings, quotes, code and strong text, and the addresses of links.
-MARKDOWN = re.compile(r"(?m)^ {0,3}(?:#{1,6} +|(?:> ?)+|(?:```|~~~)[^`\n]*$)|`+|\*\*(?=\S)|(?<=\S)\*\*")
-LINK = re.compile(r"!?\[([^\[\]\n]{1,200})\]\([^()\s]{1,500}\)")
+# Markdown's marks of strong text. Other marks stay: in code, the same characters mean something.
+STRONG = re.compile(r"(?<![\w*])(\*\*)(?=[^\s*])[^*\n]{1,200}(?<=[^\s*])(\*\*)(?![\w*])")
 CHARACTER = re.compile(f"(?s)(?:[{JAMO}]+|.)[{FOLLOWING}]*")
 
 Span = tuple[int, int]
@@ -39,16 +38,21 @@ def spans(text: str, terms: Sequence[Term]) -> list[Span]:
 def snippet(text: str, terms: Sequence[Term], width: int = WIDTH, before: int = BEFORE) -> tuple[str, list[list[int]]]:
     """One line of the text, with the most marks that fit into it, as positions in UTF-16.
 
-    Without the marks of Markdown, unless one of them was searched for.
+    Without Markdown's marks of strong text, unless they are part of what was searched for.
     """
     folds = Folds(text[:MOST_SEARCHED])
     found = _merged(map(folds.original, _densest(_found(folds.text, terms), width - before)))
     start, end = _window(text, found[0][0] if found else 0, width, before)
-    marks = [(max(a, start) - start, min(b, end) - start) for a, b in found if a < end]
-    line, marks = _plain(text[start:end], marks)
+    marks = [(max(a, start), min(b, end)) for a, b in found if a < end]
+    cut = _strong(text, (start, end), marks)
     head = "…" if start else ""
+    line = "".join(text[a:b] for (_, a), (b, _) in pairwise([(start, start), *cut, (end, end)]))
     shown = f"{head}{BLANK.sub(' ', line)}{'…' if end < len(text) else ''}"
-    return shown, _in_utf16(shown, [(a + len(head), b + len(head)) for a, b in marks])
+
+    def moved(place: int) -> int:
+        return place - start + len(head) - sum(b - a for a, b in cut if b <= place)
+
+    return shown, _in_utf16(shown, [(moved(a), moved(b)) for a, b in marks])
 
 
 def title_marks(title: str, terms: Sequence[Term]) -> list[list[int]]:
@@ -89,24 +93,14 @@ def _window(text: str, mark: int, width: int, before: int) -> Span:
     return start, min(start + width, len(text))
 
 
-def _plain(text: str, marks: Sequence[Span]) -> tuple[str, list[Span]]:
-    """The text without Markdown's marks, and where the other marks are in it."""
-
-    cut = [one.span() for one in MARKDOWN.finditer(text) if not _overlaps([one.span()], marks)]
-    for link in LINK.finditer(text):
-        around = [(link.start(), link.start(1)), (link.end(1), link.end())]
-        cut += [] if _overlaps(around, marks) else around
-    cut = _merged(sorted(cut))
-    kept = "".join(text[end:start] for (_, end), (start, _) in pairwise([(0, 0), *cut, (len(text), len(text))]))
-
-    def moved(place: int) -> int:
-        return place - sum(end - start for start, end in cut if end <= place)
-
-    return kept, [(moved(start), moved(end)) for start, end in marks]
-
-
-def _overlaps(some: Iterable[Span], others: Sequence[Span]) -> bool:
-    return any(start < b and a < end for start, end in some for a, b in others)
+def _strong(text: str, window: Span, marks: Sequence[Span]) -> list[Span]:
+    """The marks of strong text in a part of the text, in pairs that overlap none of the other marks."""
+    cut: list[Span] = []
+    for strong in STRONG.finditer(text, *window):
+        pair = [strong.span(1), strong.span(2)]
+        if not any(a < end and start < b for a, b in pair for start, end in marks):
+            cut += pair
+    return cut
 
 
 def _in_utf16(text: str, found: Sequence[Span]) -> list[list[int]]:

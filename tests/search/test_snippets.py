@@ -1,4 +1,4 @@
-"""What a hit shows: one line of the text without Markdown's marks, with the words at their places."""
+"""What a hit shows: one line of the text without Markdown's marks of strong text, with the words at their places."""
 
 from __future__ import annotations
 
@@ -7,23 +7,21 @@ import pytest
 from chat.search.query import parse
 from chat.search.snippets import snippet
 
-READ = "# Title\n\n> Quoted **strong** words, and [the docs](https://example.com/a), ![a cat](cat.png)"
-CODE = "```python\nfoo_bar(`x`) ** 2\n```"
+CODE = "f(**a, **b) + 2**10**3; src/**/*.py; **kwargs, **more; x ** 2 ** y; a**b**"
 
 
 @pytest.mark.parametrize(
     ("text", "wanted", "line", "marked"),
     [
-        (READ, "strong docs", "Title  Quoted strong words, and the docs, a cat", ["strong", "docs"]),
-        (CODE, "foo_bar", " foo_bar(x) ** 2 ", ["foo_bar"]),
-        ("[the **docs**](https://example.com/a)", "docs", "the docs", ["docs"]),
-        ("[the docs](https://example.com/a)", "example.com", "[the docs](https://example.com/a)", ["example.com"]),
-        ("C# and #1, a ** b, __init__ and *it*", "init", "C# and #1, a ** b, __init__ and *it*", ["init"]),
+        ("Some **strong** words, **too**.", "strong too", "Some strong words, too.", ["strong", "too"]),
         ("**Größe** und 😀 **schön**", "schön", "Größe und 😀 schön", ["schön"]),
-        ("[" * 200, "x", "[" * 160 + "…", []),
+        ("**one\ntwo** and **three**", "three", "**one two** and three", ["three"]),
+        ("In **strong** words", '"strong words"', "In **strong** words", ["strong** words"]),
+        (CODE, "kwargs", CODE, ["kwargs"]),
+        ("*" * 200, "x", "*" * 160 + "…", []),
     ],
 )
-def test_a_line_has_no_marks_of_markdown_but_where_they_were_searched_for(
+def test_strong_text_has_no_marks_and_code_keeps_its_stars(
     text: str, wanted: str, line: str, marked: list[str]
 ) -> None:
     shown, marks = snippet(text, parse(wanted).wanted)
@@ -31,3 +29,11 @@ def test_a_line_has_no_marks_of_markdown_but_where_they_were_searched_for(
 
     assert shown == line
     assert [units[2 * start : 2 * end].decode("utf-16-le") for start, end in marks] == marked
+
+
+def test_the_marks_at_the_edge_of_a_line_are_those_of_the_whole_text() -> None:
+    text = "word " * 30 + "a**b and **strong** words " + "word " * 40
+    shown, marks = snippet(text, parse("strong").wanted)
+
+    assert "a**b and strong words" in shown
+    assert [shown[start:end] for start, end in marks] == ["strong"]
