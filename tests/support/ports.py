@@ -5,36 +5,37 @@ from __future__ import annotations
 import os
 import random
 import socket
-from collections.abc import Iterator
-from itertools import cycle
+from itertools import chain, cycle
 from pathlib import Path
 
-LOWEST = 10_000
-PROCESSES = 16  # of pytest, beside each other: each has ports of its own
-GIVEN = Path("/proc/sys/net/ipv4/ip_local_port_range")  # Linux; elsewhere they begin at 49152
+FIRST, LAST = 10_000, 65_535
+PROCESSES = 16  # of pytest beside each other; each tries other ports
+GIVEN = Path("/proc/sys/net/ipv4/ip_local_port_range")  # Linux; other systems give those from 49152 on
+ATTEMPTS = 1_000
 
 
 def free_port() -> int:
-    """A port on which nobody listens.
+    """A port that no program listens on.
 
-    The system does not give it to a connection, or to a program that asks for any port, before the caller binds it.
+    The system gives it neither to a connection nor to a program that asks for any port, before the caller binds it; but
+    if the system may give all ports to others, it is one of those.
     """
-    for port in _PORTS:
+    for _ in range(ATTEMPTS):
         with socket.socket() as free:
             try:
-                free.bind(("127.0.0.1", port))
+                free.bind(("127.0.0.1", next(_PORTS)))
             except OSError:
                 continue
-        return port
-    raise AssertionError("unreachable: the ports are a cycle")
+            return int(free.getsockname()[1])
+    raise OSError("no port is free: end some of the programs that listen on this machine")
 
 
-def _candidates() -> Iterator[int]:
-    end = int(GIVEN.read_text().split()[0]) if GIVEN.exists() else 49_152
+def _candidates() -> list[int]:
+    first, last = map(int, GIVEN.read_text().split()) if GIVEN.exists() else (49_152, LAST)
     number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % PROCESSES
-    ports = list(range(LOWEST + number, end, PROCESSES))
+    ports = [port for port in chain(range(FIRST, first), range(last + 1, LAST + 1)) if port % PROCESSES == number]
     random.SystemRandom().shuffle(ports)  # other runs may be under way
-    return cycle(ports)
+    return ports or [0]
 
 
-_PORTS = _candidates()
+_PORTS = cycle(_candidates())
