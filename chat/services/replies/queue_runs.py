@@ -23,8 +23,10 @@ from chat.services.replies.storing import Asked
 # little, whatever the number of a user's threads: OFFSET keeps PostgreSQL from beginning with those. The user has fewer
 # than $1 answers in other threads.
 READY = f"""
-SELECT r.id FROM (SELECT thread_id, min(created_at) AS since FROM queued_message {{which}} GROUP BY thread_id) q,
-LATERAL (
+SELECT r.id FROM (
+    SELECT thread_id, min(created_at) AS since, bool_or(is_next) AS hurries FROM queued_message {{which}}
+    GROUP BY thread_id
+) q, LATERAL (
     SELECT t.id, t.user_id FROM chat_thread t
     WHERE t.id = q.thread_id AND t.queue_paused = '' AND t.deleted_at IS NULL
         AND NOT EXISTS (SELECT 1 FROM generation g WHERE g.thread_id = t.id AND g.state IN {ALIVE_SQL})
@@ -36,9 +38,10 @@ LATERAL (
 """  # noqa: S608
 ALL_READY = f"{READY.format(which='')} ORDER BY random() LIMIT 20"  # none keeps the others from their turn
 IS_READY = READY.format(which="WHERE thread_id = $2")
-# Of the user whose answer in the thread $2 has ended; what has waited longest comes first.
+# Of the user whose answer in the thread $2 has ended: first what is to be sent now, then what has waited longest.
 READY_AFTER = f"""
-{READY.format(which="")} AND r.user_id = (SELECT user_id FROM chat_thread WHERE id = $2) ORDER BY q.since LIMIT 5
+{READY.format(which="")} AND r.user_id = (SELECT user_id FROM chat_thread WHERE id = $2)
+ORDER BY q.hurries DESC, q.since LIMIT 5
 """  # noqa: S608
 LOCK_THREAD = "SELECT user_id FROM chat_thread WHERE id = $1 AND deleted_at IS NULL FOR UPDATE"
 # A message that was also sent outside the queue, with the same client_id, is not sent twice.

@@ -387,6 +387,20 @@ async def test_the_place_of_an_answer_that_ended_is_for_the_queue_that_has_waite
     assert [await waiting(thread_id) for thread_id in threads[:2]] == [[], ["say one"]]
 
 
+async def test_what_is_to_be_sent_now_goes_before_what_has_waited_longer(
+    alice: Person, gate: Gate, limited: Resources
+) -> None:
+    threads = [await running(alice) for _ in range(4)]
+    for thread_id in threads[:2]:
+        await queued(alice, thread_id, "say one")
+    await QueuedMessage.filter(thread_id=threads[1]).update(is_next=True)
+    await completed(threads[0])
+    await completed(threads[1])
+    await queue_runs.run_after(limited, uuid.UUID(threads[1]))
+
+    assert [await waiting(thread_id) for thread_id in threads[:2]] == [["say one"], []]
+
+
 async def test_of_two_queues_with_room_for_one_the_other_waits(alice: Person, gate: Gate, limited: Resources) -> None:
     threads = [await running(alice) for _ in range(4)]
     for thread_id in threads[:2]:
