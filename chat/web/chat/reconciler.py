@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 CHECK_SECONDS = 5.0
 QUIET_SECONDS = 30.0  # between two checks of the log of a thread without a running answer
+DOUBT_SECONDS = 2.0  # before a tab that seems to have missed a change is checked again
 OUTAGE_SECONDS = 2.0  # between two checks while Redis or PostgreSQL is unavailable
 AGAIN_SECONDS = 0.3  # one failure is not an outage: a restarted Redis fails each old connection once
 
@@ -100,7 +101,7 @@ class Reconciler:
         """Check until cancelled."""
         while True:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(CHECK_SECONDS if self.live else OUTAGE_SECONDS):
+                async with asyncio.timeout(self._pause()):
                     await self._hurried.wait()
                 await asyncio.sleep(AGAIN_SECONDS)
             self._hurried.clear()
@@ -108,6 +109,12 @@ class Reconciler:
                 await self._check()
             else:
                 self.live = True  # no feed needs to know
+
+    def _pause(self) -> float:
+        if not self.live:
+            return OUTAGE_SECONDS
+        # Not for positions: there are always some behind while answers are written.
+        return DOUBT_SECONDS if any(doubt.rev is not None for doubt in self._feeds.values()) else CHECK_SECONDS
 
     async def _check(self) -> None:
         found = await self._ask()

@@ -109,6 +109,22 @@ async def test_an_end_that_redis_lost_is_found_by_the_rev(
         assert (await Generation.get(answer_id=posted["reply_id"])).state == "completed"
 
 
+async def test_an_end_that_seems_to_be_lost_is_checked_again_soon(
+    alice: Person, site: Site, lost_ends: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = site.resources.reconciler
+    with monkeypatch.context() as patch:
+        patches.RECONCILER_CHECK_SECONDS.replace(patch, 1_000)
+        patches.RECONCILER_DOUBT_SECONDS.replace(patch, 0.05)
+        posted = await alice.ask("say Hello")
+        async with alice.tab(posted["thread_id"], want="snapshot") as tab:
+            await eventually(Generation.filter(answer_id=posted["reply_id"], state="completed").exists)
+            await tab.until_type("thread.snapshot")
+            found.hurry()
+            await tab.until_finished(posted["reply_id"])
+    found.hurry()  # it waits for the thousand seconds
+
+
 async def test_an_end_that_came_before_the_tab_needs_no_check(alice: Person, lost_ends: None) -> None:
     posted = await alice.ask("say Hello")
     await eventually(Generation.filter(answer_id=posted["reply_id"], state="completed").exists)
