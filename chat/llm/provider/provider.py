@@ -36,6 +36,7 @@ OPENAI_BASE_URL = "https://api.openai.com/v1"
 CLIENT_REQUEST_ID = "X-Client-Request-Id"  # OpenAI logs it; other servers ignore it
 CANCEL_SECONDS = 5.0
 PROBE_SECONDS = 5.0
+EARLY_SECONDS = 0.005  # uvloop's clock has milliseconds: the timer of a limit can be that much before it
 MAX_TOLD_CHARACTERS = 1000  # of a failure's detail
 CUT_CHARACTERS = 100  # at the end of a detail that was cut before it was redacted: part of a repetition may be left
 SECRET_CHARACTERS = 8  # a shorter key is a placeholder for servers that need none
@@ -228,13 +229,14 @@ class Provider:
 
     async def _next_chunk(self, chunks: AsyncIterator[bytes], deadline: float) -> bytes:
         """The next chunk, empty at the end. Raises TimeoutError if the end came by hanging up at the deadline."""
+        loop = asyncio.get_running_loop()
         try:
             chunk = await anext(chunks, b"")
         except httpx2.HTTPError:
-            if asyncio.get_running_loop().time() < deadline:
+            if loop.time() < deadline - EARLY_SECONDS:
                 raise
             chunk = b""
-        if not chunk and asyncio.get_running_loop().time() >= deadline:
+        if not chunk and loop.time() >= deadline - EARLY_SECONDS:
             raise TimeoutError
         return chunk
 
