@@ -59,6 +59,7 @@ async def test_a_sum_is_exact_and_leaves_out_what_has_no_price(offline: OfflineS
 async def test_the_bill_can_be_asked_for_any_metadata(offline: OfflineServer, generation_id: str) -> None:
     for purpose in ("title", "reply"):
         await create(offline, metadata={"generation_id": generation_id, "purpose": purpose}, model="gpt-5")
+    await create(offline, metadata={"generation_id": "another"}, model="gpt-5")
     whole = await bill(offline)
     assert len((await bill(offline, generation_id=generation_id))["responses"]) == 2
     one = await bill(offline, generation_id=generation_id, purpose="title")

@@ -25,6 +25,7 @@ from tests.support.offline import OfflineServer
 from tests.support.page import Page
 from tests.support.raw_server import RawServer, responds, serving
 from tests.support.replies import answered
+from tests.support.rows import past_thread
 from tests.support.site import Beside, Site
 from tests.support.tab import Tab
 from tests.support.waiting import eventually
@@ -111,7 +112,7 @@ async def test_a_model_that_thinks_in_silence_is_thinking_for_a_new_tab_too(alic
     """No event of the log is after the checkpoint: the row says it."""
     posted = await alice.ask("say Hello [offline: reasoning=1 reason_for=20]")
     async with alice.tab(posted["thread_id"]) as first:
-        await first.until_type("response.reasoning.delta")
+        await until_thought(first, posted["reply_id"], 1)  # in an event, or in the snapshot
         thinking = Generation.filter(answer_id=posted["reply_id"], partial_thinking=True)
         await eventually(thinking.exists)
         async with alice.tab(posted["thread_id"]) as second:
@@ -221,11 +222,12 @@ async def test_an_answer_that_is_only_reasoning_says_so_and_can_be_continued(
         beside(OPENAI_BASE_URL=server.url, LLM_TITLES="off") as site,
         Person.signed_up(site, "alice") as alice,
     ):
-        posted = await alice.ask("What is it?")
-        async with alice.tab(posted["thread_id"]) as tab:
+        thread_id = await past_thread(alice, messages=0)
+        async with alice.tab(thread_id) as tab:
+            posted = await tab.say("What is it?")  # not before the tab is there, which would miss the end
             first = await tab.until_type("final")
             again = await alice.http.post(
-                f"/chat/{posted['thread_id']}/again/",
+                f"/chat/{thread_id}/again/",
                 data={"message_id": posted["reply_id"], "go_on": "1"},
                 headers={"accept": "application/json"},
             )

@@ -27,6 +27,7 @@ from chat.services.usage.ledger import UsageJournal, model_client, record
 from chat.settings import Settings
 from tests.support.cast import Person
 from tests.support.offline import OfflineServer
+from tests.support.rows import past_thread
 from tests.support.site import Site
 from tests.support.waiting import eventually
 
@@ -274,8 +275,8 @@ async def test_recording_a_call_waits_for_a_concurrent_deletion_of_its_user(
 
 
 async def test_every_round_of_a_reply_is_a_row_and_the_end_has_the_sum(alice: Person) -> None:
-    posted = await alice.ask("What is 12 * 7?")
-    async with alice.tab(posted["thread_id"]) as tab:
+    async with alice.tab(await past_thread(alice, messages=0)) as tab:
+        posted = await tab.say("What is 12 * 7?")
         final = await tab.until_type("final")
     generation = await Generation.get(answer_id=posted["reply_id"])
     rows = await LLMCallLog.filter(generation_id=generation.id).order_by("round")
