@@ -15,7 +15,7 @@ from typing import Protocol
 from uuid import UUID
 
 from chat.broadcast import Broadcast, LogPosition, Unavailable
-from chat.database import DatabaseLocked, DatabaseUnavailable
+from chat.database import DatabaseUnavailable
 from chat.services.replies.snapshot import ThreadState, thread_states
 
 logger = logging.getLogger(__name__)
@@ -55,15 +55,14 @@ class _Doubt:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """The result of a check; None for a store that did not answer. `locked`: another session has locked the rows."""
+    """The result of a check; None for a store that did not answer."""
 
     rows: dict[UUID, ThreadState] | None
     logs: dict[UUID, LogPosition] | None
-    locked: bool = False
 
     @property
     def live(self) -> bool:
-        return (self.rows is not None or self.locked) and self.logs is not None
+        return self.rows is not None and self.logs is not None
 
 
 class Reconciler:
@@ -134,18 +133,16 @@ class Reconciler:
                 feed.catch_up()
 
     async def _ask(self) -> _Found:
-        (rows, locked), logs = await asyncio.gather(self._rows(), self._logs())
-        return _Found(rows, logs, locked)
+        return _Found(*await asyncio.gather(self._rows(), self._logs()))
 
-    async def _rows(self) -> tuple[dict[UUID, ThreadState] | None, bool]:
-        """The rows, and whether they are locked."""
+    async def _rows(self) -> dict[UUID, ThreadState] | None:
         try:
-            return await thread_states(list({feed.thread_id for feed in self._feeds})), False
-        except DatabaseUnavailable as error:
-            return None, isinstance(error, DatabaseLocked)
+            return await thread_states(list({feed.thread_id for feed in self._feeds}))
+        except DatabaseUnavailable:
+            return None
         except Exception:  # the next check comes soon; without this loop the worker would end
             logger.exception("Could not read the rows of the open threads")
-            return None, False
+            return None
 
     async def _logs(self) -> dict[UUID, LogPosition] | None:
         now = asyncio.get_running_loop().time()

@@ -11,12 +11,10 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-import asyncpg
 import pytest
 
 from chat.broadcast import Append, Appended, LogPosition, Unavailable, rev_of
 from chat.broadcast.log import FOLDER
-from chat.database import query
 from chat.events import Close, ResponseStarted, TitleUpdated, ToolCallChanged, encode
 from chat.models import ChatThread, Generation, ToolCall
 from chat.web.chat.feed import _continued
@@ -26,14 +24,9 @@ from tests.support.cast import Person
 from tests.support.replies import ready
 from tests.support.site import Site
 from tests.support.sockets import closed
-from tests.support.stores import Stores
 from tests.support.tab import Tab
 from tests.support.waiting import LONG_SECONDS, eventually
 
-WAITS = """
-SELECT query_start FROM pg_stat_activity
-WHERE wait_event_type = 'Lock' AND query LIKE '%FROM chat_thread t WHERE t.id = ANY(%'
-"""
 APPEND = (FOLDER / "append.lua").read_text()
 
 
@@ -217,29 +210,6 @@ async def test_a_thread_that_is_gone_closes_its_sockets(alice: Person, reconcile
         await ChatThread.filter(id=posted["thread_id"]).delete()
 
         assert await closed(tab.connection) == Close.DELETED
-
-
-async def test_rows_that_are_locked_are_no_outage(alice: Person, reconciler: Reconciler, stores: Stores) -> None:
-    posted = await ready(alice)
-    other = await asyncpg.connect(stores.database_url)
-    async with alice.tab(posted["thread_id"]) as tab:
-        await tab.until_type("thread.snapshot")
-        async with other.transaction():
-            await other.execute("LOCK TABLE chat_thread IN ACCESS EXCLUSIVE MODE")
-            waiting: list[dict[str, Any]] = []
-            for _ in range(3):  # one failure would not count anyway
-                waiting = await eventually(lambda before=waiting: others_than(before))
-        acknowledged = await tab.say("say Hello")
-        await tab.until_finished(acknowledged["reply_id"])
-    await other.close()
-
-    assert "live" not in [frame["type"] for frame in tab.frames]
-
-
-async def others_than(before: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The statement that waits now, if it is another one."""
-    waiting = await query(WAITS)
-    return [] if waiting == before else waiting
 
 
 async def test_a_tab_that_has_everything_is_left_alone(alice: Person, reconciler: Reconciler) -> None:
