@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+from pathlib import Path
 
 import pytest
+import uvloop
 
 from chat.lateness import EXTENSIONS, Limit, time_limit
 from tests.support.waiting import eventually
+
+CHAT = Path(__file__).parents[1] / "chat"
 
 
 async def test_a_limit_ends_what_gets_no_answer() -> None:
@@ -53,3 +57,13 @@ async def test_a_limit_that_was_cancelled_ends_nothing() -> None:
     await asyncio.sleep(0.01)  # its time is over
 
     assert not ended.is_set()
+
+
+def test_no_timer_is_asked_for_its_time() -> None:
+    """The handle of what is due already has no `when` in uvloop, which serves the site."""
+    loop = uvloop.new_event_loop()
+    due = loop.call_at(loop.time(), list)
+    loop.close()
+
+    assert not hasattr(due, "when")
+    assert [path.name for path in CHAT.rglob("*.py") if ".when()" in path.read_text()] == []

@@ -67,7 +67,8 @@ class Connection(httpcore2.AsyncNetworkStream, asyncio.Protocol):
         self._ended = False
         self._error: Exception | None = None  # the reason, unless the server closed it in order
         self._silent_at = 0.0  # when a read has waited too long
-        self._timer: asyncio.TimerHandle | None = None  # one for many reads
+        self._timer: asyncio.Handle | None = None  # one for many reads
+        self._timer_at = 0.0
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - the interface has it
         """Some bytes; empty at the end. Raises ReadError, ReadTimeout."""
@@ -197,7 +198,7 @@ class Connection(httpcore2.AsyncNetworkStream, asyncio.Protocol):
         self._arrived = self._loop.create_future()
         if seconds is not None:
             self._silent_at = self._loop.time() + seconds
-            if self._timer is None or self._timer.when() > self._silent_at:
+            if self._timer is None or self._timer_at > self._silent_at:
                 self._set_timer()
         try:
             await self._arrived
@@ -207,7 +208,7 @@ class Connection(httpcore2.AsyncNetworkStream, asyncio.Protocol):
     def _set_timer(self) -> None:
         if self._timer:
             self._timer.cancel()
-        self._timer = self._loop.call_at(self._silent_at, self._on_timer)
+        self._timer, self._timer_at = self._loop.call_at(self._silent_at, self._on_timer), self._silent_at
 
     def _on_timer(self) -> None:
         self._timer = None

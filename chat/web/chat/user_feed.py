@@ -67,7 +67,8 @@ class UserFeed:
             "session": self._loop.time() + SESSION_SECONDS,
         }
         self._pings = 0
-        self._due: asyncio.TimerHandle | None = None  # for the earliest of the timers, while the feed runs
+        self._due: asyncio.Handle | None = None  # for the earliest of the timers, while the feed runs
+        self._due_at = 0.0
         self._limit = SendLimit(SEND_SECONDS)
 
     async def start(self, hello: Hello) -> None:
@@ -79,7 +80,8 @@ class UserFeed:
         """Send events until the socket has to close. Raises Leave."""
         try:
             while True:
-                self._due = self._due or self._loop.call_at(min(self._timers.values()), self._subscription.wake)
+                if not self._due:
+                    self._set_due(min(self._timers.values()))
                 item = await self._subscription.get()
                 if item is None:
                     self._due = None
@@ -157,9 +159,13 @@ class UserFeed:
     def _list_soon(self) -> None:
         """Each gap postpones the list: without Redis gaps keep coming, and the list waits until Redis is back."""
         self._timers["list"] = at = self._loop.time() + LIST_SECONDS * (0.2 + secrets.randbelow(800) / 1000)
-        if self._due and self._due.when() > at:
+        if self._due and self._due_at > at:
+            self._set_due(at)
+
+    def _set_due(self, at: float) -> None:
+        if self._due:
             self._due.cancel()
-            self._due = self._loop.call_at(at, self._subscription.wake)
+        self._due, self._due_at = self._loop.call_at(at, self._subscription.wake), at
 
     async def _send_list(self) -> None:
         self._timers.pop("list", None)
