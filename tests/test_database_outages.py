@@ -13,8 +13,8 @@ import pytest
 from tortoise.exceptions import BaseORMException
 from tortoise.transactions import in_transaction
 
-from chat.database import DatabaseLocked, DatabaseUnavailable, OutageLog, credentials, query
-from chat.database.outages import is_outage
+from chat.database import DatabaseUnavailable, OutageLog, credentials, query
+from chat.database.outages import DatabaseLocked, is_outage
 from chat.database.pool import READS
 from chat.models import PasswordResetToken
 from tests.support.cast import Person

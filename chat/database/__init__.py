@@ -17,7 +17,7 @@ from tortoise.transactions import in_transaction
 from chat.checkout import MIGRATIONS
 from chat.database.address import credentials, is_pooled
 from chat.database.fitness import FACTS, Facts, facts_of, unfit
-from chat.database.outages import DatabaseLocked, DatabaseUnavailable, OutageLog, retried
+from chat.database.outages import DatabaseUnavailable, OutageLog, retried
 from chat.database.pool import MIN_SIZE, Client
 from chat.database.pooler import PooledConnection
 from chat.database.reasons import explained
@@ -25,7 +25,6 @@ from chat.settings import Settings, SettingsError
 
 __all__ = [
     "NOW",
-    "DatabaseLocked",
     "DatabaseUnavailable",
     "OutageLog",
     "credentials",

@@ -99,9 +99,7 @@ class Client(AsyncpgDBClient):
         plain |= dict.fromkeys(("connect", "setup", "init", "reset"))
         pool: Pool = await Pool(**plain | options | {"init_size": 1})
         settings = options.get("server_settings") or {}
-        if (
-            "lock_timeout" in settings
-        ):  # behind a pooler only transactions have settings, which urgent statements are not
+        if "lock_timeout" in settings:  # not behind a pooler, where the role has one
             settings = settings | {"lock_timeout": URGENT_LOCK_TIMEOUT}
         self._urgent = await Pool(**plain | options | {"max_size": 1, "server_settings": settings})
         return pool

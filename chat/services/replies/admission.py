@@ -42,7 +42,7 @@ TOO_MANY = "{} answers are already being written in other chats. Try again when 
 NOT_APPROVED = "Your account is waiting for an administrator's approval. You'll get an email with the decision."
 ONE_ALREADY = "An answer is already being written in another chat. Try again when it is done, or stop it."
 
-UNLIMITED = 2**31 - 1  # answers
+UNLIMITED = 2**31 - 1  # answers: PostgreSQL's largest integer
 
 
 def not_draining(worker: ReplyWorker) -> None:

@@ -372,44 +372,47 @@ async def test_a_queue_waits_while_its_user_has_as_many_answers_in_other_chats_a
     assert await waiting(thread_id) == []
 
 
+async def two_queues(person: Person) -> list[str]:
+    """Four running answers, as without limits; a message waits for each of the first two."""
+    threads = [await running(person) for _ in range(4)]
+    for thread_id in threads[:2]:
+        await queued(person, thread_id, "say one")
+    return threads[:2]
+
+
 async def test_the_place_of_an_answer_that_ended_is_for_the_queue_that_has_waited_longest(
     alice: Person, gate: Gate, limited: Resources
 ) -> None:
-    threads = [await running(alice) for _ in range(4)]
-    for thread_id in threads[:2]:
-        await queued(alice, thread_id, "say one")
+    threads = await two_queues(alice)
     await completed(threads[0])
     await queue_runs.run_after(limited, uuid.UUID(threads[0]))
     assert await waiting(threads[0]) == ["say one"], "three others run"
     await completed(threads[1])
     await queue_runs.run_after(limited, uuid.UUID(threads[1]))
 
-    assert [await waiting(thread_id) for thread_id in threads[:2]] == [[], ["say one"]]
+    assert [await waiting(thread_id) for thread_id in threads] == [[], ["say one"]]
 
 
 async def test_what_is_to_be_sent_now_goes_before_what_has_waited_longer(
     alice: Person, gate: Gate, limited: Resources
 ) -> None:
-    threads = [await running(alice) for _ in range(4)]
-    for thread_id in threads[:2]:
-        await queued(alice, thread_id, "say one")
+    threads = await two_queues(alice)
     await QueuedMessage.filter(thread_id=threads[1]).update(is_next=True)
     await completed(threads[0])
     await completed(threads[1])
     await queue_runs.run_after(limited, uuid.UUID(threads[1]))
 
-    assert [await waiting(thread_id) for thread_id in threads[:2]] == [["say one"], []]
+    assert [await waiting(thread_id) for thread_id in threads] == [["say one"], []]
 
 
 async def test_of_two_queues_with_room_for_one_the_other_waits(alice: Person, gate: Gate, limited: Resources) -> None:
-    threads = [await running(alice) for _ in range(4)]
-    for thread_id in threads[:2]:
-        await queued(alice, thread_id, "say one")
+    threads = await two_queues(alice)
+    for thread_id in threads:
         await completed(thread_id)
-    await asyncio.gather(*(queue_runs.run_next(limited, uuid.UUID(thread_id)) for thread_id in threads[:2]))
+    await asyncio.gather(*(queue_runs.run_next(limited, uuid.UUID(thread_id)) for thread_id in threads))
 
-    assert sorted([await waiting(thread_id) for thread_id in threads[:2]]) == [[], ["say one"]]
-    assert [await paused(thread_id) for thread_id in threads[:2]] == ["", ""]
+    assert sorted([await waiting(thread_id) for thread_id in threads]) == [[], ["say one"]]
+    assert [await paused(thread_id) for thread_id in threads] == ["", ""]
 
 
 async def test_a_budget_that_runs_out_in_the_middle_pauses_the_queue_and_loses_nothing(
