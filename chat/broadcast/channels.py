@@ -6,7 +6,6 @@ import asyncio
 import logging
 import math
 import secrets
-from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from redis.exceptions import RedisError
 
 from chat.broadcast.log import NOWHERE, LogPosition, Unavailable, rev_of
 from chat.events import Frame, encode, with_cursor
+from chat.flag import Flag
 
 logger = logging.getLogger(__name__)
 
@@ -72,22 +72,24 @@ Item = Event | Gap | Frame
 
 @dataclass(eq=False, slots=True)
 class Subscription:
-    """One listener's queue; on overflow its events are dropped and replaced by a gap."""
+    """One listener's queue; on overflow its events are dropped and replaced by a gap.
+
+    A list, because an empty deque has room for 64 items, and most of these are empty.
+    """
 
     channels: tuple[str, ...]
-    ready: asyncio.Event = field(default_factory=asyncio.Event)  # Redis has acknowledged every channel
+    ready: Flag = field(default_factory=Flag)  # Redis has acknowledged every channel
     late: bool = False  # the listener did not wait for that: a gap precedes its first event
-    _items: deque[Item] = field(default_factory=deque)
+    _items: list[Item] = field(default_factory=list)
     _characters: int = 0
-    _arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    _arrived: Flag = field(default_factory=Flag)
     _woken: bool = False
 
     def put(self, item: Item) -> None:
         """Add an event, or one of the listener's own frames, which is sent in turn."""
         size = len(item.frame) if isinstance(item, Event) else 0
         if len(self._items) >= QUEUE_MAX_ITEMS or self._characters + size > QUEUE_MAX_CHARACTERS:
-            self._items = deque(kept for kept in self._items if isinstance(kept, Frame))
-            self._items.append(GAP)
+            self._items = [*(kept for kept in self._items if isinstance(kept, Frame)), GAP]
             self._characters = 0
         self._items.append(item)
         self._characters += size
@@ -106,7 +108,7 @@ class Subscription:
         if self._woken:
             self._woken = False
             return None
-        item = self._items.popleft()
+        item = self._items.pop(0)
         if isinstance(item, Event):
             self._characters -= len(item.frame)
         return item

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from uuid import UUID
 
@@ -63,7 +62,7 @@ class Feed(UserFeed):
         self._broadcast, self._metrics = deps.broadcast, deps.metrics
         self._tools = deps.tools
         self._settled = False  # a live event has continued `position`; until then, older ones are leftovers
-        self._snapshots: deque[float] = deque(maxlen=SNAPSHOTS)
+        self._snapshots: list[float] = []  # when the last ones were sent
 
     async def start(self, hello: Hello) -> None:
         """Welcome the tab and bring it up to date. The subscription must be ready.
@@ -141,7 +140,7 @@ class Feed(UserFeed):
         now = self._loop.time()
         if len(self._snapshots) == SNAPSHOTS and now - self._snapshots[0] < SNAPSHOTS_SECONDS:
             raise Leave(Close.RESYNC_FAILED)
-        self._snapshots.append(now)
+        self._snapshots = [*self._snapshots, now][-SNAPSHOTS:]
 
     def _asks_rightly(self, payload: str, rev: int) -> None:
         """After a switch of versions, a tab asks for a snapshot without having missed anything."""
