@@ -187,8 +187,8 @@ class Socket:
         await feed.start(hello)
         self.tell(self._deps.model_notice.frame())
         async with asyncio.TaskGroup() as group:
-            group.create_task(feed.run())
             group.create_task(inbox.listen(tab, feed))
+            await feed.run()
 
     def _sides(
         self, subscription: Subscription, session: AuthSession, rev: int, tab: Websocket
