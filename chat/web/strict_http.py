@@ -46,10 +46,11 @@ class StrictBuffer(ReceiveBuffer):
         if lines is None:
             return None
         self._chunks = 0
-        if len(self._taken) > MAX_HEAD_BYTES:  # h11 bounds only heads that are still incomplete
+        taken, self._taken = self._taken, b""  # a tab's connection is open for hours
+        if len(taken) > MAX_HEAD_BYTES:  # h11 bounds only heads that are still incomplete
             status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
             raise LocalProtocolError("the headers are too long", error_status_hint=status)
-        if self._taken.count(b"\n") != self._taken.count(b"\r\n"):
+        if taken.count(b"\n") != taken.count(b"\r\n"):
             raise _refused("lines must end with CR LF")
         if any(line.startswith((b" ", b"\t")) for line in lines):
             raise _refused("headers must not be folded")
