@@ -68,6 +68,7 @@ async def _serve(thread_id: UUID | None) -> None:
     deps.sockets.add(socket)
     try:
         await websocket.accept()
+        _forget_headers()
         code = await _end_of(socket)
         if code is Close.RESTART:
             await socket.refund()
@@ -75,6 +76,13 @@ async def _serve(thread_id: UUID | None) -> None:
     finally:
         deps.sockets.discard(socket)
         _log_end(code, time.monotonic() - began)
+
+
+def _forget_headers() -> None:
+    """Headers and cookies were read before the socket was accepted; each open tab would keep several KiB of them."""
+    websocket.headers.clear()
+    websocket.scope["headers"].clear()  # type: ignore[attr-defined] # the server's list
+    del websocket.cookies  # parsed from them
 
 
 def _log_end(code: Close | None, seconds: float) -> None:

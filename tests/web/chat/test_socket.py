@@ -12,6 +12,7 @@ from html import unescape
 
 import pytest
 import websockets
+from quart import Quart, Websocket, signals, websocket
 
 from chat.events import Close
 from chat.models import AuthSession, ChatMessage, Generation, User
@@ -213,6 +214,22 @@ async def test_an_oversize_frame_ends_the_socket(alice: Person) -> None:
         await tab.connection.send("x" * 70_000)
 
         assert await closed(tab.connection) == 1009
+
+
+async def test_an_open_tab_keeps_no_headers_and_cookies_of_its_handshake(alice: Person) -> None:
+    posted = await ready(alice)
+    seen: list[Websocket] = []
+
+    async def note(_app: Quart) -> None:
+        seen.append(websocket._get_current_object())  # type: ignore[attr-defined]
+        assert seen[0].headers["Origin"] == alice.site.url
+
+    with signals.websocket_started.connected_to(note, alice.site.app):
+        async with alice.tab(posted["thread_id"]) as tab:
+            await tab.until_type("welcome")
+            [served] = seen
+
+            assert (list(served.headers), served.scope["headers"], served.cookies) == ([], [], {})
 
 
 async def test_a_flood_ends_the_socket(alice: Person) -> None:
