@@ -10,7 +10,7 @@ import h11
 from h11._receivebuffer import ReceiveBuffer
 from h11._util import LocalProtocolError
 from hypercorn.events import Closed
-from hypercorn.protocol.h11 import H11Protocol
+from hypercorn.protocol.h11 import H11Protocol, H11WSConnection
 
 VERSIONS = {b"1.0", b"1.1"}
 LENGTH, ENCODING, UPGRADE = b"content-length", b"transfer-encoding", b"upgrade"
@@ -114,6 +114,13 @@ class StrictProtocol(H11Protocol):
         await self._close_stream()
         await self.send(Closed())
         await self.can_read.set()
+
+    async def _send_h11_event(self, event: Any) -> None:
+        """Once a websocket is accepted, h11 has nothing left to do, but hypercorn keeps it until the tab is closed."""
+        await super()._send_h11_event(event)
+        is_last = isinstance(event, h11.InformationalResponse) and event.status_code == HTTPStatus.SWITCHING_PROTOCOLS
+        if is_last and isinstance(self.connection, H11WSConnection):
+            del self.connection.h11_connection
 
     async def _check_protocol(self, event: h11.Request) -> None:
         """Every upgrade but that to a websocket is ignored."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import re
 import time
@@ -12,6 +13,7 @@ from html import unescape
 
 import pytest
 import websockets
+from hypercorn.protocol.h11 import H11WSConnection
 from quart import Quart, Websocket, signals, websocket
 
 from chat.events import Close
@@ -230,6 +232,16 @@ async def test_an_open_tab_keeps_no_headers_and_cookies_of_its_handshake(alice: 
             [served] = seen
 
             assert (list(served.headers), served.scope["headers"], served.cookies) == ([], [], {})
+
+
+async def test_the_server_keeps_no_state_of_http_for_an_open_tab(alice: Person) -> None:
+    posted = await ready(alice)
+    async with alice.tab(posted["thread_id"]) as tab:
+        await tab.until_type("welcome")
+        gc.collect()
+        open_ = [vars(one) for one in gc.get_objects() if type(one) is H11WSConnection]
+
+        assert open_ and not any("h11_connection" in one for one in open_)
 
 
 async def test_a_flood_ends_the_socket(alice: Person) -> None:
