@@ -402,8 +402,8 @@ async def test_a_branch_that_is_ready_late_does_not_take_the_reader_away(desk: D
         await chat.answer.hover()
         await chat.answer.get_by_role("link", name="More").click()
         await chat.page.get_by_role("menuitem", name="Branch into a new chat").click()
+        await expect(chat.threads).to_have_count(3)  # or the row of the branch moves the one that is clicked
         await go(chat, "Tea")
-    await expect(chat.threads).to_have_count(3)
 
     await chat.say("say still here")
     await chat.is_over(answers=2)
@@ -422,6 +422,7 @@ async def test_a_chat_that_is_archived_late_is_not_taken_for_the_one_that_is_ope
     async with late(chat.page, "**/archive/"):
         await chat.page.keyboard.press("Control+k")
         await chat.page.get_by_role("option", name="Archive this chat").click()
+        await expect(chat.threads).to_have_count(1 if status == 204 else 2)
         await go(chat, "Tea")
 
     await expect(chat.error).to_be_hidden()
