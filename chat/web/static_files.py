@@ -110,7 +110,8 @@ class StaticFiles:
             return {}
 
     def _read(self, name: str) -> File | None:
-        path = safe_join(str(self._folder), name)
+        kept = self._files.get(name)
+        path = kept.path if kept else safe_join(str(self._folder), name)
         try:
             return self._current(name, Path(path)) if path else None
         except (OSError, ValueError):  # it is missing, or no file can have this name
