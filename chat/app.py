@@ -44,7 +44,7 @@ from chat.web.search import pages as search_pages
 from chat.web.search.marks import marked_parts
 from chat.web.server_patches import BoundedWebsocketConnection, TrustedProxies
 from chat.web.static_files import StaticFiles
-from chat.web.templates import Environment, exact
+from chat.web.templates import Environment, attributes, exact
 from chat.web.usage import pages as usage_pages
 
 logger = logging.getLogger(__name__)
@@ -187,7 +187,7 @@ def _install_templates(app: App, settings: Settings) -> None:
     def static_url(name: str) -> str:
         return f"/static/{name}?v={app.files.version(name)}"
 
-    for words in (abilities, contained, exact, isolated, marked_parts):
+    for words in (abilities, attributes, contained, exact, isolated, marked_parts):
         app.add_template_filter(words)
 
     rules = SignUpRules.of(settings)
