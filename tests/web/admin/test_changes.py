@@ -380,7 +380,7 @@ async def test_the_password_page_redirects_to_admin_pages_only(root: Person, tar
 
 
 async def test_content_is_shown_only_for_a_recorded_reason(root: Person, alice: Person) -> None:
-    asked = await alice.ask("My secret is 4711")
+    asked = await alice.ask("My secret is plums")
     async with alice.tab(asked["thread_id"]) as tab:
         await tab.until_finished(asked["reply_id"])
     path = f"threads/{asked['thread_id']}/text"
@@ -388,14 +388,14 @@ async def test_content_is_shown_only_for_a_recorded_reason(root: Person, alice: 
         refused = await do(root, path, reason=reason)
         assert refused.status_code == 422
         assert Page(refused.text).error_of("reason")
-        assert "4711" not in refused.text
+        assert "plums" not in refused.text
     assert await entries(asked["thread_id"]) == []
 
     shown = await do(root, path)
-    assert (shown.status_code, "My secret is 4711" in shown.text) == (200, True)
+    assert (shown.status_code, "My secret is plums" in shown.text) == (200, True)
     assert shown.headers["Cache-Control"] == "no-store"
     await entry_of(root, asked["thread_id"], "threads.look")
-    assert "4711" not in (await root.http.get(f"/admin/{path}/")).text
+    assert "plums" not in (await root.http.get(f"/admin/{path}/")).text
 
 
 async def test_rows_without_content_have_no_content_page(root: Person, alice: Person) -> None:
