@@ -42,7 +42,7 @@ from chat.web.request_log import route
 from chat.web.resources import EXTENSION, CannotStart, opened
 from chat.web.search import pages as search_pages
 from chat.web.search.marks import marked_parts
-from chat.web.server_patches import BoundedWebsocketConnection, TrustedProxies
+from chat.web.server_patches import BoundedWebsocketConnection, TabWebsocket, TrustedProxies
 from chat.web.static_files import StaticFiles
 from chat.web.templates import Environment, attributes, exact
 from chat.web.usage import pages as usage_pages
@@ -67,6 +67,7 @@ class App(Quart):
     url_rule_class = AliasRule
     session_interface = FormSessions()
     asgi_websocket_class = BoundedWebsocketConnection
+    websocket_class = TabWebsocket
     jinja_environment = Environment  # type: ignore[assignment]
 
     def __init__(self, *arguments: Any, files: StaticFiles, https: bool, **more: Any) -> None:

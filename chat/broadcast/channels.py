@@ -101,7 +101,9 @@ class Subscription:
         self._arrived.set()
 
     async def get(self) -> Item | None:
-        """The next item; waits for one. None after `wake`."""
+        """The next item; waits for one, and lets other tasks run if there is one already. None after `wake`."""
+        if self._items:
+            await asyncio.sleep(0)
         while not (self._items or self._woken):
             self._arrived.clear()
             await self._arrived.wait()
@@ -209,7 +211,7 @@ class _Connection:
     """One pub/sub connection, used only by the tasks of `listen`: shared, it can go deaf during a reconnect."""
 
     def __init__(self, redis: Redis) -> None:
-        self._pubsub: PubSub = redis.pubsub()
+        self._pubsub: PubSub = redis.pubsub(push_handler_func=_as_it_came)
         self._sent: set[str] = set()
         self._heard = self._asked = self._looked = asyncio.get_running_loop().time()
 
@@ -271,6 +273,11 @@ class _Connection:
             raise ConnectionError("no answer to a ping")
         self._asked = now
         await self._pubsub.ping()
+
+
+async def _as_it_came(message: list[Any]) -> list[Any]:
+    """A message, as it was received: redis-py's own handler writes each one to a log line that is hidden."""
+    return message
 
 
 def _received(channel: str, data: str) -> Event:

@@ -230,7 +230,8 @@ class Log:
     async def _pipeline(self, items: list[Append]) -> list[Any]:
         async with self._redis.pipeline(transaction=False) as pipe:
             for item in items:
-                pipe.evalsha(self._append.sha, len(item.keys()), *item.keys(), *item.arguments())
+                keys = item.keys()
+                pipe.evalsha(self._append.sha, len(keys), *keys, *item.arguments())
             results: list[Any] = await pipe.execute(raise_on_error=False)
         if any(isinstance(result, NoScriptError) for result in results):  # the first call, or Redis was restarted
             results = [
@@ -243,7 +244,8 @@ class Log:
 
 
 def _keys(thread_id: UUID) -> list[str]:
-    return [f"{{t:{thread_id}}}:log", f"{{t:{thread_id}}}:meta"]
+    name = f"{{t:{thread_id}}}"
+    return [f"{name}:log", f"{name}:meta"]
 
 
 def _new_epoch() -> str:

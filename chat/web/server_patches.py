@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import struct
 import time
 from collections.abc import Generator
 from ipaddress import ip_address
 from typing import Any
 
-from quart import Quart
+from quart import Quart, Websocket
 from quart.asgi import ASGIWebsocketConnection
 from wsproto.connection import Connection, ConnectionState
-from wsproto.events import CloseConnection, Event, Message
+from wsproto.events import CloseConnection, Event, Message, TextMessage
 
 from chat.events import Close
 from chat.flag import Flag
@@ -22,6 +23,8 @@ PLAIN_HTTP = "chat.plain_http"  # in the scope of what a trusted proxy received 
 QUEUE_MAX_FRAMES = 64
 LAST_FRAMES_SECONDS = 1.0
 FRAMES_AT_ONCE, FRAMES_PER_SECOND = 256.0, 64.0  # of every kind; our tabs send a few a minute
+WHOLE_TEXT = 0x81  # the first byte of a frame that is a whole message (RFC 6455, 5.2)
+MAX_7_BITS, MAX_16_BITS = 125, 2**16 - 1  # lengths of frames
 
 
 class FrameAllowance:
@@ -61,6 +64,31 @@ class LimitedConnection(Connection):
                 return
             if not (closing and isinstance(event, Message)):
                 yield event
+
+    def send(self, event: Event) -> bytes:
+        """The bytes of an event; of a text, which nearly all are, in a fraction of wsproto's 8 µs."""
+        if isinstance(event, TextMessage) and event.message_finished and self.state is ConnectionState.OPEN:
+            return text_frame(event.data)
+        return super().send(event)
+
+
+def text_frame(text: str) -> bytes:
+    """A whole message as one frame, unmasked, as servers send it, and without extensions: none is accepted."""
+    payload = text.encode()
+    length = len(payload)
+    if length <= MAX_7_BITS:
+        return struct.pack("!BB", WHOLE_TEXT, length) + payload
+    if length <= MAX_16_BITS:
+        return struct.pack("!BBH", WHOLE_TEXT, 126, length) + payload
+    return struct.pack("!BBQ", WHOLE_TEXT, 127, length) + payload
+
+
+class TabWebsocket(Websocket):
+    """A websocket that can send with fewer steps: Quart's `send` accepts again, and lets other tasks run, each time."""
+
+    async def send_text(self, text: str) -> None:
+        """Send a frame on an accepted websocket. Senders of many frames let other tasks run in between themselves."""
+        await self._send(text)
 
 
 class FrameQueue:
@@ -122,6 +150,10 @@ class BoundedWebsocketConnection(ASGIWebsocketConnection):
                     return
                 text = event.get("text")
                 self.queue.put(event.get("bytes") or b"" if text is None else text)
+
+    async def send_data(self, send: Any, data: str | bytes) -> None:
+        """Send a frame, without telling Quart's signal, which nothing here listens to."""
+        await send({"type": "websocket.send", "text" if isinstance(data, str) else "bytes": data})
 
 
 class TrustedProxies:

@@ -124,6 +124,25 @@ async def test_a_listener_that_does_not_read_gets_a_gap_and_keeps_its_own_frames
     assert isinstance(items[2], Event)
 
 
+async def test_a_listener_with_a_backlog_lets_other_tasks_run_between_two_events() -> None:
+    """What a listener does with an event may wait for nothing, as sending to a tab does."""
+    backlog, order = Subscription(()), []
+
+    async def read() -> None:
+        for number in range(3):
+            backlog.put(Event("t:x", str(number)))
+        for _ in range(3):
+            order.append(await backlog.get())
+
+    async def run_beside() -> None:
+        for _ in range(3):
+            order.append(None)
+            await asyncio.sleep(0)
+
+    await asyncio.gather(read(), run_beside())
+    assert [event and event.frame for event in order] == [None, "0", None, "1", None, "2"]
+
+
 async def test_a_large_backlog_counts_as_too_much(live: Broadcast) -> None:
     async with live.channels.subscribe(control_channel()) as slow:
         for _ in range(3):

@@ -1,12 +1,16 @@
-"""The scope of a request that came through proxies."""
+"""The scope of a request that came through proxies, and the bytes of a frame."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
+from wsproto import ConnectionType
+from wsproto.connection import Connection
+from wsproto.events import BytesMessage, CloseConnection, Event, Ping, TextMessage
+from wsproto.utilities import LocalProtocolError
 
-from chat.web.server_patches import TrustedProxies
+from chat.web.server_patches import LimitedConnection, TrustedProxies
 
 
 async def corrected(hops: int, kind: str = "http", **headers: str | list[str]) -> dict[str, Any]:
@@ -119,3 +123,25 @@ async def test_the_beginning_and_the_end_of_serving_pass_untouched() -> None:
     scope = {"type": "lifespan"}
     await TrustedProxies(app, 1)(scope, "receive", "send")
     assert seen == [scope, "receive", "send"]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        *(TextMessage("x" * length) for length in (0, 1, 125, 126, 127, 65_535, 65_536)),
+        TextMessage("blåbær 😀" * 20),
+        BytesMessage(b"bytes"),
+        Ping(b"ping"),
+        CloseConnection(1012, "restart"),
+    ],
+    ids=lambda event: f"{type(event).__name__} {str(event)[:40]}",
+)
+def test_a_frame_has_the_bytes_that_wsproto_writes(event: Event) -> None:
+    assert LimitedConnection(ConnectionType.SERVER).send(event) == Connection(ConnectionType.SERVER).send(event)
+
+
+def test_no_text_follows_a_close() -> None:
+    connection = LimitedConnection(ConnectionType.SERVER)
+    connection.send(CloseConnection(1012, "restart"))
+    with pytest.raises(LocalProtocolError):
+        connection.send(TextMessage("late"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable
 from uuid import UUID
@@ -55,6 +56,7 @@ class Feed(UserFeed):
     ) -> None:
         super().__init__(session, subscription, reconciler=reconciler, sockets=sockets, send=send)
         self.thread_id = thread_id
+        self._channel = thread_channel(thread_id)
         self.position = LogPosition()
         self.rev = 0
         self.behind = False
@@ -104,13 +106,14 @@ class Feed(UserFeed):
         self._subscription.put(Live(on))
 
     async def _on_event(self, event: Event) -> None:
-        if event.channel != thread_channel(self.thread_id):
+        if event.channel != self._channel:
             await super()._on_event(event)
         elif event.position.epoch == self.position.epoch and event.position.offset == self.position.offset + 1:
             await self._send(event.frame)
             self._asks_rightly(event.frame, event.rev)
             self.position, self._settled = event.position, True
-            self.rev = _continued(self.rev, (event.rev,))
+            if event.rev:
+                self.rev = _continued(self.rev, (event.rev,))
         elif (
             self._settled or event.position.epoch != self.position.epoch or event.position.offset > self.position.offset
         ):
@@ -155,6 +158,7 @@ class Feed(UserFeed):
 
     async def _replay(self, log: LogSlice) -> None:
         for offset, payload in log.entries:
+            await asyncio.sleep(0)  # a thousand events are sent in 30 ms: let other tabs have theirs
             await self._send(with_cursor(payload, LogPosition(log.end.epoch, offset)))
             self._asks_rightly(payload, rev_of(payload))
         self._continue_from(log.end)
@@ -167,6 +171,7 @@ class Feed(UserFeed):
         if welcome:
             await self._welcome("snapshot", str(view.position), view.rev)
         for part in view.snapshots():
+            await asyncio.sleep(0)
             await self._send(part)
         self._continue_from(view.position)
         self.rev = view.rev

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from quart import Blueprint, Websocket, abort, current_app, websocket
+from quart import Blueprint, abort, current_app, websocket
 from quart_auth import current_user
 from werkzeug.exceptions import ServiceUnavailable
 
@@ -30,6 +30,7 @@ from chat.web.chat.user_feed import UserFeed
 from chat.web.release import release_of
 from chat.web.request_log import route
 from chat.web.resources import Resources, resources
+from chat.web.server_patches import TabWebsocket
 
 logger = logging.getLogger(__name__)
 access = logging.getLogger(logs.ACCESS)
@@ -188,7 +189,7 @@ class Socket:
         return session
 
     async def _run(self, subscription: Subscription, hello: Hello, session: AuthSession, rev: int) -> None:
-        tab: Websocket = websocket._get_current_object()  # type: ignore[attr-defined]
+        tab: TabWebsocket = websocket._get_current_object()  # type: ignore[attr-defined]
         feed, inbox = self._sides(subscription, session, rev, tab)
         feed.release = release_of(current_app, self._deps)
         await self._subscribed(subscription)
@@ -199,10 +200,10 @@ class Socket:
             await feed.run()
 
     def _sides(
-        self, subscription: Subscription, session: AuthSession, rev: int, tab: Websocket
+        self, subscription: Subscription, session: AuthSession, rev: int, tab: TabWebsocket
     ) -> tuple[UserFeed, Inbox]:
         deps = self._deps
-        known: Any = {"reconciler": deps.reconciler, "sockets": deps.sockets, "send": tab.send}
+        known: Any = {"reconciler": deps.reconciler, "sockets": deps.sockets, "send": tab.send_text}
         if self.thread_id is None:
             return UserFeed(session, subscription, **known), Inbox(subscription)
         feed = Feed(self.thread_id, session, subscription, rev=rev, deps=deps, **known)
