@@ -16,6 +16,7 @@ from chat.llm.catalogue import Catalogue, ModelSpec
 from chat.llm.events import Code, Failed, Progress, ToolCall, Usage
 from chat.llm.items import InputItem, message_item, sendable
 from chat.llm.journal import CallLog, Journal, NoJournal, Plan
+from chat.llm.provider.provider import Pace
 from chat.llm.provider.request import HISTORY_REASONING, HISTORY_TOOLS, REASONING, ModelRequest, Resumption
 from chat.llm.structured import OutputSchema, Schema
 from chat.llm.tools import Registry, Tool, ToolResult
@@ -59,6 +60,7 @@ class Options(TypedDict, total=False):
     background: bool
     resume: Resumption | None
     shorten: Shorten
+    pace: Pace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +87,7 @@ class Call:
     background: bool = False
     resume: Resumption | None = None
     shorten: Shorten | None = None
+    pace: Pace | None = None
 
     @classmethod
     def of(

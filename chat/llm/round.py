@@ -67,7 +67,9 @@ class Round:
         self.call_log: CallLog | None = None  # once it is over
         self._call = call
         self._prices = prices
-        self._retries = Retries(provider, plan.request, most=call.retries, resume=resume, user=call.user)
+        self._retries = Retries(
+            provider, plan.request, most=call.retries, resume=resume, user=call.user, pace=call.pace
+        )
         self._stream = self._retries.events()
         self._upcoming: asyncio.Task[Event | None] | None = None
         self._created = Created(resume.response_id, "", resume.sequence) if resume else None

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from http import HTTPStatus
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from openai._response import AsyncAPIResponse
 
     OpenResponse = Callable[[], AbstractAsyncContextManager[AsyncAPIResponse[Any]]]
+
+Pace = Callable[[], Awaitable[None]]
 
 logger = logging.getLogger(__name__)
 
@@ -105,23 +107,26 @@ class Provider:
             http_client=self._http,
         )
 
-    def stream(self, request: ModelRequest) -> AsyncGenerator[Event, None]:
+    def stream(self, request: ModelRequest, *, pace: Pace | None = None) -> AsyncGenerator[Event, None]:
         """Events as they come; the last one is Completed or Failed. Cancelling or closing it hangs up at once.
 
+        `pace` is awaited after the events of each read, before the next one: what came meanwhile is read at once.
         Use `contextlib.aclosing` if you may leave the loop early.
         """
         total_seconds = request.timeout_seconds or self._limits.total_seconds
         reader = ResponseReader(
             taken=request.calls, resumable=request.background, max_output_tokens=request.max_output_tokens
         )
-        return self._events(_created(self._openai, request), total_seconds, reader, request)
+        return self._events(_created(self._openai, request), total_seconds, reader, request, pace)
 
-    def resume(self, response_id: str, *, sequence: int, request: ModelRequest) -> AsyncGenerator[Event, None]:
+    def resume(
+        self, response_id: str, *, sequence: int, request: ModelRequest, pace: Pace | None = None
+    ) -> AsyncGenerator[Event, None]:
         """The events of a request's background run after event `sequence`; like `stream`, but a failure is Code.CUT."""
         retrieve = partial(self._openai.responses.with_streaming_response.retrieve, response_id, stream=True)
         reader = ResponseReader(sequence=sequence, taken=request.calls, resumable=True)
         open_response = partial(retrieve, starting_after=sequence) if sequence >= 0 else retrieve
-        return self._events(open_response, self._limits.total_seconds, reader, request)
+        return self._events(open_response, self._limits.total_seconds, reader, request, pace)
 
     async def cancel(self, response_id: str) -> None:
         """Stop a background run; hanging up does not stop it. Does nothing if the run is over or unknown."""
@@ -179,6 +184,7 @@ class Provider:
         total_seconds: float,
         reader: ResponseReader,
         request: ModelRequest,
+        pace: Pace | None = None,
     ) -> AsyncGenerator[Event, None]:
         deadline = asyncio.get_running_loop().time() + total_seconds
         try:
@@ -202,6 +208,8 @@ class Provider:
                         yield self._redacted(event, request) if reader.finished else event
                     if reader.finished:
                         return
+                    if pace:
+                        await pace()
                     chunk = await self._next_chunk(chunks, deadline)
         except TimeoutError:
             yield reader.broken(f"the request took more than {total_seconds:g} s")

@@ -28,7 +28,7 @@ from chat.llm.events import (
     ToolCall,
 )
 from chat.llm.provider.adapting import MAX_ADAPTATIONS, Adaptation, adapted
-from chat.llm.provider.provider import Provider
+from chat.llm.provider.provider import Pace, Provider
 from chat.llm.provider.request import ModelRequest, Resumption
 
 MAX_RETRY_AFTER_SECONDS = 20.0  # people do not wait longer for the first word: give up at once
@@ -57,8 +57,9 @@ class Retries:
         most: int | None = None,
         resume: Resumption | None = None,
         user: object = None,
+        pace: Pace | None = None,
     ) -> None:
-        """`user`: whose failures count once for the breaker; None: this request's alone."""
+        """`user`: whose failures count once for the breaker; None: this request's alone. `pace`: see `Provider`."""
         self.request = request  # as it was sent last
         self._provider = provider
         self._adaptations: list[Adaptation] = []
@@ -71,6 +72,7 @@ class Retries:
         self._holds = 0  # how often it waited while the provider was down
         self._is_probe = False  # the provider is down, and this attempt tests whether it is back
         self._user = user or object()
+        self._pace = pace
         self.attempts = 1 if resume else 0
         self.in_flight = False  # the provider has the request, or may have it
 
@@ -159,9 +161,11 @@ class Retries:
         self.in_flight = True
         if self._response_id:
             self._resumed_at.append(time.monotonic())
-            return self._provider.resume(self._response_id, sequence=self._sequence, request=self.request)
+            return self._provider.resume(
+                self._response_id, sequence=self._sequence, request=self.request, pace=self._pace
+            )
         self.attempts += 1
-        return self._provider.stream(self.request)
+        return self._provider.stream(self.request, pace=self._pace)
 
     def _adapt(self, refused: Failed) -> bool:
         """Change the request after its refusal, if it never ran and can be sent in another form."""

@@ -146,6 +146,13 @@ class LiveText:
                     retry = RETRY_SECONDS[0]
                     await self._gather()
 
+    async def next_tick(self) -> None:
+        """Wait while more text would not be published sooner: until the next tick, unless there is enough already."""
+        if 0 < self._waiting < PIECE:
+            tick = asyncio.Event()
+            self._ticks.set_at_next(tick, self._flush_seconds)
+            await tick.wait()
+
     async def flush(self) -> None:
         """Publish what is waiting. Raises Unavailable, Fenced."""
         async with self._writing:

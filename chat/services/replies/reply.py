@@ -196,7 +196,7 @@ class Reply:
         if options["tools"]:
             options["tools"] = ToolCalls(self.claim, self.live_text, self._deps.tools, self._journal)
         options |= {"journal": self._journal, "resume": self._resumed.at if self._resumed else None}
-        options["shorten"] = recovered.shorten
+        options |= {"shorten": recovered.shorten, "pace": self.live_text.next_tick}
         async with aclosing(self._deps.llm.stream(recovered.turns, **options)) as events:
             async for event in events:
                 match event:

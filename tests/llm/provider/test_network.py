@@ -162,6 +162,41 @@ def test_the_environments_proxy_is_a_tunnel_to_an_encrypted_server(
     run(work())
 
 
+def test_what_comes_during_a_pace_is_read_after_it(run: Run) -> None:
+    paces, go_on = asyncio.Queue[int](), asyncio.Event()
+    seen: list[str] = []
+
+    async def deltas(writer: asyncio.StreamWriter) -> None:
+        writer.write(CHUNKED + chunk(DELTA))
+        assert await paces.get() == 1
+        for _ in range(3):
+            writer.write(chunk(DELTA))
+            await writer.drain()
+            await asyncio.sleep(0)
+        assert len(seen) == 1
+        go_on.set()
+        while await paces.get() < 4:
+            pass
+        writer.write(chunk(events_of_text("hello")) + chunk(b""))
+
+    async def pace() -> None:
+        paces.put_nowait(len(seen))
+        await go_on.wait()
+
+    async def work() -> None:
+        async with serving(deltas) as server:
+            provider = Provider(api_key="test", base_url=server.url)
+            async with aclosing(provider.stream(asking("hello"), pace=pace)) as events:
+                async for event in events:
+                    seen.append(type(event).__name__)
+            await provider.close()
+        assert seen[:4] == ["TextDelta"] * 4
+        assert seen[-1] == "Completed"
+        assert paces.empty()
+
+    run(work())
+
+
 def test_a_proxy_that_refuses_is_a_server_that_cannot_be_reached(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     async def work() -> None:
         async with tunnel([], b"407 Proxy Authentication Required") as proxy:

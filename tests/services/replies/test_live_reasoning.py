@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from dataclasses import dataclass, field
 from random import Random
 
@@ -11,24 +10,15 @@ import pytest
 
 from chat.broadcast import Append, Broadcast, LogPosition
 from chat.events import ReasoningDelta, ReasoningDone, ResponseText, TextDelta, decode_logged, with_cursor
-from chat.services.replies.lease import NOTHING, AnswerSoFar, Checkpoint, Claim
+from chat.services.replies.lease import NOTHING, AnswerSoFar, Claim
 from chat.services.replies.live_text import LiveText
 from chat.services.replies.snapshot import answer_so_far
 from chat.services.replies.thoughts import ELLIPSIS, MAX_BYTES, Thoughts
+from tests.support.claims import claim
 from tests.support.site import Site
 from tests.support.tab import Store
 
 PIECES = ["Six ", "minutes ", "🥚", ", or ", "👩‍🍳 ", "é", " \n", "firm"]
-
-
-def claim(fence: int = 2, at: Checkpoint | None = None, *, like: Claim | None = None) -> Claim:
-    return Claim(
-        generation_id=uuid.uuid4(), thread_id=like.thread_id if like else uuid.uuid4(), user_id=uuid.uuid4(),
-        answer_id=like.answer_id if like else uuid.uuid4(), question_id=uuid.uuid4(),
-        parent_id=like.parent_id if like else uuid.uuid4(), is_first=True, continues=False, model="", fence=fence,
-        rev=2, asked=bool(at), cancelled=False, takeovers=int(bool(at)), response_id="resp", background=True,
-        round_start=0, checkpoint=at or Checkpoint(NOTHING, 0, -1, LogPosition()),
-    )  # fmt: skip
 
 
 def live(owned: Claim, broadcast: Broadcast, so_far: AnswerSoFar = NOTHING, *, repeats: bool = False) -> LiveText:
