@@ -78,6 +78,24 @@ async def test_a_background_run_is_resumed_five_times(llm: LLMClient, times: int
     assert text_of(await events_of(llm, f"say {WORDS} [offline: cut=3 times={times}]")) == WORDS
 
 
+async def test_a_stream_is_read_at_the_callers_pace_before_and_after_a_resume(llm: LLMClient) -> None:
+    events: list[CallEvent] = []
+    read: list[str] = []
+
+    async def pace() -> None:
+        read.append(text_of(events))
+
+    said = f"say {WORDS} [offline: cut=12 pace=5]"
+    async with aclosing(llm.stream(said, background=True, pace=pace)) as stream:
+        async for event in stream:
+            events.append(event)
+
+    before_the_cut = WORDS[: WORDS.index("word12")]
+    assert text_of(events) == WORDS
+    assert any(0 < len(text) < len(before_the_cut) for text in read)
+    assert any(len(before_the_cut) < len(text) < len(WORDS) for text in read)
+
+
 async def test_a_stream_that_keeps_breaking_fails(llm: LLMClient, journal: MemoryJournal) -> None:
     with pytest.raises(ProviderFailed) as failed:
         await events_of(llm, f"say {WORDS} [offline: cut=3 times=9]")

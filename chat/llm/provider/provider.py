@@ -110,7 +110,8 @@ class Provider:
     def stream(self, request: ModelRequest, *, pace: Pace | None = None) -> AsyncGenerator[Event, None]:
         """Events as they come; the last one is Completed or Failed. Cancelling or closing it hangs up at once.
 
-        `pace` is awaited after the events of each read, before the next one: what came meanwhile is read at once.
+        `pace` is awaited before each further read, which then takes all that has come by then; but not if a read takes
+        a single piece, as of compressed streams.
         Use `contextlib.aclosing` if you may leave the loop early.
         """
         total_seconds = request.timeout_seconds or self._limits.total_seconds
@@ -208,7 +209,7 @@ class Provider:
                         yield self._redacted(event, request) if reader.finished else event
                     if reader.finished:
                         return
-                    if pace:
+                    if pace and isinstance(chunks, chunked.ChunkedBody):
                         await pace()
                     chunk = await self._next_chunk(chunks, deadline)
         except TimeoutError:

@@ -147,7 +147,7 @@ class LiveText:
                     await self._gather()
 
     async def next_tick(self) -> None:
-        """Wait while more text would not be published sooner: until the next tick, unless there is enough already."""
+        """Wait for the next tick if some text waits for it, but less than a piece; otherwise return at once."""
         if 0 < self._waiting < PIECE:
             tick = asyncio.Event()
             self._ticks.set_at_next(tick, self._flush_seconds)

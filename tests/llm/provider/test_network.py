@@ -162,21 +162,16 @@ def test_the_environments_proxy_is_a_tunnel_to_an_encrypted_server(
     run(work())
 
 
-def test_what_comes_during_a_pace_is_read_after_it(run: Run) -> None:
+def test_what_comes_during_a_pace_is_read_at_one_go(run: Run) -> None:
     paces, go_on = asyncio.Queue[int](), asyncio.Event()
     seen: list[str] = []
 
     async def deltas(writer: asyncio.StreamWriter) -> None:
         writer.write(CHUNKED + chunk(DELTA))
         assert await paces.get() == 1
-        for _ in range(3):
-            writer.write(chunk(DELTA))
-            await writer.drain()
-            await asyncio.sleep(0)
-        assert len(seen) == 1
+        writer.write(chunk(DELTA) * 3)
         go_on.set()
-        while await paces.get() < 4:
-            pass
+        assert await paces.get() == 4
         writer.write(chunk(events_of_text("hello")) + chunk(b""))
 
     async def pace() -> None:
@@ -193,6 +188,23 @@ def test_what_comes_during_a_pace_is_read_after_it(run: Run) -> None:
         assert seen[:4] == ["TextDelta"] * 4
         assert seen[-1] == "Completed"
         assert paces.empty()
+
+    run(work())
+
+
+def test_a_stream_that_is_read_in_single_pieces_is_not_paced(run: Run) -> None:
+    async def pace() -> None:
+        raise AssertionError("a pace for each piece would make the answer slow")
+
+    async def work() -> None:
+        packed = gzip.compress(BODY)
+        head = CHUNKED.replace(b"\r\n\r\n", b"\r\ncontent-encoding: gzip\r\n\r\n")
+        pieces = b"".join(chunk(packed[at : at + 20]) for at in range(0, len(packed), 20))
+        async with serving(writes(head + pieces + b"0\r\n\r\n")) as server:
+            provider = Provider(api_key="test", base_url=server.url)
+            events = [event async for event in provider.stream(asking("hello"), pace=pace)]
+            await provider.close()
+        assert isinstance(events[-1], Completed)
 
     run(work())
 
