@@ -73,7 +73,7 @@ class LimitedConnection(Connection):
 
 
 def text_frame(text: str) -> bytes:
-    """A whole message as one frame, unmasked, as servers send it, and without extensions: none is accepted."""
+    """A whole message as one frame, unmasked, as servers send it. `chat/server.py` lets no client use extensions."""
     payload = text.encode()
     length = len(payload)
     if length <= MAX_7_BITS:
@@ -87,7 +87,7 @@ class TabWebsocket(Websocket):
     """A websocket that can send with fewer steps: Quart's `send` accepts again, and lets other tasks run, each time."""
 
     async def send_text(self, text: str) -> None:
-        """Send a frame on an accepted websocket. Senders of many frames let other tasks run in between themselves."""
+        """Send a frame on an accepted websocket. Who sends many must let other tasks run between two of them."""
         await self._send(text)
 
 
@@ -183,7 +183,8 @@ class TrustedProxies:
             corrected[PLAIN_HTTP] = not secure
         if host := self._forwarded(scope, b"x-forwarded-host"):
             others = [(name, value) for name, value in scope["headers"] if name != b"host"]
-            corrected["headers"] = [(b"host", host.encode("latin-1")), *others]
+            # Not a second list: an open tab's socket empties the only one.
+            scope["headers"][:] = [(b"host", host.encode("latin-1")), *others]
         return corrected
 
     def _forwarded(self, scope: Any, name: bytes) -> str:

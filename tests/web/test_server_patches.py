@@ -107,6 +107,17 @@ async def test_the_host_is_that_of_the_outside() -> None:
     assert [value for name, value in scope["headers"] if name == b"host"] == [b"chat.example.com"]
 
 
+async def test_the_server_keeps_no_second_list_of_headers() -> None:
+    """An open tab's socket empties the one that it sees; the server keeps its own as long."""
+    servers = [(b"host", b"inner:8000"), (b"x-forwarded-host", b"chat.example.com")]
+
+    async def app(scope: dict[str, Any], _receive: object, _send: object) -> None:
+        assert scope["headers"] is servers
+
+    await TrustedProxies(app, 1)({"type": "websocket", "scheme": "ws", "headers": servers}, None, None)
+    assert servers[0] == (b"host", b"chat.example.com")
+
+
 async def test_without_forwarded_headers_nothing_is_changed() -> None:
     scope = await corrected(1)
 

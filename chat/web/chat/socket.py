@@ -83,7 +83,7 @@ def _forget_headers() -> None:
     """Headers and cookies were read before the socket was accepted; each open tab would keep several KiB of them."""
     websocket.headers.clear()
     websocket.scope["headers"].clear()  # type: ignore[attr-defined] # the server's list
-    del websocket.cookies  # parsed from them
+    vars(websocket._get_current_object()).pop("cookies", None)  # type: ignore[attr-defined] # parsed from them
 
 
 def _log_end(code: Close | None, seconds: float) -> None:
