@@ -25,13 +25,13 @@ class _CodeGenerator(CodeGenerator):
     """Writes Markup as it is: most of what a page writes comes from macros, and `escape` copies it each time."""
 
     def _output_child_pre(self, node: Any, frame: Any, finalize: Any) -> None:
-        if _is_escaped(frame):
+        if _may_write_markup(frame, finalize):
             self.write("(written if type(written := ")
         else:
             super()._output_child_pre(node, frame, finalize)
 
     def _output_child_post(self, node: Any, frame: Any, finalize: Any) -> None:
-        if _is_escaped(frame):
+        if _may_write_markup(frame, finalize):
             self.write(") is Markup else escape(written))")
         else:
             super()._output_child_post(node, frame, finalize)
@@ -49,7 +49,7 @@ class Environment(jinja2.Environment):
 
     def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
         """The globals themselves, unless a template has its own: each import on a page compares them, which takes a
-        ChainMap long.
+        ChainMap long. So load a template with globals of its own always or never; Jinja would add them for all.
         """
         return super().make_globals(d) if d else self.globals
 
@@ -67,8 +67,8 @@ def attributes(given: Mapping[str, object]) -> Markup:
     return Markup("".join(parts))  # noqa: S704 - values are escaped, and names are the templates' own
 
 
-def _is_escaped(frame: Any) -> bool:
-    return frame.eval_ctx.autoescape and not frame.eval_ctx.volatile
+def _may_write_markup(frame: Any, finalize: Any) -> bool:
+    return frame.eval_ctx.autoescape and not frame.eval_ctx.volatile and finalize.src is None
 
 
 def exact(text: str) -> Markup:
