@@ -1,4 +1,4 @@
-"""A flag that one task waits for. It takes a tenth of the memory of asyncio.Event, which has a queue of waiters."""
+"""A flag that one task waits for. An asyncio.Event has a deque of waiters, 760 bytes in CPython while it is empty."""
 
 from __future__ import annotations
 
