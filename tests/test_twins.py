@@ -305,7 +305,7 @@ def test_the_page_and_the_twin_have_the_same_queue_and_the_right_one_unless_they
 def pages() -> Environment:
     """The templates without the app."""
     found = Environment(loader=FileSystemLoader(ROOT / "templates"), autoescape=True)
-    found.filters |= {"contained": str, "exact": str}  # of components that these tests do without
+    found.filters |= {"attributes": str, "contained": str, "exact": str}  # of components that these tests do without
     return found
 
 
