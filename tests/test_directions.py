@@ -65,7 +65,7 @@ class Walk(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Called by the parser."""
         given = dict(attrs)
-        directed = tag == "bdi" or "dir" in given or "attributes(kwargs)" in self._words(" ".join(given))
+        directed = tag == "bdi" or "dir" in given or "kwargs | attributes" in self._words(" ".join(given))
         if tag in TYPED and "hidden" not in given and given.get("type") not in ("hidden", "radio", "checkbox"):
             self._note(given.get("value") or "", directed)
         if tag not in VOID:
