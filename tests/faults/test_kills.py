@@ -82,7 +82,7 @@ async def test_answers_of_a_worker_killed_at_any_point_end_correctly(
         await asyncio.gather(survivor.until_ready(), doomed.until_ready())
         async with AsyncExitStack() as stack:
             site = await stack.enter_async_context(cluster.balanced(doomed, survivor))
-            upto = 2000 if mode == "plain" else 700
+            upto = 1000 if mode == "plain" else 700  # one that had not begun is written anew, and ends in time, too
             asks = (ask(stack, cluster, upto, doomed, [site.url] * 3) for _ in range(AT_ONCE))
             stories = await asyncio.gather(*asks)
             await eventually(lambda: most_have_begun(cluster))
