@@ -25,12 +25,12 @@ from chat.llm.provider.breaker import Breaker
 from chat.llm.provider.reader import ResponseReader
 from chat.llm.provider.request import ModelRequest, body_of
 
+Pace = Callable[[], Awaitable[None]]  # waits as long as nothing more should be read from the model
+
 if TYPE_CHECKING:
     from openai._response import AsyncAPIResponse
 
     OpenResponse = Callable[[], AbstractAsyncContextManager[AsyncAPIResponse[Any]]]
-
-Pace = Callable[[], Awaitable[None]]
 
 logger = logging.getLogger(__name__)
 
@@ -166,7 +166,7 @@ class Provider:
         async with await asyncio.start_server(_answer_nothing, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
             sdk = self._openai.with_options(base_url=f"http://127.0.0.1:{port}", api_key="warm-up")
-            events = self._events(_created(sdk, request), self._limits.total_seconds, ResponseReader(), request)
+            events = self._events(_created(sdk, request), self._limits.total_seconds, ResponseReader(), request, None)
             async with contextlib.aclosing(events):
                 async for _ in events:
                     pass
@@ -180,18 +180,13 @@ class Provider:
         await self._openai.close()
 
     async def _events(
-        self,
-        open_response: OpenResponse,
-        total_seconds: float,
-        reader: ResponseReader,
-        request: ModelRequest,
-        pace: Pace | None = None,
+        self, opened: OpenResponse, seconds: float, reader: ResponseReader, request: ModelRequest, pace: Pace | None
     ) -> AsyncGenerator[Event, None]:
-        deadline = asyncio.get_running_loop().time() + total_seconds
+        deadline = asyncio.get_running_loop().time() + seconds
         try:
             async with contextlib.AsyncExitStack() as stack:
                 async with asyncio.timeout_at(deadline):
-                    response = await stack.enter_async_context(open_response())
+                    response = await stack.enter_async_context(opened())
                 stack.callback(connections.hang_up_at(deadline, response.http_response).cancel)
                 reader.request_id = response.headers.get("x-request-id", "")
                 chunks = chunked.content(response.http_response)
@@ -209,11 +204,9 @@ class Provider:
                         yield self._redacted(event, request) if reader.finished else event
                     if reader.finished:
                         return
-                    if pace and isinstance(chunks, chunked.ChunkedBody):
-                        await pace()
-                    chunk = await self._next_chunk(chunks, deadline)
+                    chunk = await self._next_chunk(chunks, deadline, pace)
         except TimeoutError:
-            yield reader.broken(f"the request took more than {total_seconds:g} s")
+            yield reader.broken(f"the request took more than {seconds:g} s")
             return
         except (openai.OpenAIError, httpx2.HTTPError, failures.Refused) as error:
             if not reader.finished:
@@ -236,8 +229,10 @@ class Provider:
         detail = self._secrets.sub("[the key]", event.detail) if self._secrets else event.detail
         return replace(event, detail=_without_request(detail, request))
 
-    async def _next_chunk(self, chunks: AsyncIterator[bytes], deadline: float) -> bytes:
+    async def _next_chunk(self, chunks: AsyncIterator[bytes], deadline: float, pace: Pace | None = None) -> bytes:
         """The next chunk, empty at the end. Raises TimeoutError if the end came by hanging up at the deadline."""
+        if pace and isinstance(chunks, chunked.ChunkedBody):
+            await pace()
         loop = asyncio.get_running_loop()
         try:
             chunk = await anext(chunks, b"")

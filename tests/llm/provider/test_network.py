@@ -162,7 +162,7 @@ def test_the_environments_proxy_is_a_tunnel_to_an_encrypted_server(
     run(work())
 
 
-def test_what_comes_during_a_pace_is_read_at_one_go(run: Run) -> None:
+def test_what_comes_during_a_pace_is_read_in_one_piece(run: Run) -> None:
     paces, go_on = asyncio.Queue[int](), asyncio.Event()
     seen: list[str] = []
 
