@@ -32,7 +32,7 @@ class Flag:
         """Wait until it is set. Raises RuntimeError if another task waits already."""
         if self._is_set:
             return
-        if self._waiter:
+        if self._waiter:  # which would never continue, if it were replaced
             raise RuntimeError("Another task waits for this flag.")
         self._waiter = asyncio.get_running_loop().create_future()
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
@@ -16,11 +17,12 @@ async def waiting(flag: Flag) -> asyncio.Task[None]:
     return task
 
 
-async def test_a_flag_that_is_set_lets_its_waiter_go_on() -> None:
+@pytest.mark.parametrize("change", [Flag.set, Flag.clear])
+async def test_a_waiter_continues_whatever_happens_before_its_turn(change: Callable[[Flag], None]) -> None:
     flag = Flag()
     task = await waiting(flag)
     flag.set()
-    flag.set()
+    change(flag)
 
     await task
 
@@ -36,15 +38,6 @@ async def test_a_flag_stays_set_until_it_is_cleared() -> None:
     assert not flag.is_set()
     task = await waiting(flag)
     flag.set()
-    await task
-
-
-async def test_a_waiter_goes_on_even_if_the_flag_is_cleared_before_its_turn() -> None:
-    flag = Flag()
-    task = await waiting(flag)
-    flag.set()
-    flag.clear()
-
     await task
 
 

@@ -211,7 +211,7 @@ class _Connection:
     """One pub/sub connection, used only by the tasks of `listen`: shared, it can go deaf during a reconnect."""
 
     def __init__(self, redis: Redis) -> None:
-        self._pubsub: PubSub = redis.pubsub(push_handler_func=_as_it_came)
+        self._pubsub: PubSub = redis.pubsub(push_handler_func=_unchanged)
         self._sent: set[str] = set()
         self._heard = self._asked = self._looked = asyncio.get_running_loop().time()
 
@@ -275,8 +275,8 @@ class _Connection:
         await self._pubsub.ping()
 
 
-async def _as_it_came(message: list[Any]) -> list[Any]:
-    """A message, as it was received: redis-py's own handler writes each one to a log line that is hidden."""
+async def _unchanged(message: list[Any]) -> list[Any]:
+    """A push message, as redis-py has read it. Its own handler formats each one for a debug line of its log."""
     return message
 
 

@@ -87,7 +87,7 @@ class Generation(Model):
 
 
 class RoundItem(Model):
-    """One output item of a finished round, exactly as it came, so that later rounds can send it back.
+    """One output item of a finished round, exactly as it was received, so that later rounds can send it back.
 
     `item` is an output item of the Responses API: a message, a piece of reasoning or a function call; `number` is its
     place in the round. `model` is the name of the model that wrote it: no other one can read its reasoning.

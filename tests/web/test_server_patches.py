@@ -108,7 +108,7 @@ async def test_the_host_is_that_of_the_outside() -> None:
 
 
 async def test_the_server_keeps_no_second_list_of_headers() -> None:
-    """An open tab's socket empties the one that it sees; the server keeps its own as long."""
+    """The server keeps its list while a tab is open, so the socket must empty that one."""
     servers = [(b"host", b"inner:8000"), (b"x-forwarded-host", b"chat.example.com")]
 
     async def app(scope: dict[str, Any], _receive: object, _send: object) -> None:
