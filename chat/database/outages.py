@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -91,10 +92,16 @@ class OutageLog:
     logger: logging.Logger
     _silent_until: float = 0.0
     _untold: int = 0
+    _failed_at: float = -math.inf
+
+    @property
+    def seconds_ago(self) -> float:
+        """How long ago something failed last; infinite if nothing did."""
+        return time.monotonic() - self._failed_at
 
     def tell(self, what: str, error: DatabaseUnavailable) -> None:
         """`what` failed."""
-        now = time.monotonic()
+        now = self._failed_at = time.monotonic()
         if now < self._silent_until:
             self._untold += 1
             return

@@ -78,9 +78,10 @@ FENCES = "SELECT id, fence FROM generation WHERE id = ANY($1::uuid[])"
 # After an outage every lease has expired, and its owner may still have the answer's text. This statement proves that
 # PostgreSQL accepts writes again, and gives the owner time for another heartbeat. Workers look every 2 to 4 seconds:
 # a lease that has expired for longer has outlasted an outage, and an attempt that began during it can take 9 seconds.
+# $2: whether this worker has just met the outage itself.
 SPARE = """
 UPDATE generation
-SET lease_until = now() + CASE WHEN lease_until < now() - interval '6 seconds' THEN interval '9 seconds'
+SET lease_until = now() + CASE WHEN $2 OR lease_until < now() - interval '6 seconds' THEN interval '9 seconds'
     ELSE interval '1.5 seconds' END
 WHERE id = $1 AND state = 'running' AND owner IS NOT NULL AND lease_until < now()
 RETURNING extract(epoch FROM lease_until - now())::float8 AS seconds
@@ -234,9 +235,9 @@ async def fences(generation_ids: list[UUID]) -> dict[UUID, int]:
     return {row["id"]: row["fence"] for row in await urgent(FENCES, generation_ids)}
 
 
-async def spare(generation_id: UUID) -> float:
+async def spare(generation_id: UUID, *, after_outage: bool) -> float:
     """Let the owner of an expired lease renew it, if it is still there; returns for how many seconds."""
-    rows = await query(SPARE, generation_id)
+    rows = await query(SPARE, generation_id, after_outage)
     return rows[0]["seconds"] if rows else 0.0
 
 

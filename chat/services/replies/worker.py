@@ -33,6 +33,7 @@ Result = TypeVar("Result")
 
 HEARTBEAT_SECONDS = 3.0
 SPARED_SECONDS = 0.05  # beyond the expiry of a spared lease
+OUTAGE_SECONDS = 6.0  # after a failure here, owners elsewhere may still have no working connection
 STORE_SECONDS = 3.0  # to store the ends of the replies that a drain has stopped
 REAPER_SECONDS = (2.0, 4.0)
 
@@ -178,7 +179,8 @@ class Worker:
         """Claim a lost one only after its owner had time to renew the lease, if the owner survived an outage."""
         if not lost:
             return await lease.retry(lambda: lease.claim(generation_id, owner=self.name))
-        await asyncio.sleep(await lease.spare(generation_id) + SPARED_SECONDS)
+        after_outage = self._outages.seconds_ago < OUTAGE_SECONDS
+        await asyncio.sleep(await lease.spare(generation_id, after_outage=after_outage) + SPARED_SECONDS)
         return None if self.draining else await lease.claim(generation_id, owner=self.name)
 
     async def _claim_and_run(self, generation_id: UUID, *, lost: bool) -> None:

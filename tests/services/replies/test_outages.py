@@ -55,6 +55,7 @@ async def other(site: Site, beside: Beside) -> AsyncIterator[Site]:
 
 
 EXPIRED = "SELECT 1 FROM generation WHERE id = $1 AND lease_until < now()"
+SPARED_FOR_LONG = "SELECT 1 FROM generation WHERE id = $1 AND lease_until > now() + interval '5 seconds'"
 TAKEN = """
 UPDATE generation SET fence = fence + 2, owner = 'another:1:x', lease_until = now() + interval '5 minutes' WHERE id = $1
 """
@@ -213,6 +214,24 @@ async def test_another_worker_takes_over_from_one_without_heartbeats_which_then_
     assert WORDS.startswith(str(message["content"]))
     assert await length_of_log(site, posted["thread_id"]) == position
     assert (await ended(posted["reply_id"])).content == message["content"]
+
+
+async def test_a_worker_that_met_the_outage_waits_for_an_owner_whose_connection_works_later(
+    alice: Person, site: Site, other: Site, admin: asyncpg.Connection, heartbeats: Heartbeats
+) -> None:
+    posted = await alice.ask(SLOW.replace("pace=20", "pace=60"))
+    generation = await Generation.get(answer_id=posted["reply_id"])
+    async with alice.tab(posted["thread_id"]) as tab:
+        await tab.until_text(posted["reply_id"], 20)
+        heartbeats.failing = True
+        async with failing_writes(admin, "generation"):
+            await eventually(lambda: other.resources.worker._outages.seconds_ago < 1)
+        await eventually(lambda: query(SPARED_FOR_LONG, generation.id))
+        heartbeats.failing = False
+        message = await tab.until_finished(posted["reply_id"])
+    after = await Generation.get(id=generation.id)
+
+    assert (message["status"], after.takeovers) == ("final", 0)
 
 
 async def test_a_heartbeat_that_meets_the_end_of_an_answer_is_no_loss(
