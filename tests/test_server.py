@@ -339,13 +339,19 @@ async def shares(server: Server, pids: set[int], *, connections: int) -> list[in
             writer.close()
 
 
+async def all_accept(server: Server, pids: set[int]) -> None:
+    """Wait until each process has its share of connections; the last one may begin in the middle of a sample."""
+    async with asyncio.timeout(START_SECONDS):
+        while min(await shares(server, pids, connections=40)) == 0:
+            await asyncio.sleep(0.1)  # nothing tells when it accepts
+
+
 @needs_linux
 async def test_processes_share_the_port_evenly(start: Start) -> None:
     server = await start(WEB_CONCURRENCY="2")
     pids = await all_of(2, server)
-    async with asyncio.timeout(START_SECONDS):
-        while min(found := await shares(server, pids, connections=100)) == 0:  # the second one still starts
-            await asyncio.sleep(0.1)  # nothing tells when it accepts
+    await all_accept(server, pids)
+    found = await shares(server, pids, connections=100)
 
     assert min(found) > 25, found
 
@@ -354,9 +360,7 @@ async def test_processes_share_the_port_evenly(start: Start) -> None:
 async def test_one_process_that_drains_leaves_new_connections_to_the_others(start: Start, alice: Person) -> None:
     server = await start(WEB_CONCURRENCY="2", FAULTS="respawn_always", LLM_CONCURRENT_REPLIES="20", DRAIN_SECONDS="25")
     pids = await all_of(2, server)
-    async with asyncio.timeout(START_SECONDS):
-        while min(await shares(server, pids, connections=40)) == 0:
-            await asyncio.sleep(0.1)  # nothing tells when it accepts
+    await all_accept(server, pids)
     for _ in range(8):  # by new connections, so that some of the answers are in each process
         async with moved(alice, server) as person:
             await person.ask("Count to 9000 [offline: pace=10]")
@@ -382,9 +386,7 @@ async def test_one_process_that_drains_leaves_new_connections_to_the_others(star
 async def test_when_all_are_to_end_the_last_one_serves_every_connection(start: Start, alice: Person) -> None:
     server = await start(WEB_CONCURRENCY="2", DRAIN_SECONDS="25")
     pids = await all_of(2, server)
-    async with asyncio.timeout(START_SECONDS):
-        while min(await shares(server, pids, connections=40)) == 0:
-            await asyncio.sleep(0.1)  # nothing tells when it accepts
+    await all_accept(server, pids)
     async with moved(alice, server) as person:
         await person.ask("Count to 9000 [offline: pace=10]")  # keeps one of them
     server.send_signal(signal.SIGTERM)
@@ -401,8 +403,8 @@ async def test_a_process_that_replaces_another_gets_its_share_of_connections(sta
     await eventually(lambda: not is_alive(ended), seconds=END_SECONDS)
     async with asyncio.timeout(START_SECONDS):
         pids = await all_of(2, server, but=ended)
-        while min(found := await shares(server, pids, connections=100)) == 0:
-            await asyncio.sleep(0.1)  # nothing tells when it accepts
+    await all_accept(server, pids)
+    found = await shares(server, pids, connections=100)
 
     assert min(found) > 25, found
 
