@@ -109,6 +109,7 @@ async def opened(settings: Settings, metrics: Metrics, traces: Traces) -> AsyncI
         for loop in loops:
             loop.cancel()
         await asyncio.gather(*loops, return_exceptions=True)
+        await deps.worker.close()
         await deps.mailer.close()
         await deps.llm.close()
         deps.passwords.close()

@@ -138,7 +138,11 @@ class Worker:
                 "Stopping before the ends of %s replies are stored: other workers take over when the leases expire",
                 self.running,
             )
-        for task in self._tasks:  # don't wait for titles; their cost is recorded anyway
+        await self.close()
+
+    async def close(self) -> None:
+        """Cancel what still runs, before the database closes: titles, whose cost is recorded anyway, and claims."""
+        for task in self._tasks:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=1)

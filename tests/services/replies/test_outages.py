@@ -234,6 +234,14 @@ async def test_a_worker_that_met_the_outage_waits_for_an_owner_whose_connection_
     assert (message["status"], after.takeovers) == ("final", 0)
 
 
+async def test_a_server_that_closes_leaves_no_work_to_a_closed_database(beside: Beside) -> None:
+    async with beside() as other:
+        claiming = asyncio.create_task(other.resources.worker.shielded(asyncio.Event().wait(), "a claim"))
+        await asyncio.sleep(0)
+
+    assert claiming.cancelled()
+
+
 async def test_a_heartbeat_that_meets_the_end_of_an_answer_is_no_loss(
     alice: Person, site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
