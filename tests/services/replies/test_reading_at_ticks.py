@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from chat.services.replies.live_text import PIECE, LiveText
+from tests.support import patches
+from tests.support.cast import Person
 from tests.support.claims import claim
+from tests.support.replies import answered
 from tests.support.site import Site
 from tests.support.waiting import LONG_SECONDS
 
@@ -44,3 +49,16 @@ async def test_what_is_published_no_longer_delays_the_model(site: Site) -> None:
     live_text = gathering(site, "Hello", HOUR)
     await live_text.flush()
     await asyncio.wait_for(live_text.next_tick(), LONG_SECONDS)
+
+
+async def test_a_reply_reads_its_model_at_its_ticks(alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited = asyncio.Event()
+
+    async def tick(_live_text: LiveText) -> None:
+        waited.set()
+
+    patches.LIVE_TEXT_NEXT_TICK.replace(monkeypatch, tick)
+    message, _, _ = await answered(alice, "say One two three")
+
+    assert message["content"] == "One two three"
+    assert waited.is_set()
