@@ -185,7 +185,7 @@ async def test_a_database_that_does_not_exist(examine: Examine, stores: Stores) 
     assert "create what is missing" in line
 
 
-async def test_a_pooler_that_no_one_mentioned_and_tls_where_there_is_none(
+async def test_a_pooler_that_the_url_does_not_mention_and_tls_where_there_is_none(
     examine: Examine, stores: Stores, tmp_path: Path
 ) -> None:
     require_pgbouncer()
@@ -220,12 +220,16 @@ async def test_more_connections_than_the_server_allows(examine: Examine) -> None
     assert "lower WEB_CONCURRENCY or DATABASE_POOL_SIZE" in line
 
 
-async def test_a_wrong_address_for_migrations(examine: Examine) -> None:
-    line = refused(
-        await examine(DATABASE_MIGRATE_URL="postgres://me:canary-2@127.0.0.1:1/chat"), "database for migrations"
-    )
-
-    assert "check the host and the port in DATABASE_MIGRATE_URL" in line
+@pytest.mark.parametrize(
+    ("url", "to_do"),
+    [
+        ("postgres://me:canary-2@127.0.0.1:1/chat", "check the host and the port in DATABASE_MIGRATE_URL"),
+        ("postgres://me:canary-2@127.0.0.1:1/chat?pgbouncer=maybe", "DATABASE_MIGRATE_URL has pgbouncer=maybe"),
+        ("postgres://me:canary-2@[127.0.0.1/chat", "DATABASE_MIGRATE_URL is not a URL"),
+    ],
+)
+async def test_a_wrong_address_for_migrations(examine: Examine, url: str, to_do: str) -> None:
+    assert to_do in refused(await examine(DATABASE_MIGRATE_URL=url), "database for migrations")
 
 
 def test_old_servers_and_clocks_that_differ() -> None:
@@ -239,7 +243,7 @@ def test_old_servers_and_clocks_that_differ() -> None:
     assert unfit(Facts(**facts)) == ""
     assert (
         unfit(Facts(**facts | {"version": 14, "version_name": "14.3"}))
-        == "leads to PostgreSQL 14.3: the site needs 15 or newer"
+        == "points to PostgreSQL 14.3: the site needs 15 or newer"
     )
     assert "add pgbouncer=true" in unfit(Facts(**facts | {"versions": ""}))
     assert Facts(**facts).allowed == 20

@@ -80,8 +80,9 @@ def migration_credentials(url: str, *, name: str = "DATABASE_URL") -> dict[str, 
 
 async def connect(url: str, *, name: str = "DATABASE_URL", seconds: float) -> asyncpg.Connection:
     """One connection with the site's settings, outside the pool. Raises SettingsError, OSError and asyncpg's errors."""
+    known = credentials(url, name=name)
     kind = PooledConnection if is_pooled(url) else asyncpg.Connection
-    return await asyncpg.connect(**credentials(url, name=name), connection_class=kind, timeout=seconds)
+    return await asyncpg.connect(**known, connection_class=kind, timeout=seconds)
 
 
 async def open_database(settings: Settings) -> Facts:
