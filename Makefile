@@ -43,7 +43,7 @@ faults: $(BUILT) $(TESTS_DONE) ## break everything, for a quarter of an hour: ea
 faults-once: $(BUILT) $(TESTS_DONE) ## the same in five minutes: each fault, 20 mixtures, 20 killed answers
 	@exec $(FAULTS) $(PYTEST_ARGS)
 
-test-models: $(BUILT) $(TESTS_DONE) $(LOCAL_DONE) ## test the site with a small real model, which is loaded once
+test-models: $(BUILT) $(TESTS_DONE) $(LOCAL_DONE) ## test the site with a small real model, which is downloaded once
 	@exec $(MODELS) $(PYTEST_ARGS)
 
 check: lint test ## what has to be green before a commit: style, types, import contracts, tests
@@ -57,7 +57,7 @@ lint: $(TESTS_DONE) ## style, types and import contracts alone
 bench: $(BUILT) $(TESTS_DONE) ## measure the site under load, in a few minutes (BENCH_ARGS=--help: what else can be measured)
 	@.venv/bin/python -m bench.load $(BENCH_ARGS)
 
-lock: $(TESTS_DONE) ## write the lock files anew (UPGRADE=--upgrade: with newer versions)
+lock: $(TESTS_DONE) ## write the lock files again (UPGRADE=--upgrade: with newer versions)
 	$(COMPILE) $(UPGRADE) pyproject.toml -o requirements.txt
 	$(COMPILE) $(UPGRADE) pyproject.toml -o requirements-dev.txt -c requirements.txt --group services
 	$(COMPILE) $(UPGRADE) pyproject.toml -o requirements-test.txt -c requirements.txt --group services --group test

@@ -11,7 +11,7 @@ EXTENSIONS = 3  # otherwise a loop that is always late would wait forever
 
 
 class Limit:
-    """Calls `end` once the time has passed, and as much time again as the loop was late in noticing that.
+    """Calls `end` when the time is up, plus the time by which the loop was late in noticing that.
 
     A busy loop, or a process that was stopped for a while, calls its timers before it reads what other programs have
     answered meanwhile. The time is extended three times at most, each time by no more than the original.
@@ -24,7 +24,7 @@ class Limit:
         self._set(seconds)
 
     def cancel(self) -> None:
-        """It was in time."""
+        """Stop the timer: the work ended in time."""
         self._timer.cancel()
 
     def _set(self, seconds: float) -> None:

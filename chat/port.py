@@ -11,7 +11,7 @@ from typing import Any
 
 import uvloop
 
-TOLD_SECONDS = 0.2  # hosts that signal all processes at once signal the parent, too
+TOLD_SECONDS = 0.2  # for the parent to call `end`, if the host signaled all processes at once
 
 
 class ListeningLoop(uvloop.Loop):
@@ -41,7 +41,7 @@ class Port:
     """
 
     def __init__(self, first: socket.socket, processes: int) -> None:
-        """`first` is bound, which proves that no other server has the port: one that shares it could join unnoticed."""
+        """`first` was bound without SO_REUSEPORT, with which it could have joined another server's port unnoticed."""
         self._own_sockets = sys.platform == "linux"
         self._sockets = [first] * processes
         self._all_end = mmap.mmap(-1, 1)  # shared with the processes
@@ -54,20 +54,20 @@ class Port:
         return self._sockets[process]
 
     def keep_only(self, process: int) -> None:
-        """In a forked process: close the others' sockets, which would listen on when those end."""
+        """In a forked process: close the others' sockets, which would keep listening after those end."""
         for sock in self._sockets:
             if sock is not self._sockets[process]:
                 sock.close()
 
     def end(self) -> None:
-        """In the parent: from now on, every process that ends was told to, and none is replaced."""
+        """In the parent: the server is stopping, so a process that ends is not replaced."""
         self._all_end[0] = 1
 
     def close(self, process: int) -> None:
         """In the parent, after `end`: this process has ended, so its connections go to the others."""
         if self._own_sockets:
             with contextlib.suppress(OSError):  # it never listened
-                self._sockets[process].shutdown(socket.SHUT_RD)  # `close` alone does not end it where others have it
+                self._sockets[process].shutdown(socket.SHUT_RD)  # `close` does not end what other processes hold
             self._sockets[process].close()
 
     async def leave(self, process: int, loop: ListeningLoop) -> None:

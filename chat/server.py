@@ -49,7 +49,7 @@ RESPAWN_MIN_SECONDS = 5.0  # a process that lives shorter than this never served
 # collecting took a quarter of the time in which a thousand tabs reconnected.
 COLLECT_AFTER = (50_000, 20, 20)
 PR_SET_PDEATHSIG = 1
-# Of freed memory at the end of the heap, as much is kept. By default, glibc raises this by itself, to 20 MiB and more.
+# How much freed memory glibc keeps at the end of the heap. If this is not set, it raises its limit to 20 MiB and more.
 KEPT_BYTES = 128 * 1024
 M_TRIM_THRESHOLD = -1
 Leave = Callable[[ListeningLoop], Awaitable[None]]
@@ -93,16 +93,19 @@ def _check_extras(settings: Settings) -> None:
 
 
 def _check_addresses(settings: Settings) -> None:
-    """A malformed URL is reported like any other bad setting; what is ignored in one is said once, before the fork."""
+    """A malformed URL is reported like any other bad setting; ignored parameters are logged once, before the fork."""
     database.credentials(settings.database_url)
     for sentence in ignored(settings.database_url):
         logger.warning("DATABASE_URL: %s", sentence)
     if settings.redis_url and is_unverified(settings.redis_url, settings.redis_tls_verify):
-        logger.warning("REDIS_TLS_VERIFY is off: any server that answers in the place of Redis is believed")
+        logger.warning(
+            "The certificate of Redis is not verified (REDIS_TLS_VERIFY, or ssl_cert_reqs in REDIS_URL): set "
+            "REDIS_TLS_VERIFY to a file with its authority, if there is one"
+        )
 
 
 def _return_freed_memory() -> None:
-    """Give what is freed back to the system: a password's hash and a start leave 20 MiB behind. Only glibc has it."""
+    """Return freed memory to the system: a start and one hashed password leave 20 MiB. Only glibc has `mallopt`."""
     if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
         mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
 
@@ -297,9 +300,8 @@ class _Supervisor:
         code = 1
         try:
             for number in STOP_SIGNALS:
-                signal.signal(
-                    number, signal.SIG_DFL
-                )  # until the event loop has its own handlers; nothing can be lost yet
+                # Until the event loop has its own handlers; nothing can be lost yet.
+                signal.signal(number, signal.SIG_DFL)
             end_with_parent()
             signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
             self._port.keep_only(index)

@@ -77,7 +77,7 @@ class CircuitBreaker:
 
 
 class Client(Redis):
-    """A client that raises every error at once, and whose commands take at most two seconds.
+    """A client that raises every error at once, and whose commands take two seconds, or longer if the loop is late.
 
     The limit is our own. redis-py's `socket_timeout` uses `asyncio.wait_for`, which in Python 3.11 can swallow a
     cancellation, so that a cancelled loop or socket would live on.
@@ -100,7 +100,7 @@ class Client(Redis):
 
 
 class LimitedPipeline(Pipeline):
-    """A pipeline whose round trip takes at most two seconds."""
+    """A pipeline with the same limit on its round trip."""
 
     breaker: CircuitBreaker
 

@@ -222,7 +222,7 @@ class _Connection:
         try:
             while True:
                 async with asyncio.timeout(CONNECT_SECONDS):
-                    await self._synchronise(channels)
+                    await self._synchronize(channels)
                 reading = reading or asyncio.create_task(self._read(channels))
                 await asyncio.wait((changed, reading), timeout=CHECK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
                 if reading.done():
@@ -254,7 +254,7 @@ class _Connection:
             if message and message["type"] == "subscribe":
                 channels.acknowledge(message["channel"].decode())
 
-    async def _synchronise(self, channels: Channels) -> None:
+    async def _synchronize(self, channels: Channels) -> None:
         desired = channels.desired
         if new := desired - self._sent:
             await self._pubsub.subscribe(*new)
@@ -264,7 +264,10 @@ class _Connection:
         self._sent = desired
 
     async def _probe(self) -> None:
-        """After a pause of this process, an answer may have arrived without having been read."""
+        """Ping a silent connection. Raises ConnectionError if the last ping had no answer.
+
+        After a pause of this process, that answer may have arrived without having been read.
+        """
         now = asyncio.get_running_loop().time()
         paused, self._looked = now - self._looked > CHECK_SECONDS + PAUSED_SECONDS, now
         if now - max(self._heard, self._asked) < PROBE_SECONDS:

@@ -41,7 +41,7 @@ IGNORED = {
     "connection_limit": "set DATABASE_POOL_SIZE",
 }
 REFUSED = {
-    "hostaddr": "write the address in the place of the host",
+    "hostaddr": "write the address where the host name is",
     "passfile": "remove it: PGPASSFILE names such a file",
     "service": "write what the service file says into the URL",
     "schema": "write options=-csearch_path%3DNAME",
@@ -56,7 +56,7 @@ PERCENT = "in a password, write @ as %40, # as %23, / as %2F, ? as %3F, : as %3A
 
 @dataclass(slots=True)
 class Parameters:
-    """The part of a URL after its `?`; what is asked for is known."""
+    """The part of a URL after its `?`. It remembers which parameters were read, so that the rest can be refused."""
 
     given: dict[str, str]
     asked: set[str] = field(default_factory=set)

@@ -48,7 +48,7 @@ class Facts:
 
     @property
     def allowed(self) -> int:
-        """How many connections the site's user may open at once; -1 means no limit of its own."""
+        """How many connections the site's user may open at once. A limit of None or -1 in the row is none."""
         limits = [limit for limit in (self.role_limit, self.database_limit) if limit is not None and limit >= 0]
         return min([self.most - self.reserved, *limits])
 
@@ -61,9 +61,9 @@ def facts_of(row: dict[str, Any]) -> Facts:
 def unfit(facts: Facts) -> str:
     """Why the site can't use this server, and what to do; empty if it can."""
     if facts.version < OLDEST:
-        return f"leads to PostgreSQL {facts.version_name}: the site needs {OLDEST} or newer"
+        return f"points to PostgreSQL {facts.version_name}: the site needs {OLDEST} or newer"
     if facts.versions != "1":
-        return "leads to a pooler that drops the settings of sessions: add pgbouncer=true to it, after a ? or an &"
+        return "points to a pooler that drops the settings of sessions: add pgbouncer=true to it, after a ? or an &"
     return ""
 
 

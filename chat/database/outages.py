@@ -35,8 +35,8 @@ OUTAGE_STATES = {
 }
 ENDS_CONNECTION = {"FATAL", "PANIC"}
 TELL_SECONDS = 5.0
-# How long a process keeps what it could not store: at most the answers it writes at once, each as long as a model
-# allows. A full disk often accepts heartbeats, which fit into existing pages, but no answer.
+# How long a process keeps what it could not store. The memory is bounded: it writes a limited number of answers at
+# once, each of a limited length. A full disk often accepts heartbeats, which fit into existing pages, but no answer.
 KEEP_SECONDS = 3600.0
 KEPT_TELL_SECONDS = 60.0
 PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 3.0

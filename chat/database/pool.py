@@ -19,7 +19,7 @@ Result = TypeVar("Result")
 
 MIN_SIZE = 0  # asyncpg would restore a minimum during an outage, with a traceback in the log for each attempt
 ACQUIRE_SECONDS = 3.0  # to get a connection from the pool, or open a new one
-QUERY_SECONDS = 6.0  # together with the above below the ten seconds that a request may take
+QUERY_SECONDS = 6.0  # with ACQUIRE_SECONDS, less than the ten seconds that a request may take
 RETRY_SECONDS = (0.2, 1.0)  # after as many attempts at once as the pool has connections
 URGENT_LOCK_TIMEOUT = "1s"  # a locked table must not keep the one urgent connection from leases and health checks
 CLOSE_SECONDS = 1.0

@@ -7,9 +7,9 @@ NOT_LISTENING = "nothing listens there: check the host and the port in {name}, a
 ADVICE = (
     ("unsupported startup parameter", "a pooler is in front of the server: add pgbouncer=true to {name}"),
     ("password authentication failed", "check the user and the password in {name}"),
-    ("no password supplied", "{name} has no password"),
+    ("no password supplied", "add the user's password to {name}"),
     ("no pg_hba.conf entry", "the server does not let this user in from here: check the user, and sslmode, in {name}"),
-    ("certificate", "sslrootcert names the server's authority, and the certificate has to have the host's name"),
+    ("certificate", "check the file of sslrootcert in {name}, and that the server's certificate has the host's name"),
     ("rejected ssl upgrade", "the server has no TLS: remove sslmode from {name}, or turn TLS on there"),
     ("connection is insecure", "the server wants TLS: add sslmode=require to {name}"),
     ("too many clients", "lower DATABASE_POOL_SIZE or WEB_CONCURRENCY, or raise max_connections"),
@@ -24,9 +24,8 @@ ADVICE = (
     ("no such file", "there is no such socket: check host in {name}, and whether the server runs"),
     ("network is unreachable", "check the host in {name}, and the network of this machine"),
     ("timeout", "no answer: check the host and the port in {name}, and the firewall"),
-    ("invalid prepared statement", "a pooler is in front of the server: add pgbouncer=true to {name}"),
     ("prepared statement", "a pooler is in front of the server: add pgbouncer=true to {name}"),
-    ("read-only", "{name} leads to a replica: it has to be the primary"),
+    ("read-only", "{name} points to a replica: use the address of the primary"),
     ("does not exist", "check {name}, and create what is missing"),
 )
 

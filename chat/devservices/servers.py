@@ -36,7 +36,7 @@ def embedded_postgres(data: Path, *, durable: bool = True) -> Iterator[str]:
     account = _postgres_account(data)
     programs = programs_for(account)
     if not data.exists():
-        _initialise(data, programs, account, durable=durable)
+        _initialize(data, programs, account, durable=durable)
     wait_for_predecessor(data / "postmaster.pid")
     with _socket_folder(data, account) as sockets:
         command = [str(programs / "postgres"), "-D", _seen_from_inside(data)]
@@ -81,7 +81,7 @@ def _postgres_account(data: Path) -> Account | None:
     return Account(nobody.pw_uid, nobody.pw_gid)
 
 
-def _initialise(data: Path, programs: Path, account: Account | None, *, durable: bool) -> None:
+def _initialize(data: Path, programs: Path, account: Account | None, *, durable: bool) -> None:
     """Create the data folder under a temporary name, and rename it when it is complete."""
     new = data.with_name(f"{data.name}.new")
     shutil.rmtree(new, ignore_errors=True)

@@ -177,7 +177,7 @@ async def _open_database(settings: Settings) -> Facts:
 
 
 async def _say_once(redis: Redis, what: str, sentence: str) -> None:
-    """Log a warning by the first of the processes that start together."""
+    """Log a warning once, in the first of the processes that start together."""
     if not sentence:
         return
     try:

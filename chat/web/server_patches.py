@@ -87,7 +87,7 @@ class TabWebsocket(Websocket):
     """A websocket that can send with fewer steps: Quart's `send` accepts again, and lets other tasks run, each time."""
 
     async def send_text(self, text: str) -> None:
-        """Send a frame on an accepted websocket. Who sends many must let other tasks run between two of them."""
+        """Send a frame on an accepted websocket. A caller that sends many must let other tasks run between them."""
         await self._send(text)
 
 
@@ -183,7 +183,7 @@ class TrustedProxies:
             corrected[PLAIN_HTTP] = not secure
         if host := self._forwarded(scope, b"x-forwarded-host"):
             others = [(name, value) for name, value in scope["headers"] if name != b"host"]
-            # Not a second list: an open tab's socket empties the only one.
+            # In place: an open tab's socket empties this list, and another would keep every tab's headers.
             scope["headers"][:] = [(b"host", host.encode("latin-1")), *others]
         return corrected
 

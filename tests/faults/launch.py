@@ -209,14 +209,14 @@ def read_the_position_after_the_rows() -> None:
 
 def subscribe_slowly() -> None:
     """This fault alone is harmless."""
-    original = patches.SYNCHRONISE.value
+    original = patches.SYNCHRONIZE.value
 
-    async def synchronise(self: Any, of: Any) -> None:
+    async def synchronize(self: Any, of: Any) -> None:
         if of.desired - self._sent:
             await asyncio.sleep(0.3)  # the fault itself
         await original(self, of)
 
-    patches.SYNCHRONISE.replace_in_this_process(synchronise)
+    patches.SYNCHRONIZE.replace_in_this_process(synchronize)
 
 
 def do_not_wait_for_the_subscription() -> None:

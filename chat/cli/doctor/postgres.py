@@ -80,7 +80,8 @@ async def _asked(connection: asyncpg.Connection, settings: Settings) -> list[Fin
 
 def _limits(facts: Facts, settings: Settings, timeout: str) -> Iterator[Finding]:
     if facts.is_replica:
-        yield problem(CHECK, "DATABASE_URL leads to a replica, which can't be written", "name the primary")
+        says = "DATABASE_URL points to a replica, which can't be written"
+        yield problem(CHECK, says, "use the address of the primary")
     if crowded := too_many_connections(settings, facts):
         says, _, to_do = crowded.rpartition(": ")
         yield warning(CHECK, says, to_do)

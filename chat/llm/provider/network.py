@@ -150,7 +150,7 @@ class Connection(httpcore2.AsyncNetworkStream, asyncio.Protocol):
     def hang_up(self) -> None:
         """Close it at once; a waiting reader gets an error."""
         if not self._transport.is_closing():
-            self._transport.close()  # with TLS, it says goodbye
+            self._transport.close()  # with TLS, this sends close_notify
         self._transport.abort()
         self.connection_lost(self._error or ConnectionAbortedError("the connection was closed here"))
 

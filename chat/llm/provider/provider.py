@@ -67,7 +67,7 @@ class ProviderLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Provider:
-    """A server of the Responses API. Make one per process, and close it."""
+    """A server of the Responses API. Make one per process and provider, and close it."""
 
     def __init__(
         self,

@@ -30,9 +30,8 @@ class Thoughts:
         self._resumed = resumed
         self._any = resumed  # some text was yielded
         self._continues = resumed  # the first text can be the rest of a part
-        self._is_rest = (
-            False  # the part began in the stream before this one, so its whole text came there or comes here
-        )
+        # The part began in the stream before this one, so its whole text came there or comes here.
+        self._is_rest = False
         self._apart = False  # the next text is a new paragraph
         self._streamed = False  # some text of the item was yielded
 

@@ -39,7 +39,7 @@ PAUSES: dict[Code, tuple[float, ...]] = {  # seconds before each retry
     Code.OVERLOADED: (1, 2, 4),
     Code.PROVIDER_ERROR: (0.5,),  # HTTP 500 only
 }
-RESUMES, RESUMES_SECONDS = 5, 60.0  # at most 5 resumes in 60 seconds
+RESUMES, RESUMES_SECONDS = 5, 60.0  # a stream that breaks off more often cannot be read
 RESUME_PAUSES = (0.1, 0.5, 1, 2, 4)  # seconds before each
 JITTER = 0.25  # of a pause, added to it, so that requests refused together do not come back together
 

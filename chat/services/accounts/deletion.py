@@ -17,7 +17,7 @@ from chat.services.replies.worker import Worker
 
 # Opening a thread waits for this row (see replies/send.py) and then finds no account.
 LOCK_OPENING = "SELECT user_id FROM user_settings WHERE user_id = $1 FOR UPDATE"
-# Lock order everywhere: thread, generation, reservation, user (see replies/lease.py). Deleted chats are included.
+# For the order, see "The order of locks" in docs/architecture.md. Deleted chats are included.
 LOCK_THREADS = "SELECT id FROM chat_thread WHERE user_id = $1 ORDER BY id FOR UPDATE"
 LOCK_RESERVATIONS = "SELECT id FROM budget_reservation WHERE user_id = $1 ORDER BY id FOR UPDATE"
 # Makes two administrators who delete their accounts at the same time wait for each other.

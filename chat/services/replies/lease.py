@@ -3,7 +3,7 @@
 Every write is conditional on the fence and on the generation being alive. If no row matches, the lease was lost to
 another worker: Fenced is raised, and the worker stops at once.
 
-Lock order: thread, generation, reservation, user. Taking them in another order can deadlock.
+Rows are locked in the order of docs/architecture.md, "The order of locks": another order can deadlock.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ RETURNING g.id, g.cancel_at IS NOT NULL AS cancelled
 FENCES = "SELECT id, fence FROM generation WHERE id = ANY($1::uuid[])"
 # After an outage every lease has expired, and its owner may still have the answer's text. This statement proves that
 # PostgreSQL accepts writes again, and gives the owner time for another heartbeat. Workers look every 2 to 4 seconds:
-# a lease that has expired for longer has outlasted an outage, and an attempt that began during it can take 9 seconds.
+# a lease that expired more than 6 seconds ago expired during an outage, and a heartbeat that began then can take 9 s.
 # $2: whether this worker has just met the outage itself.
 SPARE = """
 UPDATE generation

@@ -25,7 +25,7 @@ THREADS_AT_ONCE = 100  # keeps each statement short; all of them are one transac
 MOST_DUE = 500  # of one look, so that 500 deleted at once are gone in time
 PURGED_AT_ONCE = 20  # in one transaction: their messages are deleted with them
 
-# Lock order everywhere: thread, generation, reservation, user (see lease.py).
+# For the order, see "The order of locks" in docs/architecture.md.
 LOCK = f"""
 SELECT id FROM chat_thread
 WHERE user_id = $1 AND id = ANY($2::uuid[]) AND (deleted_at IS NULL OR deleted_at > now() - interval '{UNDO}')
