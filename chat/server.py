@@ -18,6 +18,7 @@ from functools import partial
 from typing import Any, cast
 
 import hypercorn.protocol
+import hypercorn.protocol.h11
 import hypercorn.protocol.ws_stream
 from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config
@@ -33,6 +34,7 @@ from chat.llm import token_table
 from chat.port import ListeningLoop, Port
 from chat.settings import Settings, SettingsError
 from chat.settings.summary import summary
+from chat.web.handshakes import ClosingStream
 from chat.web.resources import EXTENSION, Resources
 from chat.web.server_patches import LimitedConnection
 from chat.web.strict_http import MAX_HEAD_BYTES, StrictProtocol
@@ -60,6 +62,7 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 hypercorn.protocol.ws_stream.server_extensions_handshake = lambda *_: None  # type: ignore[attr-defined]
 hypercorn.protocol.ws_stream.Connection = LimitedConnection  # type: ignore[attr-defined]
 hypercorn.protocol.H11Protocol = StrictProtocol  # type: ignore[attr-defined]
+hypercorn.protocol.h11.WSStream = ClosingStream  # type: ignore[attr-defined]
 
 
 def serve(settings: Settings, *, on_listening: Callable[[], None] | None = None) -> int:

@@ -12,6 +12,8 @@ from h11._util import LocalProtocolError
 from hypercorn.events import Closed
 from hypercorn.protocol.h11 import H11Protocol, H11WSConnection
 
+from chat.web.handshakes import NEEDS_VERSION, is_handshake, refuse_malformed
+
 VERSIONS = {b"1.0", b"1.1"}
 LENGTH, ENCODING, UPGRADE = b"content-length", b"transfer-encoding", b"upgrade"
 CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")  # all but the tab
@@ -88,6 +90,8 @@ class StrictConnection(h11.Connection):
         if isinstance(event, h11.Request):
             _refuse_ambiguous(event)
             _refuse_long_lists(event)
+            if is_handshake(event):
+                refuse_malformed(event, has_more=self.has_received_more())
         return event
 
 
@@ -101,8 +105,13 @@ class StrictProtocol(H11Protocol):
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self.connection = StrictConnection(h11.SERVER, max_incomplete_event_size=self.config.h11_max_incomplete_size)
-
         self._pipelined = 0
+
+    async def _send_error_response(self, status_code: int) -> None:
+        how = NEEDS_VERSION if status_code == HTTPStatus.UPGRADE_REQUIRED else [(b"connection", b"close")]
+        headers = [(b"content-length", b"0"), *how, *self.config.response_headers("h11")]
+        await self._send_h11_event(h11.Response(status_code=status_code, headers=headers))
+        await self._send_h11_event(h11.EndOfMessage())
 
     async def _maybe_recycle(self) -> None:
         """After an answer. hypercorn would serve 1,300 requests that a client sent at once, even after it left."""

@@ -7,29 +7,16 @@ import contextlib
 import re
 
 import h11
-import httpx
 import pytest
 
 from chat.web.strict_http import MAX_CHUNKS, MAX_HEAD_BYTES, MAX_LIST_BYTES, MAX_PIPELINED, StrictConnection
+from tests.support.raw_client import answer, connected
 from tests.support.site import Site
 from tests.support.waiting import LONG_SECONDS
 
 SMUGGLED = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes.fromhex("000000040000000000")  # with an empty SETTINGS frame
 H2C = b"Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"
-
-
-async def answer(site: Site, *pieces: bytes) -> bytes:
-    """Everything that the server sends until it closes the connection."""
-    target = httpx.URL(site.url)
-    reader, writer = await asyncio.open_connection(target.host, target.port)
-    try:
-        for piece in pieces:
-            writer.write(piece)
-            await writer.drain()
-        return await asyncio.wait_for(reader.read(), LONG_SECONDS)
-    finally:
-        writer.close()
 
 
 def head(*lines: bytes, method: bytes = b"POST", version: bytes = b"1.1") -> bytes:
@@ -223,13 +210,11 @@ async def test_requests_sent_at_once_are_answered_up_to_a_bound(site: Site) -> N
 
 
 async def test_requests_one_after_the_other_have_no_bound(site: Site) -> None:
-    target = httpx.URL(site.url)
-    reader, writer = await asyncio.open_connection(target.host, target.port)
-    for _ in range(3 * MAX_PIPELINED):
-        writer.write(head(method=b"GET"))
-        said = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), LONG_SECONDS)
-        await reader.readexactly(int(re.findall(rb"content-length: (\d+)", said)[0]))
-    writer.close()
+    async with connected(site) as (reader, writer):
+        for _ in range(3 * MAX_PIPELINED):
+            writer.write(head(method=b"GET"))
+            said = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), LONG_SECONDS)
+            await reader.readexactly(int(re.findall(rb"content-length: (\d+)", said)[0]))
 
 
 async def test_what_is_plain_is_served(site: Site) -> None:
