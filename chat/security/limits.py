@@ -61,17 +61,19 @@ CODE_GUESS_DAY = Limit("code-guess-day", 50, 86_400)  # the limit above alone al
 CODE_GUESS_ADDRESS = Limit("code-guess-address", 10, 60)
 SIGNUP = Limit("signup", 5, 3600)  # by address; counted once the form is valid
 RESET = Limit("reset", 20, 3600, by_address=True)
-RESET_ADDRESS = Limit("reset-address", 5, 3600)  # by email address, so that no mailbox is flooded
+# By email address, so that no mailbox is flooded; silently. What a browser, or a user, asked for itself counts alike by
+# `asked_by`, and only that wait is shown: the other one tells what others have asked for.
+RESET_ADDRESS = Limit("reset-address", 5, 3600)
 NEW_PASSWORD = Limit("new-password", 20, 3600)
 PASSWORD_CHECK = Limit("password-check", 60, 60, by_address=True)
 VERIFICATION = Limit("verification", 20, 3600, by_address=True)
 RESEND = Limit("resend", 20, 3600, by_address=True)
-RESEND_BACKOFF = Backoff("resend-to", 60, 480, 86_400)  # by email address
+RESEND_BACKOFF = Backoff("resend-to", 60, 480, 86_400)  # by `asked_by`; the mailbox's own is in the user's row
 EXPORT = Limit("export", 1, 3600)  # counted once the password is right
 INVITE = Limit("invite", 60, 3600)
 DOWNLOAD = Limit("download", 30, 3600)  # of an administrators' list: reads a whole table and writes to the audit log
 CHANGE_EMAIL = Limit("change-email", 10, 3600)
-CONFIRM_TO = Limit("confirm-to", 20, 86_400)  # by email address: the backoff alone allows 180 a day
+CONFIRM_TO = Limit("confirm-to", 20, 86_400)  # both, as RESET_ADDRESS: the backoff alone allows 180 a day
 ACCOUNT_EXISTS = Limit("account-exists", 3, 86_400)  # by email address: sign-ups must not flood a mailbox
 MESSAGE_EACH_SECOND = Limit("message-second", 1, 1)
 MESSAGE_EACH_MINUTE = Limit("message-minute", 20, 60)
@@ -92,12 +94,12 @@ COUNTED_BY_SERVICES = {  # the other limits are on routes
     "Two-factor codes tried for one account, per day": CODE_GUESS_DAY,
     "Two-factor codes tried from one network address": CODE_GUESS_ADDRESS,
     "Sign-ups from one network address": SIGNUP,
-    "Password reset emails to one address": RESET_ADDRESS,
+    "Password reset emails to one address, and one browser's requests for them": RESET_ADDRESS,
     "Searches of one user": SEARCH,
     "Messages of one user": MESSAGE_EACH_MINUTE,
     "Messages of one user, per second": MESSAGE_EACH_SECOND,
     "“You already have an account” emails to one address": ACCOUNT_EXISTS,
-    "Confirmation emails to one address, after the first, and invitations": CONFIRM_TO,
+    "Confirmation emails to one address, after the first, and invitations; and one browser's requests": CONFIRM_TO,
     "Time between confirmation emails to one address; then 2, 4 and 8 minutes": RESEND_BACKOFF.first_wait,
 }
 OWN_MAX_KEYS = 10_000  # keys that a worker counts on its own
@@ -219,6 +221,11 @@ def _key(limit: Limit, key: str) -> str:
 def _mark(key: str, once: str) -> str:
     """The braces keep it in the same slot of a Redis cluster as the limit's key."""
     return f"{{{key}}}:{once}"
+
+
+def asked_by(who: str, email: str) -> str:
+    """The key by which limits count what one browser or user asked for an address."""
+    return f"{who}:{email}"
 
 
 def network(address: str) -> str:

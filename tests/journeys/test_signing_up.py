@@ -9,6 +9,7 @@ from chat.security.tokens import token_hash
 from tests.support.mailbox import Mailbox
 from tests.support.page import Page
 from tests.support.production import Production
+from tests.support.sign_up import end_waits
 
 
 async def test_a_lost_message_and_a_second_one(production: Production, mailbox: Mailbox) -> None:
@@ -29,7 +30,7 @@ async def test_a_lost_message_and_a_second_one(production: Production, mailbox: 
         # At once is too early; after the wait another message comes, and the first link is dead.
         again = told.find("form", action="/accounts/verify-email/resend/")
         assert (await carol.http.post(again["action"])).status_code == 429
-        await production.site.resources.redis.delete(f"ladder:resend-to:{address}")
+        await end_waits(production.site, address)
         await User.filter(email=address).update(verification_sent_at=None)
         resent = await carol.http.post(again["action"])
         assert "Another email is on its way" in Page((await carol.http.get(resent.headers["Location"])).text).text
@@ -64,7 +65,7 @@ async def test_a_link_that_came_too_late(production: Production, mailbox: Mailbo
         late = Page((await dora.http.get(link)).text)
         assert "no longer works" in late.find("h1").text
 
-        await production.site.resources.redis.delete(f"ladder:resend-to:{address}")
+        await end_waits(production.site, address)
         await User.filter(email=address).update(verification_sent_at=None)
         await dora.http.post(late.find("form", action="/accounts/verify-email/resend/")["action"])
 

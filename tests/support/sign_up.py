@@ -11,13 +11,14 @@ import httpx
 from tortoise.expressions import RawSQL
 
 from chat.models import Invitation, User, UserSettings
+from chat.security.limits import RESEND_BACKOFF
 from chat.security.tokens import token_hash
 from chat.services.accounts import invitations
 from tests.support.cast import PASSWORD, Person
 from tests.support.mailbox import Mailbox
 from tests.support.offline import OfflineServer
 from tests.support.production import PRODUCTION, Production
-from tests.support.site import Beside
+from tests.support.site import Beside, Site
 from tests.support.stores import Stores
 
 DOMAINS = "example.com,*.example.org,bücher.example"
@@ -47,6 +48,17 @@ def in_mode(beside: Beside, stores: Stores, model: OfflineServer, mailbox: Mailb
             yield Production(site)
 
     return serve
+
+
+async def waits(site: Site, address: str) -> list[str]:
+    """The keys of what browsers have asked for this address and still wait for."""
+    return [key.decode() async for key in site.resources.redis.scan_iter(f"ladder:{RESEND_BACKOFF.name}:*{address}")]
+
+
+async def end_waits(site: Site, address: str) -> None:
+    """Let the time pass for every browser that waits for another link to this address; the next wait is longer."""
+    for key in await waits(site, address):
+        await site.resources.redis.hset(key, "last", 0)
 
 
 def new_address(name: str = "carol", domain: str = "example.com") -> str:

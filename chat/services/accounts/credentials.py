@@ -100,8 +100,9 @@ class Accounts:
         return user, right and user is not None and user.is_active and not user.needs_reset
 
     async def _succeeded(self, user: User, password: str, *, address: str) -> None:
-        await self.limits.reset(LOGIN_FAILURE_ACCOUNT, user.email)
-        # Refund only this attempt: otherwise logging in to your own account would allow endless guessing at others.
+        # Refund only this attempt. If a login reset the account's count, guessers would see by their next wait that its
+        # owner has logged in; if it reset the address's, logging in to your own account would allow endless guessing.
+        await self.limits.refund(LOGIN_FAILURE_ACCOUNT, user.email)
         await self.limits.refund(LOGIN_FAILURE_ADDRESS, address)
         await _end_failures(user)
         await self._rehash(user, password)

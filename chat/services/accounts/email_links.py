@@ -14,7 +14,7 @@ from chat import database
 from chat.durations import in_words, wait_in_words
 from chat.mailer import Email, Mailer
 from chat.models import Confirms, EmailVerificationToken, PasswordResetToken, User
-from chat.security.limits import ACCOUNT_EXISTS, CONFIRM_TO, RESEND_BACKOFF, Limits
+from chat.security.limits import ACCOUNT_EXISTS, CONFIRM_TO, RESEND_BACKOFF, Limits, asked_by
 from chat.security.tokens import new_token, token_hash
 from chat.services.accounts.addresses import normalized_email
 from chat.services.accounts.credentials import forget_sign_up
@@ -22,8 +22,8 @@ from chat.services.accounts.sign_up_rules import SignUpRules
 from chat.services.errors import Refused
 from chat.settings import Settings
 
-# The backoff of Redis again, decided by one statement: of two clicks one gets a row, whatever happened to Redis. Redis
-# counts before the response and this after it, hence the tolerance of 5 seconds.
+# The wait of the mailbox, for all who ask: of two clicks one gets a row. The browser's own wait, which pages show, is
+# counted before the response and this after it, hence the tolerance of 5 seconds.
 COUNT_RESEND = """
 UPDATE users SET
     verification_resends = CASE
@@ -46,47 +46,62 @@ async def first_email(user: User, *, settings: Settings) -> Email:
     return await _email_with_new_link(user.id, user.email, Confirms.SIGN_UP, new_token(), settings)
 
 
-async def resend(email: str, *, limits: Limits, mailer: Mailer, settings: Settings) -> int:
+async def begin_wait(email: str, browser: str, *, limits: Limits) -> None:
+    """Count the email of this browser's sign-up, with or without an account, so that the next one has to wait."""
+    await limits.back_off(RESEND_BACKOFF, asked_by(browser, email))
+
+
+async def wait_left_ms(email: str, browser: str, *, limits: Limits) -> int:
+    """The milliseconds until this browser can have another link sent, by what it asked for itself."""
+    return await limits.left_ms(RESEND_BACKOFF, asked_by(browser, email))
+
+
+async def resend(email: str, browser: str, *, limits: Limits, mailer: Mailer, settings: Settings) -> int:
     """Email another sign-up link and return 0, or return the milliseconds to wait for it.
 
-    The wait is counted by address, with or without an account, and the account is looked up after the response:
-    neither the wait nor the response time reveals who has one.
+    The wait is this browser's own, and everything that depends on the address happens after the response: neither the
+    wait nor the response time reveals who has an account, or what others have asked for.
     """
     await database.ping()  # while the database is unavailable, the page must not promise an email
-    if wait_ms := await limits.wait_ms(CONFIRM_TO, email):  # first: an email that is not sent must not extend the wait
+    own = asked_by(browser, email)
+    if wait_ms := await limits.wait_ms(CONFIRM_TO, own):  # first: an email that is not sent must not extend the wait
         return wait_ms
-    if wait_ms := await limits.back_off(RESEND_BACKOFF, email):
-        await limits.refund(CONFIRM_TO, email)
+    if wait_ms := await limits.back_off(RESEND_BACKOFF, own):
+        await limits.refund(CONFIRM_TO, own)
         return wait_ms
-    mailer.write_later("verification_resend", partial(another_email, email, new_token(), settings=settings))
+    write = partial(another_email, email, new_token(), limits=limits, settings=settings)
+    mailer.write_later("verification_resend", write)
     return 0
 
 
-async def another_email(email: str, token: str, *, settings: Settings) -> Email | None:
-    """A new sign-up link in place of older ones; None without a pending sign-up, or if the last email is too recent."""
+async def another_email(email: str, token: str, *, limits: Limits, settings: Settings) -> Email | None:
+    """A new sign-up link in place of older ones; None without a pending sign-up, or if its mailbox got too many."""
+    if await EmailVerificationToken.exists(token_sha256=token_hash(token)):  # by an attempt whose answer was lost
+        return _email_with_link(email, Confirms.SIGN_UP, token, settings)
+    if await limits.wait_ms(CONFIRM_TO, email):
+        return None
     async with in_transaction():
-        if await EmailVerificationToken.exists(token_sha256=token_hash(token)):  # by an attempt whose answer was lost
-            return _email_with_link(email, Confirms.SIGN_UP, token, settings)
         waits = (RESEND_BACKOFF.first_seconds, RESEND_BACKOFF.longest_seconds, RESEND_BACKOFF.reset_seconds)
         found = await database.query(COUNT_RESEND, email, settings.rate_limits, *waits)
-        if not found:
-            return None
-        return await _email_with_new_link(found[0]["id"], email, Confirms.SIGN_UP, token, settings)
+        if found:
+            return await _email_with_new_link(found[0]["id"], email, Confirms.SIGN_UP, token, settings)
+    await limits.refund(CONFIRM_TO, email)
+    return None
 
 
 async def request_change(user: User, email: str, *, limits: Limits, mailer: Mailer, settings: Settings) -> str:
     """Email a link to the new address and a notice to the old one; returns the new address, normalized.
 
-    Raises Refused. Whether the address has an account is looked up after the response, and only its owner is told:
-    neither the page nor its response time reveals who has one.
+    Raises Refused. Whether the address has an account, and how many emails it got, is looked up after the response:
+    neither the page nor its response time reveals who has one, or what others have asked for.
     """
     email = normalized_email(email)
     SignUpRules.of(settings).check_domain(email)
     if email == user.email:
         raise Refused("same_email", "This is already your email address. Enter a different one.", field="email")
     await database.ping()  # while the database is unavailable, the page must not promise an email
-    if wait_ms := await limits.wait_ms(CONFIRM_TO, email):
-        sentence = f"Too many emails were sent to this address. Try again in {wait_in_words(wait_ms)}."
+    if wait_ms := await limits.wait_ms(CONFIRM_TO, asked_by(str(user.id), email)):
+        sentence = f"You had too many emails sent to this address. Try again in {wait_in_words(wait_ms)}."
         raise Refused("rate_limited", sentence, field="email", retry_ms=wait_ms)
     url = f"{settings.public_url}/accounts/password_change/"
     mailer.send_later(user.email, "email_change_requested", {"email": email, "url": url})
@@ -157,6 +172,8 @@ def _may_confirm(link: EmailVerificationToken, user: User) -> bool:
 
 async def _change_email(user: User, email: str, limits: Limits, settings: Settings) -> Email | None:
     """The link to the new address in place of older ones, or a notice to the owner of a taken address."""
+    if await limits.wait_ms(CONFIRM_TO, email):
+        return None
     async with in_transaction():
         # Not if the password was changed meanwhile: the request may be from someone who knew the old one.
         same = User.filter(id=user.id, is_active=True, password_hash=user.password_hash)

@@ -12,7 +12,7 @@ from chat.database import NOW, now, ping
 from chat.durations import in_words
 from chat.mailer import Email
 from chat.models import AuthSession, Confirms, EmailVerificationToken, PasswordResetToken, User
-from chat.security.limits import LOGIN_FAILURE_ACCOUNT
+from chat.security.limits import LOGIN_FAILURE_ACCOUNT, RESET_ADDRESS
 from chat.security.tokens import new_token, token_hash
 from chat.services.accounts import two_factor
 from chat.services.accounts.credentials import Accounts, check_password
@@ -46,13 +46,16 @@ async def change_password(
 async def send_reset(email: str, *, accounts: Accounts) -> None:
     """Email a link in place of older ones if an active account has this address; takes the same time if none has.
 
-    Unconfirmed addresses get one too: the owner of the mailbox is the person the account is waiting for.
+    Unconfirmed addresses get one too: the owner of the mailbox is the person the account is waiting for. A mailbox that
+    got too many gets none, without a word: the wait would tell what others have asked for.
     """
     await ping()  # while the database is unavailable, the page must not promise an email
 
     async def write() -> Email | None:
         user = await User.get_or_none(email=email, is_active=True)
-        return await _reset_email(user, settings=accounts.settings) if user else None
+        if user is None or await accounts.limits.wait_ms(RESET_ADDRESS, email):
+            return None
+        return await _reset_email(user, settings=accounts.settings)
 
     accounts.mailer.write_later("password_reset", write)
 

@@ -11,7 +11,7 @@ from tortoise.transactions import in_transaction
 from chat.database import query
 from chat.mailer import Email
 from chat.models import Invitation, User
-from chat.security.limits import ACCOUNT_EXISTS, RESEND_BACKOFF
+from chat.security.limits import ACCOUNT_EXISTS
 from chat.security.tokens import token_hash
 from chat.services.accounts import email_links, invitations
 from chat.services.accounts.addresses import normalized_email
@@ -53,7 +53,6 @@ async def sign_up(email: str, password: str, *, accounts: Accounts, token: str =
     password_hash = await accounts.passwords.hash(password)
     user = await _stored(email, password_hash, accounts, token)
     if accounts.settings.email_verification_required and not (user and user.email_verified):
-        await accounts.limits.back_off(RESEND_BACKOFF, email)
         accounts.mailer.write_later("sign_up", partial(_email_to, email, user, accounts))
     return SignedUp(user, token_hash(password_hash))
 

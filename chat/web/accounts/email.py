@@ -9,7 +9,7 @@ from quart.typing import ResponseReturnValue
 
 from chat.durations import wait_in_words, wait_seconds
 from chat.models import Confirms, User
-from chat.security.limits import CHANGE_EMAIL, RESEND, RESEND_BACKOFF, VERIFICATION
+from chat.security.limits import CHANGE_EMAIL, RESEND, VERIFICATION
 from chat.services.accounts import email_links
 from chat.services.errors import Refused
 from chat.text import isolated
@@ -21,6 +21,7 @@ from chat.web.accounts.login_flow import (
     is_own,
     keep_private,
     refused_page,
+    this_browser,
 )
 from chat.web.auth import login_required, signed_in_user
 from chat.web.forms import ChangeEmailForm, ConfirmForm
@@ -54,7 +55,9 @@ async def resend() -> ResponseReturnValue:
     email, deps = session.get("email"), resources()
     if not email:
         return redirect(url_for("accounts.login.login"), 303)
-    wait_ms = await email_links.resend(email, limits=deps.limits, mailer=deps.mailer, settings=deps.settings)
+    wait_ms = await email_links.resend(
+        email, this_browser(), limits=deps.limits, mailer=deps.mailer, settings=deps.settings
+    )
     if wait_ms:
         page = await _mailbox_page("verify_email_sent", wait_ms=wait_ms, too_early=True)
         return page, 429, {"Retry-After": str(wait_seconds(wait_ms))}
@@ -131,8 +134,9 @@ def _dead_status() -> int:
 
 
 async def _mailbox_page(name: str, *, wait_ms: int = 0, **context: Any) -> str:
-    """A page with a button to resend the email, and the wait before that is possible."""
-    email = session.get("email", "")
-    wait_ms = max(wait_ms, await resources().limits.left_ms(RESEND_BACKOFF, email) if email else 0)
+    """A page with a button to resend the email, and this browser's wait before that is possible."""
+    email, browser = session.get("email", ""), session.get("browser")
+    if email and browser:
+        wait_ms = max(wait_ms, await email_links.wait_left_ms(email, browser, limits=resources().limits))
     wait = {"wait_seconds": wait_seconds(wait_ms), "wait": wait_in_words(wait_ms)}
     return await render_template(f"accounts/{name}.html", email=email, **wait, **context)

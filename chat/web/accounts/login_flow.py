@@ -12,8 +12,8 @@ from quart.typing import ResponseReturnValue, ResponseTypes
 from chat.durations import wait_seconds
 from chat.models import User
 from chat.security.limits import SIGNUP
-from chat.security.tokens import token_hash
-from chat.services.accounts import invitations, sign_up, two_factor
+from chat.security.tokens import new_token, token_hash
+from chat.services.accounts import email_links, invitations, sign_up, two_factor
 from chat.services.errors import Refused, TooManyGuesses
 from chat.services.replies import threads
 from chat.web.accounts import login_target, pending_login
@@ -35,6 +35,7 @@ async def signed_up(email: str, password: str, *, token: str = "") -> ResponseRe
     done = await sign_up.sign_up(email, password, accounts=accounts, token=token)
     if done.user and accounts.may_log_in(done.user):
         return await continue_login(done.user)
+    await email_links.begin_wait(email, this_browser(), limits=accounts.limits)
     return to_mailbox("verify_email_sent", email, stamp=done.stamp)
 
 
@@ -138,6 +139,12 @@ def to_mailbox(page: str, email: str, *, stamp: str) -> ResponseReturnValue:
     session["email"] = email
     session["knows_password_of"] = stamp
     return redirect(url_for(f"accounts.email.{page}"), 303)
+
+
+def this_browser() -> str:
+    """A random name in the form session: pages show what this browser asked for, never what others did."""
+    browser: str = session.setdefault("browser", token_hash(new_token()))
+    return browser
 
 
 def add_wait(form: Form, field: str, refused: TooManyGuesses) -> None:

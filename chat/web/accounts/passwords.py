@@ -8,12 +8,12 @@ from quart import Blueprint, flash, redirect, render_template, request, session,
 from quart.typing import ResponseReturnValue
 
 from chat.models import EMAIL_MAX_LENGTH, AuthSession, User
-from chat.security.limits import NEW_PASSWORD, PASSWORD_CHECK, RESET, RESET_ADDRESS
+from chat.security.limits import NEW_PASSWORD, PASSWORD_CHECK, RESET, RESET_ADDRESS, asked_by
 from chat.services.accounts import passwords
 from chat.services.accounts.addresses import normalized_email
 from chat.services.accounts.credentials import password_problems
 from chat.services.errors import Refused, TooManyGuesses
-from chat.web.accounts.login_flow import form_page, keep_private, refused_page
+from chat.web.accounts.login_flow import form_page, keep_private, refused_page, this_browser
 from chat.web.auth import current_session, login_required, renew
 from chat.web.forms import NewPasswordForm, PasswordChangeForm, ResetForm
 from chat.web.rate_limits import count, limited
@@ -52,7 +52,7 @@ async def password_reset() -> ResponseReturnValue:
         email = normalized_email(form.email.data)
     except Refused as refused:
         return await refused_page("accounts/password_reset.html", form, refused)
-    await count(RESET_ADDRESS, email)
+    await count(RESET_ADDRESS, asked_by(this_browser(), email))
     await passwords.send_reset(email, accounts=resources().accounts)
     session["email"] = email
     return redirect(url_for(".password_reset_sent"), 303)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from chat.models import AuthSession, Confirms, EmailVerificationToken, PasswordResetToken, SecondFactor, User
-from chat.security.limits import CONFIRM_TO
+from chat.security.limits import CONFIRM_TO, asked_by
 from chat.security.tokens import token_hash
 from chat.services.accounts.credentials import ensure_superuser
 from tests.support.cast import PASSWORD, Person
@@ -249,15 +249,29 @@ async def test_passwords_cannot_be_guessed_here(production: Production, mailbox:
 async def test_email_change_requests_cannot_flood_a_strangers_mailbox(
     production: Production, mailbox: Mailbox, carol: Person
 ) -> None:
-    stranger = new_address("stranger")
+    stranger, user = new_address("stranger"), await User.get(email=carol.email)
     for _ in range(CONFIRM_TO.count):
-        await production.site.resources.limits.wait_ms(CONFIRM_TO, stranger)
+        await production.site.resources.limits.wait_ms(CONFIRM_TO, asked_by(str(user.id), stranger))
     page = await ask(carol, stranger)
     await production.site.resources.mailer.idle(seconds=20)
 
-    sentence = "Too many emails were sent to this address. Try again in 1 hour and 12 minutes."
+    sentence = "You had too many emails sent to this address. Try again in 1 hour and 12 minutes."
     assert page.error_of("email") == sentence
     assert mailbox.is_empty(stranger)
+
+
+async def test_no_one_learns_that_others_had_emails_sent_to_an_address(
+    production: Production, mailbox: Mailbox, carol: Person
+) -> None:
+    stranger, other = new_address("stranger"), new_address("stranger")
+    for _ in range(CONFIRM_TO.count):
+        await production.site.resources.limits.wait_ms(CONFIRM_TO, stranger)
+    asked, unasked = [(await ask(carol, address)).text.replace(address, "") for address in (stranger, other)]
+    await mailbox.next_link(other)
+    await production.site.resources.mailer.idle(seconds=20)
+
+    assert asked == unasked
+    assert mailbox.is_empty(stranger), "the limit still holds"
 
 
 async def test_a_new_password_invalidates_the_link(mailbox: Mailbox, carol: Person) -> None:

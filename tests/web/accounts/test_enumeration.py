@@ -18,11 +18,12 @@ from quart import Quart
 from quart.sessions import SecureCookieSessionInterface
 
 from chat.models import MOST_LOGIN_FAILURES, SecondFactor, User
+from chat.security.limits import ACCOUNT_EXISTS, CONFIRM_TO, RESET_ADDRESS
 from tests.support.cast import PASSWORD, Person
 from tests.support.mailbox import Mailbox
 from tests.support.offline import OfflineServer
 from tests.support.production import Production
-from tests.support.sign_up import accept, in_mode, invitation_for
+from tests.support.sign_up import accept, end_waits, in_mode, invitation_for
 from tests.support.site import Beside
 from tests.support.stores import Stores
 
@@ -52,7 +53,7 @@ async def signing_up_and_logging_in(person: Person, address: str) -> Answers:
         if not answers:
             answers.append(await person.sign_up(address, password))
         answers.append(await person.log_in(address, password))
-    await person.site.resources.redis.delete(f"ladder:resend-to:{address}")
+    await end_waits(person.site, address)
     answers.append(await person.http.post("/accounts/verify-email/resend/"))
     assert [answer.status_code for answer in answers] == [303, 303, 422, 303, 303, 303, 429, 303]
     return [*answers, await person.http.get("/accounts/verify-required/")]
@@ -76,7 +77,7 @@ async def asking_again(person: Person, address: str) -> Answers:
     """Ask at once, which is too early, and after the wait."""
     await person.sign_up(address, "another " + PASSWORD)
     early = await person.http.post("/accounts/verify-email/resend/")
-    await person.site.resources.redis.delete(f"ladder:resend-to:{address}")
+    await end_waits(person.site, address)
     answer = await person.http.post("/accounts/verify-email/resend/")
     return [early, answer, await person.http.get(answer.headers["Location"])]
 
@@ -185,6 +186,47 @@ async def test_a_form_answers_alike_for_known_and_unknown_addresses(
 
     assert len(addresses[0]) == len(addresses[1])
     assert seen[0] == seen[1]
+
+
+async def others_ask(production: Production, address: str) -> None:
+    """Other browsers sign up with the address, and have as many emails sent to it as they can."""
+    for _ in range(RESET_ADDRESS.count):
+        async with production.visitor() as other:
+            await other.sign_up(address, "another " + PASSWORD)
+            await other.http.post("/accounts/password_reset/", data={"email": address})
+            await end_waits(production.site, address)
+            await other.http.post("/accounts/verify-email/resend/")
+    for limit in (CONFIRM_TO, RESET_ADDRESS, ACCOUNT_EXISTS):  # the rest of the day's
+        while not await production.site.resources.limits.wait_ms(limit, address):
+            pass
+    await end_waits(production.site, address)
+
+
+@pytest.mark.parametrize("kind", [KINDS["verified"], KINDS["not yet verified"]], ids=["verified", "not yet verified"])
+@pytest.mark.parametrize("form", [signing_up, asking_again, forgetting, signing_up_and_logging_in])
+async def test_no_page_and_no_wait_tells_what_others_did_with_an_address(
+    production: Production,
+    known: Callable[[dict[str, Any]], Awaitable[str]],
+    form: Callable[[Person, str], Awaitable[Answers]],
+    kind: dict[str, Any],
+) -> None:
+    """Each browser sees its own waits, to the second or two that pass between the two visits."""
+    asked = await known(kind)
+    await others_ask(production, asked)
+    seen = []
+    for address in (asked, new_address()):
+        async with production.visitor() as person:
+            stamps, answers = Stamps(), await form(person, address)
+            compared = [comparable(answer, address, production.site.app, stamps) for answer in answers]
+            seen.append((compared, [waits_in(answer) for answer in answers]))
+
+    assert seen[0] == seen[1]
+
+
+def waits_in(answer: httpx.Response) -> list[int]:
+    """The seconds that an answer says to wait, to half a minute."""
+    said = [answer.headers.get("Retry-After", ""), *re.findall(r'data-wait-seconds="(\d+)"', answer.text)]
+    return [round(int(seconds) / 30) for seconds in said if seconds]
 
 
 async def test_the_comparison_sees_a_difference(production: Production) -> None:

@@ -14,7 +14,7 @@ import pytest
 import websockets
 
 from chat.models import MOST_LOGIN_FAILURES, AuthSession, User, UserSettings
-from chat.security.limits import LOGIN_FAILURE_ADDRESS
+from chat.security.limits import LOGIN_FAILURE_ACCOUNT, LOGIN_FAILURE_ADDRESS
 from chat.services.accounts import sessions
 from chat.web.accounts.login import WRONG_LOGIN
 from tests.support.cast import PASSWORD, Person
@@ -199,6 +199,19 @@ async def test_logging_in_to_another_account_does_not_reset_the_guess_limit(prod
             guesses.append((await guesser.log_in(f"other-{number}@example.com", "a guess")).status_code)
 
     assert guesses == [422] * LOGIN_FAILURE_ADDRESS.count + [429] * 2
+
+
+@pytest.mark.usefixtures("unforgiving")
+async def test_guessers_do_not_see_by_their_wait_that_the_owner_logged_in(production: Production) -> None:
+    known, unknown, seen = await member(production), f"unknown-{uuid.uuid4().hex[:8]}@example.com", []
+    for email in (unknown, known):
+        async with production.visitor() as guesser, production.visitor() as owner:
+            answers = [await guesser.log_in(email, f"guess {number}") for number in range(3)]
+            assert (await owner.log_in(known)).status_code == 303
+            answers += [await guesser.log_in(email, f"another guess {number}") for number in range(3)]
+            seen.append([answer.status_code for answer in answers])
+
+    assert seen == [[422] * LOGIN_FAILURE_ACCOUNT.count + [429]] * 2
 
 
 # Accounts that came from Django

@@ -484,19 +484,32 @@ async def test_an_invalid_address_gets_no_link(nobody: Person, email: str) -> No
 
 async def test_reset_emails_are_limited_and_the_page_shows_the_wait(production: Production) -> None:
     email = f"flooded-{uuid.uuid4().hex[:8]}@example.com"
-    answers = []
-    for _ in range(6):
-        async with production.visitor() as person:
-            answers.append(await ask(person, email.upper()))
-    async with production.visitor() as program:
+    async with production.visitor() as person:
+        answers = [await ask(person, email.upper()) for _ in range(6)]
         fields = {"data": {"email": email}, "headers": {"Accept": "application/json"}}
-        told = await program.http.post("/accounts/password_reset/", **fields)
+        told = await person.http.post("/accounts/password_reset/", **fields)
 
     assert [answer.status_code for answer in answers] == [303] * 5 + [429]
     assert "Try again in 12 minutes." in Page(answers[5].text).text
     assert 600 < int(answers[5].headers["Retry-After"]) <= 720
     assert told.json()["message"] == "Too many requests. Try again in 12 minutes."
     assert 600_000 < told.json()["retry_ms"] <= 720_000
+
+
+async def test_a_mailbox_gets_no_more_reset_emails_from_all_who_ask_and_no_one_is_told(
+    production: Production, mailbox: Mailbox
+) -> None:
+    async with resettable(production) as carol:
+        for _ in range(5):
+            async with production.visitor() as other:
+                await ask(other, carol.email)
+                last = await mailbox.next_link(carol.email)
+        answer = await ask(carol)
+        await production.site.resources.mailer.idle(seconds=20)
+
+        assert answer.status_code == 303
+        assert mailbox.is_empty(carol.email)
+        assert (await opened(carol, last)).status_code == 200, "the last link still works"
 
 
 async def test_one_address_of_the_network_asks_twenty_times_an_hour(production: Production) -> None:
