@@ -33,7 +33,9 @@ def test_ticks_are_further_apart_the_more_answers_publish(answers: int, least: f
 
 
 async def test_answers_that_wait_are_woken_at_the_same_tick() -> None:
-    ticks = Ticks()
+    ticks, tick = Ticks(), asyncio.Event()
+    ticks.set_at_next(tick, 0.5)
+    await tick.wait()  # so that the next one is not in the middle of what follows
     events = [asyncio.Event() for _ in range(5)]
     for event in events:
         ticks.set_at_next(event, 0.5)

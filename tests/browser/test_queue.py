@@ -96,8 +96,8 @@ async def test_of_two_tabs_that_take_a_message_one_has_its_text(desk: Desk, alic
     row = await items(other).first.evaluate_handle("it => it.cloneNode(true)")
     await items(chat).first.get_by_role("button", name="Edit").click()
     await expect(items(other)).to_have_count(0)
-    await row.evaluate("it => document.querySelector('#queue ol').append(it)")  # as it was before the news
-    await row.evaluate("it => it.querySelector('[name=edit]').click()")
+    as_before_the_news = "document.querySelector('#queue ol').append(it)"
+    await row.evaluate(f"it => {{ {as_before_the_news}; it.querySelector('[name=edit]').click() }}")
 
     await expect(other.error).to_be_visible()
     await expect(other.field).to_have_value("my own words")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-import socket
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from chat.llm.journal import CallLog
 from chat.llm.tools import tool
 from tests.support.llm import PRICES, MemoryJournal, call_events
 from tests.support.offline import OfflineServer
+from tests.support.ports import free_port
 from tests.support.waiting import eventually
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "llm.md").read_text()
@@ -143,9 +143,9 @@ async def outcome(llm: LLMClient, said: str, options: Any) -> str:
 
 
 async def call_nobody(journal: MemoryJournal) -> str:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    async with LLMClient(api_key="x", base_url=f"http://127.0.0.1:{port}/v1", prices=PRICES, journal=journal) as llm:
+    async with LLMClient(
+        api_key="x", base_url=f"http://127.0.0.1:{free_port()}/v1", prices=PRICES, journal=journal
+    ) as llm:
         return await outcome(llm, SAID, {})
 
 

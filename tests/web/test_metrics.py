@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from chat import metrics
 from chat.services.admin.exposition import exposition
-from chat.services.admin.worker_stats import WORKERS, WorkerLoad
+from chat.services.admin.worker_stats import WorkerLoad
 from chat.settings import Settings, SettingsError
 from tests.faults import launch
 from tests.support import patches
@@ -37,10 +37,9 @@ CANARY = "canary51c8"
 
 
 @pytest.fixture
-async def measured(beside: Beside) -> AsyncIterator[Site]:
-    async with beside(METRICS_TOKEN=TOKEN) as site:
-        # Workers of tests before this one count for 15 s after they were killed; those that live come back.
-        await site.resources.redis.delete(WORKERS)
+async def measured(beside: Beside, stores: Stores) -> AsyncIterator[Site]:
+    """A site with sums and workers of its own: those of the other sites would be added."""
+    async with beside(METRICS_TOKEN=TOKEN, REDIS_URL=f"{stores.redis_url}?db=7") as site:
         yield site
 
 

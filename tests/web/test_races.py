@@ -39,7 +39,7 @@ SELECT s.id FROM auth_session s JOIN users u ON u.id = s.user_id WHERE u.email =
 
 
 @pytest.fixture(autouse=True)
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+def long_statements(monkeypatch: pytest.MonkeyPatch) -> None:
     """Don't mistake a stalled machine for an unavailable database."""
     patches.QUERY_SECONDS.replace(monkeypatch, 60)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 from contextlib import aclosing
 
 import pytest
@@ -13,6 +12,7 @@ from chat.llm.events import FAILURES, Code, Completed, Failed, TextDelta
 from chat.llm.provider.provider import Provider, ProviderLimits
 from tests.support.llm import WHOLE, asking, events_of
 from tests.support.offline import OfflineServer, start_offline_model
+from tests.support.ports import free_port
 
 
 def text_of(events: list) -> str:
@@ -135,9 +135,7 @@ async def test_what_a_failed_run_cost_is_passed_on(provider: Provider) -> None:
 
 
 async def test_a_refused_connection_is_unreachable() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    provider = Provider(api_key="test", base_url=f"http://127.0.0.1:{port}/v1")
+    provider = Provider(api_key="test", base_url=f"http://127.0.0.1:{free_port()}/v1")
     assert failure_of(await events_of(provider, asking("hello"))).code is Code.UNREACHABLE
     await provider.close()
 

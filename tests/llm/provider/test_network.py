@@ -23,6 +23,7 @@ from chat.llm.provider.provider import Provider, ProviderLimits
 from tests.support import patches
 from tests.support.certificates import new_certificate, server_context
 from tests.support.llm import asking, events_of
+from tests.support.ports import free_port
 from tests.support.raw_server import CHUNKED, Answer, RawServer, chunked, events_of_text, responds, serving, writes
 
 ANSWER = chunked(events_of_text("hello"))
@@ -318,19 +319,19 @@ def test_an_address_that_does_not_answer_delays_the_next_one_for_a_moment(
     """A full queue of connections is silent, as a firewall that drops packets is."""
 
     async def work() -> None:
-        with socket.create_server(("127.0.0.2", 0), backlog=0) as silent:
-            port = silent.getsockname()[1]
-            with (
-                socket.create_connection(("127.0.0.2", port)),
-                socket.create_server(("127.0.0.1", port)),
-                pytest.raises(TimeoutError),
-            ):
-                async with asyncio.timeout(1):
-                    resolves("127.0.0.2", "127.0.0.1")
-                    with await dialing.connected("model.test", port) as connected:
-                        assert connected.getpeername() == ("127.0.0.1", port)
-                    resolves("127.0.0.2")
-                    await dialing.connected("model.test", port)  # it would wait for ever
+        port = free_port()
+        with (
+            socket.create_server(("127.0.0.2", port), backlog=0),
+            socket.create_connection(("127.0.0.2", port)),
+            socket.create_server(("127.0.0.1", port)),
+            pytest.raises(TimeoutError),
+        ):
+            async with asyncio.timeout(1):
+                resolves("127.0.0.2", "127.0.0.1")
+                with await dialing.connected("model.test", port) as connected:
+                    assert connected.getpeername() == ("127.0.0.1", port)
+                resolves("127.0.0.2")
+                await dialing.connected("model.test", port)  # it would wait for ever
 
     run(work())
 

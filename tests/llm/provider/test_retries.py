@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import socket
 import time
 from types import SimpleNamespace
 
@@ -17,6 +16,7 @@ from chat.llm.provider.retries import pause_before_retry
 from tests.support import patches
 from tests.support.llm import PRICES, MemoryJournal
 from tests.support.offline import OfflineServer
+from tests.support.ports import free_port
 
 
 def refused(code: Code, status: int | None = None, retry_after: float | None = None) -> Failed:
@@ -150,9 +150,9 @@ async def test_all_pauses_of_a_request_are_thirty_seconds_at_most(case: Case, mo
 
 @pytest.mark.usefixtures("impatient")
 async def test_an_unreachable_server_is_tried_four_times(journal: MemoryJournal) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    async with LLMClient(api_key="x", base_url=f"http://127.0.0.1:{port}/v1", prices=PRICES, journal=journal) as llm:
+    async with LLMClient(
+        api_key="x", base_url=f"http://127.0.0.1:{free_port()}/v1", prices=PRICES, journal=journal
+    ) as llm:
         with pytest.raises(errors.ProviderFailed) as raised:
             await llm.call("hello")
     assert raised.value.code == journal.log.status == Code.UNREACHABLE

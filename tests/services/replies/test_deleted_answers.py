@@ -90,16 +90,18 @@ async def test_an_answer_deleted_while_its_tool_runs_is_paid(
 async def test_an_answer_deleted_between_two_rounds_is_paid(
     alice: Person, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begin = patches.JOURNAL_BEGIN.value
+    begin, known = patches.JOURNAL_BEGIN.value, asyncio.Event()
 
     async def begin_late(journal: ReplyJournal, plan: Plan) -> None:
         if plan.number == 2:
+            await known.wait()
             await query("DELETE FROM chat_thread WHERE id = $1", uuid.UUID(posted["thread_id"]))
         await begin(journal, plan)
 
     patches.JOURNAL_BEGIN.replace(monkeypatch, begin_late)
     posted = await alice.ask("What is 12 * 7?")
     generation = await Generation.get(answer_id=posted["reply_id"])
+    known.set()
 
     [call] = await paid(site, generation)
     assert (call.round, call.status) == (1, "completed")

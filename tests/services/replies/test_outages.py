@@ -25,6 +25,7 @@ from tests.support.waiting import eventually
 
 WORDS = " ".join(f"word{number}" for number in range(60))
 SLOW = f"say {WORDS} [offline: pace=20]"
+SLOWER = f"say {WORDS} [offline: pace=80]"  # while tabs are opened and other statements run
 
 
 @pytest.fixture(autouse=True)
@@ -93,6 +94,8 @@ class Heartbeats:
             self.failures += 1
             raise DatabaseUnavailable("no space left on device")
         renewed: dict[uuid.UUID, bool] = await self._renew(owner, generation_ids)
+        if self.failing and owner == self._owner:  # since it began
+            raise DatabaseUnavailable("no answer")
         return renewed
 
 
@@ -107,7 +110,7 @@ def heartbeats(site: Site, monkeypatch: pytest.MonkeyPatch) -> Heartbeats:
 async def test_an_answer_that_ends_while_the_disk_is_full_is_stored_whole_when_there_is_room(
     alice: Person, site: Site, other: Site, admin: asyncpg.Connection, model: OfflineServer, tables: tuple[str, ...]
 ) -> None:
-    posted = await alice.ask(SLOW)
+    posted = await alice.ask(SLOWER)
     generation = await Generation.get(answer_id=posted["reply_id"])
     async with alice.tab(posted["thread_id"]) as tab:
         await tab.until_text(posted["reply_id"], 20)
@@ -178,7 +181,7 @@ async def test_a_worker_without_heartbeats_publishes_nothing_until_one_succeeds(
 ) -> None:
     claim = patches.LEASE_STATEMENTS[0]
     claim.replace(monkeypatch, claim.value.replace("3 seconds", "5 minutes"))
-    posted = await alice.ask(SLOW)
+    posted = await alice.ask(SLOWER)
     generation = await Generation.get(answer_id=posted["reply_id"])
     async with alice.tab(posted["thread_id"]) as tab:
         await tab.until_text(posted["reply_id"], 20)
@@ -198,7 +201,7 @@ async def test_a_worker_without_heartbeats_publishes_nothing_until_one_succeeds(
 async def test_another_worker_takes_over_from_one_without_heartbeats_which_then_writes_nothing(
     alice: Person, site: Site, other: Site, heartbeats: Heartbeats
 ) -> None:
-    posted = await alice.ask(SLOW.replace("pace=20", "pace=60"))
+    posted = await alice.ask(SLOWER)
     generation = await Generation.get(answer_id=posted["reply_id"])
     async with alice.tab(posted["thread_id"]) as tab:
         await tab.until_text(posted["reply_id"], 20)
@@ -219,7 +222,7 @@ async def test_another_worker_takes_over_from_one_without_heartbeats_which_then_
 async def test_a_worker_that_met_the_outage_waits_for_an_owner_whose_connection_works_later(
     alice: Person, site: Site, other: Site, admin: asyncpg.Connection, heartbeats: Heartbeats
 ) -> None:
-    posted = await alice.ask(SLOW.replace("pace=20", "pace=60"))
+    posted = await alice.ask(SLOWER)
     generation = await Generation.get(answer_id=posted["reply_id"])
     async with alice.tab(posted["thread_id"]) as tab:
         await tab.until_text(posted["reply_id"], 20)
@@ -269,7 +272,7 @@ async def test_a_heartbeat_that_meets_the_end_of_an_answer_is_no_loss(
 async def test_a_heartbeat_renews_the_other_leases_while_a_row_is_locked(
     alice: Person, site: Site, admin: asyncpg.Connection, caplog: pytest.LogCaptureFixture
 ) -> None:
-    locked, free = [await alice.ask(SLOW) for _ in range(2)]
+    locked, free = [await alice.ask(SLOWER) for _ in range(2)]
     generations = [await Generation.get(answer_id=posted["reply_id"]) for posted in (locked, free)]
     async with alice.tab(locked["thread_id"]) as one, alice.tab(free["thread_id"]) as two:
         await one.until_text(locked["reply_id"], 10)
@@ -277,6 +280,7 @@ async def test_a_heartbeat_renews_the_other_leases_while_a_row_is_locked(
         first, second = (reply_of(site, generation).claim.lease for generation in generations)
         async with admin.transaction():
             await admin.execute("SELECT 1 FROM generation WHERE id = $1 FOR UPDATE", generations[0].id)
+            await site.resources.worker._renew_leases()  # the urgent connection: a heartbeat before has ended now
             before = first.renewed_at, second.renewed_at
             assert await site.resources.worker._renew_leases() is False
             assert (first.renewed_at, second.renewed_at > before[1]) == (before[0], True)
@@ -295,7 +299,7 @@ async def test_a_lost_lease_is_said_once_and_its_reply_ends(
         """A checkpoint would notice, too."""
 
     patches.CHECKPOINT.replace(monkeypatch, skip)
-    posted = await alice.ask(SLOW)
+    posted = await alice.ask(SLOWER)
     generation = await Generation.get(answer_id=posted["reply_id"])
     async with alice.tab(posted["thread_id"]) as tab:
         await tab.until_text(posted["reply_id"], 10)
@@ -311,7 +315,7 @@ async def test_a_lost_lease_is_said_once_and_its_reply_ends(
 async def test_the_answer_of_a_deleted_chat_is_not_called_lost(
     alice: Person, site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
-    posted = await alice.ask(SLOW)
+    posted = await alice.ask(SLOWER)
     generation = await Generation.get(answer_id=posted["reply_id"])
     async with alice.tab(posted["thread_id"]) as tab:
         await tab.until_text(posted["reply_id"], 10)
@@ -325,11 +329,12 @@ async def test_an_outage_fills_no_log(
     alice: Person, site: Site, admin: asyncpg.Connection, caplog: pytest.LogCaptureFixture
 ) -> None:
     idle, client_id = await ready(alice), str(uuid.uuid4())
-    asked = [await alice.ask(SLOW) for _ in range(3)]
+    asked = [await alice.ask(SLOWER) for _ in range(3)]
+    ids = [(await Generation.get(answer_id=posted["reply_id"])).id for posted in asked]
     async with alice.tab(idle["thread_id"]) as tab:
         running = site.resources.worker._replies
-        await eventually(lambda: len(running) == 3 and all(reply.live_text.so_far.text for reply in running.values()))
-        replies = list(running.values())
+        await eventually(lambda: all(one in running and running[one].live_text.so_far.text for one in ids))
+        replies = [running[one] for one in ids]
         async with failing_writes(admin):
             posts = [await alice.post("say Hello") for _ in range(10)]
             await tab.send({"type": "message.send", "client_id": client_id, "content": "say More"})

@@ -344,8 +344,9 @@ async def test_a_message_sent_beside_a_paused_queue_is_answered_and_the_queue_st
 
 
 @pytest.fixture
-def limited(gate: Gate, site: Site) -> Iterator[Resources]:
-    """The site as it is with limits: three answers of one user at once."""
+def limited(gate: Gate, site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[Resources]:
+    """The site as it is with limits: three answers of one user at once. Only the test looks for what waits."""
+    patches.RUN_QUEUE.replace(monkeypatch, lambda *_: None)
     worker = site.resources.worker
     settings = replace(site.resources.settings, rate_limits=True, llm_concurrent_replies=3)
     kept, worker._deps = worker._deps, replace(worker._deps, settings=settings)  # type: ignore[type-var]

@@ -327,7 +327,8 @@ async def test_a_tool_that_may_run_twice_does_and_the_next_round_is_asked(
 async def test_a_tool_that_has_ended_is_not_run_again(carol: Person, bench: Bench, model: OfflineServer) -> None:
     posted = await carol.ask("Hello [offline: tools=note,look_up]")
     async with carol.tab(posted["thread_id"]) as tab:
-        await tab.until(lambda frame: frame.get("name") == "note" and frame["status"] == "done")
+        noted = ToolCall.filter(generation__answer_id=posted["reply_id"], name="note", state="done")
+        await eventually(noted.exists)
         await running(bench, "look_up")
         await lose(carol.site, posted["reply_id"])
         bench.may_end.set()

@@ -13,10 +13,12 @@ from chat.services.replies.titles import _cleaned, title_from
 from tests.support.cast import Person
 from tests.support.deleted import purged
 from tests.support.offline import OfflineServer
+from tests.support.queues import gated
 from tests.support.site import Beside, Site
 from tests.support.waiting import eventually
 
 WAIT_SECONDS = 20.0
+NOT_JSON = "its title: invalid: the answer is not JSON"
 QUESTION = "How do I bake bread at home without an oven that is any good? [offline: pace=0]"
 
 
@@ -104,8 +106,9 @@ async def test_only_the_first_exchange_is_titled(carol: Person, model: OfflineSe
 
 
 async def test_a_title_that_the_user_typed_stands_for_ever(carol: Person, model: OfflineServer) -> None:
-    posted = await carol.ask("say one two three four five six [offline: delay_first=0.3]")
-    renamed = await carol.http.post(f"/chat/{posted['thread_id']}/title/", data={"title": "Mine"})
+    with gated(carol.site):  # until it has the user's title
+        posted = await carol.ask("say one two three four five six")
+        renamed = await carol.http.post(f"/chat/{posted['thread_id']}/title/", data={"title": "Mine"})
     assert renamed.status_code == 303
     async with carol.tab(posted["thread_id"]) as tab:
         await tab.until_finished(posted["reply_id"])
@@ -123,11 +126,13 @@ async def test_without_a_good_title_the_first_words_stay(
     caplog.set_level("INFO", logger="chat.services.replies.titles")
     thread_id = await answered(carol, f"{QUESTION} [offline-structured: {script}]")
     calls = await eventually(LLMCallLog.filter(caller="title", user__email=carol.email).all)
+    if script == "notjson":
+        await eventually(lambda: NOT_JSON in caplog.text)
     thread = await ChatThread.get(id=thread_id)
 
     assert thread.title_by is TitleBy.WORDS
     assert thread.title.startswith("How do I bake bread")
-    assert ("its title: invalid: the answer is not JSON" in caplog.text) is (script == "notjson")
+    assert (NOT_JSON in caplog.text) is (script == "notjson")
     assert calls[0].error == "", "it can quote the chat, which may go"
 
 

@@ -29,10 +29,10 @@ async def test_time_between_sends_does_not_count() -> None:
 
 
 async def test_each_send_has_its_own_time() -> None:
-    limit = SendLimit(0.3)
+    limit = SendLimit(2)
     for _ in range(3):
         with limit:
-            await asyncio.sleep(0.15)  # slow, but not too slow
+            await asyncio.sleep(0.8)  # slow, but not too slow
 
 
 async def test_an_error_of_the_send_is_the_senders() -> None:

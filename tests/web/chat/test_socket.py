@@ -53,8 +53,8 @@ async def test_a_first_frame_other_than_hello_ends_the_socket(alice: Person, fir
 
 
 async def test_a_silent_tab_is_disconnected(alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    patches.HELLO_SECONDS.replace(monkeypatch, 0.1)
     posted = await ready(alice)
+    patches.HELLO_SECONDS.replace(monkeypatch, 0.1)
     async with alice.connection(posted["thread_id"]) as connection:
         assert await closed(connection) == Close.NO_HELLO
 
@@ -414,9 +414,9 @@ async def test_losing_all_of_redis_during_an_answer_costs_a_snapshot_and_no_text
 
 
 async def test_a_tab_that_does_not_answer_pings_is_let_go(alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    posted = await ready(alice)
     patches.PING_SECONDS.replace(monkeypatch, 0.1)
     patches.PONG_SECONDS.replace(monkeypatch, 0.2)
-    posted = await ready(alice)
     async with alice.connection(posted["thread_id"]) as connection:
         await connection.send(json.dumps(HELLO))
 
