@@ -103,11 +103,10 @@ async def test_an_answer_that_is_cut_off(desk: Desk, alice: Person) -> None:
 
 async def test_an_answer_that_ends_while_the_connection_is_lost(desk: Desk, alice: Person, site: Site) -> None:
     async with ScriptedAnswer.begun(alice) as answer:
-        other = await desk.chat(alice, str(answer.thread_id))
         chat = await desk.chat(alice, str(answer.thread_id), allowed=(NO_CONNECTION,))
         await chat.hears("Answering")
         await cut(chat, alice, site)
-        await other.is_connected()
+        other = await desk.chat(alice, str(answer.thread_id))
         await other.stop_button.click()
         await other.is_over("stopped")
         await chat.page.context.set_offline(False)

@@ -112,9 +112,11 @@ async def test_if_only_some_are_deleted_these_can_come_back(desk: Desk, alice: P
     await bar(chat).get_by_role("button", name="Select all", exact=True).click()
     await bar(chat).get_by_role("button", name="Delete").click()
     await chat.page.wait_for_url("**/chat/")
+    undo = chat.page.locator("#toast").get_by_role("button", name="Undo")
+    await undo.focus()  # so that it stays
     await expect(chat.page.locator("#toast")).to_have_text("500 chats deleted. Not connected. Try again.Undo")
     await expect(titles(chat)).to_have_text(named(501, 502, 503))
-    await chat.page.locator("#toast").get_by_role("button", name="Undo").click()
+    await undo.click()
 
     await chat.page.wait_for_url(f"**/chat/{ids[0]}/")
     await expect(titles(chat).first).to_have_text("Chat 1")

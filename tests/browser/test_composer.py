@@ -73,6 +73,7 @@ async def test_the_setting_decides_what_enter_does_and_open_chats_follow(
     await expect(chat.field).to_have_attribute("enterkeyhint", "enter")
     assert await pressed(chat, "Enter", "Shift+Enter") == "one\n\ntwo"
 
+    await expect(settings.get_by_text("Settings saved.")).to_be_visible()
     await expect(settings.get_by_label("Starts a new line")).to_be_checked()
     await settings.get_by_label("Sends the message").check()
     await settings.get_by_role("button", name="Save").click()

@@ -67,7 +67,7 @@ async def test_an_answer_written_while_disconnected_is_complete_and_not_duplicat
 ) -> None:
     thread_id = await past_thread(alice)
     chat = await opened(desk, alice, thread_id)
-    await chat.say("count to 200 [offline: pause=40:1.5]")
+    await chat.say("count to 200 [offline: pause=40:6]")
     seen = await chat.has_text(10, answers=2)
     await cut(chat, alice, site)
     assert seen in await chat.text()

@@ -15,7 +15,7 @@ from tests.support.offline import OfflineServer
 from tests.support.rows import past_thread
 
 # It halts in the middle for as long as a reload may take, however busy the machine is; then the rest comes at once.
-HALTING = "count to 100 [offline: pause=40:2]"
+HALTING = "count to 100 [offline: pause=40:6]"
 FLOWING = "count to 100 [offline: pace=15]"
 COUNTED = ", ".join(str(number) for number in range(1, 101))
 HALF = 40
@@ -30,6 +30,7 @@ async def test_a_person_signs_up_asks_and_watches_the_answer_arrive(desk: Desk) 
     await page.get_by_role("button", name="Sign up").click()
 
     chat = ChatPage(page)
+    await page.wait_for_url("**/chat/")
     await chat.say("Explain planets :tada: [offline: pace=12]")
     await chat.is_connected()
     await expect(chat.stop_button).to_be_visible()
@@ -91,7 +92,7 @@ async def test_three_reloads_in_quick_succession_duplicate_nothing(desk: Desk, a
     await chat.say(FLOWING)
     seen = [await chat.has_text(5, answers=2)]
     for _ in range(3):
-        await chat.page.reload(wait_until="commit")
+        await chat.page.reload(wait_until="domcontentloaded")
         seen.append(await chat.text())
     await chat.is_over(answers=2)
 

@@ -59,7 +59,7 @@ async def test_stop_pauses_the_queue_until_it_is_resumed(desk: Desk, alice: Pers
     await chat.stop_button.click()
     paused = "The queue is paused because the answer was stopped."
     for one in (chat, other):
-        await expect(one.page.get_by_text(paused)).to_be_visible()
+        await expect(one.page.locator(".queue-paused")).to_have_text(paused)
         await expect(texts(one)).to_have_count(3)
     await chat.hears(paused)
     await other.page.get_by_role("button", name="Resume").click()

@@ -223,7 +223,7 @@ async def test_a_question_goes_to_the_top_and_its_answer_grows_below_it(desk: De
 
 async def test_the_first_question_of_a_chat_is_at_the_top(desk: Desk, alice: Person) -> None:
     chat = await desk.chat(alice)
-    await chat.say("count to 900 [offline: pause=20:1]")
+    await chat.say("count to 900 [offline: pause=20:5]")
     await chat.is_connected()
     await chat.has_text(2_900)
 

@@ -14,6 +14,7 @@ from tests.support.rows import answered, past_thread, written
 from tests.support.scripted import ScriptedAnswer
 from tests.support.waiting import eventually
 
+BEFORE = "of an earlier test"
 LONG = "\n\n".join(f"Paragraph {number}" for number in range(80))
 
 
@@ -158,8 +159,9 @@ async def test_the_last_answer_and_the_last_code_are_copied(desk: Desk, alice: P
     first, last = "```python\nprint(1)\n```\n\n```sql\nSELECT 2;\n```", "Nothing *more*."
     chat = await desk.chat(alice, await written(alice, "How?", first, "And?", last))
     await chat.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await chat.page.evaluate("text => navigator.clipboard.writeText(text)", BEFORE)  # all pages share it
     await chat.page.keyboard.press("Control+Shift+C")
-    assert await eventually(lambda: copied(chat)) == last
+    assert await eventually(lambda: copied(chat, but=BEFORE)) == last
 
     await chat.page.keyboard.press("Control+Shift+Semicolon")
     assert await eventually(lambda: copied(chat, but=last)) == "SELECT 2;"
@@ -168,9 +170,10 @@ async def test_the_last_answer_and_the_last_code_are_copied(desk: Desk, alice: P
 async def test_an_answer_without_a_text_is_not_copied_over_the_clipboard(desk: Desk, alice: Person) -> None:
     chat = await desk.chat(alice, await written(alice, "How?", "So.", "And?", ""))
     await chat.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await chat.page.evaluate("text => navigator.clipboard.writeText(text)", BEFORE)  # all pages share it
     await chat.page.keyboard.press("Control+Shift+C")
 
-    assert await eventually(lambda: copied(chat)) == "So."
+    assert await eventually(lambda: copied(chat, but=BEFORE)) == "So."
 
 
 async def copied(chat: ChatPage, but: str = "") -> str | None:

@@ -121,6 +121,8 @@ async def test_the_secret_and_the_codes_are_copied_exactly(desk: Desk, alice: Pe
     await page.goto(PAGE)
     await page.get_by_label("Your password", exact=True).fill(PASSWORD)
     await page.keyboard.press("Enter")
+    await expect(page.get_by_label("Code from the app")).to_be_focused()
+    await expect(page.locator("html[data-started]")).to_have_count(1)
     await page.get_by_role("button", name="Copy secret").click()
     await expect(page.get_by_role("status")).to_have_text("Copied")
     app = Factor(await clipboard_of(page), [])

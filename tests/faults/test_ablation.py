@@ -61,7 +61,7 @@ async def open_at_the_end(cluster: Cluster, faults: str) -> None:
     rules = Rules(syncs=False)  # a tab that missed the event never learns of it, neither by asking nor by a check
     for _ in range(TRIES):
         async with asked(
-            cluster, "say Quick [offline: pace=30]", "Quick", at=worker, tabs=[worker], rules=rules
+            cluster, "say Quick [offline: delay=0.2 pace=30]", "Quick", at=worker, tabs=[worker], rules=rules
         ) as story:
             await story.over(8)
 

@@ -75,8 +75,10 @@ async def test_row_39_a_tab_that_reads_nothing_is_closed_after_10_s_and_costs_no
 async def test_row_40_connections_that_dribble_are_closed_and_pages_stay_fast(cluster: Cluster) -> None:
     [one] = await cluster.workers(1)
     async with cluster.alice(one) as alice:
-        crowd = [asyncio.create_task(dribble(one)) for _ in range(500)]
+        all_connected = asyncio.Barrier(501)
+        crowd = [asyncio.create_task(dribble(one, all_connected)) for _ in range(500)]
         body = asyncio.create_task(never_send_the_body(one))
+        await all_connected.wait()
         times = []
         for _ in range(20):
             began = time.monotonic()
@@ -92,9 +94,10 @@ async def test_row_40_connections_that_dribble_are_closed_and_pages_stay_fast(cl
     assert waited < 12
 
 
-async def dribble(worker: Worker) -> float:
+async def dribble(worker: Worker, all_connected: asyncio.Barrier) -> float:
     """One byte of a header a second; the seconds until the server has enough."""
     reader, writer = await asyncio.open_connection("127.0.0.1", worker.port)
+    await all_connected.wait()
     began = time.monotonic()
     for byte in b"GET / HTTP/1.1\r\nX-Header: ":
         writer.write(bytes([byte]))

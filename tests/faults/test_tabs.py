@@ -73,9 +73,10 @@ async def test_row_38_a_half_open_connection_is_noticed_on_both_sides_within_35_
             tab.urls = [two.url]
             began = time.monotonic()
             code, _ = await asyncio.gather(
-                close_code(silent), tab.until(lambda: tab.connections == 2, seconds=NOTICED_SECONDS + 5)
+                close_code(silent), tab.until(lambda: tab.codes, seconds=NOTICED_SECONDS + 5)
             )
             took = time.monotonic() - began
+            await tab.until(lambda: tab.connections == 2, seconds=5)
 
     assert code == 4002
     assert took < NOTICED_SECONDS + 1
@@ -117,9 +118,10 @@ async def test_row_41_a_socket_without_hello_is_closed_after_5_s(cluster: Cluste
     async with asked(cluster, *counting(3), at=one) as story, story.person.connection(story.thread_id) as silent:
         began = time.monotonic()
         code = await close_code(silent)
+        took = time.monotonic() - began
 
     assert code == 4003
-    assert 4.5 < time.monotonic() - began < 7
+    assert 4.5 < took < 7
 
 
 async def test_row_44_an_unavailable_mail_server_is_retried_and_no_page_reveals_it(cluster: Cluster) -> None:

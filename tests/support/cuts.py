@@ -21,6 +21,7 @@ async def cut(chat: ChatPage, person: Person, site: Site) -> None:
     async with chat.socket.expect_event("close"):
         await leave(person, site)
     await chat.page.context.set_offline(True)
+    await leave(person, site)  # the page may have connected again in between
     await expect(chat.status).to_have_attribute("data-phase", LOST)
 
 
