@@ -80,6 +80,7 @@ class StaticFiles:
         if coding != "identity":
             response.content_encoding = coding
         _let_cache(response, is_lasting=name.startswith(NAMED_BY_CONTENT) or request.args.get("v") == file.version)
+        request.headers.pop("If-Modified-Since", None)  # no file has a date, and werkzeug fails on one after year 2**31
         await response.make_conditional(request)
         return _cut(response, offered[coding].size) if response.status_code == HTTPStatus.OK else response
 

@@ -26,6 +26,8 @@ LISTS = {
     b"if-none-match", b"range",
 }  # fmt: skip
 MAX_LIST_BYTES = 1024
+# Headers that wsproto decodes as ASCII; others would be an unhandled exception, with a traceback in the log.
+ASCII = {b"connection", b"upgrade", b"sec-websocket-extensions", b"sec-websocket-protocol"}
 MAX_PIPELINED = 16  # requests in a row, each sent before the previous one was answered; browsers send none
 
 
@@ -138,6 +140,8 @@ class StrictProtocol(H11Protocol):
 def _refuse_ambiguous(request: h11.Request) -> None:
     names = {name for name, _ in request.headers}
     has_body = bool(names & {LENGTH, ENCODING}) and (LENGTH, b"0") not in list(request.headers)
+    if any(name in ASCII and not value.isascii() for name, value in request.headers):
+        raise _refused("a header that is read as a list must be ASCII")
     if request.http_version not in VERSIONS:
         status = HTTPStatus.HTTP_VERSION_NOT_SUPPORTED
         raise LocalProtocolError("only HTTP/1.1 is spoken here", error_status_hint=status)

@@ -66,6 +66,24 @@ async def test_another_version_is_told_which_one_is_spoken_and_closed(site: Site
         assert b"sec-websocket-version: 13\r\n" in said and b"upgrade: websocket\r\n" in said
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"Sec-WebSocket-Protocol: \xff\r\n",
+        b"Sec-WebSocket-Extensions: permessage-deflate, \xff\r\n",
+        b"Connection: Upgrade, \xff\r\n",
+        b"Upgrade: websocket\xa0\r\n",
+        "Sec-WebSocket-Protocol: blåbær\r\n".encode(),
+    ],
+)
+async def test_headers_of_a_handshake_are_ascii(site: Site, line: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    for sent in (handshake(UPGRADE, VERSION, KEY, line), handshake(line)):
+        async with nothing_left():
+            assert (await answer(site, sent)).startswith(b"HTTP/1.1 400 ")
+
+    assert not errors(caplog)
+
+
 @pytest.mark.parametrize(("path", "status"), [(b"/ws/chat/", b"403"), (b"/ws/nowhere/", b"404"), (b"/healthz", b"4")])
 async def test_a_handshake_that_the_application_refuses_is_closed(site: Site, path: bytes, status: bytes) -> None:
     async with nothing_left():

@@ -87,6 +87,12 @@ async def test_what_has_not_changed_is_not_sent_again(nobody: Person) -> None:
     assert (second.status_code, second.content) == (304, b"")
 
 
+async def test_a_date_that_no_calendar_has_changes_nothing(nobody: Person) -> None:
+    since = {"If-Modified-Since": "Fri, 31 Dec 99999999999 23:59:59 GMT"}
+
+    assert (await nobody.http.get("/static/dist/app.js", headers=since)).status_code == 200
+
+
 @pytest.mark.parametrize(
     "path",
     ["../chat/app.py", "..%2fchat%2fapp.py", "%2e%2e/pyproject.toml", "/etc/passwd", "%00", "dist", "", "none.js"],

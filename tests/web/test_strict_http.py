@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import re
 
 import h11
@@ -16,6 +17,12 @@ from tests.support.waiting import LONG_SECONDS
 
 SMUGGLED = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes.fromhex("000000040000000000")  # with an empty SETTINGS frame
+ODD = [  # values of any header
+    b"", b"\xff", b"a, \xff", b"\xed\xa0\x80", b"\xa0", b"\xb2", b"9" * 400, b"-1", b"nan", b"1e999", b"[::1",
+    b"a;q=\xb2", b'"\xff\\"', b"Basic \xff", b"bytes=\xb2-", b"multipart/form-data; boundary=\xff",
+    b"text/html; charset=\xff",
+    b"Fri, 31 Dec 99999999999 23:59:59 GMT", b"Mon, 99 Foo 1994 25:61:61 GMT",
+]  # fmt: skip
 H2C = b"Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"
 
 
@@ -198,6 +205,38 @@ async def test_every_other_upgrade_is_ignored(site: Site, upgrade: bytes) -> Non
     said = await answer(site, first + head(b"Connection: close\r\n", method=b"GET"))
 
     assert said.count(b"HTTP/1.1 200 ") == 2 and b"HTTP/1.1 101 " not in said
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Accept", "Accept-Encoding", "Accept-Language", "Authorization", "Cache-Control", "Connection",
+        "Content-Length", "Content-Type", "Cookie", "Expect", "Forwarded", "Host", "If-Match", "If-Modified-Since",
+        "If-None-Match", "If-Range", "If-Unmodified-Since", "Origin", "Range", "Referer", "Sec-Fetch-Site",
+        "Sec-WebSocket-Extensions", "Sec-WebSocket-Key", "Sec-WebSocket-Protocol", "Sec-WebSocket-Version", "TE",
+        "Transfer-Encoding", "Upgrade", "User-Agent", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto",
+        "X-Request-Id",
+    ],
+)  # fmt: skip
+async def test_no_value_of_a_header_is_an_unhandled_error(
+    site: Site, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    host = b"" if name == "Host" else b"Host: localhost\r\n"
+    upgrade = b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    key = b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+    for value in ODD:
+        line = name.encode() + b": " + value + b"\r\n"
+        for request_ in (
+            b"GET /static/dist/app.js HTTP/1.1\r\n" + host + line + b"Connection: close\r\n\r\n",
+            b"POST /accounts/login/ HTTP/1.1\r\n" + host + line + b"Connection: close\r\n\r\n",
+            b"GET /ws/chat/ HTTP/1.1\r\n" + host + upgrade + key + line + b"\r\n",
+        ):
+            async with connected(site) as (reader, writer):
+                writer.write(request_)
+                status = int((await asyncio.wait_for(reader.readline(), LONG_SECONDS))[9:12])
+            assert status < 500 or status in (501, 505), value
+
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
 async def test_requests_sent_at_once_are_answered_up_to_a_bound(site: Site) -> None:
