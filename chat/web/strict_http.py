@@ -79,13 +79,23 @@ class StrictBuffer(ReceiveBuffer):
 class StrictConnection(h11.Connection):
     """Refuses what h11 accepts although it is ambiguous; the connection is closed."""
 
+    _is_over = False
+
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self._receive_buffer = StrictBuffer()
 
+    def end(self) -> None:
+        """Nothing that was received is read any more."""
+        self._is_over = True
+
     def has_received_more(self) -> bool:
         """Whether the client has already sent more than the current request."""
         return bool(self._receive_buffer)
+
+    def next_event(self) -> Any:
+        """The next event of what the client has sent."""
+        return h11.NEED_DATA if self._is_over else super().next_event()
 
     def _extract_next_receive_event(self) -> Any:
         event = super()._extract_next_receive_event()
@@ -109,6 +119,12 @@ class StrictProtocol(H11Protocol):
         self.connection = StrictConnection(h11.SERVER, max_incomplete_event_size=self.config.h11_max_incomplete_size)
         self._pipelined = 0
 
+    async def handle(self, event: Any) -> None:
+        """Handle what the client has sent, or that the connection is closed."""
+        await super().handle(event)
+        if isinstance(event, Closed):
+            await self._stop_reading()
+
     async def _send_error_response(self, status_code: int) -> None:
         how = NEEDS_VERSION if status_code == HTTPStatus.UPGRADE_REQUIRED else [(b"connection", b"close")]
         headers = [(b"content-length", b"0"), *how, *self.config.response_headers("h11")]
@@ -119,11 +135,17 @@ class StrictProtocol(H11Protocol):
         """After an answer. hypercorn would serve 1,300 requests that a client sent at once, even after it left."""
         has_next = isinstance(self.connection, StrictConnection) and self.connection.has_received_more()
         self._pipelined = self._pipelined + 1 if has_next else 0
-        if self._pipelined <= MAX_PIPELINED:
+        if self._pipelined <= MAX_PIPELINED and not self.context.terminated.is_set():
             await super()._maybe_recycle()
             return
         await self._close_stream()
         await self.send(Closed())
+        await self._stop_reading()
+
+    async def _stop_reading(self) -> None:
+        """hypercorn's reader of a closed connection would wait forever to read the requests that were pipelined."""
+        if isinstance(self.connection, StrictConnection):
+            self.connection.end()
         await self.can_read.set()
 
     async def _send_h11_event(self, event: Any) -> None:

@@ -6,12 +6,16 @@ import asyncio
 import contextlib
 import logging
 import re
+import socket
+import struct
+from collections.abc import AsyncIterator
 
 import h11
 import pytest
+from quart import Response
 
 from chat.web.strict_http import MAX_CHUNKS, MAX_HEAD_BYTES, MAX_LIST_BYTES, MAX_PIPELINED, StrictConnection
-from tests.support.raw_client import answer, connected
+from tests.support.raw_client import answer, connected, nothing_left
 from tests.support.site import Site
 from tests.support.waiting import LONG_SECONDS
 
@@ -241,11 +245,34 @@ async def test_no_value_of_a_header_is_an_unhandled_error(
 
 async def test_requests_sent_at_once_are_answered_up_to_a_bound(site: Site) -> None:
     last = head(b"Connection: close\r\n", method=b"GET")
-    few = await answer(site, head(method=b"GET") * MAX_PIPELINED + last)
-    many = await answer(site, head(method=b"GET") * 500)
+    async with nothing_left():
+        few = await answer(site, head(method=b"GET") * MAX_PIPELINED + last)
+        many = await answer(site, head(method=b"GET") * 500)
 
     assert few.count(b"HTTP/1.1 200 ") == MAX_PIPELINED + 1
     assert MAX_PIPELINED <= many.count(b"HTTP/1.1 200 ") <= 3 * MAX_PIPELINED
+
+
+async def test_what_waits_behind_a_response_is_forgotten_when_its_client_leaves(site: Site) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield b"more, "
+            await asyncio.sleep(0)
+
+    async def respond() -> Response:
+        return Response(endless())
+
+    checks = site.app.before_request_funcs[None]
+    checks.insert(0, respond)
+    try:
+        async with nothing_left(), connected(site) as (reader, writer):
+            resets = struct.pack("ii", 1, 0)
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, resets)
+            writer.write(head(method=b"GET") * 3)
+            await asyncio.wait_for(reader.readuntil(b"more, "), LONG_SECONDS)
+            writer.transport.abort()
+    finally:
+        checks.remove(respond)
 
 
 async def test_requests_one_after_the_other_have_no_bound(site: Site) -> None:
