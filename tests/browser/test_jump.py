@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -29,17 +30,25 @@ async def message(thread_id: str, number: int) -> str:
 
 async def at(desk: Desk, person: Person, thread_id: str, message_id: str, **options: Any) -> ChatPage:
     """The chat at this message, connected."""
-    chat = ChatPage(await (await desk.context(person, **options)).new_page())
-    await chat.page.goto(f"/chat/{thread_id}/?at={message_id}#m-{message_id}")
+    chat = await loaded(desk, person, thread_id, message_id, **options)
     if options.get("java_script_enabled", True):
         await chat.is_connected()
     return chat
 
 
-async def older_part(desk: Desk, person: Person, number: int = 30, **options: Any) -> ChatPage:
+async def loaded(desk: Desk, person: Person, thread_id: str, message_id: str, **options: Any) -> ChatPage:
+    """The same, at once: the message has its outline for two seconds."""
+    chat = ChatPage(await (await desk.context(person, **options)).new_page())
+    await chat.page.goto(f"/chat/{thread_id}/?at={message_id}#m-{message_id}")
+    return chat
+
+
+async def older_part(
+    desk: Desk, person: Person, number: int = 30, open_chat: Callable[..., Awaitable[ChatPage]] = at, **options: Any
+) -> ChatPage:
     """A long chat at one of its first messages."""
     thread_id = await past_thread(person, messages=LONG)
-    return await at(desk, person, thread_id, await message(thread_id, number), **options)
+    return await open_chat(desk, person, thread_id, await message(thread_id, number), **options)
 
 
 def banner(page: Page) -> Locator:
@@ -47,7 +56,7 @@ def banner(page: Page) -> Locator:
 
 
 async def test_the_message_is_at_the_top_with_the_focus_and_an_outline(desk: Desk, alice: Person) -> None:
-    chat = await older_part(desk, alice)
+    chat = await older_part(desk, alice, open_chat=loaded)
     found = chat.page.locator("article", has_text=re.compile(r"Message 30\b"))
 
     await expect(found).to_be_focused()
@@ -235,7 +244,7 @@ async def test_everyone_can_use_it(desk: Desk, alice: Person) -> None:
 
 
 async def test_the_outline_does_not_move_for_those_who_want_no_motion(desk: Desk, alice: Person) -> None:
-    chat = await older_part(desk, alice, reduced_motion="reduce")
+    chat = await older_part(desk, alice, open_chat=loaded, reduced_motion="reduce")
     found = chat.page.locator("article[data-found]")
     await expect(found).to_have_css("outline-style", "solid")
     assert await found.evaluate("it => it.getAnimations().length") == 0
