@@ -72,6 +72,21 @@ async def test_formulas_appear_while_the_answer_is_written(desk: Desk, alice: Pe
     await expect(chat.answer.locator(".katex")).to_have_count(3)
 
 
+async def test_many_formulas_leave_the_page_time_between_them(desk: Desk, alice: Person) -> None:
+    context = await desk.context(alice)
+    await context.add_init_script(
+        "globalThis.counts = new Set();"
+        "const observer = new MutationObserver(() => counts.add(document.querySelectorAll('.katex').length));"
+        "observer.observe(document, { childList: true, subtree: true });"
+    )
+    text = " ".join(f"$a_{{{number}}}$" for number in range(500))
+    chat = await ChatPage.opened(await context.new_page(), await answered(alice, "?", text))
+
+    await expect(chat.answer.locator(".katex")).to_have_count(500)
+    assert len(await chat.page.evaluate("[...counts]")) > 5
+    assert await chat.distance_to_end() <= 1
+
+
 async def test_a_formula_that_katex_refuses_is_its_source(desk: Desk, alice: Person) -> None:
     chat = await shown(desk, alice, "One \\(x^2\\), two \\(\\nosuch{x}\\), three \\(\\href{javascript:alert(1)}{x}\\).")
     content = chat.answer.locator(".markdown-content")

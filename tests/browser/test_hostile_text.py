@@ -96,3 +96,34 @@ async def test_what_a_person_writes_stays_exactly_that(desk: Desk, alice: Person
         await expect(content.locator("*")).to_have_count(0)
     await expect(chat.threads.first.locator(".thread-title")).to_have_text("<img src=x onerror=alert(1)>")
     await expect(chat.page.get_by_role("heading", level=1)).to_have_text("<img src=x onerror=alert(1)>")
+
+
+HUGE = {
+    "a macro": r"\def\a{" + "x" * 400 + "}" + r"\a" * 400,
+    "a macro by another name": r"\newcommand{\a}{" + "x" * 400 + "}" + r"\a" * 400,
+    "fractions": r"\frac{x}{" * 300 + "x" + "}" * 300,
+    "indices": "x_{" * 900 + "x" + "}" * 900,
+    "sizes": r"\Huge " * 600 + "x",
+    "cells": r"\begin{matrix}" + "&" * 3_900 + r"\end{matrix}",
+    "accents": "x=" + "é" * 3_900,
+    "boxes in boxes": (r"\boxed{" * 12 + "x" + "}" * 12) * 40,
+}
+LARGE = [
+    r"\cfrac{1}{1+" * 12 + "x" + "}" * 12,
+    r"\begin{pmatrix}" + ("a_{11}&" * 19 + r"x\\") * 20 + r"\end{pmatrix}",
+    r"\begin{gather}" + r"\frac{a_i}{b^2} = \sum_{k=1}^{n} \left( a_k + \sqrt{c_k} \right) \\" * 40 + r"\end{gather}",
+]
+
+
+async def test_a_formula_that_would_freeze_or_crash_the_tab_is_its_source(desk: Desk, alice: Person) -> None:
+    formulas = [*HUGE.values(), *LARGE]
+    text = "".join(f"$$\n{formula}\n$$\n\n" for formula in formulas)
+    chat = await desk.chat(alice, await answered(alice, "Prove it.", text))
+    content = chat.answer.locator(".markdown-content")
+
+    await expect(content.locator(".katex")).to_have_count(len(LARGE))
+    sources = content.locator("code.refused-math-display")
+    await expect(sources).to_have_count(len(HUGE))
+    assert [source.strip("$\n") for source in await sources.all_text_contents()] == list(HUGE.values())
+    await chat.say("say hello")
+    await chat.is_over(answers=2)
