@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import os
 import re
 import secrets
+import string
 import uuid
 from collections.abc import Callable
 from decimal import Decimal
@@ -83,6 +85,18 @@ def test_a_bad_value_names_its_variable(name: str, value: str) -> None:
     assert [problem.split()[0] for problem in refused.value.problems] == [name]
 
 
+def hexed(data: bytes) -> str:
+    return data.hex()
+
+
+def base64d(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
 GUESSABLE = [
     "correct-horse-battery-staple-correct-horse", "elephant umbrella mountain river sky",
     "The quick brown fox jumps over the lazy dog", "this-is-the-secret-key-of-our-chat-server",
@@ -116,6 +130,28 @@ def test_a_key_that_can_be_guessed_is_refused(key: str) -> None:
         assert key not in str(refused.value)
 
 
+ALSO_GUESSABLE = [
+    *(encode(one) for encode in (hexed, base64d, base64url) for one in (
+        b"password" * 4, b"mysupersecretkeythatnobodyknows", b"0123456789abcdef" * 2, "пароль-от-нашего-чата".encode(),
+        b"09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7", bytes(range(32)), b"\0" * 32,
+    )),
+    *(digest(word + end).hexdigest() for digest in (hashlib.md5, hashlib.sha1, hashlib.sha256, hashlib.sha512)
+      for word in (b"", b"password", b"secret", b"test", b"admin", b"iloveyou") for end in (b"", b"\n")),
+    base64d(hashlib.sha256(b"password").digest()), "base64:" + base64d(b"password" * 4),
+    "sha256:" + hashlib.sha256(b"test").hexdigest()[:32], str(uuid.UUID(hashlib.md5(b"secret").hexdigest())).upper(),
+    "cafebabedeadbeef0badf00ddefec8ed", "123e4567-e89b-12d3-a456-426614174000", "550e8400-e29b-41d4-a716-446655440000",
+    "3.14159265358979323846264338327950288", "2.718281828459045235360287471352662",
+    "14142135623730950488016887242096980785", "1.6180339887498948482045868343656381177",
+    "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9", "sk_test_4eC39HqLyjWDarjtT1zdp7dc",
+    "MeinGeheimesPasswortFuerDieSeite123", "Il0veMyD0gM4xAndMyC4tF3l1x!2019!!", "MonMotDePasseTresSecretPourLeSite!",
+]  # fmt: skip
+
+
+def test_an_encoded_key_a_hash_of_a_word_and_a_printed_key_are_refused() -> None:
+    token_table.load()
+    assert [key for key in ALSO_GUESSABLE if not is_guessable(key)] == []
+
+
 RANDOM: dict[str, Callable[[], str]] = {
     "token_hex(16)": lambda: secrets.token_hex(16),
     "token_hex(32)": lambda: secrets.token_hex(32),
@@ -124,7 +160,10 @@ RANDOM: dict[str, Callable[[], str]] = {
     "token_urlsafe(32)": lambda: secrets.token_urlsafe(32),
     "token_urlsafe(48)": lambda: secrets.token_urlsafe(48),
     "token_urlsafe(96)": lambda: secrets.token_urlsafe(96),
-    "base64": lambda: base64.b64encode(secrets.token_bytes(32)).decode(),
+    "base64": lambda: base64d(secrets.token_bytes(32)),
+    "Laravel's": lambda: "base64:" + base64d(secrets.token_bytes(32)),
+    "ASCII": lambda: "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(40)),
+    "hexadecimal in base64": lambda: base64d(secrets.token_hex(16).encode() + b"\n"),
     "base32": lambda: base64.b32encode(secrets.token_bytes(25)).decode(),
     "two UUIDs": lambda: f"{uuid.uuid4()}{uuid.uuid4()}",
     "Django's": lambda: "".join(

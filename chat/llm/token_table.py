@@ -1,7 +1,7 @@
 """The table of o200k_base, whose ranks are shipped in `data/`: no download, no network. Loaded, it takes 80 MB.
 
 As a program it answers requests: `python token_table.py` reads a line of JSON from its input, `{"count": [texts]}` or
-`{"ids": text}`, and writes a line with the result. It imports nothing of `chat`, so it is small and starts quickly.
+`{"ids": [texts]}`, and writes a line with the result. It imports nothing of `chat`, so it is small and starts quickly.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def _answer_requests() -> None:
     load()
     while select.select([sys.stdin], [], [], IDLE_SECONDS)[0] and (line := sys.stdin.buffer.readline()):
         request = json.loads(line)
-        result = token_ids(request["ids"]) if "ids" in request else counted(request["count"])
+        result = list(map(token_ids, request["ids"])) if "ids" in request else counted(request["count"])
         sys.stdout.buffer.write(json.dumps(result).encode() + b"\n")
         sys.stdout.buffer.flush()
 

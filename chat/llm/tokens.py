@@ -39,17 +39,17 @@ def prepare() -> Future[None] | None:
     return None if token_table.is_loaded() else _thread().submit(_counter().start)
 
 
-def token_ids(text: str) -> list[tuple[int, int]]:
-    """The number of each token, which is its rank by frequency, and its length in bytes. It takes a second."""
+def token_ids(texts: list[str]) -> list[list[tuple[int, int]]]:
+    """For each text the number of each token, which is its rank by frequency, and its length in bytes; in a second."""
     if token_table.is_loaded():
-        return token_table.token_ids(text)
-    request = json.dumps({"ids": text}).encode() + b"\n"
+        return list(map(token_table.token_ids, texts))
+    request = json.dumps({"ids": texts}).encode() + b"\n"
     try:
         told = subprocess.run(PROGRAM, input=request, stdout=subprocess.PIPE, check=True, timeout=MAX_SECONDS)  # noqa: S603
-        return [(token, length) for token, length in json.loads(told.stdout)]
+        return [[(token, length) for token, length in tokens] for tokens in json.loads(told.stdout)]
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         logger.warning("Tokens are read in this process, which takes 80 MB: %r", error)
-        return token_table.token_ids(text)
+        return list(map(token_table.token_ids, texts))
 
 
 def most_tokens(text: str) -> int:

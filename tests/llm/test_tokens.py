@@ -20,7 +20,7 @@ TEXTS = ["", "hello world", "smørbrød \N{SNOWMAN}\n" * 100, "\ud800 half a pai
 COUNTS_ELSEWHERE = """
 import asyncio, sys
 from chat.llm import token_table, tokens
-print(asyncio.run(tokens.count_tokens(["hello world"])), tokens.token_ids("hello"), token_table.is_loaded())
+print(asyncio.run(tokens.count_tokens(["hello world"])), tokens.token_ids(["hello"]), token_table.is_loaded())
 """
 SAYS_ITS_COUNTERS_ID = """
 import sys, time
@@ -78,7 +78,7 @@ def test_who_counts_tokens_does_not_load_the_table() -> None:
     told = subprocess.run(
         [sys.executable, "-c", COUNTS_ELSEWHERE], capture_output=True, text=True, check=True, timeout=60
     )
-    assert told.stdout == f"[2] {token_table.token_ids('hello')} False\n"
+    assert told.stdout == f"[2] {[token_table.token_ids('hello')]} False\n"
     assert told.stderr == ""
 
 
@@ -146,4 +146,4 @@ def test_without_another_process_tokens_are_counted_here(
     tokens._counter().stop()
     assert tokens._count_elsewhere(["hello world"]) == [2]
     assert "no other could be started" in caplog.text
-    assert tokens.token_ids("hello") == token_table.token_ids("hello")
+    assert tokens.token_ids(["hello"]) == [token_table.token_ids("hello")]
