@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, cast
 
+import hypercorn.asyncio.run
 import hypercorn.protocol
 import hypercorn.protocol.h11
 import hypercorn.protocol.ws_stream
@@ -36,6 +37,7 @@ from chat.settings import Settings, SettingsError
 from chat.settings.summary import summary
 from chat.web.handshakes import ClosingStream
 from chat.web.resources import EXTENSION, Resources
+from chat.web.send_progress import WatchedServer
 from chat.web.server_patches import LimitedConnection
 from chat.web.strict_http import MAX_HEAD_BYTES, StrictProtocol
 
@@ -63,6 +65,7 @@ hypercorn.protocol.ws_stream.server_extensions_handshake = lambda *_: None  # ty
 hypercorn.protocol.ws_stream.Connection = LimitedConnection  # type: ignore[attr-defined]
 hypercorn.protocol.H11Protocol = StrictProtocol  # type: ignore[attr-defined]
 hypercorn.protocol.h11.WSStream = ClosingStream  # type: ignore[attr-defined]
+hypercorn.asyncio.run.TCPServer = WatchedServer  # type: ignore[attr-defined]
 
 
 def serve(settings: Settings, *, on_listening: Callable[[], None] | None = None) -> int:

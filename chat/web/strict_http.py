@@ -135,7 +135,8 @@ class StrictProtocol(H11Protocol):
         """After an answer. hypercorn would serve 1,300 requests that a client sent at once, even after it left."""
         has_next = isinstance(self.connection, StrictConnection) and self.connection.has_received_more()
         self._pipelined = self._pipelined + 1 if has_next else 0
-        if self._pipelined <= MAX_PIPELINED and not self.context.terminated.is_set():
+        is_complete = self.connection.our_state is h11.DONE and self.connection.their_state is h11.DONE
+        if is_complete and self._pipelined <= MAX_PIPELINED and not self.context.terminated.is_set():
             await super()._maybe_recycle()
             return
         await self._close_stream()

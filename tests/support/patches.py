@@ -38,7 +38,7 @@ from chat.services.replies import (
 )
 from chat.services.replies.journal import ReplyJournal
 from chat.services.replies.live_text import LiveText
-from chat.web import auth, compression, error_pages, kept, readiness, resources, security_headers
+from chat.web import auth, compression, error_pages, kept, readiness, resources, security_headers, send_progress
 from chat.web.admin import changes, lists
 from chat.web.chat import feed, inbox, open_sockets, reconciler, socket, user_feed
 from chat.web.server_patches import TrustedProxies
@@ -166,6 +166,7 @@ EXPORTED_AT_ONCE = Part(grid_sql, "EXPORTED_AT_ONCE")
 AUDIT_CONTEXTS = (Part(changes, "audit_context"), Part(lists, "audit_context"))
 
 # The site and its websockets
+LOOK_FOR_PROGRESS_SECONDS = Part(send_progress, "LOOK_SECONDS")
 READINESS_LIMIT_SECONDS = Part(readiness, "LIMIT_SECONDS")
 READINESS_DOWN_SECONDS = Part(readiness, "DOWN_SECONDS")
 GZIPPED = Part(compression, "_gzipped")
