@@ -9,9 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
+from chat.text import BLANK
+
 ENOUGH = 8  # unpredictable characters: as many as the shortest random password
 COMMON_PASSWORDS = Path(__file__).with_name("common_passwords.txt.gz")
 COMMON_WORDS = Path(__file__).with_name("common_words.txt")
+FAMOUS_PASSPHRASES = Path(__file__).with_name("famous_passphrases.txt")
 
 # What a part counts as: about the number of digits of its rank in a guesser's list.
 NAME, RUN, SHORT_RUN, YEAR, WORD, RARER_WORD, DATE = 1, 1, 2, 2, 2, 4, 4
@@ -19,13 +22,20 @@ MOST_COMMON = 1000  # of the leaked passwords, the most frequent first
 # Shorter parts occur in random texts and in passphrases by chance.
 WORD_LENGTH, RARER_WORD_LENGTH, NAME_LENGTH, RUN_LENGTH, SPACED_OUT_LENGTH = 4, 5, 3, 4, 4
 LONGEST_WORD = 24
+SHORTEST_COUNT = 3
 
 # Signs count as the character they stand for, on both sides of a comparison: `1` stands for i and l, so both are one.
 LEET = str.maketrans("l1!|04@3€5$7+8692(", "iiiioaaeessttbggzc")
+# Cyrillic and Greek look-alikes count as the Latin character that they look like, on both sides as well.
+LOOKALIKES = str.maketrans(
+    "авекмнорстухіјѕһԁԛԝӏαβεηικμνορτυχω",
+    "abekmhopctyxijshdqwiabenikuvoptuxw",
+)
 SHIFTED = str.maketrans("!@#$%^&*()", "1234567890")
 KEYBOARD_WALKS = Path(__file__).with_name("keyboard_walks.txt")
 SHORT_RUNS = re.compile(r"123|321|abc|xyz|qwe|asd|zxc|йцу|фыв|aze|([\W_])\1\1+")
 YEARS = re.compile(r"(?:19|20)\d\d")
+CLUBS = re.compile(r"(?<=[^\W\d_]{4})[\W_]?(?:fc|cf)[\W_]?(?:18\d\d)?")  # chelsea.fc.2012, liverpoolfc1892
 DATES = re.compile(  # 31.12.99, 31/12/1999, 3.1.1999, 31121999, 1999-12-31
     r"(?:0[1-9]|[12]\d|3[01])([-./]?)(?:0[1-9]|1[0-2])\1(?:(?:19|20)\d\d|\d\d)"
     r"|[1-9]([-./])[1-9]\2(?:(?:19|20)\d\d|\d\d)"
@@ -38,14 +48,19 @@ DOUBLED = re.compile(r"(.)\1+", re.DOTALL)
 
 def is_guessable(password: str, names: Iterable[str] = ()) -> bool:
     """Whether fewer than ENOUGH characters are left; `names` are those of the user and the site."""
-    text = unicodedata.normalize("NFKC", password).casefold().strip()
+    text = folded(password)
     known = {canonical(name): NAME for name in names if len(name) >= NAME_LENGTH}
     return any(extra + _left(variant, known) < ENOUGH for variant, extra in _variants(text))
 
 
+def folded(password: str) -> str:
+    """The password as a reader sees it, for comparisons: without case, invisible characters and styles of writing."""
+    return unicodedata.normalize("NFKC", BLANK.sub("", password)).casefold().strip()
+
+
 def canonical(text: str) -> str:
-    """The text in a form that all leetspeak variants of a word share."""
-    return text.casefold().translate(LEET)
+    """The text in a form that all leetspeak variants of a word share, and its spellings with look-alikes."""
+    return text.casefold().translate(LOOKALIKES).translate(LEET)
 
 
 @cache
@@ -68,6 +83,12 @@ def common_words() -> Mapping[str, int]:
 
 
 @cache
+def famous_passphrases() -> list[str]:
+    """Passphrases that everyone knows, without spaces."""
+    return ["".join(line.split()) for line in FAMOUS_PASSPHRASES.read_text("utf-8").splitlines()[1:]]
+
+
+@cache
 def keyboard_walks() -> str:
     """All keyboard walks in one text, forwards and backwards."""
     walks = _words_of(KEYBOARD_WALKS)
@@ -80,13 +101,20 @@ def _words_of(file: Path) -> list[str]:
 
 
 def _variants(text: str) -> Iterator[tuple[str, int]]:
-    """The password without repeats or without its separators, and what leaving them out counts as."""
+    """The password without repeats, separators or famous passphrases, and what leaving them out counts as."""
     yield text, 0
     yield REPEATED.sub(lambda found: found[found.lastindex or 0], text), len(REPEATED.findall(text))
     yield DOUBLED.sub(r"\1", text), 3
     signs = set(re.findall(r"[\W_]", text))
     if len(signs) == 1 and max(map(len, pieces := text.split(*signs))) <= SPACED_OUT_LENGTH:
         yield "".join(pieces), 1
+    counted = "".join(re.findall(r"\d+", text))
+    if len(counted) >= SHORTEST_COUNT and counted in "1234567890":  # ich1liebe2dich3
+        yield re.sub(r"\d+", "", text), len(counted)
+    bare = re.sub(r"[\W_]+", "", text)
+    for phrase in famous_passphrases():
+        if phrase in bare:
+            yield bare.replace(phrase, ""), WORD
 
 
 def _left(text: str, names: Mapping[str, int]) -> int:
@@ -110,7 +138,7 @@ def _parts(text: str, read: str, typed: str, start: int, names: Mapping[str, int
             yield end - start, counts
     if (length := _run(typed, start)) >= RUN_LENGTH:
         yield length, RUN
-    for pattern, counts in ((YEARS, YEAR), (DATES, DATE), (SHORT_RUNS, SHORT_RUN)):
+    for pattern, counts in ((YEARS, YEAR), (DATES, DATE), (SHORT_RUNS, SHORT_RUN), (CLUBS, SHORT_RUN)):
         if found := pattern.match(text, start):
             yield len(found[0]), counts
 

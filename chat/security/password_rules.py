@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from difflib import SequenceMatcher
 
-from chat.security.guessing import common_passwords, is_guessable
+from chat.security.guessing import common_passwords, folded, is_guessable
 
 PASSWORD_MAX_BYTES = 1024  # more is an attempt to keep the processor busy
 GUESSABLE = (
@@ -20,7 +20,7 @@ NAME_MAX_LENGTH = 100  # longer ones are only compared as a whole: comparing cha
 def problems(password: str, *, min_length: int, email: str, site_name: str) -> list[str]:
     """What is wrong with a password, a sentence each; empty if nothing is.
 
-    All characters are accepted; only the comparisons ignore case and surrounding spaces.
+    All characters are accepted; only the comparisons ignore case, invisible characters and surrounding spaces.
     There is no rule about digits or capitals, since such rules produce predictable passwords.
     """
     if len(password.encode("utf-8", "surrogatepass")) > PASSWORD_MAX_BYTES:  # first: bounds the other checks
@@ -32,7 +32,7 @@ def problems(password: str, *, min_length: int, email: str, site_name: str) -> l
         found.append("The password is too similar to the email address. Choose a different one.")
     if _is_like(password, _names_of_site(site_name)):
         found.append("The password is too similar to the name of this site. Choose a different one.")
-    if not found and password.casefold().strip() in common_passwords():
+    if not found and folded(password) in common_passwords():
         found.append("Many people have this password, so it is guessed first. Choose another, or add your own words.")
     if not found and is_guessable(password, [*_names_of_address(email), *_names_of_site(site_name)]):
         found.append(GUESSABLE)
@@ -49,8 +49,8 @@ def _names_of_site(name: str) -> Iterator[str]:
 
 
 def _is_like(password: str, names: Iterator[str]) -> bool:
-    given = password.casefold().strip()
-    return any(_are_similar(given, name.casefold()) for name in names)
+    given = folded(password)
+    return any(_are_similar(given, folded(name)) for name in names)
 
 
 def _are_similar(password: str, name: str) -> bool:
