@@ -141,7 +141,7 @@ class _Checks:
         return (
             "default-src 'none'; "
             f"script-src 'nonce-{nonce()}' 'strict-dynamic'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
-            f"connect-src 'self' {sockets}; form-action 'self'; base-uri 'none'; object-src 'none'; "
+            f"worker-src 'self'; connect-src 'self' {sockets}; form-action 'self'; base-uri 'none'; object-src 'none'; "
             "frame-ancestors 'none'; manifest-src 'self'; "
             "require-trusted-types-for 'script'; trusted-types dompurify chat"
         )

@@ -127,3 +127,20 @@ async def test_a_formula_that_would_freeze_or_crash_the_tab_is_its_source(desk: 
     assert [source.strip("$\n") for source in await sources.all_text_contents()] == list(HUGE.values())
     await chat.say("say hello")
     await chat.is_over(answers=2)
+
+
+SLOW = {"csharp": "a def a<a>\n" * 2_700, "kotlin": '"${' * 4_000, "markdown": "[a](" * 7_400, "json": "[" * 29_000}
+
+
+async def test_code_that_takes_too_long_to_color_stays_plain(desk: Desk, alice: Person) -> None:
+    """Minutes for C# and Markdown; 4,000 elements in each other, which end the page; 29,000 elements in a row."""
+    blocks = "".join(f"```{language}\n{code.strip()}\n```\n\n" for language, code in SLOW.items())
+    chat = await desk.chat(alice, await answered(alice, "Show me.", f"{blocks}```python\nimport this\n```"))
+    codes = chat.answer.locator("pre code")
+
+    await expect(codes.last.locator(".hljs-keyword")).to_have_text("import")
+    for index, code in enumerate(SLOW.values()):
+        await expect(codes.nth(index).locator("[class^='hljs-']")).to_have_count(0)
+        assert await codes.nth(index).text_content() == f"{code.strip()}\n"
+    await chat.say("say hello")
+    await chat.is_over(answers=2)

@@ -160,7 +160,7 @@ async def test_only_our_scripts_have_the_nonce_and_nothing_else_may_run(nobody: 
 
     assert policy["default-src"] == "'none'"
     assert policy["script-src"] == f"'nonce-{nonce_of(answer)}' 'strict-dynamic'"
-    assert policy["style-src"] == policy["form-action"] == policy["font-src"] == "'self'"
+    assert policy["style-src"] == policy["form-action"] == policy["font-src"] == policy["worker-src"] == "'self'"
     assert policy["base-uri"] == policy["object-src"] == policy["frame-ancestors"] == "'none'"
     assert policy["connect-src"].split() == ["'self'", nobody.site.socket_url]
     assert policy["require-trusted-types-for"] == "'script'"

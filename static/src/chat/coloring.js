@@ -1,7 +1,7 @@
-/** Highlights finished code, one block at a time while the browser is idle. */
+/** Colors finished code, one block at a time: `highlight.js` in a worker, the page while it is idle. */
 import { idle } from "./idle.js";
 
-// Highlighting a block of this length takes 50 ms; longer ones stay plain.
+// Longer code stays plain.
 const MOST_CHARACTERS = 30_000;
 const AGAIN_MS = 2_000;
 
@@ -21,7 +21,7 @@ async function run() {
     const { highlighted } = await import("./highlight.js");
     while (waiting.size) {
       await idle();
-      colorNext(highlighted);
+      await colorNext(highlighted);
     }
   } catch {
     waiting.clear(); // not loaded: a page from before an update, or no connection; code is readable without colors
@@ -30,14 +30,15 @@ async function run() {
   }
 }
 
-function colorNext(highlighted) {
+async function colorNext(highlighted) {
   const [code] = waiting;
   waiting.delete(code);
   const text = code.textContent;
   if (text.length > MOST_CHARACTERS || !code.isConnected) return;
-  if (isSelected(code)) return void window.setTimeout(() => colorLater(code.parentNode.parentNode), AGAIN_MS);
-  const colored = highlighted(text, /language-(\S+)/.exec(code.className)[1]);
-  if (colored) code.replaceChildren(colored);
+  const colored = await highlighted(text, /language-(\S+)/.exec(code.className)[1]);
+  if (!colored) return;
+  if (isSelected(code)) window.setTimeout(() => colorLater(code.parentNode.parentNode), AGAIN_MS);
+  else code.replaceChildren(colored);
 }
 
 /** Replacing the nodes would drop a selection. */

@@ -1,49 +1,33 @@
-/** Syntax highlighting for the languages that answers mostly use. `coloring.js` loads this module when there is code. */
-import hljs from "highlight.js/lib/core";
-import bash from "highlight.js/lib/languages/bash";
-import c from "highlight.js/lib/languages/c";
-import cpp from "highlight.js/lib/languages/cpp";
-import csharp from "highlight.js/lib/languages/csharp";
-import css from "highlight.js/lib/languages/css";
-import diff from "highlight.js/lib/languages/diff";
-import dockerfile from "highlight.js/lib/languages/dockerfile";
-import go from "highlight.js/lib/languages/go";
-import ini from "highlight.js/lib/languages/ini";
-import java from "highlight.js/lib/languages/java";
-import javascript from "highlight.js/lib/languages/javascript";
-import json from "highlight.js/lib/languages/json";
-import kotlin from "highlight.js/lib/languages/kotlin";
-import markdown from "highlight.js/lib/languages/markdown";
-import php from "highlight.js/lib/languages/php";
-import python from "highlight.js/lib/languages/python";
-import ruby from "highlight.js/lib/languages/ruby";
-import rust from "highlight.js/lib/languages/rust";
-import sql from "highlight.js/lib/languages/sql";
-import swift from "highlight.js/lib/languages/swift";
-import typescript from "highlight.js/lib/languages/typescript";
-import xml from "highlight.js/lib/languages/xml";
-import yaml from "highlight.js/lib/languages/yaml";
+/** Syntax highlighting, by highlight.js in a worker. `coloring.js` loads this module when there is code. */
+import { TimedWorker } from "./timed_worker.js";
 
-const LANGUAGES = {
-  bash, c, cpp, csharp, css, diff, dockerfile, go, ini, java, javascript, json, kotlin, markdown, php, python, ruby,
-  rust, sql, swift, typescript, xml, yaml,
-};
-
-for (const [name, language] of Object.entries(LANGUAGES)) hljs.registerLanguage(name, language);
+// Code takes 50 ms per 30,000 characters, but a text made for it takes minutes: some patterns take quadratic or cubic time.
+const MOST_MS = 1_000;
+const MOST_SPANS = 10_000; // laid out in 0.1 s; 30,000 characters of Python or JavaScript have 2,000
+const MOST_DEPTH = 50; // of strings in strings; thousands overflow Chromium's stack
 
 const PART = /<span class="([^"]*)">|<\/span>|&(amp|lt|gt|quot|#x27);|[^<&]+/g;
 const CHARACTERS = { amp: "&", lt: "<", gt: ">", quot: '"', "#x27": "'" };
 
-/** The code as nodes, or null if the language is unknown. The HTML of highlight.js has only spans and five entities. */
-export function highlighted(code, language) {
-  const name = language.toLowerCase();
-  if (!hljs.getLanguage(name)) return null;
+const address = new URL("../highlighter.js", import.meta.url).href;
+const policy = window.trustedTypes?.createPolicy("chat", { createScriptURL: () => address });
+const worker = new TimedWorker(() => new Worker(policy?.createScriptURL("") ?? address), MOST_MS);
+
+/** The code as nodes, or null if the language is unknown or the code should stay plain. */
+export async function highlighted(code, language) {
+  const html = await worker.ask({ code, language: language.toLowerCase() });
+  return html === null ? null : nodesOf(html);
+}
+
+/** The HTML of highlight.js has only spans and five entities. */
+function nodesOf(html) {
   const root = document.createDocumentFragment();
-  let place = root;
-  for (const [part, className, entity] of hljs.highlight(code, { language: name, ignoreIllegals: true }).value.matchAll(PART)) {
-    if (part === "</span>") place = place.parentNode;
-    else if (className !== undefined) place = place.appendChild(spanOf(className));
+  let [place, depth, spans] = [root, 0, 0];
+  for (const [part, className, entity] of html.matchAll(PART)) {
+    if (part === "</span>") [place, depth] = [place.parentNode, depth - 1];
+    else if (className !== undefined) [place, depth, spans] = [place.appendChild(spanOf(className)), depth + 1, spans + 1];
     else place.append(entity ? CHARACTERS[entity] : part);
+    if (depth > MOST_DEPTH || spans > MOST_SPANS) return null;
   }
   root.normalize();
   return root;
