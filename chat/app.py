@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncGenerator
-from typing import Any
+from typing import Any, NoReturn
+from urllib.parse import urlsplit, urlunsplit
 
 from quart import Quart, request, websocket
 from quart.routing import QuartRule
 from quart.wrappers import BaseRequestWebsocket, Request, Response, Websocket
-from werkzeug.exceptions import BadHost
-from werkzeug.routing import MapAdapter
+from werkzeug.exceptions import BadHost, NotFound
+from werkzeug.routing import MapAdapter, RequestRedirect
 
 from chat.checkout import ROOT
 from chat.database import DatabaseUnavailable
@@ -123,9 +124,27 @@ class App(Quart):
         except BadHost:
             return self.url_map.bind("", path_info=request.path, default_method=request.method) if request else None
 
+    def raise_routing_exception(self, request: BaseRequestWebsocket) -> NoReturn:
+        """Redirect to a path: the scheme and host of the outside are unknown if the proxy does not tell them.
+
+        No browser follows the redirect of a handshake.
+        """
+        error = request.routing_exception
+        if isinstance(error, RequestRedirect):
+            if isinstance(request, Websocket):
+                raise NotFound
+            error.new_url = relative(error.new_url)
+        super().raise_routing_exception(request)
+
     async def send_static_file(self, filename: str) -> Response:
         """Quart's own handler knows neither compressed variants nor versions."""
         return await self.files.respond(filename)
+
+
+def relative(url: str) -> str:
+    """An address on the site itself, without scheme and host: two slashes at its beginning would name another host."""
+    parts = urlsplit(url)
+    return urlunsplit(("", "", f"/{parts.path.lstrip('/')}", parts.query, ""))
 
 
 def create_app(settings: Settings) -> Quart:

@@ -28,6 +28,7 @@ LISTS = {
 MAX_LIST_BYTES = 1024
 # Headers that wsproto decodes as ASCII; others would be an unhandled exception, with a traceback in the log.
 ASCII = {b"connection", b"upgrade", b"sec-websocket-extensions", b"sec-websocket-protocol"}
+MAX_METHOD_BYTES = 20  # the longest registered one has 17; the access log has a method as it came
 MAX_PIPELINED = 16  # requests in a row, each sent before the previous one was answered; browsers send none
 
 
@@ -172,6 +173,8 @@ def _refuse_ambiguous(request: h11.Request) -> None:
         raise _refused("the body has two lengths")
     if request.method != request.method.upper():  # hypercorn would take `post` for POST, but a proxy's rules may not
         raise _refused("methods are written in upper case")
+    if len(request.method) > MAX_METHOD_BYTES:
+        raise LocalProtocolError("no method is that long", error_status_hint=HTTPStatus.NOT_IMPLEMENTED)
     if not request.target.startswith(b"/") or b"#" in request.target:  # a whole URL would name a second host
         raise _refused("the target must be a path")
     if UPGRADE in names and has_body and request.method == b"GET":  # the first frames of a websocket, or its body?

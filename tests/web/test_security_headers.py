@@ -316,7 +316,7 @@ async def plain(beside: Beside, stores: Stores) -> AsyncIterator[httpx.AsyncClie
 # Websockets
 
 
-async def handshake(person: Person, **headers: str | None) -> websockets.Response:
+async def handshake(person: Person, path: str = "", **headers: str | None) -> websockets.Response:
     """The raw response to a handshake; a header that is None is left out."""
     cookie = "; ".join(f"{name}={value}" for name, value in person.http.cookies.items())
     target = httpx.URL(person.site.url)
@@ -334,7 +334,7 @@ async def handshake(person: Person, **headers: str | None) -> websockets.Respons
     lines = [f"{name}: {value}" for name, value in sent.items() if value is not None]
     reader, writer = await asyncio.open_connection(target.host, target.port)
     try:
-        request = "\r\n".join([f"GET /ws/chat/{uuid.uuid4()}/ HTTP/1.1", *lines, "", ""])
+        request = "\r\n".join([f"GET {path or f'/ws/chat/{uuid.uuid4()}/'} HTTP/1.1", *lines, "", ""])
         writer.write(request.encode("latin-1"))
         answer = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), LONG_SECONDS)).decode("latin-1")
     finally:
@@ -393,6 +393,12 @@ async def test_an_unknown_socket_is_a_404(member: Person) -> None:
             pytest.fail("it must not open")
 
     assert refused.value.response.status_code == 404
+
+
+async def test_a_socket_without_its_last_slash_is_a_404(production: Production) -> None:
+    own = {"Host": "chat.example.com", "Origin": production.origin}
+
+    assert (await handshake(Person(production.site, new_client()), path="/ws/chat", **own)).status_code == 404
 
 
 async def test_sockets_in_production_come_by_https_and_by_name(production: Production) -> None:

@@ -14,7 +14,14 @@ import h11
 import pytest
 from quart import Response
 
-from chat.web.strict_http import MAX_CHUNKS, MAX_HEAD_BYTES, MAX_LIST_BYTES, MAX_PIPELINED, StrictConnection
+from chat.web.strict_http import (
+    MAX_CHUNKS,
+    MAX_HEAD_BYTES,
+    MAX_LIST_BYTES,
+    MAX_METHOD_BYTES,
+    MAX_PIPELINED,
+    StrictConnection,
+)
 from tests.support.raw_client import answer, connected, nothing_left
 from tests.support.site import Site
 from tests.support.waiting import LONG_SECONDS
@@ -166,6 +173,15 @@ async def test_a_head_that_is_too_long_is_refused(site: Site, size: int) -> None
     said = await answer(site, head(b"X-Long: " + b"a" * size + b"\r\n", method=b"GET"))
 
     assert said.startswith(b"HTTP/1.1 431 ")
+
+
+@pytest.mark.parametrize(
+    ("size", "status"), [(MAX_METHOD_BYTES, b"403"), (MAX_METHOD_BYTES + 1, b"501"), (5000, b"501")]
+)
+async def test_a_method_that_is_too_long_is_refused(site: Site, size: int, status: bytes) -> None:
+    said = await answer(site, head(b"Connection: close\r\n", method=b"A" * size))
+
+    assert said.startswith(b"HTTP/1.1 " + status)
 
 
 @pytest.mark.parametrize("name", [b"Accept", b"accept-encoding", b"If-None-Match", b"Range", b"Content-Type"])
