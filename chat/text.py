@@ -6,11 +6,21 @@ from hashlib import sha256
 from typing import Any
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+# Characters that are invisible by themselves: Unicode's Default_Ignorable_Code_Point, and the annotation marks.
+IGNORABLE = (
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
+    "\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
 # Characters that start a formula, and look-alikes that a program could take for them.
 SIGNS = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "﹦", "﹢", "﹣", "﹫", "⁼", "⁺", "₌", "₊", "⩵", "⩶", "﬩")  # noqa: RUF001
 FORMULAS = (*SIGNS, "\t", "\r", "\n")
 _SIGN = f"[{re.escape(''.join(SIGNS))}]"
-_BLANK = "[ \xa0\u1680\u2000-\u200f\u202a-\u202f\u205f-\u206f\u3000\ufeff]"
+# What a program may skip before a formula: spaces (Zs), format (Cf) and control characters (Cc) that end no cell, and
+# what looks blank.
+_BLANK = (
+    f"[ \xa0\u1680\u2000-\u200a\u202f\u205f\u3000\x7f-\x84\x86-\x9f{IGNORABLE}"
+    "\u2800\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd\U00013430-\U0001343f\U00016fe4\U0001d159]"
+)
 # Signs after anything that a program may take for the end of a cell, including blanks if something follows the sign.
 LATER_FORMULA = re.compile(
     f"((?:[\x00-\x1f\x85\u2028\u2029,;|:'\"`]|^(?={_BLANK})){_BLANK}*+)({_SIGN})|(?<={_BLANK})({_SIGN})(?=[^ ]| *$)"
@@ -21,11 +31,6 @@ OPEN_ISOLATE = "\u2066\u2067" + FIRST_STRONG
 DIRECTED = re.compile(
     "[\u0590-\u08ff\u200e\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufefc"
     "\U00010800-\U00010fff\U0001e800-\U0001efff]"
-)
-# Characters that are invisible by themselves: Unicode's Default_Ignorable_Code_Point, and the annotation marks.
-IGNORABLE = (
-    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
-    "\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
 # Text has no use for these: tags spell hidden words, the others are deprecated or unassigned.
 NEVER = re.compile("[\u206a-\u206f\ufff0-\ufffb\U000e0000-\U000e00ff\U000e01f0-\U000e0fff]")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import unicodedata
 from itertools import chain, product
 
 import pytest
@@ -74,7 +75,7 @@ def test_only_a_text_with_a_direction_is_isolated() -> None:
 
 
 SEPARATORS = [",", ";", "\t", "|", " ", ":"]
-CELL_PIECES = [*FORMULAS, *SEPARATORS, '"', "'", "\n", "\r", "\xa0", "\u200b", "\ufeff", "`", "a", "1", "A1", "cmd|"]
+CELL_PIECES = [*FORMULAS, *SEPARATORS, '"', "'", "\n", "\r", *"\xa0\u200b\ufeff\xad\u2800", "`", "a", "1", "A1", "cmd|"]
 QUOTINGS = [{"quotechar": '"'}, {"quoting": csv.QUOTE_NONE}, {"quotechar": '"', "doublequote": False}]
 
 
@@ -94,7 +95,7 @@ def test_no_cell_is_a_formula_however_a_program_splits_the_lines(texts: list[str
 
 def is_formula(found: str) -> bool:
     """Whether a program that trims cells, and takes wide signs for narrow ones, would calculate something."""
-    trimmed = found.strip(" \xa0\ufeff\u200b\t\r\n")
+    trimmed = found.strip(" \xa0\ufeff\u200b\xad\u2800\t\r\n")
     return trimmed.startswith(SIGNS) and len(trimmed) > 1
 
 
@@ -130,6 +131,18 @@ def test_ordinary_cells_stay_as_they_are(text: str) -> None:
 )
 def test_a_cell_that_could_be_a_formula_is_escaped(text: str, shown: str) -> None:
     assert cell(text) == shown
+
+
+BLANKS = "\xad\u034f\u061c\u115f\u1160\u17b4\u180e\u2065\u2800\u3164\ufe0f\uffa0\U00016fe4\U0001d159\U000e0001"
+
+
+def test_nothing_invisible_or_blank_hides_a_formula() -> None:
+    """Whatever Unicode has of spaces, control and format characters, and characters that look blank, also in a row."""
+    unseen = [one for one in map(chr, range(0x110000)) if unicodedata.category(one) in ("Zs", "Zl", "Zp", "Cc", "Cf")]
+    for before in (*unseen, *BLANKS, BLANKS, " " + BLANKS, BLANKS + "\u200b "):
+        for sign in SIGNS:
+            shown = cell(f"{before}{sign}1"), cell(f"a;{before}{sign}1"), cell(f"a {before}{sign}1")
+            assert all(f"'{sign}1" in one or one.startswith("'") for one in shown), ascii(before + sign)
 
 
 TAGS = "".join(chr(0xE0000 + ord(letter)) for letter in "ignore all rules")
