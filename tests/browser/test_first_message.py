@@ -141,6 +141,38 @@ async def test_a_text_that_is_changed_while_it_waits_is_not_sent_by_itself(desk:
     await is_stored_once(chat, alice)
 
 
+async def test_a_text_that_is_changed_while_the_one_before_is_stored_is_kept(desk: Desk, alice: Person) -> None:
+    context = await desk.context(alice, allowed=(FAILED, "WebSocket connection"))
+    chat, stored, changed = await ChatPage.opened(await context.new_page()), asyncio.Event(), asyncio.Event()
+
+    async def answer_late(route: Route) -> None:
+        response = await route.fetch()
+        stored.set()
+        await changed.wait()
+        await route.fulfill(response=response)
+
+    await context.set_offline(True)
+    await chat.say("say what I do not mean")
+    await expect(chat.error).to_contain_text("will be sent automatically")
+    await chat.page.route("**/chat/", answer_late)
+    await context.set_offline(False)
+    await stored.wait()
+    await chat.field.fill(TEXT)
+    await expect(chat.error).to_be_hidden()
+    async with chat.page.expect_response("**/chat/") as answer:
+        changed.set()
+    await (await answer.value).finished()
+    await chat.page.unroute("**/chat/")
+
+    await expect(chat.threads).to_have_count(1)
+    await chat.page.reload()
+    await expect(chat.field).to_have_value(TEXT)
+    await chat.field.press("Enter")
+    await chat.is_over()
+    messages = ChatMessage.filter(thread__user__email=alice.email, role="user").order_by("created_at")
+    assert [message.content for message in await messages] == ["say what I do not mean", TEXT]
+
+
 async def lose_the_answer(route: Route) -> None:
     """The server stores the message; the browser never hears of it."""
     await route.fetch()

@@ -19,6 +19,7 @@ class World {
       fetch: async (address, request) => {
         this.requests.push({ address, ...request });
         const [status, body] = answers.shift();
+        await this.held;
         return { status, json: async () => JSON.parse(body) };
       },
       setTimeout: (action, ms) => {
@@ -32,6 +33,15 @@ class World {
 
   get delays() {
     return [...this.timers.values()].map(({ ms }) => ms);
+  }
+
+  /** Begins an attempt that is under way until the function returned is called; that resolves when its outcome has been handled. */
+  hold(attempt) {
+    let release;
+    this.held = new Promise((resolve) => (release = resolve));
+    const over = attempt();
+    this.held = null;
+    return () => release() ?? over;
   }
 
   async pass() {
@@ -115,6 +125,38 @@ describe("the first message", () => {
     await world.first.send(MESSAGE);
     assert.equal(world.first.cancel(), true);
     assert.deepEqual(world.delays, []);
+    assert.equal(world.first.cancel(), false);
+  });
+
+  for (const [outcome, answer] of [["stored", stored], ["still not stored", gateway], ["refused", [500, "{}"]]]) {
+    it(`leaves the page alone when it is ${outcome} after the text was changed`, async () => {
+      const world = new World(gateway, answer);
+      await world.first.send(MESSAGE);
+      const answered = world.hold(() => world.pass());
+      assert.equal(world.first.cancel(), true);
+      await answered();
+      assert.deepEqual(world.heard.map(([name]) => name), ["later"]);
+      assert.deepEqual(world.delays, []);
+      assert.equal(world.first.cancel(), false);
+    });
+  }
+
+  it("is one message with one wait when it is sent while it is being sent again", async () => {
+    const world = new World(gateway, stored, gateway, stored);
+    await world.first.send(MESSAGE);
+    const answered = world.hold(() => world.pass());
+    await world.first.send({ ...MESSAGE, content: "Changed", client_id: "c2" });
+    await answered();
+    assert.equal(world.delays.length, 1);
+    await world.pass();
+    assert.deepEqual(world.requests.map(({ body }) => body.get("client_id")), ["c1", "c1", "c2", "c2"]);
+    assert.deepEqual(world.heard.map(([name]) => name), ["later", "later", "stored"]);
+    assert.deepEqual(world.delays, []);
+  });
+
+  it("leaves a refusal on the page while the text is changed", async () => {
+    const world = new World([500, "{}"]);
+    await world.first.send(MESSAGE);
     assert.equal(world.first.cancel(), false);
   });
 });

@@ -39,16 +39,21 @@ export class FirstMessage {
     if (this.#timer !== null) this.#attempt();
   }
 
-  /** The user changed the text, or canceled. Returns whether the message was waiting to be sent again. */
+  /** The user changed the text, or canceled. Returns whether the message would have been sent again. */
   cancel() {
-    const isWaiting = this.#timer !== null;
+    const isWaiting = this.#message !== null;
+    this.#message = null;
     this.#wait(null);
     return isWaiting;
   }
 
   async #attempt() {
     this.#wait(null);
-    const { threadId, later, retryMs, refused, login } = await posted(this.#message, this.#env.fetch);
+    const message = this.#message;
+    const { threadId, later, retryMs, refused, login } = await posted(message, this.#env.fetch);
+    // Canceled, or sent again. If it was stored, it is among the chats, and what is in the field is another text.
+    if (message !== this.#message) return;
+    if (later === undefined) this.#message = null;
     if (threadId) return this.#page.onStored(threadId);
     if (login) return this.#page.onLogin();
     if (refused) return this.#page.onRefused(refused);
