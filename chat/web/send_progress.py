@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import logging
 import socket
@@ -48,6 +49,10 @@ class WatchedServer(TCPServer):
                 await self.writer.drain()
             except (OSError, RuntimeError):
                 await self.protocol.handle(Closed())
+
+    async def _close(self) -> None:
+        with contextlib.suppress(OSError):  # hypercorn expects a reset, but not a host that has disappeared (ETIMEDOUT)
+            await super()._close()
 
     def _watch(self) -> None:
         if self._is_watched:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import socket
 from collections.abc import AsyncIterator, Iterator
@@ -113,3 +114,18 @@ async def test_a_client_that_reads_again_keeps_its_connection(site: Site, lookin
                 assert await asyncio.wait_for(loop.sock_recv(client, 2**16), LONG_SECONDS)
         assert not closed.is_set()
     await asyncio.wait_for(closed.wait(), LONG_SECONDS)
+
+
+async def test_a_client_whose_host_disappears_is_no_error(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    loop, closed, before = asyncio.get_running_loop(), asyncio.Event(), served()
+    with endless(site, closed), small_client(site) as client:
+        await loop.sock_sendall(client, GET)
+        assert await asyncio.wait_for(loop.sock_recv(client, 1), LONG_SECONDS)
+        (connection,) = served() - before
+        transport = connection.get_coro().cr_frame.f_locals["writer"].transport  # type: ignore[union-attr]
+        transport._force_close(TimeoutError(errno.ETIMEDOUT, "what the kernel reports after its last try"))
+        await asyncio.wait_for(closed.wait(), LONG_SECONDS)
+        await eventually(lambda: served() <= before)
+    await asyncio.sleep(0)  # for what asyncio would report of a connection that failed
+
+    assert not [record for record in caplog.records if record.levelno > logging.INFO]
