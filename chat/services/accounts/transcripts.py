@@ -1,7 +1,7 @@
 """Makes Markdown of models and users safe to open in any program: nothing in it loads or runs.
 
 Programs read Markdown in different ways. So text outside code blocks contains neither images nor HTML for any of them,
-and code blocks, which are unchanged, get fences that all of them recognize.
+nor links to anything but the web and mailboxes, and code blocks, which are unchanged, get fences that all recognize.
 """
 
 from __future__ import annotations
@@ -20,6 +20,11 @@ LANGUAGE = re.compile(r"^\s*([\w+#.-]{1,30})")
 TICKS = re.compile("`+")
 TAG = re.compile(r"<(?=[A-Za-z/!?])")
 AUTOLINK = re.compile(r"<(https?://[^\s<>]+)>")
+# What follows is compared as it is written: programs disagree about what they decode or skip in an address.
+_LEADS_OUT = r"\s*<?(?:https?://|mailto:|#)"
+LINK = re.compile(rf"\]\((?!{_LEADS_OUT})", re.IGNORECASE)
+# With another word behind it, an address defines nothing: the line is a footnote or prose. A title begins with a sign.
+DEFINITION = re.compile(rf"\]:(?!{_LEADS_OUT}|[ \t]*[^\s<]{{1,100}}[ \t]+[^\s\"'(])", re.IGNORECASE)
 # Characters by which some programs see a formula, a comment or a cell where others see text or code.
 AMBIGUOUS = re.compile(r"[|$\\%{}]")
 BRACKETS = re.compile(r"[\[\]<&^=]")
@@ -29,7 +34,10 @@ CONTROLS = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(0x20), *range(
 
 
 def inert(text: str) -> str:
-    """The Markdown with images and HTML as text. Its last code block is closed."""
+    """The Markdown with images, HTML, and links to anything but the web and mailboxes as text.
+
+    Its last code block is closed.
+    """
     lines = without_hidden(text).replace("\r\n", "\n").replace("\r", "\n").translate(CONTROLS).split("\n")
     return "\n".join(_parts(lines))
 
@@ -124,4 +132,7 @@ def _split(line: str) -> tuple[list[str], list[str]]:
 
 
 def _passive(text: str) -> str:
-    return TAG.sub("&lt;", AUTOLINK.sub(r"\1", text)).replace("![", "!\\[")
+    # Entities, not backslashes: in the text of a link, marked removes the one before a bracket and looks for images
+    # again, and `\[` begins a formula.
+    plain = TAG.sub("&lt;", AUTOLINK.sub(r"\1", text)).replace("![", "!&#91;")
+    return DEFINITION.sub("]&#58;", LINK.sub("]&#40;", plain))

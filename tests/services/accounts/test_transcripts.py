@@ -1,4 +1,4 @@
-"""Transcripts can be opened by any program: no image, no HTML, and code as it was written."""
+"""Transcripts can be opened by any program: no image, no HTML, no odd link, and code as it was written."""
 
 from __future__ import annotations
 
@@ -13,14 +13,18 @@ import pytest
 from chat.checkout import ROOT
 from chat.services.accounts.transcripts import block, inert
 
-ACTIVE = re.compile(r"<(?:img|script|iframe|svg|style|object|embed|video|b|x)\b", re.IGNORECASE)
+ACTIVE = re.compile(
+    r"<(?:img|script|iframe|svg|style|object|embed|video|b|x)\b|<a href=\"(?!https?://|mailto:|#)", re.IGNORECASE
+)
 PIECES = [
     "![x](http://evil.example/p.png)", "![x][r]", "\n\n[r]: http://evil.example/p.png\n\n", "![[http://evil.example]]",
     "<img src=x>", "<script>", "</b>", "<!--", "-->", "<?x", "<b", "`", "``", "```", "````", "~~~", "~~~~", "\\", "\\`",
     "$", "$$", "\\[", "\\]", "\\(", "\\)", "\\begin{a}", "\\end{a}", "%%", "\n", "\n\n", " ", "    ", "\t", "> ", "- ",
     "1. ", "|", "\n|-|\n", "| a |", "[", "]", "(", ")", "!", "<", ">", "*", "_", "a", "js", "#", "&lt;", "&", "\r",
-    "\r\n", "\x1b[2J", "\u2028",
+    "\r\n", "\x1b[2J", "\u2028", "[x](javascript:1)", "[x][s]", "\n\n[s]: javascript:1\n\n", "](", "]:", "JaVaScRiPt:1",
+    "java&#115;cript:1", "file:///etc", "data:x,y", '"t"', "#a",
 ]  # fmt: skip
+SPAN = re.compile(r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)")
 # Programs that know formulas and comments look for these before they look for code.
 FIRST = [
     r"\$\$[\s\S]*?\$\$", r"%%[\s\S]*?%%", r"\\\[[\s\S]*?\\\]", r"\\begin\{a\}[\s\S]*?\\end\{a\}",
@@ -64,12 +68,19 @@ def test_nor_does_one_that_looks_for_formulas_or_comments_first(pattern: str) ->
     assert [(text, html) for text, html in zip(texts, rendered(seen), strict=True) if ACTIVE.search(html)] == []
 
 
+def test_nor_does_one_that_reads_the_text_of_a_link_twice() -> None:
+    """As marked does, without the backslashes before brackets."""
+    (html,) = rendered([inert("[[a![x](http://evil.example/p.png)](http://evil.example/p.png)")])
+
+    assert not ACTIVE.search(html)
+
+
 def test_nor_does_one_that_has_no_code_at_all() -> None:
     """Apart from code blocks and from spans that stand alone in clear text."""
     for text in random_texts(13, 3_000):
         prose = re.sub(r"(?m)^(`{3,})[^`\n]*\n[\s\S]*?^\1$", "", inert(text))
         for line in prose.split("\n"):
-            if re.search(r"[|$\\%{}\[\]&^=]", line):
+            if re.search(r"[|$\\%{}]", line) or re.search(r"[\[\]&^=]", SPAN.sub("", line)):
                 assert not re.search(r"!\[|<[A-Za-z/!?]", line), (text, line)
 
 
@@ -85,6 +96,8 @@ def test_nor_does_one_that_has_no_code_at_all() -> None:
         "[a link](https://example.com) and https://example.com/x?a=1&b=2",
         "- [ ] task\n- [x] done :fire: 😀 e\u0301 שלום",
         "a\\_b \\* c\\\\d",
+        "[a](HTTPS://a.b) [b](#b) [c](mailto:a@b.c) [d](#e)\n\n[r]: https://a.b 'title'",
+        "[^1]: A footnote: with words.\n\nSee [note]: it says more.\n\nUse `[x](javascript:a)` never.",
     ],
 )
 def test_ordinary_markdown_stays_as_it_is(text: str) -> None:
@@ -94,9 +107,10 @@ def test_ordinary_markdown_stays_as_it_is(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("![a](http://b.c/d.png)", "!\\[a](http://b.c/d.png)"),
-        ("\\![a](http://b.c)", "\\!\\[a](http://b.c)"),
-        ("!![a](http://b.c)", "!!\\[a](http://b.c)"),
+        ("![a](http://b.c/d.png)", "!&#91;a](http://b.c/d.png)"),
+        ("[![a](http://b.c/d.png)](http://e.f)", "[!&#91;a](http://b.c/d.png)](http://e.f)"),
+        ("\\![a](http://b.c)", "\\!&#91;a](http://b.c)"),
+        ("!![a](http://b.c)", "!!&#91;a](http://b.c)"),
         ("<b>x</b> <!-- c --> <?p ?>", "&lt;b>x&lt;/b> &lt;!-- c --> &lt;?p ?>"),
         ("\\<img src=x>", "\\&lt;img src=x>"),
         ("<https://a.b/c>", "https://a.b/c"),
@@ -107,11 +121,24 @@ def test_ordinary_markdown_stays_as_it_is(text: str) -> None:
         ("> ```\n> <b>\n>\n> x\n> ```\n> y", "```\n<b>\n\nx\n```\n> y"),
         ("- ```\n  x\n  ```", "-\n```\nx\n```"),
         ("```js onload=<b>\nx\n```", "```js\nx\n```"),
-        ("`a ![x](http://b.c) b\n`", "&#96;a !\\[x](http://b.c) b\n&#96;"),
+        ("`a ![x](http://b.c) b\n`", "&#96;a !&#91;x](http://b.c) b\n&#96;"),
         ("| `a|<b>` |", "| `a|&lt;b>` |"),
         ("`a|b` `<img>`", "`a|b` `&lt;img>`"),
         ("$$\n```\n$$\n<b>\n```", "&#36;&#36;\n```\n$$\n<b>\n```"),
         ("\x1b[2Ja\x00\x9b", "\ufffd[2Ja\ufffd\ufffd"),
+        ("[x](javascript:alert(1))", "[x]&#40;javascript:alert(1))"),
+        ("[x]( JaVaScRiPt:alert(1) 'y')", "[x]&#40; JaVaScRiPt:alert(1) 'y')"),
+        ("[x](java&#115;cript:a) [x](&#x6A;avascript:a)", "[x]&#40;java&#115;cript:a) [x]&#40;&#x6A;avascript:a)"),
+        ("[x](java\tscript:a) [x](<java\\script:a>)", "[x]&#40;java\tscript:a) [x]&#40;&lt;java\\script:a>)"),
+        ("[x](\njavascript:a)", "[x]&#40;\njavascript:a)"),
+        ("[x](data:text/html,y) [x](file:///etc)", "[x]&#40;data:text/html,y) [x]&#40;file:///etc)"),
+        ("[x](/etc/passwd) [x](\\\\host\\a)", "[x]&#40;/etc/passwd) [x]&#40;\\\\host\\a)"),
+        ("<javascript:alert(1)>", "&lt;javascript:alert(1)>"),
+        ("[r]: javascript:a", "[r]&#58; javascript:a"),
+        ("> [r]:\n> javascript:a", "> [r]&#58;\n> javascript:a"),
+        ("[r]: <file:///a> 'title'", "[r]&#58; &lt;file:///a> 'title'"),
+        ("[^1]: javascript:a", "[^1]&#58; javascript:a"),
+        ("[x](javascript:a) `[x](javascript:a)`", "[x]&#40;javascript:a) `[x]&#40;javascript:a)`"),
     ],
 )
 def test_what_could_act_becomes_text(text: str, shown: str) -> None:
@@ -133,7 +160,26 @@ def test_code_is_never_changed() -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["`", "``a", "` ", "```\n", "- ", "> ", "<", "![", "$$\n", "~~~a\n", "1. ", "\\`", "%%", "- ```\n"]
+    "unit",
+    [
+        "`",
+        "``a",
+        "` ",
+        "```\n",
+        "- ",
+        "> ",
+        "<",
+        "![",
+        "$$\n",
+        "~~~a\n",
+        "1. ",
+        "\\`",
+        "%%",
+        "- ```\n",
+        "](",
+        "]:",
+        "]: a",
+    ],
 )
 def test_a_hostile_text_grows_by_a_constant_factor(unit: str) -> None:
     text = unit * (60_000 // len(unit))
