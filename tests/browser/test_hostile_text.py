@@ -5,6 +5,8 @@ The watch of `desk` fails these tests when a dialog opens, a page asks another s
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from playwright.async_api import expect
 
 from chat.models import ChatThread
@@ -60,6 +62,9 @@ LINKS = """\
 
 [root@bank.example](mailto:eve@evil.example)
 
+[root@bank.example](mailto:root@bank.example?bcc=eve@evil.example) [https://bank.example](/accounts/delete/)
+[mine](/usage/)
+
 [\u202ebank](https://evil.example/c) [bank.example/d](https://b\u0430nk.example/d) [evil.example/e](https://evil.example/e)
 """
 
@@ -73,11 +78,15 @@ async def test_a_link_says_where_it_leads(desk: Desk, alice: Person) -> None:
             "one (evil.example)",
             "(evil.example)",
             "(eve@evil.example)",
+            "root@bank.example (root@bank.example, bcc=eve@evil.example)",
+            f"https://bank.example ({urlsplit(desk.site.url).netloc})",
+            "mine",
             "(evil.example)",
             "(xn--bnk-6cd.example)",
             "evil.example/e",
         ]
     )
+    await expect(links.filter(has_text="mine")).to_have_text("mine")
     await expect(links.last).to_have_text("evil.example/e")
     for number, path in enumerate("ab"):
         await expect(links.nth(number)).to_have_attribute("href", f"https://evil.example/{path}")

@@ -150,9 +150,24 @@ describe("the host of a link", () => {
     ["mailto:eve@evil.example", "root@bank.example", "eve@evil.example"],
     ["mailto:Eve@evil.example", "eve@evil.example", ""],
     ["/chat/", "bank.example", ""],
+    ["mailto:root@bank.example?subject=bcc=x&body=y", "root@bank.example", ""],
+    ["mailto:root@bank.example?bcc=eve@evil.example", "root@bank.example", "root@bank.example, bcc=eve@evil.example"],
+    ["mailto:root@bank.example?subject=x&%62cc=eve%40evil.example", "root@bank.example", "root@bank.example, %62cc=eve%40evil.example"],
+    ["mailto:root@bank.example?CC=a@evil.example&to=b@evil.example", "Support", "root@bank.example, CC=a@evil.example, to=b@evil.example"],
+    ["mailto:root@bank.example?to=eve@evil.example", "root@bank.example?to", "root@bank.example, to=eve@evil.example"],
+    ["mailto:root@bank.example,eve@evil.example", "root@bank.example", "root@bank.example,eve@evil.example"],
+    ["mailto:root@bank.example#?bcc=eve@evil.example", "root@bank.example", "root@bank.example#, bcc=eve@evil.example"],
+    ["https://chat.example/accounts/delete/", "https://bank.example", "chat.example"],
+    ["https://chat.example/accounts/delete/", "bank.example/login", "chat.example"],
+    ["https://chat.example/accounts/delete/", "Log in at https://bank.example", "chat.example"],
+    ["https://chat.example/accounts/delete/", "bank\u200b.ex\u00adample", "chat.example"],
+    ["https://chat.example/accounts/delete/", "root@bank.example", "chat.example"],
+    ["https://chat.example/accounts/delete/", "chat.example.bank.example", "chat.example"],
+    ["https://chat.example/chat/", "https://chat.example/chat/", ""],
+    ["https://chat.example/chat/", "✈️ Lisbon, Porto. And back", ""],
   ]) {
     it(`is beside ${JSON.stringify(words)} for ${JSON.stringify(address)}: ${shown || "nothing"}`, () => {
-      assert.equal(unsaidTarget(address, words), shown);
+      assert.equal(unsaidTarget(address, words, "chat.example"), shown);
     });
   }
 

@@ -47,8 +47,9 @@ function letTableScroll(table) {
 
 /** A link's text can say anything, so its host or mailbox is shown after it, unless the text begins with it. */
 function showHost(link) {
-  const target = unsaidTarget(link.getAttribute("href"), link.textContent.trim());
-  if (!target || target === window.location.host) return;
+  const [address, { origin, host: own }] = [link.getAttribute("href"), window.location];
+  const target = unsaidTarget(address[0] === "/" ? origin + address : address, link.textContent.trim(), own);
+  if (!target) return;
   const host = element("span", "link-host", ` (${target})`);
   host.dir = "ltr"; // isolated from the direction of the text
   link.append(host);

@@ -90,10 +90,22 @@ export function hostOf(address) {
 // Characters that reorder text or are invisible: text with them can look like any other text.
 const DECEPTIVE = /[\u00ad\u034f\u061c\u115f\u1160\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0]/;
 
-/** Where a link leads, the host or the mailbox, if its text does not begin with exactly that; otherwise "". */
-export function unsaidTarget(address, words) {
-  const target = hostOf(address) || (/^mailto:([^?#]*)/i.exec(address)?.[1] ?? "");
+const LIKE_ADDRESS = /https?:|www\.|@|^\S+\.\S/i;
+
+/**
+ * Where a link leads, the host or the mailbox, if its text does not begin with exactly that; otherwise "". For a page of this site,
+ * whose host is `own`, only if the text looks like an address.
+ */
+export function unsaidTarget(address, words, own = "") {
+  const target = hostOf(address) || recipientsOf(address);
+  if (target === own && !LIKE_ADDRESS.test(words.split(DECEPTIVE).join(""))) return "";
   const said = words.toLowerCase().replace(/^(?:https?:\/\/|mailto:)/, "");
   const rest = said.startsWith(target.toLowerCase()) ? said.slice(target.length) : " ";
   return /^(?:$|[/?#])/.test(rest) && !DECEPTIVE.test(words) ? "" : target;
+}
+
+/** The mailbox of an email link with all its fields but subject and body: `to`, `cc` and `bcc`, however spelled, are more recipients. */
+function recipientsOf(address) {
+  const [, mailbox, fields] = /^mailto:([^?]*)\??(.*)/is.exec(address) ?? ["", "", ""];
+  return [mailbox, ...fields.split("&").filter((field) => field && !/^(?:subject|body)=/i.test(field))].join(", ");
 }
