@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import httpx
 import pytest
-from quart import Response
+from quart import Response, websocket
 
 from chat.web.strict_http import MAX_PIPELINED
 from tests.support import patches
@@ -21,6 +21,10 @@ from tests.support.waiting import LONG_SECONDS, eventually
 
 PIECE = b"a piece of a large response\n" * 1000
 MANY_LOOKS = 20
+HANDSHAKE = (
+    b"GET /ws/chat/ HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
 GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
@@ -88,6 +92,29 @@ async def test_a_client_that_reads_nothing_loses_its_connection(
         "Closing a connection whose client takes nothing"
     ]
     assert not [record for record in caplog.records if record.levelno > logging.INFO]
+
+
+@pytest.mark.usefixtures("looking_often")
+async def test_a_websocket_that_reads_nothing_loses_its_connection(site: Site) -> None:
+    closed = asyncio.Event()
+
+    async def send_frames() -> None:
+        await websocket.accept()
+        try:
+            while True:
+                await websocket.send("a frame of many" * 1000)
+        finally:
+            closed.set()
+
+    checks = site.app.before_websocket_funcs[None]
+    checks.insert(0, send_frames)
+    try:
+        with small_client(site) as client:
+            async with nothing_left():
+                await asyncio.get_running_loop().sock_sendall(client, HANDSHAKE)
+                await asyncio.wait_for(closed.wait(), LONG_SECONDS)
+    finally:
+        checks.remove(send_frames)
 
 
 async def test_a_client_that_reads_slowly_keeps_its_connection(site: Site, looking_often: float) -> None:
