@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import re
 from collections.abc import Iterator
+from functools import partial
 
 from chat.checkout import ROOT
 
@@ -51,7 +52,9 @@ HEX_WORDS = re.compile(  # the magic numbers that programmers spell in hexadecim
     "deadcafe|deadf00d|decafbad|cafed00d|cafef00d|cafebeef|beefcafe|beefbabe|abadbabe|abadcafe|b16b00b5|feedbeef"
 )
 HASH = re.compile(r"[0-9a-f]{32,}")
-HASHES = (hashlib.md5, hashlib.sha1, hashlib.sha256, hashlib.sha512)
+HASHES = [  # builds of Python that allow approved algorithms only have the first two for other purposes
+    partial(one, usedforsecurity=False) for one in (hashlib.md5, hashlib.sha1, hashlib.sha256, hashlib.sha512)
+]
 SEPARATORS = re.compile(r"[-.:\s]")
 
 
