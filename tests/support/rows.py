@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -20,13 +21,19 @@ WHERE id = $1
 """
 
 
-async def past_thread(person: Person, *, messages: int = 2, title: str = "An older talk", days_ago: int = 1) -> str:
-    """A thread of questions and answers in turn, `Message 1` to the last; returns its id."""
+async def past_thread(
+    person: Person, *, messages: int = 2, title: str = "An older talk", days_ago: int = 1, texts: Sequence[str] = ()
+) -> str:
+    """A thread of questions and answers in turn, with these texts or `Message 1` to the last; returns its id.
+
+    Their texts never change: the index has each message once, as it was when a worker found it.
+    """
+    texts = texts or [f"Message {number}" for number in range(1, messages + 1)]
     user = await User.get(email=person.email)
     then = datetime.now(UTC) - timedelta(days=days_ago)
-    thread = await ChatThread.create(user=user, title=title, message_count=messages, rev=messages)
+    thread = await ChatThread.create(user=user, title=title, message_count=len(texts), rev=len(texts))
     await ChatThread.filter(id=thread.id).update(last_message_at=then)
-    await ChatMessage.bulk_create(_message(thread.id, number) for number in range(1, messages + 1))
+    await ChatMessage.bulk_create(_message(thread.id, number, text) for number, text in enumerate(texts, start=1))
     await in_a_row(thread.id)
     return str(thread.id)
 
@@ -51,20 +58,14 @@ async def in_a_row(thread_id: UUID) -> None:
 
 async def answered(person: Person, question: str, answer: str) -> str:
     """A thread with one question and its answer; returns its id."""
-    thread_id = await past_thread(person)
-    await ChatMessage.filter(thread_id=thread_id, role=Role.USER).update(content=question)
-    await ChatMessage.filter(thread_id=thread_id, role=Role.ASSISTANT).update(content=answer)
-    return thread_id
+    return await past_thread(person, texts=[question, answer])
 
 
 async def written(person: Person, *contents: str) -> str:
     """A thread of these questions and answers in turn; returns its id."""
-    thread_id = await past_thread(person, messages=len(contents))
-    for number, content in enumerate(contents, start=1):
-        await ChatMessage.filter(thread_id=thread_id, number=number).update(content=content)
-    return thread_id
+    return await past_thread(person, texts=contents)
 
 
-def _message(thread_id: UUID, number: int) -> ChatMessage:
+def _message(thread_id: UUID, number: int, text: str) -> ChatMessage:
     role = Role.USER if number % 2 else Role.ASSISTANT
-    return ChatMessage(thread_id=thread_id, number=number, role=role, content=f"Message {number}")
+    return ChatMessage(thread_id=thread_id, number=number, role=role, content=text)
