@@ -15,6 +15,7 @@ from tests.support.cast import Person
 from tests.support.desk import ChatPage, Desk
 from tests.support.rows import past_thread
 from tests.support.scripted import ScriptedAnswer
+from tests.support.waiting import eventually
 
 LONG = "\n\n".join(f"Thought {number} of the model." for number in range(200))
 TOP = "it => it.getBoundingClientRect().top"
@@ -40,8 +41,8 @@ class Fold:
         return self.root.locator(".reasoning-text")
 
     async def counts(self, words: str) -> None:
-        """Wait for the summary of one second; asked in every frame, since the next one replaces it."""
-        await self.chat.page.wait_for_function(f"words => ({SUMMARY})?.textContent.trim() === words", arg=words)
+        """Wait for the summary of one second; asked again and again, since the next one replaces it."""
+        await eventually(lambda: self.chat.page.evaluate(f"words => ({SUMMARY})?.textContent.trim() === words", words))
 
 
 @pytest.fixture

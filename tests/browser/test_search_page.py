@@ -15,6 +15,7 @@ from tests.support.desk import REFUSED_FORM, ChatPage, Desk
 from tests.support.searching import said
 from tests.support.touch import PHONE as FINGER
 from tests.support.touch import too_small
+from tests.support.waiting import eventually
 
 
 async def page_of(desk: Desk, person: Person, query: str, **options: object) -> Page:
@@ -30,7 +31,7 @@ async def test_the_chat_that_opens_highlights_the_words(desk: Desk, alice: Perso
 
     await page.wait_for_url(f"**/chat/{thread_id}/?at=*")
     await expect(ChatPage(page).answer).to_be_focused()
-    await page.wait_for_function("CSS.highlights.has('search')")
+    await eventually(lambda: page.evaluate("CSS.highlights.has('search')"))  # a page that polls itself needs `eval`
     assert await page.evaluate("[...CSS.highlights.get('search')].map(String)") == ["Ten", "boiled"]
 
 
