@@ -132,9 +132,10 @@ async def test_a_long_answer_gives_a_sign_of_life_every_ten_seconds(desk: Desk, 
         await chat.hears("Answering")
         await answer.says("One")
         await expect(chat.answer.locator(".markdown-content")).to_have_text("One")
-        for _ in range(3):
+        for number in range(1, 4):
             await page.clock.fast_forward(5_000)
             await answer.says(", more")
+            await expect(chat.answer.locator(".markdown-content")).to_have_text("One" + ", more" * number)
         await page.clock.fast_forward(5_000)
 
         assert (await chat.hears("Still answering"))[:2] == ["Answering", "Still answering"]
