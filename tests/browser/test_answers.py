@@ -12,6 +12,7 @@ from playwright.async_api import expect
 from tests.support.cast import Person
 from tests.support.desk import ChatPage, Desk
 from tests.support.rows import answered, past_thread
+from tests.support.waiting import eventually
 
 CASES = json.loads((Path(__file__).parents[1] / "static" / "markdown" / "cases.json").read_text())
 FORMULAS = r"So \(x^2\) and $a_1 * b_1$, for $5 or $10:" + "\n\n\\[\n\\frac{a}{b}\n\\]\n\nNot one: $\\nosuch{$"
@@ -59,9 +60,8 @@ async def test_formulas_are_set_and_what_is_none_stays(desk: Desk, alice: Person
     await expect(content.locator(".math-display .mfrac")).to_be_visible()
     await expect(content).to_contain_text("for $5 or $10:")
     await expect(content).to_contain_text(r"Not one: $\nosuch{$")
-    await chat.page.wait_for_function(
-        "() => [...document.fonts].some(({ family, status }) => family === 'KaTeX_Main' && status === 'loaded')"
-    )
+    loaded = "[...document.fonts].some(({ family, status }) => family === 'KaTeX_Main' && status === 'loaded')"
+    await eventually(lambda: chat.page.evaluate(loaded))
 
 
 async def test_formulas_appear_while_the_answer_is_written(desk: Desk, alice: Person) -> None:

@@ -11,6 +11,7 @@ from tests.support.cast import Person
 from tests.support.desk import PHONE, ChatPage, Desk
 from tests.support.rows import past_thread, written
 from tests.support.scripted import ScriptedAnswer
+from tests.support.waiting import eventually
 
 ANSWER = "## Heading\n\nSome **bold** words, `code` and\n\n- one\n- two\n\n```python\nprint(1)\n```\n\n" * 3
 FAST_3G = {"offline": False, "latency": 150, "downloadThroughput": 200_000, "uploadThroughput": 93_750}
@@ -146,7 +147,7 @@ async def test_a_page_whose_script_does_not_come_can_be_read(desk: Desk, alice: 
     chat = ChatPage(page)
     await expect(chat.messages).to_have_count(40)
     if how == "never":
-        await page.wait_for_function("document.readyState === 'interactive'")
+        await eventually(lambda: page.evaluate("document.readyState === 'interactive'"))
         await expect(chat.answer.locator(".markdown-content")).to_be_hidden()
         await page.clock.run_for(5_000)
     await expect(chat.answer.locator(".markdown-content")).to_be_in_viewport()
