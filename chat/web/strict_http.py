@@ -28,7 +28,7 @@ LISTS = {
 MAX_LIST_BYTES = 1024
 # Headers that wsproto decodes as ASCII; others would be an unhandled exception, with a traceback in the log.
 ASCII = {b"connection", b"upgrade", b"sec-websocket-extensions", b"sec-websocket-protocol"}
-MAX_METHOD_BYTES = 20  # the longest registered one has 17; the access log has a method as it came
+MAX_METHOD_BYTES = 20  # the longest registered one has 17; the access log does not shorten methods
 MAX_PIPELINED = 16  # requests in a row, each sent before the previous one was answered; browsers send none
 
 
