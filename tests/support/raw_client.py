@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import httpx
@@ -44,3 +44,13 @@ async def nothing_left() -> AsyncIterator[None]:
 def served() -> set[asyncio.Task[Any]]:
     """The tasks of hypercorn that serve connections."""
     return {task for task in asyncio.all_tasks() if "_server_callback" in str(task.get_coro())}
+
+
+@contextmanager
+def first_of(checks: list[Any], check: Callable[[], Awaitable[Any]]) -> Iterator[None]:
+    """The site asks `check` before all other checks of this list."""
+    checks.insert(0, check)
+    try:
+        yield
+    finally:
+        checks.remove(check)

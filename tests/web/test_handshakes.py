@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import AsyncIterator
 
 import pytest
 from quart import Response
 
-from tests.support.raw_client import answer, connected, nothing_left
+from tests.support.raw_client import answer, connected, first_of, nothing_left
 from tests.support.site import Site
 from tests.support.waiting import LONG_SECONDS
 
@@ -104,7 +102,7 @@ async def test_what_is_sent_before_the_answer_ends_a_handshake_that_is_being_che
         finally:
             ended.set()
 
-    with checked_first(site, check):
+    with first_of(site.app.before_websocket_funcs[None], check):
         async with nothing_left(), connected(site) as (reader, writer):
             writer.write(handshake(own(site), UPGRADE, VERSION, KEY))
             await asyncio.wait_for(checking.wait(), LONG_SECONDS)
@@ -127,7 +125,7 @@ async def test_what_is_sent_during_a_refusal_changes_nothing(site: Site, caplog:
     async def refuse() -> Response:
         return Response(page(), status=403)
 
-    with checked_first(site, refuse):
+    with first_of(site.app.before_websocket_funcs[None], refuse):
         async with nothing_left(), connected(site) as (reader, writer):
             writer.write(handshake(own(site), UPGRADE, VERSION, KEY))
             said = await asyncio.wait_for(reader.readuntil(b"first, "), LONG_SECONDS)
@@ -138,17 +136,6 @@ async def test_what_is_sent_during_a_refusal_changes_nothing(site: Site, caplog:
 
     assert said.startswith(b"HTTP/1.1 403 ") and said.count(b"HTTP/1.1") == 1 and b"last" in said
     assert not errors(caplog)
-
-
-@contextmanager
-def checked_first(site: Site, check: Callable[[], Awaitable[Any]]) -> Iterator[None]:
-    """The site asks `check` about each handshake before anything else."""
-    checks = site.app.before_websocket_funcs[None]
-    checks.insert(0, check)
-    try:
-        yield
-    finally:
-        checks.remove(check)
 
 
 def errors(caplog: pytest.LogCaptureFixture) -> list[str]:

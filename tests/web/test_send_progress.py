@@ -15,7 +15,7 @@ from quart import Response, websocket
 
 from chat.web.strict_http import MAX_PIPELINED
 from tests.support import patches
-from tests.support.raw_client import nothing_left, served
+from tests.support.raw_client import first_of, nothing_left, served
 from tests.support.site import Site
 from tests.support.waiting import LONG_SECONDS, eventually
 
@@ -53,12 +53,8 @@ def endless(site: Site, closed: asyncio.Event, *, seconds: float | None = None) 
         response.timeout = seconds
         return response
 
-    checks = site.app.before_request_funcs[None]
-    checks.insert(0, respond)
-    try:
+    with first_of(site.app.before_request_funcs[None], respond):
         yield
-    finally:
-        checks.remove(respond)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
@@ -21,6 +22,7 @@ from tests.support.offline import OfflineServer
 from tests.support.replies import ended, ready
 from tests.support.site import Beside, Site
 from tests.support.stores import Stores
+from tests.support.tab import Tab
 from tests.support.waiting import eventually
 
 WORDS = " ".join(f"word{number}" for number in range(60))
@@ -106,6 +108,19 @@ def heartbeats(site: Site, monkeypatch: pytest.MonkeyPatch) -> Heartbeats:
     return heartbeats
 
 
+@asynccontextmanager
+async def without_heartbeats(
+    person: Person, heartbeats: Heartbeats
+) -> AsyncIterator[tuple[Tab, dict[str, str], Generation]]:
+    """An answer that is being written in a tab, whose worker's heartbeats fail from now on."""
+    posted = await person.ask(SLOWER)
+    generation = await Generation.get(answer_id=posted["reply_id"])
+    async with person.tab(posted["thread_id"]) as tab:
+        await tab.until_text(posted["reply_id"], 20)
+        heartbeats.failing = True
+        yield tab, posted, generation
+
+
 @pytest.mark.parametrize("tables", [(), ("chat_message",)], ids=["no room", "room for heartbeats"])
 async def test_an_answer_that_ends_while_the_disk_is_full_is_stored_whole_when_there_is_room(
     alice: Person, site: Site, other: Site, admin: asyncpg.Connection, model: OfflineServer, tables: tuple[str, ...]
@@ -181,11 +196,7 @@ async def test_a_worker_without_heartbeats_publishes_nothing_until_one_succeeds(
 ) -> None:
     claim = patches.LEASE_STATEMENTS[0]
     claim.replace(monkeypatch, claim.value.replace("3 seconds", "5 minutes"))
-    posted = await alice.ask(SLOWER)
-    generation = await Generation.get(answer_id=posted["reply_id"])
-    async with alice.tab(posted["thread_id"]) as tab:
-        await tab.until_text(posted["reply_id"], 20)
-        heartbeats.failing = True
+    async with without_heartbeats(alice, heartbeats) as (tab, posted, generation):
         reply = reply_of(site, generation)
         reply.claim.lease.renewed_at -= 10
         known, length = await length_of_log(site, posted["thread_id"]), len(reply.live_text.so_far.text)
@@ -201,11 +212,7 @@ async def test_a_worker_without_heartbeats_publishes_nothing_until_one_succeeds(
 async def test_another_worker_takes_over_from_one_without_heartbeats_which_then_writes_nothing(
     alice: Person, site: Site, other: Site, heartbeats: Heartbeats
 ) -> None:
-    posted = await alice.ask(SLOWER)
-    generation = await Generation.get(answer_id=posted["reply_id"])
-    async with alice.tab(posted["thread_id"]) as tab:
-        await tab.until_text(posted["reply_id"], 20)
-        heartbeats.failing = True
+    async with without_heartbeats(alice, heartbeats) as (tab, posted, generation):
         message = await tab.until_finished(posted["reply_id"])
         position = await length_of_log(site, posted["thread_id"])
         await eventually(lambda: generation.id not in site.resources.worker._replies)
@@ -222,11 +229,7 @@ async def test_another_worker_takes_over_from_one_without_heartbeats_which_then_
 async def test_a_worker_that_met_the_outage_waits_for_an_owner_whose_connection_works_later(
     alice: Person, site: Site, other: Site, admin: asyncpg.Connection, heartbeats: Heartbeats
 ) -> None:
-    posted = await alice.ask(SLOWER)
-    generation = await Generation.get(answer_id=posted["reply_id"])
-    async with alice.tab(posted["thread_id"]) as tab:
-        await tab.until_text(posted["reply_id"], 20)
-        heartbeats.failing = True
+    async with without_heartbeats(alice, heartbeats) as (tab, posted, generation):
         async with failing_writes(admin, "generation"):
             await eventually(lambda: other.resources.worker._outages.seconds_ago < 1)
         await eventually(lambda: query(SPARED_FOR_LONG, generation.id))
