@@ -17,12 +17,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, cast
 
-import hypercorn.asyncio.run
-import hypercorn.protocol
-import hypercorn.protocol.h11
-import hypercorn.protocol.ws_stream
 from hypercorn.asyncio import serve as hypercorn_serve
-from hypercorn.config import Config
 from hypercorn.utils import LifespanFailureError
 from quart import Quart
 
@@ -30,22 +25,16 @@ from chat import database, error_reports, logs, tracing
 from chat.app import create_app
 from chat.broadcast.address import is_unverified
 from chat.database.address import ignored
-from chat.events import FRAME_MAX_BYTES
 from chat.llm import token_table
 from chat.port import ListeningLoop, Port
 from chat.settings import Settings, SettingsError
 from chat.settings.summary import summary
-from chat.web.handshakes import ClosingStream
+from chat.web.hypercorn_setup import hypercorn_config
 from chat.web.resources import EXTENSION, Resources
-from chat.web.send_progress import WatchedServer
-from chat.web.server_patches import LimitedConnection
-from chat.web.strict_http import MAX_HEAD_BYTES, StrictProtocol
 
 logger = logging.getLogger(__name__)
 
-BACKLOG = 2048  # with hypercorn's 100, 5,000 simultaneous connects took 28 s instead of 4
 SOCKETS_CLOSE_SECONDS = 3.0
-GRACEFUL_SECONDS = 4.0
 HARD_EXIT_SECONDS = 28.0  # hosts kill at 30 s
 INTERACTIVE_DRAIN_SECONDS = 1.0  # after Ctrl-C, when someone is waiting at the terminal
 RESPAWN_MIN_SECONDS = 5.0  # a process that lives shorter than this never served
@@ -58,14 +47,6 @@ KEPT_BYTES = 128 * 1024
 M_TRIM_THRESHOLD = -1
 Leave = Callable[[ListeningLoop], Awaitable[None]]
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
-
-# hypercorn accepts permessage-deflate whenever a client offers it: that triples the memory of a connection, and a small
-# frame can unpack to hundreds of megabytes. hypercorn has no setting to refuse it.
-hypercorn.protocol.ws_stream.server_extensions_handshake = lambda *_: None  # type: ignore[attr-defined]
-hypercorn.protocol.ws_stream.Connection = LimitedConnection  # type: ignore[attr-defined]
-hypercorn.protocol.H11Protocol = StrictProtocol  # type: ignore[attr-defined]
-hypercorn.protocol.h11.WSStream = ClosingStream  # type: ignore[attr-defined]
-hypercorn.asyncio.run.TCPServer = WatchedServer  # type: ignore[attr-defined]
 
 
 def serve(settings: Settings, *, on_listening: Callable[[], None] | None = None) -> int:
@@ -174,23 +155,6 @@ def _report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """As asyncio does, but for connections that the shutdown cancels: it takes those for failures."""
     if not isinstance(context.get("exception"), asyncio.CancelledError):
         loop.default_exception_handler(context)
-
-
-def hypercorn_config(listener: socket.socket) -> Config:
-    """How hypercorn listens on a bound socket."""
-    config = Config()
-    config.bind = [f"fd://{os.dup(listener.fileno())}"]  # hypercorn closes the socket it is given
-    config.backlog = BACKLOG
-    config.keep_alive_timeout = 5  # seconds; also ends clients that send their headers a byte at a time
-    config.graceful_timeout = GRACEFUL_SECONDS
-    config.h11_max_incomplete_size = MAX_HEAD_BYTES
-    config.websocket_max_message_size = FRAME_MAX_BYTES
-    config.websocket_ping_interval = None  # our protocol has its own ping, which expects an answer
-    config.include_server_header = False
-    config.accesslog = None
-    config.errorlog = logging.getLogger("hypercorn")
-    config.errorlog.setLevel(logging.WARNING)
-    return config
 
 
 class _Stop:

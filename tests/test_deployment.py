@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from chat.server import GRACEFUL_SECONDS, HARD_EXIT_SECONDS, SOCKETS_CLOSE_SECONDS
+from chat.server import HARD_EXIT_SECONDS, SOCKETS_CLOSE_SECONDS
 from chat.settings import Settings, variable, variables
+from chat.web.hypercorn_setup import GRACEFUL_SECONDS
 
 ROOT = Path(__file__).parent.parent
 DOCKERFILE = (ROOT / "Dockerfile").read_text()

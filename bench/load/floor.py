@@ -17,7 +17,7 @@ import uvloop
 from hypercorn.asyncio import serve
 
 from bench.load.model import GREETING
-from chat.server import hypercorn_config
+from chat.web.hypercorn_setup import hypercorn_config
 
 REQUEST = (
     b"POST /v1/responses HTTP/1.1\r\nhost: model\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b"

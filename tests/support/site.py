@@ -16,8 +16,8 @@ from quart import Quart
 from tortoise import context as tortoise_context
 
 from chat.app import create_app
-from chat.server import hypercorn_config
 from chat.settings import Settings
+from chat.web.hypercorn_setup import hypercorn_config
 from chat.web.resources import EXTENSION, Resources
 
 
